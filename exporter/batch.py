@@ -1,0 +1,105 @@
+"""The central noun: a `Batch` of predictions as columns; row i of every column is the i-th record."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import Generic, NamedTuple, TypeVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+Floats = NDArray[np.float64]
+Ints = NDArray[np.int64]
+Bools = NDArray[np.bool_]
+Marks = NDArray[np.uint8]
+
+WRONG_TYPE = 1
+NON_FINITE = 2
+
+T = TypeVar("T")
+
+
+class Series(NamedTuple):
+    """The base labels of every `model_*` metric."""
+
+    model_name: str
+    model_version: str
+
+
+@dataclass(frozen=True, slots=True)
+class Encoded(Generic[T]):
+    """A column of few distinct values, dictionary-encoded as in Arrow: row i holds `names[codes[i]]`.
+
+    A negative code is an absent value.
+    """
+
+    names: tuple[T, ...]
+    codes: Ints
+
+    @classmethod
+    def of(cls, values: tuple[T | None, ...]) -> Encoded[T]:
+        """Encode a column; `None` is absent."""
+        known: dict[T | None, int] = {}
+        codes = np.array([known.setdefault(value, len(known)) for value in values], dtype=np.int64)
+        names = tuple(known)
+        if None in known:
+            absent = known[None]
+            codes = np.where(codes == absent, -1, codes - (codes > absent))
+            names = tuple(name for name in names if name is not None)
+        return cls(names, codes)  # type: ignore[arg-type]  # None was taken out just above
+
+    def where(self, mask: Bools) -> Encoded[T]:
+        """Return the rows for which `mask` holds."""
+        return Encoded(self.names, self.codes[mask])
+
+
+@dataclass(frozen=True, slots=True)
+class Batch:
+    """Records as columns, n rows.
+
+    `numbers` has shape (numeric features, n): NaN is a missing value. `categories` holds one column
+    a categorical feature. `marks` has shape (numeric and then categorical features, n) and says why a
+    value is unusable (WRONG_TYPE, NON_FINITE, or 0); it is None where every value is as it should be,
+    which is nearly always.
+
+    `group` numbers the rows by what they are tallied under (a series and its panes); the engine sets it.
+    """
+
+    time: Floats
+    series: Encoded[Series]
+    prediction: Encoded[str]
+    error: Encoded[str]
+    latency_seconds: Floats
+    probability: Floats
+    numbers: Floats
+    categories: tuple[Encoded[str], ...]
+    marks: Marks | None
+    group: Ints
+    groups: int = 1
+
+    def __len__(self) -> int:
+        return len(self.time)
+
+    def where(self, mask: Bools) -> Batch:
+        """Return the rows for which `mask` (n booleans) holds."""
+        return replace(
+            self,
+            time=self.time[mask],
+            series=self.series.where(mask),
+            prediction=self.prediction.where(mask),
+            error=self.error.where(mask),
+            latency_seconds=self.latency_seconds[mask],
+            probability=self.probability[mask],
+            numbers=self.numbers[:, mask],
+            categories=tuple(column.where(mask) for column in self.categories),
+            marks=None if self.marks is None else self.marks[:, mask],
+            group=self.group[mask],
+        )
+
+    def predictions(self) -> Batch:
+        """Return the records that are predictions."""
+        return self if not self.error.names else self.where(self.error.codes < 0)
+
+    def errors(self) -> Batch:
+        """Return the records that are errors (they carry an `error_type`)."""
+        return self.where(self.error.codes >= 0)

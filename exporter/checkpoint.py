@@ -1,0 +1,196 @@
+"""The checkpoint: a snapshot as one file, written whole or not at all.
+
+The file is a magic line, a format version, a hash of the body, and the body: compressed msgpack. A new one is
+written beside it, synced, and renamed over it; the one before is kept as a second generation, for the case
+that a disk damages the first. Tallies are stored with the identity of their statistic: one whose
+configuration has changed starts from zero, and the rest go on.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import hashlib
+import os
+import struct
+import zlib
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+import msgspec
+import numpy as np
+
+from exporter.batch import Floats, Series
+from exporter.framing import Position
+from exporter.snapshot import Snapshot, SourceCounts, Stream
+from exporter.tally import Tallies
+
+MAGIC = b"prediction-exporter checkpoint\n"
+VERSION = 1
+HEADER = struct.Struct(f"<{len(MAGIC)}sH16s")
+
+
+class Damaged(ValueError):
+    """A checkpoint file that cannot be read; the message says why."""
+
+
+class Locked(OSError):
+    """Another process uses the state folder."""
+
+
+class _Array(msgspec.Struct, array_like=True):
+    shape: tuple[int, ...]
+    data: bytes
+
+
+_Tallies = list[tuple[Series, dict[str, _Array]]]
+
+
+class _Stored(msgspec.Struct):
+    time: float
+    identities: dict[str, str]
+    totals: _Tallies
+    windows: dict[str, list[tuple[int, _Tallies]]]
+    series: list[Series]
+    names: dict[str, list[str]]
+    sources: dict[str, SourceCounts]
+    capped: dict[str, int]
+    positions: list[tuple[Stream, Position]]
+
+
+def encode(snapshot: Snapshot, identities: Mapping[str, str]) -> bytes:
+    """Return the file's bytes; `identities` gives the identity of each statistic by its name."""
+    stored = _Stored(
+        time=snapshot.time,
+        identities=dict(identities),
+        totals=_pack(snapshot.totals),
+        windows={
+            label: [(pane, _pack(tallies)) for pane, tallies in panes.items()]
+            for label, panes in snapshot.windows.items()
+        },
+        series=list(snapshot.series),
+        names={label: list(names) for label, names in snapshot.names.items()},
+        sources=dict(snapshot.sources),
+        capped=dict(snapshot.capped),
+        positions=list(snapshot.positions.items()),
+    )
+    body = zlib.compress(msgspec.msgpack.encode(stored), level=1)
+    return HEADER.pack(MAGIC, VERSION, _hash(body)) + body
+
+
+def decode(data: bytes, identities: Mapping[str, str]) -> Snapshot:
+    """Read the file's bytes, less the tallies whose statistic has another identity; raises Damaged."""
+    if len(data) < HEADER.size:
+        raise Damaged(f"only {len(data)} bytes long")
+    magic, version, digest = HEADER.unpack_from(data)
+    body = data[HEADER.size :]
+    if magic != MAGIC:
+        raise Damaged("not a checkpoint")
+    if _hash(body) != digest:
+        raise Damaged("its checksum does not fit its content")
+    if version != VERSION:
+        raise Damaged(f"of format version {version}; this release reads {VERSION}")
+    stored = msgspec.msgpack.decode(zlib.decompress(body), type=_Stored)
+    kept = {name for name, identity in stored.identities.items() if identities.get(name) == identity}
+    return Snapshot(
+        time=stored.time,
+        totals=_unpack(stored.totals, kept),
+        windows={
+            label: {pane: _unpack(tallies, kept) for pane, tallies in panes} for label, panes in stored.windows.items()
+        },
+        series=tuple(stored.series),
+        names={label: tuple(names) for label, names in stored.names.items()},
+        sources=stored.sources,
+        capped=stored.capped,
+        positions=dict(stored.positions),
+    )
+
+
+@dataclass(frozen=True)
+class Loaded:
+    """What was found at start: the snapshot, which generation it is, and what was wrong with the files."""
+
+    snapshot: Snapshot | None
+    generation: Literal["current", "previous", "none"]
+    problems: tuple[str, ...]
+
+
+class Checkpoint:
+    """The checkpoint files in a state folder, which is made if need be, and held by a lock.
+
+    Raises Locked where another process holds it, and OSError where it cannot be made or written to.
+    """
+
+    def __init__(self, folder: Path, identities: Mapping[str, str]) -> None:
+        self._folder = folder
+        self._identities = identities
+        self._current = folder / "checkpoint"
+        self._previous = folder / "checkpoint.previous"
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        self._lock = os.open(folder / "lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        try:
+            fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            os.close(self._lock)
+            raise Locked(f"another prediction-exporter uses {folder}") from None
+
+    def load(self) -> Loaded:
+        """Read the newest generation that is whole."""
+        problems = []
+        generations: Iterable[tuple[Path, Literal["current", "previous"]]]
+        generations = ((self._current, "current"), (self._previous, "previous"))
+        for path, generation in generations:
+            try:
+                snapshot = decode(path.read_bytes(), self._identities)
+            except FileNotFoundError:
+                continue
+            except (Damaged, OSError) as error:
+                problems.append(f"{path}: {error}")
+                continue
+            return Loaded(snapshot, generation, tuple(problems))
+        return Loaded(None, "none", tuple(problems))
+
+    def save(self, snapshot: Snapshot) -> int:
+        """Make a snapshot durable; return the file's size in bytes. Raises OSError, and then nothing has changed."""
+        data = encode(snapshot, self._identities)
+        new = self._folder / "checkpoint.new"
+        handle = os.open(new, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600)
+        with open(handle, "wb") as file:
+            file.write(data)
+            file.flush()
+            os.fsync(file.fileno())
+        if self._current.exists():
+            # A link and not a rename, so that there is a current generation at every moment.
+            self._previous.unlink(missing_ok=True)
+            os.link(self._current, self._previous)
+        os.rename(new, self._current)
+        folder = os.open(self._folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+        try:
+            os.fsync(folder)
+        finally:
+            os.close(folder)
+        return len(data)
+
+    def close(self) -> None:
+        """Let go of the folder."""
+        os.close(self._lock)
+
+
+def _hash(body: bytes) -> bytes:
+    return hashlib.blake2b(body, digest_size=16).digest()
+
+
+def _pack(tallies: Tallies) -> _Tallies:
+    return [
+        (series, {name: _Array(tally.shape, np.ascontiguousarray(tally, "<f8").tobytes()) for name, tally in row.items()})
+        for series, row in tallies.items()
+    ]
+
+
+def _unpack(tallies: _Tallies, kept: set[str]) -> Tallies:
+    return {series: {name: _array(packed) for name, packed in row.items() if name in kept} for series, row in tallies}
+
+
+def _array(packed: _Array) -> Floats:
+    return np.frombuffer(packed.data, "<f8").reshape(packed.shape).astype(np.float64)

@@ -1,0 +1,79 @@
+"""From a committed snapshot to metric families: every statistic's totals, what the windows mean, and ourselves."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+
+from prometheus_client.metrics_core import CounterMetricFamily, GaugeMetricFamily, Metric
+
+from exporter.decode import REASONS
+from exporter.snapshot import Snapshot
+from exporter.stats import BASE_LABELS, Derived, Statistic
+from exporter.tally import Tallies, merge
+from exporter.windows import Window
+
+
+@dataclass(frozen=True)
+class Collector:
+    """Derives metric families. `thresholds` are the limits that alerts compare with, by metric."""
+
+    statistics: Sequence[Statistic]
+    derived: Sequence[Derived]
+    windows: Sequence[Window]
+    thresholds: Mapping[str, float] = field(default_factory=dict)
+
+    def collect(self, snapshot: Snapshot) -> Iterator[Metric]:
+        """Return all families of the snapshot."""
+        for statistic in self.statistics:
+            tallies = {series: row[statistic.name] for series, row in snapshot.totals.items()}
+            yield from statistic.collect(tallies, snapshot.names)
+        windows = {window.label: self._in_view(window, snapshot) for window in self.windows}
+        for derived in self.derived:
+            yield from derived.collect(windows)
+        yield self._threshold(snapshot)
+        yield from _about_sources(snapshot)
+
+    def _in_view(self, window: Window, snapshot: Snapshot) -> Tallies:
+        """Return what the window holds, for every series there is."""
+        first = window.first_in_view(snapshot.time)
+        panes = snapshot.windows.get(window.label, {})
+        held = merge(tallies for pane, tallies in panes.items() if pane >= first)
+        zeros = {statistic.name: statistic.zero() for statistic in self.statistics}
+        return {series: zeros | held.get(series, {}) for series in snapshot.totals}
+
+    def _threshold(self, snapshot: Snapshot) -> Metric:
+        family = GaugeMetricFamily(
+            "model_threshold", "Limit of a metric that alerts compare with.", labels=(*BASE_LABELS, "metric")
+        )
+        for series in snapshot.totals:
+            for metric, limit in self.thresholds.items():
+                family.add_metric((*series, metric), limit)
+        return family
+
+
+def _about_sources(snapshot: Snapshot) -> Iterator[Metric]:
+    prefix = "prediction_exporter_"
+    lines = CounterMetricFamily(prefix + "source_lines_total", "Lines read.", labels=("source",))
+    read = CounterMetricFamily(prefix + "source_bytes_total", "Bytes read.", labels=("source",))
+    records = CounterMetricFamily(prefix + "source_records_total", "Records accepted.", labels=("source",))
+    rejected = CounterMetricFamily(
+        prefix + "source_rejected_lines_total", "Lines refused, by reason.", labels=("source", "reason")
+    )
+    last = GaugeMetricFamily(
+        prefix + "source_last_record_timestamp_seconds", "Time of the newest record, since epoch.", labels=("source",)
+    )
+    capped = CounterMetricFamily(
+        prefix + "capped_labels_total", "Records whose label was over its limit and became `other`.", labels=("label",)
+    )
+    for source, counts in snapshot.sources.items():
+        lines.add_metric((source,), counts.lines)
+        read.add_metric((source,), counts.bytes)
+        records.add_metric((source,), counts.records)
+        for reason in REASONS:
+            rejected.add_metric((source, reason), counts.rejected.get(reason, 0))
+        if counts.last_timestamp:
+            last.add_metric((source,), counts.last_timestamp)
+    for label in ("model_version", "prediction_class", "error_type"):
+        capped.add_metric((label,), snapshot.capped.get(label, 0))
+    yield from (lines, read, records, rejected, last, capped)

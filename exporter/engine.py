@@ -1,0 +1,267 @@
+"""The engine: bytes in, tallies out. The whole behaviour of the exporter, without a single await.
+
+`feed` gathers whole lines until there is a block of them; `fold` decodes the block, admits its labels, tallies
+it once and adds the tally to the totals and to each window's pane. Positions move in the same call, so every
+snapshot is consistent by construction. There is no clock in here: the time comes with the bytes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+
+import msgspec
+import numpy as np
+
+from exporter.batch import Batch, Encoded, Ints, Series
+from exporter.decode import OVERSIZE, Decoder, Reject
+from exporter.framing import Lines, Position
+from exporter.snapshot import Snapshot, SourceCounts, Stream
+from exporter.stats import Statistic
+from exporter.tally import Row, Tallies, put
+from exporter.vocabulary import SeriesVocabulary, Vocabulary, labels, printable
+from exporter.windows import Window
+
+BLOCK_BYTES = 256 * 1024
+CLASS_LABEL = "prediction_class"
+ERROR_LABEL = "error_type"
+SERIES_LABEL = "model_version"
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """Bounds on what a log may make of us."""
+
+    line_bytes: int
+    models: int
+    prediction_classes: int
+    error_types: int
+
+
+@dataclass(frozen=True, slots=True)
+class BadLine:
+    """A sample of the lines that were refused: where the first of `count` stands."""
+
+    stream: Stream
+    offset: int
+    reason: str
+    detail: str
+    count: int
+
+
+@dataclass(frozen=True, slots=True)
+class _Piece:
+    stream: Stream
+    offset: int
+    block: bytes
+
+
+class Engine:
+    """Folds the bytes of any number of streams into tallies.
+
+    `decoders` gives the decoder of each source by name. `known` lists series, and classes, that are exported
+    from the start. `report` is called with samples of bad lines.
+    """
+
+    def __init__(
+        self,
+        statistics: Sequence[Statistic],
+        windows: Sequence[Window],
+        decoders: Mapping[str, Decoder],
+        limits: Limits,
+        *,
+        known_series: Sequence[Series] = (),
+        known_classes: Sequence[str] = (),
+        restored: Snapshot | None = None,
+        report: Callable[[BadLine], None] = lambda _: None,
+    ) -> None:
+        state = restored or Snapshot(time=0.0)
+        self._statistics = tuple(statistics)
+        self._windows = tuple(windows)
+        self._decoders = decoders
+        self._limits = limits
+        self._report = report
+        self._totals: Tallies = {series: dict(row) for series, row in state.totals.items()}
+        self._panes: dict[str, dict[int, Tallies]] = {
+            window.label: {
+                pane: {series: dict(row) for series, row in tallies.items()}
+                for pane, tallies in state.windows.get(window.label, {}).items()
+            }
+            for window in self._windows
+        }
+        self._series = SeriesVocabulary(limits.models, state.series)
+        self._classes = labels(limits.prediction_classes, state.names.get(CLASS_LABEL, ()))
+        self._errors = labels(limits.error_types, state.names.get(ERROR_LABEL, ()))
+        self._sources = {name: msgspec.structs.replace(counts) for name, counts in state.sources.items()}
+        self._capped = dict(state.capped)
+        self._lines: dict[Stream, Lines] = {}
+        self._unclaimed = dict(state.positions)
+        self._pieces: dict[str, list[_Piece]] = {}
+        self._pending_bytes = 0
+        self._now = state.time
+        for name in known_classes:
+            self._classes.code(printable(name))
+        for series in known_series:
+            code, _ = self._series.code(series)
+            self._row(self._series.names[code])
+        for name in decoders:
+            self._sources.setdefault(name, SourceCounts(rejected={}))
+        for series in list(self._totals):
+            self._row(series)
+
+    def remembered(self, source: str) -> dict[Stream, Position]:
+        """Return the streams of a source that were being read when the restored state was saved."""
+        return {stream: position for stream, position in self._unclaimed.items() if stream.source == source}
+
+    def open(self, stream: Stream, position: Position | None = None, context: bytes = b"") -> None:
+        """Begin a stream, or go on with a remembered one; `context` are the bytes before its offset."""
+        self._unclaimed.pop(stream, None)
+        self._lines[stream] = Lines(self._limits.line_bytes, position, context)
+
+    def close(self, stream: Stream) -> None:
+        """Forget a stream that has ended; a last line without its newline counts as a line."""
+        self._unclaimed.pop(stream, None)
+        if (lines := self._lines.pop(stream, None)) and lines.rest:
+            self._take(stream, lines.offset, *lines.feed(b"\n"))
+            self.fold()
+
+    def feed(self, stream: Stream, data: bytes, now: float) -> None:
+        """Take bytes of an open stream that arrived at epoch time `now`."""
+        lines = self._lines[stream]
+        offset = lines.offset
+        self._now = now
+        self._sources[stream.source].bytes += len(data)
+        self._take(stream, offset, *lines.feed(data))
+        if self._pending_bytes >= BLOCK_BYTES:
+            self.fold()
+
+    def fold(self) -> None:
+        """Add all that was fed to the tallies."""
+        pieces, self._pieces, self._pending_bytes = self._pieces, {}, 0
+        for source, parts in pieces.items():
+            block = parts[0].block if len(parts) == 1 else b"".join(part.block for part in parts)
+            decoded = self._decoders[source].decode(block, self._now)
+            counts = self._sources[source]
+            counts.lines += decoded.lines
+            for reject in decoded.rejects:
+                self._reject(source, reject, parts)
+            if decoded.batch is not None:
+                counts.records += len(decoded.batch)
+                counts.last_timestamp = max(counts.last_timestamp, float(decoded.batch.time.max()))
+                self._add(decoded.batch)
+
+    def snapshot(self, now: float) -> Snapshot:
+        """Fold what is pending and return all there is; later folds do not change it."""
+        self._now = now
+        self.fold()
+        self._expire()
+        return Snapshot(
+            time=self._now,
+            totals=_copy(self._totals),
+            windows={
+                label: {pane: _copy(tallies) for pane, tallies in panes.items()} for label, panes in self._panes.items()
+            },
+            series=self._series.names,
+            names={CLASS_LABEL: self._classes.names, ERROR_LABEL: self._errors.names},
+            sources={
+                name: msgspec.structs.replace(counts, rejected=dict(counts.rejected))
+                for name, counts in self._sources.items()
+            },
+            capped=dict(self._capped),
+            positions=self._unclaimed | {stream: lines.position for stream, lines in self._lines.items()},
+        )
+
+    def _take(self, stream: Stream, offset: int, block: bytes, oversize: int) -> None:
+        if oversize:
+            self._sources[stream.source].lines += oversize
+            detail = f"longer than {self._limits.line_bytes} bytes"
+            self._reject(stream.source, Reject(OVERSIZE, oversize, 0, detail), [_Piece(stream, offset, b"")])
+        if block:
+            self._pieces.setdefault(stream.source, []).append(_Piece(stream, offset, block))
+            self._pending_bytes += len(block)
+
+    def _reject(self, source: str, reject: Reject, pieces: list[_Piece]) -> None:
+        rejected = self._sources[source].rejected
+        rejected[reject.reason] = rejected.get(reject.reason, 0) + reject.count
+        at = reject.at
+        for piece in pieces:
+            if at < len(piece.block) or piece is pieces[-1]:
+                self._report(BadLine(piece.stream, piece.offset + at, reject.reason, reject.detail, reject.count))
+                return
+            at -= len(piece.block)
+
+    def _add(self, batch: Batch) -> None:
+        batch, groups = self._group(self._admit(batch))
+        predictions, errors = batch.predictions(), batch.errors()
+        first = {window.label: window.first_in_view(self._now) for window in self._windows}
+        for statistic in self._statistics:
+            rows = predictions if statistic.reads == "predictions" else errors
+            if not len(rows):
+                continue
+            tally = statistic.tally(rows)
+            for index, (series, panes) in enumerate(groups):
+                put(self._totals, series, statistic.name, tally[index])
+                for window, pane in zip(self._windows, panes, strict=True):
+                    if pane >= first[window.label]:
+                        row = self._panes[window.label].setdefault(pane, {})
+                        put(row, series, statistic.name, tally[index])
+
+    def _admit(self, batch: Batch) -> Batch:
+        """Spell the batch's labels in admitted ones, and see to it that every series has all its tallies."""
+        series, capped = self._series.encode(_map_series(batch.series))
+        self._cap(SERIES_LABEL, capped)
+        prediction = self._admit_label(CLASS_LABEL, self._classes, batch.prediction)
+        error = self._admit_label(ERROR_LABEL, self._errors, batch.error)
+        for code in np.unique(series.codes).tolist():
+            self._row(series.names[code])
+        return replace(batch, series=series, prediction=prediction, error=error)
+
+    def _admit_label(self, label: str, vocabulary: Vocabulary[str], column: Encoded[str]) -> Encoded[str]:
+        if not column.names:
+            return column
+        admitted, capped = vocabulary.encode(Encoded(tuple(map(printable, column.names)), column.codes))
+        self._cap(label, capped)
+        return admitted
+
+    def _cap(self, label: str, count: int) -> None:
+        if count:
+            self._capped[label] = self._capped.get(label, 0) + count
+
+    def _group(self, batch: Batch) -> tuple[Batch, list[tuple[Series, tuple[int, ...]]]]:
+        """Number the rows by series and panes; panes that are out of view are one."""
+        columns = [batch.series.codes]
+        for window in self._windows:
+            columns.append(np.maximum(window.panes(batch.time), window.first_in_view(self._now) - 1))
+        group: Ints = np.zeros(len(batch), np.int64)
+        for column in columns:
+            low, high = int(column.min()), int(column.max())
+            if low != high:
+                # Dense again after each column, so that the product of the spans cannot overflow.
+                group = np.unique(group * (high - low + 1) + (column - low), return_inverse=True)[1]
+        groups = int(group.max()) + 1
+        firsts = np.zeros(1, np.int64) if groups == 1 else np.unique(group, return_index=True)[1]
+        keys = [
+            (batch.series.names[columns[0][row]], tuple(int(column[row]) for column in columns[1:])) for row in firsts
+        ]
+        return replace(batch, group=group, groups=groups), keys
+
+    def _row(self, series: Series) -> None:
+        """Give a series a tally of every statistic, at zero where there is none."""
+        row = self._totals.setdefault(series, {})
+        for statistic in self._statistics:
+            if statistic.name not in row:
+                row[statistic.name] = statistic.zero()
+
+    def _expire(self) -> None:
+        for window in self._windows:
+            panes, first = self._panes[window.label], window.first_in_view(self._now)
+            for pane in [pane for pane in panes if pane < first]:
+                del panes[pane]
+
+
+def _copy(tallies: Tallies) -> dict[Series, Row]:
+    return {series: dict(row) for series, row in tallies.items()}
+
+
+def _map_series(column: Encoded[Series]) -> Encoded[Series]:
+    return Encoded(tuple(Series(printable(name), printable(version)) for name, version in column.names), column.codes)

@@ -1,0 +1,127 @@
+"""Where in a user's log each record field and feature lies, compiled into typed msgspec Structs.
+
+Only what is asked for is decoded; unknown fields are skipped by the parser without making an object.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+
+import msgspec
+from msgspec.structs import astuple
+
+Path = tuple[str, ...]
+
+Number = float | None
+Label = str | int | float | bool | None
+
+# Each record field has one spelling a unit; the value read is divided by the number.
+LATENCY_UNITS = {"latency_seconds": 1.0, "latency_ms": 1e3, "latency_us": 1e6, "latency_ns": 1e9}
+TIMESTAMP_UNITS = {"timestamp": 1.0, "timestamp_ms": 1e3}
+
+FIELD_TYPES: dict[str, Any] = {
+    "model_name": str | int | None,
+    "model_version": str | int | float | None,
+    **dict.fromkeys(TIMESTAMP_UNITS, float | datetime | None),
+    "prediction": Label,
+    "probability": float | dict[str, float] | None,
+    **dict.fromkeys(LATENCY_UNITS, Number),
+    "error_type": str | int | None,
+}
+FEATURES = "features"
+RECORD_FIELDS = (*FIELD_TYPES, FEATURES)
+DEFAULT_FIELDS = ("model_name", "model_version", "timestamp", FEATURES, "prediction", "probability", "latency_ms", "error_type")
+
+
+class SchemaError(ValueError):
+    """The paths of `fields` contradict each other."""
+
+
+@dataclass(frozen=True, slots=True)
+class Leaf:
+    """A value to read: a record field, or a feature."""
+
+    name: str
+    type: Any
+    is_feature: bool = False
+
+
+@dataclass(slots=True)
+class Node:
+    """An object to read into: its keys, in the order in which they are expected in the log."""
+
+    children: dict[str, Node | Leaf] = field(default_factory=dict)
+
+    def put(self, path: Path, leaf: Leaf) -> None:
+        """Place a leaf at `path`; raises SchemaError where another one is in its way."""
+        node = self
+        for key in path[:-1]:
+            child = node.children.setdefault(key, Node())
+            if isinstance(child, Leaf):
+                raise SchemaError(f"`{'.'.join(path)}` ({leaf.name}) lies within `{key}`, which is read as {child.name}")
+            node = child
+        taken = node.children.setdefault(path[-1], leaf)
+        if taken is not leaf:
+            what = taken.name if isinstance(taken, Leaf) else "an object of other fields"
+            raise SchemaError(f"`{'.'.join(path)}` is read as {what} already, and cannot be {leaf.name} too")
+
+    def struct(self) -> type[msgspec.Struct]:
+        """Return the Struct type that decodes this object."""
+        fields: list[Any] = []
+        for index, child in enumerate(self.children.values()):
+            if isinstance(child, Leaf):
+                fields.append((f"f{index}", child.type, None))
+            else:
+                inner = child.struct()
+                fields.append((f"f{index}", inner, msgspec.field(default_factory=inner)))
+        rename = {f"f{index}": key for index, key in enumerate(self.children)}
+        return msgspec.defstruct("Object", fields, rename=rename, gc=False)
+
+    def columns(self, rows: Sequence[msgspec.Struct]) -> Iterator[tuple[Leaf, tuple[Any, ...]]]:
+        """Transpose decoded rows (at least one): every leaf with its column."""
+        for child, column in zip(self.children.values(), zip(*map(astuple, rows), strict=True), strict=True):
+            if isinstance(child, Leaf):
+                yield child, column
+            else:
+                yield from child.columns(column)
+
+
+@dataclass(frozen=True)
+class Schema:
+    """The user's field paths and the features the profile knows.
+
+    `fields` maps a record field (one of RECORD_FIELDS) to its path; what it leaves out lies under its own
+    name. An empty path for `features` says that they lie at the top level.
+    """
+
+    fields: Mapping[str, Path] = field(default_factory=dict)
+    numeric: tuple[str, ...] = ()
+    categorical: tuple[str, ...] = ()
+
+    def paths(self) -> dict[str, Path]:
+        """Return the path of every field that is read."""
+        paths = {name: (name,) for name in DEFAULT_FIELDS}
+        for units in (LATENCY_UNITS, TIMESTAMP_UNITS):
+            given = [name for name in units if name in self.fields]
+            if len(given) > 1:
+                raise SchemaError(f"give one of {', '.join(given)}, not several")
+            if given:
+                paths = {name: path for name, path in paths.items() if name not in units}
+        return paths | dict(self.fields)
+
+    def tree(self) -> Node:
+        """Return the tree of objects to decode; raises SchemaError where paths contradict each other."""
+        root = Node()
+        paths = self.paths()
+        for name, path in paths.items():
+            if name != FEATURES:
+                root.put(path, Leaf(name, FIELD_TYPES[name]))
+            else:
+                for feature in self.numeric:
+                    root.put((*path, feature), Leaf(feature, Number, is_feature=True))
+                for feature in self.categorical:
+                    root.put((*path, feature), Leaf(feature, Label, is_feature=True))
+        return root

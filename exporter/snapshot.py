@@ -1,0 +1,50 @@
+"""All the engine knows at one instant: tallies, admitted labels, counts about itself, and read positions.
+
+State and positions are one value, so that what is saved of the one always fits the other.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+import msgspec
+
+from exporter.batch import Series
+from exporter.framing import Position
+from exporter.tally import Tallies
+
+
+class Stream(msgspec.Struct, frozen=True, order=True):
+    """One ordered run of bytes: a file by device and inode, read from its start once (`serial` tells a file
+    from what it held before it was truncated)."""
+
+    source: str
+    path: str
+    device: int = 0
+    inode: int = 0
+    serial: int = 0
+
+
+class SourceCounts(msgspec.Struct):
+    """What a source has brought, since the state began."""
+
+    lines: int = 0
+    bytes: int = 0
+    records: int = 0
+    rejected: dict[str, int] = {}
+    last_timestamp: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class Snapshot:
+    """A consistent cut. `windows` holds tallies by window label and pane; `time` is when it was taken."""
+
+    time: float
+    totals: Tallies = field(default_factory=dict)
+    windows: Mapping[str, Mapping[int, Tallies]] = field(default_factory=dict)
+    series: tuple[Series, ...] = ()
+    names: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    sources: Mapping[str, SourceCounts] = field(default_factory=dict)
+    capped: Mapping[str, int] = field(default_factory=dict)
+    positions: Mapping[Stream, Position] = field(default_factory=dict)

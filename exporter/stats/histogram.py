@@ -1,0 +1,49 @@
+"""Histogram: how many values of a column lie at or below each bound, and their sum."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Literal
+
+import numpy as np
+from prometheus_client.metrics_core import HistogramMetricFamily, Metric
+from prometheus_client.utils import floatToGoString
+
+from exporter.batch import Batch, Floats, Series
+from exporter.stats import BASE_LABELS, Names
+
+
+@dataclass(frozen=True)
+class Histogram:
+    """A cumulative Prometheus histogram of one column of the batch; NaN is no observation.
+
+    The tally is the count in each bucket (bounds ascending, then +Inf), and last the sum.
+    """
+
+    name: str
+    help: str = field(repr=False)
+    column: Literal["latency_seconds", "probability"]
+    bounds: tuple[float, ...]
+    reads: Literal["predictions"] = "predictions"
+
+    def zero(self) -> Floats:
+        return np.zeros(len(self.bounds) + 2)
+
+    def tally(self, batch: Batch) -> Floats:
+        values: Floats = getattr(batch, self.column)
+        seen = ~np.isnan(values)
+        values, group = values[seen], batch.group[seen]
+        buckets = len(self.bounds) + 1
+        cells = group * buckets + np.searchsorted(self.bounds, values, side="left")
+        counts = np.bincount(cells, minlength=batch.groups * buckets).reshape(batch.groups, buckets)
+        sums = np.bincount(group, weights=values, minlength=batch.groups)
+        return np.column_stack((counts, sums))
+
+    def collect(self, tallies: Mapping[Series, Floats], names: Names) -> Iterator[Metric]:
+        family = HistogramMetricFamily(self.name, self.help, labels=BASE_LABELS)
+        bounds = [*map(floatToGoString, self.bounds), "+Inf"]
+        for series, tally in tallies.items():
+            counts = np.cumsum(tally[:-1]).tolist()
+            family.add_metric(series, list(zip(bounds, counts, strict=True)), float(tally[-1]))
+        yield family

@@ -1,0 +1,47 @@
+"""Label counts: how many records carry each value of a label."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Literal
+
+import numpy as np
+from prometheus_client.metrics_core import CounterMetricFamily, Metric
+
+from exporter.batch import Batch, Encoded, Floats, Series
+from exporter.stats import BASE_LABELS, Names
+
+
+@dataclass(frozen=True)
+class LabelCounts:
+    """A counter of one label column of the batch.
+
+    The tally is a count for each name admitted so far. A name in `known` is exported from the start, at 0,
+    so that the first increase is seen.
+    """
+
+    name: str
+    help: str = field(repr=False)
+    column: Literal["prediction", "error"]
+    label: str
+    reads: Literal["predictions", "errors"]
+    known: frozenset[str] = field(default=frozenset(), repr=False)
+
+    def zero(self) -> Floats:
+        return np.zeros(0)
+
+    def tally(self, batch: Batch) -> Floats:
+        column: Encoded[str] = getattr(batch, self.column)
+        width = len(column.names)
+        cells = batch.group * width + column.codes
+        return np.bincount(cells, minlength=batch.groups * width).reshape(batch.groups, width).astype(np.float64)
+
+    def collect(self, tallies: Mapping[Series, Floats], names: Names) -> Iterator[Metric]:
+        family = CounterMetricFamily(self.name, self.help, labels=(*BASE_LABELS, self.label))
+        for series, tally in tallies.items():
+            counts = dict(zip(names[self.label], tally.tolist(), strict=False))
+            for name in names[self.label]:
+                if counts.get(name) or name in self.known:
+                    family.add_metric((*series, name), counts.get(name, 0.0))
+        yield family

@@ -1,0 +1,27 @@
+"""Window samples: how many predictions each rolling window holds."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+
+from prometheus_client.metrics_core import GaugeMetricFamily, Metric
+
+from exporter.stats import BASE_LABELS
+from exporter.tally import Tallies
+
+
+@dataclass(frozen=True)
+class WindowSamples:
+    """`model_window_samples`; `counted` names the statistic whose tally sums to the number of predictions."""
+
+    counted: str
+
+    def collect(self, windows: Mapping[str, Tallies]) -> Iterator[Metric]:
+        family = GaugeMetricFamily(
+            "model_window_samples", "Predictions that a rolling window holds.", labels=(*BASE_LABELS, "window")
+        )
+        for label, tallies in windows.items():
+            for series, row in tallies.items():
+                family.add_metric((*series, label), float(row[self.counted].sum()))
+        yield family

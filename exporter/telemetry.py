@@ -1,0 +1,77 @@
+"""What this process says of itself: ordinary prometheus_client objects, which start at zero with it."""
+
+from __future__ import annotations
+
+import platform
+
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, ProcessCollector
+
+from exporter import __version__
+
+PREFIX = "prediction_exporter_"
+
+
+class Telemetry:
+    """The metrics of one running sidecar, in a registry of their own."""
+
+    def __init__(self) -> None:
+        registry = CollectorRegistry()
+        ProcessCollector(registry=registry)
+        build_info = Gauge(PREFIX + "build_info", "This build.", ["version", "python"], registry=registry)
+        build_info.labels(__version__, platform.python_version()).set(1)
+        self.registry = registry
+        self.config_successful = Gauge(
+            PREFIX + "config_last_reload_successful",
+            "Whether the last attempt to load the configuration succeeded.",
+            registry=registry,
+        )
+        self.config_timestamp = Gauge(
+            PREFIX + "config_last_reload_success_timestamp_seconds",
+            "When the configuration was last loaded, since epoch.",
+            registry=registry,
+        )
+        self.commits = Counter(PREFIX + "commits_total", "Commits of the state.", ["result"], registry=registry)
+        for result in ("success", "failure"):
+            self.commits.labels(result)
+        self.commit_seconds = Histogram(
+            PREFIX + "commit_duration_seconds",
+            "How long a commit took.",
+            buckets=(0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 1.0),
+            registry=registry,
+        )
+        self.render_seconds = Histogram(
+            PREFIX + "render_duration_seconds",
+            "How long it took to derive and write the metrics.",
+            buckets=(0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 1.0),
+            registry=registry,
+        )
+        self.committed_timestamp = Gauge(
+            PREFIX + "checkpoint_timestamp_seconds", "When the state was last committed, since epoch.", registry=registry
+        )
+        self.checkpoint_bytes = Gauge(PREFIX + "checkpoint_bytes", "Size of the checkpoint.", registry=registry)
+        self.recoveries = Counter(
+            PREFIX + "checkpoint_recoveries_total",
+            "Starts, by the generation of the checkpoint that was found.",
+            ["generation"],
+            registry=registry,
+        )
+        for generation in ("current", "previous", "none"):
+            self.recoveries.labels(generation)
+        self.open_files = self._by_source("source_open_files", "Files being read.")
+        self.lag_bytes = self._by_source("source_lag_bytes", "Bytes written and not read yet.")
+        self.lag_seconds = self._by_source(
+            "source_lag_seconds", "For how long there have been bytes that are not read yet."
+        )
+        self.rotations = Counter(
+            PREFIX + "source_rotations_total",
+            "Files that took another's place, by how.",
+            ["source", "kind"],
+            registry=registry,
+        )
+        self.gaps = Counter(
+            PREFIX + "source_gaps_total", "Files that were gone before they were read to their end.", ["source"], registry=registry
+        )
+        self.failing_files = self._by_source("source_failing_files", "Files that cannot be opened or read.")
+
+    def _by_source(self, name: str, text: str) -> Gauge:
+        return Gauge(PREFIX + name, text, ["source"], registry=self.registry)

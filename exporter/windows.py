@@ -1,0 +1,31 @@
+"""Rolling windows: a window is the last PANES panes of event time, each a fixed slice with its own tallies.
+
+A window's tally is the sum of its panes in view, so its far edge moves by a pane (1/60 of the window) at a
+time, and no value is ever subtracted.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from exporter.batch import Floats, Ints
+
+PANES = 60
+
+
+@dataclass(frozen=True, slots=True)
+class Window:
+    """A rolling window of `seconds`, labelled as the user wrote it ("5m")."""
+
+    label: str
+    seconds: float
+
+    def panes(self, time: Floats) -> Ints:
+        """Return the number of the pane that each epoch time falls in."""
+        return np.floor(time / (self.seconds / PANES)).astype(np.int64)
+
+    def first_in_view(self, now: float) -> int:
+        """Return the oldest pane that is in view at epoch time `now`."""
+        return int(now // (self.seconds / PANES)) - PANES + 1
