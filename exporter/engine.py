@@ -113,6 +113,10 @@ class Engine:
         """Return the streams of a source that were being read when the restored state was saved."""
         return {stream: position for stream, position in self._unclaimed.items() if stream.source == source}
 
+    def position(self, stream: Stream) -> Position:
+        """Return where an open stream would be gone on with."""
+        return self._lines[stream].position
+
     def open(self, stream: Stream, position: Position | None = None, context: bytes = b"") -> None:
         """Begin a stream, or go on with a remembered one; `context` are the bytes before its offset."""
         self._unclaimed.pop(stream, None)

@@ -1,0 +1,66 @@
+"""A scrape is a commit: what Prometheus saw is on disk before Prometheus sees it.
+
+Otherwise a crash would take back what was shown, a counter would step back a little, and Prometheus would read
+that as a reset and add the whole of it again.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from time import perf_counter
+
+import structlog
+
+from exporter.checkpoint import Checkpoint
+from exporter.engine import Engine
+from exporter.snapshot import Snapshot
+from exporter.telemetry import Telemetry
+
+log = structlog.get_logger()
+
+
+class CommitError(Exception):
+    """The state could not be made durable, and must not be shown."""
+
+
+class Committer:
+    """Commits the engine's state, one commit at a time; without a checkpoint, to memory."""
+
+    def __init__(
+        self, engine: Engine, checkpoint: Checkpoint | None, telemetry: Telemetry, clock: Callable[[], float]
+    ) -> None:
+        self._engine = engine
+        self._checkpoint = checkpoint
+        self._telemetry = telemetry
+        self._clock = clock
+        self._running: asyncio.Task[Snapshot] | None = None
+        self._failed = False
+
+    async def commit(self) -> Snapshot:
+        """Return a snapshot that is durable; callers at the same time share one. Raises CommitError."""
+        if self._running is None or self._running.done():
+            self._running = asyncio.create_task(self._commit())
+        # Shielded, so that a scraper that hangs up does not cancel the commit of the others.
+        return await asyncio.shield(self._running)
+
+    async def _commit(self) -> Snapshot:
+        begin = perf_counter()
+        snapshot = self._engine.snapshot(self._clock())
+        if self._checkpoint is not None:
+            try:
+                size = await asyncio.to_thread(self._checkpoint.save, snapshot)
+            except OSError as error:
+                self._telemetry.commits.labels("failure").inc()
+                if not self._failed:
+                    log.error("cannot save the state; scrapes are refused until it can be", error=str(error))
+                self._failed = True
+                raise CommitError(f"cannot save the state: {error}") from None
+            self._telemetry.checkpoint_bytes.set(size)
+            if self._failed:
+                log.info("the state can be saved again")
+            self._failed = False
+        self._telemetry.commits.labels("success").inc()
+        self._telemetry.commit_seconds.observe(perf_counter() - begin)
+        self._telemetry.committed_timestamp.set(snapshot.time)
+        return snapshot

@@ -1,0 +1,275 @@
+"""The configuration: one YAML file, read into typed Structs, with every mistake reported at once.
+
+A mistake is one line: the key's path, what was expected, and for an unknown key the nearest known one. Only
+`sidecar` and `cli` import this; everyone else takes values.
+"""
+
+from __future__ import annotations
+
+import difflib
+import glob
+import os
+import re
+import types
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Annotated, Any, Union, get_args, get_origin
+
+import msgspec
+import yaml
+
+from exporter import profile
+from exporter.profile import ProfileError
+from exporter.schema import RECORD_FIELDS, Schema, SchemaError
+from exporter.units import Duration, FieldPath, Listen, Size, SourceUrl
+
+DEFAULT_LISTEN = "0.0.0.0:9465"
+DEFAULT_THRESHOLDS = {"feature_drift_psi": 0.25, "latency_p99_seconds": 0.5, "accuracy": 0.8}
+PARSED = (Duration, Size, Listen, FieldPath, SourceUrl)
+
+Positive = Annotated[int, msgspec.Meta(gt=0)]
+
+
+class ConfigError(Exception):
+    """The configuration cannot be used; `problems` are the mistakes, a line each."""
+
+    def __init__(self, problems: list[str]) -> None:
+        super().__init__("\n".join(problems))
+        self.problems = problems
+
+
+class Model(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """The model, where a record does not say."""
+
+    name: str = "unknown"
+    version: str | int = "unknown"
+
+
+class Source(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """A source and its options; `start` says where to begin in a file that is there already."""
+
+    url: SourceUrl
+    start: Annotated[str, msgspec.Meta(pattern="^(beginning|end)$")] = "beginning"
+
+
+class Smoothing(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """How shares are kept from zero: Jeffreys' 0.5 a bin, or with `epsilon` the textbook's constant."""
+
+    epsilon: Annotated[float, msgspec.Meta(gt=0, lt=1)] | None = None
+
+
+class LimitsConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Bounds on what a log may make of the sidecar."""
+
+    prediction_classes: Positive = 100
+    models: Positive = 20
+    error_types: Positive = 100
+    line_bytes: Size = Size(1024**2)
+    future: Duration = Duration.parse("5m")
+    past: Duration = Duration.parse("30d")
+
+
+class Buckets(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Upper bounds of the histograms, ascending."""
+
+    latency_seconds: tuple[float, ...] = (0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0)
+    probability: tuple[float, ...] = (0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 1.0)
+
+
+class Config(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """The whole of it; every key is described in the README."""
+
+    sources: list[Source]
+    listen: Listen = Listen.parse(DEFAULT_LISTEN)
+    state_dir: str | None = None
+    model: Model | None = None
+    reference: str | None = None
+    windows: tuple[Duration, ...] = tuple(map(Duration.parse, ("5m", "1h", "24h")))
+    fields: dict[str, FieldPath] = {}
+    smoothing: Smoothing = Smoothing()
+    buckets: Buckets = Buckets()
+    thresholds: dict[str, float] = {}
+    limits: LimitsConfig = LimitsConfig()
+
+
+def load(path: Path) -> Config:
+    """Read and validate a configuration file; raises ConfigError with every mistake."""
+    try:
+        with path.open("rb") as file:
+            data = yaml.load(file, Loader=_UniqueKeyLoader)  # noqa: S506  # derives from SafeLoader
+    except OSError as error:
+        raise ConfigError([f"{path}: {error.strerror}"]) from None
+    except yaml.MarkedYAMLError as error:
+        where = f":{error.problem_mark.line + 1}:{error.problem_mark.column + 1}" if error.problem_mark else ""
+        raise ConfigError([f"{path}{where}: {error.problem or 'not YAML'}"]) from None
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        raise ConfigError([f"{path}: not YAML: {' '.join(str(error).split())}"]) from None
+    return _validated(data, path.parent, f"{path}: ")
+
+
+def from_options(source: str, reference: str | None, listen: str | None) -> Config:
+    """Make a configuration from command-line options; raises ConfigError."""
+    options = {"sources": [source], "reference": reference, "listen": listen}
+    return _validated({key: value for key, value in options.items() if value is not None}, Path(), "--")
+
+
+def _validated(data: Any, folder: Path, prefix: str) -> Config:
+    if isinstance(data, dict) and isinstance(data.get("sources"), list):
+        # A bare URL is short for a mapping with only that.
+        data = data | {"sources": [{"url": item} if isinstance(item, str) else item for item in data["sources"]]}
+    problems = list(_problems(data, Config, ""))
+    if isinstance(data, dict):
+        # What is well formed is looked into all the same, so that all mistakes are told at once.
+        wrong = {re.split(r"[.\[:]", problem)[0] for problem in problems}
+        usable = {key: value for key, value in data.items() if key not in wrong}
+        config = resolve(msgspec.convert({"sources": []} | usable, Config, dec_hook=_parse), folder)
+        problems += _contradictions(config, frozenset(wrong))
+    if problems:
+        raise ConfigError([prefix + problem for problem in problems])
+    return config
+
+
+def resolve(config: Config, folder: Path) -> Config:
+    """Make relative paths relative to the configuration's folder, as Prometheus does."""
+    sources = [msgspec.structs.replace(source, url=source.url.below(folder)) for source in config.sources]
+    return msgspec.structs.replace(
+        config,
+        sources=sources,
+        reference=config.reference and os.path.join(folder, config.reference),
+        state_dir=config.state_dir and os.path.join(folder, config.state_dir),
+    )
+
+
+def read_reference(path: str) -> profile.Profile:
+    """Read the reference profile; raises ProfileError, in one line."""
+    try:
+        return profile.load(Path(path).read_bytes())
+    except OSError as error:
+        raise ProfileError(error.strerror or "cannot be read") from None
+
+
+def notes(config: Config) -> Iterator[str]:
+    """What is no mistake, but may not be meant."""
+    if not config.reference:
+        yield "no reference: there will be no drift; make one with `prediction-exporter profile`"
+    if not config.state_dir:
+        yield "no state_dir: counters start at zero at each start"
+    for index, source in enumerate(config.sources):
+        if not glob.glob(source.url.path):
+            yield f"sources[{index}]: nothing matches {source.url.path} yet"
+
+
+def _contradictions(config: Config, wrong: frozenset[str]) -> Iterator[str]:
+    """Mistakes that a key's type does not show; the keys in `wrong` are left out, as at their defaults."""
+    if not config.sources and "sources" not in wrong:
+        yield "sources: expected at least one source, such as file:///var/log/model/*.jsonl"
+    for name in config.fields.keys() - set(RECORD_FIELDS):
+        yield f"fields.{name}: no such record field{_nearest(name, RECORD_FIELDS)}"
+    for name in config.thresholds.keys() - DEFAULT_THRESHOLDS.keys():
+        yield f"thresholds.{name}: no such threshold{_nearest(name, DEFAULT_THRESHOLDS)}"
+    for name, path in config.fields.items():
+        if name in RECORD_FIELDS and name != "features" and not path:
+            yield f"fields.{name}: expected a path such as timing.total; only `features` can lie at the top level, `.`"
+    seconds = [window.seconds for window in config.windows]
+    if not seconds:
+        yield "windows: expected at least one duration, such as 5m"
+    for index, window in enumerate(config.windows):
+        if window.seconds in seconds[:index]:
+            yield f"windows[{index}]: {window} is there twice"
+    for key, bounds in (("latency_seconds", config.buckets.latency_seconds), ("probability", config.buckets.probability)):
+        if not bounds or any(high <= low for low, high in zip(bounds, bounds[1:], strict=False)):
+            yield f"buckets.{key}: expected ascending bounds"
+    urls = [source.url.path for source in config.sources]
+    for index, url in enumerate(urls):
+        if url in urls[:index]:
+            yield f"sources[{index}]: {url} is there twice"
+    numeric: tuple[str, ...] = ()
+    if config.reference:
+        try:
+            numeric = tuple(read_reference(config.reference).features)
+        except ProfileError as error:
+            yield f"reference: {config.reference}: {error}"
+    try:
+        Schema({name: path for name, path in config.fields.items() if name in RECORD_FIELDS}, numeric).tree()
+    except SchemaError as error:
+        yield f"fields: {error}"
+    except IndexError:
+        pass  # an empty path, reported above
+    if config.state_dir and (problem := _unwritable(Path(config.state_dir))):
+        yield f"state_dir: {problem}"
+
+
+def _unwritable(folder: Path) -> str | None:
+    """Say why a folder cannot hold the state, if it cannot."""
+    existing = folder
+    while not existing.exists():
+        existing = existing.parent
+    if not existing.is_dir():
+        return f"{existing} is not a folder"
+    return None if os.access(existing, os.W_OK | os.X_OK) else f"{existing} cannot be written to"
+
+
+def _problems(value: Any, expected: Any, path: str) -> Iterator[str]:
+    """Walk the data beside its type, so that one mistake does not hide the next."""
+    if get_origin(expected) in (Union, types.UnionType) and isinstance(value, dict):
+        # The only unions are with None, and of scalars.
+        expected = next((option for option in get_args(expected) if _is_struct(option)), expected)
+    where = path or "the file"
+    if _is_struct(expected):
+        if not isinstance(value, dict):
+            yield f"{where}: expected a mapping of keys, got {_spell(value)}"
+            return
+        fields = {field.name: field for field in msgspec.structs.fields(expected)}
+        for key, inner in value.items():
+            if key in fields:
+                yield from _problems(inner, fields[key].type, f"{path}.{key}".lstrip("."))
+            else:
+                yield f"{f'{path}.{key}'.lstrip('.')}: unknown key{_nearest(str(key), fields)}"
+        for name, field in fields.items():
+            if field.required and name not in value:
+                yield f"{f'{path}.{name}'.lstrip('.')}: this key is required"
+    elif get_origin(expected) in (list, tuple) and isinstance(value, list):
+        for index, inner in enumerate(value):
+            yield from _problems(inner, get_args(expected)[0], f"{path}[{index}]")
+    elif get_origin(expected) is dict and isinstance(value, dict):
+        for key, inner in value.items():
+            yield from _problems(inner, get_args(expected)[1], f"{path}.{key}")
+    else:
+        try:
+            msgspec.convert(value, expected, dec_hook=_parse)
+        except msgspec.ValidationError as error:
+            text = str(error).split(" - at `")[0]
+            yield f"{where}: {text[0].lower() + text[1:]}{'' if 'got' in text else f', got {_spell(value)}'}"
+
+
+def _is_struct(kind: Any) -> bool:
+    return isinstance(kind, type) and issubclass(kind, msgspec.Struct)
+
+
+def _parse(kind: type, value: Any) -> Any:
+    for parsed in PARSED:
+        if kind is parsed:
+            return parsed.parse(value)
+    raise NotImplementedError(kind)
+
+
+def _nearest(name: str, known: Any) -> str:
+    close = difflib.get_close_matches(name, list(known), n=1)
+    return f"; did you mean `{close[0]}`?" if close else f"; known: {', '.join(sorted(known))}"
+
+
+def _spell(value: Any) -> str:
+    return "nothing" if value is None else repr(value)
+
+
+class _UniqueKeyLoader(yaml.SafeLoader):
+    """Refuses a key that is there twice, where YAML's last one would win in silence."""
+
+    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
+        keys = set()
+        for key_node, _ in node.value:
+            key = self.construct_object(key_node, deep=True)  # type: ignore[no-untyped-call]
+            if key in keys:
+                raise yaml.constructor.ConstructorError(None, None, f"the key `{key}` is there twice", key_node.start_mark)
+            keys.add(key)
+        return super().construct_mapping(node, deep)

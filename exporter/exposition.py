@@ -1,0 +1,39 @@
+"""Write metric families as Prometheus text or OpenMetrics, whichever the scraper asks for."""
+
+from __future__ import annotations
+
+import gzip
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+
+from prometheus_client.exposition import choose_encoder
+from prometheus_client.metrics_core import Metric
+from prometheus_client.registry import Collector
+
+GZIP_LEVEL = 4
+
+
+@dataclass(frozen=True)
+class Exposition:
+    """The body of an answer to a scrape, and its headers' values."""
+
+    body: bytes
+    content_type: str
+    content_encoding: str | None
+
+
+class _Families(Collector):
+    def __init__(self, families: Iterable[Metric]) -> None:
+        self._families = families
+
+    def collect(self) -> Iterator[Metric]:
+        return iter(self._families)
+
+
+def render(families: Iterable[Metric], *, accept: str, accept_encoding: str) -> Exposition:
+    """Write families in the format that an Accept header prefers, compressed where that is accepted."""
+    encoder, content_type = choose_encoder(accept)
+    body = encoder(_Families(families))
+    if "gzip" not in accept_encoding:
+        return Exposition(body, content_type, None)
+    return Exposition(gzip.compress(body, GZIP_LEVEL, mtime=0), content_type, "gzip")

@@ -1,0 +1,102 @@
+"""Durations, sizes and addresses as people write them in the configuration."""
+
+from __future__ import annotations
+
+import os
+import re
+
+_SECONDS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0, "w": 604800.0}
+_BYTES = {"": 1, "B": 1, "KiB": 1024, "MiB": 1024**2, "GiB": 1024**3, "KB": 1000, "MB": 1000**2, "GB": 1000**3}
+
+
+class Duration(str):
+    """A duration such as 30s, 5m or 24h; Prometheus's spelling, compounds like 1h30m included."""
+
+    __slots__ = ("seconds",)
+    seconds: float
+
+    @classmethod
+    def parse(cls, text: object) -> Duration:
+        """Raises ValueError with what was expected."""
+        if isinstance(text, str) and re.fullmatch(r"(\d+(ms|[smhdw]))+", text):
+            duration = cls(text)
+            duration.seconds = sum(int(n) * _SECONDS[unit] for n, unit in re.findall(r"(\d+)(ms|[smhdw])", text))
+            if duration.seconds > 0:
+                return duration
+        raise ValueError(f"expected a duration such as 30s, 5m or 24h, got {text!r}")
+
+
+class Size(int):
+    """A number of bytes, such as 64KiB or 1MiB."""
+
+    @classmethod
+    def parse(cls, text: object) -> Size:
+        """Raises ValueError with what was expected."""
+        if isinstance(text, int) and not isinstance(text, bool) and text > 0:
+            return cls(text)
+        match = re.fullmatch(r"(\d+) ?([KMG]i?B|B|)", text) if isinstance(text, str) else None
+        if match and int(match[1]) > 0:
+            return cls(int(match[1]) * _BYTES[match[2]])
+        raise ValueError(f"expected a size such as 64KiB or 1MiB, got {text!r}")
+
+
+class Listen(str):
+    """An address to listen on, HOST:PORT; port 0 takes a free one."""
+
+    __slots__ = ("host", "port")
+    host: str
+    port: int
+
+    @classmethod
+    def parse(cls, text: object) -> Listen:
+        """Raises ValueError with what was expected."""
+        if isinstance(text, str):
+            host, colon, port = text.rpartition(":")
+            if colon and port.isdecimal() and int(port) < 65536:
+                listen = cls(text)
+                listen.host, listen.port = host.strip("[]") or "0.0.0.0", int(port)  # noqa: S104  # what ":9465" means
+                return listen
+        raise ValueError(f"expected an address such as 0.0.0.0:9465, got {text!r}")
+
+
+class FieldPath(tuple[str, ...]):
+    """Where a value lies in a record: `timing.total`, `.` for the record itself, or a list of keys."""
+
+    __slots__ = ()
+
+    @classmethod
+    def parse(cls, text: object) -> FieldPath:
+        """Raises ValueError with what was expected."""
+        if isinstance(text, str) and text:
+            keys = [] if text == "." else text.split(".")
+        elif isinstance(text, list) and text and all(isinstance(key, str) for key in text):
+            keys = text
+        else:
+            keys = [""]
+        if all(keys):
+            return cls(keys)
+        raise ValueError(f"expected a path such as timing.total, or a list of keys, got {text!r}")
+
+
+class SourceUrl(str):
+    """Where records come from; `file:///var/log/model/*.jsonl`, or just the path."""
+
+    __slots__ = ("path",)
+    path: str
+
+    @classmethod
+    def parse(cls, text: object) -> SourceUrl:
+        """Raises ValueError with what was expected."""
+        if isinstance(text, str) and text:
+            scheme, separator, rest = text.partition("://")
+            if not separator or (scheme == "file" and rest):
+                url = cls(text)
+                url.path = rest if separator else text
+                return url
+        raise ValueError(f"expected a path or a URL such as file:///var/log/model/*.jsonl, got {text!r}")
+
+    def below(self, folder: str | os.PathLike[str]) -> SourceUrl:
+        """Return the same with a relative path taken from `folder`."""
+        url = SourceUrl(self)
+        url.path = os.path.join(folder, self.path)
+        return url
