@@ -39,14 +39,13 @@ class Encoded(Generic[T]):
     @classmethod
     def of(cls, values: tuple[T | None, ...]) -> Encoded[T]:
         """Encode a column; `None` is absent."""
-        known: dict[T | None, int] = {}
-        codes = np.array([known.setdefault(value, len(known)) for value in values], dtype=np.int64)
-        names = tuple(known)
-        if None in known:
-            absent = known[None]
-            codes = np.where(codes == absent, -1, codes - (codes > absent))
-            names = tuple(name for name in names if name is not None)
-        return cls(names, codes)  # type: ignore[arg-type]  # None was taken out just above
+        distinct = dict.fromkeys(values)
+        names = tuple(name for name in distinct if name is not None)
+        codes: dict[T | None, int] = {name: code for code, name in enumerate(names)}
+        codes[None] = -1
+        if len(distinct) == 1:
+            return cls(names, np.full(len(values), len(names) - 1))
+        return cls(names, np.fromiter(map(codes.__getitem__, values), np.int64, len(values)))
 
     def where(self, mask: Bools) -> Encoded[T]:
         """Return the rows for which `mask` holds."""

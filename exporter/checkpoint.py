@@ -183,7 +183,10 @@ def _hash(body: bytes) -> bytes:
 
 def _pack(tallies: Tallies) -> _Tallies:
     return [
-        (series, {name: _Array(tally.shape, np.ascontiguousarray(tally, "<f8").tobytes()) for name, tally in row.items()})
+        (
+            series,
+            {name: _Array(tally.shape, np.ascontiguousarray(tally, "<f8").tobytes()) for name, tally in row.items()},
+        )
         for series, row in tallies.items()
     ]
 

@@ -176,7 +176,10 @@ def _contradictions(config: Config, wrong: frozenset[str]) -> Iterator[str]:
     for index, window in enumerate(config.windows):
         if window.seconds in seconds[:index]:
             yield f"windows[{index}]: {window} is there twice"
-    for key, bounds in (("latency_seconds", config.buckets.latency_seconds), ("probability", config.buckets.probability)):
+    for key, bounds in (
+        ("latency_seconds", config.buckets.latency_seconds),
+        ("probability", config.buckets.probability),
+    ):
         if not bounds or any(high <= low for low, high in zip(bounds, bounds[1:], strict=False)):
             yield f"buckets.{key}: expected ascending bounds"
     urls = [source.url.path for source in config.sources]
@@ -270,6 +273,8 @@ class _UniqueKeyLoader(yaml.SafeLoader):
         for key_node, _ in node.value:
             key = self.construct_object(key_node, deep=True)  # type: ignore[no-untyped-call]
             if key in keys:
-                raise yaml.constructor.ConstructorError(None, None, f"the key `{key}` is there twice", key_node.start_mark)
+                raise yaml.constructor.ConstructorError(
+                    None, None, f"the key `{key}` is there twice", key_node.start_mark
+                )
             keys.add(key)
         return super().construct_mapping(node, deep)

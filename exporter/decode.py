@@ -110,7 +110,9 @@ class Decoder:
             rejects += [Reject(why, len(bad), int(starts[numbers[bad[0]]]), detail) for why, bad, detail in refused]
         return Decoded(batch if batch is not None and len(batch) else None, tuple(rejects), len(ends))
 
-    def _rows(self, block: bytes, ends: Ints) -> tuple[list[Any], Sequence[int], dict[int, dict[str, int]], list[Reject]]:
+    def _rows(
+        self, block: bytes, ends: Ints
+    ) -> tuple[list[Any], Sequence[int], dict[int, dict[str, int]], list[Reject]]:
         """Return decoded rows, the line number of each, marks by row and feature, and rejects."""
         try:
             if not block.isascii():
@@ -285,7 +287,7 @@ def _clean(node: Node, record: dict[str, Any], flaws: dict[str, int]) -> None:
         elif child.is_feature:
             if flaw := _flaw(value, numeric=child.type is Number):
                 flaws[child.name] = flaw
-                if flaw == WRONG_TYPE or math.isnan(value):
+                if flaw == WRONG_TYPE or value != value:  # noqa: PLR0124  # NaN
                     record[key] = None
         elif isinstance(value, float) and not math.isfinite(value):
             raise _Refused(NOT_FINITE, f"{child.name} is {value}")
@@ -294,7 +296,9 @@ def _clean(node: Node, record: dict[str, Any], flaws: dict[str, int]) -> None:
 def _flaw(value: Any, *, numeric: bool) -> int:
     if value is None:
         return 0
-    if not isinstance(value, (int, float) if numeric else (str, int, float, bool)) or (numeric and isinstance(value, bool)):
+    if not isinstance(value, (int, float) if numeric else (str, int, float, bool)) or (
+        numeric and isinstance(value, bool)
+    ):
         return WRONG_TYPE
     return NON_FINITE if isinstance(value, float) and not math.isfinite(value) else 0
 

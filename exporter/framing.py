@@ -88,13 +88,13 @@ class Lines:
             oversize += 1
             self._skipping = True
             end = len(data)
-        self._advance(data[:end])
+        self._advance(data, end)
         self._rest = data[end:]
         return block, oversize
 
-    def _advance(self, done: bytes) -> None:
+    def _advance(self, data: bytes, end: int) -> None:
+        """The bytes before `end` are done with."""
         if self._head.length < CONTEXT_BYTES and self._offset == len(self._context):
-            self._head = Digest.of((self._context + done)[:CONTEXT_BYTES])
-        self._offset += len(done)
-        self._context = (self._context[-CONTEXT_BYTES:] + done[-CONTEXT_BYTES:])[-CONTEXT_BYTES:]
-
+            self._head = Digest.of((self._context + data[: min(end, CONTEXT_BYTES)])[:CONTEXT_BYTES])
+        self._offset += end
+        self._context = (self._context + data[max(0, end - CONTEXT_BYTES) : end])[-CONTEXT_BYTES:]

@@ -88,6 +88,11 @@ class Profile(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         return hashlib.blake2b(msgspec.json.encode(content, order="sorted"), digest_size=6).hexdigest()
 
     @property
+    def ordered(self) -> dict[str, Feature]:
+        """The features in the order of every tally: numeric ones first, then categorical ones."""
+        return {**self.numeric, **self.categorical}
+
+    @property
     def numeric(self) -> dict[str, Numeric]:
         return {name: feature for name, feature in self.features.items() if isinstance(feature, Numeric)}
 

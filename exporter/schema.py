@@ -33,7 +33,16 @@ FIELD_TYPES: dict[str, Any] = {
 }
 FEATURES = "features"
 RECORD_FIELDS = (*FIELD_TYPES, FEATURES)
-DEFAULT_FIELDS = ("model_name", "model_version", "timestamp", FEATURES, "prediction", "probability", "latency_ms", "error_type")
+DEFAULT_FIELDS = (
+    "model_name",
+    "model_version",
+    "timestamp",
+    FEATURES,
+    "prediction",
+    "probability",
+    "latency_ms",
+    "error_type",
+)
 
 
 class SchemaError(ValueError):
@@ -61,7 +70,9 @@ class Node:
         for key in path[:-1]:
             child = node.children.setdefault(key, Node())
             if isinstance(child, Leaf):
-                raise SchemaError(f"`{'.'.join(path)}` ({leaf.name}) lies within `{key}`, which is read as {child.name}")
+                raise SchemaError(
+                    f"`{'.'.join(path)}` ({leaf.name}) lies within `{key}`, which is read as {child.name}"
+                )
             node = child
         taken = node.children.setdefault(path[-1], leaf)
         if taken is not leaf:

@@ -89,7 +89,7 @@ class Sidecar:
         self._telemetry = Telemetry()
         profile = read_reference(config.reference) if config.reference else None
         chosen = measures(config, profile)
-        windows = [Window(window, window.seconds) for window in config.windows]
+        windows = [Window(str(window), window.seconds) for window in config.windows]
         model = Series(config.model.name, str(config.model.version)) if config.model else None
         decoder = Decoder(
             Schema(config.fields, *((tuple(profile.numeric), tuple(profile.categorical)) if profile else ())),
@@ -111,7 +111,7 @@ class Sidecar:
         self._engine = Engine(
             chosen.statistics,
             windows,
-            {source.url: decoder for source in config.sources},
+            {str(source.url): decoder for source in config.sources},
             Limits(
                 line_bytes=config.limits.line_bytes,
                 models=config.limits.models,
@@ -123,12 +123,10 @@ class Sidecar:
             restored=restored,
             report=BadLineLog(clock),
         )
-        self._collector = Collector(
-            chosen.statistics, chosen.derived, windows, DEFAULT_THRESHOLDS | config.thresholds
-        )
+        self._collector = Collector(chosen.statistics, chosen.derived, windows, DEFAULT_THRESHOLDS | config.thresholds)
         self._committer = Committer(self._engine, self._checkpoint, self._telemetry, clock)
         self._sources = [
-            FileSource(source.url, source.url.path, self._engine, self._telemetry, clock, source.start == "end")
+            FileSource(str(source.url), source.url.path, self._engine, self._telemetry, clock, source.start == "end")
             for source in config.sources
         ]
         self._telemetry.config_successful.set(1)

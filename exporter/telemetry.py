@@ -46,7 +46,9 @@ class Telemetry:
             registry=registry,
         )
         self.committed_timestamp = Gauge(
-            PREFIX + "checkpoint_timestamp_seconds", "When the state was last committed, since epoch.", registry=registry
+            PREFIX + "checkpoint_timestamp_seconds",
+            "When the state was last committed, since epoch.",
+            registry=registry,
         )
         self.checkpoint_bytes = Gauge(PREFIX + "checkpoint_bytes", "Size of the checkpoint.", registry=registry)
         self.recoveries = Counter(
@@ -69,7 +71,10 @@ class Telemetry:
             registry=registry,
         )
         self.gaps = Counter(
-            PREFIX + "source_gaps_total", "Files that were gone before they were read to their end.", ["source"], registry=registry
+            PREFIX + "source_gaps_total",
+            "Files that were gone before they were read to their end.",
+            ["source"],
+            registry=registry,
         )
         self.failing_files = self._by_source("source_failing_files", "Files that cannot be opened or read.")
 

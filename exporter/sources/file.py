@@ -161,17 +161,17 @@ class FileSource:
     def _read(self, tail: _Tail, now: float) -> bool:
         """Read one block; return whether there may be more."""
         try:
-            data = os.pread(tail.handle, len(tail.context) + READ_BYTES, tail.offset - len(tail.context))
+            context = os.pread(tail.handle, len(tail.context), tail.offset - len(tail.context))
+            new = os.pread(tail.handle, READ_BYTES, tail.offset)
         except OSError as error:
             self._fail(tail.stream.path, error)
             return False
-        if not data.startswith(tail.context):
+        if context != tail.context:
             self._restart(tail, now)
             return True
-        new = data[len(tail.context) :]
         if new:
             tail.offset += len(new)
-            tail.context = data[-CONTEXT_BYTES:]
+            tail.context = (context + new[-CONTEXT_BYTES:])[-CONTEXT_BYTES:]
             tail.quiet_since = now
             self.sink.feed(tail.stream, new, now)
             if len(new) == READ_BYTES:

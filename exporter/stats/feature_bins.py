@@ -31,8 +31,7 @@ class FeatureBins:
     def __init__(self, profile: Profile) -> None:
         self._profile = profile
         self._numeric = profile.numeric
-        self._categorical = profile.categorical
-        features = {**self._numeric, **self._categorical}
+        features = profile.ordered
         self.features = tuple(features)
         self._labels = tuple(bin_labels(feature) for feature in features.values())
         self._width = max((len(labels) for labels in self._labels), default=0) + 2

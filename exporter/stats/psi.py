@@ -14,7 +14,7 @@ from dataclasses import dataclass
 import numpy as np
 from prometheus_client.metrics_core import GaugeMetricFamily, Metric
 
-from exporter.batch import Bools, Floats
+from exporter.batch import Bools, Floats, Ints
 from exporter.stats import BASE_LABELS
 from exporter.stats.feature_bins import FeatureBins
 from exporter.tally import Tallies
@@ -42,10 +42,10 @@ def psi(window: Floats, reference: Floats, epsilon: float | None = None) -> Floa
 
 
 def _shares(counts: Floats, used: Bools, epsilon: float | None) -> Floats:
-    n = counts.sum(axis=-1, keepdims=True)
-    if epsilon is not None:
-        return counts / n + epsilon
-    return (counts + JEFFREYS) / (n + JEFFREYS * used.sum(axis=-1, keepdims=True))
+    n: Floats = counts.sum(axis=-1, keepdims=True)
+    bins: Ints = used.sum(axis=-1, keepdims=True)
+    shares: Floats = (counts + JEFFREYS) / (n + JEFFREYS * bins) if epsilon is None else counts / n + epsilon
+    return shares
 
 
 @dataclass(frozen=True)
@@ -67,7 +67,9 @@ class FeaturePsi:
                 counts = row[self.bins.name]
                 used = ((counts > 0) | (reference > 0)).sum(axis=-1)
                 enough = counts.sum(axis=-1) >= SAMPLES_PER_BIN * used
-                for feature, value, good in zip(self.bins.features, psi(counts, reference, self.epsilon), enough, strict=True):
+                for feature, value, good in zip(
+                    self.bins.features, psi(counts, reference, self.epsilon), enough, strict=True
+                ):
                     if good and not np.isnan(value):
                         family.add_metric((*series, feature, label), float(value))
         yield family
