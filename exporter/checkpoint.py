@@ -31,11 +31,11 @@ VERSION = 1
 HEADER = struct.Struct(f"<{len(MAGIC)}sH16s")
 
 
-class Damaged(ValueError):
+class DamagedError(ValueError):
     """A checkpoint file that cannot be read; the message says why."""
 
 
-class Locked(OSError):
+class LockedError(OSError):
     """Another process uses the state folder."""
 
 
@@ -80,17 +80,17 @@ def encode(snapshot: Snapshot, identities: Mapping[str, str]) -> bytes:
 
 
 def decode(data: bytes, identities: Mapping[str, str]) -> Snapshot:
-    """Read the file's bytes, less the tallies whose statistic has another identity; raises Damaged."""
+    """Read the file's bytes, less the tallies whose statistic has another identity; raises DamagedError."""
     if len(data) < HEADER.size:
-        raise Damaged(f"only {len(data)} bytes long")
+        raise DamagedError(f"only {len(data)} bytes long")
     magic, version, digest = HEADER.unpack_from(data)
     body = data[HEADER.size :]
     if magic != MAGIC:
-        raise Damaged("not a checkpoint")
+        raise DamagedError("not a checkpoint")
     if _hash(body) != digest:
-        raise Damaged("its checksum does not fit its content")
+        raise DamagedError("its checksum does not fit its content")
     if version != VERSION:
-        raise Damaged(f"of format version {version}; this release reads {VERSION}")
+        raise DamagedError(f"of format version {version}; this release reads {VERSION}")
     stored = msgspec.msgpack.decode(zlib.decompress(body), type=_Stored)
     kept = {name for name, identity in stored.identities.items() if identities.get(name) == identity}
     return Snapshot(
@@ -119,7 +119,7 @@ class Loaded:
 class Checkpoint:
     """The checkpoint files in a state folder, which is made if need be, and held by a lock.
 
-    Raises Locked where another process holds it, and OSError where it cannot be made or written to.
+    Raises LockedError where another process holds it, and OSError where it cannot be made or written to.
     """
 
     def __init__(self, folder: Path, identities: Mapping[str, str]) -> None:
@@ -133,7 +133,7 @@ class Checkpoint:
             fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
             os.close(self._lock)
-            raise Locked(f"another prediction-exporter uses {folder}") from None
+            raise LockedError(f"another prediction-exporter uses {folder}") from None
 
     def load(self) -> Loaded:
         """Read the newest generation that is whole."""
@@ -145,7 +145,7 @@ class Checkpoint:
                 snapshot = decode(path.read_bytes(), self._identities)
             except FileNotFoundError:
                 continue
-            except (Damaged, OSError) as error:
+            except (DamagedError, OSError) as error:
                 problems.append(f"{path}: {error}")
                 continue
             return Loaded(snapshot, generation, tuple(problems))

@@ -34,7 +34,7 @@ def main() -> None:
 def run(config_file: Path | None, source: str | None, reference: str | None, listen: str | None) -> None:
     """Read prediction logs and serve /metrics until SIGTERM."""
     from exporter import config, logs, sidecar
-    from exporter.checkpoint import Locked
+    from exporter.checkpoint import LockedError
 
     if (config_file is None) == (source is None):
         _fail("run: give either --config FILE or --source URL")
@@ -50,7 +50,7 @@ def run(config_file: Path | None, source: str | None, reference: str | None, lis
     logs.configure()
     try:
         running = sidecar.Sidecar(settings)
-    except Locked as error:
+    except LockedError as error:
         _fail(f"state_dir: {error}")
     except OSError as error:
         _fail(f"state_dir: {settings.state_dir}: {error.strerror}")

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 from prometheus_client.metrics_core import CounterMetricFamily, GaugeMetricFamily, Metric
 
-from exporter.decode import REASONS
+from exporter.rejects import REASONS
 from exporter.snapshot import Snapshot
 from exporter.stats import BASE_LABELS, Derived, Statistic
 from exporter.tally import Tallies, merge

@@ -6,22 +6,22 @@ A mistake is one line: the key's path, what was expected, and for an unknown key
 
 from __future__ import annotations
 
-import difflib
 import glob
 import os
 import re
-import types
 from collections.abc import Iterator
+from itertools import pairwise
 from pathlib import Path
-from typing import Annotated, Any, Union, get_args, get_origin
+from typing import Annotated, Any
 
 import msgspec
-import yaml
 
-from exporter import profile
+from exporter import profile, validation, yamlfile
 from exporter.profile import ProfileError
-from exporter.schema import RECORD_FIELDS, Schema, SchemaError
+from exporter.schema import FEATURES, RECORD_FIELDS, Schema, SchemaError
 from exporter.units import Duration, FieldPath, Listen, Size, SourceUrl
+from exporter.validation import nearest
+from exporter.yamlfile import YamlError
 
 DEFAULT_LISTEN = "0.0.0.0:9465"
 DEFAULT_THRESHOLDS = {"feature_drift_psi": 0.25, "latency_p99_seconds": 0.5, "accuracy": 0.8}
@@ -95,15 +95,9 @@ class Config(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 def load(path: Path) -> Config:
     """Read and validate a configuration file; raises ConfigError with every mistake."""
     try:
-        with path.open("rb") as file:
-            data = yaml.load(file, Loader=_UniqueKeyLoader)  # noqa: S506  # derives from SafeLoader
-    except OSError as error:
-        raise ConfigError([f"{path}: {error.strerror}"]) from None
-    except yaml.MarkedYAMLError as error:
-        where = f":{error.problem_mark.line + 1}:{error.problem_mark.column + 1}" if error.problem_mark else ""
-        raise ConfigError([f"{path}{where}: {error.problem or 'not YAML'}"]) from None
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
-        raise ConfigError([f"{path}: not YAML: {' '.join(str(error).split())}"]) from None
+        data = yamlfile.load(path)
+    except YamlError as error:
+        raise ConfigError([str(error)]) from None
     return _validated(data, path.parent, f"{path}: ")
 
 
@@ -117,7 +111,7 @@ def _validated(data: Any, folder: Path, prefix: str) -> Config:
     if isinstance(data, dict) and isinstance(data.get("sources"), list):
         # A bare URL is short for a mapping with only that.
         data = data | {"sources": [{"url": item} if isinstance(item, str) else item for item in data["sources"]]}
-    problems = list(_problems(data, Config, ""))
+    problems = list(validation.problems(data, Config, _parse))
     if isinstance(data, dict):
         # What is well formed is looked into all the same, so that all mistakes are told at once.
         wrong = {re.split(r"[.\[:]", problem)[0] for problem in problems}
@@ -160,46 +154,58 @@ def notes(config: Config) -> Iterator[str]:
 
 
 def _contradictions(config: Config, wrong: frozenset[str]) -> Iterator[str]:
-    """Mistakes that a key's type does not show; the keys in `wrong` are left out, as at their defaults."""
-    if not config.sources and "sources" not in wrong:
-        yield "sources: expected at least one source, such as file:///var/log/model/*.jsonl"
-    for name in config.fields.keys() - set(RECORD_FIELDS):
-        yield f"fields.{name}: no such record field{_nearest(name, RECORD_FIELDS)}"
+    """Yield mistakes that a key's type does not show; the keys in `wrong` are left out, as at their defaults."""
+    if "sources" not in wrong:
+        yield from _about_sources(config)
+    yield from _about_fields(config)
+    yield from _about_windows(config)
     for name in config.thresholds.keys() - DEFAULT_THRESHOLDS.keys():
-        yield f"thresholds.{name}: no such threshold{_nearest(name, DEFAULT_THRESHOLDS)}"
-    for name, path in config.fields.items():
-        if name in RECORD_FIELDS and name != "features" and not path:
-            yield f"fields.{name}: expected a path such as timing.total; only `features` can lie at the top level, `.`"
-    seconds = [window.seconds for window in config.windows]
-    if not seconds:
+        yield f"thresholds.{name}: no such threshold{nearest(name, DEFAULT_THRESHOLDS)}"
+    if config.state_dir and (problem := _unwritable(Path(config.state_dir))):
+        yield f"state_dir: {problem}"
+
+
+def _about_sources(config: Config) -> Iterator[str]:
+    if not config.sources:
+        yield "sources: expected at least one source, such as file:///var/log/model/*.jsonl"
+    paths = [source.url.path for source in config.sources]
+    for index, path in enumerate(paths):
+        if path in paths[:index]:
+            yield f"sources[{index}]: {path} is there twice"
+
+
+def _about_windows(config: Config) -> Iterator[str]:
+    if not config.windows:
         yield "windows: expected at least one duration, such as 5m"
+    seconds = [window.seconds for window in config.windows]
     for index, window in enumerate(config.windows):
         if window.seconds in seconds[:index]:
             yield f"windows[{index}]: {window} is there twice"
-    for key, bounds in (
-        ("latency_seconds", config.buckets.latency_seconds),
-        ("probability", config.buckets.probability),
-    ):
-        if not bounds or any(high <= low for low, high in zip(bounds, bounds[1:], strict=False)):
+    for key in ("latency_seconds", "probability"):
+        bounds = getattr(config.buckets, key)
+        if not bounds or any(high <= low for low, high in pairwise(bounds)):
             yield f"buckets.{key}: expected ascending bounds"
-    urls = [source.url.path for source in config.sources]
-    for index, url in enumerate(urls):
-        if url in urls[:index]:
-            yield f"sources[{index}]: {url} is there twice"
-    numeric: tuple[str, ...] = ()
+
+
+def _about_fields(config: Config) -> Iterator[str]:
+    """Yield what is wrong with `fields`, and with the reference, whose features are fields too."""
+    features: tuple[str, ...] = ()
     if config.reference:
         try:
-            numeric = tuple(read_reference(config.reference).features)
+            features = tuple(read_reference(config.reference).features)
         except ProfileError as error:
             yield f"reference: {config.reference}: {error}"
-    try:
-        Schema({name: path for name, path in config.fields.items() if name in RECORD_FIELDS}, numeric).tree()
-    except SchemaError as error:
-        yield f"fields: {error}"
-    except IndexError:
-        pass  # an empty path, reported above
-    if config.state_dir and (problem := _unwritable(Path(config.state_dir))):
-        yield f"state_dir: {problem}"
+    for name in config.fields.keys() - set(RECORD_FIELDS):
+        yield f"fields.{name}: no such record field{nearest(name, RECORD_FIELDS)}"
+    fields = {name: path for name, path in config.fields.items() if name in RECORD_FIELDS}
+    empty = [name for name, path in fields.items() if name != FEATURES and not path]
+    for name in empty:
+        yield f"fields.{name}: expected a path such as timing.total; only `features` can lie at the top level, `.`"
+    if not empty:
+        try:
+            Schema(fields, features).tree()
+        except SchemaError as error:
+            yield f"fields: {error}"
 
 
 def _unwritable(folder: Path) -> str | None:
@@ -212,69 +218,8 @@ def _unwritable(folder: Path) -> str | None:
     return None if os.access(existing, os.W_OK | os.X_OK) else f"{existing} cannot be written to"
 
 
-def _problems(value: Any, expected: Any, path: str) -> Iterator[str]:
-    """Walk the data beside its type, so that one mistake does not hide the next."""
-    if get_origin(expected) in (Union, types.UnionType) and isinstance(value, dict):
-        # The only unions are with None, and of scalars.
-        expected = next((option for option in get_args(expected) if _is_struct(option)), expected)
-    where = path or "the file"
-    if _is_struct(expected):
-        if not isinstance(value, dict):
-            yield f"{where}: expected a mapping of keys, got {_spell(value)}"
-            return
-        fields = {field.name: field for field in msgspec.structs.fields(expected)}
-        for key, inner in value.items():
-            if key in fields:
-                yield from _problems(inner, fields[key].type, f"{path}.{key}".lstrip("."))
-            else:
-                yield f"{f'{path}.{key}'.lstrip('.')}: unknown key{_nearest(str(key), fields)}"
-        for name, field in fields.items():
-            if field.required and name not in value:
-                yield f"{f'{path}.{name}'.lstrip('.')}: this key is required"
-    elif get_origin(expected) in (list, tuple) and isinstance(value, list):
-        for index, inner in enumerate(value):
-            yield from _problems(inner, get_args(expected)[0], f"{path}[{index}]")
-    elif get_origin(expected) is dict and isinstance(value, dict):
-        for key, inner in value.items():
-            yield from _problems(inner, get_args(expected)[1], f"{path}.{key}")
-    else:
-        try:
-            msgspec.convert(value, expected, dec_hook=_parse)
-        except msgspec.ValidationError as error:
-            text = str(error).split(" - at `")[0]
-            yield f"{where}: {text[0].lower() + text[1:]}{'' if 'got' in text else f', got {_spell(value)}'}"
-
-
-def _is_struct(kind: Any) -> bool:
-    return isinstance(kind, type) and issubclass(kind, msgspec.Struct)
-
-
 def _parse(kind: type, value: Any) -> Any:
     for parsed in PARSED:
         if kind is parsed:
             return parsed.parse(value)
     raise NotImplementedError(kind)
-
-
-def _nearest(name: str, known: Any) -> str:
-    close = difflib.get_close_matches(name, list(known), n=1)
-    return f"; did you mean `{close[0]}`?" if close else f"; known: {', '.join(sorted(known))}"
-
-
-def _spell(value: Any) -> str:
-    return "nothing" if value is None else repr(value)
-
-
-class _UniqueKeyLoader(yaml.SafeLoader):
-    """Refuses a key that is there twice, where YAML's last one would win in silence."""
-
-    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
-        keys = set()
-        for key_node, _ in node.value:
-            key = self.construct_object(key_node, deep=True)  # type: ignore[no-untyped-call]
-            if key in keys:
-                raise yaml.constructor.ConstructorError(
-                    None, None, f"the key `{key}` is there twice", key_node.start_mark
-                )
-            keys.add(key)
-        return super().construct_mapping(node, deep)

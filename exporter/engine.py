@@ -13,9 +13,11 @@ from dataclasses import dataclass, replace
 import msgspec
 import numpy as np
 
-from exporter.batch import Batch, Encoded, Ints, Series
-from exporter.decode import OVERSIZE, Decoder, Reject
+from exporter.batch import Batch, Encoded, Series
+from exporter.decode import Decoder
 from exporter.framing import Lines, Position
+from exporter.grouping import grouped
+from exporter.rejects import OVERSIZE, Reject
 from exporter.snapshot import Snapshot, SourceCounts, Stream
 from exporter.stats import Statistic
 from exporter.tally import Row, Tallies, put
@@ -196,7 +198,7 @@ class Engine:
             at -= len(piece.block)
 
     def _add(self, batch: Batch) -> None:
-        batch, groups = self._group(self._admit(batch))
+        batch, groups = grouped(self._admit(batch), self._windows, self._now)
         predictions, errors = batch.predictions(), batch.errors()
         first = {window.label: window.first_in_view(self._now) for window in self._windows}
         for statistic in self._statistics:
@@ -204,12 +206,11 @@ class Engine:
             if not len(rows):
                 continue
             tally = statistic.tally(rows)
-            for index, (series, panes) in enumerate(groups):
-                put(self._totals, series, statistic.name, tally[index])
-                for window, pane in zip(self._windows, panes, strict=True):
+            for group, added in zip(groups, tally, strict=True):
+                put(self._totals, group.series, statistic.name, added)
+                for window, pane in zip(self._windows, group.panes, strict=True):
                     if pane >= first[window.label]:
-                        row = self._panes[window.label].setdefault(pane, {})
-                        put(row, series, statistic.name, tally[index])
+                        put(self._panes[window.label].setdefault(pane, {}), group.series, statistic.name, added)
 
     def _admit(self, batch: Batch) -> Batch:
         """Spell the batch's labels in admitted ones, and see to it that every series has all its tallies."""
@@ -231,24 +232,6 @@ class Engine:
     def _cap(self, label: str, count: int) -> None:
         if count:
             self._capped[label] = self._capped.get(label, 0) + count
-
-    def _group(self, batch: Batch) -> tuple[Batch, list[tuple[Series, tuple[int, ...]]]]:
-        """Number the rows by series and panes; panes that are out of view are one."""
-        columns = [batch.series.codes]
-        for window in self._windows:
-            columns.append(np.maximum(window.panes(batch.time), window.first_in_view(self._now) - 1))
-        group: Ints = np.zeros(len(batch), np.int64)
-        for column in columns:
-            low, high = int(column.min()), int(column.max())
-            if low != high:
-                # Dense again after each column, so that the product of the spans cannot overflow.
-                group = np.unique(group * (high - low + 1) + (column - low), return_inverse=True)[1]
-        groups = int(group.max()) + 1
-        firsts = np.zeros(1, np.int64) if groups == 1 else np.unique(group, return_index=True)[1]
-        keys = [
-            (batch.series.names[columns[0][row]], tuple(int(column[row]) for column in columns[1:])) for row in firsts
-        ]
-        return replace(batch, group=group, groups=groups), keys
 
     def _row(self, series: Series) -> None:
         """Give a series a tally of every statistic, at zero where there is none."""

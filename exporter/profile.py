@@ -17,6 +17,7 @@ from exporter.batch import Floats
 VERSION = 1
 MISSING_BIN = "missing"
 OTHER_BIN = "other"
+MAX_BINS = 100
 
 
 class ProfileError(ValueError):
@@ -46,6 +47,8 @@ class Numeric(msgspec.Struct, frozen=True, tag="numeric", tag_field="kind", forb
 
     def problem(self) -> str | None:
         """Say what contradicts itself, if anything."""
+        if len(self.counts) > MAX_BINS:
+            return f"expected at most {MAX_BINS} bins, got {len(self.counts)}"
         for name, edges, counts in (("edges", self.edges, self.counts), ("cuts", self.cuts, self.cut_counts)):
             if len(counts) != len(edges) + 1:
                 return f"expected one more count than `{name}`, got {len(counts)} for {len(edges)}"

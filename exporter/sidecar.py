@@ -16,7 +16,7 @@ from exporter import server
 from exporter.batch import Series
 from exporter.checkpoint import Checkpoint
 from exporter.collector import Collector
-from exporter.commit import Committer, CommitError
+from exporter.commit import CommitError, Committer
 from exporter.config import DEFAULT_THRESHOLDS, Config, read_reference
 from exporter.decode import Decoder
 from exporter.engine import CLASS_LABEL, ERROR_LABEL, Engine, Limits
@@ -81,7 +81,7 @@ def measures(config: Config, profile: Profile | None) -> Measures:
 
 
 class Sidecar:
-    """One running exporter. Raises checkpoint.Locked and OSError where the state folder cannot be used."""
+    """One running exporter. Raises checkpoint.LockedError and OSError where the state folder cannot be used."""
 
     def __init__(self, config: Config, clock: Callable[[], float] = time.time) -> None:
         self._config = config
@@ -205,7 +205,9 @@ class Sidecar:
         """Read what is written already, and commit."""
         deadline = self._clock() + DRAIN_SECONDS
         for source in self._sources:
-            while source.poll(self._clock()) and self._clock() < deadline:
+            more = True
+            while more and self._clock() < deadline:
+                more = source.poll(self._clock())
                 await asyncio.sleep(0)
         try:
             await self._committer.commit()

@@ -16,8 +16,10 @@ from exporter.tally import Tallies
 
 
 class Stream(msgspec.Struct, frozen=True, order=True):
-    """One ordered run of bytes: a file by device and inode, read from its start once (`serial` tells a file
-    from what it held before it was truncated)."""
+    """One ordered run of bytes: a file by device and inode, read from its start once.
+
+    `serial` tells a file from what it held before it was truncated.
+    """
 
     source: str
     path: str

@@ -6,6 +6,7 @@ import os
 import re
 
 _SECONDS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0, "w": 604800.0}
+MAX_PORT = 65535
 _BYTES = {"": 1, "B": 1, "KiB": 1024, "MiB": 1024**2, "GiB": 1024**3, "KB": 1000, "MB": 1000**2, "GB": 1000**3}
 
 
@@ -52,7 +53,7 @@ class Listen(str):
         """Raises ValueError with what was expected."""
         if isinstance(text, str):
             host, colon, port = text.rpartition(":")
-            if colon and port.isdecimal() and int(port) < 65536:
+            if colon and port.isdecimal() and int(port) <= MAX_PORT:
                 listen = cls(text)
                 listen.host, listen.port = host.strip("[]") or "0.0.0.0", int(port)  # noqa: S104  # what ":9465" means
                 return listen

@@ -76,9 +76,10 @@ class FeatureBins:
 
     def _numeric_cells(self, numbers: Floats) -> Ints:
         """Return each number's cell. A few comparisons of all numbers beat a binary search for each."""
-        cells = np.zeros(numbers.shape, np.int64)
+        passed = np.zeros(numbers.shape, np.int8)
         for edges in self._edges:
-            cells += numbers >= edges
+            passed += (numbers >= edges).view(np.int8)
+        cells = passed.astype(np.int64)
         cells[np.isnan(numbers)] = self._width - 2
         cells[np.isinf(numbers)] = self._width - 1
         return cells

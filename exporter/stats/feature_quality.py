@@ -8,7 +8,7 @@ from typing import Literal
 import numpy as np
 from prometheus_client.metrics_core import CounterMetricFamily, Metric
 
-from exporter.batch import NON_FINITE, WRONG_TYPE, Batch, Bools, Floats, Series
+from exporter.batch import NON_FINITE, WRONG_TYPE, Batch, Bools, Floats, Ints, Series
 from exporter.profile import Profile
 from exporter.stats import BASE_LABELS, Names
 
@@ -62,9 +62,12 @@ class FeatureQuality:
 
     def _count(self, failed: Bools, batch: Batch) -> Floats:
         """Return how many of each group's rows failed; shape (groups, features)."""
-        feature, row = np.nonzero(failed)
-        cells = batch.group[row] * len(failed) + feature
-        counts = np.bincount(cells, minlength=batch.groups * len(failed))
+        counts: Ints
+        if batch.groups == 1:
+            counts = np.count_nonzero(failed, axis=1)
+        else:
+            feature, row = np.nonzero(failed)
+            counts = np.bincount(batch.group[row] * len(failed) + feature, minlength=batch.groups * len(failed))
         return counts.reshape(batch.groups, len(failed)).astype(np.float64)
 
     def collect(self, tallies: Mapping[Series, Floats], names: Names) -> Iterator[Metric]:

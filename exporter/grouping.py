@@ -1,0 +1,39 @@
+"""Grouping: the rows of a batch are numbered by what they are tallied under, a series and a pane of each window."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from exporter.batch import Batch, Ints, Series
+from exporter.windows import Window
+
+
+@dataclass(frozen=True, slots=True)
+class Group:
+    """A series, and the number of the pane of each window."""
+
+    series: Series
+    panes: tuple[int, ...]
+
+
+def grouped(batch: Batch, windows: Sequence[Window], now: float) -> tuple[Batch, list[Group]]:
+    """Return the batch with its rows numbered, and what each number stands for.
+
+    All panes that are out of view at `now` are one, the pane before the first in view.
+    """
+    panes = [np.maximum(window.panes(batch.time), window.first_in_view(now) - 1) for window in windows]
+    number: Ints = np.zeros(len(batch), np.int64)
+    for column in (batch.series.codes, *panes):
+        low, high = int(column.min()), int(column.max())
+        if low != high:
+            # Dense again after each column, so that the product of the spans cannot overflow.
+            number = np.unique(number * (high - low + 1) + (column - low), return_inverse=True)[1]
+    groups = int(number.max()) + 1
+    first = [0] if groups == 1 else np.unique(number, return_index=True)[1]
+    keys = [
+        Group(batch.series.names[batch.series.codes[row]], tuple(int(column[row]) for column in panes)) for row in first
+    ]
+    return replace(batch, group=number, groups=groups), keys

@@ -1,0 +1,46 @@
+"""Why a line is refused. A reject is data, never an exception, once it leaves the decoder."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+INVALID_JSON = "invalid_json"
+INVALID_UTF8 = "invalid_utf8"
+OVERSIZE = "oversize"
+BLANK = "blank"
+WRONG_TYPE = "wrong_type"
+MISSING_FIELD = "missing_field"
+NON_FINITE = "non_finite"
+OUT_OF_RANGE = "out_of_range"
+TIMESTAMP_FUTURE = "timestamp_future"
+TIMESTAMP_PAST = "timestamp_past"
+REASONS = (
+    INVALID_JSON,
+    INVALID_UTF8,
+    OVERSIZE,
+    BLANK,
+    WRONG_TYPE,
+    MISSING_FIELD,
+    NON_FINITE,
+    OUT_OF_RANGE,
+    TIMESTAMP_FUTURE,
+    TIMESTAMP_PAST,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Reject:
+    """`count` lines refused for one of REASONS; `at` is the first one's byte offset in the block."""
+
+    reason: str
+    count: int
+    at: int
+    detail: str
+
+
+class RefusedError(Exception):
+    """One line cannot be read, for one of REASONS."""
+
+    def __init__(self, reason: str, detail: str) -> None:
+        super().__init__(detail)
+        self.reason = reason

@@ -1,0 +1,85 @@
+"""What can be saved of a line that is not as it should be.
+
+One wrong feature is taken out and marked, and the rest of the record kept; anything else refuses the line.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+from typing import Any
+
+import msgspec
+
+from exporter.batch import NON_FINITE, WRONG_TYPE
+from exporter.rejects import BLANK, INVALID_JSON, INVALID_UTF8, RefusedError
+from exporter.rejects import NON_FINITE as NON_FINITE_FIELD
+from exporter.rejects import WRONG_TYPE as WRONG_TYPE_FIELD
+from exporter.schema import Node, Number
+
+Flaws = dict[str, int]
+
+
+def salvage(line: bytes, tree: Node, struct: type[msgspec.Struct]) -> tuple[msgspec.Struct, Flaws]:
+    """Return the record of a line, and a mark for each feature that is unusable; raises RefusedError."""
+    if not line.strip():
+        raise RefusedError(BLANK, "the line is blank")
+    record = _loads(line)
+    if not isinstance(record, dict):
+        raise RefusedError(WRONG_TYPE_FIELD, f"expected a JSON object, got {_kind(record)}")
+    flaws: Flaws = {}
+    _clean(tree, record, flaws)
+    try:
+        return msgspec.convert(record, struct), flaws
+    except msgspec.ValidationError as error:
+        raise RefusedError(WRONG_TYPE_FIELD, str(error)) from None
+
+
+def check_utf8(line: bytes) -> None:
+    """Refuse a line that is not UTF-8, which the decoder does not see in what it skips; raises RefusedError."""
+    if not line.isascii():
+        try:
+            line.decode()
+        except UnicodeDecodeError as error:
+            raise RefusedError(INVALID_UTF8, f"byte {error.start} of the line is not UTF-8") from None
+
+
+def _loads(line: bytes) -> Any:
+    """Read JSON, and the NaN and Infinity that Python's encoder writes; raises RefusedError."""
+    try:
+        record = json.loads(line)
+        msgspec.json.encode(record)
+    except (ValueError, OverflowError, RecursionError) as error:
+        raise RefusedError(INVALID_JSON, str(error)) from None
+    return record
+
+
+def _clean(node: Node, record: dict[str, Any], flaws: Flaws) -> None:
+    """Take out of a record what need not cost the whole of it; raises RefusedError for what must."""
+    for key, child in node.children.items():
+        value: Any = record.get(key)
+        if isinstance(child, Node):
+            if value is None:
+                record.pop(key, None)
+            elif isinstance(value, dict):
+                _clean(child, value, flaws)
+        elif child.is_feature:
+            if flaw := _flaw(value, numeric=child.type is Number):
+                flaws[child.name] = flaw
+                if flaw == WRONG_TYPE or math.isnan(value):
+                    record[key] = None
+        elif isinstance(value, float) and not math.isfinite(value):
+            raise RefusedError(NON_FINITE_FIELD, f"{child.name} is {value}")
+
+
+def _flaw(value: object, *, numeric: bool) -> int:
+    if value is None:
+        return 0
+    usable = (int, float) if numeric else (str, int, float)
+    if not isinstance(value, usable) or (numeric and isinstance(value, bool)):
+        return WRONG_TYPE
+    return NON_FINITE if isinstance(value, float) and not math.isfinite(value) else 0
+
+
+def _kind(value: Any) -> str:
+    return {list: "an array", str: "a string", bool: "a boolean", type(None): "null"}.get(type(value), "a number")
