@@ -8,11 +8,10 @@ from __future__ import annotations
 
 import glob
 import os
-import re
 from collections.abc import Iterator
 from itertools import pairwise
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 import msgspec
 
@@ -49,7 +48,7 @@ class Source(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """A source and its options; `start` says where to begin in a file that is there already."""
 
     url: SourceUrl
-    start: Annotated[str, msgspec.Meta(pattern="^(beginning|end)$")] = "beginning"
+    start: Literal["beginning", "end"] = "beginning"
 
 
 class Smoothing(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -104,20 +103,24 @@ def load(path: Path) -> Config:
 def from_options(source: str, reference: str | None, listen: str | None) -> Config:
     """Make a configuration from command-line options; raises ConfigError."""
     options = {"sources": [source], "reference": reference, "listen": listen}
-    return _validated({key: value for key, value in options.items() if value is not None}, Path(), "--")
+    try:
+        return _validated({key: value for key, value in options.items() if value is not None}, Path(), "--")
+    except ConfigError as error:
+        raise ConfigError([problem.replace("--sources[0].url", "--source") for problem in error.problems]) from None
 
 
 def _validated(data: Any, folder: Path, prefix: str) -> Config:
     if isinstance(data, dict) and isinstance(data.get("sources"), list):
         # A bare URL is short for a mapping with only that.
         data = data | {"sources": [{"url": item} if isinstance(item, str) else item for item in data["sources"]]}
-    problems = list(validation.problems(data, Config, _parse))
+    wrong = list(validation.problems(data, Config, _parse))
+    problems = list(map(str, wrong))
+    config = Config(sources=[])
     if isinstance(data, dict):
         # What is well formed is looked into all the same, so that all mistakes are told at once.
-        wrong = {re.split(r"[.\[:]", problem)[0] for problem in problems}
-        usable = {key: value for key, value in data.items() if key not in wrong}
+        usable = validation.without(data, wrong)
         config = resolve(msgspec.convert({"sources": []} | usable, Config, dec_hook=_parse), folder)
-        problems += _contradictions(config, frozenset(wrong))
+        problems += [text for text in _contradictions(config) if "sources" in usable or not text.startswith("sources:")]
     if problems:
         raise ConfigError([prefix + problem for problem in problems])
     return config
@@ -129,8 +132,8 @@ def resolve(config: Config, folder: Path) -> Config:
     return msgspec.structs.replace(
         config,
         sources=sources,
-        reference=config.reference and os.path.join(folder, config.reference),
-        state_dir=config.state_dir and os.path.join(folder, config.state_dir),
+        reference=config.reference and str(folder / config.reference),
+        state_dir=config.state_dir and str(folder / config.state_dir),
     )
 
 
@@ -153,10 +156,9 @@ def notes(config: Config) -> Iterator[str]:
             yield f"sources[{index}]: nothing matches {source.url.path} yet"
 
 
-def _contradictions(config: Config, wrong: frozenset[str]) -> Iterator[str]:
-    """Yield mistakes that a key's type does not show; the keys in `wrong` are left out, as at their defaults."""
-    if "sources" not in wrong:
-        yield from _about_sources(config)
+def _contradictions(config: Config) -> Iterator[str]:
+    """Yield mistakes that a key's type does not show."""
+    yield from _about_sources(config)
     yield from _about_fields(config)
     yield from _about_windows(config)
     for name in config.thresholds.keys() - DEFAULT_THRESHOLDS.keys():

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import os
 import re
+from pathlib import Path
 
 _SECONDS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0, "w": 604800.0}
 MAX_PORT = 65535
@@ -96,8 +96,8 @@ class SourceUrl(str):
                 return url
         raise ValueError(f"expected a path or a URL such as file:///var/log/model/*.jsonl, got {text!r}")
 
-    def below(self, folder: str | os.PathLike[str]) -> SourceUrl:
+    def below(self, folder: Path) -> SourceUrl:
         """Return the same with a relative path taken from `folder`."""
         url = SourceUrl(self)
-        url.path = os.path.join(folder, self.path)
+        url.path = str(folder / self.path)
         return url

@@ -9,34 +9,70 @@ from __future__ import annotations
 import difflib
 import types
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from typing import Any, Union, get_args, get_origin
+from dataclasses import dataclass
+from typing import Any, Literal, Union, get_args, get_origin
 
 import msgspec
 
 Parse = Callable[[type, Any], Any]
+Path = tuple[str | int, ...]
+
+PLAIN = {
+    "`float`": "a number",
+    "`int`": "a whole number",
+    "`str`": "text",
+    "`array`": "a list",
+    "`object`": "a mapping",
+}
 
 
-def problems(value: Any, expected: Any, parse: Parse, path: str = "") -> Iterator[str]:
-    """Yield each mistake as "path: what was expected"; `parse` is msgspec's `dec_hook`."""
-    if get_origin(expected) in (Union, types.UnionType) and isinstance(value, dict):
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """One mistake, at `path` in the data."""
+
+    path: Path
+    text: str
+
+    def __str__(self) -> str:
+        spelt = "".join(f"[{key}]" if isinstance(key, int) else f".{key}" for key in self.path)
+        return f"{spelt.removeprefix('.') or 'the file'}: {self.text}"
+
+
+def problems(value: Any, expected: Any, parse: Parse, path: Path = ()) -> Iterator[Problem]:
+    """Yield each mistake; `parse` is msgspec's `dec_hook`."""
+    origin = get_origin(expected)
+    if origin in (Union, types.UnionType) and value is not None:
         # The only unions are with None, and of scalars.
         expected = next((option for option in get_args(expected) if _is_struct(option)), expected)
-    origin = get_origin(expected)
     if _is_struct(expected):
         yield from _in_struct(value, expected, parse, path)
     elif origin in (list, tuple) and isinstance(value, list):
         for index, inner in enumerate(value):
-            yield from problems(inner, get_args(expected)[0], parse, f"{path}[{index}]")
+            yield from problems(inner, get_args(expected)[0], parse, (*path, index))
     elif origin is dict and isinstance(value, dict):
         for key, inner in value.items():
-            yield from problems(inner, get_args(expected)[1], parse, _below(path, key))
+            yield from problems(inner, get_args(expected)[1], parse, (*path, key))
+    elif origin is Literal:
+        if value not in get_args(expected):
+            yield Problem(path, f"expected {' or '.join(map(str, get_args(expected)))}, got {_spell(value)}")
     else:
         try:
             msgspec.convert(value, expected, dec_hook=parse)
         except msgspec.ValidationError as error:
-            text = str(error).split(" - at `")[0]
-            got = "" if "got" in text else f", got {_spell(value)}"
-            yield f"{_where(path)}: {text[0].lower() + text[1:]}{got}"
+            yield Problem(path, _plain(str(error), value))
+
+
+def without(data: Mapping[str, Any], wrong: Iterable[Problem]) -> dict[str, Any]:
+    """Return the data less what is wrong, so that the rest can be looked into; a list goes as a whole."""
+    usable = dict(data)
+    for problem in wrong:
+        key, *deeper = problem.path or ("",)
+        inner = usable.get(str(key))
+        if deeper and isinstance(deeper[0], str) and isinstance(inner, Mapping):
+            usable[str(key)] = without(inner, [Problem(tuple(deeper), problem.text)])
+        else:
+            usable.pop(str(key), None)
+    return usable
 
 
 def nearest(name: str, known: Iterable[str]) -> str:
@@ -46,31 +82,31 @@ def nearest(name: str, known: Iterable[str]) -> str:
     return f"; did you mean `{close[0]}`?" if close else f"; known: {', '.join(known)}"
 
 
-def _in_struct(value: Any, expected: type[msgspec.Struct], parse: Parse, path: str) -> Iterator[str]:
+def _in_struct(value: Any, expected: type[msgspec.Struct], parse: Parse, path: Path) -> Iterator[Problem]:
     if not isinstance(value, Mapping):
-        yield f"{_where(path)}: expected a mapping of keys, got {_spell(value)}"
+        yield Problem(path, f"expected a mapping of keys, got {_spell(value)}")
         return
     fields = {field.name: field for field in msgspec.structs.fields(expected)}
     for key, inner in value.items():
         if key in fields:
-            yield from problems(inner, fields[key].type, parse, _below(path, key))
+            yield from problems(inner, fields[key].type, parse, (*path, key))
         else:
-            yield f"{_below(path, key)}: unknown key{nearest(str(key), fields)}"
+            yield Problem((*path, str(key)), f"unknown key{nearest(str(key), fields)}")
     for name, field in fields.items():
         if field.required and name not in value:
-            yield f"{_below(path, name)}: this key is required"
+            yield Problem((*path, name), "this key is required")
 
 
 def _is_struct(kind: Any) -> bool:
     return isinstance(kind, type) and issubclass(kind, msgspec.Struct)
 
 
-def _below(path: str, key: object) -> str:
-    return f"{path}.{key}" if path else str(key)
-
-
-def _where(path: str) -> str:
-    return path or "the file"
+def _plain(message: str, value: Any) -> str:
+    """Spell msgspec's message without its types and its own path."""
+    text = message.split(" - at `", maxsplit=1)[0].split(", got `", maxsplit=1)[0]
+    for kind, words in PLAIN.items():
+        text = text.replace(kind, words)
+    return f"{text[0].lower() + text[1:]}{'' if 'got' in text else f', got {_spell(value)}'}"
 
 
 def _spell(value: Any) -> str:
