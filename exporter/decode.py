@@ -168,9 +168,9 @@ class Decoder:
             (
                 TIMESTAMP_FUTURE,
                 time > now + self._future_seconds,
-                f"timestamp more than {self._future_seconds:g} s ahead",
+                f"timestamp more than {self._future_seconds:.0f} s ahead",
             ),
-            (TIMESTAMP_PAST, time < now - self._past_seconds, f"timestamp more than {self._past_seconds:g} s old"),
+            (TIMESTAMP_PAST, time < now - self._past_seconds, f"timestamp more than {self._past_seconds:.0f} s old"),
         ]
         refused: list[tuple[str, Ints, str]] = []
         good = np.ones(len(batch), np.bool_)

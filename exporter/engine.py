@@ -15,9 +15,10 @@ import numpy as np
 
 from exporter.batch import Batch, Encoded, Series
 from exporter.decode import Decoder
-from exporter.framing import Lines, Position
+from exporter.framing import Position
 from exporter.grouping import grouped
-from exporter.rejects import OVERSIZE, Reject
+from exporter.intake import Intake
+from exporter.rejects import OVERSIZE
 from exporter.snapshot import Snapshot, SourceCounts, Stream
 from exporter.stats import Statistic
 from exporter.tally import Row, Tallies, put
@@ -50,13 +51,6 @@ class BadLine:
     reason: str
     detail: str
     count: int
-
-
-@dataclass(frozen=True, slots=True)
-class _Piece:
-    stream: Stream
-    offset: int
-    block: bytes
 
 
 class Engine:
@@ -97,10 +91,7 @@ class Engine:
         self._errors = labels(limits.error_types, state.names.get(ERROR_LABEL, ()))
         self._sources = {name: msgspec.structs.replace(counts) for name, counts in state.sources.items()}
         self._capped = dict(state.capped)
-        self._lines: dict[Stream, Lines] = {}
-        self._unclaimed = dict(state.positions)
-        self._pieces: dict[str, list[_Piece]] = {}
-        self._pending_bytes = 0
+        self._intake = Intake(limits.line_bytes, state.positions)
         self._now = state.time
         for name in known_classes:
             self._classes.code(printable(name))
@@ -114,44 +105,44 @@ class Engine:
 
     def remembered(self, source: str) -> dict[Stream, Position]:
         """Return the streams of a source that were being read when the restored state was saved."""
-        return {stream: position for stream, position in self._unclaimed.items() if stream.source == source}
+        return self._intake.remembered(source)
 
     def position(self, stream: Stream) -> Position:
         """Return where an open stream would be gone on with."""
-        return self._lines[stream].position
+        return self._intake.position(stream)
 
     def open(self, stream: Stream, position: Position | None = None, context: bytes = b"") -> None:
         """Begin a stream, or go on with a remembered one; `context` are the bytes before its offset."""
-        self._unclaimed.pop(stream, None)
-        self._lines[stream] = Lines(self._limits.line_bytes, position, context)
+        self._intake.open(stream, position, context)
 
     def close(self, stream: Stream) -> None:
         """Forget a stream that has ended; a last line without its newline counts as a line."""
-        self._unclaimed.pop(stream, None)
-        if (lines := self._lines.pop(stream, None)) and lines.rest:
-            self._take(stream, lines.offset, *lines.feed(b"\n"))
-            self.fold()
+        self._intake.close(stream)
+        self.fold()
 
     def feed(self, stream: Stream, data: bytes, now: float) -> None:
         """Take bytes of an open stream that arrived at epoch time `now`."""
-        lines = self._lines[stream]
-        offset = lines.offset
         self._now = now
         self._sources[stream.source].bytes += len(data)
-        self._take(stream, offset, *lines.feed(data))
-        if self._pending_bytes >= BLOCK_BYTES:
+        self._intake.feed(stream, data)
+        if self._intake.pending_bytes >= BLOCK_BYTES:
             self.fold()
 
     def fold(self) -> None:
         """Add all that was fed to the tallies."""
-        pieces, self._pieces, self._pending_bytes = self._pieces, {}, 0
-        for source, parts in pieces.items():
-            block = parts[0].block if len(parts) == 1 else b"".join(part.block for part in parts)
-            decoded = self._decoders[source].decode(block, self._now)
+        for source, gathered in self._intake.take().items():
             counts = self._sources[source]
+            for stream, offset, count in gathered.oversize:
+                counts.lines += count
+                detail = f"longer than {self._limits.line_bytes} bytes"
+                self._reject(counts, BadLine(stream, offset, OVERSIZE, detail, count))
+            if not gathered.pieces:
+                continue
+            decoded = self._decoders[source].decode(gathered.block, self._now)
             counts.lines += decoded.lines
             for reject in decoded.rejects:
-                self._reject(source, reject, parts)
+                stream, offset = gathered.place(reject.at)
+                self._reject(counts, BadLine(stream, offset, reject.reason, reject.detail, reject.count))
             if decoded.batch is not None:
                 counts.records += len(decoded.batch)
                 counts.last_timestamp = max(counts.last_timestamp, float(decoded.batch.time.max()))
@@ -175,27 +166,12 @@ class Engine:
                 for name, counts in self._sources.items()
             },
             capped=dict(self._capped),
-            positions=self._unclaimed | {stream: lines.position for stream, lines in self._lines.items()},
+            positions=self._intake.positions,
         )
 
-    def _take(self, stream: Stream, offset: int, block: bytes, oversize: int) -> None:
-        if oversize:
-            self._sources[stream.source].lines += oversize
-            detail = f"longer than {self._limits.line_bytes} bytes"
-            self._reject(stream.source, Reject(OVERSIZE, oversize, 0, detail), [_Piece(stream, offset, b"")])
-        if block:
-            self._pieces.setdefault(stream.source, []).append(_Piece(stream, offset, block))
-            self._pending_bytes += len(block)
-
-    def _reject(self, source: str, reject: Reject, pieces: list[_Piece]) -> None:
-        rejected = self._sources[source].rejected
-        rejected[reject.reason] = rejected.get(reject.reason, 0) + reject.count
-        at = reject.at
-        for piece in pieces:
-            if at < len(piece.block) or piece is pieces[-1]:
-                self._report(BadLine(piece.stream, piece.offset + at, reject.reason, reject.detail, reject.count))
-                return
-            at -= len(piece.block)
+    def _reject(self, counts: SourceCounts, bad: BadLine) -> None:
+        counts.rejected[bad.reason] = counts.rejected.get(bad.reason, 0) + bad.count
+        self._report(bad)
 
     def _add(self, batch: Batch) -> None:
         batch, groups = grouped(self._admit(batch), self._windows, self._now)

@@ -6,7 +6,7 @@ import gzip
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
-from prometheus_client.exposition import choose_encoder
+from prometheus_client.exposition import choose_encoder, gzip_accepted
 from prometheus_client.metrics_core import Metric
 from prometheus_client.registry import Collector
 
@@ -34,6 +34,6 @@ def render(families: Iterable[Metric], *, accept: str, accept_encoding: str) -> 
     """Write families in the format that an Accept header prefers, compressed where that is accepted."""
     encoder, content_type = choose_encoder(accept)
     body = encoder(_Families(families))
-    if "gzip" not in accept_encoding:
+    if not gzip_accepted(accept_encoding):
         return Exposition(body, content_type, None)
     return Exposition(gzip.compress(body, GZIP_LEVEL, mtime=0), content_type, "gzip")

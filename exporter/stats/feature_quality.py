@@ -78,6 +78,8 @@ class FeatureQuality:
         )
         for series, tally in tallies.items():
             for row, feature in enumerate(self.features):
+                inapplicable = "unseen_category" if row < len(self._least) else "out_of_range"
                 for column, check in enumerate(CHECKS):
-                    family.add_metric((*series, feature, check), tally[row, column])
+                    if check != inapplicable:
+                        family.add_metric((*series, feature, check), tally[row, column])
         yield family

@@ -1,0 +1,93 @@
+"""Intake: the bytes of any number of streams, gathered into blocks of whole lines until there is enough to fold."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from exporter.framing import Lines, Position
+from exporter.snapshot import Stream
+
+
+@dataclass(frozen=True, slots=True)
+class Piece:
+    """Whole lines of one stream; `offset` is where they begin in it."""
+
+    stream: Stream
+    offset: int
+    block: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Gathered:
+    """What a source has brought since the last time: whole lines, and how many were longer than the limit."""
+
+    pieces: list[Piece] = field(default_factory=list)
+    oversize: list[tuple[Stream, int, int]] = field(default_factory=list)
+
+    @property
+    def block(self) -> bytes:
+        """All whole lines."""
+        return self.pieces[0].block if len(self.pieces) == 1 else b"".join(piece.block for piece in self.pieces)
+
+    def place(self, at: int) -> tuple[Stream, int]:
+        """Return the stream and the offset in it of the byte `at` of the block."""
+        for piece in self.pieces:
+            if at < len(piece.block):
+                break
+            at -= len(piece.block)
+        return piece.stream, piece.offset + at
+
+
+class Intake:
+    """The open streams and their positions. `unclaimed` are the positions of streams that are not open again yet."""
+
+    def __init__(self, line_bytes: int, unclaimed: Mapping[Stream, Position]) -> None:
+        self._line_bytes = line_bytes
+        self._unclaimed = dict(unclaimed)
+        self._lines: dict[Stream, Lines] = {}
+        self._gathered: dict[str, Gathered] = {}
+        self.pending_bytes = 0
+
+    @property
+    def positions(self) -> dict[Stream, Position]:
+        """Where each stream would be gone on with."""
+        return self._unclaimed | {stream: lines.position for stream, lines in self._lines.items()}
+
+    def remembered(self, source: str) -> dict[Stream, Position]:
+        """Return the streams of a source that are not open again yet."""
+        return {stream: position for stream, position in self._unclaimed.items() if stream.source == source}
+
+    def position(self, stream: Stream) -> Position:
+        """Return where an open stream would be gone on with."""
+        return self._lines[stream].position
+
+    def open(self, stream: Stream, position: Position | None, context: bytes) -> None:
+        """Begin a stream, or go on with a remembered one; `context` are the bytes before its offset."""
+        self._unclaimed.pop(stream, None)
+        self._lines[stream] = Lines(self._line_bytes, position, context)
+
+    def feed(self, stream: Stream, data: bytes) -> None:
+        """Take bytes of an open stream."""
+        lines = self._lines[stream]
+        offset = lines.offset
+        block, oversize = lines.feed(data)
+        gathered = self._gathered.setdefault(stream.source, Gathered())
+        if oversize:
+            gathered.oversize.append((stream, offset, oversize))
+        if block:
+            gathered.pieces.append(Piece(stream, offset, block))
+            self.pending_bytes += len(block)
+
+    def close(self, stream: Stream) -> None:
+        """Forget a stream that has ended; a last line without its newline counts as a line."""
+        self._unclaimed.pop(stream, None)
+        if stream in self._lines:
+            if self._lines[stream].rest:
+                self.feed(stream, b"\n")
+            del self._lines[stream]
+
+    def take(self) -> dict[str, Gathered]:
+        """Return what has gathered, by source, and begin anew."""
+        gathered, self._gathered, self.pending_bytes = self._gathered, {}, 0
+        return gathered

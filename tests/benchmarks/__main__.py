@@ -1,0 +1,62 @@
+"""Run all measurements and print their table: `python -m tests.benchmarks`."""
+
+from __future__ import annotations
+
+import os
+import platform
+import tempfile
+from pathlib import Path
+
+from tests.benchmarks import memory, scrape, throughput
+from tests.benchmarks.exporter import make_reference
+from tests.benchmarks.log import write_log
+
+REFERENCE_RECORDS = 100_000
+LOG_RECORDS = 20_000
+
+
+def main() -> None:
+    rows: list[tuple[str, str, str]] = []
+    with tempfile.TemporaryDirectory(prefix="prediction-exporter-bench-") as name:
+        folder = Path(name)
+        log, reference = folder / "log.jsonl", folder / "reference.json"
+        write_log(log, REFERENCE_RECORDS, seed=2)
+        make_reference(log, reference)
+        write_log(log, LOG_RECORDS, seed=3)
+
+        mtail, ours = throughput.measure(folder, reference)
+        rows += [
+            ("CPU a record: mtail (latency, classes)", f"{mtail:.1f} µs", ""),
+            ("CPU a record: prediction-exporter (and 20 features' bins, PSI in 3 windows)", f"{ours:.1f} µs", ""),
+            ("the same, against mtail", f"1/{mtail / ours:.1f}", "1/5"),
+        ]
+        starts = scrape.first_scrape(folder, log, reference)
+        rows.append(
+            ("Start to first scrape, median and worst", f"{starts[len(starts) // 2]:.2f} s, {starts[-1]:.2f} s", "1 s")
+        )
+        write_log(folder / "log-4.jsonl", LOG_RECORDS, version="4")
+        stall = scrape.stall(str(folder / "log*.jsonl"), reference)
+        rows += [
+            (f"Scrape of {stall.series} series", f"{stall.scrape_ms:.0f} ms", ""),
+            (
+                "Event loop late during it: p50, p99, worst",
+                f"{stall.p50_ms:.1f}, {stall.p99_ms:.1f}, {stall.worst_ms:.1f} ms",
+                "20 ms",
+            ),
+        ]
+        sizes = memory.measure(folder / "memory", reference)
+        rows.append(
+            (
+                "Resident memory after 1 million records, and 10 million",
+                f"{sizes[0]:.0f} MiB, {sizes[-1]:.0f} MiB",
+                "90 MiB",
+            )
+        )
+    print(f"Python {platform.python_version()}, {os.cpu_count()} cores\n")
+    print("| measured | figure | limit |\n| --- | --- | --- |")
+    for row in rows:
+        print(f"| {' | '.join(row)} |")
+
+
+if __name__ == "__main__":
+    main()

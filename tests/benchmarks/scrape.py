@@ -1,0 +1,72 @@
+"""From start to the first scrape, and what a scrape of more than 1,000 series does to the event loop."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from exporter import config
+from exporter.sidecar import Sidecar
+from tests.benchmarks.exporter import running
+
+STARTS = 5
+SCRAPES = 100
+TICK_SECONDS = 0.001
+
+
+def first_scrape(folder: Path, log: Path, reference: Path) -> list[float]:
+    """Return the seconds from starting the process to the first good scrape, for several starts."""
+    seconds = []
+    for attempt in range(STARTS):
+        state = folder / f"start{attempt}"
+        state.mkdir()
+        with running(state, str(log), reference) as exporter:
+            exporter.get("/metrics")
+            seconds.append(time.perf_counter() - exporter.started)
+    return sorted(seconds)
+
+
+@dataclass(frozen=True)
+class Stall:
+    """How late the loop woke, in milliseconds, while it was scraped; and how many series a scrape has."""
+
+    series: int
+    scrape_ms: float
+    p50_ms: float
+    p99_ms: float
+    worst_ms: float
+
+
+def stall(pattern: str, reference: Path) -> Stall:
+    """Scrape a sidecar that has read the logs that match `pattern`, beside a task that wakes every millisecond."""
+    settings = config.from_options(pattern, str(reference), "127.0.0.1:0")
+    return asyncio.run(_stall(Sidecar(settings)))
+
+
+async def _stall(sidecar: Sidecar) -> Stall:
+    server = asyncio.create_task(sidecar.run())
+    await asyncio.sleep(3.0)
+    late: list[float] = []
+    ticker = asyncio.create_task(_tick(late))
+    begin = time.perf_counter()
+    for _ in range(SCRAPES):
+        page = await sidecar.scrape("", "gzip")
+    elapsed = time.perf_counter() - begin
+    ticker.cancel()
+    page = await sidecar.scrape("", "")
+    server.cancel()
+    await asyncio.gather(server, ticker, return_exceptions=True)
+    p50, p99, worst = np.quantile(late, [0.5, 0.99, 1.0]) * 1e3
+    series = sum(not line.startswith(b"#") for line in page.body.splitlines())
+    return Stall(series, elapsed / SCRAPES * 1e3, float(p50), float(p99), float(worst))
+
+
+async def _tick(late: list[float]) -> None:
+    while True:
+        begin = time.perf_counter()
+        await asyncio.sleep(TICK_SECONDS)
+        late.append(time.perf_counter() - begin - TICK_SECONDS)

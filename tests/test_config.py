@@ -1,0 +1,185 @@
+"""The configuration, through the command `check`: every mistake at once, each one line."""
+
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner, Result
+
+from exporter import config
+from exporter.cli import main
+
+
+def check(folder: Path, text: str) -> Result:
+    file = folder / "config.yaml"
+    file.write_text(text)
+    return CliRunner().invoke(main, ["check", "--config", str(file)])
+
+
+def problems(folder: Path, text: str) -> list[str]:
+    result = check(folder, text)
+    assert result.exit_code == 2
+    assert "Traceback" not in result.output
+    prefix = f"prediction-exporter: {folder / 'config.yaml'}"
+    assert all(line.startswith(prefix) for line in result.output.splitlines())
+    return [line.removeprefix(prefix).removeprefix(": ") for line in result.output.splitlines()]
+
+
+SOURCES = "sources: [/var/log/model.jsonl]\n"
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        pytest.param("", "the file: expected a mapping of keys, got nothing", id="empty"),
+        pytest.param("- 1", "the file: expected a mapping of keys, got [1]", id="list"),
+        pytest.param("listen: :9465", "sources: this key is required", id="no sources"),
+        pytest.param("sources: []", "sources: expected at least one source, such as", id="empty sources"),
+        pytest.param("sources: /a", "sources: expected a list, got '/a'", id="sources no list"),
+        pytest.param("sources: [tcp://x:1]", "sources[0].url: expected a path or a URL such as", id="scheme"),
+        pytest.param("sources: [{start: end}]", "sources[0].url: this key is required", id="no url"),
+        pytest.param("sources: [/a, /a]", "sources[1]: /a is there twice", id="twice"),
+        pytest.param(
+            "sources: [{url: /a, start: now}]", "sources[0].start: expected beginning or end, got 'now'", id="start"
+        ),
+        pytest.param(SOURCES + "listn: :1", "listn: unknown key; did you mean `listen`?", id="unknown key"),
+        pytest.param(SOURCES + "zzz: 1", "zzz: unknown key; known: buckets, fields", id="no key near"),
+        pytest.param(SOURCES + "limits: {model: 1}", "limits.model: unknown key; did you mean `models`?", id="nested"),
+        pytest.param(SOURCES + "limits: {models: 0}", "limits.models: expected a whole number >= 1, got 0", id="bound"),
+        pytest.param(SOURCES + "limits: {line_bytes: 1 MB!}", "limits.line_bytes: expected a size such as", id="size"),
+        pytest.param(
+            SOURCES + "windows: [5x]", "windows[0]: expected a duration such as 30s, 5m or 24h", id="duration"
+        ),
+        pytest.param(SOURCES + "windows: [5m, 300s]", "windows[1]: 300s is there twice", id="same window"),
+        pytest.param(SOURCES + "windows: []", "windows: expected at least one duration", id="no windows"),
+        pytest.param(
+            SOURCES + "listen: 9465", "listen: expected an address such as 0.0.0.0:9465, got 9465", id="listen"
+        ),
+        pytest.param(SOURCES + "listen: a:99999", "listen: expected an address such as", id="port"),
+        pytest.param(SOURCES + "model: credit", "model: expected a mapping of keys, got 'credit'", id="model"),
+        pytest.param(SOURCES + "model: {name: [1]}", "model.name: expected text, got [1]", id="model name"),
+        pytest.param(SOURCES + "thresholds: {accuracy: high}", "thresholds.accuracy: expected a number", id="number"),
+        pytest.param(
+            SOURCES + "thresholds: {acuracy: 1}",
+            "thresholds.acuracy: no such threshold; did you mean `accuracy`?",
+            id="threshold",
+        ),
+        pytest.param(
+            SOURCES + "fields: {latency: a}", "fields.latency: no such record field; did you mean `latency_", id="field"
+        ),
+        pytest.param(SOURCES + "fields: {prediction: a..b}", "fields.prediction: expected a path such as", id="path"),
+        pytest.param(SOURCES + "fields: {prediction: .}", "fields.prediction: expected a path such as", id="top level"),
+        pytest.param(
+            SOURCES + "fields: {latency_ms: a, latency_seconds: b}",
+            "fields: give one of latency_seconds, latency_ms",
+            id="units",
+        ),
+        pytest.param(
+            SOURCES + "fields: {prediction: timestamp.x}",
+            "fields: `timestamp.x` (prediction) lies within `timestamp`, which is read as timestamp",
+            id="within",
+        ),
+        pytest.param(
+            SOURCES + "fields: {prediction: a, model_name: a}",
+            "fields: `a` is read as model_name already",
+            id="same path",
+        ),
+        pytest.param(SOURCES + "reference: no.json", "/no.json: No such file or directory", id="reference"),
+        pytest.param(SOURCES + "reference: config.yaml", "/config.yaml: not JSON", id="reference no JSON"),
+        pytest.param(SOURCES + "state_dir: config.yaml", "state_dir: ", id="state_dir a file"),
+        pytest.param(
+            SOURCES + "buckets: {probability: [1, 0]}", "buckets.probability: expected ascending bounds", id="buckets"
+        ),
+        pytest.param(
+            SOURCES + "smoothing: {epsilon: 2}", "smoothing.epsilon: expected a number < 1.0, got 2", id="eps"
+        ),
+        pytest.param("a: [", ":1:5: expected the node content", id="YAML"),
+        pytest.param("a: 1\na: 2", ":2:1: the key `a` is there twice", id="key twice"),
+        pytest.param("a: \x00", "not YAML: ", id="control character"),
+    ],
+)
+def test_a_mistake_is_one_line_with_its_path_and_what_was_expected(tmp_path: Path, text: str, expected: str) -> None:
+    (told,) = problems(tmp_path, text)
+    assert expected in told
+
+
+def test_all_mistakes_are_told_at_once(tmp_path: Path) -> None:
+    text = """
+listn: 1
+sources: [/a, {start: x}]
+windows: [5m, 1]
+reference: nowhere.json
+fields: {latency: a, latency_ms: ""}
+thresholds: {accuracy: high, drift: 1}
+limits: {models: -1, past: never}
+"""
+    keys = [problem.split(":")[0] for problem in problems(tmp_path, text)]
+    assert sorted(keys) == [
+        "fields.latency",
+        "fields.latency_ms",
+        "limits.models",
+        "limits.past",
+        "listn",
+        "reference",
+        "sources[1].start",
+        "sources[1].url",
+        "thresholds.accuracy",
+        "thresholds.drift",
+        "windows[1]",
+    ]
+
+
+def test_a_missing_file_is_one_line(tmp_path: Path) -> None:
+    result = CliRunner().invoke(main, ["check", "--config", str(tmp_path / "none.yaml")])
+    assert (result.exit_code, result.output) == (
+        2,
+        f"prediction-exporter: {tmp_path / 'none.yaml'}: No such file or directory\n",
+    )
+
+
+def test_a_good_file_is_good_and_what_may_not_be_meant_is_noted(tmp_path: Path) -> None:
+    result = check(tmp_path, "sources: [nothing/*.jsonl]")
+    assert result.exit_code == 0
+    assert [line.split(": ", 1)[1] for line in result.output.splitlines()] == [
+        "note: no reference: there will be no drift; make one with `prediction-exporter profile`",
+        "note: no state_dir: counters start at zero at each start",
+        f"note: sources[0]: nothing matches {tmp_path}/nothing/*.jsonl yet",
+        "good",
+    ]
+
+
+def test_relative_paths_are_relative_to_the_file(tmp_path: Path) -> None:
+    file = tmp_path / "config.yaml"
+    file.write_text("sources: [logs/*.jsonl, file:///abs.jsonl]\nstate_dir: state")
+    settings = config.load(file)
+    assert [source.url.path for source in settings.sources] == [f"{tmp_path}/logs/*.jsonl", "/abs.jsonl"]
+    assert settings.state_dir == f"{tmp_path}/state"
+
+
+def test_defaults_are_the_documented_ones(tmp_path: Path) -> None:
+    file = tmp_path / "config.yaml"
+    file.write_text(SOURCES)
+    settings = config.load(file)
+    assert settings.listen == "0.0.0.0:9465"
+    assert list(settings.windows) == ["5m", "1h", "24h"]
+    assert settings.limits.line_bytes == 1024**2
+    assert settings.limits.prediction_classes == 100
+    assert settings.limits.models == 20
+
+
+@pytest.mark.parametrize(
+    ("options", "expected"),
+    [
+        ([], "run: give either --config FILE or --source URL"),
+        (["--config", "a", "--source", "b"], "run: give either --config FILE or --source URL"),
+        (["--config", "a", "--listen", "b"], "run: --reference and --listen go with --source"),
+        (["--source", "udp://x"], "--source: expected a path or a URL"),
+        (["--source", "/x", "--listen", "y"], "--listen: expected an address"),
+        (["--source", "/x", "--reference", "/no.json"], "--reference: /no.json: No such file"),
+        (["--config", "/no.yaml"], "/no.yaml: No such file or directory"),
+    ],
+)
+def test_run_refuses_bad_options_in_one_line(options: list[str], expected: str) -> None:
+    result = CliRunner().invoke(main, ["run", *options])
+    assert result.exit_code == 2
+    assert len(result.output.splitlines()) == 1
+    assert expected in result.output

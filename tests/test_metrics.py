@@ -1,0 +1,138 @@
+"""The whole of /metrics for a small log, as committed files, and over HTTP as a scraper asks for it.
+
+A change to the files is a change to what users' rules and dashboards see. `UPDATE_GOLDEN=1` writes them anew.
+"""
+
+import asyncio
+import gzip
+import json
+import os
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+
+import aiohttp
+import pytest
+from prometheus_client.openmetrics.parser import text_string_to_metric_families as parse_openmetrics
+from prometheus_client.parser import text_string_to_metric_families as parse_text
+
+from exporter import config, profile
+from exporter.sidecar import Sidecar
+
+GOLDEN = Path(__file__).parent / "golden"
+NOW = 1_700_000_000.0
+OPENMETRICS = "application/openmetrics-text; version=1.0.0"
+
+LOG = [
+    *(
+        {
+            "timestamp": NOW - second,
+            "features": {"age": 20 + second % 50, "country": "DE" if second % 3 else None},
+            "prediction": "deny" if second % 4 == 0 else "approve",
+            "probability": round(second / 120, 3),
+            "latency_ms": 5.0 * (second % 7),
+        }
+        for second in range(120)
+    ),
+    {"timestamp": NOW, "error_type": "timeout"},
+    {"timestamp": NOW, "model_version": "4", "prediction": "approve", "features": {"age": "old", "country": "XX"}},
+    {"timestamp": NOW - 365 * 86400, "prediction": "approve"},
+    {"timestamp": NOW},
+]
+
+REFERENCE = profile.Profile(
+    version=profile.VERSION,
+    rows=1000,
+    features={
+        "age": profile.Numeric(
+            edges=[30.0, 40.0, 50.0],
+            counts=[250, 250, 250, 240],
+            missing=10,
+            other=0,
+            mean=41.0,
+            stddev=12.0,
+            min=18.0,
+            max=65.0,
+            cuts=[30.0, 40.0, 50.0],
+            cut_counts=[250, 250, 250, 240],
+            tail_means=(25.0, 57.0),
+        ),
+        "country": profile.Categorical(categories={"DE": 700, "FR": 290}, missing=10, other=0, distinct=2),
+    },
+    prediction=profile.Categorical(
+        categories={"approve": 800, "deny": 150, "review": 50}, missing=0, other=0, distinct=3
+    ),
+)
+
+
+def scraped(folder: Path, use: Callable[[aiohttp.ClientSession], Awaitable[None]]) -> None:
+    """Run a sidecar on LOG, with time standing still at NOW, and call `use` with a client of it."""
+    lines = [json.dumps({"model_name": "credit", "model_version": "3"} | record) for record in LOG]
+    (folder / "log.jsonl").write_text("\n".join([*lines, "not json", ""]))
+    (folder / "reference.json").write_bytes(profile.dump(REFERENCE))
+    (folder / "config.yaml").write_text(
+        "listen: 127.0.0.1:0\nsources: [log.jsonl]\nreference: reference.json\nwindows: [1m, 1h]\n"
+        "model: {name: credit, version: 3}\n"
+    )
+    sidecar = Sidecar(config.load(folder / "config.yaml"), clock=lambda: NOW)
+
+    async def main() -> None:
+        port: asyncio.Future[int] = asyncio.get_running_loop().create_future()
+        running = asyncio.create_task(sidecar.run(port.set_result))
+        async with aiohttp.ClientSession(f"http://127.0.0.1:{await port}", auto_decompress=False) as client:
+            await use(client)
+        running.cancel()
+        await asyncio.gather(running, return_exceptions=True)
+
+    asyncio.run(main())
+
+
+def ours(page: str) -> str:
+    """Leave out what depends on the machine: what the process says of itself."""
+    durable = ("model_", "prediction_exporter_source_", "prediction_exporter_capped_labels")
+    process = ("_open_files", "_lag_", "_rotations", "_gaps", "_failing_files")
+    lines = []
+    for line in page.splitlines():
+        name = (line.split()[2] if line.startswith("#") and line != "# EOF" else line).split("{")[0]
+        if name == "# EOF" or (name.startswith(durable) and not any(word in name for word in process)):
+            lines.append(line)
+    return "\n".join(lines) + "\n"
+
+
+@pytest.mark.parametrize(("accept", "golden"), [("", "metrics.txt"), (OPENMETRICS, "metrics.openmetrics.txt")])
+def test_the_page_is_the_committed_one(tmp_path: Path, accept: str, golden: str) -> None:
+    async def use(client: aiohttp.ClientSession) -> None:
+        async with client.get("/metrics", headers={"Accept": accept, "Accept-Encoding": "identity"}) as answer:
+            page = ours(await answer.text())
+        if os.environ.get("UPDATE_GOLDEN"):
+            (GOLDEN / golden).write_text(page)
+        assert page == (GOLDEN / golden).read_text()
+
+    scraped(tmp_path, use)
+
+
+def test_the_page_comes_in_the_format_and_encoding_that_is_asked_for(tmp_path: Path) -> None:
+    async def use(client: aiohttp.ClientSession) -> None:
+        async with client.get("/metrics", headers={"Accept": "*/*", "Accept-Encoding": "identity"}) as answer:
+            text = await answer.read()
+            assert answer.headers["Content-Type"].startswith("text/plain; version=")
+            assert "Content-Encoding" not in answer.headers
+            families = {family.name for family in parse_text(text.decode())}
+        async with client.get("/metrics", headers={"Accept": OPENMETRICS, "Accept-Encoding": "gzip"}) as answer:
+            body = await answer.read()
+            assert answer.headers["Content-Type"].startswith("application/openmetrics-text")
+            assert answer.headers["Content-Encoding"] == "gzip"
+            assert {family.name for family in parse_openmetrics(gzip.decompress(body).decode())} == families
+            assert len(body) < len(text) / 5
+
+    scraped(tmp_path, use)
+
+
+def test_health_readiness_and_the_landing_page(tmp_path: Path) -> None:
+    async def use(client: aiohttp.ClientSession) -> None:
+        for path in ("/-/healthy", "/-/ready", "/"):
+            async with client.get(path) as answer:
+                assert answer.status == 200
+        async with client.get("/nowhere") as answer:
+            assert answer.status == 404
+
+    scraped(tmp_path, use)
