@@ -1,0 +1,43 @@
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+SERVERS := prometheus promtool mtail
+export REQUIRE_SERVERS
+
+.PHONY: demo test lint format bench servers clean
+
+demo: $(VENV)/installed  ## a real model, its log, and the sidecar on it; SECONDS=20 to end by itself
+	$(BIN)/prediction-exporter demo $(if $(SECONDS),--seconds $(SECONDS))
+
+test: $(VENV)/installed servers  ## all tests
+	$(BIN)/pytest
+
+lint: $(VENV)/installed
+	$(BIN)/ruff check
+	$(BIN)/ruff format --check
+	$(BIN)/mypy
+
+format: $(VENV)/installed
+	$(BIN)/ruff check --fix
+	$(BIN)/ruff format
+
+bench: $(VENV)/installed servers  ## the README's table of measurements
+	$(BIN)/python -m tests.benchmarks
+
+# Without them the tests that need them are skipped, and say so; with REQUIRE_SERVERS=1 they fail.
+servers:
+	@missing=$$(for name in $(SERVERS); do command -v $$name >/dev/null || echo $$name; done); \
+	if [ -n "$$missing" ] && [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null; then \
+		apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -qq -y prometheus mtail >/dev/null; \
+	elif [ -n "$$missing" ]; then \
+		echo "not installed, and their tests are skipped:" $$missing "(apt-get install prometheus mtail)"; \
+	fi
+
+$(VENV)/installed: pyproject.toml
+	@$(PYTHON) -c 'import sys; sys.version_info >= (3, 11) or sys.exit("Python 3.11 or newer is needed: make PYTHON=python3.12 ...")'
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/pip install --quiet --disable-pip-version-check --editable '.[dev]'
+	@touch $@
+
+clean:
+	rm -rf $(VENV) build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis
