@@ -7,6 +7,7 @@ import asyncio
 import gzip
 import json
 import os
+import subprocess
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 
@@ -17,6 +18,7 @@ from prometheus_client.parser import text_string_to_metric_families as parse_tex
 
 from exporter import config, profile
 from exporter.sidecar import Sidecar
+from tests.servers import require
 
 GOLDEN = Path(__file__).parent / "golden"
 NOW = 1_700_000_000.0
@@ -125,6 +127,20 @@ def test_the_page_comes_in_the_format_and_encoding_that_is_asked_for(tmp_path: P
             assert len(body) < len(text) / 5
 
     scraped(tmp_path, use)
+
+
+@pytest.mark.servers
+def test_promtool_finds_nothing_wrong(tmp_path: Path) -> None:
+    promtool = require("promtool")  # reads the text format only
+    pages = []
+
+    async def use(client: aiohttp.ClientSession) -> None:
+        async with client.get("/metrics", headers={"Accept-Encoding": "identity"}) as answer:
+            pages.append(await answer.read())
+
+    scraped(tmp_path, use)
+    checked = subprocess.run([promtool, "check", "metrics"], input=pages[0], capture_output=True, check=False)
+    assert (checked.returncode, checked.stdout, checked.stderr) == (0, b"", b"")
 
 
 def test_health_readiness_and_the_landing_page(tmp_path: Path) -> None:

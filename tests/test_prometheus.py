@@ -1,0 +1,95 @@
+"""A real Prometheus scrapes the real command."""
+
+import json
+import math
+import random
+import re
+import subprocess
+import sys
+import time
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+
+from exporter import profile
+from tests.servers import prometheus
+
+EDGES = [-1.0, 0.0, 1.0]
+REFERENCE = [160.0, 340.0, 340.0, 160.0]
+
+
+def write_reference(path: Path) -> None:
+    numeric = profile.Numeric(
+        edges=EDGES,
+        counts=[int(count) for count in REFERENCE],
+        missing=0,
+        other=0,
+        mean=0.0,
+        stddev=1.0,
+        min=-3.0,
+        max=3.0,
+        cuts=EDGES,
+        cut_counts=[int(count) for count in REFERENCE],
+        tail_means=(-1.5, 1.5),
+    )
+    path.write_bytes(profile.dump(profile.Profile(version=1, rows=1000, features={"income": numeric})))
+
+
+@contextmanager
+def exporter(folder: Path) -> Iterator[str]:
+    """Run the command on `folder`/log.jsonl; yield HOST:PORT."""
+    write_reference(folder / "reference.json")
+    command = [sys.executable, "-m", "exporter", "run", "--source", folder / "log.jsonl"]
+    command += ["--reference", folder / "reference.json", "--listen", "127.0.0.1:0"]
+    with subprocess.Popen(command, stderr=subprocess.PIPE, text=True) as process:
+        assert process.stderr is not None
+        try:
+            yield next(
+                match[1] for line in process.stderr if (match := re.search(r'"address": "http://([^"]+)"', line))
+            )
+        finally:
+            process.terminate()
+            process.communicate()
+
+
+@pytest.mark.servers
+def test_prometheus_sees_what_was_logged_and_computes_the_same_psi(tmp_path: Path) -> None:
+    rng = random.Random(7)
+    records = [
+        {
+            "model_name": "credit",
+            "model_version": "3",
+            "timestamp": time.time(),
+            "features": {"income": rng.gauss(0.8, 1.0)},
+            "prediction": rng.choice(["approve", "deny"]),
+            "latency_ms": rng.expovariate(1 / 30),
+        }
+        for _ in range(2000)
+    ]
+    (tmp_path / "log.jsonl").write_text("".join(json.dumps(record) + "\n" for record in records))
+
+    with exporter(tmp_path) as address, prometheus(tmp_path, address) as server:
+        server.wait_for("sum(model_predictions_total) == 2000")
+        assert server.query("up") == {(): 1.0}
+
+        classes = Counter(record["prediction"] for record in records)
+        assert server.query("sum by (prediction_class) (model_predictions_total)") == {
+            (name,): float(count) for name, count in classes.items()
+        }
+        slow = sum(record["latency_ms"] > 100 for record in records)
+        over = "sum(model_prediction_latency_seconds_count) - sum(model_prediction_latency_seconds_bucket{le='0.1'})"
+        assert server.query(over) == {(): float(slow)}
+
+        # Bins that are empty on both sides are left out, and 0.5 is added to each of the four that remain.
+        labels = "on (model_name, model_version, feature_name, bin)"
+        window = f"((model_feature_bin_total + 0.5) / {2000 + 0.5 * 4})"
+        reference = f"((model_feature_reference_bin + 0.5) / {1000 + 0.5 * 4})"
+        used = f"(model_feature_bin_total + {labels} model_feature_reference_bin > 0)"
+        psi = f"sum(({window} - {labels} {reference}) * ln({window} / {labels} {reference}) and {labels} {used})"
+        (in_promql,) = server.query(psi).values()
+        (gauge,) = server.query("model_feature_drift_psi{window='5m'}").values()
+        assert math.isclose(in_promql, gauge, rel_tol=1e-9)
+        assert gauge > 0.25
