@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import sys
 from pathlib import Path
-from typing import NoReturn
+from typing import Literal, NoReturn
 
 import click
 
@@ -73,6 +73,87 @@ def check(config_file: Path) -> None:
     for note in config.notes(settings):
         click.echo(f"{config_file}: note: {note}")
     click.echo(f"{config_file}: good")
+
+
+@main.command()
+@click.argument("inputs", nargs=-1, required=True, type=FILE, metavar="INPUT...")
+@click.option("--output", "-o", required=True, type=FILE, help="Where to write the profile, a JSON file.")
+@click.option("--config", "config_file", type=FILE, help="Whose `fields` say where a record's fields lie.")
+@click.option("--bins", default=10, show_default=True, help="How many bins a numeric feature has.")
+@click.option(
+    "--binning",
+    type=click.Choice(["quantile", "uniform"]),
+    default="quantile",
+    show_default=True,
+    help="Bins of equal counts, or of equal widths.",
+)
+@click.option("--numeric", multiple=True, metavar="NAME", help="A feature that is numeric. May be repeated.")
+@click.option("--categorical", multiple=True, metavar="NAME", help="A feature that is categorical. May be repeated.")
+@click.option("--exclude", multiple=True, metavar="NAME", help="A column to leave out. May be repeated.")
+def profile(
+    inputs: tuple[Path, ...],
+    output: Path,
+    config_file: Path | None,
+    bins: int,
+    binning: Literal["quantile", "uniform"],
+    numeric: tuple[str, ...],
+    categorical: tuple[str, ...],
+    exclude: tuple[str, ...],
+) -> None:
+    """Make the reference profile from training data or a prediction log.
+
+    An INPUT is a Parquet, CSV or JSON-lines file (.parquet, .csv, .jsonl; .gz may follow the latter two) or a folder
+    of them. All are read together. A column is a feature, unless it is named like another field of a record.
+    """
+    from exporter import config
+    from exporter.profiling import Options, ProfilingError, make_profile
+    from exporter.profiling.output import write
+    from exporter.profiling.progress import progress_bar
+    from exporter.schema import Schema
+
+    try:
+        schema = config.load_fields(config_file) if config_file else Schema()
+        options = Options(bins, binning, numeric, categorical, exclude, schema)
+        with progress_bar() as progress:
+            made, report = make_profile(inputs, options, progress=progress)
+        size = write(made, output)
+    except config.ConfigError as error:
+        _fail(*error.problems)
+    except ProfilingError as error:
+        _fail(f"profile: {error}")
+    for line in report.lines(made):
+        click.echo(line)
+    click.echo(f"{output}: {size / 1024:.0f} KiB")
+
+
+@main.command()
+@click.option(
+    "--seconds", type=click.FloatRange(min=0, min_open=True), help="How long to run.  [default: until Ctrl-C]"
+)
+@click.option(
+    "--rate",
+    type=click.FloatRange(min=0, min_open=True),
+    default=50.0,
+    show_default=True,
+    help="Predictions a second; a laptop's core makes about 500.",
+)
+@click.option("--listen", help="The address to serve on.  [default: 127.0.0.1:9465, or a free port]")
+@click.option(
+    "--shift-after",
+    type=click.FloatRange(min=0),
+    default=60.0,
+    show_default=True,
+    help="When some inputs shift, in seconds, so that drift appears.",
+)
+def demo(seconds: float | None, rate: float, listen: str | None, shift_after: float) -> None:
+    """Watch a real scikit-learn model for a while: its log, its metrics, and a drift."""
+    from exporter.demo import DemoError, DemoSettings, run_demo
+    from exporter.units import Listen
+
+    try:
+        run_demo(DemoSettings(seconds, rate, Listen.parse(listen) if listen else None, shift_after))
+    except (DemoError, ValueError) as error:
+        _fail(f"demo: {error}")
 
 
 if __name__ == "__main__":

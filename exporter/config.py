@@ -100,6 +100,17 @@ def load(path: Path) -> Config:
     return _validated(data, path.parent, f"{path}: ")
 
 
+def load_fields(path: Path) -> Schema:
+    """Read only `fields` of a configuration file, whose reference may not be made yet; raises ConfigError."""
+    try:
+        data = yamlfile.load(path)
+    except YamlError as error:
+        raise ConfigError([str(error)]) from None
+    fields = data.get("fields") if isinstance(data, dict) else None
+    config = _validated({"sources": ["-"], "fields": fields or {}}, path.parent, f"{path}: ")
+    return Schema(config.fields)
+
+
 def from_options(source: str, reference: str | None, listen: str | None) -> Config:
     """Make a configuration from command-line options; raises ConfigError."""
     options = {"sources": [source], "reference": reference, "listen": listen}

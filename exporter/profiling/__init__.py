@@ -1,0 +1,89 @@
+"""Makes the reference profile of a model from its training data or its prediction log.
+
+The data is read twice, a block at a time: a first look at each column decides what it is and where its bins
+lie, a second one counts every row. So memory grows with the number of columns (about 2 MB for a numeric one),
+not with that of rows, and all counts are exact.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+
+from exporter import __version__
+from exporter.columns import class_of, label_of
+from exporter.profile import VERSION, Numeric, Profile
+from exporter.profiling.categorical import CategoryTally
+from exporter.profiling.column import Spell
+from exporter.profiling.errors import ProfilingError
+from exporter.profiling.inference import ColumnSketch, Kind, LeftOutError, prediction_kind, probability_kind
+from exporter.profiling.inputs import Inputs, Progress
+from exporter.profiling.numeric import NumericTally
+from exporter.profiling.options import Options
+from exporter.profiling.records import Block
+from exporter.profiling.report import Report
+from exporter.profiling.survey import Survey
+
+__all__ = ["Options", "ProfilingError", "Report", "make_profile"]
+
+PASSES = 2
+
+Tally = NumericTally | CategoryTally
+
+
+def make_profile(
+    paths: Sequence[Path],
+    options: Options,
+    now: datetime | None = None,
+    progress: Progress = lambda _done, _total: None,
+) -> tuple[Profile, Report]:
+    """Return the profile of the records in `paths` together, and what is to be told of it; raises ProfilingError."""
+    inputs = Inputs(paths, options.schema, passes=PASSES, progress=progress)
+    survey = Survey(inputs, options)
+    if not survey.rows:
+        raise ProfilingError(f"{', '.join(map(str, paths))}: no predictions")
+    report = Report(errors=survey.errors, fields=tuple(survey.fields))
+    features = {
+        name: _tally(survey.features[name], kind, label_of, options) for name, kind in survey.kinds(report).items()
+    }
+    prediction = _optional(survey.prediction, prediction_kind, options)
+    probability = _optional(survey.probability, probability_kind, options)
+    for block in inputs.blocks():
+        _count(block, features, prediction, probability)
+    scores = probability.feature(survey.rows) if probability else None
+    profile = Profile(
+        version=VERSION,
+        rows=survey.rows,
+        features={name: tally.feature(survey.rows) for name, tally in features.items()},
+        prediction=prediction.feature(survey.rows) if prediction else None,
+        probability=scores if isinstance(scores, Numeric) else None,
+        created=(now or datetime.now(UTC)).isoformat(timespec="seconds"),
+        made_by=f"prediction-exporter {__version__}",
+    )
+    return profile, report
+
+
+def _tally(sketch: ColumnSketch, kind: Kind, spell: Spell, options: Options) -> Tally:
+    """Begin the second look at a column."""
+    if kind is Kind.CATEGORICAL:
+        return CategoryTally(sketch.labels, spell)
+    return NumericTally(sketch.numbers, sketch.numbers.edges(options.bins, options.binning), sketch.numbers.cuts())
+
+
+def _optional(sketch: ColumnSketch, kind_of: Callable[[ColumnSketch], Kind], options: Options) -> Tally | None:
+    """Begin the second look at the prediction or probability; None where there is none."""
+    try:
+        return _tally(sketch, kind_of(sketch), class_of, options)
+    except LeftOutError:
+        return None
+
+
+def _count(block: Block, features: dict[str, Tally], prediction: Tally | None, probability: Tally | None) -> None:
+    for name, column in block.features.items():
+        if name in features:
+            features[name].add(column)
+    if prediction and block.prediction is not None:
+        prediction.add(block.prediction)
+    if probability and block.probability is not None:
+        probability.add(block.probability)

@@ -1,0 +1,118 @@
+"""A block's values of one column, taken apart by their JSON type.
+
+Whatever the format of the file was: the rest of profiling sees only this.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+from numpy.typing import NDArray
+
+# A column is one of numbers where this share of its values are.
+MOSTLY = 0.9
+
+# Spells a JSON value as a label.
+Spell = Callable[[Any], str]
+
+NO_NUMBERS = np.empty(0)
+
+
+@dataclass(frozen=True, slots=True)
+class Column:
+    """`numbers` in the order of the rows, as int64, uint64 or float64; how often each text and boolean is there.
+
+    `unusable` counts, by what they are, the values that are no feature. Null and NaN are in none of these.
+    """
+
+    numbers: NDArray[Any] = field(default_factory=lambda: NO_NUMBERS)
+    texts: Mapping[str, int] = field(default_factory=dict)
+    booleans: Mapping[bool, int] = field(default_factory=dict)
+    unusable: Mapping[str, int] = field(default_factory=dict)
+
+    @property
+    def other_than_numbers(self) -> int:
+        """How many values are none that the sidecar takes for a number."""
+        return sum(self.texts.values()) + sum(self.booleans.values()) + self.other_than_labels
+
+    @property
+    def other_than_labels(self) -> int:
+        """How many values are none that the sidecar takes for a category."""
+        return sum(self.unusable.values())
+
+    def labels(self, spell: Spell) -> Counter[str]:
+        """Return how often each label is there, numbers and booleans spelt by `spell`."""
+        counts = Counter(dict(self.texts))
+        for flag, count in self.booleans.items():
+            counts[spell(flag)] += count
+        values, sizes = np.unique(self.numbers, return_counts=True)
+        for value, size in zip(values.tolist(), sizes.tolist(), strict=True):
+            counts[spell(value)] += size
+        return counts
+
+
+def of_values(values: Sequence[Any]) -> Column:
+    """Take JSON values apart."""
+    kinds = set(map(type, values)) - {type(None)}
+    if kinds <= {int, float}:
+        return Column(_numbers([value for value in values if value is not None]))
+    if kinds == {str}:
+        return Column(texts=_without_null(Counter(values)))
+    return Column(
+        _numbers([value for value in values if type(value) in (int, float)]),
+        Counter(value for value in values if type(value) is str),
+        Counter(value for value in values if type(value) is bool),
+        Counter("objects" if type(value) is dict else "lists" for value in values if type(value) in (dict, list)),
+    )
+
+
+def of_array(array: pa.Array) -> Column:
+    """Take an Arrow array of any type apart."""
+    kind = array.type
+    if pa.types.is_dictionary(kind):
+        return of_array(array.dictionary_decode())
+    array = array.drop_null()
+    if pa.types.is_boolean(kind):
+        return Column(booleans=_counts(array))
+    if pa.types.is_string(kind) or pa.types.is_large_string(kind):
+        return Column(texts=_counts(array))
+    if pa.types.is_integer(kind):
+        return Column(array.cast(pa.uint64() if kind == pa.uint64() else pa.int64()).to_numpy(zero_copy_only=False))
+    if pa.types.is_floating(kind) or pa.types.is_decimal(kind):
+        return Column(_without_nan(array.cast(pa.float64()).to_numpy(zero_copy_only=False)))
+    return Column(unusable={_noun(kind): len(array)} if len(array) else {})
+
+
+def _numbers(values: list[int | float]) -> NDArray[Any]:
+    array = np.array(values)
+    # Integers beyond 64 bits make an array of objects, and no values at all one of floats.
+    return _without_nan(array if array.dtype.kind in "iuf" else array.astype(np.float64))
+
+
+def _without_nan(numbers: NDArray[Any]) -> NDArray[Any]:
+    absent = np.isnan(numbers)
+    return numbers[~absent] if absent.any() else numbers
+
+
+def _without_null(counts: Counter[Any]) -> Counter[Any]:
+    del counts[None]
+    return counts
+
+
+def _counts(array: pa.Array) -> dict[Any, int]:
+    counted = pc.value_counts(array)
+    return dict(zip(counted.field("values").to_pylist(), counted.field("counts").to_pylist(), strict=True))
+
+
+def _noun(kind: pa.DataType) -> str:
+    if pa.types.is_struct(kind) or pa.types.is_map(kind):
+        return "objects"
+    if pa.types.is_nested(kind):
+        return "lists"
+    return "dates or times" if pa.types.is_temporal(kind) else f"values of type {kind}"

@@ -1,0 +1,101 @@
+"""The files a profile is made of, in whichever format; each can be read more than once."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from enum import Enum, auto
+from pathlib import Path
+
+from exporter.profiling import csvfile, jsonlines, parquet
+from exporter.profiling.errors import ProfilingError
+from exporter.profiling.records import Block, Layout
+from exporter.schema import Schema
+
+# Small enough for the memory of a million rows to be that of a few thousand. A profile must not depend on how
+# a file is stored, so blocks are the same in every format.
+BLOCK_ROWS = 8192
+
+# Is told how many of how many bytes are read.
+Progress = Callable[[int, int], None]
+
+
+class Format(Enum):
+    """What a file's name says that it holds."""
+
+    PARQUET = auto()
+    CSV = auto()
+    JSON_LINES = auto()
+
+
+FORMATS = {
+    ".parquet": Format.PARQUET,
+    ".csv": Format.CSV,
+    ".jsonl": Format.JSON_LINES,
+    ".ndjson": Format.JSON_LINES,
+    ".json": Format.JSON_LINES,
+    ".log": Format.JSON_LINES,
+}
+
+
+class Inputs:
+    """Files, and folders of files, to be read `passes` times; raises ProfilingError where one cannot be."""
+
+    def __init__(self, paths: Sequence[Path], schema: Schema, *, passes: int, progress: Progress) -> None:
+        self._layout = Layout(schema)
+        self._progress = progress
+        files = [file for path in paths for file in _files(path)]
+        for index, path in enumerate(files):
+            if path in files[:index]:
+                raise ProfilingError(f"{path}: it is given twice")
+        self._formats = {path: _format(path) for path in files}
+        csv = [path for path, kind in self._formats.items() if kind is Format.CSV]
+        self._done = 0
+        self._total = sum(map(_size, csv)) + passes * sum(map(_size, self._formats))
+        self._types = csvfile.column_types(csv, self._read)
+
+    def blocks(self) -> Iterator[Block]:
+        """Yield the records of all files, in order, in blocks of at most BLOCK_ROWS; raises ProfilingError."""
+        for path, kind in self._formats.items():
+            before = 0
+            for block, at in self._open(path, kind):
+                yield block
+                self._read(at - before)
+                before = at
+
+    def _open(self, path: Path, kind: Format) -> Iterator[tuple[Block, int]]:
+        if kind is Format.CSV:
+            return csvfile.read(path, self._layout, BLOCK_ROWS, self._types)
+        read = parquet.read if kind is Format.PARQUET else jsonlines.read
+        return read(path, self._layout, BLOCK_ROWS)
+
+    def _read(self, size: int) -> None:
+        self._done += size
+        self._progress(self._done, self._total)
+
+
+def _files(path: Path) -> list[Path]:
+    """Return the files of a data set that is a folder, as Spark writes them; what it hides begins with _ or a dot."""
+    if not path.is_dir():
+        return [path]
+    found = sorted(file for file in path.rglob("*") if file.is_file() and not file.name.startswith(("_", ".")))
+    if not found:
+        raise ProfilingError(f"{path}: there are no files in this folder")
+    return found
+
+
+def _format(path: Path) -> Format:
+    suffixes = [suffix.lower() for suffix in path.suffixes]
+    zipped = suffixes[-1:] == [".gz"]
+    kind = FORMATS.get("".join(suffixes[-2:-1] if zipped else suffixes[-1:]))
+    if kind is None or (zipped and kind is Format.PARQUET):
+        known = ", ".join(FORMATS)
+        raise ProfilingError(f"{path}: unknown kind of file; expected a name that ends in {known} (.gz may follow)")
+    return kind
+
+
+def _size(path: Path) -> int:
+    try:
+        with path.open("rb") as file:
+            return file.seek(0, 2)
+    except OSError as error:
+        raise ProfilingError(f"{path}: {error.strerror}") from None

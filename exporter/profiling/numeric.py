@@ -1,0 +1,157 @@
+"""A numeric column: a first look gives its bins, a second one counts all rows in them.
+
+Memory does not grow with the rows: bins come from a random sample where there are more values than it holds,
+and their counts are exact all the same. The sample depends on nothing but the values' order.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from exporter.batch import Floats
+from exporter.profile import MAX_BINS, Numeric
+from exporter.profiling.column import Column
+from exporter.profiling.moments import Moments
+from exporter.profiling.sample import Sample
+
+CUTS = 127
+# Beyond this power of two, squares and differences are taken of scaled values, or they would overflow.
+LARGE_EXPONENT = 500
+
+
+class NumericSketch:
+    """The first look at a column: its extremes, its distinct values while they are few, and a sample."""
+
+    def __init__(self) -> None:
+        self.finite = 0
+        self.infinite = 0
+        self.fractional = False
+        self.low = math.inf
+        self.high = -math.inf
+        self._few: Floats | None = np.empty(0)
+        self._sample = Sample()
+
+    def add(self, numbers: NDArray[Any]) -> None:
+        """Look at the next numbers, shape (n,)."""
+        values = finite(numbers)
+        self.finite += len(values)
+        self.infinite += len(numbers) - len(values)
+        if not len(values):
+            return
+        self.fractional = self.fractional or bool((values % 1 != 0).any())
+        self.low = min(self.low, float(values.min()))
+        self.high = max(self.high, float(values.max()))
+        if self._few is not None:
+            merged = np.union1d(self._few, _unknown(values, self._few))
+            self._few = merged if len(merged) < CUTS else None
+        self._sample.add(values)
+
+    @property
+    def exponent(self) -> int:
+        """The power of two by which values are divided before they are squared or subtracted; 0 nearly always."""
+        exponent = math.frexp(max(abs(self.low), abs(self.high)))[1]
+        return exponent if exponent > LARGE_EXPONENT else 0
+
+    def edges(self, bins: int, binning: str) -> Floats:
+        """Return the edges between about `bins` bins; at least one value must be finite.
+
+        `quantile`: equal numbers of values in each, equal edges merged; a column of at most `bins` distinct
+        values gets a bin for each. `uniform`: equal widths, the inner edges of numpy.histogram_bin_edges. A
+        constant column's value always has a bin of its own.
+        """
+        most = min(bins, MAX_BINS - 2) if binning == "quantile" else 1
+        if self._few is not None and len(self._few) <= most:
+            gap = np.diff(np.ldexp(self._few, -self.exponent)).min() if len(self._few) > 1 else 0.0
+            return _each(self._few, float(np.ldexp(gap, self.exponent)))
+        if binning == "quantile":
+            return self._quantiles(bins)
+        low, high = (math.ldexp(value, -self.exponent) for value in (self.low, self.high))
+        return np.unique(np.ldexp(np.linspace(low, high, bins + 1)[1:-1], self.exponent))
+
+    def cuts(self) -> Floats:
+        """Return CUTS fine quantiles, equal ones merged; of a column of fewer distinct values, each of these."""
+        return self._quantiles(CUTS + 1) if self._few is None else _each(self._few, 0.0)
+
+    def _quantiles(self, parts: int) -> Floats:
+        scaled = np.ldexp(self._sample.values(), -self.exponent)
+        return np.unique(np.ldexp(np.quantile(scaled, np.linspace(0, 1, parts + 1)[1:-1]), self.exponent))
+
+
+class NumericTally:
+    """The second look: exact counts over all rows between the edges and between the cuts, and moments."""
+
+    def __init__(self, sketch: NumericSketch, edges: Floats, cuts: Floats) -> None:
+        self._sketch = sketch
+        self._edges = edges
+        self._cuts = cuts
+        self._grid = np.union1d(edges, cuts)
+        self._counts = np.zeros(len(self._grid) + 1, np.int64)
+        self._all, self._lower, self._upper = Moments(), Moments(), Moments()
+        self._other = 0
+
+    def add(self, column: Column) -> None:
+        """Count the next values."""
+        values = finite(column.numbers)
+        self._other += len(column.numbers) - len(values) + column.other_than_numbers
+        cells = np.searchsorted(self._grid, values, side="right")
+        self._counts += np.bincount(cells, minlength=len(self._counts))
+        scaled = np.ldexp(values, -self._sketch.exponent)
+        self._all.add(scaled)
+        self._lower.add(scaled[values < self._cuts[0]])
+        self._upper.add(scaled[values >= self._cuts[-1]])
+
+    def feature(self, rows: int) -> Numeric:
+        """Return the feature of an input of `rows` rows; `other` counts the infinite, and what is no number."""
+        return Numeric(
+            edges=self._edges.tolist(),
+            counts=self._between(self._edges),
+            missing=rows - self._all.count - self._other,
+            other=self._other,
+            mean=self._unscaled(self._all.mean),
+            stddev=self._unscaled(self._all.stddev),
+            min=self._sketch.low,
+            max=self._sketch.high,
+            cuts=self._cuts.tolist(),
+            cut_counts=self._between(self._cuts),
+            # An empty tail has no mean; its cut stands for what a window may have there.
+            tail_means=(
+                self._unscaled(self._lower.mean) if self._lower.count else float(self._cuts[0]),
+                self._unscaled(self._upper.mean) if self._upper.count else float(self._cuts[-1]),
+            ),
+        )
+
+    def _between(self, edges: Floats) -> list[int]:
+        below = self._counts.cumsum()
+        at = np.append(np.searchsorted(self._grid, edges), len(self._grid))
+        counts: list[int] = np.diff(below[at], prepend=0).tolist()
+        return counts
+
+    def _unscaled(self, value: float) -> float:
+        return math.ldexp(value, self._sketch.exponent)
+
+
+def finite(numbers: NDArray[Any]) -> Floats:
+    """Return the finite numbers as floats."""
+    values: Floats = numbers.astype(np.float64, copy=False)
+    good = np.isfinite(values)
+    return values if good.all() else values[good]
+
+
+def _unknown(values: Floats, known: Floats) -> Floats:
+    """Return the values that are not among the known ones, which are ascending."""
+    if not len(known):
+        return values
+    nearest = known[np.minimum(np.searchsorted(known, values), len(known) - 1)]
+    unknown: Floats = values[nearest != values]
+    return unknown
+
+
+def _each(values: Floats, gap: float) -> Floats:
+    """Return edges that give each of the ascending values a bin of its own, the last one's at least `gap` wide."""
+    last = float(values[-1])
+    upper = max(math.nextafter(last, math.inf), last + gap)
+    return np.append(values, upper) if math.isfinite(upper) else values

@@ -1,0 +1,52 @@
+"""Where the fields of a record lie, and which columns are features.
+
+An input is either a prediction log (records with an object of features) or flat (each column is a feature,
+unless it is named like another field of a record).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from exporter.profiling.column import Column
+from exporter.schema import FEATURES, RECORD_FIELDS, Schema
+
+# Fields of a record that the sidecar reads elsewhere, or not at all.
+OTHER_FIELDS = ("request_id", "actual", "attributions")
+
+
+@dataclass(frozen=True, slots=True)
+class Block:
+    """Consecutive records of an input: `rows` predictions, and `errors` that were skipped.
+
+    `fields` are the columns of a flat input that are other fields of a record.
+    """
+
+    rows: int
+    errors: int
+    features: Mapping[str, Column] = field(default_factory=dict)
+    fields: tuple[str, ...] = ()
+    prediction: Column | None = None
+    probability: Column | None = None
+
+
+class Layout:
+    """The paths of a record's fields, as `fields` of the configuration maps them.
+
+    `is_flat` is None where the configuration does not say: then the input shows it.
+    """
+
+    def __init__(self, schema: Schema) -> None:
+        paths = schema.paths()
+        self.features = paths[FEATURES]
+        self.prediction = paths["prediction"]
+        self.probability = paths["probability"]
+        self.error_type = paths["error_type"]
+        self.is_flat = not self.features if FEATURES in schema.fields else None
+        heads = {path[0] for name, path in paths.items() if name != FEATURES}
+        self._taken = heads | set(RECORD_FIELDS) | set(OTHER_FIELDS)
+
+    def is_feature(self, name: str) -> bool:
+        """Whether a column of a flat input is a feature."""
+        return name not in self._taken

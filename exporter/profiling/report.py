@@ -1,0 +1,42 @@
+"""What making a profile came to, for people."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from exporter.profile import Categorical, Numeric, Profile
+
+
+@dataclass(slots=True)
+class Report:
+    """`errors` counts the records that were no predictions, `fields` the columns that are other fields of a record.
+
+    `left_out` says why a column is no feature; `notes` what may not be as it was meant.
+    """
+
+    errors: int = 0
+    fields: tuple[str, ...] = ()
+    left_out: dict[str, str] = field(default_factory=dict)
+    notes: list[str] = field(default_factory=list)
+
+    def lines(self, profile: Profile) -> list[str]:
+        """Describe the profile, in lines."""
+        features = f"{len(profile.numeric)} numeric and {len(profile.categorical)} categorical features"
+        lines = [
+            f"{profile.rows:,} predictions: {features}",
+            f"prediction: {_describe(profile.prediction)}; probability: {_describe(profile.probability)}",
+        ]
+        if self.errors:
+            lines.append(f"skipped: {self.errors:,} records with an error_type, which are no predictions")
+        if self.fields:
+            lines.append(f"fields of a record, and so no features: {', '.join(self.fields)}")
+        lines += [f"left out: {name}: {why}" for name, why in self.left_out.items()]
+        return lines + [f"note: {note}" for note in self.notes]
+
+
+def _describe(feature: Numeric | Categorical | None) -> str:
+    if feature is None:
+        return "none"
+    if isinstance(feature, Numeric):
+        return f"{feature.min:.6g} to {feature.max:.6g}, mean {feature.mean:.6g}"
+    return f"{feature.distinct} classes"

@@ -1,0 +1,56 @@
+"""A random sample of a column that depends on nothing but the order of its values."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from exporter.batch import Floats
+
+SAMPLE = 65_536
+
+
+class Sample:
+    """A uniform random sample of SAMPLE values: those whose position hashes lowest."""
+
+    def __init__(self) -> None:
+        self._seen = 0
+        self._values: list[Floats] = []
+        self._ranks: list[NDArray[np.uint64]] = []
+        self._held = 0
+        self._limit = np.uint64(2**64 - 1)
+
+    def add(self, values: Floats) -> None:
+        """Look at the next values."""
+        ranks = _mix(np.arange(self._seen, self._seen + len(values), dtype=np.uint64))
+        self._seen += len(values)
+        if self._seen > SAMPLE:
+            chosen = ranks <= self._limit
+            values, ranks = values[chosen], ranks[chosen]
+        self._values.append(values)
+        self._ranks.append(ranks)
+        self._held += len(values)
+        if self._held > 2 * SAMPLE:
+            self._shrink()
+
+    def values(self) -> Floats:
+        """Return the sample, ascending."""
+        self._shrink()
+        return np.sort(self._values[0])
+
+    def _shrink(self) -> None:
+        values = np.concatenate([np.empty(0), *self._values])
+        ranks = np.concatenate([np.empty(0, np.uint64), *self._ranks])
+        if len(values) > SAMPLE:
+            lowest = np.argpartition(ranks, SAMPLE - 1)[:SAMPLE]
+            values, ranks = values[lowest], ranks[lowest]
+            self._limit = ranks.max()
+        self._values, self._ranks, self._held = [values], [ranks], len(values)
+
+
+def _mix(positions: NDArray[np.uint64]) -> NDArray[np.uint64]:
+    """Hash positions by splitmix64 (Steele, Lea, Flood 2014), which maps no two to the same."""
+    z = (positions + np.uint64(1)) * np.uint64(0x9E3779B97F4A7C15)
+    z = (z ^ (z >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
+    z = (z ^ (z >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
+    return z ^ (z >> np.uint64(31))

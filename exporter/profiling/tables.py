@@ -1,0 +1,106 @@
+"""Arrow batches become blocks."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from exporter.columns import scores
+from exporter.profiling.column import Column, of_array, of_values
+from exporter.profiling.errors import ProfilingError
+from exporter.profiling.records import Block, Layout
+from exporter.schema import Path
+
+
+def rechunk(batches: Iterable[pa.RecordBatch], rows: int) -> Iterator[pa.RecordBatch]:
+    """Yield batches of `rows` rows, the last one excepted."""
+    pending: list[pa.RecordBatch] = []
+    held = 0
+    for batch in batches:
+        at = 0
+        while held + batch.num_rows - at >= rows:
+            pending.append(batch.slice(at, rows - held))
+            at += rows - held
+            yield _one(pending)
+            pending, held = [], 0
+        if at < batch.num_rows:
+            pending.append(batch.slice(at))
+            held += batch.num_rows - at
+    if pending:
+        yield _one(pending)
+
+
+def check(names: list[str], path: object) -> None:
+    """Refuse columns of the same name; raises ProfilingError."""
+    for index, name in enumerate(names):
+        if name in names[:index]:
+            raise ProfilingError(f"{path}: the column `{name}` is there twice")
+
+
+def block(batch: pa.RecordBatch, layout: Layout, path: object) -> Block:
+    """Return the block of a batch of the file at `path`; raises ProfilingError."""
+    kept = without_errors(batch, layout)
+    features, fields = _features(kept, layout, path)
+    prediction = _at(kept, layout.prediction)
+    return Block(
+        rows=kept.num_rows,
+        errors=batch.num_rows - kept.num_rows,
+        features={name: of_array(array) for name, array in features.items()},
+        fields=fields,
+        prediction=None if prediction is None else of_array(prediction),
+        probability=_probability(_at(kept, layout.probability), prediction),
+    )
+
+
+def without_errors(batch: pa.RecordBatch, layout: Layout) -> pa.RecordBatch:
+    """Return the rows that are predictions."""
+    errors = _at(batch, layout.error_type)
+    return batch if errors is None else batch.filter(_is_absent(errors))
+
+
+def _features(batch: pa.RecordBatch, layout: Layout, path: object) -> tuple[dict[str, pa.Array], tuple[str, ...]]:
+    """Return the columns of features, and the names of columns that are other fields of a record."""
+    struct = _at(batch, layout.features) if layout.features else None
+    if struct is not None:
+        if not pa.types.is_struct(struct.type):
+            raise ProfilingError(f"{path}: column `{'.'.join(layout.features)}`: expected a struct, got {struct.type}")
+        return {field.name: pc.struct_field(struct, [index]) for index, field in enumerate(struct.type)}, ()
+    if layout.is_flat is False:
+        raise ProfilingError(f"{path}: no column `{'.'.join(layout.features)}`, where `fields` says that features are")
+    columns = dict(zip(batch.schema.names, batch.columns, strict=True))
+    features = {name: array for name, array in columns.items() if layout.is_feature(name)}
+    return features, tuple(name for name in columns if name not in features)
+
+
+def _probability(scored: pa.Array | None, prediction: pa.Array | None) -> Column | None:
+    if scored is None or not pa.types.is_struct(scored.type):
+        return None if scored is None else of_array(scored)
+    chosen = prediction.to_pylist() if prediction is not None else [None] * len(scored)
+    by_class = [row and {name: score for name, score in row.items() if score is not None} for row in scored.to_pylist()]
+    return of_values(scores(tuple(by_class), tuple(chosen)).tolist())
+
+
+def _at(batch: pa.RecordBatch, path: Path) -> pa.Array | None:
+    """Return the column at `path`, within structs where it is longer than one."""
+    if path[0] not in batch.schema.names:
+        return None
+    array = batch.column(path[0])
+    for key in path[1:]:
+        if not pa.types.is_struct(array.type) or array.type.get_field_index(key) < 0:
+            return None
+        array = pc.struct_field(array, key)
+    return array
+
+
+def _is_absent(errors: pa.Array) -> pa.Array:
+    """Return where there is no error; an empty text is how some loggers spell that all went well."""
+    absent = errors.is_null()
+    if pa.types.is_string(errors.type) or pa.types.is_large_string(errors.type):
+        absent = pc.or_(absent, pc.fill_null(pc.equal(errors, ""), fill_value=True))
+    return absent
+
+
+def _one(batches: list[pa.RecordBatch]) -> pa.RecordBatch:
+    return pa.Table.from_batches(batches).combine_chunks().to_batches()[0]
