@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import sys
 from pathlib import Path
 from typing import Literal, NoReturn
@@ -57,7 +58,9 @@ def run(config_file: Path | None, source: str | None, reference: str | None, lis
     try:
         asyncio.run(running.run())
     except OSError as error:
-        _fail(f"listen: {settings.listen}: {error.strerror}")
+        # asyncio wraps the system's words in its own.
+        reason = os.strerror(error.errno) if error.errno and error.errno > 0 else error.strerror
+        _fail(f"listen: {settings.listen}: {reason}")
 
 
 @main.command()
