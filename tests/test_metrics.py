@@ -18,6 +18,7 @@ from prometheus_client.parser import text_string_to_metric_families as parse_tex
 
 from exporter import config, profile
 from exporter.sidecar import Sidecar
+from tests.records import categorical, numeric, reference
 from tests.servers import require
 
 GOLDEN = Path(__file__).parent / "golden"
@@ -41,28 +42,12 @@ LOG = [
     {"timestamp": NOW},
 ]
 
-REFERENCE = profile.Profile(
-    version=profile.VERSION,
-    rows=1000,
-    features={
-        "age": profile.Numeric(
-            edges=[30.0, 40.0, 50.0],
-            counts=[250, 250, 250, 240],
-            missing=10,
-            other=0,
-            mean=41.0,
-            stddev=12.0,
-            min=18.0,
-            max=65.0,
-            cuts=[30.0, 40.0, 50.0],
-            cut_counts=[250, 250, 250, 240],
-            tail_means=(25.0, 57.0),
-        ),
-        "country": profile.Categorical(categories={"DE": 700, "FR": 290}, missing=10, other=0, distinct=2),
+REFERENCE = reference(
+    {
+        "age": numeric([30.0, 40.0, 50.0], [250, 250, 250, 240], missing=10),
+        "country": categorical({"DE": 700, "FR": 290}, missing=10),
     },
-    prediction=profile.Categorical(
-        categories={"approve": 800, "deny": 150, "review": 50}, missing=0, other=0, distinct=3
-    ),
+    classes=("approve", "deny", "review"),
 )
 
 

@@ -3,56 +3,19 @@
 import json
 import math
 import random
-import re
-import subprocess
-import sys
 import time
 from collections import Counter
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
 
 from exporter import profile
+from tests.process import exporter
+from tests.records import numeric, reference
 from tests.servers import prometheus
 
 EDGES = [-1.0, 0.0, 1.0]
-REFERENCE = [160.0, 340.0, 340.0, 160.0]
-
-
-def write_reference(path: Path) -> None:
-    numeric = profile.Numeric(
-        edges=EDGES,
-        counts=[int(count) for count in REFERENCE],
-        missing=0,
-        other=0,
-        mean=0.0,
-        stddev=1.0,
-        min=-3.0,
-        max=3.0,
-        cuts=EDGES,
-        cut_counts=[int(count) for count in REFERENCE],
-        tail_means=(-1.5, 1.5),
-    )
-    path.write_bytes(profile.dump(profile.Profile(version=1, rows=1000, features={"income": numeric})))
-
-
-@contextmanager
-def exporter(folder: Path) -> Iterator[str]:
-    """Run the command on `folder`/log.jsonl; yield HOST:PORT."""
-    write_reference(folder / "reference.json")
-    command = [sys.executable, "-m", "exporter", "run", "--source", folder / "log.jsonl"]
-    command += ["--reference", folder / "reference.json", "--listen", "127.0.0.1:0"]
-    with subprocess.Popen(command, stderr=subprocess.PIPE, text=True) as process:
-        assert process.stderr is not None
-        try:
-            yield next(
-                match[1] for line in process.stderr if (match := re.search(r'"address": "http://([^"]+)"', line))
-            )
-        finally:
-            process.terminate()
-            process.communicate()
+REFERENCE = [160, 340, 340, 160]
 
 
 @pytest.mark.servers
@@ -71,7 +34,13 @@ def test_prometheus_sees_what_was_logged_and_computes_the_same_psi(tmp_path: Pat
     ]
     (tmp_path / "log.jsonl").write_text("".join(json.dumps(record) + "\n" for record in records))
 
-    with exporter(tmp_path) as address, prometheus(tmp_path, address) as server:
+    (tmp_path / "reference.json").write_bytes(profile.dump(reference({"income": numeric(EDGES, REFERENCE)})))
+    arguments = ["--source", tmp_path / "log.jsonl", "--reference", tmp_path / "reference.json"]
+
+    with (
+        exporter(*arguments, "--listen", "127.0.0.1:0") as running,
+        prometheus(tmp_path, running.address.removeprefix("http://")) as server,
+    ):
         server.wait_for("sum(model_predictions_total) == 2000")
         assert server.query("up") == {(): 1.0}
 
@@ -86,9 +55,9 @@ def test_prometheus_sees_what_was_logged_and_computes_the_same_psi(tmp_path: Pat
         # Bins that are empty on both sides are left out, and 0.5 is added to each of the four that remain.
         labels = "on (model_name, model_version, feature_name, bin)"
         window = f"((model_feature_bin_total + 0.5) / {2000 + 0.5 * 4})"
-        reference = f"((model_feature_reference_bin + 0.5) / {1000 + 0.5 * 4})"
+        expected = f"((model_feature_reference_bin + 0.5) / {1000 + 0.5 * 4})"
         used = f"(model_feature_bin_total + {labels} model_feature_reference_bin > 0)"
-        psi = f"sum(({window} - {labels} {reference}) * ln({window} / {labels} {reference}) and {labels} {used})"
+        psi = f"sum(({window} - {labels} {expected}) * ln({window} / {labels} {expected}) and {labels} {used})"
         (in_promql,) = server.query(psi).values()
         (gauge,) = server.query("model_feature_drift_psi{window='5m'}").values()
         assert math.isclose(in_promql, gauge, rel_tol=1e-9)

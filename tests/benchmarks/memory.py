@@ -5,7 +5,7 @@ from __future__ import annotations
 import shutil
 from pathlib import Path
 
-from tests.benchmarks.exporter import running
+from tests.benchmarks.exporter import resident_mib, running, wait_for_records
 from tests.benchmarks.log import write_log
 
 FILE_RECORDS = 250_000
@@ -18,13 +18,13 @@ def measure(folder: Path, reference: Path) -> list[float]:
     pattern = folder / "pattern"
     write_log(pattern, FILE_RECORDS)
     sizes = []
-    with running(folder, str(folder / "log-*.jsonl"), reference) as exporter:
+    with running(folder, str(folder / "log-*.jsonl"), reference) as sidecar:
         for number in range(FILES):
             log = folder / f"log-{number}.jsonl"
             shutil.copyfile(pattern, folder / "next")
             (folder / "next").rename(log)
-            exporter.wait_for_records((number + 1) * FILE_RECORDS)
+            wait_for_records(sidecar, (number + 1) * FILE_RECORDS)
             log.unlink()
             if (number + 1) * FILE_RECORDS % 1_000_000 == 0:
-                sizes.append(exporter.process.memory_info().rss / 2**20)
+                sizes.append(resident_mib(sidecar))
     return sizes

@@ -24,9 +24,9 @@ def first_scrape(folder: Path, log: Path, reference: Path) -> list[float]:
     for attempt in range(STARTS):
         state = folder / f"start{attempt}"
         state.mkdir()
-        with running(state, str(log), reference) as exporter:
-            exporter.get("/metrics")
-            seconds.append(time.perf_counter() - exporter.started)
+        with running(state, str(log), reference) as sidecar:
+            sidecar.get("/metrics")
+            seconds.append(time.perf_counter() - sidecar.started)
     return sorted(seconds)
 
 

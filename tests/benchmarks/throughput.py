@@ -6,7 +6,7 @@ import resource
 import subprocess
 from pathlib import Path
 
-from tests.benchmarks.exporter import running
+from tests.benchmarks.exporter import cpu_seconds, running, wait_for_records
 from tests.benchmarks.log import write_log
 
 SMALL, LARGE = 50_000, 450_000
@@ -47,6 +47,6 @@ def _mtail(log: Path) -> float:
 
 def _ours(folder: Path, log: Path, records: int, reference: Path) -> float:
     folder.mkdir()
-    with running(folder, str(log), reference) as exporter:
-        exporter.wait_for_records(records)
-        return exporter.cpu_seconds()
+    with running(folder, str(log), reference) as sidecar:
+        wait_for_records(sidecar, records)
+        return cpu_seconds(sidecar)

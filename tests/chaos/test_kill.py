@@ -17,6 +17,7 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from exporter import profile
 from tests.process import Exporter, exporter, samples_of
+from tests.records import numeric, reference
 from tests.servers import free_port
 
 BOUNDS = (0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0)
@@ -140,30 +141,12 @@ class Scraper(threading.Thread):
                 self._before[key] = sample.value
 
 
-def reference() -> bytes:
-    counts = [10, 10, 10, 10]
-    age = profile.Numeric(
-        edges=list(EDGES),
-        counts=counts,
-        missing=0,
-        other=0,
-        mean=50.0,
-        stddev=25.0,
-        min=0.0,
-        max=100.0,
-        cuts=list(EDGES),
-        cut_counts=counts,
-        tail_means=(12.0, 87.0),
-    )
-    return profile.dump(profile.Profile(version=profile.VERSION, rows=40, features={"age": age}))
-
-
 @pytest.mark.parametrize(("rotate", "pattern"), [(by_rename, "log.jsonl*"), (by_copy, "log.jsonl")])
 def test_no_line_is_lost_or_counted_twice_and_no_counter_steps_back(
     tmp_path: Path, rotate: Rotate, pattern: str
 ) -> None:
     log, port, chance = tmp_path / "log.jsonl", free_port(), random.Random(1)
-    (tmp_path / "reference.json").write_bytes(reference())
+    (tmp_path / "reference.json").write_bytes(profile.dump(reference({"age": numeric(EDGES)})))
     config = tmp_path / "config.yaml"
     config.write_text(
         f"listen: 127.0.0.1:{port}\nstate_dir: state\nreference: reference.json\n"
