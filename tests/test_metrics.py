@@ -44,7 +44,7 @@ LOG = [
 
 REFERENCE = reference(
     {
-        "age": numeric([30.0, 40.0, 50.0], [250, 250, 250, 240], missing=10),
+        "age": numeric([30.0, 40.0, 50.0], [250, 250, 250, 240], least=18.0, greatest=65.0, missing=10),
         "country": categorical({"DE": 700, "FR": 290}, missing=10),
     },
     classes=("approve", "deny", "review"),
