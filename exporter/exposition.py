@@ -14,6 +14,19 @@ GZIP_LEVEL = 4
 
 
 @dataclass(frozen=True)
+class Format:
+    """What a scraper wants: a media type in the words of its Accept header, and whether compressed."""
+
+    accept: str = ""
+    is_gzip: bool = False
+
+    @classmethod
+    def of(cls, accept: str, accept_encoding: str) -> Format:
+        """Read the headers of a request."""
+        return cls(accept, gzip_accepted(accept_encoding))
+
+
+@dataclass(frozen=True)
 class Exposition:
     """The body of an answer to a scrape, and its headers' values."""
 
@@ -30,10 +43,10 @@ class _Families(Collector):
         return iter(self._families)
 
 
-def render(families: Iterable[Metric], *, accept: str, accept_encoding: str) -> Exposition:
-    """Write families in the format that an Accept header prefers, compressed where that is accepted."""
-    encoder, content_type = choose_encoder(accept)
+def render(families: Iterable[Metric], wanted: Format) -> Exposition:
+    """Write families in the format that is wanted."""
+    encoder, content_type = choose_encoder(wanted.accept)
     body = encoder(_Families(families))
-    if not gzip_accepted(accept_encoding):
+    if not wanted.is_gzip:
         return Exposition(body, content_type, None)
     return Exposition(gzip.compress(body, GZIP_LEVEL, mtime=0), content_type, "gzip")

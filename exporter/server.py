@@ -8,9 +8,9 @@ from aiohttp import web
 
 from exporter import __version__
 from exporter.commit import CommitError
-from exporter.exposition import Exposition
+from exporter.exposition import Exposition, Format
 
-Scrape = Callable[[str, str], Awaitable[Exposition]]
+Scrape = Callable[[Format], Awaitable[Exposition]]
 
 LANDING_PAGE = f"""<!doctype html>
 <html lang="en"><head><meta charset="utf-8"><title>prediction-exporter</title></head>
@@ -20,11 +20,13 @@ LANDING_PAGE = f"""<!doctype html>
 
 
 def application(scrape: Scrape, is_ready: Callable[[], bool]) -> web.Application:
-    """Return the application. `scrape` takes the Accept and Accept-Encoding headers; it may raise CommitError."""
+    """Return the application. `scrape` takes the format that is wanted; it may raise CommitError."""
 
     async def metrics(request: web.Request) -> web.Response:
         try:
-            page = await scrape(request.headers.get("Accept", ""), request.headers.get("Accept-Encoding", ""))
+            page = await scrape(
+                Format.of(request.headers.get("Accept", ""), request.headers.get("Accept-Encoding", ""))
+            )
         except CommitError as error:
             # Nothing is shown that a crash could take back.
             return web.Response(status=503, text=f"{error}\n")

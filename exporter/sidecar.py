@@ -20,8 +20,9 @@ from exporter.commit import CommitError, Committer
 from exporter.config import DEFAULT_THRESHOLDS, Config, read_reference
 from exporter.decode import Decoder
 from exporter.engine import CLASS_LABEL, ERROR_LABEL, Engine, Limits
-from exporter.exposition import Exposition, render
+from exporter.exposition import Exposition, Format
 from exporter.logs import BadLineLog
+from exporter.pages import Pages
 from exporter.profile import Categorical, Profile
 from exporter.schema import Schema
 from exporter.sources.file import FileSource
@@ -123,7 +124,8 @@ class Sidecar:
             restored=restored,
             report=BadLineLog(clock),
         )
-        self._collector = Collector(chosen.statistics, chosen.derived, windows, DEFAULT_THRESHOLDS | config.thresholds)
+        collector = Collector(chosen.statistics, chosen.derived, windows, DEFAULT_THRESHOLDS | config.thresholds)
+        self._pages = Pages(collector, self._telemetry)
         self._committer = Committer(self._engine, self._checkpoint, self._telemetry, clock)
         self._sources = [
             FileSource(str(source.url), source.url.path, self._engine, self._telemetry, clock, source.start == "end")
@@ -159,17 +161,9 @@ class Sidecar:
             await runner.cleanup()
             self.close()
 
-    async def scrape(self, accept: str, accept_encoding: str) -> Exposition:
-        """Commit, and render what was committed off the event loop; raises CommitError."""
-        snapshot = await self._committer.commit()
-
-        def page() -> Exposition:
-            with self._telemetry.render_seconds.time():
-                families = [*self._collector.collect(snapshot)]
-            families += self._telemetry.registry.collect()
-            return render(families, accept=accept, accept_encoding=accept_encoding)
-
-        return await asyncio.to_thread(page)
+    async def scrape(self, wanted: Format = Format()) -> Exposition:  # noqa: B008  # it is frozen
+        """Commit, and render what was committed; raises CommitError."""
+        return await self._pages.page(await self._committer.commit(), wanted)
 
     def close(self) -> None:
         """Let go of files and of the state folder."""

@@ -17,6 +17,7 @@ from prometheus_client.openmetrics.parser import text_string_to_metric_families 
 from prometheus_client.parser import text_string_to_metric_families as parse_text
 
 from exporter import config, profile
+from exporter.exposition import Exposition, Format
 from exporter.sidecar import Sidecar
 from tests.records import categorical, numeric, reference
 from tests.servers import require
@@ -112,6 +113,20 @@ def test_the_page_comes_in_the_format_and_encoding_that_is_asked_for(tmp_path: P
             assert len(body) < len(text) / 5
 
     scraped(tmp_path, use)
+
+
+def test_scrapers_at_the_same_time_share_a_commit_and_its_page(tmp_path: Path) -> None:
+    sidecar = Sidecar(config.from_options(str(tmp_path / "log.jsonl"), None, None), clock=lambda: NOW)
+
+    async def main() -> tuple[list[Exposition], Exposition]:
+        together = await asyncio.gather(*(sidecar.scrape() for _ in range(5)), sidecar.scrape(Format(is_gzip=True)))
+        return together, await sidecar.scrape()
+
+    (first, *others, zipped), later = asyncio.run(main())
+    assert all(page is first for page in others)
+    assert zipped.content_encoding == "gzip"
+    assert later is not first
+    assert b'prediction_exporter_commits_total{result="success"} 2.0' in later.body
 
 
 @pytest.mark.servers

@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 
 from exporter import config
+from exporter.exposition import Format
 from exporter.sidecar import Sidecar
 from tests.benchmarks.exporter import running
 
@@ -54,10 +55,10 @@ async def _stall(sidecar: Sidecar) -> Stall:
     ticker = asyncio.create_task(_tick(late))
     begin = time.perf_counter()
     for _ in range(SCRAPES):
-        page = await sidecar.scrape("", "gzip")
+        page = await sidecar.scrape(Format(is_gzip=True))
     elapsed = time.perf_counter() - begin
     ticker.cancel()
-    page = await sidecar.scrape("", "")
+    page = await sidecar.scrape()
     server.cancel()
     await asyncio.gather(server, ticker, return_exceptions=True)
     p50, p99, worst = np.quantile(late, [0.5, 0.99, 1.0]) * 1e3
