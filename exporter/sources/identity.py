@@ -1,4 +1,4 @@
-"""Is the file at this path still the one that was being read, and what is to be done?
+"""Is the file at this path still the one that was being read, and what is to be done.
 
 An inode number alone is reused, a first line alone repeats, a size alone is outgrown. A file is the same when
 device and inode are, it is not shorter than what was read, and its first bytes and the ones just before the
@@ -47,8 +47,6 @@ def decide(known: Known, seen: Seen | None) -> Decision:
     if seen.inode != known.inode:
         return Decision.REOPEN
     content_matches = seen.size >= known.offset and seen.head_matches and seen.context_matches
-    if seen.device != known.device and not (content_matches and known.offset > 0):
-        return Decision.REOPEN
     if not content_matches:
-        return Decision.RESTART
+        return Decision.RESTART if seen.device == known.device else Decision.REOPEN
     return Decision.WAIT if seen.size == known.offset else Decision.CONTINUE

@@ -1,0 +1,164 @@
+"""The open files of a source: each is read through its handle until it is left, whatever becomes of its path."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass, field
+
+import msgspec
+import structlog
+
+from exporter.framing import Digest, Position
+from exporter.snapshot import Stream
+from exporter.sources import Sink
+from exporter.sources.content import READ_BYTES, begins_like, behind_hole, holds, open_first
+from exporter.sources.search import find_copy
+from exporter.sources.siblings import rotated_between
+from exporter.sources.tail import Key, Tail
+from exporter.telemetry import Telemetry
+
+# A file that was replaced is closed when it has been quiet for so long,
+RETIRE_SECONDS = 10.0
+# and one whose path is gone without a successor (a folder that is not mounted, say) is given so long to return.
+PATIENCE_SECONDS = 3600.0
+
+log = structlog.get_logger()
+
+
+@dataclass
+class OpenFiles:
+    """By key, and of each path the latest one; `serial` numbers them in the order in which they had their path."""
+
+    source: str
+    sink: Sink
+    telemetry: Telemetry
+    serial: int = 0
+    tails: dict[Key, Tail] = field(default_factory=dict)
+    latest: dict[str, Tail] = field(default_factory=dict)
+
+    def begin(self, path: str, handle: int, position: Position, now: float) -> None:
+        """Begin the file that is new at a path."""
+        before = self.latest.get(path)
+        if before:
+            kind = "truncate" if before.stream.inode == os.fstat(handle).st_ino else "rename"
+            self._rotated(path, kind)
+            self.open_missed(before, now)
+        self.resume(self._stream(path, handle), handle, path, position, now)
+
+    def resume(self, stream: Stream, handle: int, path: str | None, position: Position, now: float) -> None:
+        """Go on with a stream at a position."""
+        context = os.pread(handle, position.context.length, position.offset - position.context.length)
+        blank = not position.skipping and not context.strip(b"\0")
+        self._add(Tail(stream, handle, path, position.offset, context, blank, now))
+        self.sink.open(stream, position, context)
+
+    def open_missed(self, after: Tail, now: float, until: Tail | None = None) -> None:
+        """Open the files that were at a path after one, until another, and have been rotated away unseen."""
+        path = after.stream.path
+        for sibling in rotated_between(path, after.key, until.key if until else None, since=after.modified):
+            handle = None if sibling.key in self.tails else open_first([sibling.path], lambda _: True)
+            if handle is not None:
+                self.resume(self._stream(path, handle), handle, None, Position(), now)
+
+    def is_copy(self, path: str, handle: int) -> bool:
+        """Whether a file is named after an open one (x.1 after x) and begins like it: copytruncate is at work.
+
+        It is left alone for as long as that is so. Once we see that the other is truncated, we read its rest here.
+        """
+        for end in range(len(os.path.dirname(path)) + 1, len(path)):
+            tail = self.latest.get(path[:end])
+            if not tail or not tail.offset:
+                continue
+            if begins_like(handle, tail.handle, tail.offset) or holds(handle, self._known(tail)):
+                return True
+        return False
+
+    def read(self, tail: Tail, now: float) -> bool:
+        """Read one block; return whether there may be more. Raises OSError."""
+        data = tail.read(now)
+        if data is None:
+            self._restart(tail, now)
+            return True
+        more = len(data) == READ_BYTES
+        if tail.blank:
+            data = self._behind_hole(tail, data)
+        if data:
+            self.sink.feed(tail.stream, data, now)
+        return more
+
+    def close_if_left(self, tail: Tail, now: float) -> None:
+        """Close a file that has lost its path, is read to its end, and will not be written to again."""
+        quiet = now - tail.quiet_since
+        if tail.path is not None or quiet < RETIRE_SECONDS:
+            return
+        if self.latest.get(tail.stream.path) is tail:
+            if tail.linked and quiet < PATIENCE_SECONDS:
+                return
+            self.open_missed(tail, now)
+        log.info("file finished", source=self.source, path=tail.stream.path, offset=tail.offset, inode=tail.key[1])
+        if tail.unread:
+            self.lost(tail.stream)
+        self.sink.close(tail.stream)
+        os.close(tail.handle)
+        del self.tails[tail.key]
+        if self.latest.get(tail.stream.path) is tail:
+            del self.latest[tail.stream.path]
+
+    def lost(self, stream: Stream) -> None:
+        """The rest of a stream is nowhere to be found, or cannot be read."""
+        self.telemetry.gaps.labels(self.source).inc()
+        log.warning("the rest of a file was not found", source=self.source, path=stream.path, inode=stream.inode)
+        self.sink.close(stream)
+
+    def close(self) -> None:
+        """Close every file; the positions stay with the sink."""
+        for tail in self.tails.values():
+            os.close(tail.handle)
+        self.tails.clear()
+        self.latest.clear()
+
+    def _restart(self, tail: Tail, now: float) -> None:
+        """The file was truncated: read what is left of the old content from a copy, and the new from its start."""
+        old, is_latest = tail.stream, self.latest.get(tail.stream.path) is tail
+        self._rotated(old.path, "truncate")
+        handle = find_copy(old.path, self._known(tail), self.tails, since=tail.modified)
+        if handle is None:
+            self.lost(old)
+        else:
+            copy = Tail(old, handle, None, tail.offset, tail.context, tail.blank, now)
+            self._add(copy)
+            if is_latest:
+                self.open_missed(copy, now, until=tail)
+        tail.restart(self._stream(old.path, tail.handle), now)
+        if is_latest:
+            self.latest[old.path] = tail
+        self.sink.open(tail.stream)
+
+    def _known(self, tail: Tail) -> Position:
+        """How far a file was read; the position that the sink has may be that of a line before."""
+        position = self.sink.position(tail.stream)
+        return msgspec.structs.replace(position, offset=tail.offset, context=Digest.of(tail.context))
+
+    def _behind_hole(self, tail: Tail, data: bytes) -> bytes:
+        """Skip NUL bytes at the start of a file: a writer that does not append leaves them where it was truncated."""
+        rest = data.lstrip(b"\0")
+        if len(rest) < len(data):
+            self.sink.open(tail.stream, *behind_hole(tail.offset - len(rest)))
+        tail.blank = not rest
+        return rest
+
+    def _stream(self, path: str, handle: int) -> Stream:
+        self.serial += 1
+        status = os.fstat(handle)
+        return Stream(self.source, path, status.st_dev, status.st_ino, self.serial)
+
+    def _add(self, tail: Tail) -> None:
+        self.tails[tail.key] = tail
+        latest = self.latest.setdefault(tail.stream.path, tail)
+        if latest.stream.serial < tail.stream.serial:
+            self.latest[tail.stream.path] = tail
+        log.info("reading file", source=self.source, path=tail.stream.path, offset=tail.offset, inode=tail.key[1])
+
+    def _rotated(self, path: str, kind: str) -> None:
+        self.telemetry.rotations.labels(self.source, kind).inc()
+        log.info("file rotated", source=self.source, path=path, kind=kind)

@@ -1,0 +1,98 @@
+"""The other files of a log's folder, among which a rotated one is found again."""
+
+from __future__ import annotations
+
+import os
+import re
+import sys
+from dataclasses import dataclass
+
+from exporter.sources.tail import Key, key_of
+
+MAX_SIBLINGS = 1000
+YEAR_DIGITS = 4
+
+
+@dataclass(frozen=True, slots=True)
+class Sibling:
+    """A regular file in the same folder; `modified` is in nanoseconds."""
+
+    path: str
+    key: Key
+    modified: int
+
+
+def siblings(path: str) -> list[Sibling]:
+    """The other files in a path's folder, and in that of what it links to; the newest MAX_SIBLINGS, newest first."""
+    found = {}
+    for folder in dict.fromkeys((os.path.dirname(path), os.path.dirname(os.path.realpath(path)))):
+        for entry in _entries(folder or "."):
+            try:
+                entry.name.encode()
+                if entry.name == os.path.basename(path) or not entry.is_file(follow_symlinks=False):
+                    continue
+                status = entry.stat(follow_symlinks=False)
+            except (OSError, UnicodeEncodeError):
+                # It has gone since the folder was listed; or its name cannot be written to a log.
+                continue
+            found[key_of(status)] = Sibling(os.path.join(folder, entry.name), key_of(status), status.st_mtime_ns)
+    return sorted(found.values(), key=lambda sibling: sibling.modified, reverse=True)[:MAX_SIBLINGS]
+
+
+def is_rotated(path: str, other: str) -> bool:
+    """Whether a name is that of a log with a number added, or with another number."""
+    return _number(path, other) is not None or _shape(os.path.basename(path)) == _shape(os.path.basename(other))
+
+
+def rotated_between(path: str, first: Key, last: Key | None, since: int = 0) -> list[Sibling]:
+    """The files that were at `path` after the first file, and were rotated away as it was; oldest first.
+
+    Those after the last file are left out, where that was rotated away too. They are known by their names, which
+    differ from its name in a number alone, and by their times, which are later than `since` (its own where not
+    told). Both have to say so: a file that is older was read already.
+    """
+    among = siblings(path)
+    numbers = {other.key: number for other in among if (number := _number(path, other.path))}
+    if first not in numbers:
+        return []
+    shape, low = numbers[first]
+    high = numbers[last][1] if last and last in numbers else [sys.maxsize]
+    since = since or next(other.modified for other in among if other.key == first)
+    between = [other for other in among if other.key in numbers and other.modified > since]
+    between = [other for other in between if numbers[other.key][0] == shape and low < numbers[other.key][1] < high]
+    return sorted(between, key=lambda other: numbers[other.key][1])
+
+
+def _entries(folder: str) -> list[os.DirEntry[str]]:
+    try:
+        with os.scandir(folder) as entries:
+            return list(entries)
+    except OSError:
+        return []
+
+
+def _number(path: str, rotated: str) -> tuple[str, list[int]] | None:
+    """What a rotated file's name adds to the log's: its shape, and its numbers, greater for later files.
+
+    >>> _number("app.jsonl", "app.jsonl.2"), _number("app.jsonl", "app-20240131.jsonl")
+    (('.#', [-2]), ('-#.jsonl', [20240131]))
+    """
+    name = os.path.basename(rotated)
+    for log in (os.path.basename(path), os.path.basename(os.path.realpath(path))):
+        stem, suffix = os.path.splitext(log)
+        if name.startswith(log):
+            added = name.removeprefix(log)
+        elif name.startswith(stem) and name.endswith(suffix):
+            added = name.removeprefix(stem)
+        else:
+            continue
+        numbers = re.findall(r"[0-9]+", added)
+        if numbers:
+            # A date or a time counts up; the numbers 1, 2, 3 of the usual rotation are ages.
+            sign = 1 if max(map(len, numbers)) >= YEAR_DIGITS else -1
+            return _shape(added), [sign * int(number) for number in numbers]
+    return None
+
+
+def _shape(name: str) -> str:
+    return re.sub(r"[0-9]+", "#", name)

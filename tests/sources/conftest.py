@@ -1,0 +1,29 @@
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.sources.log import Log
+
+
+@pytest.fixture
+def logs(tmp_path: Path) -> Iterator[Callable[..., Log]]:
+    """Make a log and its exporter with options; see Log."""
+    made: list[Log] = []
+
+    def make(*patterns: str, folder: str = "logs", **options: Any) -> Log:
+        path = tmp_path / folder
+        path.mkdir(exist_ok=True)
+        made.append(Log(path, *patterns, **options))
+        return made[-1]
+
+    yield make
+    for log in made:
+        log.crash()
+
+
+@pytest.fixture
+def log(logs: Callable[..., Log]) -> Log:
+    """The log at app.jsonl and its exporter."""
+    return logs()

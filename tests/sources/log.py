@@ -1,0 +1,208 @@
+"""A log with its writer and its rotation, and the exporter that reads it, started and stopped at will.
+
+Every record has a class of its own, so that each single line is accounted for: `check` wants all of them counted
+once. Time is a number that `poll` moves on; the files' times move on with every write, as they do in the world.
+"""
+
+from __future__ import annotations
+
+import errno
+import os
+import shutil
+import time
+from collections import Counter
+from pathlib import Path
+from typing import BinaryIO
+
+import pytest
+
+from exporter.batch import Series
+from exporter.checkpoint import decode, encode
+from exporter.decode import Decoder
+from exporter.engine import CLASS_LABEL, BadLine, Engine, Limits
+from exporter.schema import Schema
+from exporter.sources.file import FileSource
+from exporter.stats.label_counts import LabelCounts
+from exporter.telemetry import PREFIX, Telemetry
+
+CLASSES = LabelCounts("model_predictions_total", "", "prediction", CLASS_LABEL, "predictions")
+IDENTITIES = {CLASSES.name: repr(CLASSES)}
+LINE_BYTES = 1000
+
+
+def refuse(patch: pytest.MonkeyPatch, *paths: Path) -> None:
+    """Refuse to open files (to root, no mode does)."""
+    real = os.open
+
+    def refusing(path: str, *args: int) -> int:
+        if Path(path) in paths:
+            raise PermissionError(errno.EACCES, "Permission denied", path)
+        return real(path, *args)
+
+    patch.setattr(os, "open", refusing)
+
+
+class Log:
+    """A log at `folder/app.jsonl`, and the exporter that reads `patterns` (each is a source)."""
+
+    def __init__(self, folder: Path, *patterns: str, from_end: bool = False, line_bytes: int = LINE_BYTES) -> None:
+        self.folder = folder
+        self.path = folder / "app.jsonl"
+        self.now = 1.7e9
+        self.expected: Counter[str] = Counter()
+        self.saved = b""
+        self.bad: list[BadLine] = []
+        self._patterns = patterns or ("app.jsonl",)
+        self._from_end = from_end
+        self._line_bytes = line_bytes
+        self._written = 0
+        self._modified = 0
+        self.start()
+
+    # The writer.
+
+    def record(self, *, times: int = 1, pad: int = 0) -> bytes:
+        """Make a line with a class of its own, that is expected to be counted so many times."""
+        self._written += 1
+        name = f"r{self._written}"
+        if times:
+            self.expected[name] += times
+        return f'{{"prediction": "{name}", "pad": "{"x" * pad}"}}\n'.encode()
+
+    def write(self, count: int = 1, to: Path | BinaryIO | None = None, *, times: int = 1, pad: int = 0) -> None:
+        """Append records to a file, the log unless told, or to one that is open."""
+        self.append(b"".join(self.record(times=times, pad=pad) for _ in range(count)), to)
+
+    def append(self, data: bytes, to: Path | BinaryIO | None = None) -> None:
+        """Append bytes as they are."""
+        if to is None or isinstance(to, Path):
+            with (to or self.path).open("ab") as file:
+                self.append(data, file)
+            return
+        to.write(data)
+        to.flush()
+        self.touch(to.fileno())
+
+    def touch(self, file: Path | int) -> None:
+        """Move a file's time on: two changes within one tick of the kernel's clock are not what is tested."""
+        self._modified = max(self._modified + 10_000_000, time.time_ns())
+        os.utime(file, ns=(self._modified, self._modified))
+
+    def rotate(self, *, create: bool = False) -> None:
+        """Rename app.jsonl to app.jsonl.1, as logrotate does."""
+        self.make_room()
+        self.path.rename(self.rotated(1))
+        if create:
+            self.append(b"")
+
+    def copytruncate(self) -> None:
+        """Copy app.jsonl to app.jsonl.1 and truncate it, as logrotate does."""
+        self.make_room()
+        shutil.copyfile(self.path, self.rotated(1))
+        self.touch(self.rotated(1))
+        self.truncate()
+
+    def truncate(self) -> None:
+        os.truncate(self.path, 0)
+        self.touch(self.path)
+
+    def rewrite(self, data: bytes) -> None:
+        """Put other content into the same file."""
+        self.path.write_bytes(data)
+        self.touch(self.path)
+
+    def rotated(self, number: int) -> Path:
+        return self.path.with_name(f"app.jsonl.{number}")
+
+    def make_room(self) -> None:
+        """Rename app.jsonl.1 to .2 and so on."""
+        suffixes = [path.suffix[1:] for path in self.folder.glob("app.jsonl.*")]
+        numbers = sorted(int(suffix) for suffix in suffixes if suffix.isdecimal())
+        for number in reversed(numbers):
+            self.rotated(number).rename(self.rotated(number + 1))
+
+    # The exporter.
+
+    def start(self) -> None:
+        """Start as a new process would, from what was saved last."""
+        self.telemetry = Telemetry()
+        self.names = [str(self.folder / pattern) for pattern in self._patterns]
+        decoder = Decoder(Schema({"prediction": ("prediction",)}), Series("m", "1"), past_seconds=9e9, future_seconds=0)
+        self.engine = Engine(
+            [CLASSES],
+            [],
+            dict.fromkeys(self.names, decoder),
+            Limits(line_bytes=self._line_bytes, models=2, prediction_classes=10**6, error_types=2),
+            restored=decode(self.saved, IDENTITIES) if self.saved else None,
+            report=self.bad.append,
+        )
+        self.sources = [
+            FileSource(name, name, self.engine, self.telemetry, lambda: self.now, self._from_end) for name in self.names
+        ]
+
+    def poll(self, seconds: float = 0.25) -> None:
+        """Let time pass, and read until there is no more."""
+        self.now += seconds
+        more = True
+        while more:
+            more = False
+            for source in self.sources:
+                more |= source.poll(self.now)
+
+    def save(self) -> None:
+        self.saved = encode(self.engine.snapshot(self.now), IDENTITIES)
+
+    def stop(self) -> None:
+        """Save and end."""
+        self.save()
+        self.crash()
+
+    def crash(self) -> None:
+        """End without saving."""
+        for source in self.sources:
+            source.close()
+
+    def restart(self) -> None:
+        self.stop()
+        self.start()
+
+    # What came of it.
+
+    @property
+    def counts(self) -> dict[str, int]:
+        """How often each record was counted."""
+        snapshot = self.engine.snapshot(self.now)
+        names = snapshot.names[CLASS_LABEL]
+        total: Counter[str] = Counter()
+        for row in snapshot.totals.values():
+            total.update({name: int(n) for name, n in zip(names, row[CLASSES.name], strict=False) if n})
+        return dict(total)
+
+    @property
+    def rejected(self) -> dict[str, int]:
+        """How many lines were refused, by reason."""
+        rejected: Counter[str] = Counter()
+        for source in self.engine.snapshot(self.now).sources.values():
+            rejected.update(source.rejected)
+        return dict(rejected)
+
+    def check(self) -> None:
+        """Poll, and want every record counted as often as expected, which is once unless told."""
+        self.poll()
+        assert self.counts == self.expected
+
+    def metric(self, name: str, **labels: str) -> float:
+        """A metric of the first source."""
+        full = f"{PREFIX}source_{name}"
+        return self.telemetry.registry.get_sample_value(full, {"source": self.names[0], **labels}) or 0.0
+
+    @property
+    def open_files(self) -> int:
+        return int(self.metric("open_files"))
+
+    @property
+    def gaps(self) -> int:
+        return int(self.metric("gaps_total"))
+
+    def rotations(self, kind: str) -> int:
+        return int(self.metric("rotations_total", kind=kind))

@@ -1,0 +1,77 @@
+"""Which of a folder's files were rotated away from a log after another one."""
+
+import os
+from pathlib import Path
+
+import pytest
+
+from exporter.sources.siblings import is_rotated, rotated_between, siblings
+from exporter.sources.tail import key_of
+
+
+@pytest.mark.parametrize(
+    ("oldest_to_newest", "first", "found"),
+    [
+        pytest.param("x.log.3 x.log.2 x.log.1", "x.log.3", "x.log.2 x.log.1", id="numbers"),
+        pytest.param("x.log.3 x.log.2 x.log.1", "x.log.1", "", id="none after the newest"),
+        pytest.param("x.log.10 x.log.9 x.log.2", "x.log.10", "x.log.9 x.log.2", id="ten comes before nine"),
+        pytest.param("x-20231231.log x-20240101.log", "x-20231231.log", "x-20240101.log", id="dates"),
+        pytest.param("x.log-2023-12-31 x.log-2024-01-01", "x.log-2023-12-31", "x.log-2024-01-01", id="days"),
+        pytest.param("x.log.20240102-030405 x.log.20240102-030500", "x.log.20240102-030405", "x.log.20240102-030500"),
+        pytest.param("x.1.log x.2.log", "x.1.log", "", id="numbers that count up are not understood"),
+        pytest.param("x.log.2 x.log.1.gz", "x.log.2", "", id="a compressed one"),
+        pytest.param("x.log.2 y.log.1 xx.log.1 x2.log.1", "x.log.2", "", id="other logs"),
+        pytest.param("x.log.1 x.log.2", "x.log.2", "", id="later by its name and older by its time"),
+        pytest.param("x.log.old x.log.1", "x.log.old", "", id="no number"),
+        pytest.param("x.log.1", "x.log", "", id="still at its path"),
+    ],
+)
+def test_rotated_between(tmp_path: Path, oldest_to_newest: str, first: str, found: str) -> None:
+    for age, name in enumerate([*oldest_to_newest.split(), "x.log"]):
+        (tmp_path / name).touch()
+        os.utime(tmp_path / name, (age, age))
+    key = key_of((tmp_path / first).stat())
+    between = rotated_between(str(tmp_path / "x.log"), key, None)
+    assert [Path(other.path).name for other in between] == found.split()
+
+
+def test_those_after_the_last_are_left_out(tmp_path: Path) -> None:
+    for number in (4, 3, 2, 1):
+        (tmp_path / f"x.log.{number}").touch()
+        os.utime(tmp_path / f"x.log.{number}", (9 - number, 9 - number))
+    first, last = (key_of((tmp_path / f"x.log.{number}").stat()) for number in (4, 2))
+    between = rotated_between(str(tmp_path / "x.log"), first, last)
+    assert [Path(other.path).name for other in between] == ["x.log.3"]
+
+
+@pytest.mark.parametrize(
+    ("log", "other", "rotated"),
+    [
+        ("x.log", "x.log.1", True),
+        ("x.log", "x-20240101.log", True),
+        ("x.log.1", "x.log.2", True),
+        ("x.log", "x.err", False),
+        ("x.log", "stderr", False),
+        ("x.log", "y.log.1", False),
+    ],
+)
+def test_a_rotated_name(log: str, other: str, *, rotated: bool) -> None:
+    assert is_rotated(f"/a/{log}", f"/a/{other}") is rotated
+
+
+def test_siblings_are_regular_files_newest_first(tmp_path: Path) -> None:
+    for age, name in enumerate("abc"):
+        (tmp_path / name).touch()
+        os.utime(tmp_path / name, (age, age))
+    (tmp_path / "folder").mkdir()
+    (tmp_path / "link").symlink_to("a")
+    os.mkfifo(tmp_path / "fifo")
+    assert [Path(other.path).name for other in siblings(str(tmp_path / "a"))] == ["c", "b"]
+    assert siblings(str(tmp_path / "absent" / "x")) == []
+
+
+def test_siblings_of_a_relative_path(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    for name in "ab":
+        Path(name).touch()
+    assert [Path(other.path).name for other in siblings("a")] == ["b"]
