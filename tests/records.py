@@ -6,12 +6,16 @@ Numbers are drawn as multiples of 1/64, whose sums are exact, so that equal mean
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterable, Mapping, Sequence
+import math
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from typing import Any
 
+import numpy as np
 from hypothesis import strategies as st
 
-from exporter.batch import Series
+from exporter.batch import NON_FINITE, WRONG_TYPE, Batch, Encoded, Series
 from exporter.config import Config
 from exporter.decode import Decoder
 from exporter.engine import BadLine, Engine, Limits
@@ -152,11 +156,11 @@ features = st.fixed_dictionaries(
         for name, values in {"age": ages, "income": incomes, "country": countries, "plan": plans}.items()
     },
 )
+# Few distinct ones, so that records share their panes.
 times = st.one_of(
+    st.sampled_from([NOW, NOW, NOW - 0.5, NOW - 70, NOW - 70.5, NOW + 200, NOW - 29 * 86400, None]),
+    st.sampled_from(["2023-11-14T22:13:20Z", "2023-11-14T23:12:20+01:00", "2023-11-14T22:10:20"]),
     st.integers(0, 8000).map(lambda second: NOW - second),
-    st.sampled_from(
-        [None, NOW + 200, NOW - 29 * 86400, "2023-11-14T22:13:20Z", "2023-11-14T23:12:20+01:00", "2023-11-14T22:10:20"]
-    ),
 )
 series_fields = st.sampled_from(
     [
@@ -215,4 +219,155 @@ bad_records = st.sampled_from(
     ]
 )
 records = st.one_of(good_records, good_records, good_records, bad_records)
-logs = st.lists(records, max_size=10)
+# Some records come several times, so that counts are more than 0 or 1.
+logs = st.lists(st.tuples(records, st.integers(1, 3)), max_size=6).map(
+    lambda drawn: [record for record, times in drawn for _ in range(times)]
+)
+# A log that has everything in it, for laws to be tried on first.
+RICH: list[Any] = [
+    *[good()] * 4,
+    *(good(timestamp=NOW - 70, prediction="deny", features={"age": age}) for age in (17, 30, 41.5, 70, "old", 1e400)),
+    *[good(model_version=4, features={"country": country}) for country in ("DE", "XX", None, ["DE"], float("nan"))] * 3,
+    *[{"timestamp": NOW, "error_type": error, "latency_seconds": 2} for error in ("timeout", "oom", "timeout")] * 2,
+    {"timestamp": NOW, "prediction": "refused", "latency_seconds": -1},
+    *(good(prediction=1, latency_seconds=n / 4, probability=n / 8, features={"plan": "gold"}) for n in range(6)),
+    *[good(prediction="new", model_name="fraud", features={"age": 30, "income": 9, "plan": "other"})] * 5,
+    {},
+    *[good(prediction="last")] * 3,
+]
+
+
+@dataclass
+class Meaning:
+    """What a record says, in plain values; None is absent."""
+
+    time: float
+    series: tuple[str, str]
+    prediction: str | None = None
+    error: str | None = None
+    latency_seconds: float | None = None
+    probability: float | None = None
+    features: dict[str, float | str | None] = field(default_factory=dict)
+    flaws: dict[str, str] = field(default_factory=dict)
+
+
+def spelt(value: Any) -> str:
+    """Spell a JSON value as a label."""
+    if isinstance(value, bool):
+        return str(value).lower()
+    return value if isinstance(value, str) else f"{value:.0f}" if value == math.floor(value) else str(value)
+
+
+def meaning(record: Any, now: float = NOW) -> Meaning | str:  # noqa: C901, PLR0911, PLR0912  # the README, read aloud
+    """Read a record as the README says, or say why it is refused; shares no code with the decoder."""
+    if not isinstance(record, dict):
+        return "wrong_type"
+    score = record.get("probability")
+    prediction, time = record.get("prediction"), record.get("timestamp")
+    if isinstance(prediction, (list, dict)):
+        return "wrong_type"
+    for value in (record.get("latency_seconds"), prediction, time, score):
+        if isinstance(value, float) and not math.isfinite(value):
+            return "non_finite"
+    error = record.get("error_type") or None
+    if prediction is None and error is None:
+        return "missing_field"
+    if isinstance(time, str):
+        moment = datetime.fromisoformat(time)
+        time = (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp()
+    if prediction is not None:
+        fractional = isinstance(prediction, float) and prediction != math.floor(prediction)
+        prediction = "value" if fractional else spelt(prediction)
+    if isinstance(score, dict):
+        score = score[prediction] if prediction in score else max(score.values(), default=None)
+    read = Meaning(
+        time=now if time is None else float(time),
+        series=(spelt(record.get("model_name", "credit")), spelt(record.get("model_version", "3"))),
+        prediction=prediction,
+        error=None if error is None else spelt(error),
+        latency_seconds=record.get("latency_seconds"),
+        probability=score,
+    )
+    if read.latency_seconds is not None and not 0 <= read.latency_seconds <= 1e7:
+        return "out_of_range"
+    if read.probability is not None and not 0 <= read.probability <= 1:
+        return "out_of_range"
+    if read.time > now + FUTURE_SECONDS:
+        return "timestamp_future"
+    if read.time < now - PAST_SECONDS:
+        return "timestamp_past"
+    given = record.get("features", {})
+    for name, feature in PROFILE.features.items():
+        value = given.get(name)
+        read.features[name] = None
+        if isinstance(value, (list, dict)) or (isinstance(feature, Numeric) and isinstance(value, (str, bool))):
+            read.flaws[name] = "wrong_type"
+            continue
+        if isinstance(value, float) and not math.isfinite(value):
+            read.flaws[name] = "non_finite"
+        if value is not None and not (isinstance(value, float) and math.isnan(value)):
+            infinite = isinstance(value, float) and math.isinf(value)
+            read.features[name] = (
+                float(value) if isinstance(feature, Numeric) else str(value) if infinite else spelt(value)
+            )
+    return read
+
+
+def rows(batch: Batch | None, profile: Profile = PROFILE) -> Iterator[Meaning]:
+    """Read a batch's rows one by one."""
+    if batch is None:
+        return
+    names = (*profile.numeric, *profile.categorical)
+    reasons = {WRONG_TYPE: "wrong_type", NON_FINITE: "non_finite"}
+
+    def number(value: float) -> float | None:
+        return None if math.isnan(value) else float(value)
+
+    for i in range(len(batch)):
+        series, prediction, error = (
+            column.names[column.codes[i]] if column.codes[i] >= 0 else None
+            for column in (batch.series, batch.prediction, batch.error)
+        )
+        values = [number(row[i]) for row in batch.numbers]
+        values += [column.names[column.codes[i]] if column.codes[i] >= 0 else None for column in batch.categories]
+        marks = [0] * len(names) if batch.marks is None else batch.marks[:, i].tolist()
+        yield Meaning(
+            time=float(batch.time[i]),
+            series=tuple(series),
+            prediction=prediction,
+            error=error,
+            latency_seconds=number(batch.latency_seconds[i]),
+            probability=number(batch.probability[i]),
+            features=dict(zip(names, values, strict=True)),
+            flaws={name: reasons[mark] for name, mark in zip(names, marks, strict=True) if mark},
+        )
+
+
+def columns(
+    rows: int,
+    *,
+    latency_seconds: Sequence[float] = (),
+    probability: Sequence[float] = (),
+    prediction: Sequence[str | None] = (),
+    error: Sequence[str | None] = (),
+    numbers: Sequence[Sequence[float]] = (),
+    categories: Sequence[Sequence[str | None]] = (),
+    marks: Sequence[Sequence[int]] | None = None,
+    group: Sequence[int] = (),
+    groups: int = 1,
+) -> Batch:
+    """Return a batch with some columns of one's own; the others are as of records that say nothing."""
+    nothing = [math.nan] * rows
+    return Batch(
+        time=np.full(rows, NOW),
+        series=Encoded((DEFAULT,), np.zeros(rows, np.int64)),
+        prediction=Encoded.of(tuple(prediction) or ("approve",) * rows),
+        error=Encoded.of(tuple(error) or (None,) * rows),
+        latency_seconds=np.array(latency_seconds or nothing, np.float64),
+        probability=np.array(probability or nothing, np.float64),
+        numbers=np.array(numbers, np.float64).reshape(len(numbers), rows),
+        categories=tuple(Encoded.of(tuple(column)) for column in categories),
+        marks=None if marks is None else np.array(marks, np.uint8),
+        group=np.array(group or [0] * rows, np.int64),
+        groups=groups,
+    )

@@ -1,0 +1,212 @@
+"""What is wrong with a line, and that it costs no other line."""
+
+from collections import Counter
+from typing import Any
+
+import pytest
+from hypothesis import example, given
+from hypothesis import strategies as st
+
+from exporter.rejects import OVERSIZE, REASONS
+from tests.records import FUTURE_SECONDS, NOW, PAST_SECONDS, decoder, good, good_records, line, meaning, rows
+
+DECODER = decoder(fields={})  # as a log is where nothing is configured: latency in milliseconds
+P = b'"prediction":"approve"'
+
+
+def with_(field: str) -> bytes:
+    return b"{%s,%s}" % (P, field.encode())
+
+
+def deep(levels: int) -> str:
+    return "[" * levels
+
+
+BAD: list[Any] = [
+    pytest.param(b"", "blank", id="nothing"),
+    pytest.param(b" \t ", "blank", id="spaces"),
+    pytest.param(b"\r", "blank", id="CRLF alone"),
+    pytest.param(b"prediction=approve", "invalid_json", id="logfmt"),
+    pytest.param(b"Traceback (most recent call last):", "invalid_json", id="text"),
+    pytest.param(b"{'prediction': 'approve'}", "invalid_json", id="single quotes"),
+    pytest.param(b'{"prediction": approve}', "invalid_json", id="bare word"),
+    pytest.param(b'{"prediction": undefined}', "invalid_json", id="undefined"),
+    pytest.param(b'{"prediction": None}', "invalid_json", id="None"),
+    pytest.param(b"{%s,}" % P, "invalid_json", id="trailing comma"),
+    pytest.param(b"{%s}x" % P, "invalid_json", id="trailing garbage"),
+    pytest.param(b"{%s} // approved" % P, "invalid_json", id="comment"),
+    pytest.param(b'{"prediction":01}', "invalid_json", id="leading zero"),
+    pytest.param(b'{"prediction":+1}', "invalid_json", id="plus sign"),
+    pytest.param(b'{"prediction":.5}', "invalid_json", id="no digit before the point"),
+    pytest.param(b'{"prediction":0x1}', "invalid_json", id="hexadecimal"),
+    pytest.param(b'{"prediction":"a\tb"}', "invalid_json", id="a tab in a string"),
+    pytest.param(b'{"prediction":"\\q"}', "invalid_json", id="no such escape"),
+    pytest.param(with_('"x":tru'), "invalid_json", id="misspelt in what is skipped"),
+    pytest.param(with_('"x":"\\q"'), "invalid_json", id="no such escape in what is skipped"),
+    pytest.param(b"{%s" % P, "invalid_json", id="truncated before its brace"),
+    pytest.param(b'{"prediction":"appr', "invalid_json", id="truncated in a string"),
+    pytest.param(b'{"prediction"', "invalid_json", id="truncated behind a key"),
+    pytest.param(b'rove","latency_ms":5}', "invalid_json", id="its beginning lost"),
+    pytest.param(b"{%s}{%s}" % (P, P), "invalid_json", id="two objects"),
+    pytest.param(b"{%s} {%s}" % (P, P), "invalid_json", id="two objects with a space"),
+    pytest.param(b"{%s},{%s}" % (P, P), "invalid_json", id="two objects with a comma"),
+    pytest.param(b"\0" * 64, "invalid_json", id="NUL bytes"),
+    pytest.param(b"\0\0\0{%s}" % P, "invalid_json", id="NUL bytes before a record"),
+    pytest.param(b"{%s}\0" % P, "invalid_json", id="a NUL byte behind a record"),
+    pytest.param(b'{"prediction":"appro\0ve"}', "invalid_json", id="a NUL byte in a string"),
+    pytest.param('{"prediction":"approve"}'.encode("utf-16-le"), "invalid_json", id="UTF-16"),
+    pytest.param('{"prediction":"approve"}'.encode("utf-32-be"), "invalid_json", id="UTF-32"),
+    pytest.param(b'{"prediction":"\\ud83d"}', "invalid_json", id="a lone surrogate"),
+    pytest.param(b'{"prediction":"\\ude00\\ud83d"}', "invalid_json", id="surrogates in the wrong order"),
+    pytest.param(with_('"x":"\\ud83d"'), "invalid_json", id="a lone surrogate in what is skipped"),
+    pytest.param(deep(100_000).encode(), "invalid_json", id="deep nesting"),
+    pytest.param(with_(f'"x":{deep(100_000)}'), "invalid_json", id="deep nesting in what is skipped"),
+    pytest.param(with_(f'"features":{{"age":{deep(100_000)}'), "invalid_json", id="deep nesting in a feature"),
+    pytest.param(b'{"prediction":"\xff"}', "invalid_utf8", id="a byte that is not UTF-8"),
+    pytest.param(b'{"x":"\xff",%s}' % P, "invalid_utf8", id="a byte that is not UTF-8 in what is skipped"),
+    pytest.param(b'{"\xc3":1,%s}' % P, "invalid_utf8", id="a key that is not UTF-8"),
+    pytest.param(b'{"features":{"country":"\xe9"},%s}' % P, "invalid_utf8", id="a feature in Latin-1"),
+    pytest.param(b'{"prediction":"\xed\xa0\x80"}', "invalid_utf8", id="a surrogate as bytes"),
+    pytest.param(b'{"prediction":"\xc0\xaf"}', "invalid_utf8", id="an overlong form"),
+    pytest.param("🙂".encode()[:3], "invalid_utf8", id="a character cut in two"),
+    pytest.param(b"null", "wrong_type", id="null"),
+    pytest.param(b"[]", "wrong_type", id="array"),
+    pytest.param(b"[{%s}]" % P, "wrong_type", id="a record in an array"),
+    pytest.param(b'"approve"', "wrong_type", id="string"),
+    pytest.param(b"1", "wrong_type", id="number"),
+    pytest.param(b"true", "wrong_type", id="boolean"),
+    *(
+        pytest.param(with_(f'"{field}":{value}'), "wrong_type", id=f"{field} is {value}")
+        for field, values in {
+            "model_name": ("true", "[1]", "{}"),
+            "model_version": ("true", '["3"]', "{}"),
+            "timestamp": ("true", "[]", "{}", '""', '"yesterday"', '"2023-11-14"', '"1700000000"', '"22:13:20Z"'),
+            "prediction": ('["approve"]', "{}"),
+            "probability": ('"0.9"', "true", "[0.9]", '{"approve":"0.9"}', '{"approve":null}'),
+            "latency_ms": ('"12"', "true", "[12]", "{}"),
+            "error_type": ("true", "[]", "{}"),
+            "features": ("[]", "5", '"age"', "true"),
+        }.items()
+        for value in values
+    ),
+    pytest.param(b"{}", "missing_field", id="empty object"),
+    pytest.param(b'{"prediction":null}', "missing_field", id="prediction is null"),
+    pytest.param(b'{"error_type":""}', "missing_field", id="an empty error_type alone"),
+    pytest.param(b'{"features":{"age":41},"latency_ms":5}', "missing_field", id="no prediction"),
+    *(
+        pytest.param(with_(f'"{field}":{value}'), "non_finite", id=f"{field} is {value}")
+        for field in ("latency_ms", "probability", "timestamp", "prediction")
+        for value in ("NaN", "Infinity", "-Infinity", "1e400")
+    ),
+    pytest.param(with_('"probability":{"approve":NaN}'), "non_finite", id="a class's probability is NaN"),
+    pytest.param(with_('"probability":{"approve":Infinity}'), "non_finite", id="a class's probability is Infinity"),
+    pytest.param(with_('"latency_ms":-0.001'), "out_of_range", id="negative latency"),
+    pytest.param(with_('"latency_ms":1e11'), "out_of_range", id="latency of three years"),
+    pytest.param(with_(f'"latency_ms":1{"0" * 30}'), "out_of_range", id="huge latency"),
+    pytest.param(with_('"probability":1.5'), "out_of_range", id="probability 1.5"),
+    pytest.param(with_('"probability":-0.5'), "out_of_range", id="negative probability"),
+    pytest.param(with_('"probability":93'), "out_of_range", id="probability in percent"),
+    pytest.param(with_('"probability":{"approve":1.5}'), "out_of_range", id="a class's probability 1.5"),
+    pytest.param(with_(f'"timestamp":{NOW + FUTURE_SECONDS + 1}'), "timestamp_future", id="tomorrow"),
+    pytest.param(with_(f'"timestamp":{NOW * 1000}'), "timestamp_future", id="milliseconds"),
+    pytest.param(with_('"timestamp":1e300'), "timestamp_future", id="far future"),
+    pytest.param(with_('"timestamp":"9999-12-31T23:59:59-23:59"'), "timestamp_future", id="the last moment"),
+    pytest.param(with_(f'"timestamp":{NOW - PAST_SECONDS - 1}'), "timestamp_past", id="last year"),
+    pytest.param(with_('"timestamp":0'), "timestamp_past", id="epoch"),
+    pytest.param(with_('"timestamp":-1e300'), "timestamp_past", id="far past"),
+    pytest.param(with_('"timestamp":"0001-01-01T00:00:00+23:59"'), "timestamp_past", id="the first moment"),
+]
+
+
+@pytest.mark.parametrize(("text", "reason"), BAD)
+def test_a_bad_line_is_refused_with_its_reason(text: bytes, reason: str) -> None:
+    decoded = DECODER.decode(text + b"\n", NOW)
+    assert [(reason, 1, 0)] == [(reject.reason, reject.count, reject.at) for reject in decoded.rejects]
+    assert (decoded.batch, decoded.lines) == (None, 1)
+
+
+@pytest.mark.parametrize("digits", [400, 5000])
+@pytest.mark.parametrize("field", ["latency_ms", "probability", "timestamp"])
+def test_a_number_beyond_all_bounds_is_refused(field: str, digits: int) -> None:
+    decoded = DECODER.decode(with_(f'"{field}":1{"0" * digits}') + b"\n", NOW)
+    assert (len(decoded.rejects), decoded.batch) == (1, None)
+
+
+@pytest.mark.parametrize("reason", sorted({*REASONS} - {OVERSIZE}))
+def test_every_reason_is_in_the_table(reason: str) -> None:
+    assert reason in {case.values[1] for case in BAD}
+
+
+def test_what_is_told_of_a_bad_line_is_one_short_line() -> None:
+    for case in BAD:
+        for reject in DECODER.decode(case.values[0] + b"\n", NOW).rejects:
+            assert reject.detail
+            assert "\n" not in reject.detail
+            assert len(reject.detail) < 200
+
+
+def test_what_is_told_of_a_bad_line_is_nothing_of_its_content() -> None:
+    secret = "4111-1111"
+    for text in (
+        f'{{"prediction":"{secret}"',
+        f'{{"prediction":["{secret}"]}}',
+        f'{{"prediction":"a","timestamp":"{secret}"}}',
+        f'{{"prediction":"a","probability":{{"{secret}":"x"}}}}',
+        f'{{"{secret}":1}}',
+        secret,
+    ):
+        (reject,) = DECODER.decode(text.encode() + b"\n", NOW).rejects
+        assert secret not in reject.detail
+
+
+class TestNeighbours:
+    """Good lines and bad ones, in any mixture."""
+
+    good_lines = good_records.map(line)
+    bad_lines = st.sampled_from(
+        [(case.values[0] + b"\n", case.values[1]) for case in BAD if len(case.values[0]) < 1000]
+    )
+    decoder = decoder()
+
+    @given(st.lists(st.one_of(good_lines.map(lambda text: (text, None)), bad_lines), max_size=8))
+    @example([(b"{%s}{%s}\n" % (P, P), "invalid_json"), (b"\n", "blank")])
+    @example([(b"\n", "blank"), (b"{%s} {%s}\n" % (P, P), "invalid_json")])
+    @example([(b'{"prediction":\n', "invalid_json"), (b'"approve"}{%s}\n' % P, "invalid_json")])
+    def test_a_bad_line_never_costs_its_neighbours(self, lines: list[tuple[bytes, str | None]]) -> None:
+        # Latencies are read in seconds here, and a bad one is bad in any unit, or skipped.
+        lines = [(text, reason) for text, reason in lines if b"latency_ms" not in text]
+        mixed = self.decoder.decode(b"".join(text for text, _ in lines), NOW)
+        alone = [self.decoder.decode(text, NOW).batch for text, reason in lines if reason is None]
+        assert [row for batch in alone for row in rows(batch)] == list(rows(mixed.batch))
+        assert Counter(reason for _, reason in lines if reason) == {
+            reject.reason: reject.count for reject in mixed.rejects
+        }
+
+    @given(st.lists(st.one_of(good_lines.map(lambda text: (text, None)), bad_lines), max_size=8))
+    def test_each_reject_tells_where_the_first_line_of_its_reason_begins(
+        self, lines: list[tuple[bytes, str | None]]
+    ) -> None:
+        lines = [(text, reason) for text, reason in lines if b"latency_ms" not in text]
+        first: dict[str, int] = {}
+        at = 0
+        for text, reason in lines:
+            if reason:
+                first.setdefault(reason, at)
+            at += len(text)
+        decoded = self.decoder.decode(b"".join(text for text, _ in lines), NOW)
+        places: dict[str, int] = {}
+        for reject in decoded.rejects:
+            assert reject.reason not in places
+            places[reject.reason] = reject.at
+        assert first == places
+
+    def test_two_reasons_of_one_line_are_one_reject(self) -> None:
+        decoded = self.decoder.decode(line(good(latency_seconds=-1, timestamp=0)), NOW)
+        assert sum(reject.count for reject in decoded.rejects) == 1
+
+
+@given(st.lists(good_records, max_size=6))
+def test_good_records_are_read_as_the_readme_says(log: list[Any]) -> None:
+    decoded = decoder().decode(b"".join(map(line, log)), NOW)
+    assert [meaning(record) for record in log] == list(rows(decoded.batch))
+    assert decoded.rejects == ()

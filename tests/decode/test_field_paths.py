@@ -1,0 +1,139 @@
+"""Logs of another shape: where each record field and feature lies is configured."""
+
+import json
+from typing import Any
+
+import pytest
+
+from exporter.schema import DEFAULT_FIELDS, Path, Schema, SchemaError
+from tests.records import NOW, PROFILE, Meaning, categorical, decoder, numeric, reference, rows
+
+
+def read(record: Any, fields: dict[str, Path]) -> Meaning:
+    """Read one record, which must be good."""
+    decoded = decoder(fields=fields).decode(json.dumps(record).encode() + b"\n", NOW)
+    assert decoded.rejects == ()
+    (row,) = rows(decoded.batch)
+    return row
+
+
+def test_the_readme_s_example() -> None:
+    row = read(
+        {
+            "timing": {"total": 0.012},
+            "output": {"label": "approve"},
+            "age": 41,
+            "country": "DE",
+            "model.version": "7",
+        },
+        {
+            "latency_seconds": ("timing", "total"),
+            "prediction": ("output", "label"),
+            "features": (),
+            "model_version": ("model.version",),
+        },
+    )
+    assert (row.latency_seconds, row.prediction, row.series) == (0.012, "approve", ("credit", "7"))
+    assert row.features == {"age": 41.0, "income": None, "country": "DE", "plan": None}
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [("latency_seconds", 0.25), ("latency_ms", 250), ("latency_us", 250_000), ("latency_ns", 250_000_000)],
+)
+def test_latency_comes_in_any_unit(name: str, value: float) -> None:
+    record = {"prediction": 1, "elapsed": value, "latency_ms": 7}
+    assert read(record, {name: ("elapsed",)}).latency_seconds == 0.25
+
+
+@pytest.mark.parametrize(
+    ("value", "expected"),
+    [
+        pytest.param(1_699_999_990_250, 1_699_999_990.25, id="number"),
+        pytest.param("2023-11-14T22:13:10.250Z", 1_699_999_990.25, id="text is a time in any unit"),
+        pytest.param(None, NOW, id="null"),
+    ],
+)
+def test_time_comes_in_milliseconds(value: Any, expected: float) -> None:
+    record = {"prediction": 1, "at": value, "timestamp": "nonsense"}
+    assert read(record, {"timestamp_ms": ("at",)}).time == expected
+
+
+def test_fields_and_features_lie_in_one_object_beside_each_other() -> None:
+    fields: dict[str, Path] = {
+        "features": ("data", "in"),
+        "prediction": ("data", "in", "label"),
+        "probability": ("data", "out", "score"),
+        "error_type": ("data", "error"),
+    }
+    row = read({"data": {"in": {"age": 41, "label": "deny", "plan": "gold"}, "out": {"score": 0.5}}}, fields)
+    assert (row.prediction, row.probability, row.error) == ("deny", 0.5, None)
+    assert (row.features["age"], row.features["plan"]) == (41.0, "gold")
+
+
+@pytest.mark.parametrize("data", [{}, {"data": None}, {"data": {}}, {"data": {"in": None}}, {"data": {"in": {}}}])
+def test_an_object_on_the_way_may_be_absent_or_null(data: dict[str, Any]) -> None:
+    row = read(data | {"prediction": 1}, {"features": ("data", "in"), "latency_ms": ("data", "timing", "ms")})
+    assert row.latency_seconds is None
+    assert set(row.features.values()) == {None}
+
+
+@pytest.mark.parametrize("data", [{"data": 1}, {"data": []}, {"data": "x"}, {"data": {"in": True}}])
+def test_something_else_on_the_way_is_of_the_wrong_type(data: dict[str, Any]) -> None:
+    decoded = decoder(fields={"features": ("data", "in")}).decode(
+        json.dumps(data | {"prediction": 1}).encode() + b"\n", NOW
+    )
+    assert [reject.reason for reject in decoded.rejects] == ["wrong_type"]
+
+
+def test_a_wrong_feature_at_the_top_level_does_not_cost_its_record() -> None:
+    row = read({"prediction": 1, "age": "old", "country": ["DE"], "income": 1}, {"features": ()})
+    assert row.flaws == {"age": "wrong_type", "country": "wrong_type"}
+    assert row.features["income"] == 1.0
+
+
+def test_keys_that_no_python_name_could_be() -> None:
+    profile = reference(
+        {"a.b": numeric([1.0]), "class": numeric([1.0]), "": categorical({"x": 1}), "é '": numeric([1.0])}
+    )
+    record = {"prediction": 1, "features": {"a.b": 1, "class": 2, "": "x", "é '": 4}}
+    decoded = decoder(profile, {}).decode(json.dumps(record).encode() + b"\n", NOW)
+    (row,) = rows(decoded.batch, profile)
+    assert row.features == {"a.b": 1.0, "class": 2.0, "": "x", "é '": 4.0}
+
+
+def test_a_field_read_from_elsewhere_is_not_read_from_its_own_name() -> None:
+    row = read({"prediction": ["an", "array"], "label": "approve"}, {"prediction": ("label",)})
+    assert row.prediction == "approve"
+
+
+def test_what_is_not_mapped_lies_under_its_own_name() -> None:
+    assert {name: (name,) for name in DEFAULT_FIELDS} == Schema().paths()
+    assert Schema({"latency_us": ("t",)}).paths().keys() == {*DEFAULT_FIELDS} - {"latency_ms"} | {"latency_us"}
+
+
+@pytest.mark.parametrize(
+    ("fields", "told"),
+    [
+        pytest.param(
+            {"latency_ms": ("a",), "latency_us": ("b",)}, "give one of latency_ms, latency_us", id="two units"
+        ),
+        pytest.param({"prediction": ("a",), "error_type": ("a",)}, "`a` is read as prediction already", id="one place"),
+        pytest.param({"prediction": ("a",), "error_type": ("a", "b")}, "lies within `a`", id="within a field"),
+        pytest.param(
+            {"prediction": ("a", "b"), "error_type": ("a",)}, "an object of other fields", id="around a field"
+        ),
+        pytest.param({"features": (), "prediction": ("age",)}, "`age` is read as age already", id="a feature"),
+    ],
+)
+def test_paths_that_contradict_each_other_are_told(fields: dict[str, Path], told: str) -> None:
+    with pytest.raises(SchemaError, match=told):
+        Schema(fields, tuple(PROFILE.numeric)).tree()
+
+
+@pytest.mark.parametrize("key", ['a"b', "a\\b", "a\nb"])
+def test_a_key_that_cannot_be_read_is_told_and_not_raised_at_the_start(key: str) -> None:
+    try:
+        Schema(numeric=(key,)).tree().struct()
+    except SchemaError as error:
+        assert "\n" not in str(error)  # noqa: PT017  # either is right: to read it, or to say that it cannot be

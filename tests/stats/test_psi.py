@@ -1,0 +1,188 @@
+"""The population stability index against scipy, the textbook's snippet and a plain loop."""
+
+import math
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from scipy.stats import entropy
+
+from exporter.batch import Floats, Series
+from exporter.stats.feature_bins import FeatureBins
+from exporter.stats.psi import FeaturePsi, psi
+from tests.records import categorical, columns, numeric, reference
+
+SERIES = Series("credit", "3")
+
+counts = st.integers(0, 1000)
+pairs = st.lists(st.tuples(counts, counts), min_size=1, max_size=12).filter(
+    lambda bins: any(w for w, _ in bins) and any(r for _, r in bins)
+)
+positive_pairs = st.lists(st.tuples(st.integers(1, 1000), st.integers(1, 1000)), min_size=2, max_size=12)
+
+
+def plain(window: list[float], against: list[float], epsilon: float | None = None) -> float:
+    """Compute PSI as design.md defines it, in a loop."""
+    bins = [(w, r) for w, r in zip(window, against, strict=True) if w or r]
+    n, m = sum(window), sum(against)
+    total = 0.0
+    for w, r in bins:
+        if epsilon is None:
+            p, q = (w + 0.5) / (n + 0.5 * len(bins)), (r + 0.5) / (m + 0.5 * len(bins))
+        else:
+            p, q = w / n + epsilon, r / m + epsilon
+        total += (p - q) * math.log(p / q)
+    return total
+
+
+def both(bins: list[tuple[int, int]]) -> tuple[Floats, Floats]:
+    window, against = zip(*bins, strict=True)
+    return np.array(window, np.float64), np.array(against, np.float64)
+
+
+@given(pairs)
+def test_is_a_plain_loop_s(bins: list[tuple[int, int]]) -> None:
+    window, against = both(bins)
+    assert math.isclose(plain(window.tolist(), against.tolist()), psi(window, against), rel_tol=1e-9, abs_tol=1e-12)
+
+
+@given(pairs, st.sampled_from([1e-6, 1e-4, 0.01]))
+def test_with_epsilon_is_a_plain_loop_s(bins: list[tuple[int, int]], epsilon: float) -> None:
+    window, against = both(bins)
+    expected = plain(window.tolist(), against.tolist(), epsilon)
+    assert math.isclose(expected, psi(window, against, epsilon), rel_tol=1e-9, abs_tol=1e-12)
+
+
+@given(positive_pairs)
+def test_without_smoothing_is_the_sum_of_both_relative_entropies(bins: list[tuple[int, int]]) -> None:
+    window, against = both(bins)
+    expected = entropy(window, against) + entropy(against, window)
+    assert math.isclose(expected, psi(window, against, epsilon=0.0), rel_tol=1e-9, abs_tol=1e-12)
+
+
+@given(positive_pairs)
+def test_with_smoothing_is_that_of_half_a_record_more_in_each_bin(bins: list[tuple[int, int]]) -> None:
+    window, against = both(bins)
+    expected = entropy(window + 0.5, against + 0.5) + entropy(against + 0.5, window + 0.5)
+    assert math.isclose(expected, psi(window, against), rel_tol=1e-9, abs_tol=1e-12)
+
+
+@pytest.mark.parametrize("shift", [0.0, 0.3, 2.0])
+def test_with_epsilon_is_the_textbook_s(shift: float) -> None:
+    """The snippet that everybody copies: ten equal bins of the reference, each share + 0.0001."""
+    rng = np.random.default_rng(7)
+    trained, served = rng.normal(size=5000), np.clip(rng.normal(shift, size=2000), -3.0, 3.0)
+    edges = np.histogram_bin_edges(np.clip(trained, -3.0, 3.0), 10)
+    q = np.histogram(np.clip(trained, -3.0, 3.0), edges)[0] / 5000 + 0.0001
+    p = np.histogram(served, edges)[0] / 2000 + 0.0001
+    expected = float(np.sum((p - q) * np.log(p / q)))
+
+    inner = edges[1:-1].tolist()
+    reference_counts = np.bincount(np.digitize(np.clip(trained, -3.0, 3.0), inner), minlength=10)
+    bins = FeatureBins(reference({"x": numeric(inner, reference_counts.tolist())}))
+    (tally,) = bins.tally(columns(2000, numbers=[served.tolist()]))
+    (family,) = FeaturePsi(bins, epsilon=0.0001).collect({"5m": {SERIES: {bins.name: tally}}})
+    (sample,) = family.samples
+    assert math.isclose(expected, sample.value, rel_tol=1e-9)
+
+
+@given(pairs, st.sampled_from([None, 1e-4]))
+def test_is_symmetric_and_never_negative(bins: list[tuple[int, int]], epsilon: float | None) -> None:
+    window, against = both(bins)
+    value = float(psi(window, against, epsilon))
+    assert value >= 0
+    assert math.isclose(value, psi(against, window, epsilon), rel_tol=1e-9, abs_tol=1e-15)
+
+
+@given(pairs)
+def test_is_zero_for_a_window_like_its_reference(bins: list[tuple[int, int]]) -> None:
+    _, against = both(bins)
+    assert psi(against, against) == 0
+    assert psi(against * 4, against, 1e-4) == 0
+
+
+@given(pairs, st.integers(0, 12))
+def test_a_bin_that_is_empty_on_both_sides_is_as_if_it_were_not_there(bins: list[tuple[int, int]], at: int) -> None:
+    window, against = both(bins)
+    with_empty = both([*bins[:at], (0, 0), *bins[at:]])
+    for epsilon in (None, 1e-4):
+        assert math.isclose(psi(window, against, epsilon), psi(*with_empty, epsilon), rel_tol=1e-9, abs_tol=1e-12)
+
+
+def test_grows_with_the_shift() -> None:
+    against = np.array([100.0, 100.0, 100.0])
+    values = [float(psi(np.array([100.0 - s, 100.0, 100.0 + s]), against)) for s in (0, 10, 30, 60, 100)]
+    assert values == sorted({*values})
+    assert math.isfinite(values[-1])
+
+
+def test_is_not_a_number_where_either_side_is_empty() -> None:
+    empty, some = np.zeros(3), np.array([1.0, 2.0, 3.0])
+    for epsilon in (None, 1e-4):
+        assert np.isnan(psi(empty, some, epsilon))
+        assert np.isnan(psi(some, empty, epsilon))
+        assert np.isnan(psi(empty, empty, epsilon))
+
+
+def test_of_many_features_is_each_one_s() -> None:
+    rng = np.random.default_rng(1)
+    window, against = rng.integers(0, 50, (5, 8)).astype(float), rng.integers(0, 50, (5, 8)).astype(float)
+    expected = [plain(w, r) for w, r in zip(window.tolist(), against.tolist(), strict=True)]
+    np.testing.assert_allclose(psi(window, against), expected, rtol=1e-9)
+
+
+class TestFeaturePsi:
+    profile = reference(
+        {
+            "age": numeric([30.0, 40.0], [100, 200, 300]),
+            "place": categorical({"DE": 50, "FR": 50, "JP": 0}),
+        }
+    )
+    bins = FeatureBins(profile)
+
+    def collected(self, *tallies: Floats) -> dict[tuple[str, str], float]:
+        windows = {f"{minute}m": {SERIES: {self.bins.name: tally}} for minute, tally in enumerate(tallies)}
+        (family,) = FeaturePsi(self.bins).collect(windows)
+        assert family.name == "model_feature_drift_psi"
+        return {(s.labels["feature_name"], s.labels["window"]): s.value for s in family.samples}
+
+    def test_is_of_each_feature_and_window(self) -> None:
+        first = np.array([[40.0, 30, 20, 5, 0], [30, 60, 0, 1, 4]])
+        second = np.array([[10.0, 20, 30, 0, 0], [25, 25, 0, 0, 0]])
+        assert self.collected(first, second) == pytest.approx(
+            {
+                ("age", "0m"): plain([40, 30, 20, 5, 0], [100, 200, 300, 0, 0]),
+                ("place", "0m"): plain([30, 60, 0, 1, 4], [50, 50, 0, 0, 0]),
+                ("age", "1m"): plain([10, 20, 30], [100, 200, 300]),
+                ("place", "1m"): plain([25, 25], [50, 50]),
+            },
+            rel=1e-9,
+        )
+
+    @pytest.mark.parametrize(
+        ("age", "place", "with_value"),
+        [
+            pytest.param([10, 10, 10], [10, 10], {"age", "place"}, id="ten a bin"),
+            pytest.param([10, 10, 9], [10, 9], set(), id="one too few"),
+            pytest.param([30, 0, 0], [20, 0], {"age", "place"}, id="ten a bin in the mean"),
+            pytest.param([10, 10, 10, 1], [10, 10, 0, 0, 1], set(), id="one too few, with a bin more in use"),
+            pytest.param([20, 10, 9, 1], [20, 9, 0, 0, 1], {"age", "place"}, id="enough for the bin more"),
+            pytest.param([0, 0, 0], [0, 0], set(), id="none"),
+            pytest.param([10, 10, 10], [], {"age"}, id="one feature of two"),
+        ],
+    )
+    def test_has_no_value_under_ten_records_a_bin(self, age: list[int], place: list[int], with_value: set[str]) -> None:
+        tally = np.array([[*row, *[0] * (5 - len(row))] for row in (age, place)], np.float64)
+        assert with_value == {feature for feature, _ in self.collected(tally)}
+
+    def test_has_no_value_where_the_reference_is_empty(self) -> None:
+        bins = FeatureBins(reference({"place": categorical({"DE": 0})}))
+        (family,) = FeaturePsi(bins).collect({"5m": {SERIES: {bins.name: np.array([[100.0, 0, 0]])}}})
+        assert family.samples == []
+
+    def test_a_flood_of_missing_values_is_drift(self) -> None:
+        ((_, value),) = [
+            item for item in self.collected(np.array([[1.0, 2, 3, 1000, 0], [0] * 5])).items() if item[0][0] == "age"
+        ]
+        assert value > 5

@@ -1,0 +1,258 @@
+"""Framing and intake: however bytes are cut, the lines are the same, and so is the place to go on from."""
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+from itertools import pairwise
+
+import pytest
+from hypothesis import example, given, settings
+from hypothesis import strategies as st
+
+from exporter import framing
+from exporter.framing import Digest, Lines, Position
+from exporter.intake import Gathered, Intake
+from exporter.snapshot import Stream
+
+LIMIT = 5
+# Few distinct bytes, so that newlines, and lines about as long as the limit, are drawn often.
+streams = st.lists(st.sampled_from([b"a", b"b", b"\n", b"\r", b"\0", b"abcde", b"abcdef"]), max_size=30).map(b"".join)
+any_bytes = st.one_of(streams, st.binary(max_size=60))
+cuts = st.lists(st.integers(0, 200), max_size=6)
+IN_A = Stream("source", "/a", 1, 1)
+IN_B = Stream("source", "/b", 1, 2)
+
+
+@dataclass
+class Read:
+    """What came of a stream."""
+
+    lines: bytes = b""
+    oversize: int = 0
+    offset: int = 0
+    rest: bytes = b""
+    position: Position = field(default_factory=Position)
+
+
+def read(lines: Lines, pieces: Iterable[bytes]) -> Read:
+    """Feed all pieces."""
+    total = Read()
+    for piece in pieces:
+        block, oversize = lines.feed(piece)
+        total.lines += block
+        total.oversize += oversize
+    total.offset, total.rest, total.position = lines.offset, lines.rest, lines.position
+    return total
+
+
+def expected(data: bytes, limit: int) -> Read:
+    """Frame a stream the plain way, by looking at it whole."""
+    *lines, rest = data.split(b"\n")
+    result = Read(rest=rest, offset=len(data) - len(rest))
+    for line in lines:
+        if len(line) > limit:
+            result.oversize += 1
+        else:
+            result.lines += line + b"\n"
+    if len(rest) > limit:
+        result.oversize += 1
+        result.rest, result.offset = b"", len(data)
+    done = data[: result.offset]
+    skipping = bool(done) and not done.endswith(b"\n")
+    bound = framing.CONTEXT_BYTES
+    result.position = Position(result.offset, skipping, Digest.of(done[:bound]), Digest.of(done[-bound:]))
+    return result
+
+
+def pieces(data: bytes, places: Iterable[int]) -> Iterator[bytes]:
+    """Cut where told; places may be anywhere, and twice."""
+    bounds = sorted([0, len(data), *(place % (len(data) + 1) for place in places)])
+    return (data[start:end] for start, end in pairwise(bounds))
+
+
+class TestLines:
+    @pytest.mark.parametrize("context", [3, 1024])
+    @settings(max_examples=300)
+    @given(any_bytes, cuts)
+    @example(b"abcdef\n", [5])
+    @example(b"abcde\n", [5])
+    @example(b"abcdef", [])
+    @example(b"\n\n\n", [1])
+    def test_are_the_same_however_the_bytes_are_cut(self, context: int, data: bytes, places: list[int]) -> None:
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(framing, "CONTEXT_BYTES", context)
+            assert expected(data, LIMIT) == read(Lines(LIMIT), pieces(data, places))
+
+    @pytest.mark.parametrize("context", [3, 1024])
+    @settings(max_examples=100)
+    @given(any_bytes)
+    def test_are_the_same_byte_by_byte(self, context: int, data: bytes) -> None:
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(framing, "CONTEXT_BYTES", context)
+            lines = Lines(LIMIT)
+            got = Read()
+            for end in range(1, len(data) + 1):
+                block, oversize = lines.feed(data[end - 1 : end])
+                got.lines += block
+                got.oversize += oversize
+                got.offset, got.rest, got.position = lines.offset, lines.rest, lines.position
+                assert expected(data[:end], LIMIT) == got
+
+    @pytest.mark.parametrize("context", [3, 1024])
+    @settings(max_examples=300)
+    @given(any_bytes, st.integers(0, 200), cuts)
+    def test_go_on_from_any_position_with_exactly_the_rest(
+        self, context: int, data: bytes, stop: int, places: list[int]
+    ) -> None:
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(framing, "CONTEXT_BYTES", context)
+            first = read(Lines(LIMIT), [data[: stop % (len(data) + 1)]])
+            position = first.position
+            before = data[max(0, position.offset - context) : position.offset]
+            second = read(Lines(LIMIT, position, before), pieces(data[position.offset :], places))
+            whole = expected(data, LIMIT)
+            assert whole.lines == first.lines + second.lines
+            assert whole.oversize == first.oversize + second.oversize
+            assert (whole.offset, whole.rest, whole.position) == (second.offset, second.rest, second.position)
+
+    def test_over_the_limit_are_counted_once_and_skipped_over_many_feeds(self) -> None:
+        lines = Lines(LIMIT)
+        assert lines.feed(b"ok\nabcdef") == (b"ok\n", 1)
+        assert (lines.offset, lines.rest, lines.position.skipping) == (9, b"", True)
+        for _ in range(3):
+            assert lines.feed(b"ghijklmnop") == (b"", 0)
+        assert lines.position.skipping
+        assert lines.feed(b"q\nfine\n") == (b"fine\n", 0)
+        assert not lines.position.skipping
+
+    def test_hold_no_more_than_a_line_of_a_stream_without_newlines(self) -> None:
+        lines = Lines(LIMIT)
+        for _ in range(1000):
+            lines.feed(b"abc")
+            assert len(lines.rest) <= LIMIT
+
+    @pytest.mark.parametrize(
+        ("line", "oversize"), [pytest.param(b"abcde", 0, id="as long"), pytest.param(b"abcdef", 1, id="a byte longer")]
+    )
+    def test_may_be_as_long_as_the_limit_without_their_newline(self, line: bytes, oversize: int) -> None:
+        assert oversize == Lines(LIMIT).feed(line + b"\n")[1] == Lines(LIMIT).feed(line)[1]
+        # Among others, where the block as a whole is longer than the limit.
+        assert oversize == Lines(LIMIT).feed(b"abc\nabc\n" + line + b"\nabc\n")[1]
+
+    def test_end_at_newlines_alone(self) -> None:
+        separators = "a\rb\x0bc\x0cd\x1ce\x85f\u2028g\r\n".encode()
+        assert Lines(100).feed(separators) == (separators, 0)
+
+
+class TestDigest:
+    def test_tells_whether_bytes_begin_as_the_hashed_ones(self) -> None:
+        digest = Digest.of(b"abc")
+        assert digest.matches(b"abc")
+        assert digest.matches(b"abcd")
+        assert not digest.matches(b"ab")
+        assert not digest.matches(b"abd")
+
+    def test_of_nothing_matches_all(self) -> None:
+        assert Digest().matches(b"")
+        assert Digest.of(b"").matches(b"anything")
+
+
+lines_of_two = st.lists(
+    st.tuples(st.sampled_from([IN_A, IN_B]), st.sampled_from([b"", b"good", b"bad", b"too long", b"too long too"])),
+    max_size=12,
+)
+
+
+class TestIntake:
+    @settings(max_examples=200)
+    @given(lines_of_two, cuts)
+    def test_place_finds_each_line_in_its_stream(self, log: list[tuple[Stream, bytes]], places: list[int]) -> None:
+        """Each line names its number, so that it can be looked for where `place` says that it is."""
+        intake = Intake(8, {})
+        data = {IN_A: b"", IN_B: b""}
+        for number, (stream, line) in enumerate(log):
+            data[stream] += b"%02d%s\n" % (number, line)
+        for stream, whole in data.items():
+            intake.open(stream, None, b"")
+            for piece in pieces(whole, places):
+                intake.feed(stream, piece)
+        gathered = intake.take().get("source", Gathered())
+        block = gathered.block if gathered.pieces else b""
+        at = 0
+        for line in block.splitlines(keepends=True):
+            stream, offset = gathered.place(at)
+            assert data[stream][offset : offset + len(line)] == line
+            at += len(line)
+        assert len([line for _, line in log if len(line) <= 6]) == block.count(b"\n")
+
+    def test_place_finds_a_line_behind_an_oversize_one(self) -> None:
+        intake = Intake(8, {})
+        intake.open(IN_A, None, b"")
+        intake.feed(IN_A, b"first\nmuch too long\nsecond\n")
+        gathered = intake.take()["source"]
+        assert gathered.block == b"first\nsecond\n"
+        assert gathered.place(0) == (IN_A, 0)
+        assert gathered.place(6) == (IN_A, 20)
+
+    def test_place_finds_a_line_behind_the_end_of_an_oversize_one(self) -> None:
+        intake = Intake(8, {})
+        intake.open(IN_A, None, b"")
+        intake.feed(IN_A, b"much too long")
+        intake.feed(IN_A, b", really\nfirst\n")
+        assert intake.take()["source"].place(0) == (IN_A, 22)
+
+    def test_an_oversize_line_is_told_with_its_place(self) -> None:
+        intake = Intake(8, {})
+        intake.open(IN_A, None, b"")
+        intake.feed(IN_A, b"first\nmuch too long\nsecond\n")
+        assert intake.take()["source"].oversize == [(IN_A, 6, 1)]
+
+    def test_a_last_line_without_its_newline_counts_when_its_stream_ends(self) -> None:
+        intake = Intake(8, {})
+        intake.open(IN_A, None, b"")
+        intake.feed(IN_A, b"first\nlast")
+        intake.close(IN_A)
+        assert intake.take()["source"].block == b"first\nlast\n"
+        assert intake.positions == {}
+
+    def test_the_end_of_a_skipped_line_is_no_line(self) -> None:
+        intake = Intake(8, {})
+        intake.open(IN_A, None, b"")
+        intake.feed(IN_A, b"much too long")
+        intake.close(IN_A)
+        gathered = intake.take()["source"]
+        assert (gathered.pieces, gathered.oversize) == ([], [(IN_A, 0, 1)])
+
+    def test_taking_begins_anew(self) -> None:
+        intake = Intake(8, {})
+        intake.open(IN_A, None, b"")
+        intake.feed(IN_A, b"first\nsec")
+        assert intake.pending_bytes == 6
+        intake.take()
+        assert intake.pending_bytes == 0
+        assert intake.take() == {}
+        intake.feed(IN_A, b"ond\n")
+        assert intake.take()["source"].block == b"second\n"
+
+    def test_sources_are_kept_apart(self) -> None:
+        other = Stream("other", "/a", 1, 1)
+        intake = Intake(8, {})
+        for stream in (IN_A, other):
+            intake.open(stream, None, b"")
+            intake.feed(stream, stream.source.encode()[:5] + b"\n")
+        assert {source: gathered.block for source, gathered in intake.take().items()} == {
+            "source": b"sourc\n",
+            "other": b"other\n",
+        }
+
+    def test_positions_of_streams_that_are_not_open_again_are_kept(self) -> None:
+        positions = {IN_A: Position(7), IN_B: Position(9)}
+        intake = Intake(8, positions)
+        assert intake.positions == positions
+        assert intake.remembered("source") == positions
+        assert intake.remembered("other") == {}
+        intake.open(IN_A, positions[IN_A], b"before\n")
+        assert intake.remembered("source") == {IN_B: Position(9)}
+        intake.feed(IN_A, b"more\n")
+        assert {stream: position.offset for stream, position in intake.positions.items()} == {IN_A: 12, IN_B: 9}
+        intake.close(IN_B)
+        assert intake.positions.keys() == {IN_A}

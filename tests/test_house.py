@@ -1,0 +1,188 @@
+"""The house: who may import whom, how long a module may be, and that the README names only what there is."""
+
+import ast
+import re
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from exporter.rejects import REASONS
+from exporter.schema import FIELD_TYPES, RECORD_FIELDS
+
+ROOT = Path(__file__).parent.parent
+PACKAGE = ROOT / "exporter"
+README = (ROOT / "README.md").read_text()
+
+
+def name_of(file: Path) -> str:
+    """Return a module's dotted name within the package; the package itself is empty."""
+    parts = file.relative_to(PACKAGE).with_suffix("").parts
+    return ".".join(parts[:-1] if parts[-1] == "__init__" else parts)
+
+
+MODULES = {name_of(file): file for file in sorted(PACKAGE.rglob("*.py"))}
+CORE = {
+    *("batch", "framing", "intake", "schema", "decode", "columns", "salvage", "rejects", "vocabulary", "windows"),
+    *("grouping", "tally", "snapshot", "engine", "profile"),
+    *(name for name in MODULES if name.split(".")[0] == "stats"),
+}
+OUTSIDE = {"asyncio", "time", "os", "pathlib", "logging", "structlog", "aiohttp"}
+SHELL = {"sources", "server", "checkpoint", "config", "sidecar", "cli"}
+# Statistics of statistics, which are given theirs.
+GIVEN_STATISTICS = {"stats.psi", "stats.window_samples"}
+
+
+def imports(module: str) -> Iterator[str]:
+    """Return the dotted names of all that a module imports, within functions too; of a `from`, also the names."""
+    for node in ast.walk(ast.parse(MODULES[module].read_text())):
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            assert not node.level, f"{module} imports relatively"
+            yield str(node.module)
+            yield from (f"{node.module}.{alias.name}" for alias in node.names)
+
+
+def ours(module: str) -> set[str]:
+    """Return the modules of ours that a module imports, by their names within the package."""
+    names = {
+        name.removeprefix("exporter").removeprefix(".") for name in imports(module) if name.split(".")[0] == "exporter"
+    }
+    return {name for name in names if name in MODULES and name}
+
+
+def foreign(module: str) -> set[str]:
+    return {name.split(".")[0] for name in imports(module)}
+
+
+def room(module: str) -> str:
+    return module.split(".", maxsplit=1)[0]
+
+
+def test_the_walls_are_where_the_modules_are() -> None:
+    assert MODULES.keys() >= CORE
+    assert {room(module) for module in MODULES} >= SHELL
+    assert MODULES.keys() >= GIVEN_STATISTICS
+
+
+@pytest.mark.parametrize("module", sorted(CORE))
+def test_the_core_has_no_clock_no_files_and_no_event_loop(module: str) -> None:
+    assert foreign(module) & OUTSIDE == set()
+
+
+@pytest.mark.parametrize("module", sorted(CORE))
+def test_the_core_imports_nothing_of_the_shell(module: str) -> None:
+    assert {room(name) for name in ours(module)} & SHELL == set()
+    # Nor anything that would bring the shell with it.
+    assert ours(module) <= CORE
+
+
+@pytest.mark.parametrize("module", sorted(name for name in MODULES if room(name) == "sources"))
+def test_a_source_knows_nothing_of_statistics(module: str) -> None:
+    assert {room(name) for name in ours(module)} <= {"sources", "framing", "snapshot", "telemetry"}
+
+
+@pytest.mark.parametrize("module", sorted({*MODULES} - {"sidecar", "cli", "config"}))
+def test_only_the_sidecar_and_the_command_know_the_configuration(module: str) -> None:
+    assert "config" not in ours(module)
+
+
+@pytest.mark.parametrize("module", sorted(name for name in MODULES if name.startswith("stats.")))
+def test_statistics_do_not_know_each_other(module: str) -> None:
+    others = {name for name in ours(module) if name.startswith("stats.")}
+    if module not in GIVEN_STATISTICS:
+        assert others == set()
+    assert not others & GIVEN_STATISTICS
+
+
+@pytest.mark.parametrize("module", sorted({*MODULES} - {"sidecar", "stats"}))
+def test_only_the_sidecar_lists_the_statistics(module: str) -> None:
+    if room(module) != "stats":
+        assert not [name for name in ours(module) if name.startswith("stats.")]
+
+
+@pytest.mark.parametrize("module", sorted(MODULES))
+def test_no_module_is_over_250_lines(module: str) -> None:
+    assert len(MODULES[module].read_text().splitlines()) <= 250
+
+
+@pytest.mark.parametrize("module", sorted(MODULES))
+def test_a_module_is_named_for_what_it_is(module: str) -> None:
+    assert not {*module.split(".")} & {"utils", "util", "helpers", "helper", "common", "base", "manager", "misc"}
+
+
+@pytest.mark.parametrize("module", sorted(MODULES))
+def test_a_module_says_what_it_is(module: str) -> None:
+    assert ast.get_docstring(ast.parse(MODULES[module].read_text()))
+
+
+@pytest.fixture(scope="module")
+def loaded() -> set[str]:
+    """Return all modules that are loaded where the sidecar is."""
+    program = "import sys, exporter.sidecar; print(*sys.modules)"
+    return set(
+        subprocess.run([sys.executable, "-c", program], check=True, capture_output=True, text=True).stdout.split()
+    )
+
+
+@pytest.mark.parametrize("heavy", ["scipy.stats", "pyarrow", "sklearn", "pandas", "rich"])
+def test_the_sidecar_does_not_load(heavy: str, loaded: set[str]) -> None:
+    assert "exporter.sidecar" in loaded
+    assert heavy not in loaded
+
+
+def table(head: str) -> list[list[str]]:
+    """Return the cells of the README's table whose first line begins with `head`."""
+    lines = README[README.index(f"| {head} |") :].split("\n\n", 1)[0].splitlines()
+    return [[cell.strip() for cell in re.split(r"(?<!\\)\|", line)[1:-1]] for line in lines[2:]]
+
+
+def metrics() -> list[str]:
+    """Return the metrics that the README names, with `{a,b}` and `_continued` written out."""
+    found = []
+    for names, *_ in table("metric"):
+        spelt = re.findall(r"`([^`]+)`", names)
+        for name in spelt:
+            full = "prediction_exporter" + name if name.startswith("_") else name
+            before, *choices = re.split(r"[{}]", full)
+            found += [before + choice + choices[1] for choice in choices[0].split(",")] if choices else [full]
+    return found
+
+
+def test_the_readme_s_table_of_metrics_is_read() -> None:
+    assert {"model_feature_drift_psi", "prediction_exporter_source_bytes_total"} < {*metrics()}
+    assert {"prediction_exporter_checkpoint_bytes", "prediction_exporter_source_gaps_total"} < {*metrics()}
+
+
+@pytest.mark.parametrize("metric", metrics())
+def test_a_metric_of_the_readme_is_there(metric: str) -> None:
+    golden = (ROOT / "tests" / "golden" / "metrics.txt").read_text()
+    sources = "".join(file.read_text() for file in MODULES.values())
+    suffix = metric.removeprefix("prediction_exporter_")
+    assert f"# TYPE {metric} " in golden or f'"{suffix}"' in sources or f'"{suffix.removesuffix("_total")}"' in sources
+
+
+@pytest.mark.parametrize(
+    "metric", re.findall(r"^# TYPE (\S+)", (ROOT / "tests" / "golden" / "metrics.txt").read_text(), re.MULTILINE)
+)
+def test_a_metric_of_the_page_is_in_the_readme(metric: str) -> None:
+    assert metric in metrics()
+
+
+@pytest.mark.parametrize("reason", REASONS)
+def test_a_reason_for_refusing_a_line_is_in_the_readme(reason: str) -> None:
+    assert f"`{reason}`" in README
+
+
+@pytest.mark.parametrize("field", RECORD_FIELDS)
+def test_a_record_field_is_in_the_readme(field: str) -> None:
+    assert f"`{field}`" in README
+
+
+def test_the_readme_s_table_of_fields_has_no_others() -> None:
+    named = {name for names, *_ in table("field") for name in re.findall(r"`([^`]+)`", names)}
+    assert named <= {*RECORD_FIELDS}
+    assert {"prediction", "features", "latency_ms"} <= named <= {*FIELD_TYPES, "features"}
