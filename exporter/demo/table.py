@@ -14,7 +14,7 @@ from rich.text import Text
 from exporter.demo.readings import Activity, Reading
 
 TOP_FEATURES = 8
-BAR_WIDTH = 24
+BAR_WIDTH = 12
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,7 +29,7 @@ class View:
 
 
 def dashboard(view: View) -> RenderableType:
-    """Return the whole picture, 23 lines high for a model of two classes."""
+    """Return the whole picture, which fits a terminal of 80 columns and 24 lines for a model of two classes."""
     heading = Text.assemble((view.address, "bold"), f"   {view.reading.seconds:.0f} s\n", view.inputs)
     return Group(heading, _serving(view.recent), _classes(view), _drift(view.reading))
 
@@ -42,7 +42,8 @@ def line(view: View) -> str:
     latency = "  ".join(f"p{100 * quantile:.0f} {_milliseconds(value)}" for quantile, value in recent.latency.items())
     enough = any(_shortest(view.reading)[1])
     drift = f"drifted: {names}" if names else "no drift" if enough else "too few samples for drift"
-    return f"{view.reading.seconds:5.0f} s  {recent.requests_per_second:.1f} requests/s  {latency}  {shares}  {drift}"
+    rate = _spelt(recent.requests_per_second, ".1f")
+    return f"{view.reading.seconds:5.0f} s  {rate} requests/s  {latency}  {shares}  {drift}"
 
 
 def drifted_features(reading: Reading) -> Mapping[str, float]:
@@ -64,7 +65,7 @@ def summary(written: Mapping[str, int], counted: Mapping[str, float]) -> Rendera
 
 def _serving(recent: Activity) -> Table:
     table = Table(box=None, pad_edge=False, header_style="dim")
-    figures = {"requests/s": f"{recent.requests_per_second:.1f}", "errors": _percent(recent.error_ratio, 1)}
+    figures = {"requests/s": _spelt(recent.requests_per_second, ".1f"), "errors": _percent(recent.error_ratio, 1)}
     figures |= {f"p{100 * quantile:.0f} latency": _milliseconds(value) for quantile, value in recent.latency.items()}
     for name in figures:
         table.add_column(name, justify="right", min_width=11)
@@ -88,18 +89,19 @@ def _drift(reading: Reading) -> Table:
     shortest, values = _shortest(reading)
     table = _table("Feature")
     for window, samples in reading.samples.items():
-        table.add_column(f"PSI {window}\n{samples:,.0f} records", justify="right")
+        table.add_column(f"PSI {window}\nof {samples:,.0f}", justify="right")
     table.add_column()
-    table.add_column(f"limit {reading.threshold:g}", min_width=8)
+    table.add_column()
     for name, psi in _ranked(values)[:TOP_FEATURES]:
         over = psi > reading.threshold
         bar = Bar(1, 0, min(1.0, psi / (2 * reading.threshold)), width=BAR_WIDTH, color="red" if over else "green")
-        figures = [_psi(reading.drift[window].get(name, math.nan)) for window in reading.samples]
+        figures = [_spelt(reading.drift[window].get(name, math.nan), ".2f") for window in reading.samples]
         table.add_row(name, *figures, bar, "drifted" if over else "", style="bold red" if over else "")
     if not values:
         table.caption = f"No value yet: the {shortest} window must hold at least 10 records for each bin of a feature."
     else:
-        table.caption = f"{len(drifted_features(reading))} of {len(values)} features drifted in the {shortest} window"
+        drifted, limit = len(drifted_features(reading)), _spelt(reading.threshold, "g")
+        table.caption = f"{drifted} of {len(values)} features drifted in the {shortest} window: PSI over {limit}"
     return table
 
 
@@ -118,12 +120,13 @@ def _ranked(values: Mapping[str, float]) -> list[tuple[str, float]]:
 
 
 def _percent(share: float, digits: int = 0) -> str:
-    return "-" if math.isnan(share) else f"{share:.{digits}%}"
+    return _spelt(share, f".{digits}%")
 
 
 def _milliseconds(seconds: float) -> str:
-    return "-" if math.isnan(seconds) else f"{seconds * 1000:.2f} ms"
+    return _spelt(seconds * 1000, ".2f", " ms")
 
 
-def _psi(value: float) -> str:
-    return "-" if math.isnan(value) else f"{value:.2f}"
+def _spelt(value: float, form: str, unit: str = "") -> str:
+    """Spell a number, or that there is none."""
+    return "-" if math.isnan(value) else f"{value:{form}}{unit}"

@@ -49,8 +49,12 @@ def make_profile(
     }
     prediction = _optional(survey.prediction, prediction_kind, options)
     probability = _optional(survey.probability, probability_kind, options)
+    rows = 0
     for block in inputs.blocks():
+        rows += block.rows
         _count(block, features, prediction, probability)
+    if rows != survey.rows:
+        raise ProfilingError(f"{', '.join(map(str, paths))}: the data changed while it was read")
     scores = probability.feature(survey.rows) if probability else None
     profile = Profile(
         version=VERSION,

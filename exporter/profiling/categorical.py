@@ -12,7 +12,7 @@ import heapq
 from collections import Counter
 from collections.abc import Iterable, Mapping
 
-from exporter.profile import Categorical
+from exporter.profile import MISSING_BIN, Categorical
 from exporter.profiling.column import Column, Spell
 
 CATEGORIES = 50
@@ -95,16 +95,20 @@ class CategoryTally:
         for label, count in column.labels(self._spell).items():
             if label in self._counts:
                 self._counts[label] += count
-            else:
+            elif label != MISSING_BIN:
                 self._rare += count
 
     def feature(self, rows: int) -> Categorical:
-        """Return the feature of an input of `rows` rows; `other` counts rare labels, and what is no label."""
+        """Return the feature of an input of `rows` rows; `other` counts rare labels, and what is no label.
+
+        A rare label that is spelt as the bin of missing values counts there, as the sidecar counts it.
+        """
         ranked = sorted(self._counts.items(), key=lambda item: (-item[1], item[0]))
-        other = self._rare + self._unusable + sum(count for _, count in ranked[CATEGORIES:])
+        frequent = dict(ranked[:CATEGORIES])
+        rare = self._rare + sum(count for label, count in ranked[CATEGORIES:] if label != MISSING_BIN)
         return Categorical(
-            categories=dict(ranked[:CATEGORIES]),
-            missing=rows - self._rare - self._unusable - sum(self._counts.values()),
-            other=other,
+            categories=frequent,
+            missing=rows - rare - self._unusable - sum(frequent.values()),
+            other=rare + self._unusable,
             distinct=self._distinct,
         )

@@ -5,6 +5,7 @@ Whatever the format of the file was: the rest of profiling sees only this.
 
 from __future__ import annotations
 
+import math
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -15,19 +16,20 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
-# A column is one of numbers where this share of its values are.
-MOSTLY = 0.9
-
 # Spells a JSON value as a label.
 Spell = Callable[[Any], str]
 
 NO_NUMBERS = np.empty(0)
 
+# Beyond this, not every integer is a float too.
+MAX_EXACT = 2**53
+
 
 @dataclass(frozen=True, slots=True)
 class Column:
-    """`numbers` in the order of the rows, as int64, uint64 or float64; how often each text and boolean is there.
+    """`numbers` in the order of the rows, and how often each text and boolean is there.
 
+    Numbers are int64, uint64 or float64, or Python's own where none of these holds them all as they are.
     `unusable` counts, by what they are, the values that are no feature. Null and NaN are in none of these.
     """
 
@@ -57,6 +59,11 @@ class Column:
         return counts
 
 
+def is_mostly(part: int, whole: int) -> bool:
+    """Whether so many of a column's values are numbers that it is one of numbers: 90 %."""
+    return 10 * part >= 9 * whole
+
+
 def of_values(values: Sequence[Any]) -> Column:
     """Take JSON values apart."""
     kinds = set(map(type, values)) - {type(None)}
@@ -73,14 +80,12 @@ def of_values(values: Sequence[Any]) -> Column:
 
 
 def of_array(array: pa.Array) -> Column:
-    """Take an Arrow array of any type apart."""
-    kind = array.type
-    if pa.types.is_dictionary(kind):
-        return of_array(array.dictionary_decode())
+    """Take an Arrow array apart, of any type that tables.plain returns."""
     array = array.drop_null()
+    kind = array.type
     if pa.types.is_boolean(kind):
         return Column(booleans=_counts(array))
-    if pa.types.is_string(kind) or pa.types.is_large_string(kind):
+    if pa.types.is_string(kind):
         return Column(texts=_counts(array))
     if pa.types.is_integer(kind):
         return Column(array.cast(pa.uint64() if kind == pa.uint64() else pa.int64()).to_numpy(zero_copy_only=False))
@@ -91,8 +96,11 @@ def of_array(array: pa.Array) -> Column:
 
 def _numbers(values: list[int | float]) -> NDArray[Any]:
     array = np.array(values)
-    # Integers beyond 64 bits make an array of objects, and no values at all one of floats.
-    return _without_nan(array if array.dtype.kind in "iuf" else array.astype(np.float64))
+    if array.dtype.kind in "iu":
+        return array
+    if any(type(value) is int and abs(value) > MAX_EXACT for value in values):
+        return np.array([value for value in values if not math.isnan(value)], dtype=object)
+    return _without_nan(array)
 
 
 def _without_nan(numbers: NDArray[Any]) -> NDArray[Any]:

@@ -9,8 +9,8 @@ from __future__ import annotations
 import csv
 import gzip
 import zlib
-from collections import defaultdict
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections import defaultdict, deque
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from enum import Enum, auto
@@ -22,14 +22,15 @@ import pyarrow.compute as pc
 import pyarrow.csv as arrow_csv
 
 from exporter.profiling import tables
-from exporter.profiling.column import MOSTLY, Column, of_array
+from exporter.profiling.column import Column, is_mostly, of_array
 from exporter.profiling.errors import ProfilingError
 from exporter.profiling.records import Block, Layout
 
-READ_BYTES = 4 << 20
+# Arrow reads up to 32 times this ahead; no row can be longer.
+READ_BYTES = 512 << 10
 NUMBER = r"^[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?$|^[+-]?(?i:inf|infinity|nan)$"
-# 007 is the name of something, not the number 7.
-CODE = r"^[+-]?0\d"
+# 007 is the name of something, not the number 7; nor is 0x1F one, which Arrow would read.
+CODE = r"^[+-]?0[\dxX]"
 BOOLEAN = r"^(true|True|TRUE|false|False|FALSE)$"
 
 
@@ -51,19 +52,16 @@ class _Seen:
     def type(self) -> Type:
         if self.booleans == self.values:
             return Type.BOOLEAN
-        return Type.TEXT if self.codes or self.numbers < MOSTLY * self.values else Type.NUMBER
+        return Type.NUMBER if is_mostly(self.numbers, self.values) and not self.codes else Type.TEXT
 
 
-def column_types(paths: Iterable[Path], on_read: Callable[[int], None]) -> dict[str, Type]:
-    """Return the type of each column over all files; `on_read` gets how many bytes more were read."""
+def column_types(files: Iterable[Iterable[pa.RecordBatch]]) -> dict[str, Type]:
+    """Return the type of each column over all files, each given as its `text_batches`."""
     seen: dict[str, _Seen] = defaultdict(_Seen)
-    for path in paths:
-        before = 0
-        for batch, at in _batches(path):
+    for file in files:
+        for batch in file:
             for name, array in zip(batch.schema.names, batch.columns, strict=True):
-                _look(array.drop_null(), seen[name])
-            on_read(at - before)
-            before = at
+                _look(_filled(array), seen[name])
     return {name: column.type() for name, column in seen.items()}
 
 
@@ -73,14 +71,13 @@ def read(path: Path, layout: Layout, block_rows: int, types: Mapping[str, Type])
 
     def batches() -> Iterator[pa.RecordBatch]:
         nonlocal position
-        for batch, position in _batches(path):  # noqa: B007  # told to the caller below
+        for batch, position in text_batches(path):  # noqa: B007  # told to the caller below
             yield batch
 
     for batch in tables.rechunk(batches(), block_rows):
-        kept = tables.without_errors(batch, layout)
+        kept = tables.without_errors(batch, _errors(batch, layout, types))
         columns = {
-            name: _column(array.drop_null(), types[name])
-            for name, array in zip(kept.schema.names, kept.columns, strict=True)
+            name: _column(array, types[name]) for name, array in zip(kept.schema.names, kept.columns, strict=True)
         }
         yield (
             Block(
@@ -97,8 +94,8 @@ def read(path: Path, layout: Layout, block_rows: int, types: Mapping[str, Type])
 
 def _look(texts: pa.Array, seen: _Seen) -> None:
     seen.values += len(texts)
-    if (numbers := _as_numbers(pc.utf8_trim_whitespace(texts))) is None:
-        numbers = texts.filter(pc.match_substring_regex(pc.utf8_trim_whitespace(texts), NUMBER))
+    if (numbers := _as_numbers(texts)) is None:
+        numbers = texts.filter(pc.match_substring_regex(texts, NUMBER))
         seen.booleans += _matching(texts, BOOLEAN)
     seen.numbers += len(numbers)
     seen.codes += _matching(texts, CODE)
@@ -108,16 +105,30 @@ def _matching(texts: pa.Array, pattern: str) -> int:
     return pc.sum(pc.match_substring_regex(texts, pattern)).as_py() or 0
 
 
-def _column(texts: pa.Array, kind: Type) -> Column:
+def _column(array: pa.Array, kind: Type) -> Column:
     if kind is Type.TEXT:
-        return of_array(texts)
+        return of_array(array)
+    texts = _filled(array)
     if kind is Type.BOOLEAN:
         return of_array(pc.equal(pc.utf8_lower(texts), "true"))
-    trimmed = pc.utf8_trim_whitespace(texts)
-    if (numbers := _as_numbers(trimmed)) is not None:
+    if (numbers := _as_numbers(texts)) is not None:
         return of_array(numbers)
-    good = pc.match_substring_regex(trimmed, NUMBER)
-    return Column(of_array(_as_numbers(trimmed.filter(good))).numbers, of_array(texts.filter(pc.invert(good))).texts)
+    good = pc.match_substring_regex(texts, NUMBER)
+    return Column(of_array(_as_numbers(texts.filter(good))).numbers, of_array(texts.filter(pc.invert(good))).texts)
+
+
+def _errors(batch: pa.RecordBatch, layout: Layout, types: Mapping[str, Type]) -> pa.Array | None:
+    name = ".".join(layout.error_type)
+    if name not in batch.schema.names:
+        return None
+    texts = batch.column(name)
+    return _as_numbers(texts) if types[name] is Type.NUMBER else texts
+
+
+def _filled(array: pa.Array) -> pa.Array:
+    """Return the texts without spaces around them, less the empty ones: "" is a category, but a missing number."""
+    texts = pc.utf8_trim_whitespace(array.drop_null())
+    return texts.filter(pc.not_equal(texts, ""))
 
 
 def _as_numbers(texts: pa.Array) -> pa.Array | None:
@@ -130,7 +141,7 @@ def _as_numbers(texts: pa.Array) -> pa.Array | None:
     return None
 
 
-def _batches(path: Path) -> Iterator[tuple[pa.RecordBatch, int]]:
+def text_batches(path: Path) -> Iterator[tuple[pa.RecordBatch, int]]:
     """Yield batches of texts, each with how far the file is read; raises ProfilingError."""
     parsing = arrow_csv.ParseOptions(newlines_in_values=True)
     reading = arrow_csv.ReadOptions(block_size=READ_BYTES)
@@ -142,11 +153,14 @@ def _batches(path: Path) -> Iterator[tuple[pa.RecordBatch, int]]:
             column_types=dict.fromkeys(names, pa.string()), strings_can_be_null=True, quoted_strings_can_be_null=False
         )
         with _opened(path) as (file, stream):
+            batch = None
             for batch in arrow_csv.open_csv(stream, reading, parsing, converting):
                 yield batch, file.tell()
+        if batch:
+            _check_quotes(batch.column(batch.num_columns - 1)[-1].as_py(), path)
     except (EOFError, gzip.BadGzipFile, zlib.error) as error:
         raise ProfilingError(f"{path}: not a whole gzip file: {error}") from None
-    except pa.ArrowInvalid as error:
+    except (pa.ArrowInvalid, UnicodeDecodeError) as error:
         if "Empty CSV" not in str(error):
             raise ProfilingError(_explain(path) or f"{path}: {str(error).splitlines()[0]}") from None
 
@@ -154,7 +168,7 @@ def _batches(path: Path) -> Iterator[tuple[pa.RecordBatch, int]]:
 @contextmanager
 def _opened(path: Path) -> Iterator[tuple[BinaryIO, Any]]:
     with path.open("rb") as file:
-        if path.suffix != ".gz":
+        if path.suffix.lower() != ".gz":
             yield file, file
             return
         with gzip.open(file) as stream:
@@ -167,6 +181,16 @@ def _check_header(names: list[str], path: Path) -> None:
         raise ProfilingError(f"{path}: expected columns separated by commas, got the header {names[0]!r}")
 
 
+def _check_quotes(last: str | None, path: Path) -> None:
+    """Refuse a quote that is never closed, for which Arrow takes all that follows for one value."""
+    if last is not None and last.endswith(("\n", "\r")):
+        with _opened(path) as (_, stream):
+            number, line = deque(enumerate(stream, 1), maxlen=1)[0]
+        if not line.rstrip().endswith(b'"'):
+            opened = number + 1 - last.count("\n")
+            raise ProfilingError(f"{path}:{opened}: a quote is not closed")
+
+
 def _explain(path: Path) -> str | None:
     """Read slowly up to the line that Arrow refused, whose number it does not tell."""
     with _opened(path) as (_, stream):
@@ -177,8 +201,11 @@ def _explain(path: Path) -> str | None:
                 return f"{path}:{number}: not UTF-8 at byte {error.start + 1} of the line"
     with _opened(path) as (_, stream):
         rows = csv.reader(line.decode("utf-8-sig") for line in stream)
-        header = next(rows)
-        for row in rows:
-            if row and len(row) != len(header):
-                return f"{path}:{rows.line_num}: expected {len(header)} columns as in the header, got {len(row)}"
+        try:
+            header = next(rows)
+            for row in rows:
+                if row and len(row) != len(header):
+                    return f"{path}:{rows.line_num}: expected {len(header)} columns as in the header, got {len(row)}"
+        except csv.Error as error:
+            return f"{path}:{rows.line_num}: {error}"
     return None

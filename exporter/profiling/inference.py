@@ -15,7 +15,7 @@ from enum import Enum
 
 from exporter.columns import label_of
 from exporter.profiling.categorical import LabelSketch
-from exporter.profiling.column import MOSTLY, Column, Spell
+from exporter.profiling.column import Column, Spell, is_mostly
 from exporter.profiling.errors import ProfilingError
 from exporter.profiling.numeric import NumericSketch
 
@@ -63,7 +63,7 @@ class ColumnSketch:
 
     @property
     def is_mostly_numbers(self) -> bool:
-        return self.numbers.finite > 0 and self.other_than_numbers <= (1 - MOSTLY) * self.values
+        return self.numbers.finite > 0 and is_mostly(self.values - self.other_than_numbers, self.values)
 
     def others(self) -> str:
         """Say what there is besides numbers."""

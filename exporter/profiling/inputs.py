@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from enum import Enum, auto
 from pathlib import Path
+from typing import TypeVar
 
 from exporter.profiling import csvfile, jsonlines, parquet
 from exporter.profiling.errors import ProfilingError
@@ -14,6 +15,8 @@ from exporter.schema import Schema
 # Small enough for the memory of a million rows to be that of a few thousand. A profile must not depend on how
 # a file is stored, so blocks are the same in every format.
 BLOCK_ROWS = 8192
+
+T = TypeVar("T")
 
 # Is told how many of how many bytes are read.
 Progress = Callable[[int, int], None]
@@ -49,27 +52,33 @@ class Inputs:
                 raise ProfilingError(f"{path}: it is given twice")
         self._formats = {path: _format(path) for path in files}
         csv = [path for path, kind in self._formats.items() if kind is Format.CSV]
+        self._sizes = {path: _size(path) for path in files}
         self._done = 0
-        self._total = sum(map(_size, csv)) + passes * sum(map(_size, self._formats))
-        self._types = csvfile.column_types(csv, self._read)
+        self._total = sum(self._sizes[path] for path in csv) + passes * sum(self._sizes.values())
+        self._types = csvfile.column_types(self._told(path, csvfile.text_batches(path)) for path in csv)
 
     def blocks(self) -> Iterator[Block]:
         """Yield the records of all files, in order, in blocks of at most BLOCK_ROWS; raises ProfilingError."""
         for path, kind in self._formats.items():
-            before = 0
-            for block, at in self._open(path, kind):
-                yield block
-                self._read(at - before)
-                before = at
+            yield from self._told(path, self._open(path, kind))
 
     def _open(self, path: Path, kind: Format) -> Iterator[tuple[Block, int]]:
         if kind is Format.CSV:
             return csvfile.read(path, self._layout, BLOCK_ROWS, self._types)
-        read = parquet.read if kind is Format.PARQUET else jsonlines.read
-        return read(path, self._layout, BLOCK_ROWS)
+        if kind is Format.PARQUET:
+            return parquet.read(path, self._layout, BLOCK_ROWS)
+        return jsonlines.read(path, self._layout, BLOCK_ROWS, self._sizes[path])
 
-    def _read(self, size: int) -> None:
-        self._done += size
+    def _told(self, path: Path, read: Iterable[tuple[T, int]]) -> Iterator[T]:
+        """Yield what is read of a file, and tell the progress; `read` comes with how far the file is read."""
+        before, size = self._done, self._sizes[path]
+        for item, at in read:
+            yield item
+            self._tell(before + min(at, size))
+        self._tell(before + size)
+
+    def _tell(self, done: int) -> None:
+        self._done = done
         self._progress(self._done, self._total)
 
 

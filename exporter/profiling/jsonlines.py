@@ -5,7 +5,7 @@ from __future__ import annotations
 import gzip
 import json
 import zlib
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from itertools import islice
 from pathlib import Path
 
@@ -18,13 +18,15 @@ from exporter.profiling.records import Block, Layout
 DECODER = msgspec.json.Decoder()
 
 
-def read(path: Path, layout: Layout, block_rows: int) -> Iterator[tuple[Block, int]]:
+def read(path: Path, layout: Layout, block_rows: int, size: int) -> Iterator[tuple[Block, int]]:
     """Yield blocks of `block_rows` lines, each with how far the file is read, in bytes; raises ProfilingError.
 
-    A file whose name ends in .gz is decompressed.
+    No more than `size` bytes are read: a log may grow meanwhile. A file whose name ends in .gz is decompressed.
     """
     blocks = ObjectBlocks(str(path), layout)
-    with path.open("rb") as file, gzip.open(file) if path.suffix == ".gz" else file as text:
+    is_zipped = path.suffix.lower() == ".gz"
+    with path.open("rb") as file, gzip.open(file) if is_zipped else file as stream:
+        text = iter(stream) if is_zipped else _until(stream, size)
         first = 1
         try:
             while lines := list(islice(text, block_rows)):
@@ -32,6 +34,15 @@ def read(path: Path, layout: Layout, block_rows: int) -> Iterator[tuple[Block, i
                 first += len(lines)
         except (EOFError, gzip.BadGzipFile, zlib.error) as error:
             raise ProfilingError(f"{path}: not a whole gzip file: {error}") from None
+
+
+def _until(lines: Iterable[bytes], size: int) -> Iterator[bytes]:
+    """Yield the lines that end within `size` bytes."""
+    for line in lines:
+        size -= len(line)
+        if size < 0:
+            return
+        yield line
 
 
 def _decode(lines: list[bytes], first: int, path: Path) -> list[Numbered]:

@@ -19,8 +19,8 @@ from exporter.profiling.moments import Moments
 from exporter.profiling.sample import Sample
 
 CUTS = 127
-# Beyond this power of two, squares and differences are taken of scaled values, or they would overflow.
-LARGE_EXPONENT = 500
+# Beyond this power of two, squares and differences are taken of scaled values, or their sums would overflow.
+LARGE_EXPONENT = 400
 
 
 class NumericSketch:
@@ -135,8 +135,8 @@ class NumericTally:
 
 
 def finite(numbers: NDArray[Any]) -> Floats:
-    """Return the finite numbers as floats."""
-    values: Floats = numbers.astype(np.float64, copy=False)
+    """Return the finite numbers as floats; -0.0 as 0.0, or which of the two is a minimum would be by chance."""
+    values: Floats = numbers.astype(np.float64, copy=False) + 0.0
     good = np.isfinite(values)
     return values if good.all() else values[good]
 

@@ -6,10 +6,9 @@ from collections.abc import Sequence
 from itertools import chain
 from typing import Any
 
-from exporter.columns import scores
 from exporter.profiling.column import of_values
 from exporter.profiling.errors import ProfilingError
-from exporter.profiling.records import Block, Layout
+from exporter.profiling.records import Block, Layout, scores_of
 from exporter.schema import Path
 
 NOUNS = {dict: "an object", list: "an array", str: "text", bool: "a boolean", type(None): "null"}
@@ -40,6 +39,7 @@ class ObjectBlocks:
         names = dict.fromkeys(chain.from_iterable(features))
         fields = tuple(name for name in names if self._is_flat and not self._layout.is_feature(name))
         predictions = [_at(row, self._layout.prediction) for _, row in kept]
+        scored = [_at(row, self._layout.probability) for _, row in kept]
         return Block(
             rows=len(kept),
             errors=len(rows) - len(kept),
@@ -48,7 +48,7 @@ class ObjectBlocks:
             },
             fields=fields,
             prediction=of_values(predictions),
-            probability=of_values(self._scores([_at(row, self._layout.probability) for _, row in kept], predictions)),
+            probability=of_values(scores_of(scored, predictions, self._name)),
         )
 
     def _features(self, number: int, row: dict[str, Any]) -> dict[str, Any]:
@@ -63,17 +63,6 @@ class ObjectBlocks:
         if not isinstance(features, dict | None):
             raise self._error(number, f"`{'.'.join(path)}`: expected an object, got {_noun(features)}")
         return row if self._is_flat else features or {}
-
-    def _scores(self, values: list[Any], predictions: list[Any]) -> list[Any]:
-        if dict not in set(map(type, values)):
-            return values
-        try:
-            chosen: list[Any] = scores(tuple(values), tuple(predictions)).tolist()
-        except (TypeError, ValueError):
-            raise ProfilingError(
-                f"{self._name}: `probability`: expected a number, or an object with the number of each class"
-            ) from None
-        return chosen
 
     def _error(self, number: int, text: str) -> ProfilingError:
         return ProfilingError(f"{self._name}:{number}: {text}")

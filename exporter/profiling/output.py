@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from pathlib import Path
 
 from exporter import profile
@@ -12,14 +13,22 @@ from exporter.profiling.errors import ProfilingError
 def write(made: Profile, path: Path) -> int:
     """Write a profile and return its size in bytes; raises ProfilingError."""
     data = profile.dump(made)
-    new = path.with_name(f".{path.name}.new")
     try:
-        if path.exists() and not path.is_file():
-            path.write_bytes(data)  # a pipe, or /dev/stdout
+        if path.is_symlink() or (path.exists() and not path.is_file()):
+            path.write_bytes(data)  # a pipe; or /dev/stdout, which is a link, and must stay one
         else:
-            new.write_bytes(data)
-            new.replace(path)
+            _replace(path, data)
     except OSError as error:
-        new.unlink(missing_ok=True)
         raise ProfilingError(f"--output {path}: {error.strerror}") from None
     return len(data)
+
+
+def _replace(path: Path, data: bytes) -> None:
+    new = path.with_name(f".{path.name}.new")
+    try:
+        new.write_bytes(data)
+        new.replace(path)
+    except OSError:
+        with suppress(OSError):
+            new.unlink()
+        raise

@@ -23,10 +23,10 @@ def read(path: Path, layout: Layout, block_rows: int) -> Iterator[tuple[Block, i
         # Without these, a whole row group would be in memory.
         with pq.ParquetFile(path, buffer_size=PAGE_BYTES, pre_buffer=False) as file:
             tables.check(file.schema_arrow.names, path)
-            for batch in tables.rechunk(file.iter_batches(block_rows), block_rows):
+            for batch in tables.rechunk(map(tables.plain, file.iter_batches(block_rows)), block_rows):
                 done += batch.num_rows
                 yield tables.block(batch, layout, path), size * done // file.metadata.num_rows
-    except (pa.ArrowException, OSError) as error:
+    except (pa.ArrowException, OSError, UnicodeDecodeError) as error:
         raise ProfilingError(f"{path}: not a Parquet file that can be read: {_one_line(error)}") from None
 
 

@@ -6,10 +6,13 @@ unless it is named like another field of a record).
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
+from exporter.columns import scores
 from exporter.profiling.column import Column
+from exporter.profiling.errors import ProfilingError
 from exporter.schema import FEATURES, RECORD_FIELDS, Schema
 
 # Fields of a record that the sidecar reads elsewhere, or not at all.
@@ -50,3 +53,16 @@ class Layout:
     def is_feature(self, name: str) -> bool:
         """Whether a column of a flat input is a feature."""
         return name not in self._taken
+
+
+def scores_of(values: Sequence[Any], predictions: Sequence[Any], path: object) -> list[Any]:
+    """Return the score of each prediction, where it comes with those of all classes; raises ProfilingError."""
+    if dict not in set(map(type, values)):
+        return list(values)
+    try:
+        chosen: list[Any] = scores(tuple(values), tuple(predictions)).tolist()
+    except (TypeError, ValueError):
+        raise ProfilingError(
+            f"{path}: `probability`: expected a number, or an object with the number of each class"
+        ) from None
+    return chosen

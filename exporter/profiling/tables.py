@@ -7,10 +7,9 @@ from collections.abc import Iterable, Iterator
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from exporter.columns import scores
 from exporter.profiling.column import Column, of_array, of_values
 from exporter.profiling.errors import ProfilingError
-from exporter.profiling.records import Block, Layout
+from exporter.profiling.records import Block, Layout, scores_of
 from exporter.schema import Path
 
 
@@ -32,6 +31,12 @@ def rechunk(batches: Iterable[pa.RecordBatch], rows: int) -> Iterator[pa.RecordB
         yield _one(pending)
 
 
+def plain(batch: pa.RecordBatch) -> pa.RecordBatch:
+    """Return the batch with one type of text; Arrow has several, and cannot compute with all of them."""
+    schema = pa.schema([field.with_type(_plain(field.type)) for field in batch.schema])
+    return batch if schema == batch.schema else batch.cast(schema)
+
+
 def check(names: list[str], path: object) -> None:
     """Refuse columns of the same name; raises ProfilingError."""
     for index, name in enumerate(names):
@@ -41,7 +46,7 @@ def check(names: list[str], path: object) -> None:
 
 def block(batch: pa.RecordBatch, layout: Layout, path: object) -> Block:
     """Return the block of a batch of the file at `path`; raises ProfilingError."""
-    kept = without_errors(batch, layout)
+    kept = without_errors(batch, _at(batch, layout.error_type))
     features, fields = _features(kept, layout, path)
     prediction = _at(kept, layout.prediction)
     return Block(
@@ -50,13 +55,12 @@ def block(batch: pa.RecordBatch, layout: Layout, path: object) -> Block:
         features={name: of_array(array) for name, array in features.items()},
         fields=fields,
         prediction=None if prediction is None else of_array(prediction),
-        probability=_probability(_at(kept, layout.probability), prediction),
+        probability=_probability(_at(kept, layout.probability), prediction, path),
     )
 
 
-def without_errors(batch: pa.RecordBatch, layout: Layout) -> pa.RecordBatch:
-    """Return the rows that are predictions."""
-    errors = _at(batch, layout.error_type)
+def without_errors(batch: pa.RecordBatch, errors: pa.Array | None) -> pa.RecordBatch:
+    """Return the rows that are predictions; `errors` is the column of their error types."""
     return batch if errors is None else batch.filter(_is_absent(errors))
 
 
@@ -74,12 +78,12 @@ def _features(batch: pa.RecordBatch, layout: Layout, path: object) -> tuple[dict
     return features, tuple(name for name in columns if name not in features)
 
 
-def _probability(scored: pa.Array | None, prediction: pa.Array | None) -> Column | None:
+def _probability(scored: pa.Array | None, prediction: pa.Array | None, path: object) -> Column | None:
     if scored is None or not pa.types.is_struct(scored.type):
         return None if scored is None else of_array(scored)
     chosen = prediction.to_pylist() if prediction is not None else [None] * len(scored)
     by_class = [row and {name: score for name, score in row.items() if score is not None} for row in scored.to_pylist()]
-    return of_values(scores(tuple(by_class), tuple(chosen)).tolist())
+    return of_values(scores_of(by_class, chosen, path))
 
 
 def _at(batch: pa.RecordBatch, path: Path) -> pa.Array | None:
@@ -95,11 +99,21 @@ def _at(batch: pa.RecordBatch, path: Path) -> pa.Array | None:
 
 
 def _is_absent(errors: pa.Array) -> pa.Array:
-    """Return where there is no error; an empty text is how some loggers spell that all went well."""
-    absent = errors.is_null()
-    if pa.types.is_string(errors.type) or pa.types.is_large_string(errors.type):
-        absent = pc.or_(absent, pc.fill_null(pc.equal(errors, ""), fill_value=True))
+    """Return where there is no error; an empty text, or 0, is how some loggers spell that all went well."""
+    absent = errors.is_null(nan_is_null=True)
+    if pa.types.is_string(errors.type):
+        absent = pc.or_kleene(absent, pc.equal(errors, ""))
+    elif pa.types.is_integer(errors.type) or pa.types.is_floating(errors.type):
+        absent = pc.or_kleene(absent, pc.equal(errors, 0))
     return absent
+
+
+def _plain(kind: pa.DataType) -> pa.DataType:
+    if pa.types.is_struct(kind):
+        return pa.struct([field.with_type(_plain(field.type)) for field in kind])
+    if pa.types.is_dictionary(kind):
+        return _plain(kind.value_type)
+    return pa.string() if pa.types.is_large_string(kind) or pa.types.is_string_view(kind) else kind
 
 
 def _one(batches: list[pa.RecordBatch]) -> pa.RecordBatch:

@@ -1,0 +1,75 @@
+"""Memory grows with the columns of the data, and not with its rows."""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+
+# The peak of a child's memory begins with that of its parent, which a test run makes large; so the child tells its own.
+CHILD = """
+import sys
+from exporter.cli import main
+try:
+    main(["profile", *sys.argv[1:]])
+except SystemExit as ended:
+    assert not ended.code
+peak = next(line for line in open("/proc/self/status") if line.startswith("VmHWM"))
+print(peak.split()[1])
+"""
+
+
+DECLARED: dict[str, list[str]] = {".parquet": [], ".jsonl": ["--categorical", "id"]}
+
+
+def table(rows: int) -> pa.Table:
+    """Make numbers of few and of many values, and texts of few and of one row each."""
+    random = np.random.default_rng(1)
+    columns = {f"number {index}": random.normal(size=rows) for index in range(3)}
+    plans = random.choice(["basic", "gold", "none"], size=rows)
+    return pa.table(columns | {"age": random.integers(18, 80, size=rows), "plan": plans})
+
+
+def write(path: Path, rows: int) -> Path:
+    data = table(rows)
+    if path.suffix == ".parquet":
+        pq.write_table(data, path)  # in one row group
+    else:
+        with path.open("w") as file:
+            for index, row in enumerate(data.to_pylist()):
+                file.write(json.dumps({"features": row | {"id": f"user {index}"}, "prediction": "a"}) + "\n")
+    return path
+
+
+def peaks(*sources: Path) -> list[float]:
+    """Return the peak of memory of making the profile of each, in MiB."""
+    children = [
+        subprocess.Popen(
+            [sys.executable, "-c", CHILD, str(source), *DECLARED[source.suffix], "--output", f"{source}.out"],
+            stdout=subprocess.PIPE,
+            text=True,
+        )
+        for source in sources
+    ]
+    said = [child.communicate(timeout=120)[0] for child in children]
+    assert [child.returncode for child in children] == [0] * len(sources)
+    return [int(text.splitlines()[-1]) / 1024 for text in said]
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux tells the peak of one program's memory")
+@pytest.mark.parametrize(
+    ("suffix", "rows", "times", "mebibytes"),
+    [
+        (".parquet", 100_000, 8, 20),  # the rows that are more are 28 MiB as arrays
+        (".jsonl", 20_000, 4, 16),  # they are 60 MiB as objects
+    ],
+)
+def test_many_times_the_rows_take_hardly_more_memory(
+    tmp_path: Path, suffix: str, rows: int, times: int, mebibytes: int
+) -> None:
+    small, large = peaks(write(tmp_path / f"small{suffix}", rows), write(tmp_path / f"large{suffix}", times * rows))
+    assert large - small < mebibytes
