@@ -15,10 +15,10 @@ import numpy as np
 
 from exporter.batch import Batch, Encoded, Series
 from exporter.decode import Decoder
-from exporter.framing import Position
+from exporter.framing import Framer, Position
 from exporter.grouping import grouped
 from exporter.intake import Intake
-from exporter.rejects import OVERSIZE
+from exporter.rejects import INCOMPLETE, OVERSIZE
 from exporter.snapshot import Snapshot, SourceCounts, Stream
 from exporter.stats import Statistic
 from exporter.tally import Row, Tallies, put
@@ -56,8 +56,8 @@ class BadLine:
 class Engine:
     """Folds the bytes of any number of streams into tallies.
 
-    `decoders` gives the decoder of each source by name. `known` lists series, and classes, that are exported
-    from the start. `report` is called with samples of bad lines.
+    `decoders` gives the decoder of each source by name, `framers` the framing where it is not lines. `known` lists
+    series, and classes, that are exported from the start. `report` is called with samples of bad lines.
     """
 
     def __init__(
@@ -70,6 +70,7 @@ class Engine:
         known_series: Sequence[Series] = (),
         known_classes: Sequence[str] = (),
         restored: Snapshot | None = None,
+        framers: Mapping[str, Framer] | None = None,
         report: Callable[[BadLine], None] = lambda _: None,
     ) -> None:
         state = restored or Snapshot(time=0.0)
@@ -78,6 +79,10 @@ class Engine:
         self._decoders = decoders
         self._limits = limits
         self._report = report
+        self._refusals = {
+            OVERSIZE: f"longer than {limits.line_bytes} bytes",
+            INCOMPLETE: "the stream ended within the record",
+        }
         self._totals: Tallies = {series: dict(row) for series, row in state.totals.items()}
         self._panes: dict[str, dict[int, Tallies]] = {
             window.label: {
@@ -91,7 +96,7 @@ class Engine:
         self._errors = labels(limits.error_types, state.names.get(ERROR_LABEL, ()))
         self._sources = {name: msgspec.structs.replace(counts) for name, counts in state.sources.items()}
         self._capped = dict(state.capped)
-        self._intake = Intake(limits.line_bytes, state.positions)
+        self._intake = Intake(limits.line_bytes, state.positions, framers)
         self._now = state.time
         for name in known_classes:
             self._classes.code(printable(name))
@@ -132,10 +137,10 @@ class Engine:
         """Add all that was fed to the tallies."""
         for source, gathered in self._intake.take().items():
             counts = self._sources[source]
-            for stream, offset, count in gathered.oversize:
-                counts.lines += count
-                detail = f"longer than {self._limits.line_bytes} bytes"
-                self._reject(counts, BadLine(stream, offset, OVERSIZE, detail, count))
+            for refused in gathered.refused:
+                counts.lines += refused.count
+                detail = self._refusals[refused.reason]
+                self._reject(counts, BadLine(refused.stream, refused.offset, refused.reason, detail, refused.count))
             if not gathered.pieces:
                 continue
             decoded = self._decoders[source].decode(gathered.block, self._now)

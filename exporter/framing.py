@@ -8,10 +8,13 @@ it then says), so that a reader that resumes there loses and repeats nothing.
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Callable
+from typing import Protocol
 
 import msgspec
 
 CONTEXT_BYTES = 1024
+LENGTH_BYTES = 4
 
 
 class Digest(msgspec.Struct, frozen=True):
@@ -42,8 +45,30 @@ class Position(msgspec.Struct, frozen=True):
     context: Digest = Digest()
 
 
+class Framing(Protocol):
+    """Cuts the bytes of one stream into whole lines."""
+
+    @property
+    def offset(self) -> int: ...
+
+    @property
+    def position(self) -> Position: ...
+
+    def feed(self, data: bytes) -> tuple[bytes, int]:
+        """Take bytes; return the whole lines that are now complete, and how many were oversize."""
+        ...
+
+    def end(self) -> tuple[bytes, int]:
+        """Return the last line of a stream that has ended, if any, and how many were cut off."""
+        ...
+
+
+# Begins to frame a stream: with the limit of a line, the position to go on from, and the bytes just before that.
+Framer = Callable[[int, Position | None, bytes], Framing]
+
+
 class Lines:
-    """Frames one stream. `context` are the bytes just before `position.offset` (see Position)."""
+    """Frames a stream of lines. `context` are the bytes just before `position.offset` (see Position)."""
 
     def __init__(self, limit: int, position: Position | None = None, context: bytes = b"") -> None:
         position = position or Position()
@@ -52,7 +77,9 @@ class Lines:
         self._skipping = position.skipping
         self._head = position.head
         self._context = context
-        self._rest = b""
+        # Joined when the newline comes, or a line that comes byte by byte would be copied for each of them.
+        self._pieces: list[bytes] = []
+        self._held = 0
 
     @property
     def offset(self) -> int:
@@ -60,17 +87,16 @@ class Lines:
         return self._offset
 
     @property
-    def rest(self) -> bytes:
-        """The bytes fed after `offset`: a last line that still waits for its newline."""
-        return self._rest
-
-    @property
     def position(self) -> Position:
         return Position(self._offset, self._skipping, self._head, Digest.of(self._context))
 
     def feed(self, data: bytes) -> tuple[bytes, int]:
         """Take bytes; return the whole lines that are now complete, and how many were oversize."""
-        data = self._rest + data if self._rest else data
+        if b"\n" not in data and not self._skipping and self._held + len(data) <= self._limit:
+            self._pieces.append(data)
+            self._held += len(data)
+            return b"", 0
+        data = b"".join((*self._pieces, data))
         oversize = 0
         start = 0
         if self._skipping:
@@ -89,8 +115,13 @@ class Lines:
             self._skipping = True
             end = len(data)
         self._advance(data, end)
-        self._rest = data[end:]
+        self._held = len(data) - end
+        self._pieces = [data[end:]] if self._held else []
         return block, oversize
+
+    def end(self) -> tuple[bytes, int]:
+        """Return the last line, if it has no newline."""
+        return self.feed(b"\n")[0] if self._held else b"", 0
 
     def _advance(self, data: bytes, end: int) -> None:
         """The bytes before `end` are done with."""
@@ -98,3 +129,64 @@ class Lines:
             self._head = Digest.of((self._context + data[: min(end, CONTEXT_BYTES)])[:CONTEXT_BYTES])
         self._offset += end
         self._context = (self._context + data[max(0, end - CONTEXT_BYTES) : end])[-CONTEXT_BYTES:]
+
+
+class Frames:
+    """Frames a stream of records that each come after their length, 4 bytes big-endian.
+
+    A record becomes a line: line breaks in it are white space, since no text in JSON holds one. A length is
+    compared with the limit before anything is kept for it.
+    """
+
+    def __init__(self, limit: int, position: Position | None = None, context: bytes = b"") -> None:
+        self._limit = limit
+        self._offset = position.offset if position else 0
+        self._pieces: list[bytes] = [context[:0]]
+        self._held = 0
+        self._needed = LENGTH_BYTES
+        self._skip = 0
+
+    @property
+    def offset(self) -> int:
+        """How many bytes of the stream are done with."""
+        return self._offset
+
+    @property
+    def position(self) -> Position:
+        return Position(self._offset)
+
+    def feed(self, data: bytes) -> tuple[bytes, int]:
+        """Take bytes; return the records that are now whole as lines, and how many were oversize."""
+        if self._held + len(data) < self._needed and not self._skip:
+            self._pieces.append(data)
+            self._held += len(data)
+            return b"", 0
+        data = b"".join((*self._pieces, data))
+        records: list[bytes] = []
+        oversize = at = 0
+        while True:
+            skipped = min(self._skip, len(data) - at)
+            self._skip -= skipped
+            at += skipped
+            begin = at + LENGTH_BYTES
+            self._needed = LENGTH_BYTES
+            if self._skip or len(data) < begin:
+                break
+            length = int.from_bytes(data[at:begin])
+            if length > self._limit:
+                oversize += 1
+                self._skip = LENGTH_BYTES + length
+                continue
+            self._needed = LENGTH_BYTES + length
+            if len(data) < begin + length:
+                break
+            records.append(data[begin : begin + length].replace(b"\n", b" ") + b"\n")
+            at = begin + length
+        self._offset += at
+        self._pieces = [data[at:]]
+        self._held = len(data) - at
+        return b"".join(records), oversize
+
+    def end(self) -> tuple[bytes, int]:
+        """Return that nothing is left to count, and whether a record was cut off."""
+        return b"", int(self._held > 0 or self._skip > 0)

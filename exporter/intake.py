@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from exporter.framing import Lines, Position
+from exporter.framing import Framer, Framing, Lines, Position
+from exporter.rejects import INCOMPLETE, OVERSIZE
 from exporter.snapshot import Stream
 
 
@@ -19,11 +20,21 @@ class Piece:
 
 
 @dataclass(frozen=True, slots=True)
+class Refused:
+    """`count` lines of a stream that are not among the whole ones, for one of rejects.REASONS; from `offset` on."""
+
+    stream: Stream
+    offset: int
+    reason: str
+    count: int
+
+
+@dataclass(frozen=True, slots=True)
 class Gathered:
-    """What a source has brought since the last time: whole lines, and how many were longer than the limit."""
+    """What a source has brought since the last time: whole lines, and those that are none."""
 
     pieces: list[Piece] = field(default_factory=list)
-    oversize: list[tuple[Stream, int, int]] = field(default_factory=list)
+    refused: list[Refused] = field(default_factory=list)
 
     @property
     def block(self) -> bytes:
@@ -40,19 +51,26 @@ class Gathered:
 
 
 class Intake:
-    """The open streams and their positions. `unclaimed` are the positions of streams that are not open again yet."""
+    """The open streams and their positions. `unclaimed` are the positions of streams that are not open again yet.
 
-    def __init__(self, line_bytes: int, unclaimed: Mapping[Stream, Position]) -> None:
+    `framers` gives the framing of each source by name, where it is not lines.
+    """
+
+    def __init__(
+        self, line_bytes: int, unclaimed: Mapping[Stream, Position], framers: Mapping[str, Framer] | None = None
+    ) -> None:
         self._line_bytes = line_bytes
+        self._framers = framers or {}
         self._unclaimed = dict(unclaimed)
-        self._lines: dict[Stream, Lines] = {}
+        self._lines: dict[Stream, Framing] = {}
         self._gathered: dict[str, Gathered] = {}
         self.pending_bytes = 0
 
     @property
     def positions(self) -> dict[Stream, Position]:
         """Where each stream would be gone on with."""
-        return self._unclaimed | {stream: lines.position for stream, lines in self._lines.items()}
+        lasting = {stream: lines.position for stream, lines in self._lines.items() if stream.is_lasting}
+        return self._unclaimed | lasting
 
     def remembered(self, source: str) -> dict[Stream, Position]:
         """Return the streams of a source that are not open again yet."""
@@ -65,27 +83,31 @@ class Intake:
     def open(self, stream: Stream, position: Position | None, context: bytes) -> None:
         """Begin a stream, or go on with a remembered one; `context` are the bytes before its offset."""
         self._unclaimed.pop(stream, None)
-        self._lines[stream] = Lines(self._line_bytes, position, context)
+        framer = self._framers.get(stream.source, Lines)
+        self._lines[stream] = framer(self._line_bytes, position, context)
 
     def feed(self, stream: Stream, data: bytes) -> None:
         """Take bytes of an open stream."""
         lines = self._lines[stream]
         offset = lines.offset
         block, oversize = lines.feed(data)
-        gathered = self._gathered.setdefault(stream.source, Gathered())
-        if oversize:
-            gathered.oversize.append((stream, offset, oversize))
-        if block:
-            gathered.pieces.append(Piece(stream, offset, block))
-            self.pending_bytes += len(block)
+        self._gather(stream, offset, block, OVERSIZE, oversize)
 
     def close(self, stream: Stream) -> None:
         """Forget a stream that has ended; a last line without its newline counts as a line."""
         self._unclaimed.pop(stream, None)
-        if stream in self._lines:
-            if self._lines[stream].rest:
-                self.feed(stream, b"\n")
-            del self._lines[stream]
+        if lines := self._lines.pop(stream, None):
+            offset = lines.offset
+            block, incomplete = lines.end()
+            self._gather(stream, offset, block, INCOMPLETE, incomplete)
+
+    def _gather(self, stream: Stream, offset: int, block: bytes, reason: str, refused: int) -> None:
+        gathered = self._gathered.setdefault(stream.source, Gathered())
+        if refused:
+            gathered.refused.append(Refused(stream, offset, reason, refused))
+        if block:
+            gathered.pieces.append(Piece(stream, offset, block))
+            self.pending_bytes += len(block)
 
     def take(self) -> dict[str, Gathered]:
         """Return what has gathered, by source, and begin anew."""

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 INVALID_JSON = "invalid_json"
 INVALID_UTF8 = "invalid_utf8"
 OVERSIZE = "oversize"
+INCOMPLETE = "incomplete"
 BLANK = "blank"
 WRONG_TYPE = "wrong_type"
 MISSING_FIELD = "missing_field"
@@ -18,6 +19,7 @@ REASONS = (
     INVALID_JSON,
     INVALID_UTF8,
     OVERSIZE,
+    INCOMPLETE,
     BLANK,
     WRONG_TYPE,
     MISSING_FIELD,

@@ -27,6 +27,11 @@ class Stream(msgspec.Struct, frozen=True, order=True):
     inode: int = 0
     serial: int = 0
 
+    @property
+    def is_lasting(self) -> bool:
+        """Whether it is there after a restart, as a file is and a connection is not."""
+        return self.inode != 0
+
 
 class SourceCounts(msgspec.Struct):
     """What a source has brought, since the state began."""
