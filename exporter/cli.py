@@ -36,6 +36,7 @@ def run(config_file: Path | None, source: str | None, reference: str | None, lis
     """Read prediction logs and serve /metrics until SIGTERM."""
     from exporter import config, logs, sidecar
     from exporter.checkpoint import LockedError
+    from exporter.sources import SourceError
 
     if (config_file is None) == (source is None):
         _fail("run: give either --config FILE or --source URL")
@@ -57,6 +58,8 @@ def run(config_file: Path | None, source: str | None, reference: str | None, lis
         _fail(f"state_dir: {settings.state_dir}: {error.strerror}")
     try:
         asyncio.run(running.run())
+    except SourceError as error:
+        _fail(f"sources: {error}")
     except OSError as error:
         # asyncio wraps the system's words in its own.
         reason = os.strerror(error.errno) if error.errno and error.errno > 0 else error.strerror

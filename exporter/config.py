@@ -11,22 +11,19 @@ import os
 from collections.abc import Iterator
 from itertools import pairwise
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Any
 
 import msgspec
 
 from exporter import profile, validation, yamlfile
 from exporter.profile import ProfileError
 from exporter.schema import FEATURES, RECORD_FIELDS, Schema, SchemaError
-from exporter.units import Duration, FieldPath, Listen, Size, SourceUrl
+from exporter.settings import DEFAULT_THRESHOLDS, SOURCE_OPTIONS, Config, Source
+from exporter.units import Duration, FieldPath, FileMode, Listen, Size, SourceUrl
 from exporter.validation import nearest
 from exporter.yamlfile import YamlError
 
-DEFAULT_LISTEN = "0.0.0.0:9465"
-DEFAULT_THRESHOLDS = {"feature_drift_psi": 0.25, "latency_p99_seconds": 0.5, "accuracy": 0.8}
-PARSED = (Duration, Size, Listen, FieldPath, SourceUrl)
-
-Positive = Annotated[int, msgspec.Meta(gt=0)]
+PARSED = (Duration, Size, Listen, FieldPath, FileMode, SourceUrl)
 
 
 class ConfigError(Exception):
@@ -35,60 +32,6 @@ class ConfigError(Exception):
     def __init__(self, problems: list[str]) -> None:
         super().__init__("\n".join(problems))
         self.problems = problems
-
-
-class Model(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """The model, where a record does not say."""
-
-    name: str = "unknown"
-    version: str | int = "unknown"
-
-
-class Source(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """A source and its options; `start` says where to begin in a file that is there already."""
-
-    url: SourceUrl
-    start: Literal["beginning", "end"] = "beginning"
-
-
-class Smoothing(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """How shares are kept from zero: Jeffreys' 0.5 a bin, or with `epsilon` the textbook's constant."""
-
-    epsilon: Annotated[float, msgspec.Meta(gt=0, lt=1)] | None = None
-
-
-class LimitsConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """Bounds on what a log may make of the sidecar."""
-
-    prediction_classes: Positive = 100
-    models: Positive = 20
-    error_types: Positive = 100
-    line_bytes: Size = Size(1024**2)
-    future: Duration = Duration.parse("5m")
-    past: Duration = Duration.parse("30d")
-
-
-class Buckets(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """Upper bounds of the histograms, ascending."""
-
-    latency_seconds: tuple[float, ...] = (0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0)
-    probability: tuple[float, ...] = (0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 1.0)
-
-
-class Config(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """The whole of it; every key is described in the README."""
-
-    sources: list[Source]
-    listen: Listen = Listen.parse(DEFAULT_LISTEN)
-    state_dir: str | None = None
-    model: Model | None = None
-    reference: str | None = None
-    windows: tuple[Duration, ...] = tuple(map(Duration.parse, ("5m", "1h", "24h")))
-    fields: dict[str, FieldPath] = {}
-    smoothing: Smoothing = Smoothing()
-    buckets: Buckets = Buckets()
-    thresholds: dict[str, float] = {}
-    limits: LimitsConfig = LimitsConfig()
 
 
 def load(path: Path) -> Config:
@@ -163,7 +106,7 @@ def notes(config: Config) -> Iterator[str]:
     if not config.state_dir:
         yield "no state_dir: counters start at zero at each start"
     for index, source in enumerate(config.sources):
-        if not glob.glob(source.url.path):
+        if source.url.scheme == "file" and not glob.glob(source.url.path):
             yield f"sources[{index}]: nothing matches {source.url.path} yet"
 
 
@@ -181,10 +124,20 @@ def _contradictions(config: Config) -> Iterator[str]:
 def _about_sources(config: Config) -> Iterator[str]:
     if not config.sources:
         yield "sources: expected at least one source, such as file:///var/log/model/*.jsonl"
-    paths = [source.url.path for source in config.sources]
-    for index, path in enumerate(paths):
-        if path in paths[:index]:
-            yield f"sources[{index}]: {path} is there twice"
+    places = [(source.url.scheme, source.url.path, source.url.host, source.url.port) for source in config.sources]
+    for index, source in enumerate(config.sources):
+        if places[index] in places[:index]:
+            yield f"sources[{index}]: {source.url.path or source.url} is there twice"
+        known = SOURCE_OPTIONS[source.url.scheme]
+        for option in Source.__struct_fields__[1:]:
+            if option not in known and getattr(source, option) != getattr(Source(source.url), option):
+                yield f"sources[{index}].{option}: a {source.url.scheme} source has no such option{_choices(known)}"
+        if source.socket == "datagram" and source.framing == "length":
+            yield f"sources[{index}].framing: a datagram is a record already; `length` is for streams"
+
+
+def _choices(options: tuple[str, ...]) -> str:
+    return f"; it has {', '.join(options)}" if options else ""
 
 
 def _about_windows(config: Config) -> Iterator[str]:

@@ -12,12 +12,12 @@ from pathlib import Path
 
 import structlog
 
-from exporter import server
+from exporter import server, source_list
 from exporter.batch import Series
 from exporter.checkpoint import Checkpoint
 from exporter.collector import Collector
 from exporter.commit import CommitError, Committer
-from exporter.config import DEFAULT_THRESHOLDS, Config, read_reference
+from exporter.config import read_reference
 from exporter.decode import Decoder
 from exporter.engine import CLASS_LABEL, ERROR_LABEL, Engine, Limits
 from exporter.exposition import Exposition, Format
@@ -25,7 +25,7 @@ from exporter.logs import BadLineLog
 from exporter.pages import Pages
 from exporter.profile import Categorical, Profile
 from exporter.schema import Schema
-from exporter.sources.file import FileSource
+from exporter.settings import DEFAULT_THRESHOLDS, Config
 from exporter.stats import Derived, Statistic
 from exporter.stats.feature_bins import FeatureBins
 from exporter.stats.feature_quality import FeatureQuality
@@ -122,21 +122,22 @@ class Sidecar:
             known_series=(model,) if model else (),
             known_classes=tuple(known.categories) if isinstance(known, Categorical) else (),
             restored=restored,
+            framers={str(source.url): source_list.framer(source) for source in config.sources},
             report=BadLineLog(clock),
         )
         collector = Collector(chosen.statistics, chosen.derived, windows, DEFAULT_THRESHOLDS | config.thresholds)
         self._pages = Pages(collector, self._telemetry)
         self._committer = Committer(self._engine, self._checkpoint, self._telemetry, clock)
-        self._sources = [
-            FileSource(str(source.url), source.url.path, self._engine, self._telemetry, clock, source.start == "end")
-            for source in config.sources
-        ]
+        self._sources = [source_list.make(source, self._engine, self._telemetry, clock) for source in config.sources]
         self._telemetry.config_successful.set(1)
         self._telemetry.config_timestamp.set(clock())
         self._ready = False
 
     async def run(self, started: Callable[[int], None] = lambda _: None) -> None:
-        """Serve until SIGTERM or SIGINT; `started` is told the port. Raises OSError where it cannot listen."""
+        """Serve until SIGTERM or SIGINT; `started` is told the port.
+
+        Raises OSError where it cannot listen, and SourceError where a source cannot.
+        """
         _tune_garbage_collection()
         stop = asyncio.Event()
         loop = asyncio.get_running_loop()
@@ -146,9 +147,8 @@ class Sidecar:
         app = server.application(self.scrape, lambda: self._ready)
         runner, port = await server.start(app, listen.host, listen.port)
         try:
-            # One poll of each source has found its files before we say that we are ready.
             for source in self._sources:
-                source.poll(self._clock())
+                await source.start()
             self._ready = True
             log.info("listening", address=f"http://{listen.host}:{port}", state=self._config.state_dir or "memory")
             if not self._config.reference:
@@ -199,10 +199,7 @@ class Sidecar:
         """Read what is written already, and commit."""
         deadline = self._clock() + DRAIN_SECONDS
         for source in self._sources:
-            more = True
-            while more and self._clock() < deadline:
-                more = source.poll(self._clock())
-                await asyncio.sleep(0)
+            await source.drain(deadline)
         try:
             await self._committer.commit()
         except CommitError as error:

@@ -66,19 +66,21 @@ class Telemetry:
         self.lag_seconds = self._by_source(
             "source_lag_seconds", "For how long there have been bytes that are not read yet."
         )
-        self.rotations = Counter(
-            PREFIX + "source_rotations_total",
-            "Files that took another's place, by how.",
-            ["source", "kind"],
-            registry=registry,
-        )
-        self.gaps = Counter(
-            PREFIX + "source_gaps_total",
-            "Files that were gone before they were read to their end.",
-            ["source"],
-            registry=registry,
-        )
+        self.rotations = self._count("source_rotations_total", "Files that took another's place, by how.", "kind")
+        self.gaps = self._count("source_gaps_total", "Files that were gone before they were read to their end.")
         self.failing_files = self._by_source("source_failing_files", "Files that cannot be opened or read.")
+        self.open_connections = self._by_source("source_open_connections", "Connections that are open.")
+        self.connections = self._count("source_connections_total", "Connections that were made.")
+        self.refused_connections = self._count(
+            "source_refused_connections_total", "Connections that were ended by us, by why.", "reason"
+        )
+        self.datagrams = self._count("source_datagrams_total", "Datagrams received.")
+        self.dropped_datagrams = self._count(
+            "source_dropped_datagrams_total", "Datagrams that were lost here, by where.", "where"
+        )
+
+    def _count(self, name: str, text: str, *labels: str) -> Counter:
+        return Counter(PREFIX + name, text, ["source", *labels], registry=self.registry)
 
     def _by_source(self, name: str, text: str) -> Gauge:
         return Gauge(PREFIX + name, text, ["source"], registry=self.registry)

@@ -41,6 +41,17 @@ class Size(int):
         raise ValueError(f"expected a size such as 64KiB or 1MiB, got {text!r}")
 
 
+class FileMode(int):
+    """The permissions of a file, as chmod has them in octal: "0660"."""
+
+    @classmethod
+    def parse(cls, text: object) -> FileMode:
+        """Raises ValueError with what was expected."""
+        if isinstance(text, str) and re.fullmatch(r"0?[0-7]{3}", text):
+            return cls(int(text, 8))
+        raise ValueError(f'expected permissions in quotes such as "0660", got {text!r}')
+
+
 class Listen(str):
     """An address to listen on, HOST:PORT; port 0 takes a free one."""
 
@@ -80,24 +91,39 @@ class FieldPath(tuple[str, ...]):
 
 
 class SourceUrl(str):
-    """Where records come from; `file:///var/log/model/*.jsonl`, or just the path."""
+    """Where records come from: a path or file:// URL with wildcards, unix://PATH, tcp://HOST:PORT, udp://HOST:PORT.
 
-    __slots__ = ("path",)
+    `path` is of a file or unix socket, `host` and `port` are of the others.
+    """
+
+    __slots__ = ("host", "path", "port", "scheme")
+    scheme: str
     path: str
+    host: str
+    port: int
 
     @classmethod
     def parse(cls, text: object) -> SourceUrl:
         """Raises ValueError with what was expected."""
         if isinstance(text, str) and text:
+            url = cls(text)
             scheme, separator, rest = text.partition("://")
-            if not separator or (scheme == "file" and rest):
-                url = cls(text)
-                url.path = rest if separator else text
+            url.scheme, url.path = (scheme, rest) if separator else ("file", text)
+            url.host, url.port = "", 0
+            if url.scheme in ("tcp", "udp"):
+                address = Listen.parse(rest)
+                url.path, url.host, url.port = "", address.host, address.port
                 return url
-        raise ValueError(f"expected a path or a URL such as file:///var/log/model/*.jsonl, got {text!r}")
+            if url.scheme in ("file", "unix") and url.path:
+                return url
+        raise ValueError(
+            "expected a path or a URL such as file:///var/log/model/*.jsonl, unix:///run/model.sock, "
+            f"tcp://127.0.0.1:9466 or udp://127.0.0.1:9467, got {text!r}"
+        )
 
     def below(self, folder: Path) -> SourceUrl:
         """Return the same with a relative path taken from `folder`."""
-        url = SourceUrl(self)
-        url.path = str(folder / self.path)
+        url = SourceUrl.parse(self)
+        if url.path:
+            url.path = str(folder / url.path)
         return url

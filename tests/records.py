@@ -16,7 +16,7 @@ import numpy as np
 from hypothesis import strategies as st
 
 from exporter.batch import NON_FINITE, WRONG_TYPE, Batch, Encoded, Series
-from exporter.config import Config
+from exporter.settings import Config
 from exporter.decode import Decoder
 from exporter.engine import BadLine, Engine, Limits
 from exporter.profile import VERSION, Categorical, Feature, Numeric, Profile

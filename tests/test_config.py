@@ -35,11 +35,31 @@ SOURCES = "sources: [/var/log/model.jsonl]\n"
         pytest.param("listen: :9465", "sources: this key is required", id="no sources"),
         pytest.param("sources: []", "sources: expected at least one source, such as", id="empty sources"),
         pytest.param("sources: /a", "sources: expected a list, got '/a'", id="sources no list"),
-        pytest.param("sources: [tcp://x:1]", "sources[0].url: expected a path or a URL such as", id="scheme"),
+        pytest.param("sources: [ftp://x:1]", "sources[0].url: expected a path or a URL such as", id="scheme"),
         pytest.param("sources: [{start: end}]", "sources[0].url: this key is required", id="no url"),
         pytest.param("sources: [/a, /a]", "sources[1]: /a is there twice", id="twice"),
         pytest.param(
             "sources: [{url: /a, start: now}]", "sources[0].start: expected beginning or end, got 'now'", id="start"
+        ),
+        pytest.param("sources: [tcp://x]", "sources[0].url: expected an address such as", id="no port"),
+        pytest.param("sources: [tcp://x:1, tcp://x:1]", "sources[1]: tcp://x:1 is there twice", id="address twice"),
+        pytest.param(
+            "sources: [{url: tcp://x:1, start: end}]",
+            "sources[0].start: a tcp source has no such option; it has framing, connections, idle_timeout",
+            id="option of another source",
+        ),
+        pytest.param(
+            "sources: [{url: udp://x:1, framing: length}]", "sources[0].framing: a udp source has no", id="udp options"
+        ),
+        pytest.param(
+            "sources: [{url: unix:///a, socket: datagram, framing: length}]",
+            "sources[0].framing: a datagram is a record already",
+            id="length in a datagram",
+        ),
+        pytest.param(
+            "sources: [{url: unix:///a, mode: 432}]",
+            'sources[0].mode: expected permissions in quotes such as "0660", got 432',
+            id="mode",
         ),
         pytest.param(SOURCES + "listn: :1", "listn: unknown key; did you mean `listen`?", id="unknown key"),
         pytest.param(SOURCES + "zzz: 1", "zzz: unknown key; known: buckets, fields", id="no key near"),
@@ -172,7 +192,7 @@ def test_defaults_are_the_documented_ones(tmp_path: Path) -> None:
         ([], "run: give either --config FILE or --source URL"),
         (["--config", "a", "--source", "b"], "run: give either --config FILE or --source URL"),
         (["--config", "a", "--listen", "b"], "run: --reference and --listen go with --source"),
-        (["--source", "udp://x"], "--source: expected a path or a URL"),
+        (["--source", "ftp://x"], "--source: expected a path or a URL"),
         (["--source", "/x", "--listen", "y"], "--listen: expected an address"),
         (["--source", "/x", "--reference", "/no.json"], "--reference: /no.json: No such file"),
         (["--config", "/no.yaml"], "/no.yaml: No such file or directory"),

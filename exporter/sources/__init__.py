@@ -20,3 +20,27 @@ class Sink(Protocol):
     def feed(self, stream: Stream, data: bytes, now: float) -> None: ...
 
     def close(self, stream: Stream) -> None: ...
+
+
+class SourceError(Exception):
+    """A source cannot begin; the message says which and why, in one line."""
+
+
+class Source(Protocol):
+    """What brings bytes in, from `start` to `close`."""
+
+    async def start(self) -> None:
+        """Begin: a log that is there is found, a socket listens. Raises SourceError."""
+        ...
+
+    async def run(self) -> None:
+        """Go on until cancelled."""
+        ...
+
+    async def drain(self, deadline: float) -> None:
+        """Take what was written or sent before now, until `deadline` by the source's clock."""
+        ...
+
+    def close(self) -> None:
+        """Let go of files and connections."""
+        ...

@@ -78,6 +78,15 @@ class FileSource:
         self._report(now)
         return more
 
+    async def start(self) -> None:
+        """Find the files that are there."""
+        self.poll(self.clock())
+
+    async def drain(self, deadline: float) -> None:
+        """Read what is written already."""
+        while self.poll(self.clock()) and self.clock() < deadline:
+            await asyncio.sleep(0)
+
     def close(self) -> None:
         """Close every file; the positions stay with the sink."""
         self._files.close()

@@ -1,0 +1,91 @@
+"""The configuration as typed Structs: every key, its type and its default.
+
+The README describes each key. How a file becomes one of these, and every mistake in it a line, is in `config`.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+import msgspec
+
+from exporter.units import Duration, FieldPath, FileMode, Listen, Size, SourceUrl
+
+DEFAULT_LISTEN = "0.0.0.0:9465"
+DEFAULT_THRESHOLDS = {"feature_drift_psi": 0.25, "latency_p99_seconds": 0.5, "accuracy": 0.8}
+
+Positive = Annotated[int, msgspec.Meta(gt=0)]
+
+
+class Model(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """The model, where a record does not say."""
+
+    name: str = "unknown"
+    version: str | int = "unknown"
+
+
+class Source(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """A source and its options; SOURCE_OPTIONS says which has which."""
+
+    url: SourceUrl
+    start: Literal["beginning", "end"] = "beginning"
+    socket: Literal["stream", "datagram"] = "stream"
+    framing: Literal["newline", "length"] = "newline"
+    connections: Positive = 1000
+    idle_timeout: Duration = Duration.parse("10m")
+    mode: FileMode = FileMode.parse("0660")
+    owner: str | None = None
+    group: str | None = None
+
+    @property
+    def is_datagram(self) -> bool:
+        return self.url.scheme == "udp" or self.socket == "datagram"
+
+
+STREAM_OPTIONS = ("framing", "connections", "idle_timeout")
+SOURCE_OPTIONS = {
+    "file": ("start",),
+    "unix": ("socket", "mode", "owner", "group", *STREAM_OPTIONS),
+    "tcp": STREAM_OPTIONS,
+    "udp": (),
+}
+
+
+class Smoothing(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """How shares are kept from zero: Jeffreys' 0.5 a bin, or with `epsilon` the textbook's constant."""
+
+    epsilon: Annotated[float, msgspec.Meta(gt=0, lt=1)] | None = None
+
+
+class LimitsConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Bounds on what a log may make of the sidecar."""
+
+    prediction_classes: Positive = 100
+    models: Positive = 20
+    error_types: Positive = 100
+    line_bytes: Size = Size(1024**2)
+    future: Duration = Duration.parse("5m")
+    past: Duration = Duration.parse("30d")
+
+
+class Buckets(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Upper bounds of the histograms, ascending."""
+
+    latency_seconds: tuple[float, ...] = (0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0)
+    probability: tuple[float, ...] = (0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 1.0)
+
+
+class Config(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """The whole of it; every key is described in the README."""
+
+    sources: list[Source]
+    listen: Listen = Listen.parse(DEFAULT_LISTEN)
+    state_dir: str | None = None
+    model: Model | None = None
+    reference: str | None = None
+    windows: tuple[Duration, ...] = tuple(map(Duration.parse, ("5m", "1h", "24h")))
+    fields: dict[str, FieldPath] = {}
+    smoothing: Smoothing = Smoothing()
+    buckets: Buckets = Buckets()
+    thresholds: dict[str, float] = {}
+    limits: LimitsConfig = LimitsConfig()

@@ -1,0 +1,58 @@
+"""From the configuration's sources to those that run; the one list to add a kind of source to."""
+
+from __future__ import annotations
+
+import socket
+from collections.abc import Callable
+from pathlib import Path
+
+from exporter import settings
+from exporter.framing import Framer, Frames, Lines
+from exporter.sources import Sink, Source
+from exporter.sources.datagram_socket import DatagramSocket
+from exporter.sources.file import FileSource
+from exporter.sources.stream_socket import StreamSocket
+from exporter.sources.unix_path import UnixPath
+from exporter.telemetry import Telemetry
+
+RECEIVE_BYTES = 4 * 1024**2
+
+
+def framer(source: settings.Source) -> Framer:
+    """Return how the bytes of a source are cut into records."""
+    return Frames if source.framing == "length" else Lines
+
+
+def make(source: settings.Source, sink: Sink, telemetry: Telemetry, clock: Callable[[], float]) -> Source:
+    """Return the source that the configuration describes."""
+    name = str(source.url)
+    if source.url.scheme == "file":
+        return FileSource(name, source.url.path, sink, telemetry, clock, source.start == "end")
+    bind, forget = _unix(source) if source.url.scheme == "unix" else _internet(source)
+    if source.is_datagram:
+        return DatagramSocket(name, bind, forget, sink, telemetry, clock)
+    idle_seconds = source.idle_timeout.seconds
+    return StreamSocket(name, bind, forget, sink, telemetry, clock, source.connections, idle_seconds)
+
+
+def _unix(source: settings.Source) -> tuple[Callable[[], socket.socket], Callable[[], None]]:
+    path = UnixPath(Path(source.url.path), source.mode, source.owner, source.group)
+    kind = socket.SOCK_DGRAM if source.is_datagram else socket.SOCK_STREAM
+    return lambda: path.bind(kind), path.remove
+
+
+def _internet(source: settings.Source) -> tuple[Callable[[], socket.socket], Callable[[], None]]:
+    def bind() -> socket.socket:
+        kind = socket.SOCK_DGRAM if source.is_datagram else socket.SOCK_STREAM
+        family, _, _, _, address = socket.getaddrinfo(source.url.host, source.url.port, type=kind)[0]
+        bound = socket.socket(family, kind | socket.SOCK_NONBLOCK | socket.SOCK_CLOEXEC)
+        try:
+            bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, int(not source.is_datagram))
+            bound.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, RECEIVE_BYTES)
+            bound.bind(address)
+        except BaseException:
+            bound.close()
+            raise
+        return bound
+
+    return bind, lambda: None

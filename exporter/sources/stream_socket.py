@@ -1,0 +1,138 @@
+"""Listen on a unix or TCP socket: each connection is a stream of records.
+
+At most once: what was read and not yet committed goes with a `kill -9`, and nothing can ask for it again. There is
+no queue of ours; what we do not read stays in the kernel's buffer, and then the sender waits.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from itertools import count
+
+from exporter.snapshot import Stream
+from exporter.sources import Sink, SourceError
+from exporter.telemetry import Telemetry
+
+BACKLOG = 1024
+SWEEP_SECONDS = 1.0
+QUIET_SECONDS = 0.05
+
+
+@dataclass
+class StreamSocket:
+    """Takes what any number of clients send. `bind` returns the bound socket; `forget` takes it out of the world.
+
+    Past `most_connections` at a time a client is hung up on, and so is one that sends nothing for `idle_seconds`.
+    """
+
+    name: str
+    bind: Callable[[], socket.socket]
+    forget: Callable[[], None]
+    sink: Sink
+    telemetry: Telemetry
+    clock: Callable[[], float]
+    most_connections: int
+    idle_seconds: float
+    _server: asyncio.Server | None = None
+    _connections: set[_Connection] = field(default_factory=set)
+    _serial: count[int] = field(default_factory=lambda: count(1))
+    _fed: int = 0
+
+    async def start(self) -> None:
+        """Listen; raises SourceError."""
+        loop = asyncio.get_running_loop()
+        try:
+            bound = self.bind()
+            self._server = await loop.create_server(lambda: _Connection(self), sock=bound, backlog=BACKLOG)
+        except (OSError, LookupError) as error:
+            raise SourceError(f"{self.name}: {getattr(error, 'strerror', None) or error}") from None
+
+    async def run(self) -> None:
+        """Hang up on who has been silent for too long."""
+        while True:
+            await asyncio.sleep(SWEEP_SECONDS)
+            oldest = self.clock() - self.idle_seconds
+            for connection in [connection for connection in self._connections if connection.heard < oldest]:
+                self.telemetry.refused_connections.labels(self.name, "idle").inc()
+                connection.hang_up()
+
+    async def drain(self, deadline: float) -> None:
+        """Read until nobody has sent anything for a moment."""
+        before = -1
+        while self._fed != before and self.clock() < deadline:
+            before = self._fed
+            await asyncio.sleep(QUIET_SECONDS)
+
+    def close(self) -> None:
+        """Hang up on everyone."""
+        if self._server is None:
+            return
+        self._server.close()
+        for connection in list(self._connections):
+            connection.hang_up()
+            self.left(connection)
+        self.forget()
+        self._server = None
+
+    def admit(self, connection: _Connection, peer: str) -> Stream | None:
+        """Return the stream of a new connection, or None where there are too many."""
+        self.telemetry.connections.labels(self.name).inc()
+        if len(self._connections) >= self.most_connections:
+            self.telemetry.refused_connections.labels(self.name, "limit").inc()
+            return None
+        self._connections.add(connection)
+        self.telemetry.open_connections.labels(self.name).set(len(self._connections))
+        stream = Stream(self.name, peer, serial=next(self._serial))
+        self.sink.open(stream)
+        return stream
+
+    def take(self, stream: Stream, data: bytes) -> float:
+        """Take bytes of a connection; return when that was."""
+        now = self.clock()
+        self._fed += len(data)
+        self.sink.feed(stream, data, now)
+        return now
+
+    def left(self, connection: _Connection) -> None:
+        """The connection has ended."""
+        if connection in self._connections:
+            self._connections.discard(connection)
+            self.telemetry.open_connections.labels(self.name).set(len(self._connections))
+            if connection.stream:
+                self.sink.close(connection.stream)
+
+
+class _Connection(asyncio.Protocol):
+    """One client. It is never written to."""
+
+    __slots__ = ("_source", "_transport", "heard", "stream")
+
+    def __init__(self, source: StreamSocket) -> None:
+        self._source = source
+        self._transport: asyncio.BaseTransport | None = None
+        self.stream: Stream | None = None
+        self.heard = source.clock()
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        self._transport = transport
+        self.stream = self._source.admit(self, _spell(transport.get_extra_info("peername")))
+        if self.stream is None:
+            self.hang_up()
+
+    def data_received(self, data: bytes) -> None:
+        if self.stream:
+            self.heard = self._source.take(self.stream, data)
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self._source.left(self)
+
+    def hang_up(self) -> None:
+        if isinstance(self._transport, asyncio.WriteTransport):
+            self._transport.abort()
+
+
+def _spell(peer: object) -> str:
+    return f"{peer[0]}:{peer[1]}" if isinstance(peer, tuple) else "connection"
