@@ -51,6 +51,10 @@ class Encoded(Generic[T]):
         """Return the rows for which `mask` holds."""
         return Encoded(self.names, self.codes[mask])
 
+    def without_unused(self) -> Encoded[T]:
+        """Return the same with the names alone that some row holds."""
+        return Encoded.of(tuple(None if code < 0 else self.names[code] for code in self.codes.tolist()))
+
 
 @dataclass(frozen=True, slots=True)
 class Batch:
@@ -93,6 +97,16 @@ class Batch:
             categories=tuple(column.where(mask) for column in self.categories),
             marks=None if self.marks is None else self.marks[:, mask],
             group=self.group[mask],
+        )
+
+    def without_unused(self) -> Batch:
+        """Return the same with those labels alone that some record holds."""
+        return replace(
+            self,
+            series=self.series.without_unused(),
+            prediction=self.prediction.without_unused(),
+            error=self.error.without_unused(),
+            categories=tuple(column.without_unused() for column in self.categories),
         )
 
     def predictions(self) -> Batch:

@@ -22,6 +22,7 @@ from exporter.schema import LATENCY_UNITS, TIMESTAMP_UNITS, Schema
 
 MAX_LATENCY_SECONDS = 1e7
 PROBABILITY_ROUNDING = 1e-6
+NEWLINE, OPENING, CLOSING = b"\n{}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,20 +63,22 @@ class Decoder:
 
     def decode(self, block: bytes, now: float) -> Decoded:
         """Decode whole lines; `now` is the epoch time at which they arrived."""
-        lines = block.count(b"\n")
-        decoded = self._whole(block, lines) or self._line_by_line(block)
+        ends = np.flatnonzero(np.frombuffer(block, np.uint8) == NEWLINE)
+        decoded = self._whole(block, ends) or self._line_by_line(block)
         rejects = decoded.rejects
         batch = None
         if decoded.rows:
             batch, refused = self._check(self._batch(decoded, now), now)
             if refused:
-                starts = _line_starts(block)
+                starts = np.concatenate(([0], ends + 1))
                 for reason, bad, detail in refused:
                     rejects.append(Reject(reason, len(bad), int(starts[decoded.numbers[bad[0]]]), detail))
-        return Decoded(batch if batch is not None and len(batch) else None, tuple(rejects), lines)
+        return Decoded(batch if batch is not None and len(batch) else None, tuple(rejects), len(ends))
 
-    def _whole(self, block: bytes, lines: int) -> _Rows | None:
-        """Decode a block at once; None where any of its lines is not as it should be."""
+    def _whole(self, block: bytes, ends: Ints) -> _Rows | None:
+        """Decode a block at once, given where its lines end; None where any of them is not as it should be."""
+        if not _holds_objects(block, ends):
+            return None
         try:
             if not block.isascii():
                 # The JSON decoder does not look into the strings it skips.
@@ -83,8 +86,8 @@ class Decoder:
             rows = self._decoder.decode_lines(block)
         except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
             return None
-        # A blank line, or a record spread over two lines, shows in the count.
-        return _Rows(rows, range(lines), {}, []) if len(rows) == lines else None
+        # Two records on one line show in the count.
+        return _Rows(rows, range(len(ends)), {}, []) if len(rows) == len(ends) else None
 
     def _line_by_line(self, block: bytes) -> _Rows:
         rows: list[Any] = []
@@ -179,9 +182,12 @@ class Decoder:
             if bad.any():
                 refused.append((reason, np.flatnonzero(bad), detail))
                 good &= ~bad
-        return (batch.where(good) if refused else batch), refused
+        # A label that only refused records hold must take no other's place.
+        return (batch.where(good).without_unused() if refused else batch), refused
 
 
-def _line_starts(block: bytes) -> Ints:
-    newlines = np.flatnonzero(np.frombuffer(block, np.uint8) == ord("\n"))
-    return np.concatenate(([0], newlines + 1))
+def _holds_objects(block: bytes, ends: Ints) -> bool:
+    """Whether each line begins and ends as an object does; then no record can be spread over two of them."""
+    characters = np.frombuffer(block, np.uint8)
+    begins = characters[ends[:-1] + 1]
+    return bool(block[:1] == b"{" and (begins == OPENING).all() and (characters[ends - 1] == CLOSING).all())

@@ -10,7 +10,6 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
-import msgspec
 import numpy as np
 
 from exporter.batch import Batch, Encoded, Series
@@ -94,7 +93,7 @@ class Engine:
         self._series = SeriesVocabulary(limits.models, state.series)
         self._classes = labels(limits.prediction_classes, state.names.get(CLASS_LABEL, ()))
         self._errors = labels(limits.error_types, state.names.get(ERROR_LABEL, ()))
-        self._sources = {name: msgspec.structs.replace(counts) for name, counts in state.sources.items()}
+        self._sources = {name: counts.copy() for name, counts in state.sources.items()}
         self._capped = dict(state.capped)
         self._intake = Intake(limits.line_bytes, state.positions, framers)
         self._now = state.time
@@ -104,7 +103,7 @@ class Engine:
             code, _ = self._series.code(series)
             self._row(self._series.names[code])
         for name in decoders:
-            self._sources.setdefault(name, SourceCounts(rejected={}))
+            self._sources.setdefault(name, SourceCounts())
         for series in list(self._totals):
             self._row(series)
 
@@ -122,14 +121,13 @@ class Engine:
 
     def close(self, stream: Stream) -> None:
         """Forget a stream that has ended; a last line without its newline counts as a line."""
-        self._intake.close(stream)
+        self._sources[stream.source].bytes += self._intake.close(stream)
         self.fold()
 
     def feed(self, stream: Stream, data: bytes, now: float) -> None:
         """Take bytes of an open stream that arrived at epoch time `now`."""
         self._now = now
-        self._sources[stream.source].bytes += len(data)
-        self._intake.feed(stream, data)
+        self._sources[stream.source].bytes += self._intake.feed(stream, data)
         if self._intake.pending_bytes >= BLOCK_BYTES:
             self.fold()
 
@@ -137,10 +135,9 @@ class Engine:
         """Add all that was fed to the tallies."""
         for source, gathered in self._intake.take().items():
             counts = self._sources[source]
-            for refused in gathered.refused:
-                counts.lines += refused.count
-                detail = self._refusals[refused.reason]
-                self._reject(counts, BadLine(refused.stream, refused.offset, refused.reason, detail, refused.count))
+            counts.lines += len(gathered.refused)
+            for stream, offset, reason in gathered.refused:
+                self._reject(counts, BadLine(stream, offset, reason, self._refusals[reason], 1))
             if not gathered.pieces:
                 continue
             decoded = self._decoders[source].decode(gathered.block, self._now)
@@ -166,10 +163,7 @@ class Engine:
             },
             series=self._series.names,
             names={CLASS_LABEL: self._classes.names, ERROR_LABEL: self._errors.names},
-            sources={
-                name: msgspec.structs.replace(counts, rejected=dict(counts.rejected))
-                for name, counts in self._sources.items()
-            },
+            sources={name: counts.copy() for name, counts in self._sources.items()},
             capped=dict(self._capped),
             positions=self._intake.positions,
         )

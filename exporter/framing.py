@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 import msgspec
 
@@ -45,21 +45,40 @@ class Position(msgspec.Struct, frozen=True):
     context: Digest = Digest()
 
 
+class Cut(NamedTuple):
+    """What some bytes complete.
+
+    `pieces` are whole lines, each piece with where it begins in the stream; `oversize` says where each line over the
+    limit begins, and `incomplete` where a record does that the stream ended within.
+    """
+
+    pieces: list[tuple[int, bytes]]
+    oversize: list[int]
+    incomplete: list[int]
+
+
+NOTHING = Cut([], [], [])
+
+
 class Framing(Protocol):
     """Cuts the bytes of one stream into whole lines."""
 
     @property
-    def offset(self) -> int: ...
-
-    @property
-    def position(self) -> Position: ...
-
-    def feed(self, data: bytes) -> tuple[bytes, int]:
-        """Take bytes; return the whole lines that are now complete, and how many were oversize."""
+    def offset(self) -> int:
+        """How many bytes of the stream are done with."""
         ...
 
-    def end(self) -> tuple[bytes, int]:
-        """Return the last line of a stream that has ended, if any, and how many were cut off."""
+    @property
+    def position(self) -> Position:
+        """Where to go on after a restart."""
+        ...
+
+    def feed(self, data: bytes) -> Cut:
+        """Take the stream's next bytes."""
+        ...
+
+    def end(self) -> Cut:
+        """Take it that there are no more bytes."""
         ...
 
 
@@ -78,7 +97,7 @@ class Lines:
         self._head = position.head
         self._context = context
         # Joined when the newline comes, or a line that comes byte by byte would be copied for each of them.
-        self._pieces: list[bytes] = []
+        self._rest: list[bytes] = []
         self._held = 0
 
     @property
@@ -90,38 +109,54 @@ class Lines:
     def position(self) -> Position:
         return Position(self._offset, self._skipping, self._head, Digest.of(self._context))
 
-    def feed(self, data: bytes) -> tuple[bytes, int]:
-        """Take bytes; return the whole lines that are now complete, and how many were oversize."""
+    def feed(self, data: bytes) -> Cut:
+        """Take the stream's next bytes."""
         if b"\n" not in data and not self._skipping and self._held + len(data) <= self._limit:
-            self._pieces.append(data)
+            self._rest.append(data)
             self._held += len(data)
-            return b"", 0
-        data = b"".join((*self._pieces, data))
-        oversize = 0
-        start = 0
+            return NOTHING
+        data = b"".join((*self._rest, data))
+        begin, start = self._offset, 0
         if self._skipping:
             newline = data.find(b"\n")
             self._skipping = newline < 0
             start = len(data) if newline < 0 else newline + 1
         end = max(start, data.rfind(b"\n") + 1)
-        block = data[start:end]
-        if len(block) > self._limit:
-            lines = block.split(b"\n")[:-1]
-            kept = [line + b"\n" for line in lines if len(line) <= self._limit]
-            oversize += len(lines) - len(kept)
-            block = b"".join(kept)
+        pieces, oversize = self._within_limit(begin + start, data[start:end])
         if len(data) - end > self._limit:
-            oversize += 1
+            oversize.append(begin + end)
             self._skipping = True
             end = len(data)
         self._advance(data, end)
         self._held = len(data) - end
-        self._pieces = [data[end:]] if self._held else []
-        return block, oversize
+        self._rest = [data[end:]] if self._held else []
+        return Cut(pieces, oversize, [])
 
-    def end(self) -> tuple[bytes, int]:
-        """Return the last line, if it has no newline."""
-        return self.feed(b"\n")[0] if self._held else b"", 0
+    def end(self) -> Cut:
+        """Take it that there are no more bytes: what is left is a line without its newline."""
+        if not self._held:
+            return NOTHING
+        line = b"".join(self._rest)
+        begin = self._offset
+        self._advance(line, len(line))
+        self._rest, self._held = [], 0
+        return Cut([(begin, line + b"\n")], [], [])
+
+    def _within_limit(self, begin: int, block: bytes) -> tuple[list[tuple[int, bytes]], list[int]]:
+        """Take the lines over the limit out of a block that begins at `begin`."""
+        if len(block) <= self._limit:
+            return ([(begin, block)] if block else []), []
+        pieces, oversize, start, at = [], [], 0, 0
+        for line in block.split(b"\n")[:-1]:
+            if len(line) > self._limit:
+                if start < at:
+                    pieces.append((begin + start, block[start:at]))
+                oversize.append(begin + at)
+                start = at + len(line) + 1
+            at += len(line) + 1
+        if start < at:
+            pieces.append((begin + start, block[start:]))
+        return pieces, oversize
 
     def _advance(self, data: bytes, end: int) -> None:
         """The bytes before `end` are done with."""
@@ -141,7 +176,7 @@ class Frames:
     def __init__(self, limit: int, position: Position | None = None, context: bytes = b"") -> None:
         self._limit = limit
         self._offset = position.offset if position else 0
-        self._pieces: list[bytes] = [context[:0]]
+        self._rest: list[bytes] = [context[:0]]
         self._held = 0
         self._needed = LENGTH_BYTES
         self._skip = 0
@@ -155,15 +190,16 @@ class Frames:
     def position(self) -> Position:
         return Position(self._offset)
 
-    def feed(self, data: bytes) -> tuple[bytes, int]:
-        """Take bytes; return the records that are now whole as lines, and how many were oversize."""
+    def feed(self, data: bytes) -> Cut:
+        """Take the stream's next bytes."""
         if self._held + len(data) < self._needed and not self._skip:
-            self._pieces.append(data)
+            self._rest.append(data)
             self._held += len(data)
-            return b"", 0
-        data = b"".join((*self._pieces, data))
-        records: list[bytes] = []
-        oversize = at = 0
+            return NOTHING
+        data = b"".join((*self._rest, data))
+        pieces: list[tuple[int, bytes]] = []
+        oversize: list[int] = []
+        at = 0
         while True:
             skipped = min(self._skip, len(data) - at)
             self._skip -= skipped
@@ -174,19 +210,19 @@ class Frames:
                 break
             length = int.from_bytes(data[at:begin])
             if length > self._limit:
-                oversize += 1
+                oversize.append(self._offset + at)
                 self._skip = LENGTH_BYTES + length
                 continue
             self._needed = LENGTH_BYTES + length
             if len(data) < begin + length:
                 break
-            records.append(data[begin : begin + length].replace(b"\n", b" ") + b"\n")
+            pieces.append((self._offset + at, data[begin : begin + length].replace(b"\n", b" ") + b"\n"))
             at = begin + length
         self._offset += at
-        self._pieces = [data[at:]]
+        self._rest = [data[at:]]
         self._held = len(data) - at
-        return b"".join(records), oversize
+        return Cut(pieces, oversize, [])
 
-    def end(self) -> tuple[bytes, int]:
-        """Return that nothing is left to count, and whether a record was cut off."""
-        return b"", int(self._held > 0 or self._skip > 0)
+    def end(self) -> Cut:
+        """Take it that there are no more bytes: what is left is a record that was cut off."""
+        return Cut([], [], [self._offset]) if self._held or self._skip else NOTHING

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
-from exporter.framing import Framer, Framing, Lines, Position
+from exporter.framing import NOTHING, Cut, Framer, Framing, Lines, Position
 from exporter.rejects import INCOMPLETE, OVERSIZE
 from exporter.snapshot import Stream
 
 
-@dataclass(frozen=True, slots=True)
-class Piece:
+class Piece(NamedTuple):
     """Whole lines of one stream; `offset` is where they begin in it."""
 
     stream: Stream
@@ -19,14 +19,12 @@ class Piece:
     block: bytes
 
 
-@dataclass(frozen=True, slots=True)
-class Refused:
-    """`count` lines of a stream that are not among the whole ones, for one of rejects.REASONS; from `offset` on."""
+class Refused(NamedTuple):
+    """A record that is not among the whole lines, for one of rejects.REASONS; `offset` is where it begins."""
 
     stream: Stream
     offset: int
     reason: str
-    count: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,26 +84,30 @@ class Intake:
         framer = self._framers.get(stream.source, Lines)
         self._lines[stream] = framer(self._line_bytes, position, context)
 
-    def feed(self, stream: Stream, data: bytes) -> None:
-        """Take bytes of an open stream."""
+    def feed(self, stream: Stream, data: bytes) -> int:
+        """Take bytes of an open stream; return how many more bytes of it are done with."""
         lines = self._lines[stream]
-        offset = lines.offset
-        block, oversize = lines.feed(data)
-        self._gather(stream, offset, block, OVERSIZE, oversize)
+        before = lines.offset
+        self._gather(stream, lines.feed(data))
+        return lines.offset - before
 
-    def close(self, stream: Stream) -> None:
-        """Forget a stream that has ended; a last line without its newline counts as a line."""
+    def close(self, stream: Stream) -> int:
+        """Forget a stream that has ended; return how many more bytes of it are done with."""
         self._unclaimed.pop(stream, None)
-        if lines := self._lines.pop(stream, None):
-            offset = lines.offset
-            block, incomplete = lines.end()
-            self._gather(stream, offset, block, INCOMPLETE, incomplete)
+        lines = self._lines.pop(stream, None)
+        if lines is None:
+            return 0
+        before = lines.offset
+        self._gather(stream, lines.end())
+        return lines.offset - before
 
-    def _gather(self, stream: Stream, offset: int, block: bytes, reason: str, refused: int) -> None:
+    def _gather(self, stream: Stream, cut: Cut) -> None:
+        if cut is NOTHING:
+            return
         gathered = self._gathered.setdefault(stream.source, Gathered())
-        if refused:
-            gathered.refused.append(Refused(stream, offset, reason, refused))
-        if block:
+        gathered.refused.extend(Refused(stream, offset, OVERSIZE) for offset in cut.oversize)
+        gathered.refused.extend(Refused(stream, offset, INCOMPLETE) for offset in cut.incomplete)
+        for offset, block in cut.pieces:
             gathered.pieces.append(Piece(stream, offset, block))
             self.pending_bytes += len(block)
 

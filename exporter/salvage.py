@@ -47,7 +47,8 @@ def check_utf8(line: bytes) -> None:
 def _loads(line: bytes) -> Any:
     """Read JSON, and the NaN and Infinity that Python's encoder writes; raises RefusedError."""
     try:
-        record = json.loads(line)
+        # Given bytes, it would take them for UTF-16 where they look like it.
+        record = json.loads(line.decode("utf-8-sig"))
         msgspec.json.encode(record)
     except (ValueError, OverflowError, RecursionError) as error:
         raise RefusedError(INVALID_JSON, str(error)) from None
@@ -64,12 +65,17 @@ def _clean(node: Node, record: dict[str, Any], flaws: Flaws) -> None:
             elif isinstance(value, dict):
                 _clean(child, value, flaws)
         elif child.is_feature:
-            if flaw := _flaw(value, numeric=child.type is Number):
+            numeric = child.type is Number
+            if numeric and _is_beyond_float(value):
+                value = record[key] = math.inf if value > 0 else -math.inf
+            if flaw := _flaw(value, numeric=numeric):
                 flaws[child.name] = flaw
                 if flaw == WRONG_TYPE or math.isnan(value):
                     record[key] = None
-        elif isinstance(value, float) and not math.isfinite(value):
-            raise RefusedError(NON_FINITE_FIELD, f"{child.name} is {value}")
+        else:
+            for number in value.values() if isinstance(value, dict) else (value,):
+                if isinstance(number, float) and not math.isfinite(number):
+                    raise RefusedError(NON_FINITE_FIELD, f"{child.name} is {number}")
 
 
 def _flaw(value: object, *, numeric: bool) -> int:
@@ -79,6 +85,16 @@ def _flaw(value: object, *, numeric: bool) -> int:
     if not isinstance(value, usable) or (numeric and isinstance(value, bool)):
         return WRONG_TYPE
     return NON_FINITE if isinstance(value, float) and not math.isfinite(value) else 0
+
+
+def _is_beyond_float(value: object) -> bool:
+    if not isinstance(value, int):
+        return False
+    try:
+        float(value)
+    except OverflowError:
+        return True
+    return False
 
 
 def _kind(value: Any) -> str:

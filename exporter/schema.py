@@ -5,6 +5,7 @@ Only what is asked for is decoded; unknown fields are skipped by the parser with
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -23,7 +24,7 @@ LATENCY_UNITS = {"latency_seconds": 1.0, "latency_ms": 1e3, "latency_us": 1e6, "
 TIMESTAMP_UNITS = {"timestamp": 1.0, "timestamp_ms": 1e3}
 
 FIELD_TYPES: dict[str, Any] = {
-    "model_name": str | int | None,
+    "model_name": str | int | float | None,
     "model_version": str | int | float | None,
     **dict.fromkeys(TIMESTAMP_UNITS, float | datetime | None),
     "prediction": Label,
@@ -32,6 +33,8 @@ FIELD_TYPES: dict[str, Any] = {
     "error_type": str | int | None,
 }
 FEATURES = "features"
+# What msgspec does not match against escaped keys.
+UNREADABLE = re.compile(r'["\\\x00-\x1f]')
 RECORD_FIELDS = (*FIELD_TYPES, FEATURES)
 DEFAULT_FIELDS = (
     "model_name",
@@ -65,7 +68,9 @@ class Node:
     children: dict[str, Node | Leaf] = field(default_factory=dict)
 
     def put(self, path: Path, leaf: Leaf) -> None:
-        """Place a leaf at `path`; raises SchemaError where another one is in its way."""
+        """Place a leaf at `path`; raises SchemaError where another one is in its way, or no decoder reads the key."""
+        if unreadable := next((key for key in path if UNREADABLE.search(key)), None):
+            raise SchemaError(f"{unreadable!r}: a key cannot be read that holds a quote, a backslash or a line break")
         node = self
         for key in path[:-1]:
             child = node.children.setdefault(key, Node())

@@ -42,6 +42,10 @@ class SourceCounts(msgspec.Struct):
     rejected: dict[str, int] = {}
     last_timestamp: float = 0.0
 
+    def copy(self) -> SourceCounts:
+        """Return the same, to be changed apart from this."""
+        return msgspec.structs.replace(self, rejected=dict(self.rejected))
+
 
 @dataclass(frozen=True, slots=True)
 class Snapshot:

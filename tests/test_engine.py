@@ -17,7 +17,7 @@ from prometheus_client.parser import text_string_to_metric_families
 from exporter import checkpoint
 from exporter.batch import Series
 from exporter.collector import Collector
-from exporter.config import Config
+from exporter.settings import Config
 from exporter.engine import BadLine, Engine
 from exporter.exposition import Format, render
 from exporter.profile import Profile

@@ -9,8 +9,9 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from exporter import framing
-from exporter.framing import Digest, Lines, Position
+from exporter.framing import Cut, Digest, Frames, Lines, Position
 from exporter.intake import Gathered, Intake
+from exporter.rejects import OVERSIZE
 from exporter.snapshot import Stream
 
 LIMIT = 5
@@ -27,20 +28,22 @@ class Read:
     """What came of a stream."""
 
     lines: bytes = b""
-    oversize: int = 0
+    oversize: list[int] = field(default_factory=list)
     offset: int = 0
     rest: bytes = b""
     position: Position = field(default_factory=Position)
 
+    def add(self, cut: Cut, lines: Lines) -> None:
+        self.lines += b"".join(block for _, block in cut.pieces)
+        self.oversize += cut.oversize
+        self.offset, self.rest, self.position = lines.offset, b"".join(lines._rest), lines.position
+
 
 def read(lines: Lines, pieces: Iterable[bytes]) -> Read:
     """Feed all pieces."""
-    total = Read()
+    total = Read(offset=lines.offset, position=lines.position)
     for piece in pieces:
-        block, oversize = lines.feed(piece)
-        total.lines += block
-        total.oversize += oversize
-    total.offset, total.rest, total.position = lines.offset, lines.rest, lines.position
+        total.add(lines.feed(piece), lines)
     return total
 
 
@@ -48,13 +51,15 @@ def expected(data: bytes, limit: int) -> Read:
     """Frame a stream the plain way, by looking at it whole."""
     *lines, rest = data.split(b"\n")
     result = Read(rest=rest, offset=len(data) - len(rest))
+    at = 0
     for line in lines:
         if len(line) > limit:
-            result.oversize += 1
+            result.oversize.append(at)
         else:
             result.lines += line + b"\n"
+        at += len(line) + 1
     if len(rest) > limit:
-        result.oversize += 1
+        result.oversize.append(at)
         result.rest, result.offset = b"", len(data)
     done = data[: result.offset]
     skipping = bool(done) and not done.endswith(b"\n")
@@ -91,10 +96,7 @@ class TestLines:
             lines = Lines(LIMIT)
             got = Read()
             for end in range(1, len(data) + 1):
-                block, oversize = lines.feed(data[end - 1 : end])
-                got.lines += block
-                got.oversize += oversize
-                got.offset, got.rest, got.position = lines.offset, lines.rest, lines.position
+                got.add(lines.feed(data[end - 1 : end]), lines)
                 assert expected(data[:end], LIMIT) == got
 
     @pytest.mark.parametrize("context", [3, 1024])
@@ -116,31 +118,67 @@ class TestLines:
 
     def test_over_the_limit_are_counted_once_and_skipped_over_many_feeds(self) -> None:
         lines = Lines(LIMIT)
-        assert lines.feed(b"ok\nabcdef") == (b"ok\n", 1)
-        assert (lines.offset, lines.rest, lines.position.skipping) == (9, b"", True)
+        assert lines.feed(b"ok\nabcdef") == Cut([(0, b"ok\n")], [3], [])
+        assert (lines.offset, lines.position.skipping) == (9, True)
         for _ in range(3):
-            assert lines.feed(b"ghijklmnop") == (b"", 0)
+            assert lines.feed(b"ghijklmnop") == framing.NOTHING
         assert lines.position.skipping
-        assert lines.feed(b"q\nfine\n") == (b"fine\n", 0)
+        assert lines.feed(b"q\nfine\n") == Cut([(41, b"fine\n")], [], [])
         assert not lines.position.skipping
 
     def test_hold_no_more_than_a_line_of_a_stream_without_newlines(self) -> None:
         lines = Lines(LIMIT)
         for _ in range(1000):
             lines.feed(b"abc")
-            assert len(lines.rest) <= LIMIT
+            assert len(b"".join(lines._rest)) <= LIMIT
 
     @pytest.mark.parametrize(
         ("line", "oversize"), [pytest.param(b"abcde", 0, id="as long"), pytest.param(b"abcdef", 1, id="a byte longer")]
     )
     def test_may_be_as_long_as_the_limit_without_their_newline(self, line: bytes, oversize: int) -> None:
-        assert oversize == Lines(LIMIT).feed(line + b"\n")[1] == Lines(LIMIT).feed(line)[1]
+        assert oversize == len(Lines(LIMIT).feed(line + b"\n").oversize) == len(Lines(LIMIT).feed(line).oversize)
         # Among others, where the block as a whole is longer than the limit.
-        assert oversize == Lines(LIMIT).feed(b"abc\nabc\n" + line + b"\nabc\n")[1]
+        assert oversize == len(Lines(LIMIT).feed(b"abc\nabc\n" + line + b"\nabc\n").oversize)
 
     def test_end_at_newlines_alone(self) -> None:
         separators = "a\rb\x0bc\x0cd\x1ce\x85f\u2028g\r\n".encode()
-        assert Lines(100).feed(separators) == (separators, 0)
+        assert Lines(100).feed(separators) == Cut([(0, separators)], [], [])
+
+
+frames = st.lists(st.binary(max_size=2 * LIMIT), max_size=10)
+
+
+class TestFrames:
+    @settings(max_examples=300)
+    @given(frames, st.binary(max_size=3), cuts)
+    def test_are_the_same_however_the_bytes_are_cut(self, records: list[bytes], rest: bytes, places: list[int]) -> None:
+        data = b"".join(len(record).to_bytes(4) + record for record in records) + rest
+        got, lines = Frames(LIMIT), Cut([], [], [])
+        for piece in pieces(data, places):
+            cut = got.feed(piece)
+            lines = Cut(lines.pieces + cut.pieces, lines.oversize + cut.oversize, [])
+        whole, at = Cut([], [], []), 0
+        for record in records:
+            if len(record) > LIMIT:
+                whole.oversize.append(at)
+            else:
+                whole.pieces.append((at, record.replace(b"\n", b" ") + b"\n"))
+            at += 4 + len(record)
+        assert whole == lines
+        assert (got.offset, got.end()) == (at, Cut([], [], [at] if rest else []))
+
+    @settings(max_examples=300)
+    @given(st.binary(max_size=100), cuts)
+    def test_of_any_bytes_hold_no_more_than_a_record(self, data: bytes, places: list[int]) -> None:
+        lines = Frames(LIMIT)
+        for piece in pieces(data, places):
+            lines.feed(piece)
+            assert len(b"".join(lines._rest)) <= 4 + LIMIT
+
+    def test_of_an_oversize_record_that_ends_within_are_incomplete(self) -> None:
+        lines = Frames(LIMIT)
+        assert lines.feed(b"\xff\xff\xff\xff" + b"x" * 100) == Cut([], [0], [])
+        assert lines.end() == Cut([], [], [104])
 
 
 class TestDigest:
@@ -204,7 +242,7 @@ class TestIntake:
         intake = Intake(8, {})
         intake.open(IN_A, None, b"")
         intake.feed(IN_A, b"first\nmuch too long\nsecond\n")
-        assert intake.take()["source"].oversize == [(IN_A, 6, 1)]
+        assert intake.take()["source"].refused == [(IN_A, 6, OVERSIZE)]
 
     def test_a_last_line_without_its_newline_counts_when_its_stream_ends(self) -> None:
         intake = Intake(8, {})
@@ -220,7 +258,7 @@ class TestIntake:
         intake.feed(IN_A, b"much too long")
         intake.close(IN_A)
         gathered = intake.take()["source"]
-        assert (gathered.pieces, gathered.oversize) == ([], [(IN_A, 0, 1)])
+        assert (gathered.pieces, gathered.refused) == ([], [(IN_A, 0, OVERSIZE)])
 
     def test_taking_begins_anew(self) -> None:
         intake = Intake(8, {})

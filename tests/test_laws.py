@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from exporter import checkpoint, tally
 from exporter.batch import Batch, Encoded, Floats, Series
-from exporter.config import Config
+from exporter.settings import Config
 from exporter.grouping import Group, grouped
 from exporter.sidecar import measures
 from exporter.snapshot import Snapshot

@@ -38,7 +38,7 @@ class Histogram:
         cells = group * buckets + np.searchsorted(self.bounds, values, side="left")
         counts = np.bincount(cells, minlength=batch.groups * buckets).reshape(batch.groups, buckets)
         sums = np.bincount(group, weights=values, minlength=batch.groups)
-        return np.column_stack((counts, sums))
+        return np.column_stack((counts, sums)).astype(np.float64)
 
     def collect(self, tallies: Mapping[Series, Floats], names: Names) -> Iterator[Metric]:
         family = HistogramMetricFamily(self.name, self.help, labels=BASE_LABELS)
