@@ -73,9 +73,14 @@ def _clean(node: Node, record: dict[str, Any], flaws: Flaws) -> None:
                 if flaw == WRONG_TYPE or math.isnan(value):
                     record[key] = None
         else:
-            for number in value.values() if isinstance(value, dict) else (value,):
-                if isinstance(number, float) and not math.isfinite(number):
-                    raise RefusedError(NON_FINITE_FIELD, f"{child.name} is {number}")
+            _check_finite(child.name, value)
+
+
+def _check_finite(name: str, value: object) -> None:
+    """Refuse a field that is no finite number, or holds one for a class; raises RefusedError."""
+    for number in value.values() if isinstance(value, dict) else (value,):
+        if isinstance(number, float) and not math.isfinite(number):
+            raise RefusedError(NON_FINITE_FIELD, f"{name} is {number}")
 
 
 def _flaw(value: object, *, numeric: bool) -> int:

@@ -16,11 +16,11 @@ import numpy as np
 from hypothesis import strategies as st
 
 from exporter.batch import NON_FINITE, WRONG_TYPE, Batch, Encoded, Series
-from exporter.settings import Config
 from exporter.decode import Decoder
 from exporter.engine import BadLine, Engine, Limits
 from exporter.profile import VERSION, Categorical, Feature, Numeric, Profile
 from exporter.schema import Schema
+from exporter.settings import Config
 from exporter.sidecar import Measures, measures
 from exporter.snapshot import Snapshot, Stream
 from exporter.windows import Window

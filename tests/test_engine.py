@@ -17,11 +17,11 @@ from prometheus_client.parser import text_string_to_metric_families
 from exporter import checkpoint
 from exporter.batch import Series
 from exporter.collector import Collector
-from exporter.settings import Config
 from exporter.engine import BadLine, Engine
 from exporter.exposition import Format, render
 from exporter.profile import Profile
 from exporter.rejects import REASONS
+from exporter.settings import Config
 from exporter.sidecar import Measures, measures
 from exporter.snapshot import Snapshot, Stream
 from exporter.tally import Tallies

@@ -84,7 +84,9 @@ class FileSource:
 
     async def drain(self, deadline: float) -> None:
         """Read what is written already."""
-        while self.poll(self.clock()) and self.clock() < deadline:
+        more = True
+        while more and self.clock() < deadline:
+            more = self.poll(self.clock())
             await asyncio.sleep(0)
 
     def close(self) -> None:
