@@ -22,7 +22,7 @@ from exporter.schema import LATENCY_UNITS, TIMESTAMP_UNITS, Schema
 
 MAX_LATENCY_SECONDS = 1e7
 PROBABILITY_ROUNDING = 1e-6
-NEWLINE, OPENING, CLOSING = b"\n{}"
+NEWLINE, RETURN, OPENING, CLOSING = b"\n\r{}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -189,5 +189,7 @@ class Decoder:
 def _holds_objects(block: bytes, ends: Ints) -> bool:
     """Whether each line begins and ends as an object does; then no record can be spread over two of them."""
     characters = np.frombuffer(block, np.uint8)
-    begins = characters[ends[:-1] + 1]
-    return bool(block[:1] == b"{" and (begins == OPENING).all() and (characters[ends - 1] == CLOSING).all())
+    begins, last = characters[ends[:-1] + 1], characters[ends - 1]
+    if (last == RETURN).any():
+        last = np.where(last == RETURN, characters[ends - 2], last)
+    return bool(block[:1] == b"{" and (begins == OPENING).all() and (last == CLOSING).all())

@@ -9,8 +9,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 
-import numpy as np
-
 from exporter.batch import Floats, Series
 
 Row = dict[str, Floats]
@@ -41,7 +39,3 @@ def merge(parts: Iterable[Mapping[Series, Mapping[str, Floats]]]) -> Tallies:
             for name, tally in row.items():
                 put(total, series, name, tally)
     return total
-
-
-def zeros(*shape: int) -> Floats:
-    return np.zeros(shape)

@@ -77,7 +77,7 @@ class Tail:
     def restart(self, stream: Stream, now: float) -> None:
         """Read from the start, as another stream."""
         self.stream, self.offset, self.context, self.blank = stream, 0, b"", True
-        self.quiet_since, self._stamp = now, None
+        self.quiet_since = now
 
     def retire(self, now: float) -> None:
         """The path names another file, or none: from now on it has to be quiet for a while before it is closed."""
