@@ -16,6 +16,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
+from exporter.batch import Floats
+
 # Spells a JSON value as a label.
 Spell = Callable[[Any], str]
 
@@ -59,6 +61,20 @@ class Column:
         return counts
 
 
+def as_floats(numbers: NDArray[Any]) -> Floats:
+    """Return a column's numbers as floats; an integer beyond all of them is infinite, as it is to the sidecar."""
+    if numbers.dtype != object:
+        return numbers.astype(np.float64, copy=False)
+    return np.array(list(map(_as_float, numbers)), dtype=np.float64)
+
+
+def _as_float(value: float) -> float:
+    try:
+        return float(value)
+    except OverflowError:
+        return math.inf if value > 0 else -math.inf
+
+
 def is_mostly(part: int, whole: int) -> bool:
     """Whether so many of a column's values are numbers that it is one of numbers: 90 %."""
     return 10 * part >= 9 * whole
@@ -99,7 +115,7 @@ def _numbers(values: list[int | float]) -> NDArray[Any]:
     if array.dtype.kind in "iu":
         return array
     if any(type(value) is int and abs(value) > MAX_EXACT for value in values):
-        return np.array([value for value in values if not math.isnan(value)], dtype=object)
+        return np.array([value for value in values if value == value], dtype=object)  # noqa: PLR0124  # NaN is not
     return _without_nan(array)
 
 

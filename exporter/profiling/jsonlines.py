@@ -47,22 +47,23 @@ def _until(lines: Iterable[bytes], size: int) -> Iterator[bytes]:
 
 def _decode(lines: list[bytes], first: int, path: Path) -> list[Numbered]:
     """Decode lines, less the blank ones; `first` is the number of the first one."""
-    block = b"".join(lines)
-    try:
-        block.decode()
-        rows = DECODER.decode_lines(block)
-    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
-        rows = []
-    if len(rows) == len(lines):
-        return list(enumerate(rows, first))
+    # Else a blank line could make up for two objects on another one.
+    if all(line.startswith(b"{") and line.rstrip().endswith(b"}") for line in lines):
+        block = b"".join(lines)
+        try:
+            block.decode()
+            rows = DECODER.decode_lines(block)
+        except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
+            rows = []
+        if len(rows) == len(lines):
+            return list(enumerate(rows, first))
     return [(number, _decode_one(line, number, path)) for number, line in enumerate(lines, first) if line.strip()]
 
 
 def _decode_one(line: bytes, number: int, path: Path) -> object:
     try:
-        line.decode()
         # Unlike msgspec's, this decoder reads NaN and Infinity, as the sidecar does.
-        value = json.loads(line)
+        value = json.loads(line.decode("utf-8-sig"))
         msgspec.json.encode(value)
     except UnicodeDecodeError as error:
         raise ProfilingError(f"{path}:{number}: not UTF-8 at byte {error.start + 1} of the line") from None

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from exporter.batch import Floats
 from exporter.profile import MAX_BINS, Numeric
-from exporter.profiling.column import Column
+from exporter.profiling.column import Column, as_floats
 from exporter.profiling.moments import Moments
 from exporter.profiling.sample import Sample
 
@@ -136,7 +136,7 @@ class NumericTally:
 
 def finite(numbers: NDArray[Any]) -> Floats:
     """Return the finite numbers as floats; -0.0 as 0.0, or which of the two is a minimum would be by chance."""
-    values: Floats = numbers.astype(np.float64, copy=False) + 0.0
+    values = as_floats(numbers) + 0.0
     good = np.isfinite(values)
     return values if good.all() else values[good]
 

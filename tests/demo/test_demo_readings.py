@@ -80,18 +80,19 @@ def test_a_page_is_read_as_it_stands_there() -> None:
     assert reading.seconds == 7.5
     assert reading.predictions == samples("model_predictions_total", "prediction_class")
     assert reading.errors == samples("model_prediction_errors_total", "error_type")
-    assert reading.counted == 121
+    assert reading.counted == sum(reading.predictions.values()) + sum(reading.errors.values()) > 100
     buckets = samples("model_prediction_latency_seconds_bucket", "le")
     assert reading.latency == sorted((float(bound), count) for bound, count in buckets.items())
-    assert reading.latency[-1] == (INF, 120)
-    assert reading.samples == {"1m": 60.0, "1h": 120.0}
-    assert list(reading.drift) == ["1m", "1h"]
+    assert len(reading.latency) > 5
+    assert reading.samples == samples("model_window_samples", "window")
+    assert list(reading.drift) == list(reading.samples)  # and so shortest first
+    assert any(reading.drift.values())
     for window, values in reading.drift.items():
         lines = re.findall(
             rf'^model_feature_drift_psi\{{feature_name="(\w+)",.*window="{window}"\}} (.*)$', PAGE, re.MULTILINE
         )
         assert values == {name: float(value) for name, value in lines}
-    assert reading.threshold == 0.25
+    assert reading.threshold == samples("model_threshold", "metric")["feature_drift_psi"]
 
 
 def test_a_page_of_nothing_is_a_reading_of_nothing() -> None:

@@ -37,6 +37,7 @@ def written(trained: Model, tmp_path_factory: pytest.TempPathFactory) -> tuple[T
     log = tmp_path_factory.mktemp("traffic") / "predictions.jsonl"
     clock: Iterator[int] = itertools.count()
     with Traffic(trained, log, lambda: next(clock) * 0.002) as traffic:
+        traffic._random = np.random.default_rng(1)  # the same requests at every run
         for number in range(2000):
             traffic.write(shifted=number >= 1000)
     return traffic, records(log)

@@ -79,6 +79,17 @@ def test_a_category_that_more_than_one_row_in_ten_thousand_holds_is_found_whatev
         assert len(order) == sum(feature.categories.values()) + feature.other
 
 
+def test_categories_that_were_once_frequent_do_not_keep_the_place_of_one_that_is(tmp_path: Path) -> None:
+    early = [f"early {index}" for _ in range(6) for index in range(TRACKED)]
+    later = [f"id {index}" for index in range(64_000)]
+    later[::4000] = ["frequent"] * 16  # never as often at once as the early ones
+    last = [f"last {index}" for index in range(25_000)]
+    values = [*early, *later, *last]
+    assert len(values) / TRACKED < 16
+    feature = categorical(tmp_path / "a.jsonl", values, "--categorical", "x")
+    assert next(iter(feature.categories.items())) == ("frequent", 16)
+
+
 def test_frequent_categories_that_come_only_after_many_rare_ones_are_counted_from_the_first_row(tmp_path: Path) -> None:
     rare = [f"id {index}" for index in range(3 * BLOCK_ROWS)]
     values = ["DE", *rare, *["FR"] * 500, *["DE"] * 400]

@@ -153,7 +153,7 @@ def test_the_profile_that_is_the_same_in_every_format_is_not_an_empty_one(rows: 
 
 
 def test_more_rows_than_the_sample_holds_give_the_same_profile_in_every_format(tmp_path: Path) -> None:
-    values = np.random.default_rng(2).normal(size=100_000)
+    values = np.random.default_rng(2).normal(size=80_000)
     table = pa.table({"x": values, "y": np.exp(values)})
     pq.write_table(table, tmp_path / "a.parquet", row_group_size=10_007)
     lines = "".join(f'{{"x":{x!r},"y":{y!r}}}\n' for x, y in zip(*(table[n].to_pylist() for n in "xy"), strict=True))

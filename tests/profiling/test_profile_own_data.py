@@ -31,7 +31,9 @@ numbers = st.one_of(
     st.floats(),
     st.integers(-20, 20),
     st.integers(-(2**70), 2**70),
-    st.sampled_from([0, -0.0, 1.0, 1, 5e-324, 1.7976931348623157e308, 2**53 + 1, 2**63, 2**64 - 1]),
+    st.sampled_from(
+        [0, -0.0, 1.0, 1, 5e-324, 1.7976931348623157e308, 2**53 + 1, 2**63, 2**64 - 1, 10**309, -(10**400)]
+    ),
 )
 texts = st.one_of(st.text(max_size=4), st.sampled_from(["missing", "other", "1", "1.0", "true", "nan", "NA", ""]))
 nested = st.sampled_from([[], [1], {}, {"a": 1}])
