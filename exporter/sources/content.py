@@ -6,6 +6,7 @@ import errno
 import os
 import stat
 from collections.abc import Callable, Iterable
+from contextlib import suppress
 
 from exporter.framing import CONTEXT_BYTES, Digest, Position
 from exporter.sources.identity import Seen
@@ -23,19 +24,25 @@ def open_regular(path: str) -> int:
     raise OSError(errno.EINVAL, "Not a regular file", path)
 
 
+def open_if(path: str, suits: Callable[[int], bool]) -> int | None:
+    """Open a regular file if it suits; raises OSError where it cannot be read."""
+    handle = open_regular(path)
+    suited = False
+    try:
+        suited = suits(handle)
+    finally:
+        if not suited:
+            os.close(handle)
+    return handle if suited else None
+
+
 def open_first(paths: Iterable[str], suits: Callable[[int], bool]) -> int | None:
     """Open the first of the files that is regular, can be read, and suits."""
     for path in paths:
-        try:
-            handle = open_regular(path)
-        except OSError:
-            continue
-        try:
-            if suits(handle):
+        with suppress(OSError):
+            handle = open_if(path, suits)
+            if handle is not None:
                 return handle
-        except OSError:
-            pass
-        os.close(handle)
     return None
 
 

@@ -177,31 +177,22 @@ class FileSource:
     def _claim(self, stream: Stream, since: float, now: float) -> None:
         """Find a file that was being read, and go on; wait while it cannot be known whether it is still there."""
         position = self.sink.remembered(self.name)[stream]
-        handle = find(stream, position, self._files.tails)
-        if handle is None and now - since < PATIENCE_SECONDS and not self._can_be_read(stream.path):
-            if stream not in self._missing:
-                log.warning("a file that was being read is not there; will wait", source=self.name, path=stream.path)
-            self._missing[stream] = since
-            return
+        handle = None
+        try:
+            handle = find(stream, position, self._files.tails)
+        except OSError as error:
+            if now - since < PATIENCE_SECONDS:
+                self._failures.add(stream.path, stream.path, error)
+                if stream not in self._missing:
+                    log.warning("a file that was being read is not there", source=self.name, path=stream.path)
+                self._missing[stream] = since
+                return
         self._missing.pop(stream, None)
+        self._failures.discard(stream.path)
         if handle is None:
             self._files.lost(stream)
         else:
-            self._failures.discard(stream.path)
             self._files.resume(stream, handle, stream.path, position, now)
-
-    def _can_be_read(self, path: str) -> bool:
-        try:
-            handle = open_regular(path)
-            try:
-                os.pread(handle, 1, 0)
-            finally:
-                os.close(handle)
-        except OSError as error:
-            self._failures.add(path, path, error)
-            return False
-        self._failures.discard(path)
-        return True
 
     def _report(self, now: float) -> None:
         tails = self._files.tails.values()

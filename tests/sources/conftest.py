@@ -2,6 +2,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
+import psutil
 import pytest
 
 from tests.sources.log import Log
@@ -11,6 +12,7 @@ from tests.sources.log import Log
 def logs(tmp_path: Path) -> Iterator[Callable[..., Log]]:
     """Make a log and its exporter with options; see Log."""
     made: list[Log] = []
+    handles = psutil.Process().num_fds()
 
     def make(*patterns: str, folder: str = "logs", **options: Any) -> Log:
         path = tmp_path / folder
@@ -21,6 +23,7 @@ def logs(tmp_path: Path) -> Iterator[Callable[..., Log]]:
     yield make
     for log in made:
         log.crash()
+    assert psutil.Process().num_fds() == handles
 
 
 @pytest.fixture

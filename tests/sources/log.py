@@ -30,12 +30,13 @@ IDENTITIES = {CLASSES.name: repr(CLASSES)}
 LINE_BYTES = 1000
 
 
-def refuse(patch: pytest.MonkeyPatch, *paths: Path) -> None:
-    """Refuse to open files (to root, no mode does)."""
+def refuse(patch: pytest.MonkeyPatch, refused: Path, times: int = 10**6) -> None:
+    """Refuse to open a file (to root, no mode does) so many times."""
     real = os.open
+    left = iter(range(times))
 
     def refusing(path: str, *args: int) -> int:
-        if Path(path) in paths:
+        if Path(path) == refused and next(left, None) is not None:
             raise PermissionError(errno.EACCES, "Permission denied", path)
         return real(path, *args)
 

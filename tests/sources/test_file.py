@@ -204,12 +204,13 @@ def test_a_line_over_the_limit_is_skipped_to_its_newline_over_many_polls(log: Lo
     assert len(log.bad) == 1
 
 
-def test_a_restart_within_a_line_over_the_limit(log: Log) -> None:
+@pytest.mark.parametrize("filler", [b"x", b"\0"])
+def test_a_restart_within_a_line_over_the_limit(log: Log, filler: bytes) -> None:
     log.write(2)
-    log.append(b"x" * 5000)
+    log.append(filler * 5000)
     log.poll()
     log.restart()
-    log.append(b'{"prediction": "within"}')
+    log.append(filler + b'{"prediction": "within"}')
     log.poll()
     log.restart()
     log.append(b"x\n")

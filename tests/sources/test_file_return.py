@@ -171,6 +171,20 @@ def test_an_old_file_that_cannot_be_read_at_start_is_not_counted_again(
     assert log.gaps == 0
 
 
+def test_an_old_file_that_can_be_read_a_moment_later_is_not_counted_again(
+    log: Log, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    log.write(3)
+    log.poll()
+    for refused in range(1, 7):
+        log.restart()
+        with monkeypatch.context() as patch:
+            refuse(patch, log.path, times=refused)
+            log.poll()
+        log.check()
+    assert log.gaps == 0
+
+
 def test_a_file_that_was_moved_to_another_folder_while_down_is_a_gap(log: Log) -> None:
     log.write(3)
     log.poll()

@@ -53,6 +53,33 @@ def test_truncated_and_grown_to_the_same_size(log: Log, settled: float) -> None:
     log.check()
 
 
+def test_truncated_and_grown_to_the_same_size_within_one_tick_of_the_clock(
+    log: Log, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    log.write(3)
+    log.poll()
+    status, real = log.path.stat(), os.fstat
+    log.rewrite(b"".join(log.record() for _ in range(3)))
+    monkeypatch.setattr(os, "fstat", lambda handle: status if real(handle).st_ino == status.st_ino else real(handle))
+    log.check()
+
+
+@NARROW_AND_WIDE
+def test_copytruncate_and_rename_within_one_poll(logs: Logs, pattern: str) -> None:
+    log = logs(pattern)
+    for _ in range(3):
+        log.write(3)
+        log.check()
+        log.write(3)
+        log.copytruncate()
+        log.write(3)
+        log.rotate()
+        log.write(3)
+        log.check()
+        log.poll(seconds=RETIRE_SECONDS)
+    assert log.gaps == 0
+
+
 @NARROW_AND_WIDE
 def test_copytruncate_polled_at_every_moment(logs: Logs, pattern: str) -> None:
     log = logs(pattern)
@@ -216,6 +243,24 @@ def test_a_rotated_file_that_is_truncated(log: Log) -> None:
     log.check()
 
 
+def test_a_rotated_file_that_is_truncated_is_not_the_latest(log: Log) -> None:
+    log.write(3)
+    log.poll()
+    log.rotate()
+    log.write(3)
+    log.poll()
+    os.truncate(log.rotated(1), 0)
+    log.write(1, log.rotated(1))
+    log.poll()
+    log.write(3)
+    log.poll()
+    log.rotate()
+    for _ in range(3):
+        log.poll(seconds=RETIRE_SECONDS)
+    log.write(3)
+    log.check()
+
+
 def test_a_backup_of_the_log_is_not_counted(logs: Logs) -> None:
     log = logs("app.jsonl*")
     log.write(3)
@@ -281,3 +326,20 @@ def test_while_a_copy_is_read_to_its_end(logs: Logs, pattern: str) -> None:
     log.start()
     log.check()
     assert log.gaps == 0
+
+
+def test_a_restart_while_a_copy_of_which_no_line_was_read_is_a_gap(logs: Logs) -> None:
+    log = logs(line_bytes=2**20)
+    line = log.record(times=0, pad=600_000)
+    log.append(line[:100_000])
+    log.poll()
+    log.append(line[100_000:])
+    log.copytruncate()
+    log.write(3)
+    [source] = log.sources
+    for _ in range(2):
+        log.now += 1
+        assert source.poll(log.now)
+    log.restart()
+    log.check()
+    assert log.gaps == 1
