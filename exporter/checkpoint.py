@@ -57,6 +57,7 @@ class _Stored(msgspec.Struct):
     sources: dict[str, SourceCounts]
     capped: dict[str, int]
     positions: list[tuple[Stream, Position]]
+    batches: list[bytes] = []
 
 
 def encode(snapshot: Snapshot, identities: Mapping[str, str]) -> bytes:
@@ -74,6 +75,7 @@ def encode(snapshot: Snapshot, identities: Mapping[str, str]) -> bytes:
         sources=dict(snapshot.sources),
         capped=dict(snapshot.capped),
         positions=list(snapshot.positions.items()),
+        batches=list(snapshot.batches),
     )
     body = zlib.compress(msgspec.msgpack.encode(stored), level=1)
     return HEADER.pack(MAGIC, VERSION, _hash(body)) + body
@@ -104,6 +106,7 @@ def decode(data: bytes, identities: Mapping[str, str]) -> Snapshot:
         sources=stored.sources,
         capped=stored.capped,
         positions=dict(stored.positions),
+        batches=tuple(stored.batches),
     )
 
 

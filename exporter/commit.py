@@ -44,6 +44,13 @@ class Committer:
         # Shielded, so that a scraper that hangs up does not cancel the commit of the others.
         return await asyncio.shield(self._running)
 
+    async def commit_all(self) -> Snapshot:
+        """Return a durable snapshot of all that was folded before the call. Raises CommitError."""
+        if self._running is not None:
+            # One that has begun may have been taken before.
+            await asyncio.wait({self._running})
+        return await self.commit()
+
     async def _commit(self) -> Snapshot:
         begin = perf_counter()
         snapshot = self._engine.snapshot(self._clock())

@@ -13,11 +13,11 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from exporter.batch import Batch, Encoded, Series
+from exporter.batches import Batches
 from exporter.decode import Decoder
 from exporter.framing import Framer, Position
 from exporter.grouping import grouped
-from exporter.intake import Intake
-from exporter.rejects import INCOMPLETE, OVERSIZE
+from exporter.intake import BadLine, Gathered, Intake, gather
 from exporter.snapshot import Snapshot, SourceCounts, Stream
 from exporter.stats import Statistic
 from exporter.tally import Row, Tallies, put
@@ -42,14 +42,15 @@ class Limits:
 
 
 @dataclass(frozen=True, slots=True)
-class BadLine:
-    """A sample of the lines that were refused: where the first of `count` stands."""
+class Receipt:
+    """What became of lines that came together: how many are records now, and which are not.
 
-    stream: Stream
-    offset: int
-    reason: str
-    detail: str
-    count: int
+    A batch that came before is repeated, and nothing of it is counted.
+    """
+
+    records: int = 0
+    refused: tuple[BadLine, ...] = ()
+    is_repeated: bool = False
 
 
 class Engine:
@@ -78,10 +79,6 @@ class Engine:
         self._decoders = decoders
         self._limits = limits
         self._report = report
-        self._refusals = {
-            OVERSIZE: f"longer than {limits.line_bytes} bytes",
-            INCOMPLETE: "the stream ended within the record",
-        }
         self._totals: Tallies = {series: dict(row) for series, row in state.totals.items()}
         self._panes: dict[str, dict[int, Tallies]] = {
             window.label: {
@@ -95,6 +92,7 @@ class Engine:
         self._errors = labels(limits.error_types, state.names.get(ERROR_LABEL, ()))
         self._sources = {name: counts.copy() for name, counts in state.sources.items()}
         self._capped = dict(state.capped)
+        self._batches = Batches(state.batches)
         self._intake = Intake(limits.line_bytes, state.positions, framers)
         self._now = state.time
         for name in known_classes:
@@ -131,24 +129,40 @@ class Engine:
         if self._intake.pending_bytes >= BLOCK_BYTES:
             self.fold()
 
+    def ingest(self, source: str, data: bytes, now: float, batch: str | None = None) -> Receipt:
+        """Fold lines that came together, unless a batch of this id came before."""
+        self._now = now
+        if batch is not None and not self._batches.admit(source, batch):
+            return Receipt(is_repeated=True)
+        self._sources[source].bytes += len(data)
+        return self._fold(source, gather(Stream(source, "request"), self._limits.line_bytes, data))
+
     def fold(self) -> None:
         """Add all that was fed to the tallies."""
         for source, gathered in self._intake.take().items():
-            counts = self._sources[source]
-            counts.lines += len(gathered.refused)
-            for stream, offset, reason in gathered.refused:
-                self._reject(counts, BadLine(stream, offset, reason, self._refusals[reason], 1))
-            if not gathered.pieces:
-                continue
+            self._fold(source, gathered)
+
+    def _fold(self, source: str, gathered: Gathered) -> Receipt:
+        counts = self._sources[source]
+        counts.lines += len(gathered.refused)
+        refused = list(gathered.refused)
+        records = 0
+        if gathered.pieces:
             decoded = self._decoders[source].decode(gathered.block, self._now)
             counts.lines += decoded.lines
-            for reject in decoded.rejects:
-                stream, offset = gathered.place(reject.at)
-                self._reject(counts, BadLine(stream, offset, reject.reason, reject.detail, reject.count))
+            refused += [
+                BadLine(*gathered.place(reject.at), reject.reason, reject.detail, reject.count)
+                for reject in decoded.rejects
+            ]
             if decoded.batch is not None:
-                counts.records += len(decoded.batch)
+                records = len(decoded.batch)
+                counts.records += records
                 counts.last_timestamp = max(counts.last_timestamp, float(decoded.batch.time.max()))
                 self._add(decoded.batch)
+        for bad in refused:
+            counts.rejected[bad.reason] = counts.rejected.get(bad.reason, 0) + bad.count
+            self._report(bad)
+        return Receipt(records, tuple(refused))
 
     def snapshot(self, now: float) -> Snapshot:
         """Fold what is pending and return all there is; later folds do not change it."""
@@ -166,11 +180,8 @@ class Engine:
             sources={name: counts.copy() for name, counts in self._sources.items()},
             capped=dict(self._capped),
             positions=self._intake.positions,
+            batches=self._batches.digests,
         )
-
-    def _reject(self, counts: SourceCounts, bad: BadLine) -> None:
-        counts.rejected[bad.reason] = counts.rejected.get(bad.reason, 0) + bad.count
-        self._report(bad)
 
     def _add(self, batch: Batch) -> None:
         batch, groups = grouped(self._admit(batch), self._windows, self._now)

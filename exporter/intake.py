@@ -19,12 +19,15 @@ class Piece(NamedTuple):
     block: bytes
 
 
-class Refused(NamedTuple):
-    """A record that is not among the whole lines, for one of rejects.REASONS; `offset` is where it begins."""
+@dataclass(frozen=True, slots=True)
+class BadLine:
+    """The first of `count` lines that were refused for one of rejects.REASONS, and where it begins in its stream."""
 
     stream: Stream
     offset: int
     reason: str
+    detail: str
+    count: int = 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,7 +35,7 @@ class Gathered:
     """What a source has brought since the last time: whole lines, and those that are none."""
 
     pieces: list[Piece] = field(default_factory=list)
-    refused: list[Refused] = field(default_factory=list)
+    refused: list[BadLine] = field(default_factory=list)
 
     @property
     def block(self) -> bytes:
@@ -105,8 +108,9 @@ class Intake:
         if cut is NOTHING:
             return
         gathered = self._gathered.setdefault(stream.source, Gathered())
-        gathered.refused.extend(Refused(stream, offset, OVERSIZE) for offset in cut.oversize)
-        gathered.refused.extend(Refused(stream, offset, INCOMPLETE) for offset in cut.incomplete)
+        too_long, cut_off = f"longer than {self._line_bytes} bytes", "the stream ended within the record"
+        gathered.refused.extend(BadLine(stream, offset, OVERSIZE, too_long) for offset in cut.oversize)
+        gathered.refused.extend(BadLine(stream, offset, INCOMPLETE, cut_off) for offset in cut.incomplete)
         for offset, block in cut.pieces:
             gathered.pieces.append(Piece(stream, offset, block))
             self.pending_bytes += len(block)
@@ -115,3 +119,12 @@ class Intake:
         """Return what has gathered, by source, and begin anew."""
         gathered, self._gathered, self.pending_bytes = self._gathered, {}, 0
         return gathered
+
+
+def gather(stream: Stream, line_bytes: int, data: bytes) -> Gathered:
+    """Gather the lines of a stream that has come all at once."""
+    intake = Intake(line_bytes, {})
+    intake.open(stream, None, b"")
+    intake.feed(stream, data)
+    intake.close(stream)
+    return intake.take().get(stream.source, Gathered())

@@ -8,7 +8,7 @@ from collections.abc import Callable
 
 import structlog
 
-from exporter.engine import BadLine
+from exporter.intake import BadLine
 
 SAMPLE_SECONDS = 10.0
 

@@ -201,7 +201,7 @@ class Sidecar:
         for source in self._sources:
             await source.drain(deadline)
         try:
-            await self._committer.commit()
+            await self._committer.commit_all()
         except CommitError as error:
             log.error("the last state was not saved; the next start reads on from the one before", error=str(error))
 

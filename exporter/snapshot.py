@@ -59,3 +59,4 @@ class Snapshot:
     sources: Mapping[str, SourceCounts] = field(default_factory=dict)
     capped: Mapping[str, int] = field(default_factory=dict)
     positions: Mapping[Stream, Position] = field(default_factory=dict)
+    batches: tuple[bytes, ...] = ()

@@ -17,7 +17,8 @@ from hypothesis import strategies as st
 
 from exporter.batch import NON_FINITE, WRONG_TYPE, Batch, Encoded, Series
 from exporter.decode import Decoder
-from exporter.engine import BadLine, Engine, Limits
+from exporter.engine import Engine, Limits
+from exporter.intake import BadLine
 from exporter.profile import VERSION, Categorical, Feature, Numeric, Profile
 from exporter.schema import Schema
 from exporter.settings import Config

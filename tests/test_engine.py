@@ -17,8 +17,9 @@ from prometheus_client.parser import text_string_to_metric_families
 from exporter import checkpoint
 from exporter.batch import Series
 from exporter.collector import Collector
-from exporter.engine import BadLine, Engine
+from exporter.engine import Engine
 from exporter.exposition import Format, render
+from exporter.intake import BadLine
 from exporter.profile import Profile
 from exporter.rejects import REASONS
 from exporter.settings import Config

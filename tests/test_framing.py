@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from exporter import framing
 from exporter.framing import Cut, Digest, Frames, Lines, Position
-from exporter.intake import Gathered, Intake
+from exporter.intake import BadLine, Gathered, Intake
 from exporter.rejects import OVERSIZE
 from exporter.snapshot import Stream
 
@@ -242,7 +242,7 @@ class TestIntake:
         intake = Intake(8, {})
         intake.open(IN_A, None, b"")
         intake.feed(IN_A, b"first\nmuch too long\nsecond\n")
-        assert intake.take()["source"].refused == [(IN_A, 6, OVERSIZE)]
+        assert intake.take()["source"].refused == [BadLine(IN_A, 6, OVERSIZE, "longer than 8 bytes")]
 
     def test_a_last_line_without_its_newline_counts_when_its_stream_ends(self) -> None:
         intake = Intake(8, {})
@@ -258,7 +258,7 @@ class TestIntake:
         intake.feed(IN_A, b"much too long")
         intake.close(IN_A)
         gathered = intake.take()["source"]
-        assert (gathered.pieces, gathered.refused) == ([], [(IN_A, 0, OVERSIZE)])
+        assert (gathered.pieces, gathered.refused) == ([], [BadLine(IN_A, 0, OVERSIZE, "longer than 8 bytes")])
 
     def test_taking_begins_anew(self) -> None:
         intake = Intake(8, {})

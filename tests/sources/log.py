@@ -19,7 +19,8 @@ import pytest
 from exporter.batch import Series
 from exporter.checkpoint import decode, encode
 from exporter.decode import Decoder
-from exporter.engine import CLASS_LABEL, BadLine, Engine, Limits
+from exporter.engine import CLASS_LABEL, Engine, Limits
+from exporter.intake import BadLine
 from exporter.schema import Schema
 from exporter.sources.file import FileSource
 from exporter.stats.label_counts import LabelCounts
