@@ -82,7 +82,12 @@ def _validated(data: Any, folder: Path, prefix: str) -> Config:
 
 def resolve(config: Config, folder: Path) -> Config:
     """Make relative paths relative to the configuration's folder, as Prometheus does."""
-    sources = [msgspec.structs.replace(source, url=source.url.below(folder)) for source in config.sources]
+    sources = [
+        msgspec.structs.replace(
+            source, url=source.url.below(folder), token_file=source.token_file and str(folder / source.token_file)
+        )
+        for source in config.sources
+    ]
     return msgspec.structs.replace(
         config,
         sources=sources,
@@ -132,6 +137,10 @@ def _about_sources(config: Config) -> Iterator[str]:
         for option in Source.__struct_fields__[1:]:
             if option not in known and getattr(source, option) != getattr(Source(source.url), option):
                 yield f"sources[{index}].{option}: a {source.url.scheme} source has no such option{_choices(known)}"
+        if source.token_file and (problem := _unreadable(Path(source.token_file))):
+            yield f"sources[{index}].token_file: {source.token_file}: {problem}"
+        if source.url.scheme == "http" and source.url.path.startswith(("/-/", "/metrics")):
+            yield f"sources[{index}]: {source.url.path} is a path of the sidecar's own"
         if source.socket == "datagram" and source.framing == "length":
             yield f"sources[{index}].framing: a datagram is a record already; `length` is for streams"
 
@@ -172,6 +181,14 @@ def _about_fields(config: Config) -> Iterator[str]:
             Schema(fields, features).tree()
         except SchemaError as error:
             yield f"fields: {error}"
+
+
+def _unreadable(file: Path) -> str | None:
+    """Say why a file cannot be read, or holds nothing."""
+    try:
+        return None if file.read_bytes().strip() else "it is empty"
+    except OSError as error:
+        return error.strerror
 
 
 def _unwritable(folder: Path) -> str | None:

@@ -17,7 +17,7 @@ from exporter.batches import Batches
 from exporter.decode import Decoder
 from exporter.framing import Framer, Position
 from exporter.grouping import grouped
-from exporter.intake import BadLine, Gathered, Intake, gather
+from exporter.intake import BadLine, Gathered, Intake, Receipt, gather
 from exporter.snapshot import Snapshot, SourceCounts, Stream
 from exporter.stats import Statistic
 from exporter.tally import Row, Tallies, put
@@ -39,18 +39,6 @@ class Limits:
     models: int
     prediction_classes: int
     error_types: int
-
-
-@dataclass(frozen=True, slots=True)
-class Receipt:
-    """What became of lines that came together: how many are records now, and which are not.
-
-    A batch that came before is repeated, and nothing of it is counted.
-    """
-
-    records: int = 0
-    refused: tuple[BadLine, ...] = ()
-    is_repeated: bool = False
 
 
 class Engine:

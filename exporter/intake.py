@@ -31,6 +31,18 @@ class BadLine:
 
 
 @dataclass(frozen=True, slots=True)
+class Receipt:
+    """What became of lines that came together: how many are records now, and which are not.
+
+    A batch that came before is repeated, and nothing of it is counted.
+    """
+
+    records: int = 0
+    refused: tuple[BadLine, ...] = ()
+    is_repeated: bool = False
+
+
+@dataclass(frozen=True, slots=True)
 class Gathered:
     """What a source has brought since the last time: whole lines, and those that are none."""
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 
 from aiohttp import web
 
@@ -11,6 +11,7 @@ from exporter.commit import CommitError
 from exporter.exposition import Exposition, Format
 
 Scrape = Callable[[Format], Awaitable[Exposition]]
+Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
 LANDING_PAGE = f"""<!doctype html>
 <html lang="en"><head><meta charset="utf-8"><title>prediction-exporter</title></head>
@@ -19,8 +20,11 @@ LANDING_PAGE = f"""<!doctype html>
 """
 
 
-def application(scrape: Scrape, is_ready: Callable[[], bool]) -> web.Application:
-    """Return the application. `scrape` takes the format that is wanted; it may raise CommitError."""
+def application(scrape: Scrape, is_ready: Callable[[], bool], posts: Mapping[str, Handler]) -> web.Application:
+    """Return the application. `scrape` takes the format that is wanted; it may raise CommitError.
+
+    `posts` answer what is POSTed, by path.
+    """
 
     async def metrics(request: web.Request) -> web.Response:
         try:
@@ -53,6 +57,7 @@ def application(scrape: Scrape, is_ready: Callable[[], bool]) -> web.Application
             web.get("/metrics", metrics),
             web.get("/-/healthy", healthy),
             web.get("/-/ready", ready),
+            *(web.post(path, handler) for path, handler in posts.items()),
         ]
     )
     return app
@@ -60,7 +65,8 @@ def application(scrape: Scrape, is_ready: Callable[[], bool]) -> web.Application
 
 async def start(app: web.Application, host: str, port: int) -> tuple[web.AppRunner, int]:
     """Listen; return what to clean up, and the port that was bound. Raises OSError."""
-    runner = web.AppRunner(app, access_log=None, handle_signals=False, shutdown_timeout=5.0)
+    # Bodies are unpacked where they are read, against a limit.
+    runner = web.AppRunner(app, access_log=None, handle_signals=False, shutdown_timeout=5.0, auto_decompress=False)
     await runner.setup()
     site = web.TCPSite(runner, host, port)
     try:

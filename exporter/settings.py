@@ -36,6 +36,9 @@ class Source(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     mode: FileMode = FileMode.parse("0660")
     owner: str | None = None
     group: str | None = None
+    body_bytes: Size = Size(8 * 1024**2)
+    requests: Positive = 32
+    token_file: str | None = None
 
     @property
     def is_datagram(self) -> bool:
@@ -48,6 +51,7 @@ SOURCE_OPTIONS = {
     "unix": ("socket", "mode", "owner", "group", *STREAM_OPTIONS),
     "tcp": STREAM_OPTIONS,
     "udp": (),
+    "http": ("body_bytes", "requests", "token_file"),
 }
 
 

@@ -26,6 +26,7 @@ from exporter.pages import Pages
 from exporter.profile import Categorical, Profile
 from exporter.schema import Schema
 from exporter.settings import DEFAULT_THRESHOLDS, Config
+from exporter.sources.http import HttpSource
 from exporter.stats import Derived, Statistic
 from exporter.stats.feature_bins import FeatureBins
 from exporter.stats.feature_quality import FeatureQuality
@@ -128,7 +129,10 @@ class Sidecar:
         collector = Collector(chosen.statistics, chosen.derived, windows, DEFAULT_THRESHOLDS | config.thresholds)
         self._pages = Pages(collector, self._telemetry)
         self._committer = Committer(self._engine, self._checkpoint, self._telemetry, clock)
-        self._sources = [source_list.make(source, self._engine, self._telemetry, clock) for source in config.sources]
+        self._sources = [
+            source_list.make(source, self._engine, self._committer.commit_all, self._telemetry, clock)
+            for source in config.sources
+        ]
         self._telemetry.config_successful.set(1)
         self._telemetry.config_timestamp.set(clock())
         self._ready = False
@@ -144,7 +148,8 @@ class Sidecar:
         for number in (signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(number, stop.set)
         listen = self._config.listen
-        app = server.application(self.scrape, lambda: self._ready)
+        posts = {source.path: source.handle for source in self._sources if isinstance(source, HttpSource)}
+        app = server.application(self.scrape, lambda: self._ready, posts)
         runner, port = await server.start(app, listen.host, listen.port)
         try:
             for source in self._sources:

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import socket
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from pathlib import Path
 
 from exporter import settings
+from exporter.engine import Engine
 from exporter.framing import Framer, Frames, Lines
-from exporter.sources import Sink, Source
+from exporter.sources import Source
 from exporter.sources.datagram_socket import DatagramSocket
 from exporter.sources.file import FileSource
+from exporter.sources.http import HttpSource
 from exporter.sources.stream_socket import StreamSocket
 from exporter.sources.unix_path import UnixPath
 from exporter.telemetry import Telemetry
@@ -23,9 +25,19 @@ def framer(source: settings.Source) -> Framer:
     return Frames if source.framing == "length" else Lines
 
 
-def make(source: settings.Source, sink: Sink, telemetry: Telemetry, clock: Callable[[], float]) -> Source:
+def make(
+    source: settings.Source,
+    engine: Engine,
+    commit: Callable[[], Awaitable[object]],
+    telemetry: Telemetry,
+    clock: Callable[[], float],
+) -> Source:
     """Return the source that the configuration describes."""
-    name = str(source.url)
+    name, sink = str(source.url), engine
+    if source.url.scheme == "http":
+        token = Path(source.token_file) if source.token_file else None
+        limits = (source.body_bytes, source.requests)
+        return HttpSource(name, source.url.path, engine, commit, telemetry, clock, *limits, token)
     if source.url.scheme == "file":
         return FileSource(name, source.url.path, sink, telemetry, clock, source.start == "end")
     bind, forget = _unix(source) if source.url.scheme == "unix" else _internet(source)

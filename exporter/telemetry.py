@@ -74,6 +74,7 @@ class Telemetry:
         self.refused_connections = self._count(
             "source_refused_connections_total", "Connections that were ended by us, by why.", "reason"
         )
+        self.requests = self._count("source_requests_total", "Requests answered, by status code.", "code")
         self.datagrams = self._count("source_datagrams_total", "Datagrams received.")
         self.dropped_datagrams = self._count(
             "source_dropped_datagrams_total", "Datagrams that were lost here, by where.", "where"

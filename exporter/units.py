@@ -91,9 +91,10 @@ class FieldPath(tuple[str, ...]):
 
 
 class SourceUrl(str):
-    """Where records come from: a path or file:// URL with wildcards, unix://PATH, tcp://HOST:PORT, udp://HOST:PORT.
+    """Where records come from: a path or file:// URL with wildcards, unix://PATH, tcp://HOST:PORT and the like.
 
-    `path` is of a file or unix socket, `host` and `port` are of the others.
+    http:///PATH is on the address that serves metrics. `path` is of a file, a unix socket or HTTP, `host` and `port`
+    are of the others.
     """
 
     __slots__ = ("host", "path", "port", "scheme")
@@ -116,14 +117,16 @@ class SourceUrl(str):
                 return url
             if url.scheme in ("file", "unix") and url.path:
                 return url
+            if url.scheme == "http" and re.fullmatch(r"(/[\w.~-]+)+", url.path):
+                return url
         raise ValueError(
             "expected a path or a URL such as file:///var/log/model/*.jsonl, unix:///run/model.sock, "
-            f"tcp://127.0.0.1:9466 or udp://127.0.0.1:9467, got {text!r}"
+            f"tcp://127.0.0.1:9466, udp://127.0.0.1:9467 or http:///v1/predictions, got {text!r}"
         )
 
     def below(self, folder: Path) -> SourceUrl:
         """Return the same with a relative path taken from `folder`."""
         url = SourceUrl.parse(self)
-        if url.path:
+        if url.scheme in ("file", "unix"):
             url.path = str(folder / url.path)
         return url

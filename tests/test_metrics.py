@@ -77,7 +77,7 @@ def scraped(folder: Path, use: Callable[[aiohttp.ClientSession], Awaitable[None]
 def ours(page: str) -> str:
     """Leave out what depends on the machine: what the process says of itself."""
     durable = ("model_", "prediction_exporter_source_", "prediction_exporter_capped_labels")
-    process = ("_open_", "_lag_", "_rotations", "_gaps", "_failing_files", "_connections", "_datagrams")
+    process = ("_open_", "_lag_", "_rotations", "_gaps", "_failing_files", "_connections", "_datagrams", "_requests")
     lines = []
     for line in page.splitlines():
         name = (line.split()[2] if line.startswith("#") and line != "# EOF" else line).split("{")[0]

@@ -1,0 +1,81 @@
+"""The body of a request becomes lines: JSON lines as they are, or a JSON array of records, or a single one."""
+
+from __future__ import annotations
+
+import json
+import zlib
+from collections.abc import Sequence
+
+import msgspec
+
+GZIP_FORMAT = 16 + zlib.MAX_WBITS
+LINES = ("application/x-ndjson", "application/ndjson", "application/jsonl", "application/json-lines", "text/plain")
+JSON = "application/json"
+TYPES = (JSON, *LINES)
+
+
+class BodyError(ValueError):
+    """A body that holds no records; the message says why."""
+
+
+class TooLargeError(ValueError):
+    """A body that is larger, or unpacks to more, than it may."""
+
+
+class Body:
+    """A body that comes in pieces, gzip where `is_gzip`; never more than `limit` bytes are held of it.
+
+    Raises TooLargeError, and BodyError where it is no gzip.
+    """
+
+    def __init__(self, limit: int, *, is_gzip: bool) -> None:
+        self._limit = limit
+        self._unpack = zlib.decompressobj(GZIP_FORMAT) if is_gzip else None
+        self._pieces: list[bytes] = []
+        self.size = 0
+
+    def feed(self, data: bytes) -> None:
+        """Take the next bytes."""
+        if self._unpack is None:
+            self._keep(data)
+            return
+        while data:
+            try:
+                self._keep(self._unpack.decompress(data, self._limit + 1 - self.size))
+            except zlib.error as error:
+                raise BodyError(f"not gzip: {error}") from None
+            data = self._unpack.unconsumed_tail or self._unpack.unused_data
+            if self._unpack.eof and data:
+                self._unpack = zlib.decompressobj(GZIP_FORMAT)  # another member
+
+    def end(self) -> bytes:
+        """Return the whole of it."""
+        if self._unpack is not None and not self._unpack.eof:
+            raise BodyError("not gzip: it ends too early")
+        return b"".join(self._pieces)
+
+    def _keep(self, data: bytes) -> None:
+        self.size += len(data)
+        if self.size > self._limit:
+            raise TooLargeError
+        self._pieces.append(data)
+
+
+def lines(body: bytes, content_type: str) -> bytes:
+    """Return the records of a body as lines; raises BodyError where an array is none."""
+    if content_type in LINES:
+        return body if body.endswith(b"\n") or not body else body + b"\n"
+    records = _items(body) if body.lstrip()[:1] == b"[" else [body]
+    return b"".join(bytes(record).replace(b"\n", b" ") + b"\n" for record in records if record)
+
+
+def _items(body: bytes) -> Sequence[bytes | msgspec.Raw]:
+    try:
+        return msgspec.json.decode(body, type=list[msgspec.Raw])
+    except msgspec.MsgspecError:
+        pass
+    try:
+        # This decoder reads NaN and Infinity, which cost no more than the record or feature that has them.
+        return [json.dumps(item).encode() for item in json.loads(body.decode())]
+    except (ValueError, RecursionError) as error:
+        raise BodyError(f"not JSON: {error}") from None

@@ -1,0 +1,229 @@
+"""Records that are POSTed to a running sidecar: answered once they are committed, counted once."""
+
+import gzip
+import json
+import signal
+import socket
+import threading
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import psutil
+import pytest
+
+from tests.process import Exporter, exporter
+from tests.servers import free_port
+
+PATH = "/v1/predictions"
+LINES = "prediction_exporter_source_lines_total"
+GOOD = '{"prediction": "approve", "latency_ms": 12}'
+NDJSON = "application/x-ndjson"
+
+
+@contextmanager
+def listening(folder: Path, *options: str, port: int = 0, more: str = "") -> Iterator[Exporter]:
+    source = f"{{{', '.join((f'url: http://{PATH}', *options))}}}"
+    config = folder / "config.yaml"
+    config.write_text(f"listen: 127.0.0.1:{port}\nstate_dir: state\nsources: [{source}]\n{more}\n")
+    with exporter("--config", config) as running:
+        assert running.address
+        yield running
+
+
+def post(running: Exporter, body: str | bytes, kind: str = NDJSON, **headers: str) -> tuple[int, dict[str, Any]]:
+    """Return the status of the answer, and what it says."""
+    data = body.encode() if isinstance(body, str) else body
+    spelt = {name.replace("_", "-"): value for name, value in headers.items()}
+    request = urllib.request.Request(running.address + PATH, data, {"Content-Type": kind, **spelt})
+    try:
+        with urllib.request.urlopen(request, timeout=60) as answer:
+            return answer.status, json.load(answer)
+    except urllib.error.HTTPError as error:
+        with error:
+            return error.code, json.load(error)
+
+
+def test_what_is_answered_with_200_survives_kill_9(tmp_path: Path) -> None:
+    with listening(tmp_path) as running:
+        assert post(running, f"{GOOD}\n" * 100) == (200, {"accepted": 100})
+        running.stop(signal.SIGKILL)
+    with listening(tmp_path) as running:
+        assert running.samples("model_predictions_total") == {("approve",): 100}
+
+
+@pytest.mark.parametrize(
+    ("body", "kind"),
+    [
+        pytest.param(f"{GOOD}\n{GOOD}", NDJSON, id="lines, the last without its newline"),
+        pytest.param(f"{GOOD}\r\n{GOOD}\r\n", "text/plain; charset=utf-8", id="lines as text"),
+        pytest.param(f"[{GOOD}, {GOOD}]", "application/json", id="array"),
+        pytest.param(json.dumps([json.loads(GOOD)] * 2, indent=2), "application/json", id="array over many lines"),
+        pytest.param(f'\n [{GOOD}, {{"prediction": "approve", "x": NaN}}]', "application/json", id="array with NaN"),
+    ],
+)
+def test_records_come_as_lines_or_an_array(tmp_path: Path, body: str, kind: str) -> None:
+    with listening(tmp_path) as running:
+        assert post(running, body, kind) == (200, {"accepted": 2})
+        assert post(running, gzip.compress(body.encode()), kind, Content_Encoding="gzip") == (200, {"accepted": 2})
+        assert running.samples("model_predictions_total") == {("approve",): 4}
+
+
+def test_a_single_object_is_a_record_and_no_body_is_none(tmp_path: Path) -> None:
+    with listening(tmp_path) as running:
+        assert post(running, json.dumps(json.loads(GOOD), indent=2), "application/json") == (200, {"accepted": 1})
+        for kind in (NDJSON, "application/json"):
+            assert post(running, "", kind) == (200, {"accepted": 0})
+
+
+def test_bad_lines_are_told_with_their_number_and_reason_and_the_good_ones_kept(tmp_path: Path) -> None:
+    body = "\n".join([GOOD, "not json", GOOD, '{"latency_ms": 1}', "nor this", "x" * 3000, GOOD])
+    with listening(tmp_path, more="limits: {line_bytes: 2KiB}") as running:
+        status, told = post(running, body)
+        assert status == 400
+        assert told["accepted"] == 3
+        assert {bad["reason"]: (bad["count"], bad["first_line"]) for bad in told["rejected"]} == {
+            "invalid_json": (2, 2),
+            "missing_field": (1, 4),
+            "oversize": (1, 6),
+        }
+        assert running.samples("model_predictions_total") == {("approve",): 3}
+        assert running.total(LINES) == 7
+
+
+def test_a_batch_that_is_sent_again_is_acknowledged_and_not_counted_again(tmp_path: Path) -> None:
+    with listening(tmp_path) as running:
+        assert post(running, GOOD, Idempotency_Key="a") == (200, {"accepted": 1})
+        assert post(running, GOOD, Idempotency_Key="a") == (200, {"accepted": 0, "repeated": True})
+        assert post(running, GOOD, Idempotency_Key="b") == (200, {"accepted": 1})
+        running.stop(signal.SIGKILL)
+    with listening(tmp_path) as running:
+        assert post(running, GOOD, Idempotency_Key="b") == (200, {"accepted": 0, "repeated": True})
+        assert running.samples("model_predictions_total") == {("approve",): 2}
+
+
+def test_clients_that_send_again_until_they_are_answered_count_once_whatever_is_killed(tmp_path: Path) -> None:
+    """Eight clients with a key for each batch, and a sidecar that is killed again and again."""
+    port, batches = free_port(), 40
+    stop = threading.Event()
+
+    def send(client: int) -> None:
+        for batch in range(batches):
+            headers = {"Content-Type": NDJSON, "Idempotency-Key": f"{client}-{batch}"}
+            request = urllib.request.Request(f"http://127.0.0.1:{port}{PATH}", f"{GOOD}\n".encode() * 7, headers)
+            while not stop.is_set():
+                try:
+                    with urllib.request.urlopen(request, timeout=10) as answer:
+                        assert answer.status == 200
+                        break
+                except OSError:
+                    time.sleep(0.02)
+
+    with ThreadPoolExecutor(8) as clients:
+        try:
+            sending = [clients.submit(send, client) for client in range(8)]
+            while not all(one.done() for one in sending):
+                with listening(tmp_path, port=port) as doomed:
+                    time.sleep(0.3)
+                    doomed.stop(signal.SIGKILL)
+        finally:
+            stop.set()
+    with listening(tmp_path, port=port) as running:
+        assert running.samples("model_predictions_total") == {("approve",): 8 * batches * 7}
+
+
+def test_a_body_that_is_too_large_is_refused_packed_or_unpacked(tmp_path: Path) -> None:
+    with listening(tmp_path, "body_bytes: 1MiB") as running:
+        assert post(running, f"{GOOD}\n" * 30_000)[0] == 413
+        before = psutil.Process(running.process.pid).memory_info().rss
+        bomb = gzip.compress(b" " * 500_000_000, 9)
+        assert len(bomb) < 2**20
+        assert post(running, bomb, Content_Encoding="gzip")[0] == 413
+        assert psutil.Process(running.process.pid).memory_info().rss - before < 20 * 2**20
+        assert running.total(LINES) == 0
+
+
+@pytest.mark.parametrize(
+    ("body", "headers", "status"),
+    [
+        pytest.param("<a/>", {"kind": "application/xml"}, 415, id="XML"),
+        pytest.param(GOOD, {"Content_Encoding": "br"}, 415, id="brotli"),
+        pytest.param(GOOD, {"Content_Encoding": "gzip"}, 400, id="no gzip"),
+        pytest.param(gzip.compress(GOOD.encode())[:-9], {"Content_Encoding": "gzip"}, 400, id="half of a gzip"),
+        pytest.param(f"[{GOOD}", {"kind": "application/json"}, 400, id="half of an array"),
+        pytest.param(GOOD, {"Origin": "http://a.page"}, 403, id="from a web page"),
+        pytest.param(GOOD, {"Idempotency_Key": "x" * 500}, 400, id="long key"),
+    ],
+)
+def test_what_cannot_be_read_is_refused_and_told_why(
+    tmp_path: Path, body: str | bytes, headers: dict[str, str], status: int
+) -> None:
+    with listening(tmp_path) as running:
+        got, told = post(running, body, **headers)
+        assert got == status
+        assert told["error"]
+        assert running.total(LINES) == 0
+        requests = running.samples("prediction_exporter_source_requests_total")
+        assert requests == {(str(status), f"http://{PATH}"): 1}
+
+
+def test_only_who_has_the_token_may_send(tmp_path: Path) -> None:
+    (tmp_path / "token").write_text("s3cret\n")
+    with listening(tmp_path, "token_file: token") as running:
+        for headers in ({}, {"Authorization": "Bearer wrong"}, {"Authorization": "Basic s3cret"}):
+            assert post(running, GOOD, **headers)[0] == 401
+        assert post(running, GOOD, Authorization="Bearer s3cret") == (200, {"accepted": 1})
+        (tmp_path / "token").write_text("another")
+        assert post(running, GOOD, Authorization="Bearer s3cret")[0] == 401
+        assert "s3cret" not in running.said + running.get("/metrics")
+
+
+def test_more_requests_at_once_than_allowed_are_told_to_try_again(tmp_path: Path) -> None:
+    with listening(tmp_path, "requests: 2") as running:
+        host, port = running.address.removeprefix("http://").split(":")
+        slow = [socket.create_connection((host, int(port))) for _ in range(2)]
+        for one in slow:
+            one.sendall(
+                f"POST {PATH} HTTP/1.1\r\nHost: a\r\nContent-Type: {NDJSON}\r\nContent-Length: 9\r\n\r\n".encode()
+            )
+        deadline = time.monotonic() + 10
+        while (status := post(running, GOOD)[0]) != 429 and time.monotonic() < deadline:
+            time.sleep(0.05)
+        assert status == 429
+        for one in slow:
+            one.close()
+        while (status := post(running, GOOD)[0]) != 200 and time.monotonic() < deadline:
+            time.sleep(0.05)
+        assert status == 200
+
+
+def test_while_the_state_cannot_be_saved_it_is_503_and_the_same_batch_again_counts_once(tmp_path: Path) -> None:
+    with listening(tmp_path) as running:
+        (tmp_path / "state" / "checkpoint.new").mkdir(parents=True)
+        status, told = post(running, GOOD, Idempotency_Key="a")
+        assert status == 503
+        assert "cannot save the state" in told["error"]
+        (tmp_path / "state" / "checkpoint.new").rmdir()
+        assert post(running, GOOD, Idempotency_Key="a") == (200, {"accepted": 0, "repeated": True})
+        assert running.samples("model_predictions_total") == {("approve",): 1}
+
+
+def test_a_request_that_has_begun_at_sigterm_is_answered(tmp_path: Path) -> None:
+    with listening(tmp_path) as running:
+        host, port = running.address.removeprefix("http://").split(":")
+        with socket.create_connection((host, int(port))) as one:
+            head = f"POST {PATH} HTTP/1.1\r\nHost: a\r\nContent-Type: {NDJSON}\r\nContent-Length: {len(GOOD)}\r\n\r\n"
+            one.sendall((head + GOOD[:10]).encode())
+            time.sleep(0.2)
+            running.process.send_signal(signal.SIGTERM)
+            time.sleep(0.2)
+            one.sendall(GOOD[10:].encode())
+            assert one.recv(1000).startswith(b"HTTP/1.1 200 ")
+        assert running.wait() == 0
+    with listening(tmp_path) as running:
+        assert running.samples("model_predictions_total") == {("approve",): 1}
