@@ -118,11 +118,11 @@ class Lines:
         data = b"".join((*self._rest, data))
         begin, start = self._offset, 0
         if self._skipping:
-            newline = data.find(b"\n")
-            self._skipping = newline < 0
-            start = len(data) if newline < 0 else newline + 1
-        end = max(start, data.rfind(b"\n") + 1)
-        pieces, oversize = self._within_limit(begin + start, data[start:end])
+            start = self._skip(data)
+            self._skipping = not start
+            start = start or len(data)
+        end = self._end(data, start)
+        pieces, oversize = self._cut(begin + start, data[start:end])
         if len(data) - end > self._limit:
             oversize.append(begin + end)
             self._skipping = True
@@ -142,8 +142,16 @@ class Lines:
         self._rest, self._held = [], 0
         return Cut([(begin, line + b"\n")], [], [])
 
-    def _within_limit(self, begin: int, block: bytes) -> tuple[list[tuple[int, bytes]], list[int]]:
-        """Take the lines over the limit out of a block that begins at `begin`."""
+    def _skip(self, data: bytes) -> int:
+        """Return where the record ends that is being skipped; 0 where it goes on."""
+        return data.find(b"\n") + 1
+
+    def _end(self, data: bytes, start: int) -> int:
+        """Return where the last whole record ends."""
+        return max(start, data.rfind(b"\n") + 1)
+
+    def _cut(self, begin: int, block: bytes) -> tuple[list[tuple[int, bytes]], list[int]]:
+        """Return whole records, less those over the limit, and where those are; the block begins at `begin`."""
         if len(block) <= self._limit:
             return ([(begin, block)] if block else []), []
         pieces, oversize, start, at = [], [], 0, 0

@@ -29,6 +29,7 @@ class Source(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
     url: SourceUrl
     start: Literal["beginning", "end"] = "beginning"
+    format: Literal["lines", "cri", "docker"] = "lines"
     socket: Literal["stream", "datagram"] = "stream"
     framing: Literal["newline", "length"] = "newline"
     connections: Positive = 1000
@@ -47,7 +48,7 @@ class Source(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 STREAM_OPTIONS = ("framing", "connections", "idle_timeout")
 SOURCE_OPTIONS = {
-    "file": ("start",),
+    "file": ("start", "format"),
     "unix": ("socket", "mode", "owner", "group", *STREAM_OPTIONS),
     "tcp": STREAM_OPTIONS,
     "udp": (),

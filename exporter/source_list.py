@@ -7,6 +7,7 @@ from collections.abc import Awaitable, Callable
 from pathlib import Path
 
 from exporter import settings
+from exporter.container_logs import CriLines, DockerLines
 from exporter.engine import Engine
 from exporter.framing import Framer, Frames, Lines
 from exporter.sources import Source
@@ -17,12 +18,13 @@ from exporter.sources.stream_socket import StreamSocket
 from exporter.sources.unix_path import UnixPath
 from exporter.telemetry import Telemetry
 
+FORMATS: dict[str, Framer] = {"lines": Lines, "cri": CriLines, "docker": DockerLines}
 RECEIVE_BYTES = 4 * 1024**2
 
 
 def framer(source: settings.Source) -> Framer:
     """Return how the bytes of a source are cut into records."""
-    return Frames if source.framing == "length" else Lines
+    return Frames if source.framing == "length" else FORMATS[source.format]
 
 
 def make(

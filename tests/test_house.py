@@ -25,7 +25,19 @@ def name_of(file: Path) -> str:
 
 MODULES = {name_of(file): file for file in sorted(PACKAGE.rglob("*.py"))}
 CORE = {
-    *("batch", "batches", "bodies", "framing", "intake", "schema", "decode", "columns", "salvage", "rejects"),
+    *(
+        "batch",
+        "batches",
+        "bodies",
+        "container_logs",
+        "framing",
+        "intake",
+        "schema",
+        "decode",
+        "columns",
+        "salvage",
+        "rejects",
+    ),
     *("vocabulary", "windows", "grouping", "tally", "snapshot", "engine", "profile"),
     *(name for name in MODULES if name.split(".")[0] == "stats"),
 }

@@ -1,0 +1,134 @@
+"""Logs as container runtimes write them: what the container wrote comes out, however it was wrapped and is cut."""
+
+import itertools
+import json
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from exporter.container_logs import CriLines, DockerLines
+from exporter.framing import Cut, Framing, Lines
+from tests.process import exporter
+
+LIMIT = 20
+TIME = "2026-01-05T10:00:00.123456789Z"
+Wrap = Callable[[str, str, bool], bytes]
+
+
+def cri(stream: str, text: str, is_end: bool) -> bytes:  # noqa: FBT001
+    return f"{TIME} {stream} {'F' if is_end else 'P'} {text}\n".encode()
+
+
+def docker(stream: str, text: str, is_end: bool) -> bytes:  # noqa: FBT001
+    entry = {"log": text + ("\n" if is_end else ""), "stream": stream, "time": TIME}
+    return json.dumps(entry, separators=(",", ":")).encode() + b"\n"
+
+
+both = pytest.mark.parametrize(("framing", "wrap"), [(CriLines, cri), (DockerLines, docker)])
+texts = st.text(st.sampled_from('ab {}"\\é\x00'), max_size=LIMIT)
+# The lines of a container, each with its stream and the pieces it was written in.
+written = st.lists(
+    st.tuples(st.sampled_from(["stdout", "stderr"]), st.lists(texts, min_size=1, max_size=4)), max_size=8
+)
+
+
+def read(lines: Framing, data: bytes, places: Sequence[int] = ()) -> Cut:
+    """Feed a log, cut where told, and to its end."""
+    bounds = sorted([0, len(data), *(place % (len(data) + 1) for place in places)])
+    pieces, oversize = [], []
+    for start, end in itertools.pairwise(bounds):
+        cut = lines.feed(data[start:end])
+        pieces += cut.pieces
+        oversize += cut.oversize
+    return Cut(pieces, oversize, [])
+
+
+@both
+@settings(max_examples=200)
+@given(written, st.lists(st.integers(0, 5000), max_size=6))
+def test_the_lines_of_the_container_come_out(
+    framing: type[Lines], wrap: Wrap, log: list[tuple[str, list[str]]], places: list[int]
+) -> None:
+    data = b"".join(
+        wrap(stream, piece, number == len(pieces) - 1) for stream, pieces in log for number, piece in enumerate(pieces)
+    )
+    lines = [b"".join(piece.encode() for piece in pieces) for _, pieces in log]
+    got = read(framing(LIMIT), data, places)
+    assert [line + b"\n" for line in lines if len(line) <= LIMIT] == [block for _, block in got.pieces]
+    assert sum(len(line) > LIMIT for line in lines) == len(got.oversize)
+    for offset in [offset for offset, _ in got.pieces] + got.oversize:
+        assert offset == 0 or data[offset - 1] == ord("\n")
+
+
+@both
+@settings(max_examples=200)
+@given(written, st.integers(0, 5000))
+def test_reading_goes_on_from_any_position(
+    framing: type[Lines], wrap: Wrap, log: list[tuple[str, list[str]]], stop: int
+) -> None:
+    data = b"".join(
+        wrap(stream, piece, number == len(pieces) - 1) for stream, pieces in log for number, piece in enumerate(pieces)
+    )
+    whole = read(framing(LIMIT), data)
+    before = framing(LIMIT)
+    first = read(before, data[: stop % (len(data) + 1)])
+    position = before.position
+    after = framing(LIMIT, position, data[max(0, position.offset - 1024) : position.offset])
+    second = read(after, data[position.offset :])
+    assert whole == Cut(first.pieces + second.pieces, first.oversize + second.oversize, [])
+
+
+@both
+def test_pieces_of_two_streams_in_turns_are_kept_apart(framing: type[Lines], wrap: Wrap) -> None:
+    data = (
+        wrap("stdout", "ab", False) + wrap("stderr", "x", False) + wrap("stdout", "c", True) + wrap("stderr", "y", True)
+    )
+    lines = framing(LIMIT)
+    assert [block for _, block in read(lines, data).pieces] == [b"abc\n", b"xy\n"]
+    assert lines.offset == len(data)
+
+
+@both
+def test_a_line_without_an_end_is_skipped_in_bounded_memory(framing: type[Lines], wrap: Wrap) -> None:
+    lines = framing(LIMIT)
+    oversize = []
+    for _ in range(1000):
+        cut = lines.feed(wrap("stdout", "0123456789", False))
+        assert cut.pieces == []
+        oversize += cut.oversize
+        assert len(b"".join(lines._rest)) < 4000
+    assert len(oversize) == 1
+    assert [block for _, block in lines.feed(wrap("stdout", "end", True) + wrap("stdout", "good", True)).pieces] == [
+        b"good\n"
+    ]
+
+
+@both
+@settings(max_examples=200)
+@given(st.binary(max_size=300), st.lists(st.integers(0, 300), max_size=5))
+def test_any_bytes_are_read(framing: type[Lines], wrap: Wrap, data: bytes, places: list[int]) -> None:
+    lines = framing(LIMIT)
+    read(lines, data, places)
+    lines.end()
+    assert lines.offset == len(data)
+    assert wrap
+
+
+@pytest.mark.parametrize(("name", "wrap"), [("cri", cri), ("docker", docker)])
+def test_a_pod_s_log_is_counted_with_what_the_server_says_besides(tmp_path: Path, name: str, wrap: Wrap) -> None:
+    folder = tmp_path / "pods" / "default_model-0_uid" / "model"
+    folder.mkdir(parents=True)
+    record = '{"prediction": "approve", "latency_ms": 12, "features": {"text": "%s"}}' % ("x" * 40_000)
+    with (folder / "0.log").open("wb") as log:
+        log.write(wrap("stderr", "Uvicorn running on http://0.0.0.0:8080", True))
+        for _ in range(5):
+            for start in range(0, len(record), 16_384):
+                log.write(wrap("stdout", record[start : start + 16_384], start + 16_384 >= len(record)))
+    config = tmp_path / "config.yaml"
+    config.write_text(f"listen: 127.0.0.1:0\nsources: [{{url: pods/*/*/*.log, format: {name}}}]\n")
+    with exporter("--config", config) as running:
+        running.wait_for("prediction_exporter_source_lines_total", 6)
+        assert running.samples("model_predictions_total") == {("approve",): 5}
