@@ -1,7 +1,7 @@
-r"""Logs as container runtimes write them: each line wraps what the container wrote, or a piece of it.
+"""Logs as container runtimes write them: each line wraps what the container wrote, or a piece of it.
 
-CRI (containerd, CRI-O): `2026-01-05T10:00:00.123456789Z stdout F text`, where P instead of F says that the line goes on.
-Docker's json-file: `{"log":"text\\n","stream":"stdout","time":"…"}`, where a text without its newline goes on.
+CRI (containerd, CRI-O): `2026-01-05T10:00:00.123456789Z stdout F text`; P instead of F says that the line goes on.
+Docker's json-file: `{"log":"text…","stream":"stdout","time":"…"}`, where the line goes on if the text ends without a newline.
 The position to go on from always stands behind a whole line of the container's.
 """
 
