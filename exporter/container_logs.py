@@ -1,7 +1,7 @@
 """Logs as container runtimes write them: each line wraps what the container wrote, or a piece of it.
 
 CRI (containerd, CRI-O): `2026-01-05T10:00:00.123456789Z stdout F text`; P instead of F says that the line goes on.
-Docker's json-file: `{"log":"text…","stream":"stdout","time":"…"}`, where the line goes on if the text ends without a newline.
+Docker's json-file: `{"log":"text…","stream":"stdout","time":"…"}`; a text without a newline at its end goes on.
 The position to go on from always stands behind a whole line of the container's.
 """
 
