@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import platform
 import tempfile
 from pathlib import Path
 
+from exporter import logs
 from tests.benchmarks import memory, scrape, throughput
 from tests.benchmarks.exporter import make_reference
 from tests.benchmarks.log import write_log
@@ -16,6 +18,7 @@ LOG_RECORDS = 20_000
 
 
 def main() -> None:
+    logs.configure(level=logging.ERROR)
     rows: list[tuple[str, str, str]] = []
     with tempfile.TemporaryDirectory(prefix="prediction-exporter-bench-") as name:
         folder = Path(name)
