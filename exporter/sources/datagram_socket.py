@@ -15,14 +15,14 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from exporter.snapshot import Stream
-from exporter.sources import Sink, SourceError
+from exporter.sources import Sink
+from exporter.sources.listening import bound, until_quiet
 from exporter.telemetry import Telemetry
 
 # The longest that the kernel takes by default on a unix socket; UDP's are at most 64 KiB.
 DATAGRAM_BYTES = 256 * 1024
 AT_ONCE = 256
 LOOK_SECONDS = 1.0
-QUIET_SECONDS = 0.05
 
 
 @dataclass
@@ -45,10 +45,7 @@ class DatagramSocket:
 
     async def start(self) -> None:
         """Listen; raises SourceError."""
-        try:
-            self._socket = self.bind()
-        except (OSError, LookupError) as error:
-            raise SourceError(f"{self.name}: {getattr(error, 'strerror', None) or error}") from None
+        self._socket = bound(self.name, self.bind)
         self.sink.open(self._stream)
         asyncio.get_running_loop().add_reader(self._socket, self._take, self._socket)
 
@@ -60,10 +57,7 @@ class DatagramSocket:
 
     async def drain(self, deadline: float) -> None:
         """Read until nothing has come for a moment."""
-        before = -1
-        while self._received != before and self.clock() < deadline:
-            before = self._received
-            await asyncio.sleep(QUIET_SECONDS)
+        await until_quiet(lambda: self._received, lambda: self.clock() >= deadline)
         self._count_dropped()
 
     def close(self) -> None:
@@ -99,10 +93,10 @@ class DatagramSocket:
             self._dropped = dropped
 
 
-def dropped_by_kernel(bound: socket.socket) -> int:
+def dropped_by_kernel(receiver: socket.socket) -> int:
     """Return how many datagrams found a UDP socket's buffer full; 0 where the system does not tell."""
-    table = Path("/proc/net/udp6" if bound.family == socket.AF_INET6 else "/proc/net/udp")
-    inode = str(os.fstat(bound.fileno()).st_ino)
+    table = Path("/proc/net/udp6" if receiver.family == socket.AF_INET6 else "/proc/net/udp")
+    inode = str(os.fstat(receiver.fileno()).st_ino)
     with suppress(OSError):
         for row in table.read_text().splitlines()[1:]:
             columns = row.split()

@@ -13,12 +13,12 @@ from dataclasses import dataclass, field
 from itertools import count
 
 from exporter.snapshot import Stream
-from exporter.sources import Sink, SourceError
+from exporter.sources import Sink
+from exporter.sources.listening import bound, until_quiet
 from exporter.telemetry import Telemetry
 
 BACKLOG = 1024
 SWEEP_SECONDS = 1.0
-QUIET_SECONDS = 0.05
 
 
 @dataclass
@@ -43,12 +43,8 @@ class StreamSocket:
 
     async def start(self) -> None:
         """Listen; raises SourceError."""
-        loop = asyncio.get_running_loop()
-        try:
-            bound = self.bind()
-            self._server = await loop.create_server(lambda: _Connection(self), sock=bound, backlog=BACKLOG)
-        except (OSError, LookupError) as error:
-            raise SourceError(f"{self.name}: {getattr(error, 'strerror', None) or error}") from None
+        loop, ready = asyncio.get_running_loop(), bound(self.name, self.bind)
+        self._server = await loop.create_server(lambda: _Connection(self), sock=ready, backlog=BACKLOG)
 
     async def run(self) -> None:
         """Hang up on who has been silent for too long."""
@@ -61,10 +57,7 @@ class StreamSocket:
 
     async def drain(self, deadline: float) -> None:
         """Read until nobody has sent anything for a moment."""
-        before = -1
-        while self._fed != before and self.clock() < deadline:
-            before = self._fed
-            await asyncio.sleep(QUIET_SECONDS)
+        await until_quiet(lambda: self._fed, lambda: self.clock() >= deadline)
 
     def close(self) -> None:
         """Hang up on everyone."""
