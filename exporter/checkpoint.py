@@ -122,12 +122,14 @@ class Loaded:
 class Checkpoint:
     """The checkpoint files in a state folder, which is made if need be, and held by a lock.
 
+    `identities` gives the identity of each statistic by its name, from now on.
+
     Raises LockedError where another process holds it, and OSError where it cannot be made or written to.
     """
 
     def __init__(self, folder: Path, identities: Mapping[str, str]) -> None:
         self._folder = folder
-        self._identities = identities
+        self.identities = identities
         self._current = folder / "checkpoint"
         self._previous = folder / "checkpoint.previous"
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
@@ -145,7 +147,7 @@ class Checkpoint:
         generations = ((self._current, "current"), (self._previous, "previous"))
         for path, generation in generations:
             try:
-                snapshot = decode(path.read_bytes(), self._identities)
+                snapshot = decode(path.read_bytes(), self.identities)
             except FileNotFoundError:
                 continue
             except (DamagedError, OSError) as error:
@@ -156,7 +158,7 @@ class Checkpoint:
 
     def save(self, snapshot: Snapshot) -> int:
         """Make a snapshot durable; return the file's size in bytes. Raises OSError, and then nothing has changed."""
-        data = encode(snapshot, self._identities)
+        data = encode(snapshot, self.identities)
         new = self._folder / "checkpoint.new"
         handle = os.open(new, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600)
         with open(handle, "wb") as file:

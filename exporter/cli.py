@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 import sys
+from functools import partial
 from pathlib import Path
 from typing import Literal, NoReturn
 
@@ -51,7 +52,7 @@ def run(config_file: Path | None, source: str | None, reference: str | None, lis
         _fail(*error.problems)
     logs.configure()
     try:
-        running = sidecar.Sidecar(settings)
+        running = sidecar.Sidecar(settings, load=partial(config.load, config_file) if config_file else None)
     except LockedError as error:
         _fail(f"state_dir: {error}")
     except OSError as error:

@@ -46,10 +46,15 @@ class Committer:
 
     async def commit_all(self) -> Snapshot:
         """Return a durable snapshot of all that was folded before the call. Raises CommitError."""
+        # One that has begun may have been taken before.
         if self._running is not None:
-            # One that has begun may have been taken before.
             await asyncio.wait({self._running})
         return await self.commit()
+
+    async def settle(self) -> None:
+        """Wait until no commit runs. Until the next await, none begins."""
+        while self._running is not None and not self._running.done():
+            await asyncio.wait({self._running})
 
     async def _commit(self) -> Snapshot:
         begin = perf_counter()

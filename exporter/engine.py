@@ -7,22 +7,20 @@ snapshot is consistent by construction. There is no clock in here: the time come
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Collection
+from dataclasses import replace
 
 import numpy as np
 
 from exporter.batch import Batch, Encoded, Series
 from exporter.batches import Batches
-from exporter.decode import Decoder
-from exporter.framing import Framer, Position
+from exporter.framing import Position
 from exporter.grouping import grouped
 from exporter.intake import BadLine, Gathered, Intake, Receipt, gather
+from exporter.plan import Plan
 from exporter.snapshot import Snapshot, SourceCounts, Stream
-from exporter.stats import Statistic
 from exporter.tally import Row, Tallies, put
 from exporter.vocabulary import SeriesVocabulary, Vocabulary, labels, printable
-from exporter.windows import Window
 
 # A fold of a few lines costs nearly as much as one of a hundred.
 BLOCK_BYTES = 64 * 1024
@@ -31,65 +29,59 @@ ERROR_LABEL = "error_type"
 SERIES_LABEL = "model_version"
 
 
-@dataclass(frozen=True, slots=True)
-class Limits:
-    """Bounds on what a log may make of us."""
-
-    line_bytes: int
-    models: int
-    prediction_classes: int
-    error_types: int
-
-
 class Engine:
-    """Folds the bytes of any number of streams into tallies.
-
-    `decoders` gives the decoder of each source by name, `framers` the framing where it is not lines. `known` lists
-    series, and classes, that are exported from the start. `report` is called with samples of bad lines.
-    """
+    """Folds the bytes of any number of streams into tallies, by a plan. `report` is told samples of bad lines."""
 
     def __init__(
-        self,
-        statistics: Sequence[Statistic],
-        windows: Sequence[Window],
-        decoders: Mapping[str, Decoder],
-        limits: Limits,
-        *,
-        known_series: Sequence[Series] = (),
-        known_classes: Sequence[str] = (),
-        restored: Snapshot | None = None,
-        framers: Mapping[str, Framer] | None = None,
-        report: Callable[[BadLine], None] = lambda _: None,
+        self, plan: Plan, restored: Snapshot | None = None, report: Callable[[BadLine], None] = lambda _: None
     ) -> None:
         state = restored or Snapshot(time=0.0)
-        self._statistics = tuple(statistics)
-        self._windows = tuple(windows)
-        self._decoders = decoders
-        self._limits = limits
         self._report = report
-        self._totals: Tallies = {series: dict(row) for series, row in state.totals.items()}
+        self._totals: Tallies = _copy(state.totals)
         self._panes: dict[str, dict[int, Tallies]] = {
-            window.label: {
-                pane: {series: dict(row) for series, row in tallies.items()}
-                for pane, tallies in state.windows.get(window.label, {}).items()
-            }
-            for window in self._windows
+            label: {pane: _copy(tallies) for pane, tallies in panes.items()} for label, panes in state.windows.items()
         }
-        self._series = SeriesVocabulary(limits.models, state.series)
-        self._classes = labels(limits.prediction_classes, state.names.get(CLASS_LABEL, ()))
-        self._errors = labels(limits.error_types, state.names.get(ERROR_LABEL, ()))
+        self._series = SeriesVocabulary(plan.limits.models, state.series)
+        self._classes = labels(plan.limits.prediction_classes, state.names.get(CLASS_LABEL, ()))
+        self._errors = labels(plan.limits.error_types, state.names.get(ERROR_LABEL, ()))
         self._sources = {name: counts.copy() for name, counts in state.sources.items()}
         self._capped = dict(state.capped)
         self._batches = Batches(state.batches)
-        self._intake = Intake(limits.line_bytes, state.positions, framers)
+        self._intake = Intake(plan.limits.line_bytes, state.positions, plan.framers)
         self._now = state.time
-        for name in known_classes:
+        self._begin(plan)
+
+    def adopt(self, plan: Plan) -> None:
+        """Go on by another plan. What it does not change goes on; a statistic or window that it does begins at zero."""
+        self.fold()
+        before, after = self._plan.identities, plan.identities
+        kept = {name for name, identity in after.items() if before.get(name) == identity}
+        windows = set(plan.windows) & set(self._plan.windows)
+        self._totals = _only(kept, self._totals)
+        self._panes = {
+            window.label: {pane: _only(kept, tallies) for pane, tallies in self._panes[window.label].items()}
+            for window in windows
+        }
+        self._series = SeriesVocabulary(plan.limits.models, self._series.names)
+        self._classes = labels(plan.limits.prediction_classes, self._classes.names)
+        self._errors = labels(plan.limits.error_types, self._errors.names)
+        self._intake.adopt(plan.limits.line_bytes, plan.framers)
+        self._begin(plan)
+
+    def release(self, source: str) -> None:
+        """Keep the positions of a source's streams, which are not read on."""
+        self.fold()
+        self._intake.release(source)
+
+    def _begin(self, plan: Plan) -> None:
+        self._plan = plan
+        self._panes = {window.label: self._panes.get(window.label, {}) for window in plan.windows}
+        self._sources = {name: self._sources.get(name) or SourceCounts() for name in plan.decoders}
+        for name in plan.known_classes:
             self._classes.code(printable(name))
-        for series in known_series:
+        for series in plan.known_series:
             code, _ = self._series.code(series)
             self._row(self._series.names[code])
-        for name in decoders:
-            self._sources.setdefault(name, SourceCounts())
         for series in list(self._totals):
             self._row(series)
 
@@ -123,7 +115,7 @@ class Engine:
         if batch is not None and not self._batches.admit(source, batch):
             return Receipt(is_repeated=True)
         self._sources[source].bytes += len(data)
-        return self._fold(source, gather(Stream(source, "request"), self._limits.line_bytes, data))
+        return self._fold(source, gather(Stream(source, "request"), self._plan.limits.line_bytes, data))
 
     def fold(self) -> None:
         """Add all that was fed to the tallies."""
@@ -136,7 +128,7 @@ class Engine:
         refused = list(gathered.refused)
         records = 0
         if gathered.pieces:
-            decoded = self._decoders[source].decode(gathered.block, self._now)
+            decoded = self._plan.decoders[source].decode(gathered.block, self._now)
             counts.lines += decoded.lines
             refused += [
                 BadLine(*gathered.place(reject.at), reject.reason, reject.detail, reject.count)
@@ -172,17 +164,17 @@ class Engine:
         )
 
     def _add(self, batch: Batch) -> None:
-        batch, groups = grouped(self._admit(batch), self._windows, self._now)
+        batch, groups = grouped(self._admit(batch), self._plan.windows, self._now)
         predictions, errors = batch.predictions(), batch.errors()
-        first = {window.label: window.first_in_view(self._now) for window in self._windows}
-        for statistic in self._statistics:
+        first = {window.label: window.first_in_view(self._now) for window in self._plan.windows}
+        for statistic in self._plan.statistics:
             rows = predictions if statistic.reads == "predictions" else errors
             if not len(rows):
                 continue
             tally = statistic.tally(rows)
             for group, added in zip(groups, tally, strict=True):
                 put(self._totals, group.series, statistic.name, added)
-                for window, pane in zip(self._windows, group.panes, strict=True):
+                for window, pane in zip(self._plan.windows, group.panes, strict=True):
                     if pane >= first[window.label]:
                         put(self._panes[window.label].setdefault(pane, {}), group.series, statistic.name, added)
 
@@ -210,15 +202,19 @@ class Engine:
     def _row(self, series: Series) -> None:
         """Give a series a tally of every statistic, at zero where there is none."""
         row = self._totals.setdefault(series, {})
-        for statistic in self._statistics:
+        for statistic in self._plan.statistics:
             if statistic.name not in row:
                 row[statistic.name] = statistic.zero()
 
     def _expire(self) -> None:
-        for window in self._windows:
+        for window in self._plan.windows:
             panes, first = self._panes[window.label], window.first_in_view(self._now)
             for pane in [pane for pane in panes if pane < first]:
                 del panes[pane]
+
+
+def _only(names: Collection[str], tallies: Tallies) -> Tallies:
+    return {series: {name: tally for name, tally in row.items() if name in names} for series, row in tallies.items()}
 
 
 def _copy(tallies: Tallies) -> dict[Series, Row]:

@@ -79,6 +79,17 @@ class Intake:
         self._gathered: dict[str, Gathered] = {}
         self.pending_bytes = 0
 
+    def adopt(self, line_bytes: int, framers: Mapping[str, Framer]) -> None:
+        """Frame the streams that are opened from now on in another way."""
+        self._line_bytes, self._framers = line_bytes, framers
+
+    def release(self, source: str) -> None:
+        """Keep the positions of a source's streams that last, and forget the others."""
+        for stream in [stream for stream in self._lines if stream.source == source]:
+            lines = self._lines.pop(stream)
+            if stream.is_lasting:
+                self._unclaimed[stream] = lines.position
+
     @property
     def positions(self) -> dict[Stream, Position]:
         """Where each stream would be gone on with."""

@@ -84,6 +84,7 @@ class Config(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """The whole of it; every key is described in the README."""
 
     sources: list[Source]
+    reload_endpoint: bool = False
     listen: Listen = Listen.parse(DEFAULT_LISTEN)
     state_dir: str | None = None
     model: Model | None = None

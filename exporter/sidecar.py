@@ -6,135 +6,62 @@ import asyncio
 import gc
 import signal
 import time
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable
 from pathlib import Path
 
 import structlog
 
-from exporter import server, source_list
-from exporter.batch import Series
+from exporter import planning, server, settings, source_list
 from exporter.checkpoint import Checkpoint
 from exporter.collector import Collector
 from exporter.commit import CommitError, Committer
-from exporter.config import read_reference
-from exporter.decode import Decoder
-from exporter.engine import CLASS_LABEL, ERROR_LABEL, Engine, Limits
+from exporter.config import ConfigError, read_reference
+from exporter.engine import Engine
 from exporter.exposition import Exposition, Format
 from exporter.logs import BadLineLog
 from exporter.pages import Pages
-from exporter.profile import Categorical, Profile
-from exporter.schema import Schema
-from exporter.settings import DEFAULT_THRESHOLDS, Config
-from exporter.sources.http import HttpSource
-from exporter.stats import Derived, Statistic
-from exporter.stats.feature_bins import FeatureBins
-from exporter.stats.feature_quality import FeatureQuality
-from exporter.stats.histogram import Histogram
-from exporter.stats.label_counts import LabelCounts
-from exporter.stats.psi import FeaturePsi
-from exporter.stats.window_samples import WindowSamples
+from exporter.plan import Plan
+from exporter.profile import Profile, ProfileError
+from exporter.running_sources import RunningSources
+from exporter.settings import Config
+from exporter.sources import Source, SourceError
 from exporter.telemetry import Telemetry
-from exporter.windows import Window
 
 COMMIT_SECONDS = 15.0
 DRAIN_SECONDS = 20.0
+# What a running sidecar cannot change.
+FIXED = ("listen", "state_dir", "reload_endpoint")
 
 log = structlog.get_logger()
-
-
-@dataclass(frozen=True)
-class Measures:
-    """What is computed: the statistics, and what is derived from them."""
-
-    statistics: Sequence[Statistic]
-    derived: Sequence[Derived]
-
-
-def measures(config: Config, profile: Profile | None) -> Measures:
-    """Choose the statistics; the one list to add a line to."""
-    classes = profile.prediction if profile else None
-    known = frozenset(classes.categories) if isinstance(classes, Categorical) else frozenset()
-    predictions = LabelCounts(
-        "model_predictions_total", "Predictions served.", "prediction", CLASS_LABEL, "predictions", known
-    )
-    statistics: list[Statistic] = [
-        Histogram(
-            "model_prediction_latency_seconds",
-            "How long a prediction took.",
-            "latency_seconds",
-            config.buckets.latency_seconds,
-        ),
-        predictions,
-        LabelCounts("model_prediction_errors_total", "Requests that failed.", "error", ERROR_LABEL, "errors"),
-        Histogram(
-            "model_prediction_probability",
-            "Score of the prediction, 0 to 1.",
-            "probability",
-            config.buckets.probability,
-        ),
-    ]
-    derived: list[Derived] = [WindowSamples(predictions.name)]
-    if profile:
-        bins = FeatureBins(profile)
-        statistics += [bins, FeatureQuality(profile)]
-        derived.append(FeaturePsi(bins, config.smoothing.epsilon))
-    return Measures(statistics, derived)
 
 
 class Sidecar:
     """One running exporter. Raises checkpoint.LockedError and OSError where the state folder cannot be used."""
 
-    def __init__(self, config: Config, clock: Callable[[], float] = time.time) -> None:
+    def __init__(
+        self, config: Config, clock: Callable[[], float] = time.time, load: Callable[[], Config] | None = None
+    ) -> None:
         self._config = config
         self._clock = clock
+        self._load = load
         self._telemetry = Telemetry()
-        profile = read_reference(config.reference) if config.reference else None
-        chosen = measures(config, profile)
-        windows = [Window(str(window), window.seconds) for window in config.windows]
-        model = Series(config.model.name, str(config.model.version)) if config.model else None
-        decoder = Decoder(
-            Schema(config.fields, *((tuple(profile.numeric), tuple(profile.categorical)) if profile else ())),
-            model or Series("unknown", "unknown"),
-            past_seconds=config.limits.past.seconds,
-            future_seconds=config.limits.future.seconds,
-        )
+        self._profile = _profile(config)
+        plan, collector = planning.plan(config, self._profile)
         self._checkpoint = None
         restored = None
         if config.state_dir:
-            identities = {statistic.name: repr(statistic) for statistic in chosen.statistics}
-            self._checkpoint = Checkpoint(Path(config.state_dir), identities)
+            self._checkpoint = Checkpoint(Path(config.state_dir), plan.identities)
             loaded = self._checkpoint.load()
             restored = loaded.snapshot
             self._telemetry.recoveries.labels(loaded.generation).inc()
             for problem in loaded.problems:
                 log.error("damaged checkpoint", problem=problem, using=loaded.generation)
-        known = profile.prediction if profile else None
-        self._engine = Engine(
-            chosen.statistics,
-            windows,
-            {str(source.url): decoder for source in config.sources},
-            Limits(
-                line_bytes=config.limits.line_bytes,
-                models=config.limits.models,
-                prediction_classes=config.limits.prediction_classes,
-                error_types=config.limits.error_types,
-            ),
-            known_series=(model,) if model else (),
-            known_classes=tuple(known.categories) if isinstance(known, Categorical) else (),
-            restored=restored,
-            framers={str(source.url): source_list.framer(source) for source in config.sources},
-            report=BadLineLog(clock),
-        )
-        collector = Collector(chosen.statistics, chosen.derived, windows, DEFAULT_THRESHOLDS | config.thresholds)
+        self._engine = Engine(plan, restored, BadLineLog(clock))
         self._pages = Pages(collector, self._telemetry)
         self._committer = Committer(self._engine, self._checkpoint, self._telemetry, clock)
-        self._sources = [
-            source_list.make(source, self._engine, self._committer.commit_all, self._telemetry, clock)
-            for source in config.sources
-        ]
-        self._telemetry.config_successful.set(1)
-        self._telemetry.config_timestamp.set(clock())
+        self._sources = RunningSources(self._make, self._engine.release)
+        self._reloading = asyncio.Lock()
+        self._loaded()
         self._ready = False
 
     async def run(self, started: Callable[[int], None] = lambda _: None) -> None:
@@ -147,13 +74,14 @@ class Sidecar:
         loop = asyncio.get_running_loop()
         for number in (signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(number, stop.set)
+        reloads: set[asyncio.Task[list[str]]] = set()
+        loop.add_signal_handler(signal.SIGHUP, lambda: reloads.add(asyncio.create_task(self.reload())))
         listen = self._config.listen
-        posts = {source.path: source.handle for source in self._sources if isinstance(source, HttpSource)}
-        app = server.application(self.scrape, lambda: self._ready, posts)
-        runner, port = await server.start(app, listen.host, listen.port)
+        reload = self.reload if self._config.reload_endpoint else None
+        site = server.Site(self.scrape, lambda: self._ready, lambda: self._sources.posts, reload)
+        runner, port = await server.start(site.application(), listen.host, listen.port)
         try:
-            for source in self._sources:
-                await source.start()
+            await self._sources.start(self._config.sources)
             self._ready = True
             log.info("listening", address=f"http://{listen.host}:{port}", state=self._config.state_dir or "memory")
             if not self._config.reference:
@@ -168,28 +96,85 @@ class Sidecar:
 
     async def scrape(self, wanted: Format = Format()) -> Exposition:  # noqa: B008  # it is frozen
         """Commit, and render what was committed; raises CommitError."""
-        return await self._pages.page(await self._committer.commit(), wanted)
+        # Taken before: after the commit, they may be those of another configuration.
+        pages = self._pages
+        return await pages.page(await self._committer.commit(), wanted)
+
+    async def reload(self) -> list[str]:
+        """Read the configuration again and go on by it; return why not, if not, and then nothing has changed."""
+        async with self._reloading:
+            problems = await self._reload()
+            for problem in problems:
+                log.error("configuration not loaded", problem=problem)
+            if problems:
+                self._telemetry.config_successful.set(0)
+            else:
+                self._loaded()
+                log.info("configuration loaded")
+            return problems
+
+    async def _reload(self) -> list[str]:
+        if self._load is None:
+            return ["there is no configuration file to read again"]
+        try:
+            config = await asyncio.to_thread(self._load)
+            profile = await asyncio.to_thread(_profile, config)
+        except ConfigError as error:
+            return error.problems
+        except ProfileError as error:
+            return [f"reference: {error}"]
+        if fixed := [key for key in FIXED if getattr(config, key) != getattr(self._config, key)]:
+            return [f"{key}: a change of it needs a restart" for key in fixed]
+        plan, collector = planning.plan(config, profile)
+        before = planning.plan(self._config, self._profile)
+        await self._committer.settle()
+        # From here to the next await nothing else runs: sources, engine and pages change at once.
+        stopped = self._sources.stop_others(config.sources)
+        self._adopt(plan, collector)
+        try:
+            await self._sources.start(config.sources)
+        except SourceError as error:
+            await self._committer.settle()
+            self._adopt(*before)
+            await self._sources.start(stopped)
+            return [f"sources: {error}"]
+        self._config, self._profile = config, profile
+        return []
+
+    def _adopt(self, plan: Plan, collector: Collector) -> None:
+        self._engine.adopt(plan)
+        self._pages = Pages(collector, self._telemetry)
+        if self._checkpoint:
+            self._checkpoint.identities = plan.identities
+
+    def _loaded(self) -> None:
+        self._telemetry.config_successful.set(1)
+        self._telemetry.config_timestamp.set(self._clock())
+
+    def _make(self, source: settings.Source) -> Source:
+        return source_list.make(source, self._engine, self._committer.commit_all, self._telemetry, self._clock)
 
     def close(self) -> None:
         """Let go of files and of the state folder."""
-        for source in self._sources:
-            source.close()
+        self._sources.close()
         if self._checkpoint:
             self._checkpoint.close()
 
     async def _serve(self, stop: asyncio.Event) -> None:
-        """Run the sources and the timed commits until `stop`, or until one of them fails."""
-        tasks = [asyncio.create_task(source.run()) for source in self._sources]
-        tasks.append(asyncio.create_task(self._commit_now_and_then()))
-        stopped = asyncio.create_task(stop.wait())
+        """Go on until `stop`, or until a source or the timed commits fail."""
+        tasks = [
+            asyncio.create_task(stop.wait()),
+            asyncio.create_task(self._sources.failure()),
+            asyncio.create_task(self._commit_now_and_then()),
+        ]
         try:
-            done, _ = await asyncio.wait({stopped, *tasks}, return_when=asyncio.FIRST_COMPLETED)
+            done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
             for task in done:
                 task.result()
         finally:
-            for task in (stopped, *tasks):
+            for task in tasks:
                 task.cancel()
-            await asyncio.gather(stopped, *tasks, return_exceptions=True)
+            await asyncio.gather(*tasks, return_exceptions=True)
 
     async def _commit_now_and_then(self) -> None:
         """Commit when nobody scrapes too, so that a log that is rotated away has been counted."""
@@ -203,12 +188,15 @@ class Sidecar:
     async def _drain(self) -> None:
         """Read what is written already, and commit."""
         deadline = self._clock() + DRAIN_SECONDS
-        for source in self._sources:
-            await source.drain(deadline)
+        await self._sources.drain(deadline)
         try:
             await self._committer.commit_all()
         except CommitError as error:
             log.error("the last state was not saved; the next start reads on from the one before", error=str(error))
+
+
+def _profile(config: Config) -> Profile | None:
+    return read_reference(config.reference) if config.reference else None
 
 
 def _tune_garbage_collection() -> None:

@@ -17,12 +17,13 @@ from hypothesis import strategies as st
 
 from exporter.batch import NON_FINITE, WRONG_TYPE, Batch, Encoded, Series
 from exporter.decode import Decoder
-from exporter.engine import Engine, Limits
+from exporter.engine import Engine
 from exporter.intake import BadLine
+from exporter.plan import Limits, Plan
+from exporter.planning import Measures, measures
 from exporter.profile import VERSION, Categorical, Feature, Numeric, Profile
 from exporter.schema import Schema
 from exporter.settings import Config
-from exporter.sidecar import Measures, measures
 from exporter.snapshot import Snapshot, Stream
 from exporter.windows import Window
 
@@ -115,16 +116,15 @@ def engine(
     report: Callable[[BadLine], None] = lambda _: None,
 ) -> Engine:
     """Return an engine of all statistics."""
-    return Engine(
+    plan = Plan(
         chosen.statistics,
         windows,
         dict.fromkeys(sources, decoder(profile)),
         Limits(line_bytes=line_bytes, models=models, prediction_classes=classes, error_types=errors),
         known_series=known_series,
         known_classes=known_classes,
-        restored=restored,
-        report=report,
     )
+    return Engine(plan, restored, report)
 
 
 def line(record: Any) -> bytes:

@@ -20,10 +20,10 @@ from exporter.collector import Collector
 from exporter.engine import Engine
 from exporter.exposition import Format, render
 from exporter.intake import BadLine
+from exporter.planning import Measures, measures
 from exporter.profile import Profile
 from exporter.rejects import REASONS
 from exporter.settings import Config
-from exporter.sidecar import Measures, measures
 from exporter.snapshot import Snapshot, Stream
 from exporter.tally import Tallies
 from exporter.windows import Window

@@ -38,7 +38,7 @@ CORE = {
         "salvage",
         "rejects",
     ),
-    *("vocabulary", "windows", "grouping", "tally", "snapshot", "engine", "profile"),
+    *("vocabulary", "windows", "grouping", "tally", "snapshot", "engine", "plan", "profile"),
     *(name for name in MODULES if name.split(".")[0] == "stats"),
 }
 OUTSIDE = {"asyncio", "time", "os", "pathlib", "logging", "structlog", "aiohttp"}
@@ -118,8 +118,8 @@ def test_statistics_do_not_know_each_other(module: str) -> None:
     assert not others & GIVEN_STATISTICS
 
 
-@pytest.mark.parametrize("module", sorted({*MODULES} - {"sidecar", "stats"}))
-def test_only_the_sidecar_lists_the_statistics(module: str) -> None:
+@pytest.mark.parametrize("module", sorted({*MODULES} - {"planning", "stats"}))
+def test_only_the_plan_lists_the_statistics(module: str) -> None:
     if room(module) != "stats":
         assert not [name for name in ours(module) if name.startswith("stats.")]
 

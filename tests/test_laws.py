@@ -14,8 +14,8 @@ from hypothesis import strategies as st
 from exporter import checkpoint, tally
 from exporter.batch import Batch, Encoded, Floats, Series
 from exporter.grouping import Group, grouped
+from exporter.planning import measures
 from exporter.settings import Config
-from exporter.sidecar import measures
 from exporter.snapshot import Snapshot
 from exporter.stats import Statistic
 from tests.records import CHOSEN, NOW, PROFILE, RICH, WINDOWS, block, decoder, good, logs

@@ -14,10 +14,11 @@ from hypothesis import strategies as st
 from exporter.batch import Series
 from exporter.config import Config
 from exporter.decode import Decoder
-from exporter.engine import Engine, Limits
+from exporter.engine import Engine
+from exporter.plan import Limits, Plan
+from exporter.planning import measures
 from exporter.profile import Profile
 from exporter.schema import Schema
-from exporter.sidecar import measures
 from exporter.snapshot import Stream
 from exporter.stats.feature_bins import FeatureBins
 from exporter.stats.psi import psi
@@ -53,7 +54,7 @@ def as_sidecar(log: bytes, profile: Profile) -> tuple[FeatureBins, Any]:
         Schema({}, tuple(profile.numeric), tuple(profile.categorical)), MODEL, past_seconds=1e9, future_seconds=1e9
     )
     limits = Limits(line_bytes=1 << 20, models=20, prediction_classes=100, error_types=100)
-    engine = Engine(chosen.statistics, (), {STREAM.source: decoder}, limits)
+    engine = Engine(Plan(chosen.statistics, (), {STREAM.source: decoder}, limits))
     engine.open(STREAM)
     for start in range(0, len(log), 50_000):
         engine.feed(STREAM, log[start : start + 50_000], NOW)

@@ -19,8 +19,9 @@ import pytest
 from exporter.batch import Series
 from exporter.checkpoint import decode, encode
 from exporter.decode import Decoder
-from exporter.engine import CLASS_LABEL, Engine, Limits
+from exporter.engine import CLASS_LABEL, Engine
 from exporter.intake import BadLine
+from exporter.plan import Limits, Plan
 from exporter.schema import Schema
 from exporter.sources.file import FileSource
 from exporter.stats.label_counts import LabelCounts
@@ -130,14 +131,9 @@ class Log:
         self.telemetry = Telemetry()
         self.names = [str(self.folder / pattern) for pattern in self._patterns]
         decoder = Decoder(Schema({"prediction": ("prediction",)}), Series("m", "1"), past_seconds=9e9, future_seconds=0)
-        self.engine = Engine(
-            [CLASSES],
-            [],
-            dict.fromkeys(self.names, decoder),
-            Limits(line_bytes=self._line_bytes, models=2, prediction_classes=10**6, error_types=2),
-            restored=decode(self.saved, IDENTITIES) if self.saved else None,
-            report=self.bad.append,
-        )
+        limits = Limits(line_bytes=self._line_bytes, models=2, prediction_classes=10**6, error_types=2)
+        plan = Plan([CLASSES], [], dict.fromkeys(self.names, decoder), limits)
+        self.engine = Engine(plan, decode(self.saved, IDENTITIES) if self.saved else None, self.bad.append)
         self.sources = [
             FileSource(name, name, self.engine, self.telemetry, lambda: self.now, self._from_end) for name in self.names
         ]

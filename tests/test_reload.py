@@ -1,0 +1,200 @@
+"""The configuration read again by a running sidecar: what is as before goes on, and a bad file changes nothing."""
+
+import signal
+import socket
+import time
+import urllib.error
+import urllib.request
+from pathlib import Path
+
+import pytest
+
+from exporter import profile
+from tests.process import Exporter, exporter
+from tests.records import numeric, reference
+from tests.servers import free_port
+
+LINES = "prediction_exporter_source_lines_total"
+SUCCESSFUL = "prediction_exporter_config_last_reload_successful"
+LINE = '{"prediction": "approve", "latency_ms": 12, "features": {"age": 41}}\n'
+
+
+def configure(folder: Path, *lines: str, sources: str = "[log.jsonl]") -> Path:
+    path = folder / "config.yaml"
+    path.write_text("\n".join(["listen: 127.0.0.1:0", "state_dir: state", f"sources: {sources}", *lines, ""]))
+    return path
+
+
+def append(folder: Path, text: str, name: str = "log.jsonl") -> None:
+    with (folder / name).open("a") as file:
+        file.write(text)
+
+
+def reload(running: Exporter) -> None:
+    """Send SIGHUP and wait until it has been seen to."""
+    before = len(running.entries("configuration loaded")) + len(running.entries("configuration not loaded"))
+    running.process.send_signal(signal.SIGHUP)
+    deadline = time.monotonic() + 20
+    while len(running.entries("configuration loaded")) + len(running.entries("configuration not loaded")) == before:
+        assert time.monotonic() < deadline
+        time.sleep(0.02)
+
+
+def test_a_good_file_keeps_all_that_it_leaves_as_it_was(tmp_path: Path) -> None:
+    config = configure(tmp_path)
+    append(tmp_path, LINE * 10 + LINE[:20])
+    with exporter("--config", config) as running:
+        running.wait_for(LINES, 10)
+        before = running.samples("model_prediction_latency_seconds_bucket")
+        configure(tmp_path, "thresholds: {accuracy: 0.9}")
+        reload(running)
+        assert running.samples("model_threshold")[("accuracy",)] == 0.9
+        assert running.samples("model_prediction_latency_seconds_bucket") == before
+        append(tmp_path, LINE[20:] + LINE)
+        running.wait_for(LINES, 12)
+        assert running.samples("model_predictions_total") == {("approve",): 12}
+        assert running.total(SUCCESSFUL) == 1
+
+
+def test_a_statistic_that_has_changed_begins_at_zero_and_the_others_go_on(tmp_path: Path) -> None:
+    config = configure(tmp_path)
+    append(tmp_path, LINE * 10)
+    with exporter("--config", config) as running:
+        running.wait_for(LINES, 10)
+        configure(tmp_path, "buckets: {latency_seconds: [0.02, 0.2]}", "windows: [1m]")
+        reload(running)
+        append(tmp_path, LINE)
+        running.wait_for(LINES, 11)
+        assert running.samples("model_predictions_total") == {("approve",): 11}
+        assert running.samples("model_prediction_latency_seconds_count") == {(): 1}
+        assert running.samples("model_window_samples") == {("1m",): 1}
+        running.stop(signal.SIGKILL)
+    with exporter("--config", config) as running:
+        assert running.samples("model_predictions_total") == {("approve",): 11}
+        assert running.samples("model_prediction_latency_seconds_count") == {(): 1}
+
+
+def test_a_new_reference_is_taken_up(tmp_path: Path) -> None:
+    config = configure(tmp_path)
+    append(tmp_path, LINE * 100)
+    with exporter("--config", config) as running:
+        running.wait_for(LINES, 100)
+        assert running.samples("model_feature_bin_total") == {}
+        (tmp_path / "reference.json").write_bytes(profile.dump(reference({"age": numeric([30.0, 50.0])})))
+        configure(tmp_path, "reference: reference.json")
+        reload(running)
+        append(tmp_path, LINE * 50)
+        running.wait_for(LINES, 150)
+        assert running.samples("model_feature_bin_total")[("1: [30, 50)", "age")] == 50
+        assert running.samples("model_feature_drift_psi")[("age", "5m")] > 0.25
+        assert running.samples("model_predictions_total") == {("approve",): 150}
+
+
+@pytest.mark.parametrize(
+    ("change", "told"),
+    [
+        ("windows: [5x]", "windows[0]: expected a duration"),
+        ("listn: 1", "listn: unknown key; did you mean `listen`?"),
+        ("reference: nowhere.json", "nowhere.json: No such file or directory"),
+        ("a: [", ":5:1: expected the node content"),
+        ("reload_endpoint: true", "reload_endpoint: a change of it needs a restart"),
+    ],
+)
+def test_a_bad_file_changes_nothing_and_shows(tmp_path: Path, change: str, told: str) -> None:
+    config = configure(tmp_path)
+    append(tmp_path, LINE * 10)
+    with exporter("--config", config) as running:
+        running.wait_for(LINES, 10)
+        configure(tmp_path, change)
+        reload(running)
+        (problem,) = running.entries("configuration not loaded")
+        assert told in problem["problem"]
+        assert running.total(SUCCESSFUL) == 0
+        append(tmp_path, LINE)
+        running.wait_for(LINES, 11)
+        configure(tmp_path)
+        reload(running)
+        assert running.total(SUCCESSFUL) == 1
+        assert running.samples("model_predictions_total") == {("approve",): 11}
+
+
+def test_sources_come_and_go_and_the_others_keep_their_connections(tmp_path: Path) -> None:
+    kept, other = free_port(), free_port()
+    config = configure(tmp_path, sources=f"[log.jsonl, 'tcp://127.0.0.1:{kept}', 'tcp://127.0.0.1:{other}']")
+    with exporter("--config", config) as running:
+        assert running.address
+        with (
+            socket.create_connection(("127.0.0.1", kept)) as one,
+            socket.create_connection(("127.0.0.1", other)) as two,
+        ):
+            append(tmp_path, LINE * 3)
+            one.sendall(LINE.encode() + LINE[:10].encode())
+            two.sendall(LINE.encode())
+            running.wait_for(LINES, 5)
+            append(tmp_path, LINE, "new.jsonl")
+            configure(tmp_path, sources=f"[new.jsonl, 'tcp://127.0.0.1:{kept}']")
+            reload(running)
+            assert two.recv(1) == b""
+            append(tmp_path, LINE * 5)
+            one.sendall(LINE[10:].encode())
+            running.wait_for("model_predictions_total", 5 + 1 + 1)
+        # The file that was left goes on from where it was left.
+        configure(tmp_path, sources="[log.jsonl]")
+        reload(running)
+        running.wait_for("model_predictions_total", 7 + 5)
+
+
+def test_a_source_that_cannot_begin_leaves_all_as_it_was(tmp_path: Path) -> None:
+    port = free_port()
+    config = configure(tmp_path, sources=f"[log.jsonl, 'tcp://127.0.0.1:{port}']")
+    append(tmp_path, LINE)
+    with exporter("--config", config) as running, socket.create_server(("127.0.0.1", 0)) as taken:
+        running.wait_for(LINES, 1)
+        configure(tmp_path, "windows: [1m]", sources=f"[new.jsonl, 'tcp://127.0.0.1:{taken.getsockname()[1]}']")
+        reload(running)
+        (problem,) = running.entries("configuration not loaded")
+        assert "Address already in use" in problem["problem"]
+        assert running.samples("model_window_samples").keys() == {("5m",), ("1h",), ("24h",)}
+        append(tmp_path, LINE)
+        with socket.create_connection(("127.0.0.1", port)) as one:
+            one.sendall(LINE.encode())
+        running.wait_for("model_predictions_total", 3)
+
+
+def post(running: Exporter, **headers: str) -> tuple[int, str]:
+    request = urllib.request.Request(running.address + "/-/reload", b"", headers)
+    try:
+        with urllib.request.urlopen(request, timeout=20) as answer:
+            return answer.status, answer.read().decode()
+    except urllib.error.HTTPError as error:
+        with error:
+            return error.code, error.read().decode()
+
+
+def test_over_http_it_is_off_unless_it_is_turned_on(tmp_path: Path) -> None:
+    config = configure(tmp_path)
+    with exporter("--config", config) as running:
+        assert post(running)[0] == 403
+        running.stop()
+    configure(tmp_path, "reload_endpoint: true")
+    with exporter("--config", config) as running:
+        assert post(running) == (200, "")
+        assert post(running, Origin="http://a.page")[0] == 403
+        assert running.status("/-/reload") == 404
+        configure(tmp_path, "reload_endpoint: true", "windows: []")
+        status, told = post(running)
+        assert (status, "windows: expected at least one duration" in told) == (400, True)
+
+
+def test_scrapes_during_many_reloads_are_whole(tmp_path: Path) -> None:
+    config = configure(tmp_path)
+    append(tmp_path, LINE * 100)
+    with exporter("--config", config) as running:
+        running.wait_for(LINES, 100)
+        for number in range(10):
+            buckets = "0.02" if number % 2 else "0.02, 0.3"
+            configure(tmp_path, f"buckets: {{latency_seconds: [{buckets}]}}")
+            running.process.send_signal(signal.SIGHUP)
+            for _ in range(5):
+                assert running.samples("model_predictions_total") == {("approve",): 100}
+        assert running.status("/-/ready") == 200
