@@ -36,7 +36,7 @@ def free_port() -> int:
 
 @dataclass(frozen=True)
 class Prometheus:
-    """A running Prometheus that scrapes every second."""
+    """A running Prometheus."""
 
     address: str
 
@@ -65,12 +65,12 @@ class Prometheus:
 
 
 @contextmanager
-def prometheus(folder: Path, *targets: str) -> Iterator[Prometheus]:
+def prometheus(folder: Path, *targets: str, interval: str = "1s") -> Iterator[Prometheus]:
     """Run a Prometheus that scrapes targets, HOST:PORT each."""
     program = require("prometheus")
     config = folder / "prometheus.yml"
     config.write_text(
-        "global: {scrape_interval: 1s, scrape_timeout: 1s}\n"
+        f"global: {{scrape_interval: {interval}, scrape_timeout: {interval}}}\n"
         f"scrape_configs: [{{job_name: model, static_configs: [{{targets: {json.dumps(targets)}}}]}}]\n"
     )
     port = free_port()

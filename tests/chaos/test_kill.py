@@ -1,7 +1,11 @@
-"""Killed with -9 at random moments while its log is written and rotated, and while it is scraped."""
+"""Killed with -9 at random moments while its log is written and rotated, and while Prometheus scrapes it.
+
+`make chaos` runs it for long: CHAOS_KILLS and CHAOS_RECORDS say how long at least.
+"""
 
 import http.client
 import json
+import os
 import random
 import shutil
 import threading
@@ -18,12 +22,15 @@ from prometheus_client.parser import text_string_to_metric_families
 from exporter import profile
 from tests.process import Exporter, exporter, samples_of
 from tests.records import numeric, reference
-from tests.servers import free_port
+from tests.servers import free_port, prometheus
 
 BOUNDS = (0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0)
 EDGES = (25.0, 50.0, 75.0)
 BINS = ("0: (-inf, 25)", "1: [25, 50)", "2: [50, 75)", "3: [75, +inf)", "missing", "other")
-KILLS = 10
+KILLS = int(os.environ.get("CHAOS_KILLS", "10"))
+RECORDS = int(os.environ.get("CHAOS_RECORDS", "20000"))
+# So many lines at once that the long run is over in minutes.
+BURST = max(40, RECORDS // 5000)
 # What is counted of the log, and not of the process, must never step back.
 DURABLE = (
     "model_prediction",
@@ -77,7 +84,7 @@ class Writer(threading.Thread):
                 rotated_at = self.lines
 
     def _write(self, write: Callable[[bytes], object]) -> None:
-        data = b"".join(self._line() for _ in range(self._random.randint(1, 40)))
+        data = b"".join(self._line() for _ in range(self._random.randint(1, BURST)))
         cut = self._random.randrange(len(data))
         write(data[:cut])
         time.sleep(self._random.choice([0.0, 0.001, 0.01]))
@@ -141,6 +148,7 @@ class Scraper(threading.Thread):
                 self._before[key] = sample.value
 
 
+@pytest.mark.servers
 @pytest.mark.parametrize(("rotate", "pattern"), [(by_rename, "log.jsonl*"), (by_copy, "log.jsonl")])
 def test_no_line_is_lost_or_counted_twice_and_no_counter_steps_back(
     tmp_path: Path, rotate: Rotate, pattern: str
@@ -155,23 +163,33 @@ def test_no_line_is_lost_or_counted_twice_and_no_counter_steps_back(
     scraper = Scraper(f"http://127.0.0.1:{port}")
     # A copy is known again by what was read of it: some of it has to be.
     writer = Writer(log, rotate, lambda lines: rotate is by_rename or scraper.lines > lines, seed=1)
-    writer.start()
-    scraper.start()
-    try:
-        for _ in range(KILLS):
-            doomed = Exporter("--config", config)
-            time.sleep(chance.uniform(0.2, 1.5))
-            doomed.close()
-        writer.stop.set()
-        writer.join()
-        with exporter("--config", config) as survivor:
-            survivor.wait_for("prediction_exporter_source_lines_total", writer.lines)
-            page = survivor.get("/metrics")
-    finally:
-        writer.stop.set()
-        scraper.stop.set()
-        writer.join()
-        scraper.join()
+    kills = 0
+    with prometheus(tmp_path, f"127.0.0.1:{port}", interval="200ms") as server:
+        writer.start()
+        scraper.start()
+        try:
+            while kills < KILLS or writer.lines < RECORDS:
+                doomed = Exporter("--config", config)
+                time.sleep(chance.uniform(0.2, 1.5))
+                doomed.close()
+                kills += 1
+            writer.stop.set()
+            writer.join()
+            with exporter("--config", config) as survivor:
+                survivor.wait_for("prediction_exporter_source_lines_total", writer.lines)
+                page = survivor.get("/metrics")
+                server.wait_for(f"sum(prediction_exporter_source_lines_total) == {writer.lines}")
+                names = {line.split("{")[0] for line in page.splitlines() if line.startswith(DURABLE)}
+                assert names
+                resets = {name: server.query(f"resets({name}[1h]) > 0") for name in names}
+        finally:
+            writer.stop.set()
+            scraper.stop.set()
+            writer.join()
+            scraper.join()
+    print(f"{writer.lines} lines, {kills} kills, {scraper.scrapes} scrapes")
+
+    assert {name: found for name, found in resets.items() if found} == {}
 
     assert scraper.steps_back == []
     assert scraper.scrapes > KILLS
