@@ -85,6 +85,11 @@ class Engine:
         for series in list(self._totals):
             self._row(series)
 
+    @property
+    def held_bytes(self) -> int:
+        """How many bytes of all open streams wait for the rest of their lines."""
+        return self._intake.held_bytes
+
     def remembered(self, source: str) -> dict[Stream, Position]:
         """Return the streams of a source that were being read when the restored state was saved."""
         return self._intake.remembered(source)

@@ -61,7 +61,9 @@ NOTHING = Cut([], [], [])
 
 
 class Framing(Protocol):
-    """Cuts the bytes of one stream into whole lines."""
+    """Cuts the bytes of one stream into whole lines. `held` is how many bytes wait for the rest of theirs."""
+
+    held: int
 
     @property
     def offset(self) -> int:
@@ -98,7 +100,7 @@ class Lines:
         self._context = context
         # Joined when the newline comes, or a line that comes byte by byte would be copied for each of them.
         self._rest: list[bytes] = []
-        self._held = 0
+        self.held = 0
 
     @property
     def offset(self) -> int:
@@ -111,9 +113,9 @@ class Lines:
 
     def feed(self, data: bytes) -> Cut:
         """Take the stream's next bytes."""
-        if b"\n" not in data and not self._skipping and self._held + len(data) <= self._limit:
+        if b"\n" not in data and not self._skipping and self.held + len(data) <= self._limit:
             self._rest.append(data)
-            self._held += len(data)
+            self.held += len(data)
             return NOTHING
         data = b"".join((*self._rest, data))
         begin, start = self._offset, 0
@@ -128,18 +130,18 @@ class Lines:
             self._skipping = True
             end = len(data)
         self._advance(data, end)
-        self._held = len(data) - end
-        self._rest = [data[end:]] if self._held else []
+        self.held = len(data) - end
+        self._rest = [data[end:]] if self.held else []
         return Cut(pieces, oversize, [])
 
     def end(self) -> Cut:
         """Take it that there are no more bytes: what is left is a line without its newline."""
-        if not self._held:
+        if not self.held:
             return NOTHING
         line = b"".join(self._rest)
         begin = self._offset
         self._advance(line, len(line))
-        self._rest, self._held = [], 0
+        self._rest, self.held = [], 0
         return Cut([(begin, line + b"\n")], [], [])
 
     def _skip(self, data: bytes) -> int:
@@ -185,7 +187,7 @@ class Frames:
         self._limit = limit
         self._offset = position.offset if position else 0
         self._rest: list[bytes] = [context[:0]]
-        self._held = 0
+        self.held = 0
         self._needed = LENGTH_BYTES
         self._skip = 0
 
@@ -200,9 +202,9 @@ class Frames:
 
     def feed(self, data: bytes) -> Cut:
         """Take the stream's next bytes."""
-        if self._held + len(data) < self._needed and not self._skip:
+        if self.held + len(data) < self._needed and not self._skip:
             self._rest.append(data)
-            self._held += len(data)
+            self.held += len(data)
             return NOTHING
         data = b"".join((*self._rest, data))
         pieces: list[tuple[int, bytes]] = []
@@ -228,9 +230,9 @@ class Frames:
             at = begin + length
         self._offset += at
         self._rest = [data[at:]]
-        self._held = len(data) - at
+        self.held = len(data) - at
         return Cut(pieces, oversize, [])
 
     def end(self) -> Cut:
         """Take it that there are no more bytes: what is left is a record that was cut off."""
-        return Cut([], [], [self._offset]) if self._held or self._skip else NOTHING
+        return Cut([], [], [self._offset]) if self.held or self._skip else NOTHING

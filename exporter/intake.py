@@ -78,6 +78,7 @@ class Intake:
         self._lines: dict[Stream, Framing] = {}
         self._gathered: dict[str, Gathered] = {}
         self.pending_bytes = 0
+        self.held_bytes = 0
 
     def adopt(self, line_bytes: int, framers: Mapping[str, Framer]) -> None:
         """Frame the streams that are opened from now on in another way."""
@@ -87,6 +88,7 @@ class Intake:
         """Keep the positions of a source's streams that last, and forget the others."""
         for stream in [stream for stream in self._lines if stream.source == source]:
             lines = self._lines.pop(stream)
+            self.held_bytes -= lines.held
             if stream.is_lasting:
                 self._unclaimed[stream] = lines.position
 
@@ -108,13 +110,16 @@ class Intake:
         """Begin a stream, or go on with a remembered one; `context` are the bytes before its offset."""
         self._unclaimed.pop(stream, None)
         framer = self._framers.get(stream.source, Lines)
+        if stream in self._lines:
+            self.held_bytes -= self._lines[stream].held
         self._lines[stream] = framer(self._line_bytes, position, context)
 
     def feed(self, stream: Stream, data: bytes) -> int:
         """Take bytes of an open stream; return how many more bytes of it are done with."""
         lines = self._lines[stream]
-        before = lines.offset
+        before, held = lines.offset, lines.held
         self._gather(stream, lines.feed(data))
+        self.held_bytes += lines.held - held
         return lines.offset - before
 
     def close(self, stream: Stream) -> int:
@@ -124,6 +129,7 @@ class Intake:
         if lines is None:
             return 0
         before = lines.offset
+        self.held_bytes -= lines.held
         self._gather(stream, lines.end())
         return lines.offset - before
 

@@ -159,6 +159,23 @@ def test_more_clients_than_allowed_are_hung_up_on(tmp_path: Path, place: Place) 
         running.wait_for(LINES, 3)
 
 
+def test_unfinished_lines_of_many_clients_are_held_within_a_bound(tmp_path: Path, place: Place) -> None:
+    url, address = place
+    with listening(tmp_path, url) as running:
+        before = psutil.Process(running.process.pid).memory_info().rss
+        for _ in range(60):
+            with suppress(ConnectionError):
+                client(address).sendall(b"x" * 1_000_000)
+        refused = running.samples("prediction_exporter_source_refused_connections_total")
+        assert refused[("memory", url)] >= 20
+        assert psutil.Process(running.process.pid).memory_info().rss - before < 60 * 2**20
+        while CLIENTS:
+            CLIENTS.pop().close()
+        running.wait_for("prediction_exporter_source_open_connections", 0)
+        client(address).sendall(RECORD + b"\n")
+        running.wait_for("model_predictions_total", 1)
+
+
 def test_a_client_that_is_silent_for_too_long_is_hung_up_on(tmp_path: Path, place: Place) -> None:
     url, address = place
     with listening(tmp_path, url, "idle_timeout: 1s") as running, client(address) as one:

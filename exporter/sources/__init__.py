@@ -9,7 +9,10 @@ from exporter.snapshot import Stream
 
 
 class Sink(Protocol):
-    """Where a source's bytes go (the engine)."""
+    """Where a source's bytes go (the engine). `held_bytes` of them wait for the rest of their lines."""
+
+    @property
+    def held_bytes(self) -> int: ...
 
     def remembered(self, source: str) -> dict[Stream, Position]: ...
 

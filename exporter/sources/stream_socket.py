@@ -19,6 +19,8 @@ from exporter.telemetry import Telemetry
 
 BACKLOG = 1024
 SWEEP_SECONDS = 1.0
+# Of lines that are not whole, by all connections together; who sends more is hung up on.
+MOST_HELD_BYTES = 32 * 1024**2
 
 
 @dataclass
@@ -52,8 +54,7 @@ class StreamSocket:
             await asyncio.sleep(SWEEP_SECONDS)
             oldest = self.clock() - self.idle_seconds
             for connection in [connection for connection in self._connections if connection.heard < oldest]:
-                self.telemetry.refused_connections.labels(self.name, "idle").inc()
-                connection.hang_up()
+                self.refuse(connection, "idle")
 
     async def drain(self, deadline: float) -> None:
         """Read until nobody has sent anything for a moment."""
@@ -89,6 +90,12 @@ class StreamSocket:
         self.sink.feed(stream, data, now)
         return now
 
+    def refuse(self, connection: _Connection, reason: str) -> None:
+        """Hang up on a client, and count why."""
+        self.telemetry.refused_connections.labels(self.name, reason).inc()
+        connection.hang_up()
+        self.left(connection)
+
     def left(self, connection: _Connection) -> None:
         """The connection has ended."""
         if connection in self._connections:
@@ -96,6 +103,7 @@ class StreamSocket:
             self.telemetry.open_connections.labels(self.name).set(len(self._connections))
             if connection.stream:
                 self.sink.close(connection.stream)
+                connection.stream = None
 
 
 class _Connection(asyncio.Protocol):
@@ -118,6 +126,8 @@ class _Connection(asyncio.Protocol):
     def data_received(self, data: bytes) -> None:
         if self.stream:
             self.heard = self._source.take(self.stream, data)
+            if self._source.sink.held_bytes > MOST_HELD_BYTES:
+                self._source.refuse(self, "memory")
 
     def connection_lost(self, exc: Exception | None) -> None:
         self._source.left(self)
