@@ -9,7 +9,7 @@ import tempfile
 from pathlib import Path
 
 from exporter import logs
-from tests.benchmarks import memory, scrape, throughput
+from tests.benchmarks import memory, scrape, sockets, throughput
 from tests.benchmarks.exporter import make_reference
 from tests.benchmarks.log import write_log
 
@@ -33,6 +33,14 @@ def main() -> None:
             ("CPU a record: prediction-exporter (and 20 features' bins, PSI in 3 windows)", f"{ours:.1f} µs", ""),
             ("the same, against mtail", f"1/{mtail / ours:.1f}", "1/5"),
         ]
+        ways = sockets.measure(folder / "sockets", reference)
+        rows.append(
+            (
+                "CPU a record from a file, over a unix socket, over TCP",
+                ", ".join(f"{ways[way]:.1f}" for way in ("file", "unix", "tcp")) + " µs",
+                "5/3 of a file's",
+            )
+        )
         starts = scrape.first_scrape(folder, log, reference)
         rows.append(
             ("Start to first scrape, median and worst", f"{starts[len(starts) // 2]:.2f} s, {starts[-1]:.2f} s", "1 s")
