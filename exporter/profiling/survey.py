@@ -33,8 +33,8 @@ class Survey:
         kinds: dict[str, Kind] = {}
         mixed = []
         for name, column in self.features.items():
-            if name in self._options.exclude:
-                report.left_out[name] = "excluded"
+            if name in self._options.exclude or not name:
+                report.left_out[name or "''"] = "excluded" if name else "has no name, as an index written by pandas"
                 continue
             try:
                 kinds[name] = kind_of(name, column, self._declared(name))

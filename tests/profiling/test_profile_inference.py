@@ -147,3 +147,9 @@ def test_text_is_text_in_every_type_that_arrow_has(tmp_path: Path, kind: pa.Data
     pq.write_table(table, tmp_path / "a.parquet")
     feature = made(tmp_path / "a.parquet", output=tmp_path / "out.json").features["x"]
     assert feature == Categorical(categories={"a": 2, "b": 1}, missing=1, other=0, distinct=2)
+
+
+def test_a_column_without_a_name_is_left_out(tmp_path: Path) -> None:
+    (tmp_path / "data.csv").write_text(",age\n0,41\n1,42\n")
+    result = run(tmp_path / "data.csv", "--output", tmp_path / "profile.json")
+    assert left_out(result.output) == {"''": "has no name, as an index written by pandas"}
