@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import json
 import zlib
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import NamedTuple, Protocol
 
 import msgspec
 
@@ -20,6 +21,57 @@ class BodyError(ValueError):
 
 class TooLargeError(ValueError):
     """A body that is larger, or unpacks to more, than it may."""
+
+
+class Sent(NamedTuple):
+    """The lines of a request, and what it is known by where it is sent again."""
+
+    lines: bytes
+    batch: str | None = None
+
+
+class Reader(Protocol):
+    """Makes lines of requests; the names of `headers` are in lower case."""
+
+    @property
+    def expected(self) -> str:
+        """What is accepted, in words."""
+        ...
+
+    def accepts(self, headers: Mapping[str, str]) -> bool:
+        """Whether the headers are those of what is read here."""
+        ...
+
+    def read(self, headers: Mapping[str, str], body: bytes, now: float) -> Sent:
+        """Return the lines of a body; raises BodyError."""
+        ...
+
+    def lost(self, now: float) -> int:
+        """Return how much of what was read before will never be lines, since the last time."""
+        ...
+
+
+class Records:
+    """Reads the records of clients, which are lines or JSON."""
+
+    expected = f"a body of {', '.join(TYPES)}"
+
+    def accepts(self, headers: Mapping[str, str]) -> bool:
+        """Whether the type is one of TYPES."""
+        return media_type(headers) in TYPES
+
+    def read(self, headers: Mapping[str, str], body: bytes, now: float) -> Sent:
+        """Return the lines of a body; raises BodyError."""
+        return Sent(lines(body, media_type(headers)), headers.get("idempotency-key"))
+
+    def lost(self, now: float) -> int:
+        """Nothing waits."""
+        return 0
+
+
+def media_type(headers: Mapping[str, str]) -> str:
+    """Return the type of a body, less its parameters."""
+    return headers.get("content-type", "").split(";")[0].strip().lower()
 
 
 class Body:

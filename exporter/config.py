@@ -15,7 +15,7 @@ from typing import Any
 
 import msgspec
 
-from exporter import profile, validation, yamlfile
+from exporter import presets, profile, validation, yamlfile
 from exporter.profile import ProfileError
 from exporter.schema import FEATURES, RECORD_FIELDS, Schema, SchemaError
 from exporter.settings import DEFAULT_THRESHOLDS, SOURCE_OPTIONS, Config, Source
@@ -137,6 +137,7 @@ def _about_sources(config: Config) -> Iterator[str]:
         for option in Source.__struct_fields__[1:]:
             if option not in known and getattr(source, option) != getattr(Source(source.url), option):
                 yield f"sources[{index}].{option}: a {source.url.scheme} source has no such option{_choices(known)}"
+        yield from (f"sources[{index}].{problem}" for problem in presets.problems(source))
         if source.token_file and (problem := _unreadable(Path(source.token_file))):
             yield f"sources[{index}].token_file: {source.token_file}: {problem}"
         if source.url.scheme == "http" and source.url.path.startswith(("/-/", "/metrics")):
@@ -181,6 +182,12 @@ def _about_fields(config: Config) -> Iterator[str]:
             Schema(fields, features).tree()
         except SchemaError as error:
             yield f"fields: {error}"
+        for index, source in enumerate(config.sources):
+            if source.prediction:
+                try:
+                    Schema(presets.fields(source, fields), features).tree()
+                except SchemaError as error:
+                    yield f"sources[{index}].prediction: {error}"
 
 
 def _unreadable(file: Path) -> str | None:

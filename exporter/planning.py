@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from exporter import source_list
+from exporter import presets, source_list
 from exporter.batch import Series
 from exporter.collector import Collector
 from exporter.decode import Decoder
@@ -73,12 +73,16 @@ def plan(config: Config, profile: Profile | None) -> tuple[Plan, Collector]:
     chosen = measures(config, profile)
     windows = [Window(str(window), window.seconds) for window in config.windows]
     model = Series(config.model.name, str(config.model.version)) if config.model else None
-    decoder = Decoder(
-        Schema(config.fields, *((tuple(profile.numeric), tuple(profile.categorical)) if profile else ())),
-        model or UNKNOWN,
-        past_seconds=config.limits.past.seconds,
-        future_seconds=config.limits.future.seconds,
-    )
+    features = (tuple(profile.numeric), tuple(profile.categorical)) if profile else ((), ())
+    decoders = {
+        str(source.url): Decoder(
+            Schema(presets.fields(source, config.fields), *features),
+            model or UNKNOWN,
+            past_seconds=config.limits.past.seconds,
+            future_seconds=config.limits.future.seconds,
+        )
+        for source in config.sources
+    }
     limits = Limits(
         line_bytes=config.limits.line_bytes,
         models=config.limits.models,
@@ -90,7 +94,7 @@ def plan(config: Config, profile: Profile | None) -> tuple[Plan, Collector]:
         Plan(
             chosen.statistics,
             windows,
-            decoders={str(source.url): decoder for source in config.sources},
+            decoders=decoders,
             limits=limits,
             framers={str(source.url): source_list.framer(source) for source in config.sources},
             known_series=(model,) if model else (),

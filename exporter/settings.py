@@ -29,7 +29,9 @@ class Source(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
     url: SourceUrl
     start: Literal["beginning", "end"] = "beginning"
-    format: Literal["lines", "cri", "docker"] = "lines"
+    format: Literal["lines", "cri", "docker", "bentoml", "kserve"] = "lines"
+    prediction: str | None = None
+    features: tuple[str, ...] | None = None
     socket: Literal["stream", "datagram"] = "stream"
     framing: Literal["newline", "length"] = "newline"
     connections: Positive = 1000
@@ -48,11 +50,11 @@ class Source(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 STREAM_OPTIONS = ("framing", "connections", "idle_timeout")
 SOURCE_OPTIONS = {
-    "file": ("start", "format"),
+    "file": ("start", "format", "prediction"),
     "unix": ("socket", "mode", "owner", "group", *STREAM_OPTIONS),
     "tcp": STREAM_OPTIONS,
     "udp": (),
-    "http": ("body_bytes", "requests", "token_file"),
+    "http": ("body_bytes", "requests", "token_file", "format", "features"),
 }
 
 

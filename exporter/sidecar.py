@@ -126,19 +126,21 @@ class Sidecar:
         if fixed := [key for key in FIXED if getattr(config, key) != getattr(self._config, key)]:
             return [f"{key}: a change of it needs a restart" for key in fixed]
         plan, collector = planning.plan(config, profile)
-        before = planning.plan(self._config, self._profile)
+        before, profile_before = planning.plan(self._config, self._profile), self._profile
         await self._committer.settle()
         # From here to the next await nothing else runs: sources, engine and pages change at once.
         stopped = self._sources.stop_others(config.sources)
         self._adopt(plan, collector)
+        self._profile = profile
         try:
             await self._sources.start(config.sources)
         except SourceError as error:
             await self._committer.settle()
             self._adopt(*before)
+            self._profile = profile_before
             await self._sources.start(stopped)
             return [f"sources: {error}"]
-        self._config, self._profile = config, profile
+        self._config = config
         return []
 
     def _adopt(self, plan: Plan, collector: Collector) -> None:
@@ -152,7 +154,8 @@ class Sidecar:
         self._telemetry.config_timestamp.set(self._clock())
 
     def _make(self, source: settings.Source) -> Source:
-        return source_list.make(source, self._engine, self._committer.commit_all, self._telemetry, self._clock)
+        features = tuple(self._profile.features) if self._profile else ()
+        return source_list.make(source, self._engine, self._committer.commit_all, self._telemetry, self._clock, features)
 
     def close(self) -> None:
         """Let go of files and of the state folder."""

@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import socket
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from pathlib import Path
 
 from exporter import settings
+from exporter.bodies import Reader, Records
 from exporter.container_logs import CriLines, DockerLines
 from exporter.engine import Engine
 from exporter.framing import Framer, Frames, Lines
+from exporter.inference import Names
+from exporter.kserve import InferenceLog
+from exporter.pairing import GivenUp
 from exporter.sources import Source
 from exporter.sources.datagram_socket import DatagramSocket
 from exporter.sources.file import FileSource
@@ -18,7 +22,13 @@ from exporter.sources.stream_socket import StreamSocket
 from exporter.sources.unix_path import UnixPath
 from exporter.telemetry import Telemetry
 
-FORMATS: dict[str, Framer] = {"lines": Lines, "cri": CriLines, "docker": DockerLines}
+FORMATS: dict[str, Framer] = {
+    "lines": Lines,
+    "cri": CriLines,
+    "docker": DockerLines,
+    "bentoml": Lines,
+    "kserve": GivenUp,
+}
 RECEIVE_BYTES = 4 * 1024**2
 
 
@@ -33,13 +43,16 @@ def make(
     commit: Callable[[], Awaitable[object]],
     telemetry: Telemetry,
     clock: Callable[[], float],
+    features: Sequence[str] = (),
 ) -> Source:
-    """Return the source that the configuration describes."""
+    """Return the source that the configuration describes; `features` are those of the reference, in its order."""
     name, sink = str(source.url), engine
     if source.url.scheme == "http":
         token = Path(source.token_file) if source.token_file else None
         limits = (source.body_bytes, source.requests)
-        return HttpSource(name, source.url.path, engine, commit, telemetry, clock, *limits, token)
+        return HttpSource(
+            name, source.url.path, engine, commit, telemetry, clock, *limits, token, _reader(source, features)
+        )
     if source.url.scheme == "file":
         return FileSource(name, source.url.path, sink, telemetry, clock, source.start == "end")
     bind, forget = _unix(source) if source.url.scheme == "unix" else _internet(source)
@@ -47,6 +60,13 @@ def make(
         return DatagramSocket(name, bind, forget, sink, telemetry, clock)
     idle_seconds = source.idle_timeout.seconds
     return StreamSocket(name, bind, forget, sink, telemetry, clock, source.connections, idle_seconds)
+
+
+def _reader(source: settings.Source, features: Sequence[str]) -> Reader:
+    if source.format == "kserve":
+        order = tuple(features) if source.features is None else source.features
+        return InferenceLog(Names(order, frozenset((*features, *order))))
+    return Records()
 
 
 def _unix(source: settings.Source) -> tuple[Callable[[], socket.socket], Callable[[], None]]:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import hmac
+import math
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from dataclasses import dataclass, field
@@ -18,15 +19,17 @@ from typing import Any, Protocol
 
 from aiohttp import web
 
-from exporter.bodies import TYPES, Body, BodyError, TooLargeError, lines
+from exporter.bodies import Body, BodyError, Reader, Records, TooLargeError
 from exporter.commit import CommitError
 from exporter.intake import Receipt
+from exporter.snapshot import Stream
 from exporter.telemetry import Telemetry
 
 # Held of all bodies that are being read, so that memory is bounded whatever is sent.
 HELD_BYTES = 64 * 1024**2
 READ_SECONDS = 30.0
 RETRY_SECONDS = 1
+LOST_SECONDS = 1.0
 MAX_KEY_CHARACTERS = 200
 MOST_REASONS = 20
 
@@ -34,7 +37,6 @@ REASONS = {
     HTTPStatus.UNAUTHORIZED: "expected the header Authorization: Bearer TOKEN",
     HTTPStatus.FORBIDDEN: "not for web pages",
     HTTPStatus.REQUEST_TIMEOUT: "the body did not come in time",
-    HTTPStatus.UNSUPPORTED_MEDIA_TYPE: f"expected a body of {', '.join(TYPES)}, as it is or gzip",
     HTTPStatus.TOO_MANY_REQUESTS: "too much at once; try again",
 }
 
@@ -43,6 +45,12 @@ class Receiver(Protocol):
     """Where whole batches go (the engine)."""
 
     def ingest(self, source: str, data: bytes, now: float, batch: str | None = None) -> Receipt: ...
+
+    def open(self, stream: Stream) -> None: ...
+
+    def feed(self, stream: Stream, data: bytes, now: float) -> None: ...
+
+    def close(self, stream: Stream) -> None: ...
 
 
 class _RefusedError(Exception):
@@ -58,7 +66,8 @@ class HttpSource:
     """Takes records at the path of its URL on the address that serves metrics.
 
     `commit` makes durable what was received. A body may have `body_bytes`, packed and unpacked; at most `requests`
-    are read at a time. With `token_file`, clients have to send its content as a bearer token.
+    are read at a time. With `token_file`, clients have to send its content as a bearer token. `reader` makes lines of
+    bodies; what it loses is told to the receiver as a stream with a byte for each.
     """
 
     name: str
@@ -70,6 +79,7 @@ class HttpSource:
     body_bytes: int
     requests: int
     token_file: Path | None = None
+    reader: Reader = field(default_factory=Records)
     _open: int = 0
     _held: int = 0
     _accepts: bool = False
@@ -83,14 +93,17 @@ class HttpSource:
         self._accepts = True
 
     async def run(self) -> None:
-        """Wait to be cancelled: the server brings the requests."""
-        await asyncio.Event().wait()
+        """Count what is lost, until cancelled; the server brings the requests."""
+        while True:
+            await asyncio.sleep(LOST_SECONDS)
+            self._count_lost(self.clock())
 
     async def drain(self, deadline: float) -> None:
         """Answer those that have begun, and no others."""
         self._accepts = False
         with suppress(TimeoutError):
             await asyncio.wait_for(self._idle.wait(), max(0.0, deadline - self.clock()))
+        self._count_lost(math.inf)
 
     def close(self) -> None:
         """Nothing is held."""
@@ -116,10 +129,14 @@ class HttpSource:
         self._open += 1
         self._idle.clear()
         try:
-            data = await self._body(request)
-            key = request.headers.get("Idempotency-Key")
-            receipt = self.receiver.ingest(self.name, data, self.clock(), key)
+            body = await self._body(request)
+            now = self.clock()
+            data, batch = self.reader.read(_lower(request), body, now)
+            receipt = self.receiver.ingest(self.name, data, now, batch)
+            self._count_lost(now)
             await self.commit()
+        except BodyError as error:
+            raise _RefusedError(HTTPStatus.BAD_REQUEST, str(error)) from None
         except CommitError as error:
             raise _RefusedError(HTTPStatus.SERVICE_UNAVAILABLE, str(error)) from None
         finally:
@@ -138,15 +155,15 @@ class HttpSource:
         if "Origin" in request.headers:
             raise _RefusedError(HTTPStatus.FORBIDDEN)
         encoding = request.headers.get("Content-Encoding", "identity")
-        if request.content_type not in TYPES or encoding not in ("gzip", "identity"):
-            raise _RefusedError(HTTPStatus.UNSUPPORTED_MEDIA_TYPE)
+        if not self.reader.accepts(_lower(request)) or encoding not in ("gzip", "identity"):
+            raise _RefusedError(HTTPStatus.UNSUPPORTED_MEDIA_TYPE, f"expected {self.reader.expected}, as it is or gzip")
         if len(request.headers.get("Idempotency-Key", "")) > MAX_KEY_CHARACTERS:
             raise _RefusedError(HTTPStatus.BAD_REQUEST, f"Idempotency-Key: expected {MAX_KEY_CHARACTERS} characters")
         if (request.content_length or 0) > self.body_bytes:
             raise self._too_large()
 
     async def _body(self, request: web.Request) -> bytes:
-        """Read the body and return its lines."""
+        """Read the body; raises BodyError."""
         body = Body(self.body_bytes, is_gzip=request.headers.get("Content-Encoding") == "gzip")
         held = 0
         try:
@@ -157,20 +174,29 @@ class HttpSource:
                     held = body.size
                     if self._held > HELD_BYTES:
                         raise _RefusedError(HTTPStatus.TOO_MANY_REQUESTS)
-            return lines(body.end(), request.content_type)
+            return body.end()
         except TimeoutError:
             raise _RefusedError(HTTPStatus.REQUEST_TIMEOUT) from None
         except TooLargeError:
             raise self._too_large() from None
-        except BodyError as error:
-            raise _RefusedError(HTTPStatus.BAD_REQUEST, str(error)) from None
         finally:
             self._held -= held
+
+    def _count_lost(self, now: float) -> None:
+        if lost := self.reader.lost(now):
+            stream = Stream(self.name, "lost")
+            self.receiver.open(stream)
+            self.receiver.feed(stream, bytes(lost), self.clock())
+            self.receiver.close(stream)
 
     def _too_large(self) -> _RefusedError:
         return _RefusedError(
             HTTPStatus.REQUEST_ENTITY_TOO_LARGE, f"expected at most {self.body_bytes} bytes, also unpacked"
         )
+
+
+def _lower(request: web.Request) -> dict[str, str]:
+    return {name.lower(): value for name, value in request.headers.items()}
 
 
 def _told(receipt: Receipt, data: bytes) -> web.Response:

@@ -1,0 +1,121 @@
+"""Requests and responses that come apart, and belong together.
+
+An event that waits too long for its other half, or for whose waiting there is no room, is given up. There is no clock
+in here: the time comes with the events. What waits is not kept over a restart.
+"""
+
+from __future__ import annotations
+
+import json
+from collections import OrderedDict
+from dataclasses import dataclass, replace
+from typing import NamedTuple
+
+from exporter.framing import NOTHING, Cut, Position
+
+MOST_WAITING = 10_000
+MOST_BYTES = 32 * 1024**2
+WAIT_SECONDS = 60.0
+
+
+@dataclass(frozen=True, slots=True)
+class Event:
+    """A request's or a response's body, and what the logger says of it."""
+
+    key: tuple[str, ...]
+    is_response: bool
+    body: bytes
+    service: str = ""
+    time: float | None = None
+    status: str = ""
+
+
+class Pair(NamedTuple):
+    """A request and its response."""
+
+    request: Event
+    response: Event
+
+    @property
+    def batch(self) -> str:
+        """What a pair that is sent again is known by: an id may come again, its times do not."""
+        return json.dumps([*self.request.key, self.request.time, self.response.time])
+
+    @property
+    def latency_seconds(self) -> float | None:
+        """The difference of their times, which are those of their sending: None where that makes no sense."""
+        begin, end = self.request.time, self.response.time
+        return None if begin is None or end is None or end < begin else end - begin
+
+
+class Pairs:
+    """The events that wait for their other halves: not more than `most`, of `most_bytes`, for `seconds` at most."""
+
+    def __init__(self, most: int = MOST_WAITING, most_bytes: int = MOST_BYTES, seconds: float = WAIT_SECONDS) -> None:
+        self._most = most
+        self._most_bytes = most_bytes
+        self._seconds = seconds
+        self._waiting: OrderedDict[tuple[str, ...], tuple[float, Event]] = OrderedDict()
+        self._done: OrderedDict[tuple[str, ...], Pair] = OrderedDict()
+        self._held = 0
+        self.lost = 0
+
+    def __len__(self) -> int:
+        return len(self._waiting)
+
+    def add(self, added: Event, now: float) -> Pair | None:
+        """Take an event; return the pair that it completes. What is given up for it adds to `lost`."""
+        self.expire(now)
+        if _is_half_of(added, self._done.get(added.key)):
+            return None
+        _, other = self._waiting.get(added.key, (0.0, added))
+        if other.is_response != added.is_response:
+            self._forget(added.key)
+            pair = Pair(other, added) if added.is_response else Pair(added, other)
+            self._done[added.key] = Pair(*(replace(half, body=b"") for half in pair))
+            while len(self._done) > self._most:
+                self._done.popitem(last=False)
+            return pair
+        if other is not added:
+            if other.time == added.time:
+                return None  # the same, sent again
+            self._lose(added.key)
+        self._waiting[added.key] = now, added
+        self._held += len(added.body)
+        while len(self._waiting) > self._most or self._held > self._most_bytes:
+            self._lose(next(iter(self._waiting)))
+        return None
+
+    def expire(self, now: float) -> None:
+        """Give up what has waited too long."""
+        while self._waiting and next(iter(self._waiting.values()))[0] <= now - self._seconds:
+            self._lose(next(iter(self._waiting)))
+
+    def _lose(self, key: tuple[str, ...]) -> None:
+        self._forget(key)
+        self.lost += 1
+
+    def _forget(self, key: tuple[str, ...]) -> None:
+        _, event = self._waiting.pop(key)
+        self._held -= len(event.body)
+
+
+def _is_half_of(event: Event, pair: Pair | None) -> bool:
+    """Whether a pair has this very event already: its id may come again, its time does not."""
+    return pair is not None and pair[event.is_response].time == event.time
+
+
+class GivenUp:
+    """Frames what was given up: each byte stands for an event without its other half."""
+
+    def __init__(self, limit: int, position: Position | None = None, context: bytes = b"") -> None:
+        self.offset = 0
+        self.position = Position()
+
+    def feed(self, data: bytes) -> Cut:
+        """Take the stream's next bytes."""
+        return Cut([], [], [0] * len(data))
+
+    def end(self) -> Cut:
+        """Take it that there are no more bytes."""
+        return NOTHING

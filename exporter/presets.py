@@ -1,0 +1,38 @@
+"""The formats of a source that stand for a whole shape of log: which source has each, and what it has to be told.
+
+`bentoml` is the log of `bentoml.monitor`: its columns lie at the top level, beside `timestamp` and `request_id`.
+`kserve` is KServe's inference logger, whose events become records of the default shape (exporter/kserve.py).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+
+from exporter.schema import FEATURES, Path
+from exporter.settings import Source
+
+FORMAT_SCHEMES = {"cri": "file", "docker": "file", "bentoml": "file", "kserve": "http"}
+FORMAT_OPTIONS = {"prediction": "bentoml", "features": "kserve"}
+
+
+def fields(source: Source, configured: Mapping[str, Path]) -> Mapping[str, Path]:
+    """Return where the record fields of a source lie; `configured` says so where its format does not."""
+    if source.format == "kserve":
+        return {}
+    if source.format == "bentoml":
+        return {**configured, FEATURES: (), "prediction": (source.prediction or "prediction",)}
+    return configured
+
+
+def problems(source: Source) -> Iterator[str]:
+    """Yield mistakes in the format's options, each beginning with its key."""
+    scheme = FORMAT_SCHEMES.get(source.format, source.url.scheme)
+    if scheme != source.url.scheme:
+        yield f"format: `{source.format}` is for {scheme} sources"
+    for option, name in FORMAT_OPTIONS.items():
+        if getattr(source, option) is not None and source.format != name:
+            yield f"{option}: only a source of `format: {name}` has it"
+    if source.format == "bentoml" and source.prediction is None:
+        yield 'prediction: this key is required: the column that is logged with role="prediction", such as pred'
+    if len(set(source.features or ())) < len(source.features or ()):
+        yield "features: a name is there twice"
