@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 
 from exporter.schema import FEATURES, Path
-from exporter.settings import Source
+from exporter.settings import SOURCE_OPTIONS, Source
 
 FORMAT_SCHEMES = {"cri": "file", "docker": "file", "bentoml": "file", "kserve": "http"}
 FORMAT_OPTIONS = {"prediction": "bentoml", "features": "kserve"}
@@ -25,14 +25,15 @@ def fields(source: Source, configured: Mapping[str, Path]) -> Mapping[str, Path]
 
 
 def problems(source: Source) -> Iterator[str]:
-    """Yield mistakes in the format's options, each beginning with its key."""
+    """Yield mistakes in the format's options, each beginning with its key; of those that the source has."""
+    known = SOURCE_OPTIONS[source.url.scheme]
     scheme = FORMAT_SCHEMES.get(source.format, source.url.scheme)
-    if scheme != source.url.scheme:
+    if scheme != source.url.scheme and "format" in known:
         yield f"format: `{source.format}` is for {scheme} sources"
     for option, name in FORMAT_OPTIONS.items():
-        if getattr(source, option) is not None and source.format != name:
+        if option in known and getattr(source, option) is not None and source.format != name:
             yield f"{option}: only a source of `format: {name}` has it"
-    if source.format == "bentoml" and source.prediction is None:
+    if source.format == "bentoml" and "prediction" in known and not source.prediction:
         yield 'prediction: this key is required: the column that is logged with role="prediction", such as pred'
     if len(set(source.features or ())) < len(source.features or ()):
         yield "features: a name is there twice"

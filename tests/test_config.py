@@ -61,6 +61,29 @@ SOURCES = "sources: [/var/log/model.jsonl]\n"
             'sources[0].mode: expected permissions in quotes such as "0660", got 432',
             id="mode",
         ),
+        pytest.param(
+            "sources: [{url: /a, format: kserve}]", "sources[0].format: `kserve` is for http sources", id="kserve file"
+        ),
+        pytest.param(
+            "sources: [{url: 'http:///a', format: bentoml}]",
+            "sources[0].format: `bentoml` is for file sources",
+            id="bentoml over HTTP",
+        ),
+        pytest.param(
+            "sources: [{url: 'http:///a', features: [a]}]",
+            "sources[0].features: only a source of `format: kserve` has it",
+            id="features of no kserve",
+        ),
+        pytest.param(
+            "sources: [{url: 'http:///a', format: kserve, features: [a, a]}]",
+            "sources[0].features: a name is there twice",
+            id="feature twice",
+        ),
+        pytest.param(
+            "sources: [{url: /a, format: bentoml}]",
+            "sources[0].prediction: this key is required: the column that is logged with role",
+            id="bentoml without its prediction",
+        ),
         pytest.param(SOURCES + "listn: :1", "listn: unknown key; did you mean `listen`?", id="unknown key"),
         pytest.param(SOURCES + "zzz: 1", "zzz: unknown key; known: buckets, fields", id="no key near"),
         pytest.param(SOURCES + "limits: {model: 1}", "limits.model: unknown key; did you mean `models`?", id="nested"),
