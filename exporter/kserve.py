@@ -7,6 +7,7 @@ instance of a pair becomes a record.
 from __future__ import annotations
 
 import base64
+import hashlib
 import json
 from collections.abc import Mapping
 from datetime import UTC, datetime
@@ -39,7 +40,7 @@ def event(headers: Mapping[str, str], body: bytes) -> Event:
     if not attributes.get("id"):
         raise BodyError("expected an event with an id")
     return Event(
-        tuple(attributes.get(name, "") for name in KEY),
+        hashlib.blake2b(json.dumps([attributes.get(name) for name in KEY]).encode(), digest_size=16).hexdigest(),
         TYPES[attributes["type"]],
         body,
         attributes.get("inferenceservicename", "")[:MAX_LABEL],

@@ -6,9 +6,8 @@ in here: the time comes with the events. What waits is not kept over a restart.
 
 from __future__ import annotations
 
-import json
 from collections import OrderedDict
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import NamedTuple
 
 from exporter.framing import NOTHING, Cut, Position
@@ -17,12 +16,15 @@ MOST_WAITING = 10_000
 MOST_BYTES = 32 * 1024**2
 WAIT_SECONDS = 60.0
 
+# Of a request, and of its response.
+Times = tuple[float | None, float | None]
+
 
 @dataclass(frozen=True, slots=True)
 class Event:
     """A request's or a response's body, and what the logger says of it."""
 
-    key: tuple[str, ...]
+    key: str
     is_response: bool
     body: bytes
     service: str = ""
@@ -39,7 +41,7 @@ class Pair(NamedTuple):
     @property
     def batch(self) -> str:
         """What a pair that is sent again is known by: an id may come again, its times do not."""
-        return json.dumps([*self.request.key, self.request.time, self.response.time])
+        return f"{self.request.key} {self.request.time} {self.response.time}"
 
     @property
     def latency_seconds(self) -> float | None:
@@ -55,8 +57,8 @@ class Pairs:
         self._most = most
         self._most_bytes = most_bytes
         self._seconds = seconds
-        self._waiting: OrderedDict[tuple[str, ...], tuple[float, Event]] = OrderedDict()
-        self._done: OrderedDict[tuple[str, ...], Pair] = OrderedDict()
+        self._waiting: OrderedDict[str, tuple[float, Event]] = OrderedDict()
+        self._done: OrderedDict[str, Times] = OrderedDict()
         self._held = 0
         self.lost = 0
 
@@ -66,13 +68,14 @@ class Pairs:
     def add(self, added: Event, now: float) -> Pair | None:
         """Take an event; return the pair that it completes. What is given up for it adds to `lost`."""
         self.expire(now)
-        if _is_half_of(added, self._done.get(added.key)):
-            return None
+        times = self._done.get(added.key)
+        if times and times[added.is_response] == added.time:
+            return None  # sent again; an id may come again too, but its times do not
         _, other = self._waiting.get(added.key, (0.0, added))
         if other.is_response != added.is_response:
             self._forget(added.key)
             pair = Pair(other, added) if added.is_response else Pair(added, other)
-            self._done[added.key] = Pair(*(replace(half, body=b"") for half in pair))
+            self._done[added.key] = pair.request.time, pair.response.time
             while len(self._done) > self._most:
                 self._done.popitem(last=False)
             return pair
@@ -91,18 +94,13 @@ class Pairs:
         while self._waiting and next(iter(self._waiting.values()))[0] <= now - self._seconds:
             self._lose(next(iter(self._waiting)))
 
-    def _lose(self, key: tuple[str, ...]) -> None:
+    def _lose(self, key: str) -> None:
         self._forget(key)
         self.lost += 1
 
-    def _forget(self, key: tuple[str, ...]) -> None:
+    def _forget(self, key: str) -> None:
         _, event = self._waiting.pop(key)
         self._held -= len(event.body)
-
-
-def _is_half_of(event: Event, pair: Pair | None) -> bool:
-    """Whether a pair has this very event already: its id may come again, its time does not."""
-    return pair is not None and pair[event.is_response].time == event.time
 
 
 class GivenUp:

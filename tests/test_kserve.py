@@ -229,7 +229,7 @@ def test_each_event_is_paired_or_waits_or_is_lost_or_a_repetition(
     for number, is_response, moment, pause in sent:
         now += pause
         before = len(pairs), pairs.lost
-        done = pairs.add(Event((str(number),), is_response, b"0123456789", time=moment), now)
+        done = pairs.add(Event(str(number), is_response, b"0123456789", time=moment), now)
         paired += 2 if done else 0
         if done:
             assert (done.request.is_response, done.response.is_response) == (False, True)
