@@ -108,6 +108,7 @@ class GivenUp:
 
     def __init__(self, limit: int, position: Position | None = None, context: bytes = b"") -> None:
         self.offset = 0
+        self.held = 0
         self.position = Position()
 
     def feed(self, data: bytes) -> Cut:

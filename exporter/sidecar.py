@@ -155,7 +155,9 @@ class Sidecar:
 
     def _make(self, source: settings.Source) -> Source:
         features = tuple(self._profile.features) if self._profile else ()
-        return source_list.make(source, self._engine, self._committer.commit_all, self._telemetry, self._clock, features)
+        return source_list.make(
+            source, self._engine, self._committer.commit_all, self._telemetry, self._clock, features
+        )
 
     def close(self) -> None:
         """Let go of files and of the state folder."""
