@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import signal
 import subprocess
 import sys
@@ -41,8 +42,9 @@ class Exporter:
         return self._log_bytes().decode()
 
     def _log_bytes(self) -> bytes:
-        self._log.seek(0)
-        return self._log.read()
+        # Not by seeking: the sidecar writes through the same open file.
+        size = os.fstat(self._log.fileno()).st_size
+        return os.pread(self._log.fileno(), size, 0)
 
     def entries(self, event: str) -> list[dict[str, Any]]:
         """Return its log's entries of one event."""
