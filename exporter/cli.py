@@ -33,26 +33,32 @@ def main() -> None:
 @click.option("--source", help="Instead of --config: a log to read, such as file:///var/log/model/*.jsonl.")
 @click.option("--reference", help="With --source: the reference profile.")
 @click.option("--listen", help="With --source: the address to serve on.  [default: 0.0.0.0:9465]")
-def run(config_file: Path | None, source: str | None, reference: str | None, listen: str | None) -> None:
+@click.option("--web-config", help="With --source: TLS and passwords, in Prometheus's web configuration format.")
+def run(
+    config_file: Path | None, source: str | None, reference: str | None, listen: str | None, web_config: str | None
+) -> None:
     """Read prediction logs and serve /metrics until SIGTERM."""
     from exporter import config, logs, sidecar
     from exporter.checkpoint import LockedError
     from exporter.sources import SourceError
+    from exporter.web.loading import WebConfigError
 
     if (config_file is None) == (source is None):
         _fail("run: give either --config FILE or --source URL")
     try:
         if config_file is not None:
-            if reference or listen:
-                _fail("run: --reference and --listen go with --source; in a configuration they are keys")
+            if reference or listen or web_config:
+                _fail("run: --reference, --listen and --web-config go with --source; in a configuration they are keys")
             settings = config.load(config_file)
         else:
-            settings = config.from_options(str(source), reference, listen)
+            settings = config.from_options(str(source), reference, listen, web_config)
     except config.ConfigError as error:
         _fail(*error.problems)
     logs.configure()
     try:
         running = sidecar.Sidecar(settings, load=partial(config.load, config_file) if config_file else None)
+    except WebConfigError as error:
+        _fail(*(f"web_config: {problem}" for problem in error.problems))
     except LockedError as error:
         _fail(f"state_dir: {error}")
     except OSError as error:

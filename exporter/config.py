@@ -21,6 +21,8 @@ from exporter.schema import FEATURES, RECORD_FIELDS, Schema, SchemaError
 from exporter.settings import DEFAULT_THRESHOLDS, SOURCE_OPTIONS, Config, Source
 from exporter.units import Duration, FieldPath, FileMode, Listen, Size, SourceUrl
 from exporter.validation import nearest
+from exporter.web import loading
+from exporter.web.loading import WebConfigError
 from exporter.yamlfile import YamlError
 
 PARSED = (Duration, Size, Listen, FieldPath, FileMode, SourceUrl)
@@ -54,13 +56,18 @@ def load_fields(path: Path) -> Schema:
     return Schema(config.fields)
 
 
-def from_options(source: str, reference: str | None, listen: str | None) -> Config:
+def from_options(source: str, reference: str | None, listen: str | None, web_config: str | None = None) -> Config:
     """Make a configuration from command-line options; raises ConfigError."""
-    options = {"sources": [source], "reference": reference, "listen": listen}
+    options = {"sources": [source], "reference": reference, "listen": listen, "web_config": web_config}
     try:
         return _validated({key: value for key, value in options.items() if value is not None}, Path(), "--")
     except ConfigError as error:
-        raise ConfigError([problem.replace("--sources[0].url", "--source") for problem in error.problems]) from None
+        spelt = {"--sources[0].url": "--source", "--web_config": "--web-config"}
+        problems = [
+            next((option + text.removeprefix(key) for key, option in spelt.items() if text.startswith(key)), text)
+            for text in error.problems
+        ]
+        raise ConfigError(problems) from None
 
 
 def _validated(data: Any, folder: Path, prefix: str) -> Config:
@@ -93,6 +100,7 @@ def resolve(config: Config, folder: Path) -> Config:
         sources=sources,
         reference=config.reference and str(folder / config.reference),
         state_dir=config.state_dir and str(folder / config.state_dir),
+        web_config=config.web_config and str(folder / config.web_config),
     )
 
 
@@ -113,6 +121,8 @@ def notes(config: Config) -> Iterator[str]:
     for index, source in enumerate(config.sources):
         if source.url.scheme == "file" and not glob.glob(source.url.path):
             yield f"sources[{index}]: nothing matches {source.url.path} yet"
+    if config.web_config:
+        yield from (f"web_config: {note}" for note in loading.load(Path(config.web_config)).notes())
 
 
 def _contradictions(config: Config) -> Iterator[str]:
@@ -124,6 +134,11 @@ def _contradictions(config: Config) -> Iterator[str]:
         yield f"thresholds.{name}: no such threshold{nearest(name, DEFAULT_THRESHOLDS)}"
     if config.state_dir and (problem := _unwritable(Path(config.state_dir))):
         yield f"state_dir: {problem}"
+    if config.web_config:
+        try:
+            loading.load(Path(config.web_config))
+        except WebConfigError as error:
+            yield from (f"web_config: {problem}" for problem in error.problems)
 
 
 def _about_sources(config: Config) -> Iterator[str]:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import socket
+import ssl
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from typing import Protocol
@@ -14,12 +16,26 @@ from exporter.exposition import Exposition, Format
 
 Scrape = Callable[[Format], Awaitable[Exposition]]
 Reload = Callable[[], Awaitable[list[str]]]
+Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
+
+# How long a connection may take to send a request's head, or be idle: longer than Prometheus scrapes apart.
+IDLE_SECONDS = 75.0
+# How long a client may take nothing of its answer.
+STALLED_SECONDS = 30.0
 
 
 class Receiver(Protocol):
     """Who takes what is POSTed at a path."""
 
     async def handle(self, request: web.Request) -> web.StreamResponse: ...
+
+
+class Gate(Protocol):
+    """What stands before every request (web.guard)."""
+
+    def headers(self) -> Mapping[str, str]: ...
+
+    async def admit(self, request: web.Request, handler: Handler) -> web.StreamResponse: ...
 
 
 LANDING_PAGE = f"""<!doctype html>
@@ -34,16 +50,19 @@ class Site:
     """What is served. `scrape` takes the format that is wanted; it may raise CommitError.
 
     `receivers` returns who takes what is POSTed, by path. `reload` returns what was wrong, in lines; None: it is off.
+    `gate` lets requests through, or answers them.
     """
 
     scrape: Scrape
     is_ready: Callable[[], bool]
     receivers: Callable[[], Mapping[str, Receiver]]
     reload: Reload | None
+    gate: Gate | None
 
     def application(self) -> web.Application:
         """Return the application."""
-        app = web.Application()
+        app = web.Application(middlewares=[self._admit])
+        app.on_response_prepare.append(self._add_headers)
         app.add_routes(
             [
                 web.get("/", self._landing),
@@ -55,6 +74,14 @@ class Site:
             ]
         )
         return app
+
+    @web.middleware
+    async def _admit(self, request: web.Request, handler: Handler) -> web.StreamResponse:
+        _hang_up_when_stalled(request)
+        return await self.gate.admit(request, handler) if self.gate else await handler(request)
+
+    async def _add_headers(self, _: web.Request, response: web.StreamResponse) -> None:
+        response.headers.update({"X-Content-Type-Options": "nosniff"} | dict(self.gate.headers() if self.gate else {}))
 
     async def _metrics(self, request: web.Request) -> web.Response:
         wanted = Format.of(request.headers.get("Accept", ""), request.headers.get("Accept-Encoding", ""))
@@ -96,15 +123,31 @@ class Site:
         return await receiver.handle(request)
 
 
-async def start(app: web.Application, host: str, port: int) -> tuple[web.AppRunner, int]:
+async def start(
+    app: web.Application, host: str, port: int, tls: ssl.SSLContext | None = None
+) -> tuple[web.AppRunner, int]:
     """Listen; return what to clean up, and the port that was bound. Raises OSError."""
     # Bodies are unpacked where they are read, against a limit.
-    runner = web.AppRunner(app, access_log=None, handle_signals=False, shutdown_timeout=5.0, auto_decompress=False)
+    runner = web.AppRunner(
+        app,
+        access_log=None,
+        handle_signals=False,
+        shutdown_timeout=5.0,
+        auto_decompress=False,
+        keepalive_timeout=IDLE_SECONDS,
+    )
     await runner.setup()
-    site = web.TCPSite(runner, host, port)
+    site = web.TCPSite(runner, host, port, ssl_context=tls)
     try:
         await site.start()
     except BaseException:
         await runner.cleanup()
         raise
     return runner, int(runner.addresses[0][1])
+
+
+def _hang_up_when_stalled(request: web.Request) -> None:
+    """Have the kernel end a connection whose client does not read; aiohttp would wait for ever."""
+    connection = request.get_extra_info("socket")
+    if connection is not None and hasattr(socket, "TCP_USER_TIMEOUT"):
+        connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, int(STALLED_SECONDS * 1000))

@@ -89,6 +89,7 @@ class Config(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     reload_endpoint: bool = False
     listen: Listen = Listen.parse(DEFAULT_LISTEN)
     state_dir: str | None = None
+    web_config: str | None = None
     model: Model | None = None
     reference: str | None = None
     windows: tuple[Duration, ...] = tuple(map(Duration.parse, ("5m", "1h", "24h")))

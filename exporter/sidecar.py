@@ -26,17 +26,21 @@ from exporter.running_sources import RunningSources
 from exporter.settings import Config
 from exporter.sources import Source, SourceError
 from exporter.telemetry import Telemetry
+from exporter.web.guard import Guard
 
 COMMIT_SECONDS = 15.0
 DRAIN_SECONDS = 20.0
 # What a running sidecar cannot change.
-FIXED = ("listen", "state_dir", "reload_endpoint")
+FIXED = ("listen", "state_dir", "reload_endpoint", "web_config")
 
 log = structlog.get_logger()
 
 
 class Sidecar:
-    """One running exporter. Raises checkpoint.LockedError and OSError where the state folder cannot be used."""
+    """One running exporter. Raises checkpoint.LockedError and OSError where the state folder cannot be used.
+
+    And WebConfigError, where the web configuration cannot.
+    """
 
     def __init__(
         self, config: Config, clock: Callable[[], float] = time.time, load: Callable[[], Config] | None = None
@@ -60,6 +64,8 @@ class Sidecar:
         self._pages = Pages(collector, self._telemetry)
         self._committer = Committer(self._engine, self._checkpoint, self._telemetry, clock)
         self._sources = RunningSources(self._make, self._engine.release)
+        tell = self._telemetry.web_config_successful.set
+        self._guard = Guard(Path(config.web_config), tell, self._has_own_token) if config.web_config else None
         self._reloading = asyncio.Lock()
         self._loaded()
         self._ready = False
@@ -78,12 +84,16 @@ class Sidecar:
         loop.add_signal_handler(signal.SIGHUP, lambda: reloads.add(asyncio.create_task(self.reload())))
         listen = self._config.listen
         reload = self.reload if self._config.reload_endpoint else None
-        site = server.Site(self.scrape, lambda: self._ready, lambda: self._sources.posts, reload)
-        runner, port = await server.start(site.application(), listen.host, listen.port)
+        site = server.Site(self.scrape, lambda: self._ready, lambda: self._sources.posts, reload, self._guard)
+        tls = self._guard.context if self._guard else None
+        runner, port = await server.start(site.application(), listen.host, listen.port, tls)
         try:
             await self._sources.start(self._config.sources)
             self._ready = True
-            log.info("listening", address=f"http://{listen.host}:{port}", state=self._config.state_dir or "memory")
+            address = f"{'https' if tls else 'http'}://{listen.host}:{port}"
+            log.info("listening", address=address, state=self._config.state_dir or "memory")
+            for note in self._guard.notes if self._guard else ():
+                log.warning("web configuration", note=note)
             if not self._config.reference:
                 log.warning("no reference profile: there is no drift; make one with `prediction-exporter profile`")
             started(port)
@@ -152,6 +162,11 @@ class Sidecar:
     def _loaded(self) -> None:
         self._telemetry.config_successful.set(1)
         self._telemetry.config_timestamp.set(self._clock())
+
+    def _has_own_token(self, path: str) -> bool:
+        """Whether who POSTs at a path shows a token of its own, and needs no password besides."""
+        source = self._sources.posts.get(path)
+        return source is not None and source.token_file is not None
 
     def _make(self, source: settings.Source) -> Source:
         features = tuple(self._profile.features) if self._profile else ()

@@ -32,6 +32,12 @@ class Telemetry:
             "When the configuration was last loaded, since epoch.",
             registry=registry,
         )
+        self.web_config_successful = Gauge(
+            PREFIX + "web_config_last_reload_successful",
+            "Whether the last attempt to load the web configuration and its certificates succeeded.",
+            registry=registry,
+        )
+        self.web_config_successful.set(1)
         self.commits = Counter(PREFIX + "commits_total", "Commits of the state.", ["result"], registry=registry)
         for result in ("success", "failure"):
             self.commits.labels(result)

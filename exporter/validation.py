@@ -86,7 +86,7 @@ def _in_struct(value: Any, expected: type[msgspec.Struct], parse: Parse, path: P
     if not isinstance(value, Mapping):
         yield Problem(path, f"expected a mapping of keys, got {_spell(value)}")
         return
-    fields = {field.name: field for field in msgspec.structs.fields(expected)}
+    fields = {field.encode_name: field for field in msgspec.structs.fields(expected)}
     for key, inner in value.items():
         if key in fields:
             yield from problems(inner, fields[key].type, parse, (*path, key))

@@ -45,7 +45,7 @@ CORE = {
     *(name for name in MODULES if name.split(".")[0] == "stats"),
 }
 OUTSIDE = {"asyncio", "time", "os", "pathlib", "logging", "structlog", "aiohttp"}
-SHELL = {"sources", "server", "checkpoint", "config", "sidecar", "cli"}
+SHELL = {"sources", "server", "web", "checkpoint", "config", "sidecar", "cli"}
 # Statistics of statistics, which are given theirs.
 GIVEN_STATISTICS = {"stats.psi", "stats.window_samples"}
 

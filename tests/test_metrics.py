@@ -66,6 +66,9 @@ def scraped(folder: Path, use: Callable[[aiohttp.ClientSession], Awaitable[None]
     async def main() -> None:
         port: asyncio.Future[int] = asyncio.get_running_loop().create_future()
         running = asyncio.create_task(sidecar.run(port.set_result))
+        await asyncio.wait({port, running}, return_when=asyncio.FIRST_COMPLETED)
+        if running.done():
+            running.result()
         async with aiohttp.ClientSession(f"http://127.0.0.1:{await port}", auto_decompress=False) as client:
             await use(client)
         running.cancel()

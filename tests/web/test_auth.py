@@ -1,0 +1,167 @@
+"""Basic auth counted in bcrypt calls: what is computed, for whom, and what is remembered."""
+
+import asyncio
+import time
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from exporter.units import Duration
+from exporter.web import auth
+from exporter.web.auth import MOST_WAITING, REMEMBERED, BasicAuth, BusyError
+from exporter.web.guard import TokenBucket
+from exporter.web.settings import RateLimit
+from exporter.web.values import BcryptHash, Interval
+from tests.web.secured import basic, hashed
+
+USERS = {"alice": BcryptHash(hashed("a")), "bob": BcryptHash(hashed("b"))}
+
+
+class Counted:
+    """Verifies, and keeps what it was asked."""
+
+    def __init__(self) -> None:
+        self.asked: list[tuple[bytes, str]] = []
+        self.at_once = 0
+        self.most_at_once = 0
+
+    def __call__(self, password: bytes, hashed: str) -> bool:
+        self.at_once += 1
+        self.most_at_once = max(self.most_at_once, self.at_once)
+        self.asked.append((password, hashed))
+        answer = auth.verify(password, hashed)
+        self.at_once -= 1
+        return answer
+
+
+def run(work: Callable[[BasicAuth, list[tuple[bytes, str]]], Any]) -> None:
+    """Do the work, which is given all that was computed so far."""
+
+    async def inside() -> None:
+        counted = Counted()
+        await work(BasicAuth(counted), counted.asked)
+        assert counted.most_at_once == 1
+
+    asyncio.run(inside())
+
+
+def ask(user: str, password: str) -> str:
+    return basic(user, password)["Authorization"]
+
+
+def test_an_unknown_user_costs_as_much_as_a_known_one() -> None:
+    users = USERS | {"carol": BcryptHash(hashed("c").replace("$04$", "$05$"))}
+
+    async def work(checks: BasicAuth, asked: list[tuple[bytes, str]]) -> None:
+        for _ in range(3):
+            assert not await checks.allows(ask("alice", "wrong"), users)
+            assert not await checks.allows(ask("nobody", "wrong"), users)
+        assert [password for password, _ in asked] == [b"wrong"] * 2
+        # As costly as the costliest.
+        assert BcryptHash(asked[1][1]).cost == 5
+
+    run(work)
+
+
+def test_nobody_s_hash_is_well_formed_and_of_no_use_to_one_who_knows_its_password(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    assert BcryptHash.parse(auth.NOBODY.format(cost=10)).cost == 10
+    monkeypatch.setattr(auth, "NOBODY", hashed("known").replace("$04$", "${cost:02}$"))
+
+    async def work(checks: BasicAuth, _asked: list[tuple[bytes, str]]) -> None:
+        for _ in range(2):
+            assert not await checks.allows(ask("nobody", "known"), USERS)
+
+    run(work)
+
+
+def test_a_login_is_computed_once_and_anew_when_the_hash_changes() -> None:
+    async def work(checks: BasicAuth, asked: list[tuple[bytes, str]]) -> None:
+        for _ in range(5):
+            assert await checks.allows(ask("alice", "a"), USERS)
+        assert len(asked) == 1
+        assert not await checks.allows(ask("alice", "a"), USERS | {"alice": BcryptHash(hashed("other"))})
+        assert not await checks.allows(ask("alice", "a"), {"bob": USERS["bob"]})
+
+    run(work)
+
+
+def test_parts_cannot_be_shifted_between_user_hash_and_password() -> None:
+    """CVE-2022-46146: who knows a hash makes a request whose key is that of another's login."""
+
+    async def work(checks: BasicAuth, _asked: list[tuple[bytes, str]]) -> None:
+        assert await checks.allows(ask("alice", "a"), USERS)
+        shifted = f"{USERS['alice']}a"
+        for user, password in (("alice", shifted), (f"alice{USERS['alice']}", "a"), ("alic", "ea"), ("alicea", "")):
+            assert not await checks.allows(ask(user, password), USERS)
+
+    run(work)
+
+
+def test_one_at_a_time_and_the_same_question_once() -> None:
+    async def work(checks: BasicAuth, asked: list[tuple[bytes, str]]) -> None:
+        logins = [checks.allows(ask("alice", "a"), USERS) for _ in range(20)]
+        logins += [checks.allows(ask("alice", f"wrong {n}"), USERS) for n in range(20)]
+        assert (await asyncio.gather(*logins)).count(True) == 20
+        assert len(asked) == 21
+
+    run(work)
+
+
+def test_wrong_passwords_are_forgotten_and_do_not_drive_out_the_right_one() -> None:
+    async def work(checks: BasicAuth, asked: list[tuple[bytes, str]]) -> None:
+        assert await checks.allows(ask("alice", "a"), USERS)
+        for n in range(REMEMBERED + 10):
+            assert not await checks.allows(ask("alice", f"wrong {n}"), USERS)
+        before = len(asked)
+        assert await checks.allows(ask("alice", "a"), USERS)
+        assert len(asked) == before
+        assert sum(map(len, checks._remembered.values())) == REMEMBERED + 1
+
+    run(work)
+
+
+def test_past_a_number_that_wait_others_are_told_and_who_is_known_gets_in() -> None:
+    async def work(checks: BasicAuth, _asked: list[tuple[bytes, str]]) -> None:
+        assert await checks.allows(ask("alice", "a"), USERS)
+        flood = [asyncio.create_task(checks.allows(ask("x", str(n)), USERS)) for n in range(MOST_WAITING)]
+        await asyncio.sleep(0)
+        with pytest.raises(BusyError):
+            await checks.allows(ask("x", "one more"), USERS)
+        assert await checks.allows(ask("alice", "a"), USERS)
+        assert not any(await asyncio.gather(*flood))
+        assert not await checks.allows(ask("x", "one more"), USERS)
+
+    run(work)
+
+
+def test_a_password_over_72_bytes_fits_as_with_htpasswd() -> None:
+    long = "x" * 100
+    assert auth.verify(long.encode(), hashed(long[:72]))
+
+
+def test_the_event_loop_runs_while_a_password_is_checked() -> None:
+    async def inside() -> int:
+        checks = BasicAuth(lambda *_: bool(time.sleep(0.3)))
+        login = asyncio.create_task(checks.allows(ask("alice", "a"), USERS))
+        turns = 0
+        while not login.done():
+            await asyncio.sleep(0.01)
+            turns += 1
+        return turns
+
+    assert asyncio.run(inside()) > 10
+
+
+def test_a_token_bucket_fills_with_time() -> None:
+    now = 100.0
+    bucket = TokenBucket(RateLimit(Interval(Duration.parse("2s").seconds), 2), lambda: now)
+    assert [bucket.take() for _ in range(3)] == [True, True, False]
+    now += 3
+    assert [bucket.take() for _ in range(2)] == [True, False]
+    now += 1
+    assert bucket.take()
+    now += 3600
+    assert [bucket.take() for _ in range(3)] == [True, True, False]
