@@ -2,29 +2,17 @@
 
 from __future__ import annotations
 
-import errno
-import os
-import stat
 from collections.abc import Callable, Iterable
 from contextlib import suppress
 
 from exporter.framing import CONTEXT_BYTES, Digest, Position
+from exporter.sources.handle import Handle, open_regular
 from exporter.sources.identity import Seen
 
 READ_BYTES = 256 * 1024
 
 
-def open_regular(path: str) -> int:
-    """Open a regular file for reading; raises OSError where it cannot be, or is something else."""
-    # Non-blocking, so that a FIFO in the folder cannot hold us up.
-    handle = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
-    if stat.S_ISREG(os.fstat(handle).st_mode):
-        return handle
-    os.close(handle)
-    raise OSError(errno.EINVAL, "Not a regular file", path)
-
-
-def open_if(path: str, suits: Callable[[int], bool]) -> int | None:
+def open_if(path: str, suits: Callable[[Handle], bool]) -> Handle | None:
     """Open a regular file if it suits; raises OSError where it cannot be read."""
     handle = open_regular(path)
     suited = False
@@ -32,11 +20,11 @@ def open_if(path: str, suits: Callable[[int], bool]) -> int | None:
         suited = suits(handle)
     finally:
         if not suited:
-            os.close(handle)
+            handle.close()
     return handle if suited else None
 
 
-def open_first(paths: Iterable[str], suits: Callable[[int], bool]) -> int | None:
+def open_first(paths: Iterable[str], suits: Callable[[Handle], bool]) -> Handle | None:
     """Open the first of the files that is regular, can be read, and suits."""
     for path in paths:
         with suppress(OSError):
@@ -46,41 +34,41 @@ def open_first(paths: Iterable[str], suits: Callable[[int], bool]) -> int | None
     return None
 
 
-def seen(handle: int, position: Position) -> Seen:
+def seen(handle: Handle, position: Position) -> Seen:
     """Compare a file with what was read up to a position."""
-    status = os.fstat(handle)
+    status = handle.status()
     return Seen(
         status.st_dev,
         status.st_ino,
-        status.st_size,
+        position.offset + handle.left(position.offset),
         _head_matches(handle, position),
         _context_matches(handle, position),
     )
 
 
-def holds(handle: int, position: Position) -> bool:
+def holds(handle: Handle, position: Position) -> bool:
     """Whether a file begins with the content that was read up to a position."""
-    size = os.fstat(handle).st_size
-    return size >= position.offset > 0 and _head_matches(handle, position) and _context_matches(handle, position)
+    reaches = position.offset > 0 and handle.left(position.offset) >= 0
+    return reaches and _head_matches(handle, position) and _context_matches(handle, position)
 
 
-def begins_like(handle: int, other: int, offset: int) -> bool:
+def begins_like(handle: Handle, other: Handle, offset: int) -> bool:
     """Whether a file is empty, or begins with what another holds before `offset`, as far as it goes."""
-    length = min(os.fstat(handle).st_size, offset)
+    length = min(handle.left(0), offset)
     near = max(0, length - CONTEXT_BYTES)
     runs = (min(length, CONTEXT_BYTES), 0), (length - near, near)
-    return all(os.pread(handle, *run) == os.pread(other, *run) for run in runs)
+    return all(handle.read(*run) == other.read(*run) for run in runs)
 
 
-def behind_last_line(handle: int) -> Position:
+def behind_last_line(handle: Handle) -> Position:
     """The position behind a file's last whole line."""
-    size = os.fstat(handle).st_size
-    end = os.pread(handle, READ_BYTES, max(0, size - READ_BYTES))
+    size = handle.left(0)
+    end = handle.read(READ_BYTES, max(0, size - READ_BYTES))
     newline = end.rfind(b"\n") + 1
     skipping = newline == 0 and size > READ_BYTES
     offset = size if skipping else size - len(end) + newline
     near = min(offset, CONTEXT_BYTES)
-    head, context = os.pread(handle, near, 0), os.pread(handle, near, offset - near)
+    head, context = handle.read(near, 0), handle.read(near, offset - near)
     return Position(offset, skipping, Digest.of(head), Digest.of(context))
 
 
@@ -90,10 +78,10 @@ def behind_hole(offset: int) -> tuple[Position, bytes]:
     return Position(offset, False, Digest.of(context), Digest.of(context)), context
 
 
-def _head_matches(handle: int, position: Position) -> bool:
-    return position.head.matches(os.pread(handle, position.head.length, 0))
+def _head_matches(handle: Handle, position: Position) -> bool:
+    return position.head.matches(handle.read(position.head.length, 0))
 
 
-def _context_matches(handle: int, position: Position) -> bool:
+def _context_matches(handle: Handle, position: Position) -> bool:
     length = position.context.length
-    return position.context.matches(os.pread(handle, length, position.offset - length))
+    return position.context.matches(handle.read(length, position.offset - length))

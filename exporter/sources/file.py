@@ -21,10 +21,12 @@ import structlog
 from exporter.framing import Position
 from exporter.snapshot import Stream
 from exporter.sources import Sink
-from exporter.sources.content import behind_last_line, open_regular
+from exporter.sources.content import behind_last_line
 from exporter.sources.failures import Failures
-from exporter.sources.opened import PATIENCE_SECONDS, OpenFiles
-from exporter.sources.search import find
+from exporter.sources.gzipped import SUFFIXES
+from exporter.sources.handle import open_regular
+from exporter.sources.opened import PATIENCE_SECONDS, RETIRE_SECONDS, OpenFiles
+from exporter.sources.search import UnfinishedError, find
 from exporter.sources.tail import Key, Tail, key_of
 from exporter.telemetry import Telemetry
 
@@ -50,6 +52,8 @@ class FileSource:
     _failures: Failures = field(init=False)
     # What was being read when the state was saved and is not there, and since when it is missed.
     _missing: dict[Stream, float] = field(default_factory=dict)
+    # How large those are that may become what is missing, and are being compressed.
+    _sizes: dict[Stream, int] = field(default_factory=dict)
     _skip: bool = False
     _started: bool = False
     _looked: float = -math.inf
@@ -95,7 +99,8 @@ class FileSource:
 
     def _look(self, now: float) -> None:
         """See which file is at each path: open the new ones, and retire those that lost their path."""
-        paths = sorted(glob.glob(self.pattern))
+        # Compressed files are no logs of their own, but what became of those that were read.
+        paths = sorted(path for path in glob.glob(self.pattern) if not path.endswith(SUFFIXES))
         there = self._regular(paths)
         for stream, since in list(self._missing.items()):
             if stream.path in there or now - since >= PATIENCE_SECONDS:
@@ -149,7 +154,7 @@ class FileSource:
             self._failures.discard(path)
         finally:
             if handle is not None:
-                os.close(handle)
+                handle.close()
 
     def _read(self, tail: Tail, now: float) -> bool:
         """Read one block; return whether there may be more."""
@@ -181,13 +186,19 @@ class FileSource:
         try:
             handle = find(stream, position, self._files.tails)
         except OSError as error:
-            if now - since < PATIENCE_SECONDS:
+            patience = PATIENCE_SECONDS
+            if isinstance(error, UnfinishedError):
+                patience = RETIRE_SECONDS
+                if self._sizes.get(stream) != error.size:
+                    self._sizes[stream], since = error.size, now
+            if now - since < patience:
                 self._failures.add(stream.path, stream.path, error)
                 if stream not in self._missing:
                     log.warning("a file that was being read is not there", source=self.name, path=stream.path)
                 self._missing[stream] = since
                 return
         self._missing.pop(stream, None)
+        self._sizes.pop(stream, None)
         self._failures.discard(stream.path)
         if handle is None:
             self._files.lost(stream)

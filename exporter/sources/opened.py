@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from contextlib import closing, suppress
 from dataclasses import dataclass, field
 
 import msgspec
@@ -12,9 +13,11 @@ from exporter.framing import Digest, Position
 from exporter.snapshot import Stream
 from exporter.sources import Sink
 from exporter.sources.content import READ_BYTES, begins_like, behind_hole, holds, open_first
-from exporter.sources.search import find_copy
+from exporter.sources.gzipped import MAGIC
+from exporter.sources.handle import Handle
+from exporter.sources.search import UnfinishedError, find_copy
 from exporter.sources.siblings import rotated_between
-from exporter.sources.tail import Key, Tail
+from exporter.sources.tail import Key, Tail, key_of
 from exporter.telemetry import Telemetry
 
 # A file that was replaced is closed when it has been quiet for so long,
@@ -36,18 +39,18 @@ class OpenFiles:
     tails: dict[Key, Tail] = field(default_factory=dict)
     latest: dict[str, Tail] = field(default_factory=dict)
 
-    def begin(self, path: str, handle: int, position: Position, now: float) -> None:
+    def begin(self, path: str, handle: Handle, position: Position, now: float) -> None:
         """Begin the file that is new at a path."""
         before = self.latest.get(path)
         if before:
-            kind = "truncate" if before.stream.inode == os.fstat(handle).st_ino else "rename"
+            kind = "truncate" if before.stream.inode == handle.status().st_ino else "rename"
             self._rotated(path, kind)
             self.open_missed(before, now)
         self.resume(self._stream(path, handle), handle, path, position, now)
 
-    def resume(self, stream: Stream, handle: int, path: str | None, position: Position, now: float) -> None:
+    def resume(self, stream: Stream, handle: Handle, path: str | None, position: Position, now: float) -> None:
         """Go on with a stream at a position."""
-        context = os.pread(handle, position.context.length, position.offset - position.context.length)
+        context = handle.read(position.context.length, position.offset - position.context.length)
         blank = not position.skipping and not context.strip(b"\0")
         self._add(Tail(stream, handle, path, position.offset, context, blank, now))
         self.sink.open(stream, position, context)
@@ -55,13 +58,16 @@ class OpenFiles:
     def open_missed(self, after: Tail, now: float, until: Tail | None = None) -> None:
         """Open the files that were at a path after one, until another, and have been rotated away unseen."""
         path = after.stream.path
-        for sibling in rotated_between(path, after.key, until.key if until else None, since=after.modified):
-            handle = None if sibling.key in self.tails else open_first([sibling.path], lambda _: True)
+        first, last = self._kept_as(after), until.key if until else None
+        for names in rotated_between(path, first, last, since=after.modified):
+            if any(other.key in self.tails for other in names):
+                continue
+            handle = open_first((other.path for other in names), lambda _: True)
             if handle is not None:
                 self.resume(self._stream(path, handle), handle, None, Position(), now)
 
-    def is_copy(self, path: str, handle: int) -> bool:
-        """Whether a file is named after an open one (x.1 after x) and begins like it: copytruncate is at work.
+    def is_copy(self, path: str, handle: Handle) -> bool:
+        """Whether a file is named after an open one (x.1 after x) and begins like it, or is compressed.
 
         It is left alone for as long as that is so. Once we see that the other is truncated, we read its rest here.
         """
@@ -69,7 +75,11 @@ class OpenFiles:
             tail = self.latest.get(path[:end])
             if not tail or not tail.offset:
                 continue
-            if begins_like(handle, tail.handle, tail.offset) or holds(handle, self._known(tail)):
+            # What is compressed is not unpacked again for this.
+            if not tail.handle.is_zipped and begins_like(handle, tail.handle, tail.offset):
+                return True
+            # Some write what they compress under another name before it gets its own.
+            if MAGIC.startswith(handle.read(len(MAGIC), 0)) or holds(handle, self._known(tail)):
                 return True
         return False
 
@@ -99,7 +109,7 @@ class OpenFiles:
         if tail.unread:
             self.lost(tail.stream)
         self.sink.close(tail.stream)
-        os.close(tail.handle)
+        tail.handle.close()
         del self.tails[tail.key]
         if self.latest.get(tail.stream.path) is tail:
             del self.latest[tail.stream.path]
@@ -113,7 +123,7 @@ class OpenFiles:
     def close(self) -> None:
         """Close every file; the positions stay with the sink."""
         for tail in self.tails.values():
-            os.close(tail.handle)
+            tail.handle.close()
         self.tails.clear()
         self.latest.clear()
 
@@ -121,7 +131,7 @@ class OpenFiles:
         """The file was truncated: read what is left of the old content from a copy, and the new from its start."""
         old, is_latest = tail.stream, self.latest.get(tail.stream.path) is tail
         self._rotated(old.path, "truncate")
-        handle = find_copy(old.path, self._known(tail), self.tails, since=tail.modified)
+        handle = self._copy(tail, since=tail.modified)
         if handle is None:
             self.lost(old)
         else:
@@ -133,6 +143,20 @@ class OpenFiles:
         if is_latest:
             self.latest[old.path] = tail
         self.sink.open(tail.stream)
+
+    def _copy(self, tail: Tail, since: int = 0) -> Handle | None:
+        """Open a copy of what was read, if there is one."""
+        with suppress(UnfinishedError):
+            return find_copy(tail.stream.path, self._known(tail), self.tails, since)
+        return None
+
+    def _kept_as(self, tail: Tail) -> Key:
+        """What a file is known by in its folder: where it was compressed and deleted since, as its copy."""
+        copy = None if tail.handle.status().st_nlink else self._copy(tail)
+        if copy is None:
+            return tail.key
+        with closing(copy):
+            return key_of(copy.status())
 
     def _known(self, tail: Tail) -> Position:
         """How far a file was read; the position that the sink has may be that of a line before."""
@@ -147,9 +171,9 @@ class OpenFiles:
         tail.blank = not rest
         return rest
 
-    def _stream(self, path: str, handle: int) -> Stream:
+    def _stream(self, path: str, handle: Handle) -> Stream:
         self.serial += 1
-        status = os.fstat(handle)
+        status = handle.status()
         return Stream(self.source, path, status.st_dev, status.st_ino, self.serial)
 
     def _add(self, tail: Tail) -> None:

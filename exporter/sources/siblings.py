@@ -6,7 +6,9 @@ import os
 import re
 import sys
 from dataclasses import dataclass
+from itertools import groupby
 
+from exporter.sources.gzipped import SUFFIX
 from exporter.sources.tail import Key, key_of
 
 MAX_SIBLINGS = 1000
@@ -20,6 +22,10 @@ class Sibling:
     path: str
     key: Key
     modified: int
+
+    @property
+    def is_zipped(self) -> bool:
+        return self.path.endswith(SUFFIX)
 
 
 def siblings(path: str) -> list[Sibling]:
@@ -40,12 +46,15 @@ def siblings(path: str) -> list[Sibling]:
 
 
 def is_rotated(path: str, other: str) -> bool:
-    """Whether a name is that of a log with a number added, or with another number."""
-    return _number(path, other) is not None or _shape(os.path.basename(path)) == _shape(os.path.basename(other))
+    """Whether a name is that of a log with a number added, or with another number, compressed or not."""
+    names = os.path.basename(path), os.path.basename(other.removesuffix(SUFFIX))
+    return _number(path, other) is not None or _shape(names[0]) == _shape(names[1])
 
 
-def rotated_between(path: str, first: Key, last: Key | None, since: int = 0) -> list[Sibling]:
+def rotated_between(path: str, first: Key, last: Key | None, since: int = 0) -> list[list[Sibling]]:
     """The files that were at `path` after the first file, and were rotated away as it was; oldest first.
+
+    Each is a list, with more than one name where it is there as it was and compressed, which comes last.
 
     Those after the last file are left out, where that was rotated away too. They are known by their names, which
     differ from its name in a number alone, and by their times, which are later than `since` (its own where not
@@ -60,7 +69,8 @@ def rotated_between(path: str, first: Key, last: Key | None, since: int = 0) -> 
     since = since or next(other.modified for other in among if other.key == first)
     between = [other for other in among if other.key in numbers and other.modified > since]
     between = [other for other in between if numbers[other.key][0] == shape and low < numbers[other.key][1] < high]
-    return sorted(between, key=lambda other: numbers[other.key][1])
+    between.sort(key=lambda other: (numbers[other.key][1], other.is_zipped))
+    return [list(names) for _, names in groupby(between, key=lambda other: numbers[other.key][1])]
 
 
 def _entries(folder: str) -> list[os.DirEntry[str]]:
@@ -74,10 +84,10 @@ def _entries(folder: str) -> list[os.DirEntry[str]]:
 def _number(path: str, rotated: str) -> tuple[str, list[int]] | None:
     """What a rotated file's name adds to the log's: its shape, and its numbers, greater for later files.
 
-    >>> _number("app.jsonl", "app.jsonl.2"), _number("app.jsonl", "app-20240131.jsonl")
+    >>> _number("app.jsonl", "app.jsonl.2.gz"), _number("app.jsonl", "app-20240131.jsonl")
     (('.#', [-2]), ('-#.jsonl', [20240131]))
     """
-    name = os.path.basename(rotated)
+    name = os.path.basename(rotated).removesuffix(SUFFIX)
     for log in (os.path.basename(path), os.path.basename(os.path.realpath(path))):
         stem, suffix = os.path.splitext(log)
         if name.startswith(log):

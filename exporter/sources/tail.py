@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from exporter.framing import CONTEXT_BYTES
 from exporter.snapshot import Stream
 from exporter.sources.content import READ_BYTES
+from exporter.sources.handle import Handle
 
 # A file that changes twice within one tick of its file system's clock (2 s on some) has one time of change.
 SETTLED_SECONDS = 3.0
@@ -28,7 +29,7 @@ class Tail:
     """
 
     stream: Stream
-    handle: int
+    handle: Handle
     path: str | None
     offset: int
     context: bytes
@@ -44,7 +45,7 @@ class Tail:
     _compared: float = 0.0
 
     def __post_init__(self) -> None:
-        self.key = key_of(os.fstat(self.handle))
+        self.key = key_of(self.handle.status())
 
     def read(self, now: float) -> bytes | None:
         """Return the next block, empty at the end; None where what was read is not there any more: truncated.
@@ -52,16 +53,16 @@ class Tail:
         Each read begins with the context and compares it, so that a file truncated and outgrown since the last
         one shows too. A file that was read to its end and has not changed since is not read again.
         """
-        status = os.fstat(self.handle)
+        status, left = self.handle.status(), self.handle.left(self.offset)
         stamp = (status.st_size, status.st_mtime_ns, status.st_ctime_ns)
         if stamp != self._stamp:
             self._stamp, self._stamped = stamp, now
-        elif self.offset == status.st_size and self._compared - self._stamped >= SETTLED_SECONDS:
+        elif not left and self._compared - self._stamped >= SETTLED_SECONDS:
             return b""
         self.linked = status.st_nlink > 0
-        self.unread = max(0, status.st_size - self.offset)
+        self.unread = max(0, left)
         before = len(self.context)
-        data = os.pread(self.handle, before + READ_BYTES, self.offset - before)
+        data = self.handle.read(before + READ_BYTES, self.offset - before)
         if data[:before] != self.context:
             return None
         self._compared, self.modified = now, status.st_mtime_ns
@@ -69,8 +70,8 @@ class Tail:
         if new:
             self.offset += len(new)
             self.context = data[-CONTEXT_BYTES:]
-            self.unread = max(0, status.st_size - self.offset)
             self.quiet_since = now
+        self.unread = max(0, self.handle.left(self.offset))
         self.behind_since = (self.behind_since or now) if len(new) == READ_BYTES else None
         return new
 

@@ -19,7 +19,11 @@ from exporter.sources.tail import key_of
         pytest.param("x.log-2023-12-31 x.log-2024-01-01", "x.log-2023-12-31", "x.log-2024-01-01", id="days"),
         pytest.param("x.log.20240102-030405 x.log.20240102-030500", "x.log.20240102-030405", "x.log.20240102-030500"),
         pytest.param("x.1.log x.2.log", "x.1.log", "", id="numbers that count up are not understood"),
-        pytest.param("x.log.2 x.log.1.gz", "x.log.2", "", id="a compressed one"),
+        pytest.param("x.log.2 x.log.1.gz", "x.log.2", "x.log.1.gz", id="a compressed one"),
+        pytest.param("x-20231231.log.gz x-20240101.log.gz", "x-20231231.log.gz", "x-20240101.log.gz", id="both are"),
+        pytest.param("x.log.2 x.log.1.gz x.log.1", "x.log.2", "x.log.1+x.log.1.gz", id="one that is there as both"),
+        pytest.param("x.log.2.gz x.log.2 x.log.1", "x.log.2", "x.log.1", id="the first is there as both"),
+        pytest.param("x.log.2 x.log.1.xz", "x.log.2", "", id="one that we cannot unpack"),
         pytest.param("x.log.2 y.log.1 xx.log.1 x2.log.1", "x.log.2", "", id="other logs"),
         pytest.param("x.log.1 x.log.2", "x.log.2", "", id="later by its name and older by its time"),
         pytest.param("x.log.old x.log.1", "x.log.old", "", id="no number"),
@@ -32,7 +36,7 @@ def test_rotated_between(tmp_path: Path, oldest_to_newest: str, first: str, foun
         os.utime(tmp_path / name, (age, age))
     key = key_of((tmp_path / first).stat())
     between = rotated_between(str(tmp_path / "x.log"), key, None)
-    assert [Path(other.path).name for other in between] == found.split()
+    assert ["+".join(Path(other.path).name for other in names) for names in between] == found.split()
 
 
 def test_those_after_the_last_are_left_out(tmp_path: Path) -> None:
@@ -41,7 +45,7 @@ def test_those_after_the_last_are_left_out(tmp_path: Path) -> None:
         os.utime(tmp_path / f"x.log.{number}", (9 - number, 9 - number))
     first, last = (key_of((tmp_path / f"x.log.{number}").stat()) for number in (4, 2))
     between = rotated_between(str(tmp_path / "x.log"), first, last)
-    assert [Path(other.path).name for other in between] == ["x.log.3"]
+    assert [Path(other.path).name for [other] in between] == ["x.log.3"]
 
 
 @pytest.mark.parametrize(
@@ -50,6 +54,9 @@ def test_those_after_the_last_are_left_out(tmp_path: Path) -> None:
         ("x.log", "x.log.1", True),
         ("x.log", "x-20240101.log", True),
         ("x.log.1", "x.log.2", True),
+        ("x.log", "x.log.1.gz", True),
+        ("x.log", "x.log.gz", True),
+        ("x.log.1", "x.log.2.gz", True),
         ("x.log", "x.err", False),
         ("x.log", "stderr", False),
         ("x.log", "y.log.1", False),
