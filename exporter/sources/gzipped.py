@@ -89,7 +89,7 @@ class Gzipped:
         if self._unpacker is None:
             self._begin_member()
         if self._unpacker is None:
-            return len(self._rest) < len(given)
+            return len(self._rest) < len(given) or not self._is_at_end
         try:
             new = self._unpacker.decompress(self._rest, limit)
         except zlib.error:

@@ -66,7 +66,10 @@ def rotated_between(path: str, first: Key, last: Key | None, since: int = 0) -> 
         return []
     shape, low = numbers[first]
     high = numbers[last][1] if last and last in numbers else [sys.maxsize]
-    since = since or next(other.modified for other in among if other.key == first)
+    begin = next(other for other in among if other.key == first)
+    # Not all that compress keep the time; where the names are dates, they are enough.
+    is_enough = begin.is_zipped and max(low) > 0
+    since = -1 if is_enough else since or begin.modified
     between = [other for other in among if other.key in numbers and other.modified > since]
     between = [other for other in between if numbers[other.key][0] == shape and low < numbers[other.key][1] < high]
     between.sort(key=lambda other: (numbers[other.key][1], other.is_zipped))

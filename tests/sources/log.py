@@ -7,10 +7,12 @@ once. Time is a number that `poll` moves on; the files' times move on with every
 from __future__ import annotations
 
 import errno
+import gzip
 import os
 import shutil
 import time
 from collections import Counter
+from collections.abc import Callable
 from pathlib import Path
 from typing import BinaryIO
 
@@ -118,11 +120,21 @@ class Log:
         return self.path.with_name(f"app.jsonl.{number}")
 
     def make_room(self) -> None:
-        """Rename app.jsonl.1 to .2 and so on."""
-        suffixes = [path.suffix[1:] for path in self.folder.glob("app.jsonl.*")]
-        numbers = sorted(int(suffix) for suffix in suffixes if suffix.isdecimal())
-        for number in reversed(numbers):
-            self.rotated(number).rename(self.rotated(number + 1))
+        """Rename app.jsonl.1 to .2 and so on, also those that are compressed."""
+        found = [(path, path.name.removeprefix("app.jsonl.").removesuffix(".gz")) for path in self.folder.iterdir()]
+        numbered = [(int(number), path) for path, number in found if number.isdecimal()]
+        for number, path in sorted(numbered, reverse=True):
+            path.rename(path.with_name(path.name.replace(str(number), str(number + 1))))
+
+    def compress(self, path: Path, pack: Callable[[bytes], bytes] = gzip.compress, *, keep: bool = False) -> Path:
+        """Compress a rotated file, which goes away unless it is kept, and keep its time, as gzip does."""
+        packed = path.with_name(path.name + ".gz")
+        packed.write_bytes(pack(path.read_bytes()))
+        modified = path.stat().st_mtime_ns
+        os.utime(packed, ns=(modified, modified))
+        if not keep:
+            path.unlink()
+        return packed
 
     # The exporter.
 

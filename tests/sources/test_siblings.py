@@ -23,6 +23,8 @@ from exporter.sources.tail import key_of
         pytest.param("x-20231231.log.gz x-20240101.log.gz", "x-20231231.log.gz", "x-20240101.log.gz", id="both are"),
         pytest.param("x.log.2 x.log.1.gz x.log.1", "x.log.2", "x.log.1+x.log.1.gz", id="one that is there as both"),
         pytest.param("x.log.2.gz x.log.2 x.log.1", "x.log.2", "x.log.1", id="the first is there as both"),
+        pytest.param("x-20240101.log x-20231231.log.gz", "x-20231231.log.gz", "x-20240101.log", id="compressed late"),
+        pytest.param("x.log.1 x.log.2.gz", "x.log.2.gz", "", id="compressed late, with numbers"),
         pytest.param("x.log.2 x.log.1.xz", "x.log.2", "", id="one that we cannot unpack"),
         pytest.param("x.log.2 y.log.1 xx.log.1 x2.log.1", "x.log.2", "", id="other logs"),
         pytest.param("x.log.1 x.log.2", "x.log.2", "", id="later by its name and older by its time"),
