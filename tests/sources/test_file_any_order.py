@@ -22,7 +22,8 @@ class AnyOrder(RuleBasedStateMachine):
     """What a log's writer, logrotate, the exporter and its host may do.
 
     Not done, as its lines are lost to everyone: to copy and truncate a log of which no line has been read, or to
-    go on with a line in a file that has been truncated within it.
+    go on with a line in a file that has been truncated within it. Nor is a file compressed that was known and without
+    a line when the state was saved: no content tells which it became.
     """
 
     pattern = "app.jsonl"
@@ -42,6 +43,9 @@ class AnyOrder(RuleBasedStateMachine):
         self.cleanup.callback(lambda: self.writer.close())  # noqa: PLW0108 - the writer of then, not of now
         # Whether a line of what the log holds has been read, as far as we know now and at the last save.
         self.read = self.read_saved = False
+        # The files without a line, likewise.
+        self.empty: set[int] = set()
+        self.empty_saved: set[int] = set()
         self.log.write(1)
         self.poll()
         self.save()
@@ -80,10 +84,24 @@ class AnyOrder(RuleBasedStateMachine):
         self.log.copytruncate()
         self.read = False
 
+    @precondition(lambda self: self.finished())
+    @rule(which=st.integers(0, 9))
+    def compress(self, which: int) -> None:
+        finished = self.finished()
+        self.log.compress(finished[which % len(finished)])
+
+    def finished(self) -> list[Path]:
+        """The rotated files that can be compressed; none is being written to."""
+        rotated = (path for path in Path(self.folder).iterdir() if path.suffix[1:].isdecimal())
+        written = {os.fstat(self.writer.fileno()).st_ino} if self.half else set()
+        return sorted(path for path in rotated if path.stat().st_ino not in written | self.empty | self.empty_saved)
+
     @is_up
     @rule()
     def poll(self) -> None:
         self.log.poll()
+        files = [path for path in Path(self.folder).iterdir() if path.suffix != ".gz"]
+        self.empty = {path.stat().st_ino for path in files if b"\n" not in path.read_bytes()}
         self.read = self.log.path.exists() and b"\n" in self.log.path.read_bytes()
 
     @is_up
@@ -99,6 +117,7 @@ class AnyOrder(RuleBasedStateMachine):
     def save(self) -> None:
         self.log.save()
         self.read_saved = self.read
+        self.empty_saved = self.empty
 
     @is_up
     @no_half
