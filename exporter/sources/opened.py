@@ -12,7 +12,7 @@ import structlog
 from exporter.framing import Digest, Position
 from exporter.snapshot import Stream
 from exporter.sources import Sink
-from exporter.sources.content import READ_BYTES, begins_like, behind_hole, holds, open_first
+from exporter.sources.content import READ_BYTES, begins_like, behind_hole, behind_last_line, holds, open_first
 from exporter.sources.gzipped import MAGIC
 from exporter.sources.handle import Handle
 from exporter.sources.search import UnfinishedError, find_copy
@@ -58,7 +58,7 @@ class OpenFiles:
     def open_missed(self, after: Tail, now: float, until: Tail | None = None) -> None:
         """Open the files that were at a path after one, until another, and have been rotated away unseen."""
         path = after.stream.path
-        first, last = self._kept_as(after), until.key if until else None
+        first, last = self._kept_as(after), self._kept_as(until) if until else None
         for names in rotated_between(path, first, last, since=after.modified):
             if any(other.key in self.tails for other in names):
                 continue
@@ -131,7 +131,7 @@ class OpenFiles:
         """The file was truncated: read what is left of the old content from a copy, and the new from its start."""
         old, is_latest = tail.stream, self.latest.get(tail.stream.path) is tail
         self._rotated(old.path, "truncate")
-        handle = self._copy(tail, since=tail.modified)
+        handle = self._copy(tail, self._known(tail), since=tail.modified)
         if handle is None:
             self.lost(old)
         else:
@@ -144,15 +144,19 @@ class OpenFiles:
             self.latest[old.path] = tail
         self.sink.open(tail.stream)
 
-    def _copy(self, tail: Tail, since: int = 0) -> Handle | None:
-        """Open a copy of what was read, if there is one."""
+    def _copy(self, tail: Tail, position: Position, since: int = 0) -> Handle | None:
+        """Open a copy of what a file held up to a position, if there is one."""
         with suppress(UnfinishedError):
-            return find_copy(tail.stream.path, self._known(tail), self.tails, since)
+            return find_copy(tail.stream.path, position, self.tails, since)
         return None
 
     def _kept_as(self, tail: Tail) -> Key:
         """What a file is known by in its folder: where it was compressed and deleted since, as its copy."""
-        copy = None if tail.handle.status().st_nlink else self._copy(tail)
+        if tail.handle.status().st_nlink:
+            return tail.key
+        # It may have been truncated before; what it holds now is what was compressed.
+        position = self._known(tail) if tail.handle.is_zipped else behind_last_line(tail.handle)
+        copy = self._copy(tail, position)
         if copy is None:
             return tail.key
         with closing(copy):
