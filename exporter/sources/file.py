@@ -111,15 +111,16 @@ class FileSource:
             tail.retire(now)
             # That it was truncated before it was rotated has to be known before the next files are opened.
             self._read(tail, now)
+        # Before a pattern that matches their names too has them for logs of their own.
+        for tail in retired:
+            if latest.get(tail.stream.path) is tail:
+                self._files.open_missed(tail, now)
         awaited = {stream.path for stream in self._missing}
         for path, key in there.items():
             if key in tails:
                 tails[key].path = tails[key].path or path
             elif path not in awaited:
                 self._open(path, now)
-        for tail in retired:
-            if latest.get(tail.stream.path) is tail:
-                self._files.open_missed(tail, now)
         self._failures.keep({*paths, *tails})
 
     def _regular(self, paths: list[str]) -> dict[str, Key]:

@@ -490,3 +490,38 @@ def test_compressed_with_dates_by_what_does_not_keep_the_time(log: Log) -> None:
     log.start()
     log.check()
     assert log.gaps == 0
+
+
+@NARROW_AND_WIDE
+def test_compressed_while_there_is_no_log(logs: Logs, pattern: str) -> None:
+    log = logs(pattern)
+    log.write(3)
+    log.poll()
+    log.stop()
+    log.rotate()
+    log.compress(log.rotated(1))
+    log.write(3)
+    log.rotate()
+    log.start()
+    log.check()
+    log.compress(log.rotated(1))
+    for _ in range(3):
+        log.poll(seconds=RETIRE_SECONDS)
+    log.write(3)
+    log.check()
+    assert (log.gaps, log.rejected) == (0, {})
+
+
+@NARROW_AND_WIDE
+def test_copied_rotated_and_compressed_between_two_polls(logs: Logs, pattern: str) -> None:
+    log = logs(pattern)
+    log.write(3)
+    log.poll()
+    log.copytruncate()
+    log.write(3)
+    log.rotate()
+    log.compress(log.rotated(1))
+    log.check()
+    log.write(3)
+    log.check()
+    assert (log.gaps, log.rejected) == (0, {})
