@@ -102,7 +102,11 @@ class OpenFiles:
         if tail.path is not None or quiet < RETIRE_SECONDS:
             return
         if self.latest.get(tail.stream.path) is tail:
-            if tail.linked and quiet < PATIENCE_SECONDS:
+            if not tail.linked:
+                self._move_to_copy(tail)
+            # Were it forgotten before an older one, it would be taken for one that was missed.
+            is_alone = not any(one.stream.path == tail.stream.path for one in self.tails.values() if one is not tail)
+            if tail.linked and (quiet < PATIENCE_SECONDS or not is_alone):
                 return
             self.open_missed(tail, now)
         log.info("file finished", source=self.source, path=tail.stream.path, offset=tail.offset, inode=tail.key[1])
@@ -149,6 +153,15 @@ class OpenFiles:
         with suppress(UnfinishedError):
             return find_copy(tail.stream.path, position, self.tails, since)
         return None
+
+    def _move_to_copy(self, tail: Tail) -> None:
+        """Read on in what a deleted file was compressed to, if it was: it is still the one to begin the search from."""
+        copy = self._copy(tail, self._known(tail))
+        if copy is not None:
+            tail.handle.close()
+            del self.tails[tail.key]
+            tail.move(copy)
+            self.tails[tail.key] = tail
 
     def _kept_as(self, tail: Tail) -> Key:
         """What a file is known by in its folder: where it was compressed and deleted since, as its copy."""

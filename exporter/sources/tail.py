@@ -80,6 +80,10 @@ class Tail:
         self.stream, self.offset, self.context, self.blank = stream, 0, b"", True
         self.quiet_since = now
 
+    def move(self, handle: Handle) -> None:
+        """Read on in another file, which holds the same."""
+        self.handle, self.key, self.linked = handle, key_of(handle.status()), True
+
     def retire(self, now: float) -> None:
         """The path names another file, or none: from now on it has to be quiet for a while before it is closed."""
         self.path = None

@@ -525,3 +525,22 @@ def test_copied_rotated_and_compressed_between_two_polls(logs: Logs, pattern: st
     log.write(3)
     log.check()
     assert (log.gaps, log.rejected) == (0, {})
+
+
+@NARROW_AND_WIDE
+def test_the_latest_is_compressed_and_much_later_another_comes_and_goes_unseen(logs: Logs, pattern: str) -> None:
+    log = logs(pattern)
+    for restart in (False, True):
+        log.write(3)
+        log.poll()
+        log.rotate()
+        log.compress(log.rotated(1))
+        for _ in range(3):
+            log.poll(seconds=60)
+        if restart:
+            log.restart()
+        log.write(3)
+        log.rotate()
+        log.write(3)
+        log.check()
+    assert (log.gaps, log.rejected) == (0, {})
