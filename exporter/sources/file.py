@@ -112,8 +112,9 @@ class FileSource:
             # That it was truncated before it was rotated has to be known before the next files are opened.
             self._read(tail, now)
         # Before a pattern that matches their names too has them for logs of their own.
-        for tail in retired:
-            if latest.get(tail.stream.path) is tail:
+        is_new = any(key not in tails for key in there.values())
+        for tail in list(latest.values()):
+            if tail in retired or (is_new and tail.path is None):
                 self._files.open_missed(tail, now)
         awaited = {stream.path for stream in self._missing}
         for path, key in there.items():

@@ -22,8 +22,8 @@ class AnyOrder(RuleBasedStateMachine):
     """What a log's writer, logrotate, the exporter and its host may do.
 
     Not done, as its lines are lost to everyone: to copy and truncate a log of which no line has been read, or to
-    go on with a line in a file that has been truncated within it. Nor is a file compressed that was known and without
-    a line when the state was saved: no content tells which it became.
+    go on with a line in a file that has been truncated within it. Nor is a file compressed that is empty, or was
+    known and without a line when the state was saved: no content tells which it became.
     """
 
     pattern = "app.jsonl"
@@ -94,7 +94,8 @@ class AnyOrder(RuleBasedStateMachine):
         """The rotated files that can be compressed; none is being written to."""
         rotated = (path for path in Path(self.folder).iterdir() if path.suffix[1:].isdecimal())
         written = {os.fstat(self.writer.fileno()).st_ino} if self.half else set()
-        return sorted(path for path in rotated if path.stat().st_ino not in written | self.empty | self.empty_saved)
+        unfit = written | self.empty | self.empty_saved
+        return sorted(path for path in rotated if path.stat().st_size and path.stat().st_ino not in unfit)
 
     @is_up
     @rule()

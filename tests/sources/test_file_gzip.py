@@ -544,3 +544,21 @@ def test_the_latest_is_compressed_and_much_later_another_comes_and_goes_unseen(l
         log.write(3)
         log.check()
     assert (log.gaps, log.rejected) == (0, {})
+
+
+@NARROW_AND_WIDE
+def test_another_comes_and_goes_and_is_compressed_while_there_is_no_log(logs: Logs, pattern: str) -> None:
+    log = logs(pattern)
+    log.write(3)
+    log.poll()
+    log.rotate()
+    log.poll(seconds=RETIRE_SECONDS)
+    log.write(3)
+    log.rotate()
+    log.poll()
+    log.compress(log.rotated(1))
+    for _ in range(3):
+        log.poll(seconds=60)
+    log.write(3)
+    log.check()
+    assert (log.gaps, log.rejected) == (0, {})
