@@ -30,7 +30,7 @@ def psi(window: Floats, reference: Floats, epsilon: float | None = None) -> Floa
     its stated rate. With `epsilon` they are count / n + epsilon, the textbook form.
 
     >>> float(psi(np.array([30.0, 70.0]), np.array([50.0, 50.0])).round(4))
-    0.1662
+    0.1659
     """
     used = (window > 0) | (reference > 0)
     with np.errstate(divide="ignore", invalid="ignore"):
