@@ -16,7 +16,7 @@ from exporter.batch import Batch, Encoded, Series
 from exporter.batches import Batches
 from exporter.framing import Position
 from exporter.grouping import grouped
-from exporter.intake import BadLine, Gathered, Intake, Receipt, gather
+from exporter.intake import BadLine, Gathered, Intake, Receipt, cut_off, gather
 from exporter.plan import Plan
 from exporter.snapshot import Snapshot, SourceCounts, Stream
 from exporter.tally import Row, Tallies, put
@@ -122,6 +122,10 @@ class Engine:
         self._sources[source].bytes += len(data)
         return self._fold(source, gather(Stream(source, "request"), self._plan.limits.line_bytes, data))
 
+    def lose(self, source: str, count: int) -> None:
+        """Count records of which a part has come, and the rest will not."""
+        self._fold(source, Gathered(refused=[cut_off(Stream(source, "lost"), 0, count)]))
+
     def fold(self) -> None:
         """Add all that was fed to the tallies."""
         for source, gathered in self._intake.take().items():
@@ -129,7 +133,7 @@ class Engine:
 
     def _fold(self, source: str, gathered: Gathered) -> Receipt:
         counts = self._sources[source]
-        counts.lines += len(gathered.refused)
+        counts.lines += sum(bad.count for bad in gathered.refused)
         refused = list(gathered.refused)
         records = 0
         if gathered.pieces:

@@ -137,9 +137,9 @@ class Intake:
         if cut is NOTHING:
             return
         gathered = self._gathered.setdefault(stream.source, Gathered())
-        too_long, cut_off = f"longer than {self._line_bytes} bytes", "the stream ended within the record"
+        too_long = f"longer than {self._line_bytes} bytes"
         gathered.refused.extend(BadLine(stream, offset, OVERSIZE, too_long) for offset in cut.oversize)
-        gathered.refused.extend(BadLine(stream, offset, INCOMPLETE, cut_off) for offset in cut.incomplete)
+        gathered.refused.extend(cut_off(stream, offset) for offset in cut.incomplete)
         for offset, block in cut.pieces:
             gathered.pieces.append(Piece(stream, offset, block))
             self.pending_bytes += len(block)
@@ -148,6 +148,11 @@ class Intake:
         """Return what has gathered, by source, and begin anew."""
         gathered, self._gathered, self.pending_bytes = self._gathered, {}, 0
         return gathered
+
+
+def cut_off(stream: Stream, offset: int, count: int = 1) -> BadLine:
+    """Return what tells of records of which only a part has come."""
+    return BadLine(stream, offset, INCOMPLETE, "the stream ended within the record", count)
 
 
 def gather(stream: Stream, line_bytes: int, data: bytes) -> Gathered:

@@ -10,8 +10,6 @@ from collections import OrderedDict
 from dataclasses import dataclass
 from typing import NamedTuple
 
-from exporter.framing import NOTHING, Cut, Position
-
 MOST_WAITING = 10_000
 MOST_BYTES = 32 * 1024**2
 WAIT_SECONDS = 60.0
@@ -101,20 +99,3 @@ class Pairs:
     def _forget(self, key: str) -> None:
         _, event = self._waiting.pop(key)
         self._held -= len(event.body)
-
-
-class GivenUp:
-    """Frames what was given up: each byte stands for an event without its other half."""
-
-    def __init__(self, limit: int, position: Position | None = None, context: bytes = b"") -> None:
-        self.offset = 0
-        self.held = 0
-        self.position = Position()
-
-    def feed(self, data: bytes) -> Cut:
-        """Take the stream's next bytes."""
-        return Cut([], [], [0] * len(data))
-
-    def end(self) -> Cut:
-        """Take it that there are no more bytes."""
-        return NOTHING

@@ -13,7 +13,6 @@ from exporter.engine import Engine
 from exporter.framing import Framer, Frames, Lines
 from exporter.inference import Names
 from exporter.kserve import InferenceLog
-from exporter.pairing import GivenUp
 from exporter.sources import Source
 from exporter.sources.datagram_socket import DatagramSocket
 from exporter.sources.file import FileSource
@@ -27,7 +26,7 @@ FORMATS: dict[str, Framer] = {
     "cri": CriLines,
     "docker": DockerLines,
     "bentoml": Lines,
-    "kserve": GivenUp,
+    "kserve": Lines,
 }
 RECEIVE_BYTES = 4 * 1024**2
 

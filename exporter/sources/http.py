@@ -22,7 +22,6 @@ from aiohttp import web
 from exporter.bodies import Body, BodyError, Reader, Records, TooLargeError
 from exporter.commit import CommitError
 from exporter.intake import Receipt
-from exporter.snapshot import Stream
 from exporter.telemetry import Telemetry
 
 # Held of all bodies that are being read, so that memory is bounded whatever is sent.
@@ -46,11 +45,7 @@ class Receiver(Protocol):
 
     def ingest(self, source: str, data: bytes, now: float, batch: str | None = None) -> Receipt: ...
 
-    def open(self, stream: Stream) -> None: ...
-
-    def feed(self, stream: Stream, data: bytes, now: float) -> None: ...
-
-    def close(self, stream: Stream) -> None: ...
+    def lose(self, source: str, count: int) -> None: ...
 
 
 class _RefusedError(Exception):
@@ -67,7 +62,7 @@ class HttpSource:
 
     `commit` makes durable what was received. A body may have `body_bytes`, packed and unpacked; at most `requests`
     are read at a time. With `token_file`, clients have to send its content as a bearer token. `reader` makes lines of
-    bodies; what it loses is told to the receiver as a stream with a byte for each.
+    bodies; what it loses is counted.
     """
 
     name: str
@@ -184,10 +179,7 @@ class HttpSource:
 
     def _count_lost(self, now: float) -> None:
         if lost := self.reader.lost(now):
-            stream = Stream(self.name, "lost")
-            self.receiver.open(stream)
-            self.receiver.feed(stream, bytes(lost), self.clock())
-            self.receiver.close(stream)
+            self.receiver.lose(self.name, lost)
 
     def _too_large(self) -> _RefusedError:
         return _RefusedError(
