@@ -25,7 +25,7 @@ from exporter.web import loading
 from exporter.web.loading import WebConfigError
 from exporter.yamlfile import YamlError
 
-PARSED = (Duration, Size, Listen, FieldPath, FileMode, SourceUrl)
+_parse = validation.parser(Duration, Size, Listen, FieldPath, FileMode, SourceUrl)
 
 
 class ConfigError(Exception):
@@ -221,10 +221,3 @@ def _unwritable(folder: Path) -> str | None:
     if not existing.is_dir():
         return f"{existing} is not a folder"
     return None if os.access(existing, os.W_OK | os.X_OK) else f"{existing} cannot be written to"
-
-
-def _parse(kind: type, value: Any) -> Any:
-    for parsed in PARSED:
-        if kind is parsed:
-            return parsed.parse(value)
-    raise NotImplementedError(kind)

@@ -10,7 +10,7 @@ import difflib
 import types
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from typing import Any, Literal, Union, get_args, get_origin
+from typing import Any, Literal, Protocol, Union, get_args, get_origin
 
 import msgspec
 
@@ -36,6 +36,27 @@ class Problem:
     def __str__(self) -> str:
         spelt = "".join(f"[{key}]" if isinstance(key, int) else f".{key}" for key in self.path)
         return f"{spelt.removeprefix('.') or 'the file'}: {self.text}"
+
+
+class Parsed(Protocol):
+    """A type that people write as text."""
+
+    @classmethod
+    def parse(cls, text: object) -> Any:
+        """Raises ValueError with what was expected."""
+        ...
+
+
+def parser(*kinds: type[Parsed]) -> Parse:
+    """Return msgspec's `dec_hook` for types that parse what people write."""
+
+    def parse(kind: type, value: Any) -> Any:
+        for known in kinds:
+            if kind is known:
+                return known.parse(value)
+        raise NotImplementedError(kind)  # how msgspec is told that a type is not of these
+
+    return parse
 
 
 def problems(value: Any, expected: Any, parse: Parse, path: Path = ()) -> Iterator[Problem]:

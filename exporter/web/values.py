@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import re
-from typing import Any
 
 from exporter.units import Duration
+from exporter.validation import parser
 
 
 class Secret(str):
@@ -64,11 +64,4 @@ class HeaderValue(str):
         raise ValueError(f"expected text in one line, got {text!r}")
 
 
-PARSED = (Secret, BcryptHash, Interval, HeaderValue)
-
-
-def parse(kind: type, value: Any) -> Any:
-    """Make one of these; the `dec_hook` of msgspec."""
-    if kind in PARSED:
-        return kind.parse(value)
-    raise NotImplementedError(kind)
+parse = parser(Secret, BcryptHash, Interval, HeaderValue)
