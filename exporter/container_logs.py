@@ -7,6 +7,7 @@ The position to go on from always stands behind a whole line of the container's.
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Iterator
 from typing import NamedTuple
 
@@ -28,35 +29,26 @@ class Written(NamedTuple):
     is_end: bool
 
 
-class _Wrapped(Lines):
+class _Wrapped(Lines, ABC):
     """Frames a runtime's log as the lines that the container wrote. What is not wrapped is taken as it is."""
 
     def __init__(self, limit: int, position: Position | None = None, context: bytes = b"") -> None:
         super().__init__(limit + WRAPPING_BYTES * (FEW_PIECES + limit // PIECE_BYTES), position, context)
         self._line_limit = limit
 
+    @abstractmethod
     def unwrap(self, line: bytes) -> Written:
         """Return what a line wraps."""
-        raise NotImplementedError
 
     def _skip(self, data: bytes) -> int:
         return next((end for end, written in self._written(data, 0) if written.is_end), 0)
 
-    def _end(self, data: bytes, start: int) -> int:
-        unfinished: set[bytes] = set()
-        last = start
-        for end, written in self._written(data, start):
-            (unfinished.discard if written.is_end else unfinished.add)(written.stream)
-            if not unfinished:
-                last = end
-        return last
-
-    def _cut(self, begin: int, block: bytes) -> tuple[list[tuple[int, bytes]], list[int]]:
+    def _cut(self, begin: int, data: bytes, start: int) -> tuple[int, list[tuple[int, bytes]], list[int]]:
         pieces: list[tuple[int, bytes]] = []
         oversize: list[int] = []
         unfinished: dict[bytes, tuple[int, list[bytes]]] = {}
-        at = 0
-        for end, (stream, text, is_end) in self._written(block, 0):
+        at, last, whole = start, start, (0, 0)
+        for end, (stream, text, is_end) in self._written(data, start):
             first, texts = unfinished.setdefault(stream, (begin + at, []))
             texts.append(text)
             at = end
@@ -67,7 +59,10 @@ class _Wrapped(Lines):
                     oversize.append(first)
                 else:
                     pieces.append((first, line + b"\n"))
-        return pieces, oversize
+            if not unfinished:
+                last, whole = end, (len(pieces), len(oversize))
+        # What ends within an unfinished line of the other stream waits for it.
+        return last, pieces[: whole[0]], oversize[: whole[1]]
 
     def _written(self, data: bytes, start: int) -> Iterator[tuple[int, Written]]:
         """Yield what each whole line wraps, and where it ends."""

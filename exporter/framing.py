@@ -123,8 +123,7 @@ class Lines:
             start = self._skip(data)
             self._skipping = not start
             start = start or len(data)
-        end = self._end(data, start)
-        pieces, oversize = self._cut(begin + start, data[start:end])
+        end, pieces, oversize = self._cut(begin, data, start)
         if len(data) - end > self._limit:
             oversize.append(begin + end)
             self._skipping = True
@@ -148,12 +147,15 @@ class Lines:
         """Return where the record ends that is being skipped; 0 where it goes on."""
         return data.find(b"\n") + 1
 
-    def _end(self, data: bytes, start: int) -> int:
-        """Return where the last whole record ends."""
-        return max(start, data.rfind(b"\n") + 1)
+    def _cut(self, begin: int, data: bytes, start: int) -> tuple[int, list[tuple[int, bytes]], list[int]]:
+        """Return where the last whole record ends, the whole ones from `start` on, and which are over the limit.
 
-    def _cut(self, begin: int, block: bytes) -> tuple[list[tuple[int, bytes]], list[int]]:
-        """Return whole records, less those over the limit, and where those are; the block begins at `begin`."""
+        `begin` is the offset of the data in its stream; records are without those over the limit.
+        """
+        end = max(start, data.rfind(b"\n") + 1)
+        return end, *self._within_limit(begin + start, data[start:end])
+
+    def _within_limit(self, begin: int, block: bytes) -> tuple[list[tuple[int, bytes]], list[int]]:
         if len(block) <= self._limit:
             return ([(begin, block)] if block else []), []
         pieces, oversize, start, at = [], [], 0, 0
