@@ -81,7 +81,14 @@ class Sidecar:
         for number in (signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(number, stop.set)
         reloads: set[asyncio.Task[list[str]]] = set()
-        loop.add_signal_handler(signal.SIGHUP, lambda: reloads.add(asyncio.create_task(self.reload())))
+
+        def reload_soon() -> None:
+            task = asyncio.create_task(self.reload())
+            # The loop itself does not keep a task alive.
+            reloads.add(task)
+            task.add_done_callback(reloads.discard)
+
+        loop.add_signal_handler(signal.SIGHUP, reload_soon)
         listen = self._config.listen
         reload = self.reload if self._config.reload_endpoint else None
         site = server.Site(self.scrape, lambda: self._ready, lambda: self._sources.posts, reload, self._guard)
@@ -136,7 +143,7 @@ class Sidecar:
         if fixed := [key for key in FIXED if getattr(config, key) != getattr(self._config, key)]:
             return [f"{key}: a change of it needs a restart" for key in fixed]
         plan, collector = planning.plan(config, profile)
-        before, profile_before = planning.plan(self._config, self._profile), self._profile
+        profile_before = self._profile
         await self._committer.settle()
         # From here to the next await nothing else runs: sources, engine and pages change at once.
         stopped = self._sources.stop_others(config.sources)
@@ -146,7 +153,7 @@ class Sidecar:
             await self._sources.start(config.sources)
         except SourceError as error:
             await self._committer.settle()
-            self._adopt(*before)
+            self._adopt(*planning.plan(self._config, profile_before))
             self._profile = profile_before
             await self._sources.start(stopped)
             return [f"sources: {error}"]

@@ -16,7 +16,7 @@ class Telemetry:
 
     def __init__(self) -> None:
         # Prometheus does not use the `_created` series, and they double a counter.
-        disable_created_metrics()  # type: ignore[no-untyped-call]
+        disable_created_metrics()  # type: ignore[no-untyped-call]  # the client library's own gap
         registry = CollectorRegistry()
         ProcessCollector(registry=registry)
         build_info = Gauge(PREFIX + "build_info", "This build.", ["version", "python"], registry=registry)

@@ -5,7 +5,7 @@ import signal
 import socket
 import stat
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
@@ -245,9 +245,11 @@ def test_a_unix_socket_is_for_its_group_alone_unless_told_otherwise(tmp_path: Pa
         (lambda path: path.mkdir(), "there is a file of this name that is no socket"),
     ],
 )
-def test_a_file_in_the_place_of_a_unix_socket_is_left_alone(tmp_path: Path, make: object, told: str) -> None:
+def test_a_file_in_the_place_of_a_unix_socket_is_left_alone(
+    tmp_path: Path, make: Callable[[Path], object], told: str
+) -> None:
     path = tmp_path / "model.sock"
-    make(path)  # type: ignore[operator]
+    make(path)
     done = command("run", "--source", f"unix://{path}", "--listen", "127.0.0.1:0")
     assert done.returncode == 2
     assert done.stderr.splitlines()[-1] == f"prediction-exporter: sources: unix://{path}: {told}"
