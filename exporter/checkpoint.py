@@ -21,10 +21,10 @@ from typing import Literal
 import msgspec
 import numpy as np
 
-from exporter.batch import Floats, Series
+from exporter.batch import Series
 from exporter.framing import Position
 from exporter.snapshot import Snapshot, SourceCounts, Stream
-from exporter.tally import Tallies
+from exporter.tally import COUNTS, Tallies, Tally
 
 MAGIC = b"prediction-exporter checkpoint\n"
 VERSION = 1
@@ -42,6 +42,7 @@ class LockedError(OSError):
 class _Array(msgspec.Struct, array_like=True):
     shape: tuple[int, ...]
     data: bytes
+    type: Literal["<f8", "<u4"] = "<f8"
 
 
 _Tallies = list[tuple[Series, dict[str, _Array]]]
@@ -187,18 +188,18 @@ def _hash(body: bytes) -> bytes:
 
 
 def _pack(tallies: Tallies) -> _Tallies:
-    return [
-        (
-            series,
-            {name: _Array(tally.shape, np.ascontiguousarray(tally, "<f8").tobytes()) for name, tally in row.items()},
-        )
-        for series, row in tallies.items()
-    ]
+    return [(series, {name: _packed(tally) for name, tally in row.items()}) for series, row in tallies.items()]
+
+
+def _packed(tally: Tally) -> _Array:
+    stored: Literal["<f8", "<u4"] = "<u4" if tally.dtype == COUNTS else "<f8"
+    return _Array(tally.shape, np.ascontiguousarray(tally, stored).tobytes(), stored)
 
 
 def _unpack(tallies: _Tallies, kept: set[str]) -> Tallies:
     return {series: {name: _array(packed) for name, packed in row.items() if name in kept} for series, row in tallies}
 
 
-def _array(packed: _Array) -> Floats:
-    return np.frombuffer(packed.data, "<f8").reshape(packed.shape).astype(np.float64)
+def _array(packed: _Array) -> Tally:
+    kind = COUNTS if packed.type == "<u4" else np.float64
+    return np.frombuffer(packed.data, packed.type).reshape(packed.shape).astype(kind)

@@ -16,7 +16,7 @@ from typing import Literal, Protocol
 from prometheus_client.metrics_core import Metric
 
 from exporter.batch import Batch, Floats, Series
-from exporter.tally import Tallies
+from exporter.tally import Tallies, Tally
 
 BASE_LABELS = ("model_name", "model_version")
 
@@ -34,10 +34,10 @@ class Statistic(Protocol):
     def reads(self) -> Literal["predictions", "errors"]: ...
 
     def zero(self) -> Floats:
-        """Return the tally of nothing."""
+        """Return the tally of nothing, as float64."""
         ...
 
-    def tally(self, batch: Batch) -> Floats:
+    def tally(self, batch: Batch) -> Tally:
         """Return what each group of the batch adds; shape (batch.groups, *zero().shape)."""
         ...
 

@@ -16,6 +16,7 @@ from prometheus_client.metrics_core import CounterMetricFamily, GaugeMetricFamil
 from exporter.batch import WRONG_TYPE, Batch, Encoded, Floats, Ints, Series
 from exporter.profile import MISSING_BIN, OTHER_BIN, Profile, bin_labels, reference_counts
 from exporter.stats import BASE_LABELS, Names
+from exporter.tally import COUNTS, Tally
 
 
 class FeatureBins:
@@ -61,7 +62,7 @@ class FeatureBins:
     def zero(self) -> Floats:
         return np.zeros((len(self.features), self._width))
 
-    def tally(self, batch: Batch) -> Floats:
+    def tally(self, batch: Batch) -> Tally:
         cells = np.empty((len(self.features), len(batch)), np.int64)
         cells[: len(self._numeric)] = self._numeric_cells(batch.numbers)
         for index, column in enumerate(batch.categories):
@@ -72,7 +73,7 @@ class FeatureBins:
         cells += np.arange(len(self.features))[:, None] * self._width
         if batch.groups > 1:
             cells += batch.group * self.reference.size
-        return np.bincount(cells.ravel(), minlength=int(np.prod(shape))).reshape(shape).astype(np.float64)
+        return np.bincount(cells.ravel(), minlength=int(np.prod(shape))).reshape(shape).astype(COUNTS)
 
     def _numeric_cells(self, numbers: Floats) -> Ints:
         """Return each number's cell. A few comparisons of all numbers beat a binary search for each."""

@@ -11,6 +11,7 @@ from prometheus_client.metrics_core import CounterMetricFamily, Metric
 from exporter.batch import NON_FINITE, WRONG_TYPE, Batch, Bools, Floats, Ints, Series
 from exporter.profile import Profile
 from exporter.stats import BASE_LABELS, Names
+from exporter.tally import COUNTS, Tally
 
 CHECKS = ("missing", "wrong_type", "out_of_range", "unseen_category", "non_finite")
 
@@ -39,8 +40,8 @@ class FeatureQuality:
     def zero(self) -> Floats:
         return np.zeros((len(self.features), len(CHECKS)))
 
-    def tally(self, batch: Batch) -> Floats:
-        counts = np.zeros((batch.groups, *self.zero().shape))
+    def tally(self, batch: Batch) -> Tally:
+        counts = np.zeros((batch.groups, *self.zero().shape), COUNTS)
         absent = np.vstack((np.isnan(batch.numbers), *(column.codes < 0 for column in batch.categories)))
         if batch.marks is not None:
             absent &= batch.marks == 0
@@ -60,7 +61,7 @@ class FeatureQuality:
             unseen[row] = np.array([*foreign, False], np.bool_)[column.codes]
         return unseen
 
-    def _count(self, failed: Bools, batch: Batch) -> Floats:
+    def _count(self, failed: Bools, batch: Batch) -> Ints:
         """Return how many of each group's rows failed; shape (groups, features)."""
         counts: Ints
         if batch.groups == 1:
@@ -68,7 +69,7 @@ class FeatureQuality:
         else:
             feature, row = np.nonzero(failed)
             counts = np.bincount(batch.group[row] * len(failed) + feature, minlength=batch.groups * len(failed))
-        return counts.reshape(batch.groups, len(failed)).astype(np.float64)
+        return counts.reshape(batch.groups, len(failed))
 
     def collect(self, tallies: Mapping[Series, Floats], names: Names) -> Iterator[Metric]:
         family = CounterMetricFamily(
