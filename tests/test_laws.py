@@ -219,10 +219,11 @@ def test_panes_merged_are_the_tally_of_all(statistic: Statistic, log: list[Recor
             {group.series: {statistic.name: added}}
             for group, added in tallied(statistic, decoded(part), spelling).items()
         ]
-    before = [pane[series][statistic.name].copy() for pane in panes for series in pane]
+    held = [row[statistic.name] for pane in panes for row in pane.values()]
+    copies = [array.copy() for array in held]
     merged = tally.merge(panes)
-    for pane, copy in zip((pane[series][statistic.name] for pane in panes for series in pane), before, strict=True):
-        np.testing.assert_array_equal(pane, copy)
+    for array, copy in zip(held, copies, strict=True):
+        np.testing.assert_array_equal(array, copy)
     expected: dict[Series, Floats] = {}
     for group, added in tallied(statistic, decoded(log), Spelling()).items():
         expected[group.series] = tally.add(expected.get(group.series, statistic.zero()), added)
