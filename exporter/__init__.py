@@ -6,7 +6,7 @@ The way of one record, never backwards:
                                                                         |
                                 /metrics <-- render <-- derive <-- commit (state and positions, one file)
 
-Pure, without clock or I/O: batch, framing, schema, decode, vocabulary, tally, windows, profile, stats, engine,
+Pure, without clock or I/O: batch, framing, schema, decode, vocabulary, admission, tally, windows, profile, stats, engine,
 snapshot, collector. Of the outside world: sources, checkpoint, server, profiling. `sidecar` wires them.
 """
 

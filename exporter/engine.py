@@ -8,11 +8,11 @@ snapshot is consistent by construction. There is no clock in here: the time come
 from __future__ import annotations
 
 from collections.abc import Callable, Collection
-from dataclasses import replace
 
 import numpy as np
 
-from exporter.batch import Batch, Encoded, Series
+from exporter.admission import Admission
+from exporter.batch import Batch, Series
 from exporter.batches import Batches
 from exporter.framing import Position
 from exporter.grouping import grouped
@@ -20,13 +20,9 @@ from exporter.intake import BadLine, Gathered, Intake, Receipt, cut_off, gather
 from exporter.plan import Plan
 from exporter.snapshot import Snapshot, SourceCounts, Stream
 from exporter.tally import Row, Tallies, put
-from exporter.vocabulary import SeriesVocabulary, Vocabulary, labels, printable
 
 # A fold of a few lines costs nearly as much as one of a hundred.
 BLOCK_BYTES = 64 * 1024
-CLASS_LABEL = "prediction_class"
-ERROR_LABEL = "error_type"
-SERIES_LABEL = "model_version"
 
 
 class Engine:
@@ -41,11 +37,8 @@ class Engine:
         self._panes: dict[str, dict[int, Tallies]] = {
             label: {pane: _copy(tallies) for pane, tallies in panes.items()} for label, panes in state.windows.items()
         }
-        self._series = SeriesVocabulary(plan.limits.models, state.series)
-        self._classes = labels(plan.limits.prediction_classes, state.names.get(CLASS_LABEL, ()))
-        self._errors = labels(plan.limits.error_types, state.names.get(ERROR_LABEL, ()))
+        self._admission = Admission(plan, state)
         self._sources = {name: counts.copy() for name, counts in state.sources.items()}
-        self._capped = dict(state.capped)
         self._batches = Batches(state.batches)
         self._intake = Intake(plan.limits.line_bytes, state.positions, plan.framers)
         self._now = state.time
@@ -62,9 +55,7 @@ class Engine:
             window.label: {pane: _only(kept, tallies) for pane, tallies in self._panes[window.label].items()}
             for window in windows
         }
-        self._series = SeriesVocabulary(plan.limits.models, self._series.names)
-        self._classes = labels(plan.limits.prediction_classes, self._classes.names)
-        self._errors = labels(plan.limits.error_types, self._errors.names)
+        self._admission.adopt(plan)
         self._intake.adopt(plan.limits.line_bytes, plan.framers)
         self._begin(plan)
 
@@ -77,11 +68,8 @@ class Engine:
         self._plan = plan
         self._panes = {window.label: self._panes.get(window.label, {}) for window in plan.windows}
         self._sources = {name: self._sources.get(name) or SourceCounts() for name in plan.decoders}
-        for name in plan.known_classes:
-            self._classes.code(printable(name))
         for series in plan.known_series:
-            code, _ = self._series.code(series)
-            self._row(self._series.names[code])
+            self._row(self._admission.admit_series(series))
         for series in list(self._totals):
             self._row(series)
 
@@ -164,10 +152,10 @@ class Engine:
             windows={
                 label: {pane: _copy(tallies) for pane, tallies in panes.items()} for label, panes in self._panes.items()
             },
-            series=self._series.names,
-            names={CLASS_LABEL: self._classes.names, ERROR_LABEL: self._errors.names},
+            series=self._admission.series,
+            names=self._admission.names,
             sources={name: counts.copy() for name, counts in self._sources.items()},
-            capped=dict(self._capped),
+            capped=dict(self._admission.capped),
             positions=self._intake.positions,
             batches=self._batches.digests,
         )
@@ -189,24 +177,10 @@ class Engine:
 
     def _admit(self, batch: Batch) -> Batch:
         """Spell the batch's labels in admitted ones, and see to it that every series has all its tallies."""
-        series, capped = self._series.encode(_map_series(batch.series))
-        self._cap(SERIES_LABEL, capped)
-        prediction = self._admit_label(CLASS_LABEL, self._classes, batch.prediction)
-        error = self._admit_label(ERROR_LABEL, self._errors, batch.error)
-        for code in np.unique(series.codes).tolist():
-            self._row(series.names[code])
-        return replace(batch, series=series, prediction=prediction, error=error)
-
-    def _admit_label(self, label: str, vocabulary: Vocabulary[str], column: Encoded[str]) -> Encoded[str]:
-        if not column.names:
-            return column
-        admitted, capped = vocabulary.encode(Encoded(tuple(map(printable, column.names)), column.codes))
-        self._cap(label, capped)
-        return admitted
-
-    def _cap(self, label: str, count: int) -> None:
-        if count:
-            self._capped[label] = self._capped.get(label, 0) + count
+        batch = self._admission.admit(batch)
+        for code in np.unique(batch.series.codes).tolist():
+            self._row(batch.series.names[code])
+        return batch
 
     def _row(self, series: Series) -> None:
         """Give a series a tally of every statistic, at zero where there is none."""
@@ -228,7 +202,3 @@ def _only(names: Collection[str], tallies: Tallies) -> Tallies:
 
 def _copy(tallies: Tallies) -> dict[Series, Row]:
     return {series: dict(row) for series, row in tallies.items()}
-
-
-def _map_series(column: Encoded[Series]) -> Encoded[Series]:
-    return Encoded(tuple(Series(printable(name), printable(version)) for name, version in column.names), column.codes)

@@ -6,10 +6,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from exporter import presets, source_list
+from exporter.admission import CLASS_LABEL, ERROR_LABEL
 from exporter.batch import Series
 from exporter.collector import Collector
 from exporter.decode import Decoder
-from exporter.engine import CLASS_LABEL, ERROR_LABEL
 from exporter.plan import Limits, Plan
 from exporter.profile import Categorical, Profile
 from exporter.schema import Schema

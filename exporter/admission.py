@@ -1,0 +1,74 @@
+"""Admission: the labels of a batch are spelt in names that have a place, and the rest are `other`.
+
+What was admitted, and how often something was not, is part of the engine's state.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+
+from exporter.batch import Batch, Encoded, Series
+from exporter.plan import Plan
+from exporter.snapshot import Snapshot
+from exporter.vocabulary import SeriesVocabulary, Vocabulary, labels, printable
+
+CLASS_LABEL = "prediction_class"
+ERROR_LABEL = "error_type"
+SERIES_LABEL = "model_version"
+
+
+class Admission:
+    """The vocabularies of all labels, within the limits of a plan. `capped` counts refusals by label."""
+
+    def __init__(self, plan: Plan, state: Snapshot) -> None:
+        self.capped = dict(state.capped)
+        self._begin(plan, state.series, state.names)
+
+    def adopt(self, plan: Plan) -> None:
+        """Go on within the limits of another plan; what has a place keeps it."""
+        self._begin(plan, self.series, self.names)
+
+    def _begin(self, plan: Plan, series: tuple[Series, ...], names: Mapping[str, tuple[str, ...]]) -> None:
+        self._series = SeriesVocabulary(plan.limits.models, series)
+        self._classes = labels(plan.limits.prediction_classes, names.get(CLASS_LABEL, ()))
+        self._errors = labels(plan.limits.error_types, names.get(ERROR_LABEL, ()))
+        for name in plan.known_classes:
+            self._classes.code(printable(name))
+
+    @property
+    def series(self) -> tuple[Series, ...]:
+        return self._series.names
+
+    @property
+    def names(self) -> dict[str, tuple[str, ...]]:
+        """The names admitted for each label of statistics."""
+        return {CLASS_LABEL: self._classes.names, ERROR_LABEL: self._errors.names}
+
+    def admit_series(self, series: Series) -> Series:
+        """Return what a series is told under."""
+        code, _ = self._series.code(series)
+        return self._series.names[code]
+
+    def admit(self, batch: Batch) -> Batch:
+        """Spell the batch's labels in admitted ones."""
+        series, capped = self._series.encode(_map_series(batch.series))
+        self._cap(SERIES_LABEL, capped)
+        prediction = self._admit_label(CLASS_LABEL, self._classes, batch.prediction)
+        error = self._admit_label(ERROR_LABEL, self._errors, batch.error)
+        return replace(batch, series=series, prediction=prediction, error=error)
+
+    def _admit_label(self, label: str, vocabulary: Vocabulary[str], column: Encoded[str]) -> Encoded[str]:
+        if not column.names:
+            return column
+        admitted, capped = vocabulary.encode(Encoded(tuple(map(printable, column.names)), column.codes))
+        self._cap(label, capped)
+        return admitted
+
+    def _cap(self, label: str, count: int) -> None:
+        if count:
+            self.capped[label] = self.capped.get(label, 0) + count
+
+
+def _map_series(column: Encoded[Series]) -> Encoded[Series]:
+    return Encoded(tuple(Series(printable(name), printable(version)) for name, version in column.names), column.codes)
