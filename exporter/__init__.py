@@ -6,8 +6,8 @@ The way of one record, never backwards:
                                                                         |
                                 /metrics <-- render <-- derive <-- commit (state and positions, one file)
 
-Pure, without clock or I/O: batch, framing, schema, decode, vocabulary, admission, tally, windows, profile, stats, engine,
-snapshot, collector. Of the outside world: sources, checkpoint, server, profiling. `sidecar` wires them.
+Pure, without clock or I/O: batch, framing, schema, decode, vocabulary, admission, tally, windows, profile, stats,
+engine, snapshot, collector. Of the outside world: sources, checkpoint, server, profiling. `sidecar` wires them.
 """
 
 __version__ = "0.1.0"

@@ -5,17 +5,21 @@ What was admitted, and how often something was not, is part of the engine's stat
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import replace
+
+import numpy as np
 
 from exporter.batch import Batch, Encoded, Series
 from exporter.plan import Plan
 from exporter.snapshot import Snapshot
-from exporter.vocabulary import SeriesVocabulary, Vocabulary, labels, printable
+from exporter.tally import segment_identity
+from exporter.vocabulary import MISSING, SeriesVocabulary, Vocabulary, labels, printable, segment_vocabulary
 
 CLASS_LABEL = "prediction_class"
 ERROR_LABEL = "error_type"
 SERIES_LABEL = "model_version"
+SEGMENT_LABEL = "segment_value"
 
 
 class Admission:
@@ -23,18 +27,32 @@ class Admission:
 
     def __init__(self, plan: Plan, state: Snapshot) -> None:
         self.capped = dict(state.capped)
-        self._begin(plan, state.series, state.names)
+        self._begin(plan, state.series, state.names, state.segment_values)
 
-    def adopt(self, plan: Plan) -> None:
-        """Go on within the limits of another plan; what has a place keeps it."""
-        self._begin(plan, self.series, self.names)
+    def adopt(self, plan: Plan, kept: Collection[str]) -> None:
+        """Go on within the limits of another plan; what has a place keeps it, of segments those that are `kept`."""
+        values = {name: values for name, values in self.segment_values.items() if segment_identity(name) in kept}
+        self._begin(plan, self.series, self.names, values)
 
-    def _begin(self, plan: Plan, series: tuple[Series, ...], names: Mapping[str, tuple[str, ...]]) -> None:
+    def _begin(
+        self,
+        plan: Plan,
+        series: tuple[Series, ...],
+        names: Mapping[str, tuple[str, ...]],
+        values: Mapping[str, tuple[str, ...]],
+    ) -> None:
         self._series = SeriesVocabulary(plan.limits.models, series)
         self._classes = labels(plan.limits.prediction_classes, names.get(CLASS_LABEL, ()))
         self._errors = labels(plan.limits.error_types, names.get(ERROR_LABEL, ()))
         for name in plan.known_classes:
             self._classes.code(printable(name))
+        self._segments = {
+            segment.name: segment_vocabulary(plan.limits.segment_values, values.get(segment.name, ()))
+            for segment in plan.segments
+        }
+        known = [(segment.name, printable(value)) for segment in plan.segments for value in segment.known]
+        # Those that have no place are one.
+        self.known_segments = dict.fromkeys((name, self._segments[name].admit(value)) for name, value in known)
 
     @property
     def series(self) -> tuple[Series, ...]:
@@ -45,10 +63,14 @@ class Admission:
         """The names admitted for each label of statistics."""
         return {CLASS_LABEL: self._classes.names, ERROR_LABEL: self._errors.names}
 
+    @property
+    def segment_values(self) -> dict[str, tuple[str, ...]]:
+        """The values admitted for each segment."""
+        return {name: vocabulary.names for name, vocabulary in self._segments.items()}
+
     def admit_series(self, series: Series) -> Series:
         """Return what a series is told under."""
-        code, _ = self._series.code(series)
-        return self._series.names[code]
+        return self._series.admit(series)
 
     def admit(self, batch: Batch) -> Batch:
         """Spell the batch's labels in admitted ones."""
@@ -56,7 +78,16 @@ class Admission:
         self._cap(SERIES_LABEL, capped)
         prediction = self._admit_label(CLASS_LABEL, self._classes, batch.prediction)
         error = self._admit_label(ERROR_LABEL, self._errors, batch.error)
-        return replace(batch, series=series, prediction=prediction, error=error)
+        segments = zip(self._segments.values(), batch.segments, strict=True)
+        return replace(
+            batch,
+            series=series,
+            prediction=prediction,
+            error=error,
+            segments=tuple(
+                self._admit_label(SEGMENT_LABEL, values, _without_gaps(column)) for values, column in segments
+            ),
+        )
 
     def _admit_label(self, label: str, vocabulary: Vocabulary[str], column: Encoded[str]) -> Encoded[str]:
         if not column.names:
@@ -68,6 +99,14 @@ class Admission:
     def _cap(self, label: str, count: int) -> None:
         if count:
             self.capped[label] = self.capped.get(label, 0) + count
+
+
+def _without_gaps(column: Encoded[str]) -> Encoded[str]:
+    """Spell absent values as `missing`."""
+    absent = column.codes < 0
+    if not absent.any():
+        return column
+    return Encoded((*column.names, MISSING), np.where(absent, len(column.names), column.codes))
 
 
 def _map_series(column: Encoded[Series]) -> Encoded[Series]:

@@ -26,6 +26,15 @@ class Series(NamedTuple):
     model_version: str
 
 
+class SegmentSeries(NamedTuple):
+    """The base labels of every `model_segment_*` metric: the part of a series that has one value of a segment."""
+
+    model_name: str
+    model_version: str
+    segment: str
+    segment_value: str
+
+
 @dataclass(frozen=True, slots=True)
 class Encoded(Generic[T]):
     """A column of few distinct values, dictionary-encoded as in Arrow: row i holds `names[codes[i]]`.
@@ -61,9 +70,9 @@ class Batch:
     """Records as columns, n rows.
 
     `numbers` has shape (numeric features, n): NaN is a missing value. `categories` holds one column
-    a categorical feature. `marks` has shape (numeric and then categorical features, n) and says why a
-    value is unusable (WRONG_TYPE, NON_FINITE, or 0); it is None where every value is as it should be,
-    which is nearly always.
+    a categorical feature, `segments` one a segment. `marks` has shape (numeric and then categorical
+    features, n) and says why a value is unusable (WRONG_TYPE, NON_FINITE, or 0); it is None where every
+    value is as it should be, which is nearly always.
 
     `group` numbers the rows by what they are tallied under (a series and its panes); the engine sets it.
     """
@@ -79,6 +88,7 @@ class Batch:
     marks: Marks | None
     group: Ints
     groups: int = 1
+    segments: tuple[Encoded[str], ...] = ()
 
     def __len__(self) -> int:
         return len(self.time)
@@ -97,6 +107,7 @@ class Batch:
             categories=tuple(column.where(mask) for column in self.categories),
             marks=None if self.marks is None else self.marks[:, mask],
             group=self.group[mask],
+            segments=tuple(column.where(mask) for column in self.segments),
         )
 
     def without_unused(self) -> Batch:
@@ -107,6 +118,7 @@ class Batch:
             prediction=self.prediction.without_unused(),
             error=self.error.without_unused(),
             categories=tuple(column.without_unused() for column in self.categories),
+            segments=tuple(column.without_unused() for column in self.segments),
         )
 
     def predictions(self) -> Batch:

@@ -3,7 +3,7 @@
 The file is a magic line, a format version, a hash of the body, and the body: compressed msgpack. A new one is
 written beside it, synced, and renamed over it; the one before is kept as a second generation, for the case
 that a disk damages the first. Tallies are stored with the identity of their statistic: one whose
-configuration has changed starts from zero, and the rest go on.
+configuration has changed starts from zero, and the rest go on; so with segments.
 """
 
 from __future__ import annotations
@@ -21,10 +21,10 @@ from typing import Literal
 import msgspec
 import numpy as np
 
-from exporter.batch import Series
+from exporter.batch import SegmentSeries, Series
 from exporter.framing import Position
 from exporter.snapshot import Snapshot, SourceCounts, Stream
-from exporter.tally import COUNTS, Tallies, Tally
+from exporter.tally import COUNTS, Tallies, Tally, only, segment_identity
 
 MAGIC = b"prediction-exporter checkpoint\n"
 VERSION = 1
@@ -45,7 +45,8 @@ class _Array(msgspec.Struct, array_like=True):
     type: Literal["<f8", "<u4"] = "<f8"
 
 
-_Tallies = list[tuple[Series, dict[str, _Array]]]
+# The labels of a series, or of a segment of one.
+_Tallies = list[tuple[tuple[str, ...], dict[str, _Array]]]
 
 
 class _Stored(msgspec.Struct):
@@ -59,10 +60,11 @@ class _Stored(msgspec.Struct):
     capped: dict[str, int]
     positions: list[tuple[Stream, Position]]
     batches: list[bytes] = []
+    segment_values: dict[str, list[str]] = {}
 
 
 def encode(snapshot: Snapshot, identities: Mapping[str, str]) -> bytes:
-    """Return the file's bytes; `identities` gives the identity of each statistic by its name."""
+    """Return the file's bytes; `identities` gives the identities of statistics and segments."""
     stored = _Stored(
         time=snapshot.time,
         identities=dict(identities),
@@ -77,13 +79,14 @@ def encode(snapshot: Snapshot, identities: Mapping[str, str]) -> bytes:
         capped=dict(snapshot.capped),
         positions=list(snapshot.positions.items()),
         batches=list(snapshot.batches),
+        segment_values={segment: list(values) for segment, values in snapshot.segment_values.items()},
     )
     body = zlib.compress(msgspec.msgpack.encode(stored), level=1)
     return HEADER.pack(MAGIC, VERSION, _hash(body)) + body
 
 
 def decode(data: bytes, identities: Mapping[str, str]) -> Snapshot:
-    """Read the file's bytes, less the tallies whose statistic has another identity; raises DamagedError."""
+    """Read the file's bytes, less the tallies whose statistic or segment has another identity; raises DamagedError."""
     if len(data) < HEADER.size:
         raise DamagedError(f"only {len(data)} bytes long")
     magic, version, digest = HEADER.unpack_from(data)
@@ -98,9 +101,10 @@ def decode(data: bytes, identities: Mapping[str, str]) -> Snapshot:
     kept = {name for name, identity in stored.identities.items() if identities.get(name) == identity}
     return Snapshot(
         time=stored.time,
-        totals=_unpack(stored.totals, kept),
+        totals=only(kept, _unpack(stored.totals)),
         windows={
-            label: {pane: _unpack(tallies, kept) for pane, tallies in panes} for label, panes in stored.windows.items()
+            label: {pane: only(kept, _unpack(tallies)) for pane, tallies in panes}
+            for label, panes in stored.windows.items()
         },
         series=tuple(stored.series),
         names={label: tuple(names) for label, names in stored.names.items()},
@@ -108,6 +112,11 @@ def decode(data: bytes, identities: Mapping[str, str]) -> Snapshot:
         capped=stored.capped,
         positions=dict(stored.positions),
         batches=tuple(stored.batches),
+        segment_values={
+            segment: tuple(values)
+            for segment, values in stored.segment_values.items()
+            if segment_identity(segment) in kept
+        },
     )
 
 
@@ -123,7 +132,7 @@ class Loaded:
 class Checkpoint:
     """The checkpoint files in a state folder, which is made if need be, and held by a lock.
 
-    `identities` gives the identity of each statistic by its name, from now on.
+    `identities` gives the identities of statistics and segments, from now on.
 
     Raises LockedError where another process holds it, and OSError where it cannot be made or written to.
     """
@@ -196,8 +205,13 @@ def _packed(tally: Tally) -> _Array:
     return _Array(tally.shape, np.ascontiguousarray(tally, stored).tobytes(), stored)
 
 
-def _unpack(tallies: _Tallies, kept: set[str]) -> Tallies:
-    return {series: {name: _array(packed) for name, packed in row.items() if name in kept} for series, row in tallies}
+def _unpack(tallies: _Tallies) -> Tallies:
+    return {
+        (Series if len(labels) == len(Series._fields) else SegmentSeries)(*labels): {
+            name: _array(packed) for name, packed in row.items()
+        }
+        for labels, row in tallies
+    }
 
 
 def _array(packed: _Array) -> Tally:

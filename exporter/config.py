@@ -8,14 +8,14 @@ from __future__ import annotations
 
 import glob
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
 import msgspec
 
-from exporter import presets, profile, validation, yamlfile
+from exporter import presets, profile, segments, validation, yamlfile
 from exporter.profile import ProfileError
 from exporter.schema import FEATURES, RECORD_FIELDS, Schema, SchemaError
 from exporter.settings import DEFAULT_THRESHOLDS, SOURCE_OPTIONS, Config, Source
@@ -74,6 +74,8 @@ def _validated(data: Any, folder: Path, prefix: str) -> Config:
     if isinstance(data, dict) and isinstance(data.get("sources"), list):
         # A bare URL is short for a mapping with only that.
         data = data | {"sources": [{"url": item} if isinstance(item, str) else item for item in data["sources"]]}
+    if isinstance(data, dict) and isinstance(data.get("segments"), list):
+        data = data | {"segments": [{"name": item} if isinstance(item, str) else item for item in data["segments"]]}
     wrong = list(validation.problems(data, Config, _parse))
     problems = list(map(str, wrong))
     config = Config(sources=[])
@@ -118,6 +120,7 @@ def notes(config: Config) -> Iterator[str]:
         yield "no reference: there will be no drift; make one with `prediction-exporter profile`"
     if not config.state_dir:
         yield "no state_dir: counters start at zero at each start"
+    yield from segments.notes(config, read_reference(config.reference) if config.reference else None)
     for index, source in enumerate(config.sources):
         if source.url.scheme == "file" and not glob.glob(source.url.path):
             yield f"sources[{index}]: nothing matches {source.url.path} yet"
@@ -179,11 +182,11 @@ def _about_windows(config: Config) -> Iterator[str]:
 
 
 def _about_fields(config: Config) -> Iterator[str]:
-    """Yield what is wrong with `fields`, and with the reference, whose features are fields too."""
-    features: tuple[str, ...] = ()
+    """Yield what is wrong with `fields`, and with the reference and segments, whose values are fields too."""
+    reference = None
     if config.reference:
         try:
-            features = tuple(read_reference(config.reference).features)
+            reference = read_reference(config.reference)
         except ProfileError as error:
             yield f"reference: {config.reference}: {error}"
     for name in config.fields.keys() - set(RECORD_FIELDS):
@@ -193,16 +196,24 @@ def _about_fields(config: Config) -> Iterator[str]:
     for name in empty:
         yield f"fields.{name}: expected a path such as timing.total; only `features` can lie at the top level, `.`"
     if not empty:
-        try:
-            Schema(fields, features).tree()
-        except SchemaError as error:
-            yield f"fields: {error}"
-        for index, source in enumerate(config.sources):
-            if source.prediction:
-                try:
-                    Schema(presets.fields(source, fields), features).tree()
-                except SchemaError as error:
-                    yield f"sources[{index}].prediction: {error}"
+        yield from _about_paths(config, fields, reference)
+        if reference or not config.reference:
+            yield from segments.problems(config, fields, reference)
+
+
+def _about_paths(config: Config, fields: Mapping[str, FieldPath], reference: profile.Profile | None) -> Iterator[str]:
+    """Yield how the paths of fields and features contradict each other."""
+    features = tuple(reference.features) if reference else ()
+    try:
+        Schema(fields, features).tree()
+    except SchemaError as error:
+        yield f"fields: {error}"
+    for index, source in enumerate(config.sources):
+        if source.prediction:
+            try:
+                Schema(presets.fields(source, fields), features).tree()
+            except SchemaError as error:
+                yield f"sources[{index}].prediction: {error}"
 
 
 def _unreadable(file: Path) -> str | None:

@@ -18,7 +18,7 @@ from exporter.batch import Batch, Bools, Encoded, Ints, Marks, Series
 from exporter.columns import Column, class_of, label_of
 from exporter.rejects import MISSING_FIELD, OUT_OF_RANGE, TIMESTAMP_FUTURE, TIMESTAMP_PAST, RefusedError, Reject
 from exporter.salvage import Flaws, check_utf8, salvage
-from exporter.schema import LATENCY_UNITS, TIMESTAMP_UNITS, Schema
+from exporter.schema import LATENCY_UNITS, TIMESTAMP_UNITS, Leaf, Schema
 
 MAX_LATENCY_SECONDS = 1e7
 PROBABILITY_ROUNDING = 1e-6
@@ -57,6 +57,7 @@ class Decoder:
         self._decoder = msgspec.json.Decoder(self._struct)
         self._numeric = schema.numeric
         self._categorical = schema.categorical
+        self._segments = [self._tree.at(path) for path in schema.segment_paths().values()]
         self._default = default
         self._past_seconds = past_seconds
         self._future_seconds = future_seconds
@@ -123,6 +124,7 @@ class Decoder:
         for leaf, column in self._tree.columns(decoded.rows):
             (features if leaf.is_feature else fields)[leaf.name] = column
         prediction = fields["prediction"]
+        categories = {name: columns.labels(features[name], label_of) for name in self._categorical}
         return Batch(
             time=columns.times(fields, TIMESTAMP_UNITS, now),
             series=self._series(fields["model_name"], fields["model_version"]),
@@ -132,9 +134,13 @@ class Decoder:
             latency_seconds=columns.scaled(fields, LATENCY_UNITS),
             probability=columns.scores(fields["probability"], prediction),
             numbers=columns.matrix([features[name] for name in self._numeric], n),
-            categories=tuple(columns.labels(features[name], label_of) for name in self._categorical),
+            categories=tuple(categories.values()),
             marks=self._marks(decoded.flaws, n),
             group=np.zeros(n, np.int64),
+            segments=tuple(
+                categories[leaf.name] if leaf.is_feature else _segment(leaf, fields[leaf.name])
+                for leaf in self._segments
+            ),
         )
 
     def _marks(self, flaws: dict[int, Flaws], n: int) -> Marks | None:
@@ -184,6 +190,10 @@ class Decoder:
                 good &= ~bad
         # A label that only refused records hold must take no other's place.
         return (batch.where(good).without_unused() if refused else batch), refused
+
+
+def _segment(leaf: Leaf, column: Column) -> Encoded[str]:
+    return columns.labels(column, label_of if leaf.is_segment else class_of)
 
 
 def _holds_objects(block: bytes, ends: Ints) -> bool:

@@ -7,19 +7,18 @@ snapshot is consistent by construction. There is no clock in here: the time come
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection
-
-import numpy as np
+from collections.abc import Callable, Sequence
 
 from exporter.admission import Admission
-from exporter.batch import Batch, Series
+from exporter.batch import Batch, SegmentSeries, Series
 from exporter.batches import Batches
 from exporter.framing import Position
-from exporter.grouping import grouped
+from exporter.grouping import Group, grouped, split
 from exporter.intake import BadLine, Gathered, Intake, Receipt, cut_off, gather
 from exporter.plan import Plan
 from exporter.snapshot import Snapshot, SourceCounts, Stream
-from exporter.tally import Row, Tallies, put
+from exporter.stats import Statistic
+from exporter.tally import AnySeries, Tallies, copy, only, put
 
 # A fold of a few lines costs nearly as much as one of a hundred.
 BLOCK_BYTES = 64 * 1024
@@ -33,9 +32,9 @@ class Engine:
     ) -> None:
         state = restored or Snapshot(time=0.0)
         self._report = report
-        self._totals: Tallies = _copy(state.totals)
+        self._totals: Tallies = copy(state.totals)
         self._panes: dict[str, dict[int, Tallies]] = {
-            label: {pane: _copy(tallies) for pane, tallies in panes.items()} for label, panes in state.windows.items()
+            label: {pane: copy(tallies) for pane, tallies in panes.items()} for label, panes in state.windows.items()
         }
         self._admission = Admission(plan, state)
         self._sources = {name: counts.copy() for name, counts in state.sources.items()}
@@ -50,12 +49,12 @@ class Engine:
         before, after = self._plan.identities, plan.identities
         kept = {name for name, identity in after.items() if before.get(name) == identity}
         windows = set(plan.windows) & set(self._plan.windows)
-        self._totals = _only(kept, self._totals)
+        self._totals = only(kept, self._totals)
         self._panes = {
-            window.label: {pane: _only(kept, tallies) for pane, tallies in self._panes[window.label].items()}
+            window.label: {pane: only(kept, tallies) for pane, tallies in self._panes[window.label].items()}
             for window in windows
         }
-        self._admission.adopt(plan)
+        self._admission.adopt(plan, kept)
         self._intake.adopt(plan.limits.line_bytes, plan.framers)
         self._begin(plan)
 
@@ -70,8 +69,8 @@ class Engine:
         self._sources = {name: self._sources.get(name) or SourceCounts() for name in plan.decoders}
         for series in plan.known_series:
             self._row(self._admission.admit_series(series))
-        for series in list(self._totals):
-            self._row(series)
+        for any_series in list(self._totals):
+            self._row(any_series)
 
     @property
     def held_bytes(self) -> int:
@@ -148,9 +147,9 @@ class Engine:
         self._expire()
         return Snapshot(
             time=self._now,
-            totals=_copy(self._totals),
+            totals=copy(self._totals),
             windows={
-                label: {pane: _copy(tallies) for pane, tallies in panes.items()} for label, panes in self._panes.items()
+                label: {pane: copy(tallies) for pane, tallies in panes.items()} for label, panes in self._panes.items()
             },
             series=self._admission.series,
             names=self._admission.names,
@@ -158,13 +157,23 @@ class Engine:
             capped=dict(self._admission.capped),
             positions=self._intake.positions,
             batches=self._batches.digests,
+            segment_values=self._admission.segment_values,
         )
 
     def _add(self, batch: Batch) -> None:
-        batch, groups = grouped(self._admit(batch), self._plan.windows, self._now)
+        batch, groups = grouped(self._admission.admit(batch), self._plan.windows, self._now)
+        self._tally(self._plan.statistics, batch, groups)
+        for segment, values in zip(self._plan.segments, batch.segments, strict=True):
+            self._tally(self._plan.segmented, *split(batch, groups, segment.name, values))
+
+    def _tally(self, statistics: Sequence[Statistic], batch: Batch, groups: Sequence[Group]) -> None:
+        """Add what each statistic makes of the batch to the totals and to each window's pane."""
+        for series in dict.fromkeys(group.series for group in groups):
+            if series not in self._totals:
+                self._row(series)
         predictions, errors = batch.predictions(), batch.errors()
         first = {window.label: window.first_in_view(self._now) for window in self._plan.windows}
-        for statistic in self._plan.statistics:
+        for statistic in statistics:
             rows = predictions if statistic.reads == "predictions" else errors
             if not len(rows):
                 continue
@@ -175,30 +184,18 @@ class Engine:
                     if pane >= first[window.label]:
                         put(self._panes[window.label].setdefault(pane, {}), group.series, statistic.name, added)
 
-    def _admit(self, batch: Batch) -> Batch:
-        """Spell the batch's labels in admitted ones, and see to it that every series has all its tallies."""
-        batch = self._admission.admit(batch)
-        for code in np.unique(batch.series.codes).tolist():
-            self._row(batch.series.names[code])
-        return batch
-
-    def _row(self, series: Series) -> None:
-        """Give a series a tally of every statistic, at zero where there is none."""
+    def _row(self, series: AnySeries) -> None:
+        """Give a series a tally of every statistic, at zero where there is none, and its known segments too."""
         row = self._totals.setdefault(series, {})
-        for statistic in self._plan.statistics:
+        for statistic in self._plan.statistics if isinstance(series, Series) else self._plan.segmented:
             if statistic.name not in row:
                 row[statistic.name] = statistic.zero()
+        if isinstance(series, Series):
+            for segment in self._admission.known_segments:
+                self._row(SegmentSeries(*series, *segment))
 
     def _expire(self) -> None:
         for window in self._plan.windows:
             panes, first = self._panes[window.label], window.first_in_view(self._now)
             for pane in [pane for pane in panes if pane < first]:
                 del panes[pane]
-
-
-def _only(names: Collection[str], tallies: Tallies) -> Tallies:
-    return {series: {name: tally for name, tally in row.items() if name in names} for series, row in tallies.items()}
-
-
-def _copy(tallies: Tallies) -> dict[Series, Row]:
-    return {series: dict(row) for series, row in tallies.items()}

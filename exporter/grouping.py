@@ -1,4 +1,7 @@
-"""Grouping: the rows of a batch are numbered by what they are tallied under, a series and a pane of each window."""
+"""Grouping: the rows of a batch are numbered by what they are tallied under, a series and a pane of each window.
+
+For a segment they are numbered anew, by its values too.
+"""
 
 from __future__ import annotations
 
@@ -7,15 +10,16 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from exporter.batch import Batch, Ints, Series
+from exporter.batch import Batch, Encoded, Ints, SegmentSeries
+from exporter.tally import AnySeries
 from exporter.windows import Window
 
 
 @dataclass(frozen=True, slots=True)
 class Group:
-    """A series, and the number of the pane of each window."""
+    """A series or a segment of one, and the number of the pane of each window."""
 
-    series: Series
+    series: AnySeries
     panes: tuple[int, ...]
 
 
@@ -37,3 +41,17 @@ def grouped(batch: Batch, windows: Sequence[Window], now: float) -> tuple[Batch,
         Group(batch.series.names[batch.series.codes[row]], tuple(int(column[row]) for column in panes)) for row in first
     ]
     return replace(batch, group=number, groups=groups), keys
+
+
+def split(batch: Batch, groups: Sequence[Group], segment: str, values: Encoded[str]) -> tuple[Batch, list[Group]]:
+    """Return the batch with each of its groups parted by a segment's values (none is absent), and what they are."""
+    width = len(values.names)
+    number = batch.group * width + values.codes
+    used = np.flatnonzero(np.bincount(number, minlength=len(groups) * width))
+    dense = np.zeros(len(groups) * width, np.int64)
+    dense[used] = np.arange(len(used))
+    parts = []
+    for whole, code in zip(*(part.tolist() for part in np.divmod(used, width)), strict=True):
+        model_name, model_version, *_ = groups[whole].series
+        parts.append(Group(SegmentSeries(model_name, model_version, segment, values.names[code]), groups[whole].panes))
+    return replace(batch, group=dense[number], groups=len(used)), parts

@@ -8,7 +8,9 @@ from dataclasses import dataclass, field
 from exporter.batch import Series
 from exporter.decode import Decoder
 from exporter.framing import Framer
+from exporter.schema import Path
 from exporter.stats import Statistic
+from exporter.tally import segment_identity
 from exporter.windows import Window
 
 
@@ -20,13 +22,27 @@ class Limits:
     models: int
     prediction_classes: int
     error_types: int
+    segment_values: int = 20
+
+
+@dataclass(frozen=True, slots=True)
+class Segment:
+    """What predictions are split by: the value at `path` of a record, or where there is none, the feature `name`.
+
+    `known` values are exported from the start, and have their places before others.
+    """
+
+    name: str
+    path: Path | None
+    known: tuple[str, ...] = field(default=(), repr=False)
 
 
 @dataclass(frozen=True, slots=True)
 class Plan:
     """`decoders` gives the decoder of each source by name, `framers` the framing where it is not lines.
 
-    `known_series` and `known_classes` are exported from the start.
+    `known_series` and `known_classes` are exported from the start. `segmented` are the statistics that are tallied
+    for each value of `segments` too, which the decoders read in that order.
     """
 
     statistics: Sequence[Statistic]
@@ -36,8 +52,11 @@ class Plan:
     framers: Mapping[str, Framer] = field(default_factory=dict)
     known_series: Sequence[Series] = ()
     known_classes: Sequence[str] = ()
+    segments: Sequence[Segment] = ()
+    segmented: Sequence[Statistic] = ()
 
     @property
     def identities(self) -> dict[str, str]:
-        """What each statistic's tally means, by its name: a tally goes on only where that is the same."""
-        return {statistic.name: repr(statistic) for statistic in self.statistics}
+        """What each statistic's tally means, and each segment: a tally goes on only where that is the same."""
+        statistics = {statistic.name: repr(statistic) for statistic in self.statistics}
+        return statistics | {segment_identity(segment.name): repr(segment) for segment in self.segments}

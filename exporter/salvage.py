@@ -60,16 +60,17 @@ def _clean(node: Node, record: dict[str, Any], flaws: Flaws) -> None:
     for key, child in node.children.items():
         value: Any = record.get(key)
         if isinstance(child, Node):
-            if value is None:
+            if value is None or (not isinstance(value, dict) and child.has_segments_alone()):
                 record.pop(key, None)
             elif isinstance(value, dict):
                 _clean(child, value, flaws)
-        elif child.is_feature:
+        elif child.is_feature or child.is_segment:
             numeric = child.type is Number
             if numeric and _is_beyond_float(value):
                 value = record[key] = math.inf if value > 0 else -math.inf
             if flaw := _flaw(value, numeric=numeric):
-                flaws[child.name] = flaw
+                if child.is_feature:
+                    flaws[child.name] = flaw
                 if flaw == WRONG_TYPE or math.isnan(value):
                     record[key] = None
         else:

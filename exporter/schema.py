@@ -54,11 +54,12 @@ class SchemaError(ValueError):
 
 @dataclass(frozen=True, slots=True)
 class Leaf:
-    """A value to read: a record field, or a feature."""
+    """A value to read: a record field, a feature, or what a segment is split by."""
 
     name: str
     type: Any
     is_feature: bool = False
+    is_segment: bool = False
 
 
 @dataclass(slots=True)
@@ -80,9 +81,23 @@ class Node:
                 )
             node = child
         taken = node.children.setdefault(path[-1], leaf)
+        if leaf.is_segment and isinstance(taken, Leaf) and taken.type is Label:
+            return  # It can be read as both.
         if taken is not leaf:
             what = taken.name if isinstance(taken, Leaf) else "an object of other fields"
             raise SchemaError(f"`{'.'.join(path)}` is read as {what} already, and cannot be {leaf.name} too")
+
+    def at(self, path: Path) -> Leaf:
+        """Return the leaf at `path`, which there is."""
+        child = self.children[path[0]]
+        return child if isinstance(child, Leaf) else child.at(path[1:])
+
+    def has_segments_alone(self) -> bool:
+        """Whether nothing is read into this object but what segments are split by."""
+        return all(
+            child.is_segment if isinstance(child, Leaf) else child.has_segments_alone()
+            for child in self.children.values()
+        )
 
     def struct(self) -> type[msgspec.Struct]:
         """Return the Struct type that decodes this object."""
@@ -107,15 +122,17 @@ class Node:
 
 @dataclass(frozen=True)
 class Schema:
-    """The user's field paths and the features the profile knows.
+    """The user's field paths, the features the profile knows, and what segments are split by.
 
     `fields` maps a record field (one of RECORD_FIELDS) to its path; what it leaves out lies under its own
-    name. An empty path for `features` says that they lie at the top level.
+    name. An empty path for `features` says that they lie at the top level. `segments` maps a segment to its
+    path, and to None where it is the categorical feature of that name.
     """
 
     fields: Mapping[str, Path] = field(default_factory=dict)
     numeric: tuple[str, ...] = ()
     categorical: tuple[str, ...] = ()
+    segments: Mapping[str, Path | None] = field(default_factory=dict)
 
     def paths(self) -> dict[str, Path]:
         """Return the path of every field that is read."""
@@ -127,6 +144,11 @@ class Schema:
             if given:
                 paths = {name: path for name, path in paths.items() if name not in units}
         return paths | dict(self.fields)
+
+    def segment_paths(self) -> dict[str, Path]:
+        """Return the path of every segment."""
+        features = self.paths()[FEATURES]
+        return {name: (*features, name) if path is None else path for name, path in self.segments.items()}
 
     def tree(self) -> Node:
         """Return the tree of objects to decode; raises SchemaError where paths contradict each other."""
@@ -140,4 +162,6 @@ class Schema:
                     root.put((*path, feature), Leaf(feature, Number, is_feature=True))
                 for feature in self.categorical:
                     root.put((*path, feature), Leaf(feature, Label, is_feature=True))
+        for name, path in self.segment_paths().items():
+            root.put(path, Leaf(f"segment {name}", Label, is_segment=True))
         return root

@@ -58,6 +58,13 @@ SOURCE_OPTIONS = {
 }
 
 
+class Segment(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """What predictions are split by: a name alone is a categorical feature, or else a path."""
+
+    name: Annotated[str, msgspec.Meta(min_length=1)]
+    path: FieldPath | None = None
+
+
 class Smoothing(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """How shares are kept from zero: Jeffreys' 0.5 a bin, or with `epsilon` the textbook's constant."""
 
@@ -70,6 +77,7 @@ class LimitsConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     prediction_classes: Positive = 100
     models: Positive = 20
     error_types: Positive = 100
+    segment_values: Positive = 20
     line_bytes: Size = Size(1024**2)
     future: Duration = Duration.parse("5m")
     past: Duration = Duration.parse("30d")
@@ -94,6 +102,7 @@ class Config(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     reference: str | None = None
     windows: tuple[Duration, ...] = tuple(map(Duration.parse, ("5m", "1h", "24h")))
     fields: dict[str, FieldPath] = {}
+    segments: tuple[Segment, ...] = ()
     smoothing: Smoothing = Smoothing()
     buckets: Buckets = Buckets()
     thresholds: dict[str, float] = {}

@@ -49,7 +49,10 @@ class SourceCounts(msgspec.Struct):
 
 @dataclass(frozen=True, slots=True)
 class Snapshot:
-    """A consistent cut. `windows` holds tallies by window label and pane; `time` is when it was taken."""
+    """A consistent cut. `windows` holds tallies by window label and pane; `time` is when it was taken.
+
+    `segment_values` are the values admitted for each segment.
+    """
 
     time: float
     totals: Tallies = field(default_factory=dict)
@@ -60,3 +63,4 @@ class Snapshot:
     capped: Mapping[str, int] = field(default_factory=dict)
     positions: Mapping[Stream, Position] = field(default_factory=dict)
     batches: tuple[bytes, ...] = ()
+    segment_values: Mapping[str, tuple[str, ...]] = field(default_factory=dict)

@@ -1,6 +1,7 @@
 """A tally is an array of additive numbers, and everything the product knows is made of tallies.
 
-A *row* holds one series' tallies by the name of their statistic; *tallies* hold the rows of all series.
+A *row* holds one series' tallies by the name of their statistic; *tallies* hold the rows of all series, and of the
+segments of series beside them.
 Arrays are never changed in place, so that a snapshot needs no copy. Along its last axis an array may grow
 (a label was admitted); a shorter one is the same as one filled up with zeros.
 
@@ -10,13 +11,13 @@ a statistic's zero and is of its type, float64, which holds every count up to 2*
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from exporter.batch import Series
+from exporter.batch import SegmentSeries, Series
 
 # A pane is a 60th of a window: of one of 30 days it holds this many records at 99,000 a second.
 COUNTS = np.uint32
@@ -24,7 +25,8 @@ COUNTS = np.uint32
 # Of float64 or COUNTS.
 Tally = NDArray[Any]
 Row = dict[str, Tally]
-Tallies = dict[Series, Row]
+AnySeries = Series | SegmentSeries
+Tallies = dict[AnySeries, Row]
 
 
 def add(a: Tally, b: Tally) -> Tally:
@@ -37,13 +39,13 @@ def add(a: Tally, b: Tally) -> Tally:
     return total
 
 
-def put(tallies: Tallies, series: Series, name: str, tally: Tally) -> None:
+def put(tallies: Tallies, series: AnySeries, name: str, tally: Tally) -> None:
     """Add one tally to what `tallies` holds for that series and statistic."""
     row = tallies.setdefault(series, {})
     row[name] = add(row[name], tally) if name in row else tally
 
 
-def merge(parts: Iterable[Mapping[Series, Mapping[str, Tally]]]) -> Tallies:
+def merge(parts: Iterable[Mapping[AnySeries, Mapping[str, Tally]]]) -> Tallies:
     """Return the sum of several tallies as float64: panes of a window, or workers, or pods."""
     total: Tallies = {}
     for part in parts:
@@ -55,3 +57,22 @@ def merge(parts: Iterable[Mapping[Series, Mapping[str, Tally]]]) -> Tallies:
                 else:
                     merged[name] = add(merged[name], tally) if name in merged else tally.astype(np.float64)
     return total
+
+
+def copy(tallies: Tallies) -> Tallies:
+    """Return the same, to be added to apart from this."""
+    return {series: dict(row) for series, row in tallies.items()}
+
+
+def segment_identity(segment: str) -> str:
+    """Return what the identity of a segment is kept by, beside those of statistics, which are kept by their names."""
+    return f"segment {segment}"
+
+
+def only(kept: Collection[str], tallies: Tallies) -> Tallies:
+    """Return the tallies whose statistic and segment are among `kept`."""
+    return {
+        series: {name: tally for name, tally in row.items() if name in kept}
+        for series, row in tallies.items()
+        if isinstance(series, Series) or segment_identity(series.segment) in kept
+    }

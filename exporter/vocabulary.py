@@ -14,6 +14,7 @@ import numpy as np
 from exporter.batch import Encoded, Ints, Series
 
 OTHER = "other"
+MISSING = "missing"
 MAX_LABEL_CHARACTERS = 128
 
 T = TypeVar("T")
@@ -46,6 +47,11 @@ class Vocabulary(Generic[T]):
         other = self._other(name)
         return self._codes[other] if other in self._codes else self._add(other), name != other
 
+    def admit(self, name: T) -> T:
+        """Return `name`, or what stands for it."""
+        code, _ = self.code(name)
+        return self.names[code]
+
     def encode(self, column: Encoded[T]) -> tuple[Encoded[T], int]:
         """Spell a column in the codes of this vocabulary; return it and how many rows were refused theirs."""
         if not column.names:
@@ -76,6 +82,12 @@ def other_label(_: str) -> str:
 def labels(limit: int, names: Iterable[str] = ()) -> Vocabulary[str]:
     """Return a vocabulary of plain labels."""
     return Vocabulary(limit, other_label, names)
+
+
+def segment_vocabulary(limit: int, names: Iterable[str] = ()) -> Vocabulary[str]:
+    """Return a vocabulary of a segment's values; `missing` has a place outside the limit."""
+    # Its code is the first, wherever in a log it comes first.
+    return Vocabulary(limit, lambda name: MISSING if name == MISSING else OTHER, dict.fromkeys((MISSING, *names)))
 
 
 class SeriesVocabulary(Vocabulary[Series]):

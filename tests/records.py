@@ -19,10 +19,11 @@ from exporter.batch import NON_FINITE, WRONG_TYPE, Batch, Encoded, Series
 from exporter.decode import Decoder
 from exporter.engine import Engine
 from exporter.intake import BadLine
-from exporter.plan import Limits, Plan
+from exporter.plan import Limits, Plan, Segment
 from exporter.planning import Measures, measures
 from exporter.profile import VERSION, Categorical, Feature, Numeric, Profile
 from exporter.schema import Schema
+from exporter.segments import paths
 from exporter.settings import Config
 from exporter.snapshot import Snapshot, Stream
 from exporter.windows import Window
@@ -89,15 +90,23 @@ PROFILE = reference(
 CHOSEN = measures(Config(sources=[]), PROFILE)
 
 
-def schema(profile: Profile | None = PROFILE, fields: Mapping[str, tuple[str, ...]] | None = None) -> Schema:
+def schema(
+    profile: Profile | None = PROFILE,
+    fields: Mapping[str, tuple[str, ...]] | None = None,
+    segments: Sequence[Segment] = (),
+) -> Schema:
     """Return the schema of a log; the default's latencies are in seconds."""
     features = (tuple(profile.numeric), tuple(profile.categorical)) if profile else ()
-    return Schema(FIELDS if fields is None else fields, *features)
+    return Schema(FIELDS if fields is None else fields, *features, paths(segments))
 
 
-def decoder(profile: Profile | None = PROFILE, fields: Mapping[str, tuple[str, ...]] | None = None) -> Decoder:
+def decoder(
+    profile: Profile | None = PROFILE,
+    fields: Mapping[str, tuple[str, ...]] | None = None,
+    segments: Sequence[Segment] = (),
+) -> Decoder:
     """Return a decoder of logs."""
-    return Decoder(schema(profile, fields), DEFAULT, past_seconds=PAST_SECONDS, future_seconds=FUTURE_SECONDS)
+    return Decoder(schema(profile, fields, segments), DEFAULT, past_seconds=PAST_SECONDS, future_seconds=FUTURE_SECONDS)
 
 
 def engine(
@@ -112,6 +121,8 @@ def engine(
     errors: int = 100,
     known_series: Sequence[Series] = (),
     known_classes: Sequence[str] = (),
+    segments: Sequence[Segment] = (),
+    segment_values: int = 20,
     restored: Snapshot | None = None,
     report: Callable[[BadLine], None] = lambda _: None,
 ) -> Engine:
@@ -119,10 +130,18 @@ def engine(
     plan = Plan(
         chosen.statistics,
         windows,
-        dict.fromkeys(sources, decoder(profile)),
-        Limits(line_bytes=line_bytes, models=models, prediction_classes=classes, error_types=errors),
+        dict.fromkeys(sources, decoder(profile, segments=segments)),
+        Limits(
+            line_bytes=line_bytes,
+            models=models,
+            prediction_classes=classes,
+            error_types=errors,
+            segment_values=segment_values,
+        ),
         known_series=known_series,
         known_classes=known_classes,
+        segments=segments,
+        segmented=chosen.segmented.tallied,
     )
     return Engine(plan, restored, report)
 

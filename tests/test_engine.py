@@ -66,10 +66,12 @@ def page(
     chosen: Measures = CHOSEN,
     windows: Sequence[Window] = WINDOWS,
     thresholds: Mapping[str, float] | None = None,
+    is_segmented: bool = False,
 ) -> Page:
     """Return all samples of the page, as a scraper reads them."""
-    families = Collector(chosen.statistics, chosen.derived, windows, thresholds or {}).collect(snapshot)
-    text = render(families, Format()).body.decode()
+    segmented = chosen.segmented if is_segmented else None
+    collector = Collector(chosen.statistics, chosen.derived, windows, thresholds or {}, segmented)
+    text = render(collector.collect(snapshot), Format()).body.decode()
     samples = [sample for family in text_string_to_metric_families(text) for sample in family.samples]
     result = {key(sample.name, **sample.labels): sample.value for sample in samples}
     assert len(result) == len(samples)
@@ -129,6 +131,7 @@ def plain(snapshot: Snapshot) -> Any:
         "exported": {series: row.keys() for series, row in snapshot.totals.items()},
         "series": snapshot.series,
         "names": snapshot.names,
+        "segment_values": snapshot.segment_values,
         "capped": snapshot.capped,
         "sources": snapshot.sources,
         "positions": snapshot.positions,

@@ -11,14 +11,31 @@ What is rolling, split by segment, merged or checkpointed is so by the engine; a
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 from typing import Literal, Protocol
 
 from prometheus_client.metrics_core import Metric
 
-from exporter.batch import Batch, Floats, Series
-from exporter.tally import Tallies, Tally
+from exporter.batch import Batch, Floats, SegmentSeries, Series
+from exporter.tally import AnySeries, Tallies, Tally
 
-BASE_LABELS = ("model_name", "model_version")
+BASE_LABELS = Series._fields
+
+
+@dataclass(frozen=True)
+class Scope:
+    """What tallies are of, series or segments of them: the base labels of its metrics, and how their names begin."""
+
+    labels: tuple[str, ...]
+    prefix: str
+
+    def name(self, metric: str) -> str:
+        """Return what a metric of series is called in this scope."""
+        return self.prefix + metric.removeprefix(SERIES.prefix)
+
+
+SERIES = Scope(BASE_LABELS, "model_")
+SEGMENTS = Scope(SegmentSeries._fields, "model_segment_")
 
 # The names admitted for each label, by label; a tally's index along a label axis is an index in here.
 Names = Mapping[str, tuple[str, ...]]
@@ -41,14 +58,14 @@ class Statistic(Protocol):
         """Return what each group of the batch adds; shape (batch.groups, *zero().shape)."""
         ...
 
-    def collect(self, tallies: Mapping[Series, Floats], names: Names) -> Iterator[Metric]:
-        """Return the running totals as metric families."""
+    def collect(self, tallies: Mapping[AnySeries, Floats], names: Names, scope: Scope = SERIES) -> Iterator[Metric]:
+        """Return the running totals as metric families; `scope` says what the tallies are of."""
         ...
 
 
 class Derived(Protocol):
     """What rolling tallies mean: a gauge a window."""
 
-    def collect(self, windows: Mapping[str, Tallies]) -> Iterator[Metric]:
-        """Return metric families; `windows` holds the tallies of each window by its label."""
+    def collect(self, windows: Mapping[str, Tallies], scope: Scope = SERIES) -> Iterator[Metric]:
+        """Return metric families; `windows` holds the tallies of each window by its label, of `scope`."""
         ...

@@ -13,10 +13,10 @@ from typing import Literal
 import numpy as np
 from prometheus_client.metrics_core import CounterMetricFamily, GaugeMetricFamily, Metric
 
-from exporter.batch import WRONG_TYPE, Batch, Encoded, Floats, Ints, Series
+from exporter.batch import WRONG_TYPE, Batch, Encoded, Floats, Ints
 from exporter.profile import MISSING_BIN, OTHER_BIN, Profile, bin_labels, reference_counts
-from exporter.stats import BASE_LABELS, Names
-from exporter.tally import COUNTS, Tally
+from exporter.stats import SERIES, Names, Scope
+from exporter.tally import COUNTS, AnySeries, Tally
 
 
 class FeatureBins:
@@ -90,14 +90,16 @@ class FeatureBins:
         spelt = [cells.get(name, special.get(name, self._width - 1)) for name in column.names]
         return np.array([*spelt, self._width - 2], np.int64)[column.codes]
 
-    def collect(self, tallies: Mapping[Series, Floats], names: Names) -> Iterator[Metric]:
-        labels = (*BASE_LABELS, "feature_name", "bin")
-        seen = CounterMetricFamily("model_feature_bin_total", "Values of a feature that fell in a bin.", labels=labels)
+    def collect(self, tallies: Mapping[AnySeries, Floats], names: Names, scope: Scope = SERIES) -> Iterator[Metric]:
+        labels = (*scope.labels, "feature_name", "bin")
+        seen = CounterMetricFamily(
+            scope.name("model_feature_bin_total"), "Values of a feature that fell in a bin.", labels=labels
+        )
         reference = GaugeMetricFamily(
-            "model_feature_reference_bin", "Values of a feature in a bin of the reference.", labels=labels
+            scope.name("model_feature_reference_bin"), "Values of a feature in a bin of the reference.", labels=labels
         )
         info = GaugeMetricFamily(
-            "model_reference_info", "The reference profile in use.", labels=(*BASE_LABELS, "reference_id")
+            scope.name("model_reference_info"), "The reference profile in use.", labels=(*scope.labels, "reference_id")
         )
         for series, tally in tallies.items():
             for row, feature in enumerate(self.features):

@@ -8,10 +8,10 @@ from typing import Literal
 import numpy as np
 from prometheus_client.metrics_core import CounterMetricFamily, Metric
 
-from exporter.batch import NON_FINITE, WRONG_TYPE, Batch, Bools, Floats, Ints, Series
+from exporter.batch import NON_FINITE, WRONG_TYPE, Batch, Bools, Floats, Ints
 from exporter.profile import Profile
-from exporter.stats import BASE_LABELS, Names
-from exporter.tally import COUNTS, Tally
+from exporter.stats import SERIES, Names, Scope
+from exporter.tally import COUNTS, AnySeries, Tally
 
 CHECKS = ("missing", "wrong_type", "out_of_range", "unseen_category", "non_finite")
 
@@ -71,11 +71,11 @@ class FeatureQuality:
             counts = np.bincount(batch.group[row] * len(failed) + feature, minlength=batch.groups * len(failed))
         return counts.reshape(batch.groups, len(failed))
 
-    def collect(self, tallies: Mapping[Series, Floats], names: Names) -> Iterator[Metric]:
+    def collect(self, tallies: Mapping[AnySeries, Floats], names: Names, scope: Scope = SERIES) -> Iterator[Metric]:
         family = CounterMetricFamily(
-            "model_feature_quality_total",
+            scope.name("model_feature_quality_total"),
             "Values of a feature that failed a check against the reference.",
-            labels=(*BASE_LABELS, "feature_name", "check"),
+            labels=(*scope.labels, "feature_name", "check"),
         )
         for series, tally in tallies.items():
             for row, feature in enumerate(self.features):

@@ -10,8 +10,9 @@ import numpy as np
 from prometheus_client.metrics_core import HistogramMetricFamily, Metric
 from prometheus_client.utils import floatToGoString
 
-from exporter.batch import Batch, Floats, Series
-from exporter.stats import BASE_LABELS, Names
+from exporter.batch import Batch, Floats
+from exporter.stats import SERIES, Names, Scope
+from exporter.tally import AnySeries
 
 
 @dataclass(frozen=True)
@@ -40,8 +41,8 @@ class Histogram:
         sums = np.bincount(group, weights=values, minlength=batch.groups)
         return np.column_stack((counts, sums)).astype(np.float64)
 
-    def collect(self, tallies: Mapping[Series, Floats], names: Names) -> Iterator[Metric]:
-        family = HistogramMetricFamily(self.name, self.help, labels=BASE_LABELS)
+    def collect(self, tallies: Mapping[AnySeries, Floats], names: Names, scope: Scope = SERIES) -> Iterator[Metric]:
+        family = HistogramMetricFamily(scope.name(self.name), self.help, labels=scope.labels)
         bounds = [*map(floatToGoString, self.bounds), "+Inf"]
         for series, tally in tallies.items():
             counts = np.cumsum(tally[:-1]).tolist()

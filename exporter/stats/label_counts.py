@@ -9,8 +9,9 @@ from typing import Literal
 import numpy as np
 from prometheus_client.metrics_core import CounterMetricFamily, Metric
 
-from exporter.batch import Batch, Encoded, Floats, Series
-from exporter.stats import BASE_LABELS, Names
+from exporter.batch import Batch, Encoded, Floats
+from exporter.stats import SERIES, Names, Scope
+from exporter.tally import AnySeries
 
 
 @dataclass(frozen=True)
@@ -37,8 +38,8 @@ class LabelCounts:
         cells = batch.group * width + column.codes
         return np.bincount(cells, minlength=batch.groups * width).reshape(batch.groups, width).astype(np.float64)
 
-    def collect(self, tallies: Mapping[Series, Floats], names: Names) -> Iterator[Metric]:
-        family = CounterMetricFamily(self.name, self.help, labels=(*BASE_LABELS, self.label))
+    def collect(self, tallies: Mapping[AnySeries, Floats], names: Names, scope: Scope = SERIES) -> Iterator[Metric]:
+        family = CounterMetricFamily(scope.name(self.name), self.help, labels=(*scope.labels, self.label))
         for series, tally in tallies.items():
             counts = dict(zip(names[self.label], tally.tolist(), strict=False))
             for name in names[self.label]:

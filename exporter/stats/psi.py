@@ -15,7 +15,7 @@ import numpy as np
 from prometheus_client.metrics_core import GaugeMetricFamily, Metric
 
 from exporter.batch import Bools, Floats, Ints
-from exporter.stats import BASE_LABELS
+from exporter.stats import SERIES, Scope
 from exporter.stats.feature_bins import FeatureBins
 from exporter.tally import Tallies
 
@@ -55,11 +55,11 @@ class FeaturePsi:
     bins: FeatureBins
     epsilon: float | None = None
 
-    def collect(self, windows: Mapping[str, Tallies]) -> Iterator[Metric]:
+    def collect(self, windows: Mapping[str, Tallies], scope: Scope = SERIES) -> Iterator[Metric]:
         family = GaugeMetricFamily(
-            "model_feature_drift_psi",
+            scope.name("model_feature_drift_psi"),
             "Population stability index of a feature in a rolling window against the reference, unitless.",
-            labels=(*BASE_LABELS, "feature_name", "window"),
+            labels=(*scope.labels, "feature_name", "window"),
         )
         reference = self.bins.reference
         for label, tallies in windows.items():

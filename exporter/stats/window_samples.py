@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from prometheus_client.metrics_core import GaugeMetricFamily, Metric
 
-from exporter.stats import BASE_LABELS
+from exporter.stats import SERIES, Scope
 from exporter.tally import Tallies
 
 
@@ -17,9 +17,11 @@ class WindowSamples:
 
     counted: str
 
-    def collect(self, windows: Mapping[str, Tallies]) -> Iterator[Metric]:
+    def collect(self, windows: Mapping[str, Tallies], scope: Scope = SERIES) -> Iterator[Metric]:
         family = GaugeMetricFamily(
-            "model_window_samples", "Predictions that a rolling window holds.", labels=(*BASE_LABELS, "window")
+            scope.name("model_window_samples"),
+            "Predictions that a rolling window holds.",
+            labels=(*scope.labels, "window"),
         )
         for label, tallies in windows.items():
             for series, row in tallies.items():

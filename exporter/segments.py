@@ -1,0 +1,77 @@
+"""Segments as the configuration has them: what each is split by, and what is wrong with them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
+
+from exporter import presets
+from exporter.plan import Segment
+from exporter.profile import Categorical, Numeric, Profile
+from exporter.schema import RECORD_FIELDS, Path, Schema, SchemaError
+from exporter.settings import Config
+from exporter.units import FieldPath
+from exporter.validation import nearest
+
+
+def resolve(config: Config, profile: Profile | None) -> list[Segment]:
+    """Return what each segment is split by; raises ValueError where it can be split by no such thing."""
+    return [_resolve(segment.name, segment.path, profile) for segment in config.segments]
+
+
+def _resolve(name: str, path: Path | None, profile: Profile | None) -> Segment:
+    features = profile.features if profile and path is None else {}
+    match features.get(name):
+        case Categorical(categories=known):
+            return Segment(name, None, tuple(sorted(known, key=known.__getitem__, reverse=True)))
+        case Numeric():
+            categorical = [name for name, feature in features.items() if isinstance(feature, Categorical)]
+            raise ValueError(f"{name} is a numeric feature, expected a categorical one{nearest(name, categorical)}")
+    path = FieldPath.parse(name) if path is None else path
+    if not path:
+        raise ValueError("expected a path such as request.channel, and not that of the record itself")
+    return Segment(name, path)
+
+
+def paths(segments: Sequence[Segment]) -> dict[str, Path | None]:
+    """Return where each segment's values lie, as a Schema has it."""
+    return {segment.name: segment.path for segment in segments}
+
+
+def problems(config: Config, fields: Mapping[str, Path], profile: Profile | None) -> Iterator[str]:
+    """Yield mistakes, each beginning with its key; `fields` are those that there are."""
+    features = (tuple(profile.numeric), tuple(profile.categorical)) if profile else ((), ())
+    schemas = [
+        schema
+        for schema in (Schema(presets.fields(source, fields), *features) for source in config.sources)
+        if _is_sound(schema)
+    ]
+    good: dict[str, Path | None] = {}
+    for index, segment in enumerate(config.segments):
+        try:
+            tried = good | paths([_resolve(segment.name, segment.path, profile)])
+            for schema in schemas:
+                replace(schema, segments=tried).tree()
+        except ValueError as error:
+            yield f"segments[{index}]: {error}"
+        else:
+            if segment.name in good:
+                yield f"segments[{index}]: {segment.name} is there twice"
+            good = tried
+
+
+def _is_sound(schema: Schema) -> bool:
+    try:
+        schema.tree()
+    except SchemaError:
+        return False
+    return True
+
+
+def notes(config: Config, profile: Profile | None) -> Iterator[str]:
+    """What is no mistake, but may not be meant."""
+    known = profile.categorical if profile else {}
+    for index, segment in enumerate(config.segments):
+        if segment.path is None and segment.name not in (*known, *RECORD_FIELDS) and "." not in segment.name:
+            near = nearest(segment.name, known) if known else ""
+            yield f"segments[{index}]: {segment.name} is no known feature, and read from the record itself{near}"
