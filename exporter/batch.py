@@ -25,6 +25,10 @@ class Series(NamedTuple):
     model_name: str
     model_version: str
 
+    @property
+    def segment(self) -> None:
+        """It is a whole."""
+
 
 class SegmentSeries(NamedTuple):
     """The base labels of every `model_segment_*` metric: the part of a series that has one value of a segment."""

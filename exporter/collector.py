@@ -7,7 +7,6 @@ from dataclasses import dataclass, field
 
 from prometheus_client.metrics_core import CounterMetricFamily, GaugeMetricFamily, Metric
 
-from exporter.batch import Series
 from exporter.rejects import REASONS
 from exporter.snapshot import Snapshot
 from exporter.stats import BASE_LABELS, SEGMENTS, SERIES, Derived, Scope, Statistic
@@ -54,7 +53,7 @@ class Collector:
             "model_threshold", "Limit of a metric that alerts compare with.", labels=(*BASE_LABELS, "metric")
         )
         for series in snapshot.totals:
-            if isinstance(series, Series):
+            if series.segment is None:
                 for metric, limit in self.thresholds.items():
                     family.add_metric((*series, metric), limit)
         return family

@@ -74,5 +74,5 @@ def only(kept: Collection[str], tallies: Tallies) -> Tallies:
     return {
         series: {name: tally for name, tally in row.items() if name in kept}
         for series, row in tallies.items()
-        if isinstance(series, Series) or segment_identity(series.segment) in kept
+        if series.segment is None or segment_identity(series.segment) in kept
     }

@@ -5,8 +5,9 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner, Result
 
-from exporter import config
+from exporter import config, profile
 from exporter.cli import main
+from tests.records import categorical, numeric, reference
 
 
 def check(folder: Path, text: str) -> Result:
@@ -135,6 +136,34 @@ SOURCES = "sources: [/var/log/model.jsonl]\n"
         pytest.param(
             SOURCES + "smoothing: {epsilon: 2}", "smoothing.epsilon: expected a number < 1.0, got 2", id="eps"
         ),
+        pytest.param(SOURCES + "segments: country", "segments: expected a list, got 'country'", id="segments no list"),
+        pytest.param(
+            SOURCES + "segments: [{nam: a, name: b}]",
+            "segments[0].nam: unknown key; did you mean `name`?",
+            id="seg key",
+        ),
+        pytest.param(SOURCES + "segments: [{path: a}]", "segments[0].name: this key is required", id="no name"),
+        pytest.param(SOURCES + "segments: [5]", "segments[0]: expected a mapping of keys, got 5", id="segment no text"),
+        pytest.param(SOURCES + "segments: [a, a]", "segments[1]: a is there twice", id="segment twice"),
+        pytest.param(SOURCES + "segments: [a..b]", "segments[0]: expected a path such as", id="segment path"),
+        pytest.param(
+            SOURCES + "segments: [{name: a, path: .}]", "segments[0]: expected a path such as", id="segment top level"
+        ),
+        pytest.param(
+            SOURCES + "segments: [b, {name: a, path: b.c}]",
+            "segments[1]: `b.c` (segment a) lies within `b`, which is read as segment b",
+            id="segment within",
+        ),
+        pytest.param(
+            SOURCES + "segments: [{name: how_long, path: latency_ms}]",
+            "segments[0]: `latency_ms` is read as latency_ms already, and cannot be segment how_long too",
+            id="segment of a number",
+        ),
+        pytest.param(
+            SOURCES + "limits: {segment_value: 3}",
+            "limits.segment_value: unknown key; did you mean `segment_values`?",
+            id="segment limit",
+        ),
         pytest.param("a: [", ":1:5: expected the node content", id="YAML"),
         pytest.param("a: 1\na: 2", ":2:1: the key `a` is there twice", id="key twice"),
         pytest.param("a: \x00", "not YAML: ", id="control character"),
@@ -168,6 +197,24 @@ limits: {models: -1, past: never}
         "thresholds.accuracy",
         "thresholds.drift",
         "windows[1]",
+    ]
+
+
+FEATURES = reference({"age": numeric([40.0]), "country": categorical({"DE": 9}), "plan": categorical({"a": 1})})
+
+
+def test_a_segment_is_no_numeric_feature(tmp_path: Path) -> None:
+    (tmp_path / "reference.json").write_bytes(profile.dump(FEATURES))
+    (told,) = problems(tmp_path, SOURCES + "reference: reference.json\nsegments: [country, age]")
+    assert told == "segments[1]: age is a numeric feature, expected a categorical one; known: country, plan"
+
+
+def test_a_segment_that_may_be_a_feature_misspelt_is_noted(tmp_path: Path) -> None:
+    (tmp_path / "reference.json").write_bytes(profile.dump(FEATURES))
+    text = SOURCES + "reference: reference.json\nsegments: [plan, county, prediction, request.channel]"
+    noted = [line.split(": ", 1)[1] for line in check(tmp_path, text).output.splitlines() if "segments" in line]
+    assert noted == [
+        "note: segments[1]: county is no known feature, and read from the record itself; did you mean `country`?"
     ]
 
 
@@ -207,6 +254,7 @@ def test_defaults_are_the_documented_ones(tmp_path: Path) -> None:
     assert settings.limits.line_bytes == 1024**2
     assert settings.limits.prediction_classes == 100
     assert settings.limits.models == 20
+    assert settings.limits.segment_values == 20
 
 
 @pytest.mark.parametrize(

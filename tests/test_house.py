@@ -15,6 +15,7 @@ from exporter.schema import FIELD_TYPES, RECORD_FIELDS
 ROOT = Path(__file__).parent.parent
 PACKAGE = ROOT / "exporter"
 README = (ROOT / "README.md").read_text()
+PAGES = "".join((ROOT / "tests" / "golden" / name).read_text() for name in ("metrics.txt", "metrics.segments.txt"))
 
 
 def name_of(file: Path) -> str:
@@ -182,15 +183,12 @@ def test_the_readme_s_table_of_metrics_is_read() -> None:
 
 @pytest.mark.parametrize("metric", metrics())
 def test_a_metric_of_the_readme_is_there(metric: str) -> None:
-    golden = (ROOT / "tests" / "golden" / "metrics.txt").read_text()
     sources = "".join(file.read_text() for file in MODULES.values())
     suffix = metric.removeprefix("prediction_exporter_")
-    assert f"# TYPE {metric} " in golden or f'"{suffix}"' in sources or f'"{suffix.removesuffix("_total")}"' in sources
+    assert f"# TYPE {metric} " in PAGES or f'"{suffix}"' in sources or f'"{suffix.removesuffix("_total")}"' in sources
 
 
-@pytest.mark.parametrize(
-    "metric", re.findall(r"^# TYPE (\S+)", (ROOT / "tests" / "golden" / "metrics.txt").read_text(), re.MULTILINE)
-)
+@pytest.mark.parametrize("metric", re.findall(r"^# TYPE (\S+)", PAGES, re.MULTILINE))
 def test_a_metric_of_the_page_is_in_the_readme(metric: str) -> None:
     assert metric in metrics()
 

@@ -52,14 +52,17 @@ REFERENCE = reference(
 )
 
 
-def scraped(folder: Path, use: Callable[[aiohttp.ClientSession], Awaitable[None]]) -> None:
-    """Run a sidecar on LOG, with time standing still at NOW, and call `use` with a client of it."""
+def scraped(folder: Path, use: Callable[[aiohttp.ClientSession], Awaitable[None]], *more: str) -> None:
+    """Run a sidecar on LOG, with time standing still at NOW, and call `use` with a client of it.
+
+    `more` are further lines of its configuration.
+    """
     lines = [json.dumps({"model_name": "credit", "model_version": "3"} | record) for record in LOG]
     (folder / "log.jsonl").write_text("\n".join([*lines, "not json", ""]))
     (folder / "reference.json").write_bytes(profile.dump(REFERENCE))
     (folder / "config.yaml").write_text(
         "listen: 127.0.0.1:0\nsources: [log.jsonl]\nreference: reference.json\nwindows: [1m, 1h]\n"
-        "model: {name: credit, version: 3}\n"
+        "model: {name: credit, version: 3}\n" + "".join(line + "\n" for line in more)
     )
     sidecar = Sidecar(config.load(folder / "config.yaml"), clock=lambda: NOW)
 
@@ -99,6 +102,19 @@ def test_the_page_is_the_committed_one(tmp_path: Path, accept: str, golden: str)
         assert page == (GOLDEN / golden).read_text()
 
     scraped(tmp_path, use)
+
+
+def test_the_page_has_segments_where_they_are_asked_for(tmp_path: Path) -> None:
+    async def use(client: aiohttp.ClientSession) -> None:
+        async with client.get("/metrics", headers={"Accept-Encoding": "identity"}) as answer:
+            lines = ours(await answer.text()).splitlines(keepends=True)
+        page = "".join(line for line in lines if "segment" in line)
+        if os.environ.get("UPDATE_GOLDEN"):
+            (GOLDEN / "metrics.segments.txt").write_text(page)
+        assert page == (GOLDEN / "metrics.segments.txt").read_text()
+        assert "".join(line for line in lines if "segment" not in line) == (GOLDEN / "metrics.txt").read_text()
+
+    scraped(tmp_path, use, "segments: [country]", "limits: {segment_values: 2}")
 
 
 def test_the_page_comes_in_the_format_and_encoding_that_is_asked_for(tmp_path: Path) -> None:

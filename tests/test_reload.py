@@ -90,6 +90,23 @@ def test_a_new_reference_is_taken_up(tmp_path: Path) -> None:
         assert running.samples("model_predictions_total") == {("approve",): 150}
 
 
+def test_segments_that_are_as_before_go_on_and_others_begin_at_zero(tmp_path: Path) -> None:
+    config = configure(tmp_path, "segments: [{name: a, path: x}, {name: b, path: y}]")
+    line = '{"prediction": "approve", "x": 1, "y": 2, "z": 3}\n'
+    append(tmp_path, line * 10)
+    with exporter("--config", config) as running:
+        running.wait_for(LINES, 10)
+        configure(tmp_path, "segments: [{name: a, path: x}, {name: b, path: z}]")
+        reload(running)
+        append(tmp_path, line)
+        running.wait_for(LINES, 11)
+        expected = {("approve", "a", "1"): 11, ("approve", "b", "3"): 1}
+        assert running.samples("model_segment_predictions_total") == expected
+        running.stop(signal.SIGKILL)
+    with exporter("--config", config) as running:
+        assert running.samples("model_segment_predictions_total") == expected
+
+
 @pytest.mark.parametrize(
     ("change", "told"),
     [

@@ -12,6 +12,7 @@ from tests.process import command, exporter
 
 LINES = "prediction_exporter_source_lines_total"
 PREDICTIONS = "model_predictions_total"
+SEGMENT_PREDICTIONS = "model_segment_predictions_total"
 
 
 def lines(count: int, label: str = "approve") -> str:
@@ -59,6 +60,26 @@ def test_what_a_scrape_showed_survives_kill_9_although_the_log_is_gone(tmp_path:
     with exporter("--config", config) as running:
         assert running.samples(PREDICTIONS) == {("approve",): 30_000}
         assert running.total("prediction_exporter_checkpoint_recoveries_total") == 1
+
+
+def test_segments_survive_kill_9_and_go_on(tmp_path: Path) -> None:
+    def of(*channels: str | None) -> str:
+        return "".join(json.dumps({"prediction": "approve", "request": {"channel": name}}) + "\n" for name in channels)
+
+    config = configure(tmp_path, "segments: [{name: channel, path: request.channel}]", "limits: {segment_values: 2}")
+    with exporter("--config", config) as running:
+        append(tmp_path / "log.jsonl", of("web", "app", "tv", None) * 5000)
+        running.wait_for(LINES, 20_000)
+        before = running.samples(SEGMENT_PREDICTIONS)
+        running.stop(signal.SIGKILL)
+    assert before == {("approve", "channel", value): 5000 for value in ("web", "app", "other", "missing")}
+    with exporter("--config", config) as running:
+        append(tmp_path / "log.jsonl", of("tv", "app"))
+        running.wait_for(LINES, 20_002)
+        after = running.samples(SEGMENT_PREDICTIONS)
+        assert after == before | {("approve", "channel", value): 5001 for value in ("app", "other")}
+        assert running.samples("prediction_exporter_capped_labels_total")[("segment_value",)] == 5001
+        assert sum(running.samples(PREDICTIONS).values()) == 20_002
 
 
 def test_without_a_state_folder_counters_start_at_zero_and_the_log_is_read_anew(tmp_path: Path) -> None:

@@ -168,6 +168,9 @@ def test_drift_is_that_of_the_value_s_records_alone_and_of_enough_of_them() -> N
             ("FR", "1h"): psi([0, 0, 0, 110, 0, 0], of_reference),
         }
     )
+    # Of the country itself there is none: in a country it is always the same.
+    drifting = by_label(found, "model_segment_feature_drift_psi", "feature_name")
+    assert drifting.keys() == {"age", "income", "plan"}
     assert by_value(found, "model_segment_window_samples", "country", window="1m") == {"DE": 90, "FR": 110, "1": 9}
 
 

@@ -70,6 +70,7 @@ class FeaturePsi:
                 for feature, value, good in zip(
                     self.bins.features, psi(counts, reference, self.epsilon), enough, strict=True
                 ):
-                    if good and not np.isnan(value):
+                    # Of what it is split by, a segment has one value alone.
+                    if good and not np.isnan(value) and feature != series.segment:
                         family.add_metric((*series, feature, label), float(value))
         yield family
