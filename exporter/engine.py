@@ -18,7 +18,7 @@ from exporter.intake import BadLine, Gathered, Intake, Receipt, cut_off, gather
 from exporter.plan import Plan
 from exporter.snapshot import Snapshot, SourceCounts, Stream
 from exporter.stats import Statistic
-from exporter.tally import AnySeries, Tallies, copy, only, put
+from exporter.tally import AnySeries, Row, Tallies, copy, only, put_in
 
 # A fold of a few lines costs nearly as much as one of a hundred.
 BLOCK_BYTES = 64 * 1024
@@ -172,17 +172,25 @@ class Engine:
             if series not in self._totals:
                 self._row(series)
         predictions, errors = batch.predictions(), batch.errors()
-        first = {window.label: window.first_in_view(self._now) for window in self._plan.windows}
+        rows_of_groups = self._rows(groups)
         for statistic in statistics:
             rows = predictions if statistic.reads == "predictions" else errors
             if not len(rows):
                 continue
             tally = statistic.tally(rows)
-            for group, added in zip(groups, tally, strict=True):
-                put(self._totals, group.series, statistic.name, added)
-                for window, pane in zip(self._plan.windows, group.panes, strict=True):
-                    if pane >= first[window.label]:
-                        put(self._panes[window.label].setdefault(pane, {}), group.series, statistic.name, added)
+            for held, added in zip(rows_of_groups, tally, strict=True):
+                for row in held:
+                    put_in(row, statistic.name, added)
+
+    def _rows(self, groups: Sequence[Group]) -> list[list[Row]]:
+        """Return what each group is added to: its series' totals, and its panes that are in view."""
+        rows = [[self._totals[group.series]] for group in groups]
+        for index, window in enumerate(self._plan.windows):
+            panes, first = self._panes[window.label], window.first_in_view(self._now)
+            for group, held in zip(groups, rows, strict=True):
+                if group.panes[index] >= first:
+                    held.append(panes.setdefault(group.panes[index], {}).setdefault(group.series, {}))
+        return rows
 
     def _row(self, series: AnySeries) -> None:
         """Give a series a tally of every statistic, at zero where there is none, and its known segments too."""

@@ -41,7 +41,11 @@ def add(a: Tally, b: Tally) -> Tally:
 
 def put(tallies: Tallies, series: AnySeries, name: str, tally: Tally) -> None:
     """Add one tally to what `tallies` holds for that series and statistic."""
-    row = tallies.setdefault(series, {})
+    put_in(tallies.setdefault(series, {}), name, tally)
+
+
+def put_in(row: Row, name: str, tally: Tally) -> None:
+    """Add one tally to what a row holds for that statistic."""
     row[name] = add(row[name], tally) if name in row else tally
 
 
