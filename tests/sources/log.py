@@ -18,10 +18,11 @@ from typing import BinaryIO
 
 import pytest
 
+from exporter.admission import CLASS_LABEL
 from exporter.batch import Series
 from exporter.checkpoint import decode, encode
 from exporter.decode import Decoder
-from exporter.engine import CLASS_LABEL, Engine
+from exporter.engine import Engine
 from exporter.intake import BadLine
 from exporter.plan import Limits, Plan
 from exporter.schema import Schema
