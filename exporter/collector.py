@@ -5,8 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
-from prometheus_client.metrics_core import CounterMetricFamily, GaugeMetricFamily, Metric
-
+from exporter.families import CounterFamily, Family, GaugeFamily
 from exporter.rejects import REASONS
 from exporter.snapshot import Snapshot
 from exporter.stats import BASE_LABELS, Derived, Statistic
@@ -23,7 +22,7 @@ class Collector:
     windows: Sequence[Window]
     thresholds: Mapping[str, float] = field(default_factory=dict)
 
-    def collect(self, snapshot: Snapshot) -> Iterator[Metric]:
+    def collect(self, snapshot: Snapshot) -> Iterator[Family]:
         """Return all families of the snapshot."""
         for statistic in self.statistics:
             tallies = {series: row[statistic.name] for series, row in snapshot.totals.items()}
@@ -42,38 +41,34 @@ class Collector:
         zeros = {statistic.name: statistic.zero() for statistic in self.statistics}
         return {series: zeros | held.get(series, {}) for series in snapshot.totals}
 
-    def _threshold(self, snapshot: Snapshot) -> Metric:
-        family = GaugeMetricFamily(
-            "model_threshold", "Limit of a metric that alerts compare with.", labels=(*BASE_LABELS, "metric")
-        )
+    def _threshold(self, snapshot: Snapshot) -> Family:
+        family = GaugeFamily("model_threshold", "Limit of a metric that alerts compare with.", (*BASE_LABELS, "metric"))
         for series in snapshot.totals:
             for metric, limit in self.thresholds.items():
-                family.add_metric((*series, metric), limit)
+                family.add((*series, metric), limit)
         return family
 
 
-def _about_sources(snapshot: Snapshot) -> Iterator[Metric]:
+def _about_sources(snapshot: Snapshot) -> Iterator[Family]:
     prefix = "prediction_exporter_"
-    lines = CounterMetricFamily(prefix + "source_lines_total", "Lines read.", labels=("source",))
-    read = CounterMetricFamily(prefix + "source_bytes_total", "Bytes read.", labels=("source",))
-    records = CounterMetricFamily(prefix + "source_records_total", "Records accepted.", labels=("source",))
-    rejected = CounterMetricFamily(
-        prefix + "source_rejected_lines_total", "Lines refused, by reason.", labels=("source", "reason")
+    lines = CounterFamily(prefix + "source_lines_total", "Lines read.", ("source",))
+    read = CounterFamily(prefix + "source_bytes_total", "Bytes read.", ("source",))
+    records = CounterFamily(prefix + "source_records_total", "Records accepted.", ("source",))
+    rejected = CounterFamily(prefix + "source_rejected_lines_total", "Lines refused, by reason.", ("source", "reason"))
+    last = GaugeFamily(
+        prefix + "source_last_record_timestamp_seconds", "Time of the newest record, since epoch.", ("source",)
     )
-    last = GaugeMetricFamily(
-        prefix + "source_last_record_timestamp_seconds", "Time of the newest record, since epoch.", labels=("source",)
-    )
-    capped = CounterMetricFamily(
-        prefix + "capped_labels_total", "Records whose label was over its limit and became `other`.", labels=("label",)
+    capped = CounterFamily(
+        prefix + "capped_labels_total", "Records whose label was over its limit and became `other`.", ("label",)
     )
     for source, counts in snapshot.sources.items():
-        lines.add_metric((source,), counts.lines)
-        read.add_metric((source,), counts.bytes)
-        records.add_metric((source,), counts.records)
+        lines.add((source,), counts.lines)
+        read.add((source,), counts.bytes)
+        records.add((source,), counts.records)
         for reason in REASONS:
-            rejected.add_metric((source, reason), counts.rejected.get(reason, 0))
+            rejected.add((source, reason), counts.rejected.get(reason, 0))
         if counts.last_timestamp:
-            last.add_metric((source,), counts.last_timestamp)
+            last.add((source,), counts.last_timestamp)
     for label in ("model_version", "prediction_class", "error_type"):
-        capped.add_metric((label,), snapshot.capped.get(label, 0))
+        capped.add((label,), snapshot.capped.get(label, 0))
     yield from (lines, read, records, rejected, last, capped)

@@ -10,6 +10,8 @@ from prometheus_client.exposition import choose_encoder, gzip_accepted
 from prometheus_client.metrics_core import Metric
 from prometheus_client.registry import Collector
 
+from exporter.families import Family
+
 GZIP_LEVEL = 4
 
 
@@ -36,17 +38,24 @@ class Exposition:
 
 
 class _Families(Collector):
-    def __init__(self, families: Iterable[Metric]) -> None:
+    def __init__(self, families: Iterable[Family], registry: Collector | None) -> None:
         self._families = families
+        self._registry = registry
 
     def collect(self) -> Iterator[Metric]:
-        return iter(self._families)
+        for family in self._families:
+            metric = Metric(family.name, family.help, family.type)
+            for sample in family.samples:
+                metric.add_sample(*sample)
+            yield metric
+        if self._registry:
+            yield from self._registry.collect()
 
 
-def render(families: Iterable[Metric], wanted: Format) -> Exposition:
-    """Write families in the format that is wanted."""
+def render(families: Iterable[Family], wanted: Format, registry: Collector | None = None) -> Exposition:
+    """Write families, and what is in the registry, in the format that is wanted."""
     encoder, content_type = choose_encoder(wanted.accept)
-    body = encoder(_Families(families))
+    body = encoder(_Families(families, registry))
     if not wanted.is_gzip:
         return Exposition(body, content_type, None)
     return Exposition(gzip.compress(body, GZIP_LEVEL, mtime=0), content_type, "gzip")

@@ -31,4 +31,4 @@ class Pages:
     def _render(self, snapshot: Snapshot, wanted: Format) -> Exposition:
         with self._telemetry.render_seconds.time():
             families = [*self._collector.collect(snapshot)]
-        return render([*families, *self._telemetry.registry.collect()], wanted)
+        return render(families, wanted, self._telemetry.registry)

@@ -41,7 +41,7 @@ CORE = {
         "salvage",
         "rejects",
     ),
-    *("vocabulary", "windows", "grouping", "tally", "snapshot", "engine", "plan", "profile"),
+    *("vocabulary", "windows", "grouping", "tally", "snapshot", "engine", "plan", "profile", "families"),
     *(name for name in MODULES if name.split(".")[0] == "stats"),
 }
 OUTSIDE = {"asyncio", "time", "os", "pathlib", "logging", "structlog", "aiohttp"}

@@ -13,9 +13,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Literal, Protocol
 
-from prometheus_client.metrics_core import Metric
-
 from exporter.batch import Batch, Floats, Series
+from exporter.families import Family
 from exporter.tally import Tallies, Tally
 
 BASE_LABELS = ("model_name", "model_version")
@@ -41,7 +40,7 @@ class Statistic(Protocol):
         """Return what each group of the batch adds; shape (batch.groups, *zero().shape)."""
         ...
 
-    def collect(self, tallies: Mapping[Series, Floats], names: Names) -> Iterator[Metric]:
+    def collect(self, tallies: Mapping[Series, Floats], names: Names) -> Iterator[Family]:
         """Return the running totals as metric families."""
         ...
 
@@ -49,6 +48,6 @@ class Statistic(Protocol):
 class Derived(Protocol):
     """What rolling tallies mean: a gauge a window."""
 
-    def collect(self, windows: Mapping[str, Tallies]) -> Iterator[Metric]:
+    def collect(self, windows: Mapping[str, Tallies]) -> Iterator[Family]:
         """Return metric families; `windows` holds the tallies of each window by its label."""
         ...

@@ -11,9 +11,9 @@ from functools import cached_property
 from typing import Literal
 
 import numpy as np
-from prometheus_client.metrics_core import CounterMetricFamily, GaugeMetricFamily, Metric
 
 from exporter.batch import WRONG_TYPE, Batch, Encoded, Floats, Ints, Series
+from exporter.families import CounterFamily, Family, GaugeFamily
 from exporter.profile import MISSING_BIN, OTHER_BIN, Profile, bin_labels, reference_counts
 from exporter.stats import BASE_LABELS, Names
 from exporter.tally import COUNTS, Tally
@@ -90,20 +90,16 @@ class FeatureBins:
         spelt = [cells.get(name, special.get(name, self._width - 1)) for name in column.names]
         return np.array([*spelt, self._width - 2], np.int64)[column.codes]
 
-    def collect(self, tallies: Mapping[Series, Floats], names: Names) -> Iterator[Metric]:
+    def collect(self, tallies: Mapping[Series, Floats], names: Names) -> Iterator[Family]:
         labels = (*BASE_LABELS, "feature_name", "bin")
-        seen = CounterMetricFamily("model_feature_bin_total", "Values of a feature that fell in a bin.", labels=labels)
-        reference = GaugeMetricFamily(
-            "model_feature_reference_bin", "Values of a feature in a bin of the reference.", labels=labels
-        )
-        info = GaugeMetricFamily(
-            "model_reference_info", "The reference profile in use.", labels=(*BASE_LABELS, "reference_id")
-        )
+        seen = CounterFamily("model_feature_bin_total", "Values of a feature that fell in a bin.", labels)
+        reference = GaugeFamily("model_feature_reference_bin", "Values of a feature in a bin of the reference.", labels)
+        info = GaugeFamily("model_reference_info", "The reference profile in use.", (*BASE_LABELS, "reference_id"))
         for series, tally in tallies.items():
             for row, feature in enumerate(self.features):
                 cells = [*enumerate(self._labels[row]), (-2, MISSING_BIN), (-1, OTHER_BIN)]
                 for cell, label in cells:
-                    seen.add_metric((*series, feature, label), tally[row, cell])
-                    reference.add_metric((*series, feature, label), self.reference[row, cell])
-            info.add_metric((*series, self._profile.reference_id), 1)
+                    seen.add((*series, feature, label), tally[row, cell])
+                    reference.add((*series, feature, label), self.reference[row, cell])
+            info.add((*series, self._profile.reference_id), 1)
         yield from (seen, reference, info)

@@ -6,9 +6,9 @@ from collections.abc import Iterator, Mapping
 from typing import Literal
 
 import numpy as np
-from prometheus_client.metrics_core import CounterMetricFamily, Metric
 
 from exporter.batch import NON_FINITE, WRONG_TYPE, Batch, Bools, Floats, Ints, Series
+from exporter.families import CounterFamily, Family
 from exporter.profile import Profile
 from exporter.stats import BASE_LABELS, Names
 from exporter.tally import COUNTS, Tally
@@ -71,16 +71,16 @@ class FeatureQuality:
             counts = np.bincount(batch.group[row] * len(failed) + feature, minlength=batch.groups * len(failed))
         return counts.reshape(batch.groups, len(failed))
 
-    def collect(self, tallies: Mapping[Series, Floats], names: Names) -> Iterator[Metric]:
-        family = CounterMetricFamily(
+    def collect(self, tallies: Mapping[Series, Floats], names: Names) -> Iterator[Family]:
+        family = CounterFamily(
             "model_feature_quality_total",
             "Values of a feature that failed a check against the reference.",
-            labels=(*BASE_LABELS, "feature_name", "check"),
+            (*BASE_LABELS, "feature_name", "check"),
         )
         for series, tally in tallies.items():
             for row, feature in enumerate(self.features):
                 inapplicable = "unseen_category" if row < len(self._least) else "out_of_range"
                 for column, check in enumerate(CHECKS):
                     if check != inapplicable:
-                        family.add_metric((*series, feature, check), tally[row, column])
+                        family.add((*series, feature, check), tally[row, column])
         yield family

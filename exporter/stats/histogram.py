@@ -7,10 +7,9 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 import numpy as np
-from prometheus_client.metrics_core import HistogramMetricFamily, Metric
-from prometheus_client.utils import floatToGoString
 
 from exporter.batch import Batch, Floats, Series
+from exporter.families import Family, HistogramFamily
 from exporter.stats import BASE_LABELS, Names
 
 
@@ -40,10 +39,8 @@ class Histogram:
         sums = np.bincount(group, weights=values, minlength=batch.groups)
         return np.column_stack((counts, sums)).astype(np.float64)
 
-    def collect(self, tallies: Mapping[Series, Floats], names: Names) -> Iterator[Metric]:
-        family = HistogramMetricFamily(self.name, self.help, labels=BASE_LABELS)
-        bounds = [*map(floatToGoString, self.bounds), "+Inf"]
+    def collect(self, tallies: Mapping[Series, Floats], names: Names) -> Iterator[Family]:
+        family = HistogramFamily(self.name, self.help, BASE_LABELS, self.bounds)
         for series, tally in tallies.items():
-            counts = np.cumsum(tally[:-1]).tolist()
-            family.add_metric(series, list(zip(bounds, counts, strict=True)), float(tally[-1]))
+            family.add(series, np.cumsum(tally[:-1]).tolist(), tally[-1])
         yield family

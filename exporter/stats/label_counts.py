@@ -7,9 +7,9 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 import numpy as np
-from prometheus_client.metrics_core import CounterMetricFamily, Metric
 
 from exporter.batch import Batch, Encoded, Floats, Series
+from exporter.families import CounterFamily, Family
 from exporter.stats import BASE_LABELS, Names
 
 
@@ -37,11 +37,11 @@ class LabelCounts:
         cells = batch.group * width + column.codes
         return np.bincount(cells, minlength=batch.groups * width).reshape(batch.groups, width).astype(np.float64)
 
-    def collect(self, tallies: Mapping[Series, Floats], names: Names) -> Iterator[Metric]:
-        family = CounterMetricFamily(self.name, self.help, labels=(*BASE_LABELS, self.label))
+    def collect(self, tallies: Mapping[Series, Floats], names: Names) -> Iterator[Family]:
+        family = CounterFamily(self.name, self.help, (*BASE_LABELS, self.label))
         for series, tally in tallies.items():
             counts = dict(zip(names[self.label], tally.tolist(), strict=False))
             for name in names[self.label]:
                 if counts.get(name) or name in self.known:
-                    family.add_metric((*series, name), counts.get(name, 0.0))
+                    family.add((*series, name), counts.get(name, 0.0))
         yield family

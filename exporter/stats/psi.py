@@ -12,9 +12,9 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 import numpy as np
-from prometheus_client.metrics_core import GaugeMetricFamily, Metric
 
 from exporter.batch import Bools, Floats, Ints
+from exporter.families import Family, GaugeFamily
 from exporter.stats import BASE_LABELS
 from exporter.stats.feature_bins import FeatureBins
 from exporter.tally import Tallies
@@ -55,11 +55,11 @@ class FeaturePsi:
     bins: FeatureBins
     epsilon: float | None = None
 
-    def collect(self, windows: Mapping[str, Tallies]) -> Iterator[Metric]:
-        family = GaugeMetricFamily(
+    def collect(self, windows: Mapping[str, Tallies]) -> Iterator[Family]:
+        family = GaugeFamily(
             "model_feature_drift_psi",
             "Population stability index of a feature in a rolling window against the reference, unitless.",
-            labels=(*BASE_LABELS, "feature_name", "window"),
+            (*BASE_LABELS, "feature_name", "window"),
         )
         reference = self.bins.reference
         for label, tallies in windows.items():
@@ -71,5 +71,5 @@ class FeaturePsi:
                     self.bins.features, psi(counts, reference, self.epsilon), enough, strict=True
                 ):
                     if good and not np.isnan(value):
-                        family.add_metric((*series, feature, label), float(value))
+                        family.add((*series, feature, label), value)
         yield family

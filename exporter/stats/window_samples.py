@@ -5,8 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
-from prometheus_client.metrics_core import GaugeMetricFamily, Metric
-
+from exporter.families import Family, GaugeFamily
 from exporter.stats import BASE_LABELS
 from exporter.tally import Tallies
 
@@ -17,11 +16,11 @@ class WindowSamples:
 
     counted: str
 
-    def collect(self, windows: Mapping[str, Tallies]) -> Iterator[Metric]:
-        family = GaugeMetricFamily(
-            "model_window_samples", "Predictions that a rolling window holds.", labels=(*BASE_LABELS, "window")
+    def collect(self, windows: Mapping[str, Tallies]) -> Iterator[Family]:
+        family = GaugeFamily(
+            "model_window_samples", "Predictions that a rolling window holds.", (*BASE_LABELS, "window")
         )
         for label, tallies in windows.items():
             for series, row in tallies.items():
-                family.add_metric((*series, label), float(row[self.counted].sum()))
+                family.add((*series, label), row[self.counted].sum())
         yield family
