@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from typing import Generic, NamedTuple, TypeVar
 
@@ -65,6 +66,8 @@ class Batch:
     value is unusable (WRONG_TYPE, NON_FINITE, or 0); it is None where every value is as it should be,
     which is nearly always.
 
+    `value` is the prediction where it is a number, and NaN where it is a label or absent.
+
     `group` numbers the rows by what they are tallied under (a series and its panes); the engine sets it.
     """
 
@@ -74,6 +77,7 @@ class Batch:
     error: Encoded[str]
     latency_seconds: Floats
     probability: Floats
+    value: Floats
     numbers: Floats
     categories: tuple[Encoded[str], ...]
     marks: Marks | None
@@ -93,10 +97,21 @@ class Batch:
             error=self.error.where(mask),
             latency_seconds=self.latency_seconds[mask],
             probability=self.probability[mask],
+            value=self.value[mask],
             numbers=self.numbers[:, mask],
             categories=tuple(column.where(mask) for column in self.categories),
             marks=None if self.marks is None else self.marks[:, mask],
             group=self.group[mask],
+        )
+
+    def outputs(self, numeric: Iterable[str], categorical: Iterable[str]) -> Batch:
+        """Return the same with the outputs of the model in the place of features, in the order given."""
+        numbers = [{"prediction": self.value, "probability": self.probability}[name] for name in numeric]
+        return replace(
+            self,
+            numbers=np.array(numbers).reshape(len(numbers), len(self)),
+            categories=tuple({"prediction": self.prediction}[name] for name in categorical),
+            marks=None,
         )
 
     def without_unused(self) -> Batch:
@@ -112,6 +127,18 @@ class Batch:
     def predictions(self) -> Batch:
         """Return the records that are predictions."""
         return self if not self.error.names else self.where(self.error.codes < 0)
+
+    def summed(self, values: Floats) -> Floats:
+        """Return the sums of `values`, shape (rows of something, n), over the rows of each group: (groups, rows)."""
+        if self.groups == 1:
+            total: Floats = values.sum(axis=1)[None]
+            return total
+        sums = np.zeros((self.groups, len(values)))
+        if len(self):
+            order = np.argsort(self.group, kind="stable")
+            present, starts = np.unique(self.group[order], return_index=True)
+            sums[present] = np.add.reduceat(values[:, order], starts, axis=1).T
+        return sums
 
     def errors(self) -> Batch:
         """Return the records that are errors (they carry an `error_type`)."""

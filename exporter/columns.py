@@ -45,6 +45,22 @@ def labels(values: Column, spell: Callable[[Any], str]) -> Encoded[str]:
     return Encoded.of(values)
 
 
+def numbers(values: Column) -> Floats:
+    """Return the values that are numbers, as floats; any other is NaN."""
+    if not set(map(type, values)) & {int, float}:
+        return np.full(len(values), np.nan)
+    return np.fromiter(map(_number, values), np.float64, len(values))
+
+
+def _number(value: object) -> float:
+    if type(value) is not int and type(value) is not float:
+        return np.nan
+    try:
+        return float(value)
+    except OverflowError:  # an integer beyond a float's range
+        return np.nan
+
+
 def matrix(columns: Sequence[Column], rows: int) -> Floats:
     """Return columns of numbers as an array of shape (columns, rows); None becomes NaN."""
     try:

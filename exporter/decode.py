@@ -131,6 +131,7 @@ class Decoder:
             error=columns.labels(tuple(value or None for value in fields["error_type"]), label_of),
             latency_seconds=columns.scaled(fields, LATENCY_UNITS),
             probability=columns.scores(fields["probability"], prediction),
+            value=columns.numbers(prediction),
             numbers=columns.matrix([features[name] for name in self._numeric], n),
             categories=tuple(columns.labels(features[name], label_of) for name in self._categorical),
             marks=self._marks(decoded.flaws, n),

@@ -7,6 +7,7 @@ never guessed from a window.
 from __future__ import annotations
 
 import hashlib
+import math
 from itertools import pairwise
 
 import msgspec
@@ -44,6 +45,11 @@ class Numeric(msgspec.Struct, frozen=True, tag="numeric", tag_field="kind", forb
     cuts: list[float]
     cut_counts: list[int]
     tail_means: tuple[float, float]
+
+    @property
+    def is_discrete(self) -> bool:
+        """Whether each distinct value of the reference has a cut of its own; then the last cut is just above them."""
+        return len(self.cuts) > 1 and self.cuts[-1] == math.nextafter(self.cuts[-2], math.inf)
 
     def problem(self) -> str | None:
         """Say what contradicts itself, if anything."""
@@ -89,6 +95,12 @@ class Profile(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         """A hash of the content: the same for the same statistics, whenever and by whatever made."""
         content = msgspec.structs.replace(self, created="", made_by="")
         return hashlib.blake2b(msgspec.json.encode(content, order="sorted"), digest_size=6).hexdigest()
+
+    @property
+    def outputs(self) -> Profile:
+        """The model's outputs, what is known of them, as if they were features: `prediction` and `probability`."""
+        known = {"prediction": self.prediction, "probability": self.probability}
+        return Profile(self.version, self.rows, {name: feature for name, feature in known.items() if feature})
 
     @property
     def ordered(self) -> dict[str, Feature]:
