@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
+from exporter.derived import Derived
 from exporter.families import CounterFamily, Family, GaugeFamily
 from exporter.rejects import REASONS
 from exporter.snapshot import Snapshot
-from exporter.stats import BASE_LABELS, Derived, Statistic
+from exporter.stats import BASE_LABELS, Statistic
 from exporter.tally import Tallies, merge
 from exporter.windows import Window
 

@@ -71,6 +71,13 @@ class GaugeFamily(_OfOneLine):
         super().__init__(name, text, "gauge", labels, (Line("", {}),))
 
 
+class SummaryFamily(_OfOneLine):
+    """Quantiles without a count or a sum, in a label `quantile` among the labels; a gauge may not have that label."""
+
+    def __init__(self, name: str, text: str, labels: Sequence[str]) -> None:
+        super().__init__(name, text, "summary", labels, (Line("", {}),))
+
+
 class CounterFamily(_OfOneLine):
     """A counter. As in OpenMetrics, its samples' name ends with `_total`, and the family's own does not."""
 

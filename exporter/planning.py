@@ -9,18 +9,26 @@ from exporter import presets, source_list
 from exporter.batch import Series
 from exporter.collector import Collector
 from exporter.decode import Decoder
+from exporter.derived import Derived
+from exporter.derived.comparison import Comparison, Judgement
+from exporter.derived.drift import Drift
+from exporter.derived.feature_health import FeatureHealth
+from exporter.derived.reference_info import ReferenceInfo
+from exporter.derived.window_samples import WindowSamples
 from exporter.engine import CLASS_LABEL, ERROR_LABEL
 from exporter.plan import Limits, Plan
 from exporter.profile import Categorical, Profile
 from exporter.schema import Schema
 from exporter.settings import DEFAULT_THRESHOLDS, Config
-from exporter.stats import Derived, Statistic
+from exporter.stats import Statistic
 from exporter.stats.feature_bins import FeatureBins
+from exporter.stats.feature_cuts import FeatureCuts
+from exporter.stats.feature_moments import FeatureMoments
 from exporter.stats.feature_quality import FeatureQuality
 from exporter.stats.histogram import Histogram
 from exporter.stats.label_counts import LabelCounts
-from exporter.stats.psi import FeaturePsi
-from exporter.stats.window_samples import WindowSamples
+from exporter.stats.outputs import OfOutputs
+from exporter.subject import FEATURES, OUTPUTS, Subject
 from exporter.windows import Window
 
 UNKNOWN = Series("unknown", "unknown")
@@ -62,10 +70,27 @@ def measures(config: Config, profile: Profile | None) -> Measures:
     ]
     derived: list[Derived] = [WindowSamples(predictions.name)]
     if profile:
-        bins = FeatureBins(profile)
-        statistics += [bins, FeatureQuality(profile)]
-        derived.append(FeaturePsi(bins, config.smoothing.epsilon))
+        features = _comparison(config, profile, FEATURES)
+        statistics += [features.bins, features.cuts, features.moments, FeatureQuality(profile)]
+        derived += [ReferenceInfo(profile.reference_id), Drift(features, config.drift.methods)]
+        derived.append(FeatureHealth(features.bins, features.cuts, features.moments))
+        if profile.outputs.features:
+            outputs = _comparison(config, profile.outputs, OUTPUTS)
+            parts = (outputs.bins, outputs.cuts, outputs.moments)
+            statistics += [OfOutputs(statistic, profile.outputs) for statistic in parts]
+            derived.append(Drift(outputs, config.drift.methods))
     return Measures(statistics, derived)
+
+
+def _comparison(config: Config, profile: Profile, subject: Subject) -> Comparison:
+    judgement = Judgement(
+        config.drift.significance,
+        config.drift.overdispersion,
+        (DEFAULT_THRESHOLDS | config.thresholds)["feature_drift_psi"],
+        config.smoothing.epsilon,
+    )
+    bins, cuts, moments = FeatureBins(profile, subject), FeatureCuts(profile, subject), FeatureMoments(profile, subject)
+    return Comparison(profile, bins, cuts, moments, judgement)
 
 
 def plan(config: Config, profile: Profile | None) -> tuple[Plan, Collector]:

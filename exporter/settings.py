@@ -64,6 +64,14 @@ class Smoothing(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     epsilon: Annotated[float, msgspec.Meta(gt=0, lt=1)] | None = None
 
 
+class DriftConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """What is computed of drift, and how it is judged."""
+
+    methods: tuple[Literal["psi", "ks", "chi2", "js", "wasserstein"], ...] = ("psi", "ks", "chi2", "js", "wasserstein")
+    significance: Annotated[float, msgspec.Meta(gt=0, lt=1)] = 0.01
+    overdispersion: Annotated[float, msgspec.Meta(ge=1)] = 1.0
+
+
 class LimitsConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """Bounds on what a log may make of the sidecar."""
 
@@ -94,6 +102,7 @@ class Config(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     reference: str | None = None
     windows: tuple[Duration, ...] = tuple(map(Duration.parse, ("5m", "1h", "24h")))
     fields: dict[str, FieldPath] = {}
+    drift: DriftConfig = DriftConfig()
     smoothing: Smoothing = Smoothing()
     buckets: Buckets = Buckets()
     thresholds: dict[str, float] = {}

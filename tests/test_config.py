@@ -85,7 +85,7 @@ SOURCES = "sources: [/var/log/model.jsonl]\n"
             id="bentoml without its prediction",
         ),
         pytest.param(SOURCES + "listn: :1", "listn: unknown key; did you mean `listen`?", id="unknown key"),
-        pytest.param(SOURCES + "zzz: 1", "zzz: unknown key; known: buckets, fields", id="no key near"),
+        pytest.param(SOURCES + "zzz: 1", "zzz: unknown key; known: buckets, drift, fields", id="no key near"),
         pytest.param(SOURCES + "limits: {model: 1}", "limits.model: unknown key; did you mean `models`?", id="nested"),
         pytest.param(SOURCES + "limits: {models: 0}", "limits.models: expected a whole number >= 1, got 0", id="bound"),
         pytest.param(SOURCES + "limits: {line_bytes: 1 MB!}", "limits.line_bytes: expected a size such as", id="size"),

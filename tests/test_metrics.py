@@ -12,6 +12,7 @@ from collections.abc import Awaitable, Callable
 from pathlib import Path
 
 import aiohttp
+import msgspec
 import pytest
 from prometheus_client.openmetrics.parser import text_string_to_metric_families as parse_openmetrics
 from prometheus_client.parser import text_string_to_metric_families as parse_text
@@ -43,12 +44,15 @@ LOG = [
     {"timestamp": NOW},
 ]
 
-REFERENCE = reference(
-    {
-        "age": numeric([30.0, 40.0, 50.0], [250, 250, 250, 240], least=18.0, greatest=65.0, missing=10),
-        "country": categorical({"DE": 700, "FR": 290}, missing=10),
-    },
-    classes=("approve", "deny", "review"),
+REFERENCE = msgspec.structs.replace(
+    reference(
+        {
+            "age": numeric([30.0, 40.0, 50.0], [250, 250, 250, 240], least=18.0, greatest=65.0, missing=10),
+            "country": categorical({"DE": 700, "FR": 290}, missing=10),
+        },
+        classes=("approve", "deny", "review"),
+    ),
+    probability=numeric([0.25, 0.5, 0.75], [250, 250, 250, 250], least=0.0, greatest=1.0),
 )
 
 

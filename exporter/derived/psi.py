@@ -3,24 +3,27 @@
     PSI = sum over the B bins of (p - q) * ln(p / q)
 
 p is the window's and q the reference's share of a bin, smoothed. Bins empty in both are left out.
+
+PSI is not 0 where nothing has moved: with n records in the window and m in the reference, PSI / (1/n + 1/m) is then
+about chi-squared with B - 1 degrees of freedom. So a small window makes it large, and a fixed limit fires by chance.
 Reference: Yurdakul & Naranjo (2020), Statistical properties of the population stability index.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
-
 import numpy as np
+from scipy.special import chdtrc, chdtri
 
-from exporter.batch import Bools, Floats, Ints
-from exporter.families import Family, GaugeFamily
-from exporter.stats import BASE_LABELS
-from exporter.stats.feature_bins import FeatureBins
-from exporter.tally import Tallies
+from exporter.batch import Floats
+from exporter.derived.counts import shares, unless_empty, used
 
-JEFFREYS = 0.5
-SAMPLES_PER_BIN = 10
+
+def terms(window: Floats, reference: Floats, epsilon: float | None = None) -> Floats:
+    """Return what each bin along the last axis adds to the PSI; 0 for a bin that is empty on both sides."""
+    bins = used(window, reference)
+    p, q = shares(window, bins, epsilon), shares(reference, bins, epsilon)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        return np.where(bins, (p - q) * np.log(p / q), 0.0)
 
 
 def psi(window: Floats, reference: Floats, epsilon: float | None = None) -> Floats:
@@ -32,44 +35,29 @@ def psi(window: Floats, reference: Floats, epsilon: float | None = None) -> Floa
     >>> float(psi(np.array([30.0, 70.0]), np.array([50.0, 50.0])).round(4))
     0.1659
     """
-    used = (window > 0) | (reference > 0)
-    with np.errstate(divide="ignore", invalid="ignore"):
-        p, q = _shares(window, used, epsilon), _shares(reference, used, epsilon)
-        terms = (p - q) * np.log(p / q)
-    total: Floats = np.where(used, terms, 0.0).sum(axis=-1)
-    empty = (window.sum(axis=-1) == 0) | (reference.sum(axis=-1) == 0)
-    return np.where(empty, np.nan, total)
+    return unless_empty(terms(window, reference, epsilon).sum(axis=-1), window, reference)
 
 
-def _shares(counts: Floats, used: Bools, epsilon: float | None) -> Floats:
-    n: Floats = counts.sum(axis=-1, keepdims=True)
-    bins: Ints = used.sum(axis=-1, keepdims=True)
-    shares: Floats = (counts + JEFFREYS) / (n + JEFFREYS * bins) if epsilon is None else counts / n + epsilon
-    return shares
+def critical(window: Floats, reference: Floats, significance: float) -> Floats:
+    """Return what PSI exceeds by chance with probability `significance` where nothing has moved.
+
+    >>> float(critical(np.full(10, 20.0), np.full(10, 1000.0), 0.01).round(4))
+    0.1105
+    """
+    freedom, scale = _null(window, reference)
+    return np.where(freedom > 0, chdtri(np.maximum(freedom, 1), significance) * scale, 0.0)
 
 
-@dataclass(frozen=True)
-class FeaturePsi:
-    """`model_feature_drift_psi`: no value where a window holds under SAMPLES_PER_BIN records a bin."""
+def pvalue(window: Floats, reference: Floats) -> Floats:
+    """Return the probability of a PSI as large as this one, or larger, where nothing has moved."""
+    freedom, scale = _null(window, reference)
+    value = psi(window, reference)
+    return np.where(freedom > 0, chdtrc(np.maximum(freedom, 1), value / scale), np.where(np.isnan(value), np.nan, 1.0))
 
-    bins: FeatureBins
-    epsilon: float | None = None
 
-    def collect(self, windows: Mapping[str, Tallies]) -> Iterator[Family]:
-        family = GaugeFamily(
-            "model_feature_drift_psi",
-            "Population stability index of a feature in a rolling window against the reference, unitless.",
-            (*BASE_LABELS, "feature_name", "window"),
-        )
-        reference = self.bins.reference
-        for label, tallies in windows.items():
-            for series, row in tallies.items():
-                counts = row[self.bins.name]
-                used = ((counts > 0) | (reference > 0)).sum(axis=-1)
-                enough = counts.sum(axis=-1) >= SAMPLES_PER_BIN * used
-                for feature, value, good in zip(
-                    self.bins.features, psi(counts, reference, self.epsilon), enough, strict=True
-                ):
-                    if good and not np.isnan(value):
-                        family.add((*series, feature, label), value)
-        yield family
+def _null(window: Floats, reference: Floats) -> tuple[Floats, Floats]:
+    """Return the degrees of freedom, B - 1, and 1/n + 1/m, which is what PSI is a multiple of by chance."""
+    with np.errstate(divide="ignore"):
+        scale: Floats = 1 / window.sum(axis=-1) + 1 / reference.sum(axis=-1)
+    freedom: Floats = used(window, reference).sum(axis=-1) - 1.0
+    return freedom, scale

@@ -15,7 +15,7 @@ from typing import Literal, Protocol
 
 from exporter.batch import Batch, Floats, Series
 from exporter.families import Family
-from exporter.tally import Tallies, Tally
+from exporter.tally import Tally
 
 BASE_LABELS = ("model_name", "model_version")
 
@@ -42,12 +42,4 @@ class Statistic(Protocol):
 
     def collect(self, tallies: Mapping[Series, Floats], names: Names) -> Iterator[Family]:
         """Return the running totals as metric families."""
-        ...
-
-
-class Derived(Protocol):
-    """What rolling tallies mean: a gauge a window."""
-
-    def collect(self, windows: Mapping[str, Tallies]) -> Iterator[Family]:
-        """Return metric families; `windows` holds the tallies of each window by its label."""
         ...

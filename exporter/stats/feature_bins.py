@@ -15,7 +15,8 @@ import numpy as np
 from exporter.batch import WRONG_TYPE, Batch, Encoded, Floats, Ints, Series
 from exporter.families import CounterFamily, Family, GaugeFamily
 from exporter.profile import MISSING_BIN, OTHER_BIN, Profile, bin_labels, reference_counts
-from exporter.stats import BASE_LABELS, Names
+from exporter.stats import Names
+from exporter.subject import FEATURES, Subject
 from exporter.tally import COUNTS, Tally
 
 
@@ -26,10 +27,11 @@ class FeatureBins:
     feature; cells between are unused and stay 0.
     """
 
-    name = "feature_bins"
     reads: Literal["predictions"] = "predictions"
 
-    def __init__(self, profile: Profile) -> None:
+    def __init__(self, profile: Profile, subject: Subject = FEATURES) -> None:
+        self.name = f"{subject.name}_bins"
+        self.subject = subject
         self._profile = profile
         self._numeric = profile.numeric
         features = profile.ordered
@@ -90,16 +92,22 @@ class FeatureBins:
         spelt = [cells.get(name, special.get(name, self._width - 1)) for name in column.names]
         return np.array([*spelt, self._width - 2], np.int64)[column.codes]
 
+    def cells(self, feature: int) -> list[tuple[int, str]]:
+        """Return where in its row each bin of a feature lies, and its label."""
+        return [*enumerate(self._labels[feature]), (-2, MISSING_BIN), (-1, OTHER_BIN)]
+
     def collect(self, tallies: Mapping[Series, Floats], names: Names) -> Iterator[Family]:
-        labels = (*BASE_LABELS, "feature_name", "bin")
-        seen = CounterFamily("model_feature_bin_total", "Values of a feature that fell in a bin.", labels)
-        reference = GaugeFamily("model_feature_reference_bin", "Values of a feature in a bin of the reference.", labels)
-        info = GaugeFamily("model_reference_info", "The reference profile in use.", (*BASE_LABELS, "reference_id"))
+        seen, reference = (
+            self.subject.families(kind, self.features, suffix, text, ("bin",))
+            for kind, suffix, text in (
+                (CounterFamily, "bin_total", "Values of {} that fell in a bin."),
+                (GaugeFamily, "reference_bin", "Values of {} in a bin of the reference."),
+            )
+        )
         for series, tally in tallies.items():
             for row, feature in enumerate(self.features):
-                cells = [*enumerate(self._labels[row]), (-2, MISSING_BIN), (-1, OTHER_BIN)]
-                for cell, label in cells:
-                    seen.add((*series, feature, label), tally[row, cell])
-                    reference.add((*series, feature, label), self.reference[row, cell])
-            info.add((*series, self._profile.reference_id), 1)
-        yield from (seen, reference, info)
+                for cell, label in self.cells(row):
+                    seen.add(series, feature, (label,), tally[row, cell])
+                    reference.add(series, feature, (label,), self.reference[row, cell])
+        yield from seen
+        yield from reference
