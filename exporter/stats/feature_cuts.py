@@ -17,6 +17,8 @@ from exporter.stats import Names
 from exporter.subject import FEATURES, Subject
 from exporter.tally import COUNTS, Tally
 
+LEAST = np.finfo(np.float64).min
+
 
 class FeatureCuts:
     """Counts of finite values by numeric feature and cell, shape (numeric features, cells).
@@ -31,9 +33,10 @@ class FeatureCuts:
         self.name = f"{subject.name}_cuts"
         self._reference_id = profile.reference_id
         self.features: Mapping[str, Numeric] = profile.numeric
-        self._cuts = tuple(np.array(feature.cuts) for feature in self.features.values())
-        self.cells = max((len(cuts) for cuts in self._cuts), default=0) + 1
-        self.last = np.array([len(cuts) for cuts in self._cuts], np.int64)
+        # The first and the last one part the finite values from the infinite ones.
+        self._bounds = tuple(np.array([LEAST, *feature.cuts, np.inf]) for feature in self.features.values())
+        self.last = np.array([len(feature.cuts) for feature in self.features.values()], np.int64)
+        self.cells = int(self.last.max(initial=0)) + 1
         self.steps = np.array([feature.is_discrete for feature in self.features.values()], np.bool_)
         self.reference = np.zeros((len(self.features), self.cells))
         self.cuts = np.full((len(self.features), self.cells - 1), np.inf)
@@ -48,17 +51,25 @@ class FeatureCuts:
         return np.zeros(self.reference.shape)
 
     def tally(self, batch: Batch) -> Tally:
+        return self._of_one(batch.numbers)[None] if batch.groups == 1 else self._of_several(batch)
+
+    def _of_one(self, numbers: Floats) -> Tally:
+        """Count where the cuts lie among the sorted values, which is several times as fast as the other way round."""
+        counts = np.zeros(self.reference.shape, COUNTS)
+        for row, bounds, values in zip(counts, self._bounds, np.sort(numbers, axis=1), strict=True):
+            row[: len(bounds) - 1] = np.diff(values.searchsorted(bounds))
+        return counts
+
+    def _of_several(self, batch: Batch) -> Tally:
         width = self.cells + 1
         cells = np.empty(batch.numbers.shape, np.int64)
-        for row, cuts in enumerate(self._cuts):
-            cells[row] = np.searchsorted(cuts, batch.numbers[row], side="right")
+        for row, bounds in enumerate(self._bounds):
+            cells[row] = np.searchsorted(bounds[1:-1], batch.numbers[row], side="right")
         # What is no finite number has a cell of its own, which is left out.
         cells[~np.isfinite(batch.numbers)] = self.cells
-        cells += np.arange(len(self._cuts))[:, None] * width
-        if batch.groups > 1:
-            cells += batch.group * (len(self._cuts) * width)
-        counts = np.bincount(cells.ravel(), minlength=batch.groups * len(self._cuts) * width)
-        return counts.reshape(batch.groups, len(self._cuts), width)[..., :-1].astype(COUNTS)
+        cells += np.arange(len(cells))[:, None] * width + batch.group * (len(cells) * width)
+        counts = np.bincount(cells.ravel(), minlength=batch.groups * len(cells) * width)
+        return counts.reshape(batch.groups, len(cells), width)[..., :-1].astype(COUNTS)
 
     def above(self, cells: Floats) -> Floats:
         """Return each feature's count from its last cut on."""
