@@ -62,7 +62,7 @@ def measures(config: Config, profile: Profile | None) -> Measures:
     ]
     derived: list[Derived] = [WindowSamples(predictions.name)]
     if profile:
-        bins = FeatureBins(profile)
+        bins = FeatureBins(profile, config.exported_bins)
         statistics += [bins, FeatureQuality(profile)]
         derived.append(FeaturePsi(bins, config.smoothing.epsilon))
     return Measures(statistics, derived)

@@ -6,7 +6,7 @@ drift that is exact for a fleet.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from functools import cached_property
 from typing import Literal
 
@@ -17,19 +17,25 @@ from exporter.batch import WRONG_TYPE, Batch, Encoded, Floats, Ints, Series
 from exporter.profile import MISSING_BIN, OTHER_BIN, Profile, bin_labels, reference_counts
 from exporter.stats import BASE_LABELS, Names
 
+# The rules in alerts/ know them by these.
+FEATURE_BIN = "model_feature_bin_total"
+REFERENCE_BIN = "model_feature_reference_bin"
+REFERENCE_INFO = "model_reference_info"
+
 
 class FeatureBins:
     """Counts by feature and bin, shape (features, width): numeric features first, then categorical ones.
 
     A feature's own bins come first in its row; the last two cells are `missing` and `other` for every
-    feature; cells between are unused and stay 0.
+    feature; cells between are unused and stay 0. `exported` are the features whose bins are shown; None is all.
     """
 
     name = "feature_bins"
     reads: Literal["predictions"] = "predictions"
 
-    def __init__(self, profile: Profile) -> None:
+    def __init__(self, profile: Profile, exported: Collection[str] | None = None) -> None:
         self._profile = profile
+        self._exported = profile.features.keys() if exported is None else frozenset(exported)
         self._numeric = profile.numeric
         features = profile.ordered
         self.features = tuple(features)
@@ -91,15 +97,13 @@ class FeatureBins:
 
     def collect(self, tallies: Mapping[Series, Floats], names: Names) -> Iterator[Metric]:
         labels = (*BASE_LABELS, "feature_name", "bin")
-        seen = CounterMetricFamily("model_feature_bin_total", "Values of a feature that fell in a bin.", labels=labels)
-        reference = GaugeMetricFamily(
-            "model_feature_reference_bin", "Values of a feature in a bin of the reference.", labels=labels
-        )
-        info = GaugeMetricFamily(
-            "model_reference_info", "The reference profile in use.", labels=(*BASE_LABELS, "reference_id")
-        )
+        seen = CounterMetricFamily(FEATURE_BIN, "Values of a feature that fell in a bin.", labels=labels)
+        reference = GaugeMetricFamily(REFERENCE_BIN, "Values of a feature in a bin of the reference.", labels=labels)
+        info = GaugeMetricFamily(REFERENCE_INFO, "The reference profile in use.", labels=(*BASE_LABELS, "reference_id"))
         for series, tally in tallies.items():
             for row, feature in enumerate(self.features):
+                if feature not in self._exported:
+                    continue
                 cells = [*enumerate(self._labels[row]), (-2, MISSING_BIN), (-1, OTHER_BIN)]
                 for cell, label in cells:
                     seen.add_metric((*series, feature, label), tally[row, cell])
