@@ -45,9 +45,10 @@ class Counter:
 
 @dataclass
 class Scenario:
-    """Series, and what is expected of expressions at an hour."""
+    """Series, and what is expected of expressions so many minutes after an hour; scrapes are on the hour."""
 
     folder: Path
+    minutes: int = 0
     series: dict[str, str] = field(default_factory=dict)
     tests: list[dict[str, Any]] = field(default_factory=list)
     checked: set[str] = field(default_factory=set)
@@ -67,7 +68,7 @@ class Scenario:
         self._test(hour, f"{name}{_spelt(labels)}", [])
 
     def _test(self, hour: int, expression: str, samples: list[dict[str, Any]]) -> None:
-        self.tests.append({"expr": expression, "eval_time": f"{hour}h", "exp_samples": samples})
+        self.tests.append({"expr": expression, "eval_time": f"{hour}h{self.minutes}m", "exp_samples": samples})
 
     def run(self) -> None:
         """Run promtool; fails with what it says."""
@@ -76,7 +77,7 @@ class Scenario:
         groups = [{"interval": f"{MINUTES}m", "input_series": series, "promql_expr_test": self.tests}]
         unit = {
             "rule_files": [f"{file.name}.yaml" for file in FILES],
-            "evaluation_interval": "1h",
+            "evaluation_interval": "1m" if self.minutes else "1h",
             "group_eval_order": [group.name for file in FILES for group in file.groups],
             "tests": groups,
         }

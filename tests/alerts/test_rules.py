@@ -223,7 +223,8 @@ def small(folder: Path, pods: dict[str, dict[str, str]], ids: dict[str, tuple[st
     return scenario
 
 
-def test_counts_are_exact_whenever_pods_come_and_go(tmp_path: Path) -> None:
+@pytest.mark.parametrize("minutes", [0, 2])
+def test_counts_are_exact_whenever_pods_come_and_go(tmp_path: Path, minutes: int) -> None:
     always = {"b": "0x36"}
     pods = {
         "stays": {"a": "7+3x36", **always},
@@ -232,7 +233,8 @@ def test_counts_are_exact_whenever_pods_come_and_go(tmp_path: Path) -> None:
         "comes in the middle of its count": {"a": "_x30 1000000+2x6", **always},
     }
     scenario = small(tmp_path, pods, dict.fromkeys(pods, ("r1", "1x36")))
-    # The third hour begins with sample 24 and ends with sample 36.
+    # From sample 24, the last before the window or at its beginning, to sample 36.
+    scenario.minutes = minutes
     scenario.expect(3, COUNTED, {**AGE, "bin": "a"}, 3 * 12 + 5 * 9 + 4 * 3 + 2 * 6)
     scenario.expect(3, COUNTED, {**AGE, "bin": "b"}, 0)
     scenario.run()
@@ -246,6 +248,7 @@ def test_what_follows_a_reset_is_counted_and_extrapolated_by_no_more_than_is_sai
     # One at the very edge of the window, between the last scrape before it and the first in it.
     pods = {"a": {"a": "1000+3x24 3+3x11", "b": "0x36"}}
     edge = small(tmp_path, pods, dict.fromkeys(pods, ("r1", "1x36")))
+    edge.minutes = 2
     edge.expect(3, COUNTED, {**AGE, "bin": "a"}, 12 * 3, relative=2.2 / 12)
     scenario.run()
     edge.run()
@@ -292,13 +295,23 @@ def test_with_too_few_values_there_is_no_drift_and_a_series_that_says_so(
     scenario.run()
 
 
-@pytest.mark.parametrize("new", ["(18, +inf)", "[18, 30)"])
-def test_other_bins_than_yesterday_are_not_compared(tmp_path: Path, new: str) -> None:
+NOON = 12 * 12
+
+
+@pytest.mark.parametrize(
+    "bins_of_days",
+    [
+        pytest.param({"b": f"0+30x{NOON}", "c": f"_x{NOON} 0+30x{14 * 12}"}, id="another"),
+        pytest.param({"b": f"0+30x{NOON}"}, id="one less"),
+        pytest.param({"c": f"_x{NOON} 0+30x{14 * 12}"}, id="one more"),
+    ],
+)
+def test_other_bins_than_yesterday_are_not_compared(tmp_path: Path, bins_of_days: dict[str, str]) -> None:
     length = 12 * 26
-    days = {"a": f"0+30x{length}", "b": f"0+30x{12 * 12} _x{length}", new: f"_x{12 * 12} 0+30x{length}"}
+    days = {"a": f"0+30x{length}", **bins_of_days}
     scenario = small(tmp_path, {"a": days}, {"a": ("r1", f"1x{length}")})
     psi = "model_version_feature:model_feature_drift_psi_yesterday:increase1h"
-    scenario.expect(26, COUNTED, {**AGE, "bin": new}, 360)
+    scenario.expect(26, COUNTED, {**AGE, "bin": "a"}, 360)
     scenario.expect_nothing(26, psi, AGE)
     scenario.run()
 
