@@ -186,6 +186,7 @@ def _about_fields(config: Config) -> Iterator[str]:
             features = tuple(read_reference(config.reference).features)
         except ProfileError as error:
             yield f"reference: {config.reference}: {error}"
+    yield from _about_exported_bins(config, features)
     for name in config.fields.keys() - set(RECORD_FIELDS):
         yield f"fields.{name}: no such record field{nearest(name, RECORD_FIELDS)}"
     fields = {name: path for name, path in config.fields.items() if name in RECORD_FIELDS}
@@ -203,6 +204,15 @@ def _about_fields(config: Config) -> Iterator[str]:
                     Schema(presets.fields(source, fields), features).tree()
                 except SchemaError as error:
                     yield f"sources[{index}].prediction: {error}"
+
+
+def _about_exported_bins(config: Config, features: tuple[str, ...]) -> Iterator[str]:
+    """Yield which features are not the reference's; that it cannot be read is told already."""
+    if config.exported_bins and not config.reference:
+        yield "exported_bins: there are no bins without a `reference`"
+    for index, name in enumerate(config.exported_bins or ()):
+        if features and name not in features:
+            yield f"exported_bins[{index}]: the reference has no feature `{name}`{nearest(name, features)}"
 
 
 def _unreadable(file: Path) -> str | None:

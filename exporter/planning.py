@@ -89,7 +89,8 @@ def _comparison(config: Config, profile: Profile, subject: Subject) -> Compariso
         (DEFAULT_THRESHOLDS | config.thresholds)["feature_drift_psi"],
         config.smoothing.epsilon,
     )
-    bins, cuts, moments = FeatureBins(profile, subject), FeatureCuts(profile, subject), FeatureMoments(profile, subject)
+    bins = FeatureBins(profile, subject, config.exported_bins if subject == FEATURES else None)
+    cuts, moments = FeatureCuts(profile, subject), FeatureMoments(profile, subject)
     return Comparison(profile, bins, cuts, moments, judgement)
 
 

@@ -100,6 +100,7 @@ class Config(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     web_config: str | None = None
     model: Model | None = None
     reference: str | None = None
+    exported_bins: tuple[str, ...] | None = None
     windows: tuple[Duration, ...] = tuple(map(Duration.parse, ("5m", "1h", "24h")))
     fields: dict[str, FieldPath] = {}
     drift: DriftConfig = DriftConfig()

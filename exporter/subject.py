@@ -23,11 +23,15 @@ class Subject:
         """Whether there may be many, of which some drift by chance."""
         return self.name == "feature"
 
+    def metric(self, suffix: str) -> str:
+        """Return the name of a metric that features share."""
+        return f"model_{self.name}_{suffix}"
+
     def families(self, kind: Kind, variables: Iterable[str], suffix: str, text: str, labels: Iterable[str]) -> Families:
         """Return the families `model_..._suffix`; `text` says what of `{}` they tell."""
         if self.name == "feature":
             labels = (*BASE_LABELS, "feature_name", *labels)
-            return Families(kind(f"model_feature_{suffix}", text.format("a feature"), labels), {})
+            return Families(kind(self.metric(suffix), text.format("a feature"), labels), {})
         labels = (*BASE_LABELS, *labels)
         return Families(
             None,

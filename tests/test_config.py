@@ -5,8 +5,9 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner, Result
 
-from exporter import config
+from exporter import config, profile
 from exporter.cli import main
+from tests.records import PROFILE
 
 
 def check(folder: Path, text: str) -> Result:
@@ -85,7 +86,9 @@ SOURCES = "sources: [/var/log/model.jsonl]\n"
             id="bentoml without its prediction",
         ),
         pytest.param(SOURCES + "listn: :1", "listn: unknown key; did you mean `listen`?", id="unknown key"),
-        pytest.param(SOURCES + "zzz: 1", "zzz: unknown key; known: buckets, drift, fields", id="no key near"),
+        pytest.param(
+            SOURCES + "zzz: 1", "zzz: unknown key; known: buckets, drift, exported_bins, fields", id="no key near"
+        ),
         pytest.param(SOURCES + "limits: {model: 1}", "limits.model: unknown key; did you mean `models`?", id="nested"),
         pytest.param(SOURCES + "limits: {models: 0}", "limits.models: expected a whole number >= 1, got 0", id="bound"),
         pytest.param(SOURCES + "limits: {line_bytes: 1 MB!}", "limits.line_bytes: expected a size such as", id="size"),
@@ -143,6 +146,31 @@ SOURCES = "sources: [/var/log/model.jsonl]\n"
 def test_a_mistake_is_one_line_with_its_path_and_what_was_expected(tmp_path: Path, text: str, expected: str) -> None:
     (told,) = problems(tmp_path, text)
     assert expected in told
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        pytest.param("[agee]", "exported_bins[0]: the reference has no feature `agee`; did you mean `age`?", id="near"),
+        pytest.param(
+            "[age, x]", "exported_bins[1]: the reference has no feature `x`; known: age, country", id="nothing near"
+        ),
+        pytest.param("age", "exported_bins: expected a list, got 'age'", id="no list"),
+        pytest.param("[1]", "exported_bins[0]: expected text, got 1", id="no name"),
+    ],
+)
+def test_features_whose_bins_are_exported_are_the_reference_s(tmp_path: Path, text: str, expected: str) -> None:
+    (tmp_path / "reference.json").write_bytes(profile.dump(PROFILE))
+    (told,) = problems(tmp_path, f"{SOURCES}reference: reference.json\nexported_bins: {text}")
+    assert told.startswith(expected)
+
+
+def test_bins_to_export_need_a_reference_that_can_be_read(tmp_path: Path) -> None:
+    expected = ["exported_bins: there are no bins without a `reference`"]
+    assert problems(tmp_path, SOURCES + "exported_bins: [age]") == expected
+    (told,) = problems(tmp_path, SOURCES + "reference: no.json\nexported_bins: [age]")
+    assert told.startswith("reference:")
+    assert check(tmp_path, SOURCES + "exported_bins: []").exit_code == 0
 
 
 def test_all_mistakes_are_told_at_once(tmp_path: Path) -> None:

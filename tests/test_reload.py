@@ -74,6 +74,30 @@ def test_a_statistic_that_has_changed_begins_at_zero_and_the_others_go_on(tmp_pa
         assert running.samples("model_prediction_latency_seconds_count") == {(): 1}
 
 
+@pytest.mark.parametrize(
+    ("exported", "bins"),
+    [("[age]", {"age"}), ("[]", set()), ("[age, income]", {"age", "income"})],
+)
+def test_only_chosen_features_bins_are_exported_and_choosing_others_keeps_their_counts(
+    tmp_path: Path, exported: str, bins: set[str]
+) -> None:
+    known = {"age": numeric([30.0, 50.0]), "income": numeric([0.5])}
+    (tmp_path / "reference.json").write_bytes(profile.dump(reference(known)))
+    config = configure(tmp_path, "reference: reference.json", f"exported_bins: {exported}")
+    append(tmp_path, LINE * 100)
+    with exporter("--config", config) as running:
+        running.wait_for(LINES, 100)
+        for name in ("model_feature_bin_total", "model_feature_reference_bin"):
+            assert {feature for _, feature in running.samples(name)} == bins
+        assert {feature for feature, _ in running.samples("model_feature_drift_psi")} == {*known}
+        assert {feature for _, feature in running.samples("model_feature_quality_total")} == {*known}
+        assert running.total("model_reference_info") == 1
+        configure(tmp_path, "reference: reference.json")
+        reload(running)
+        assert running.samples("model_feature_bin_total")["1: [30, 50)", "age"] == 100
+        assert running.samples("model_feature_bin_total")["missing", "income"] == 100
+
+
 def test_a_new_reference_is_taken_up(tmp_path: Path) -> None:
     config = configure(tmp_path)
     append(tmp_path, LINE * 100)

@@ -9,6 +9,9 @@ from exporter.families import Family, GaugeFamily
 from exporter.stats import BASE_LABELS
 from exporter.tally import Tallies
 
+# The rules in alerts/ know it by this.
+REFERENCE_INFO = "model_reference_info"
+
 
 @dataclass(frozen=True)
 class ReferenceInfo:
@@ -17,7 +20,7 @@ class ReferenceInfo:
     reference_id: str
 
     def collect(self, windows: Mapping[str, Tallies]) -> Iterator[Family]:
-        family = GaugeFamily("model_reference_info", "The reference profile in use.", (*BASE_LABELS, "reference_id"))
+        family = GaugeFamily(REFERENCE_INFO, "The reference profile in use.", (*BASE_LABELS, "reference_id"))
         for series in next(iter(windows.values()), {}):
             family.add((*series, self.reference_id), 1)
         yield family

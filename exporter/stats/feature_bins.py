@@ -6,7 +6,7 @@ drift that is exact for a fleet.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from functools import cached_property
 from typing import Literal
 
@@ -19,20 +19,25 @@ from exporter.stats import Names
 from exporter.subject import FEATURES, Subject
 from exporter.tally import COUNTS, Tally
 
+# The rules in alerts/ know them by these.
+FEATURE_BIN = FEATURES.metric("bin_total")
+REFERENCE_BIN = FEATURES.metric("reference_bin")
+
 
 class FeatureBins:
     """Counts by feature and bin, shape (features, width): numeric features first, then categorical ones.
 
     A feature's own bins come first in its row; the last two cells are `missing` and `other` for every
-    feature; cells between are unused and stay 0.
+    feature; cells between are unused and stay 0. `exported` are the features whose bins are shown; None is all.
     """
 
     reads: Literal["predictions"] = "predictions"
 
-    def __init__(self, profile: Profile, subject: Subject = FEATURES) -> None:
+    def __init__(self, profile: Profile, subject: Subject = FEATURES, exported: Collection[str] | None = None) -> None:
         self.name = f"{subject.name}_bins"
         self.subject = subject
         self._profile = profile
+        self._exported = profile.features.keys() if exported is None else frozenset(exported)
         self._numeric = profile.numeric
         features = profile.ordered
         self.features = tuple(features)
@@ -106,6 +111,8 @@ class FeatureBins:
         )
         for series, tally in tallies.items():
             for row, feature in enumerate(self.features):
+                if feature not in self._exported:
+                    continue
                 for cell, label in self.cells(row):
                     seen.add(series, feature, (label,), tally[row, cell])
                     reference.add(series, feature, (label,), self.reference[row, cell])
