@@ -31,6 +31,7 @@ RETRY_SECONDS = 1
 LOST_SECONDS = 1.0
 MAX_KEY_CHARACTERS = 200
 MOST_REASONS = 20
+GZIP = ("gzip", "x-gzip")
 
 REASONS = {
     HTTPStatus.UNAUTHORIZED: "expected the header Authorization: Bearer TOKEN",
@@ -143,14 +144,14 @@ class HttpSource:
     def _check(self, request: web.Request) -> None:
         """Refuse a request by its headers."""
         if self.token_file is not None:
-            token = self.token_file.read_bytes().strip()
-            given = request.headers.get("Authorization", "").removeprefix("Bearer ").encode()
-            if not hmac.compare_digest(given, token):
+            scheme, _, given = request.headers.get("Authorization", "").partition(" ")
+            # A header may hold any bytes.
+            same = hmac.compare_digest(given.strip().encode(errors="surrogateescape"), _token(self.token_file))
+            if scheme.lower() != "bearer" or not same:
                 raise _RefusedError(HTTPStatus.UNAUTHORIZED)
         if "Origin" in request.headers:
             raise _RefusedError(HTTPStatus.FORBIDDEN)
-        encoding = request.headers.get("Content-Encoding", "identity")
-        if not self.reader.accepts(_lower(request)) or encoding not in ("gzip", "identity"):
+        if not self.reader.accepts(_lower(request)) or _encoding(request) not in (*GZIP, "identity"):
             raise _RefusedError(HTTPStatus.UNSUPPORTED_MEDIA_TYPE, f"expected {self.reader.expected}, as it is or gzip")
         if len(request.headers.get("Idempotency-Key", "")) > MAX_KEY_CHARACTERS:
             raise _RefusedError(HTTPStatus.BAD_REQUEST, f"Idempotency-Key: expected {MAX_KEY_CHARACTERS} characters")
@@ -159,7 +160,7 @@ class HttpSource:
 
     async def _body(self, request: web.Request) -> bytes:
         """Read the body; raises BodyError."""
-        body = Body(self.body_bytes, is_gzip=request.headers.get("Content-Encoding") == "gzip")
+        body = Body(self.body_bytes, is_gzip=_encoding(request) in GZIP)
         held = 0
         try:
             async with asyncio.timeout(READ_SECONDS):
@@ -185,6 +186,21 @@ class HttpSource:
         return _RefusedError(
             HTTPStatus.REQUEST_ENTITY_TOO_LARGE, f"expected at most {self.body_bytes} bytes, also unpacked"
         )
+
+
+def _token(file: Path) -> bytes:
+    """Return the token; while there is none, nobody has it."""
+    try:
+        token = file.read_bytes().strip()
+    except OSError:
+        token = b""
+    if not token:
+        raise _RefusedError(HTTPStatus.SERVICE_UNAVAILABLE, "the token_file is empty or cannot be read")
+    return token
+
+
+def _encoding(request: web.Request) -> str:
+    return request.headers.get("Content-Encoding", "identity").lower()
 
 
 def _lower(request: web.Request) -> dict[str, str]:
