@@ -24,10 +24,14 @@ class TooLargeError(ValueError):
 
 
 class Sent(NamedTuple):
-    """The lines of a request, and what it is known by where it is sent again."""
+    """The lines of a request, and what it is known by where it is sent again.
+
+    `is_waiting` says that it becomes lines only with what is sent later.
+    """
 
     lines: bytes
     batch: str | None = None
+    is_waiting: bool = False
 
 
 class Reader(Protocol):

@@ -1,6 +1,6 @@
 """Records that clients POST: answered only once they are committed, and counted once however often they are sent.
 
-200 all records are counted · 400 some are not, and which; the others are · 401 no token, or a wrong one ·
+200 all records are counted · 202 it waits for its other half, in memory · 400 some are not, and which; the others are · 401 no token, or a wrong one ·
 403 from a web page · 413 too large · 415 neither JSON nor lines · 429 too much at once, try again ·
 503 the state cannot be saved, send it again with the same Idempotency-Key
 """
@@ -127,9 +127,11 @@ class HttpSource:
         try:
             body = await self._body(request)
             now = self.clock()
-            data, batch = self.reader.read(_lower(request), body, now)
-            receipt = self.receiver.ingest(self.name, data, now, batch)
+            sent = self.reader.read(_lower(request), body, now)
             self._count_lost(now)
+            if sent.is_waiting:
+                return web.json_response({"accepted": 0}, status=HTTPStatus.ACCEPTED)
+            receipt = self.receiver.ingest(self.name, sent.lines, now, sent.batch)
             await self.commit()
         except BodyError as error:
             raise _RefusedError(HTTPStatus.BAD_REQUEST, str(error)) from None
@@ -139,7 +141,7 @@ class HttpSource:
             self._open -= 1
             if not self._open:
                 self._idle.set()
-        return _told(receipt, data)
+        return _told(receipt, sent.lines)
 
     def _check(self, request: web.Request) -> None:
         """Refuse a request by its headers."""
