@@ -1,8 +1,8 @@
 """Records that clients POST: answered only once they are committed, and counted once however often they are sent.
 
-200 all records are counted · 202 it waits for its other half, in memory · 400 some are not, and which; the others are · 401 no token, or a wrong one ·
-403 from a web page · 413 too large · 415 neither JSON nor lines · 429 too much at once, try again ·
-503 the state cannot be saved, send it again with the same Idempotency-Key
+200 all records are counted · 202 it waits for its other half, in memory · 400 some are not, and which; the others
+are · 401 no token, or a wrong one · 403 from a web page · 413 too large · 415 neither JSON nor lines · 429 too much at
+once, try again · 503 the state cannot be saved, send it again with the same Idempotency-Key
 """
 
 from __future__ import annotations
