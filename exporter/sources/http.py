@@ -79,6 +79,7 @@ class HttpSource:
     _open: int = 0
     _held: int = 0
     _accepts: bool = False
+    _is_closed: bool = False
     _idle: asyncio.Event = field(default_factory=asyncio.Event)
 
     def __post_init__(self) -> None:
@@ -102,7 +103,10 @@ class HttpSource:
         self._count_lost(math.inf)
 
     def close(self) -> None:
-        """Nothing is held."""
+        """Take nothing more, also of those that have begun: the source may be unknown from now on."""
+        self._is_closed = True
+        self._accepts = False
+        self._count_lost(math.inf)
 
     async def handle(self, request: web.Request) -> web.Response:
         """Answer a POST."""
@@ -126,6 +130,8 @@ class HttpSource:
         self._idle.clear()
         try:
             body = await self._body(request)
+            if self._is_closed:
+                raise _RefusedError(HTTPStatus.SERVICE_UNAVAILABLE, "the source is gone; try again")
             now = self.clock()
             sent = self.reader.read(_lower(request), body, now)
             self._count_lost(now)
