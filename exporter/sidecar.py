@@ -7,6 +7,7 @@ import gc
 import signal
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 
 import structlog
@@ -213,13 +214,14 @@ class Sidecar:
             await asyncio.gather(*tasks, return_exceptions=True)
 
     async def _commit_now_and_then(self) -> None:
-        """Commit when nobody scrapes too, so that a log that is rotated away has been counted."""
+        """Commit when nobody scrapes too, so that a log that is rotated away has been counted.
+
+        And at once, or a log would not be looked for that is rotated while the sidecar is down for the first time.
+        """
         while True:
-            await asyncio.sleep(COMMIT_SECONDS)
-            try:
+            with suppress(CommitError):
                 await self._committer.commit()
-            except CommitError:
-                continue
+            await asyncio.sleep(COMMIT_SECONDS)
 
     async def _drain(self) -> None:
         """Read what is written already, and commit."""

@@ -64,6 +64,25 @@ def test_what_a_scrape_showed_survives_kill_9_although_the_log_is_gone(tmp_path:
         assert running.total("prediction_exporter_checkpoint_recoveries_total") == 1
 
 
+def test_what_it_has_found_at_its_first_start_is_found_again_although_nobody_has_scraped(tmp_path: Path) -> None:
+    config = configure(tmp_path)
+    log = tmp_path / "log.jsonl"
+    append(log, lines(10))
+    with exporter("--config", config) as running:
+        assert running.address
+        deadline = time.monotonic() + 10
+        while not (tmp_path / "state" / "checkpoint").exists():
+            assert time.monotonic() < deadline
+            time.sleep(0.02)
+        running.stop(signal.SIGKILL)
+    append(log, lines(10))
+    log.rename(tmp_path / "log.jsonl.1")
+    append(log, lines(10, "deny"))
+    with exporter("--config", config) as running:
+        running.wait_for(LINES, 30)
+        assert running.samples(PREDICTIONS) == {("approve",): 20, ("deny",): 10}
+
+
 def test_it_tells_of_its_commits_and_its_configuration(tmp_path: Path) -> None:
     config = configure(tmp_path)
     begin = time.time()
