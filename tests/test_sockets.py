@@ -318,6 +318,17 @@ def test_an_address_in_use_is_told_in_one_line(tmp_path: Path, place: Place) -> 
     assert done.stderr.splitlines()[-1] == f"prediction-exporter: sources: {url}: Address already in use"
 
 
+def test_a_unix_socket_of_one_who_does_not_accept_is_in_use(tmp_path: Path) -> None:
+    path = str(tmp_path / "model.sock")
+    with socket.socket(socket.AF_UNIX) as busy:
+        busy.bind(path)
+        busy.listen(0)
+        client(path)
+        done = command("run", "--source", f"unix://{path}", "--listen", "127.0.0.1:0")
+    assert done.returncode == 2
+    assert done.stderr.splitlines()[-1] == f"prediction-exporter: sources: unix://{path}: Address already in use"
+
+
 @pytest.mark.parametrize("kind", ["unix", "udp"])
 def test_a_datagram_is_a_whole_record_or_several_lines(tmp_path: Path, kind: str) -> None:
     port, path = free_port(), str(tmp_path / "model.sock")
