@@ -24,10 +24,14 @@ class TooLargeError(ValueError):
 
 
 class Sent(NamedTuple):
-    """The lines of a request, and what it is known by where it is sent again."""
+    """The lines of a request, and what it is known by where it is sent again.
+
+    `is_waiting` says that it becomes lines only with what is sent later.
+    """
 
     lines: bytes
     batch: str | None = None
+    is_waiting: bool = False
 
 
 class Reader(Protocol):
@@ -75,7 +79,7 @@ def media_type(headers: Mapping[str, str]) -> str:
 
 
 class Body:
-    """A body that comes in pieces, gzip where `is_gzip`; never more than `limit` bytes are held of it.
+    """A body that comes in pieces, gzip where `is_gzip`: of `limit` bytes at most, packed and unpacked.
 
     Raises TooLargeError, and BodyError where it is no gzip.
     """
@@ -84,10 +88,14 @@ class Body:
         self._limit = limit
         self._unpack = zlib.decompressobj(GZIP_FORMAT) if is_gzip else None
         self._pieces: list[bytes] = []
+        self._come = 0
         self.size = 0
 
     def feed(self, data: bytes) -> None:
         """Take the next bytes."""
+        self._come += len(data)
+        if self._come > self._limit:
+            raise TooLargeError
         if self._unpack is None:
             self._keep(data)
             return
@@ -124,7 +132,7 @@ def lines(body: bytes, content_type: str) -> bytes:
 def _items(body: bytes) -> Sequence[bytes | msgspec.Raw]:
     try:
         return msgspec.json.decode(body, type=list[msgspec.Raw])
-    except msgspec.MsgspecError:
+    except (msgspec.MsgspecError, RecursionError):
         pass
     try:
         # This decoder reads NaN and Infinity, which cost no more than the record or feature that has them.

@@ -7,6 +7,7 @@ import sys
 from collections.abc import Callable
 
 import structlog
+from aiohttp.http import HttpProcessingError
 
 from exporter.intake import BadLine
 
@@ -29,6 +30,23 @@ def configure(*, level: int = logging.INFO) -> None:
         wrapper_class=structlog.make_filtering_bound_logger(level),
         logger_factory=structlog.PrintLoggerFactory(sys.stderr),
     )
+    logging.basicConfig(handlers=[LibraryLog()])
+
+
+class LibraryLog(logging.Handler):
+    """Sends what libraries log the same way.
+
+    That a request is malformed is its client's affair, and libraries would tell what is in it.
+    """
+
+    def __init__(self) -> None:
+        super().__init__(logging.WARNING)
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """Log a record."""
+        error = record.exc_info[1] if record.exc_info else None
+        if not isinstance(error, HttpProcessingError):
+            log.log(record.levelno, record.getMessage(), logger=record.name, exc_info=error)
 
 
 class BadLineLog:

@@ -190,6 +190,26 @@ def test_a_metric_of_the_page_is_in_the_readme(metric: str) -> None:
     assert metric in metrics()
 
 
+SELF_METRIC = r'(?:PREFIX|prefix) \+ "(\w+)"|self\._(?:count|by_source)\("(\w+)"'
+SELF_METRICS = [
+    name or of_source
+    for module in ("telemetry", "collector")
+    for name, of_source in re.findall(SELF_METRIC, re.sub(r"\(\s+", "(", MODULES[module].read_text()))
+]
+
+
+def test_the_metrics_of_the_process_itself_are_found() -> None:
+    assert {"commits_total", "source_lag_bytes", "source_gaps_total", "source_lines_total"} < {*SELF_METRICS}
+
+
+@pytest.mark.parametrize("metric", SELF_METRICS)
+def test_a_metric_of_the_process_itself_is_in_a_test(metric: str) -> None:
+    """Mtail declares two that can never move."""
+    tests = "".join(file.read_text() for file in (ROOT / "tests").rglob("*.py") if file != Path(__file__))
+    named = f"{metric}|{metric.removeprefix('source_')}"
+    assert re.search(rf'[_"](?:{named})(?:_count|_sum)?["{{ ]', tests)
+
+
 @pytest.mark.parametrize("reason", REASONS)
 def test_a_reason_for_refusing_a_line_is_in_the_readme(reason: str) -> None:
     assert f"`{reason}`" in README

@@ -5,6 +5,7 @@ import socket
 import time
 import urllib.error
 import urllib.request
+from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
@@ -222,3 +223,69 @@ def test_scrapes_during_many_reloads_are_whole(tmp_path: Path) -> None:
             for _ in range(5):
                 assert running.samples("model_predictions_total") == {("approve",): 100}
         assert running.status("/-/ready") == 200
+
+
+POST = b"POST /v1/predictions HTTP/1.1\r\nHost: a\r\nContent-Type: text/plain\r\nContent-Length: %d\r\n"
+
+
+def test_a_request_that_has_begun_when_its_source_goes_is_told_to_try_again(tmp_path: Path) -> None:
+    record = b'{"prediction": "approve"}\n'
+    head = POST % len(record) + b"Idempotency-Key: a\r\n\r\n"
+    config = configure(tmp_path, sources="[log.jsonl, {url: http:///v1/predictions}]")
+    with exporter("--config", config) as running:
+        host, port = running.address.removeprefix("http://").split(":")
+        with socket.create_connection((host, int(port)), timeout=20) as one:
+            one.sendall(head + record[:9])
+            time.sleep(0.2)
+            configure(tmp_path)
+            reload(running)
+            one.sendall(record[9:])
+            assert one.recv(1000).startswith(b"HTTP/1.1 503 ")
+        configure(tmp_path, sources="[log.jsonl, {url: http:///v1/predictions}]")
+        reload(running)
+        with socket.create_connection((host, int(port)), timeout=20) as one:
+            one.sendall(head + record)
+            assert one.recv(1000).endswith(b'{"accepted": 1}')
+
+
+def test_nothing_is_lost_or_repeated_while_all_sources_have_traffic(tmp_path: Path) -> None:
+    tcp, udp = free_port(), free_port()
+    sources = f"log.jsonl, unix://s.sock, tcp://127.0.0.1:{tcp}, udp://127.0.0.1:{udp}, {{url: http:///v1/predictions}}"
+    config = configure(tmp_path, sources=f"[{sources}]")
+    with exporter("--config", config) as running, ExitStack() as stack:
+        host, port = running.address.removeprefix("http://").split(":")
+        one, other, web, datagram = (
+            stack.enter_context(socket.socket(family, kind))
+            for family, kind in (
+                (socket.AF_UNIX, socket.SOCK_STREAM),
+                (socket.AF_INET, socket.SOCK_STREAM),
+                (socket.AF_INET, socket.SOCK_STREAM),
+                (socket.AF_INET, socket.SOCK_DGRAM),
+            )
+        )
+        one.connect(str(tmp_path / "s.sock"))
+        other.connect(("127.0.0.1", tcp))
+        web.connect((host, int(port)))
+        datagram.connect(("127.0.0.1", udp))
+        rounds = 0
+        for reloads in range(1, 9):
+            good = reloads % 4
+            windows = f"windows: [{reloads}m, 1h]" if good else "windows: ["
+            configure(tmp_path, windows, sources=f"[{sources}{', other.jsonl' if reloads % 2 else ''}]")
+            running.process.send_signal(signal.SIGHUP)
+            seen = 0
+            while seen < reloads:
+                rounds += 1
+                records = {name: f'{{"prediction": "{name}"}}\n' for name in ("file", "unix", "tcp", "udp", "http")}
+                append(tmp_path, records["file"])
+                for stream, name in ((one, "unix"), (other, "tcp")):
+                    stream.sendall(records[name][:9].encode())
+                    stream.sendall(records[name][9:].encode())
+                datagram.send(records["udp"].encode())
+                web.sendall(POST % len(records["http"]) + b"\r\n" + records["http"].encode())
+                assert web.recv(1000).endswith(b'{"accepted": 1}')
+                seen = sum(len(running.entries(f"configuration {told}")) for told in ("loaded", "not loaded"))
+        running.wait_for("model_predictions_total", 5 * rounds)
+        assert running.samples("model_predictions_total") == dict.fromkeys(
+            (("file",), ("unix",), ("tcp",), ("udp",), ("http",)), rounds
+        )

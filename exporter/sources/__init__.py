@@ -41,7 +41,7 @@ class Source(Protocol):
         ...
 
     async def drain(self, deadline: float) -> None:
-        """Take what was written or sent before now, until `deadline` by the source's clock."""
+        """Take what was written or sent before now, until `deadline` by the source's clock, and nothing later."""
         ...
 
     def close(self) -> None:

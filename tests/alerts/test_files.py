@@ -15,7 +15,7 @@ from alerts.rules import RuleFile
 from tests.servers import require
 
 ROOT = Path(__file__).parent.parent.parent
-README = (ROOT / "README.md").read_text()
+README = (ROOT / "alerts" / "README.md").read_text()
 RULES = [rule for file in FILES for group in file.groups for rule in group.rules]
 
 each_file = pytest.mark.parametrize("file", FILES, ids=lambda file: file.name)
