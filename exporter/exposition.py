@@ -5,9 +5,10 @@ What a format is, prometheus_client decides: it writes one line of each form, an
 
 from __future__ import annotations
 
-import gzip
+import io
 import sys
 import threading
+import zlib
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
@@ -19,6 +20,8 @@ from prometheus_client.utils import floatToGoString
 from exporter.families import Family, LabelValues
 
 GZIP_LEVEL = 4
+# Added to the window's size, it asks zlib for gzip's header.
+GZIP_HEADER = 16
 
 # Lines of a page that are put together at once; while they are, no other thread has its turn.
 LINES_AT_ONCE = 10_000
@@ -60,14 +63,14 @@ class Writer:
         # Two threads that write at once would both stand between the event loop and its turn.
         self._one = threading.Lock()
 
-    def write(self, families: Iterable[Family], wanted: Format) -> bytes:
-        """Return the lines of families in the format that is wanted."""
+    def write(self, families: Iterable[Family], wanted: Format) -> list[bytes]:
+        """Return the lines of families in the format that is wanted, in pieces."""
         encode, _ = choose_encoder(wanted.accept)
         with self._one:
             used: dict[str, _Prefixes] = {}
             pieces = [piece for family in families for piece in self._pieces(family, encode, used)]
             self._prefixes = used
-        return b"".join(pieces)
+        return pieces
 
     def _pieces(self, family: Family, encode: Encode, used: dict[str, _Prefixes]) -> Iterator[bytes]:
         head, forms = _pattern(family, encode)
@@ -100,13 +103,18 @@ class _Prefixes(dict[LabelValues, str]):
             self.update(kept)
 
 
-def complete(body: bytes, registry: Collector, wanted: Format) -> Exposition:
-    """Return the page: lines that are written, then what a registry holds, and the format's end."""
+def complete(pieces: Iterable[bytes], registry: Collector, wanted: Format) -> Exposition:
+    """Return the page: what is written, then what a registry holds, and the format's end."""
     encode, content_type = choose_encoder(wanted.accept)
-    body += encode(registry)
+    pieces = [*pieces, encode(registry)]
     if not wanted.is_gzip:
-        return Exposition(body, content_type, None)
-    return Exposition(gzip.compress(body, GZIP_LEVEL, mtime=0), content_type, "gzip")
+        # Unlike join, it copies piece by piece, and others have their turn between.
+        page = io.BytesIO()
+        for piece in pieces:
+            page.write(piece)
+        return Exposition(page.getvalue(), content_type, None)
+    gzip = zlib.compressobj(GZIP_LEVEL, wbits=GZIP_HEADER + zlib.MAX_WBITS)
+    return Exposition(b"".join([*map(gzip.compress, pieces), gzip.flush()]), content_type, "gzip")
 
 
 @dataclass(frozen=True)

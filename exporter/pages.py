@@ -31,5 +31,5 @@ class Pages:
 
     def _render(self, snapshot: Snapshot, wanted: Format) -> Exposition:
         with self._telemetry.render_seconds.time():
-            body = self._writer.write(self._collector.collect(snapshot), wanted)
-        return complete(body, self._telemetry.registry, wanted)
+            pieces = self._writer.write(self._collector.collect(snapshot), wanted)
+        return complete(pieces, self._telemetry.registry, wanted)

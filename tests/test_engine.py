@@ -69,7 +69,7 @@ def page(
 ) -> Page:
     """Return all samples of the page, as a scraper reads them."""
     families = Collector(chosen.statistics, chosen.derived, windows, thresholds or {}).collect(snapshot)
-    text = Writer().write(families, Format()).decode()
+    text = b"".join(Writer().write(families, Format())).decode()
     samples = [sample for family in text_string_to_metric_families(text) for sample in family.samples]
     result = {key(sample.name, **sample.labels): sample.value for sample in samples}
     assert len(result) == len(samples)

@@ -95,10 +95,11 @@ class FeatureBins:
         reference = GaugeFamily("model_feature_reference_bin", "Values of a feature in a bin of the reference.", labels)
         info = GaugeFamily("model_reference_info", "The reference profile in use.", (*BASE_LABELS, "reference_id"))
         for series, tally in tallies.items():
-            for row, feature in enumerate(self.features):
-                cells = [*enumerate(self._labels[row]), (-2, MISSING_BIN), (-1, OTHER_BIN)]
-                for cell, label in cells:
-                    seen.add((*series, feature, label), tally[row, cell])
-                    reference.add((*series, feature, label), self.reference[row, cell])
+            rows = zip(self.features, self._labels, tally.tolist(), self.reference.tolist(), strict=True)
+            for feature, own_bins, counts, expected in rows:
+                for cell, label in [*enumerate(own_bins), (-2, MISSING_BIN), (-1, OTHER_BIN)]:
+                    label_values = (*series, feature, label)
+                    seen.add(label_values, counts[cell])
+                    reference.add(label_values, expected[cell])
             info.add((*series, self._profile.reference_id), 1)
         yield from (seen, reference, info)
