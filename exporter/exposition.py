@@ -56,7 +56,7 @@ class Exposition:
 
 
 class Writer:
-    """Writes families; keeps what stands before the value on each line for as long as every page has that line."""
+    """Writes families; what stands before the value on a line is kept for the next page, if this one has that line."""
 
     def __init__(self) -> None:
         self._prefixes: dict[str, _Prefixes] = {}
