@@ -18,7 +18,7 @@ from exporter import checkpoint
 from exporter.batch import Series
 from exporter.collector import Collector
 from exporter.engine import Engine
-from exporter.exposition import Format, render
+from exporter.exposition import Format, Writer
 from exporter.intake import BadLine
 from exporter.planning import Measures, measures
 from exporter.profile import Profile
@@ -69,7 +69,7 @@ def page(
 ) -> Page:
     """Return all samples of the page, as a scraper reads them."""
     families = Collector(chosen.statistics, chosen.derived, windows, thresholds or {}).collect(snapshot)
-    text = render(families, Format()).body.decode()
+    text = b"".join(Writer().write(families, Format())).decode()
     samples = [sample for family in text_string_to_metric_families(text) for sample in family.samples]
     result = {key(sample.name, **sample.labels): sample.value for sample in samples}
     assert len(result) == len(samples)

@@ -110,11 +110,12 @@ class FeatureBins:
             )
         )
         for series, tally in tallies.items():
+            counts, expected = tally.tolist(), self.reference.tolist()
             for row, feature in enumerate(self.features):
                 if feature not in self._exported:
                     continue
                 for cell, label in self.cells(row):
-                    seen.add(series, feature, (label,), tally[row, cell])
-                    reference.add(series, feature, (label,), self.reference[row, cell])
+                    seen.add(series, feature, (label,), counts[row][cell])
+                    reference.add(series, feature, (label,), expected[row][cell])
         yield from seen
         yield from reference

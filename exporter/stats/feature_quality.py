@@ -78,9 +78,9 @@ class FeatureQuality:
             (*BASE_LABELS, "feature_name", "check"),
         )
         for series, tally in tallies.items():
-            for row, feature in enumerate(self.features):
+            for row, (feature, counts) in enumerate(zip(self.features, tally.tolist(), strict=True)):
                 inapplicable = "unseen_category" if row < len(self._least) else "out_of_range"
-                for column, check in enumerate(CHECKS):
+                for check, count in zip(CHECKS, counts, strict=True):
                     if check != inapplicable:
-                        family.add((*series, feature, check), tally[row, column])
+                        family.add((*series, feature, check), count)
         yield family
