@@ -24,7 +24,7 @@ import numpy as np
 from exporter.batch import Series
 from exporter.framing import Position
 from exporter.snapshot import Snapshot, SourceCounts, Stream
-from exporter.tally import COUNTS, Tallies, Tally
+from exporter.tally import Tallies, Tally
 
 MAGIC = b"prediction-exporter checkpoint\n"
 VERSION = 1
@@ -39,10 +39,14 @@ class LockedError(OSError):
     """Another process uses the state folder."""
 
 
+ArrayType = Literal["<f8", "<u4", "<u2", "|u1"]
+STORED: dict[tuple[str, int], ArrayType] = {("f", 8): "<f8", ("u", 4): "<u4", ("u", 2): "<u2", ("u", 1): "|u1"}
+
+
 class _Array(msgspec.Struct, array_like=True):
     shape: tuple[int, ...]
     data: bytes
-    type: Literal["<f8", "<u4"] = "<f8"
+    type: ArrayType = "<f8"
 
 
 _Tallies = list[tuple[Series, dict[str, _Array]]]
@@ -192,7 +196,7 @@ def _pack(tallies: Tallies) -> _Tallies:
 
 
 def _packed(tally: Tally) -> _Array:
-    stored: Literal["<f8", "<u4"] = "<u4" if tally.dtype == COUNTS else "<f8"
+    stored: ArrayType = STORED[tally.dtype.kind, tally.dtype.itemsize]
     return _Array(tally.shape, np.ascontiguousarray(tally, stored).tobytes(), stored)
 
 
@@ -201,5 +205,5 @@ def _unpack(tallies: _Tallies, kept: set[str]) -> Tallies:
 
 
 def _array(packed: _Array) -> Tally:
-    kind = COUNTS if packed.type == "<u4" else np.float64
-    return np.frombuffer(packed.data, packed.type).reshape(packed.shape).astype(kind)
+    stored = np.frombuffer(packed.data, packed.type).reshape(packed.shape)
+    return stored.astype(stored.dtype.newbyteorder("="))

@@ -19,7 +19,7 @@ from exporter.grouping import grouped
 from exporter.intake import BadLine, Gathered, Intake, Receipt, cut_off, gather
 from exporter.plan import Plan
 from exporter.snapshot import Snapshot, SourceCounts, Stream
-from exporter.tally import Row, Tallies, put
+from exporter.tally import Row, Tallies, compact, put
 from exporter.vocabulary import SeriesVocabulary, Vocabulary, labels, printable
 
 # A fold of a few lines costs nearly as much as one of a hundred.
@@ -220,6 +220,8 @@ class Engine:
             panes, first = self._panes[window.label], window.first_in_view(self._now)
             for pane in [pane for pane in panes if pane < first]:
                 del panes[pane]
+            for pane in panes.keys() - {max(panes, default=0)}:
+                compact(panes[pane])
 
 
 def _only(names: Collection[str], tallies: Tallies) -> Tallies:

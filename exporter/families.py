@@ -6,7 +6,7 @@ The series of a family are lists side by side; an object for each would take lon
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
 from prometheus_client.utils import floatToGoString
@@ -56,6 +56,12 @@ class _OfOneLine(Family):
         """Add a series; `label_values` are in the order of the labels."""
         self.label_values.append(label_values)
         self.columns[0].append(float(value))
+
+    def extend(self, label_values: Iterable[LabelValues], values: Iterable[float]) -> None:
+        """Add series side by side; those that are NaN are left out."""
+        there = [(labels, value) for labels, value in zip(label_values, values, strict=True) if value == value]  # noqa: PLR0124
+        self.label_values.extend(labels for labels, _ in there)
+        self.columns[0].extend(value for _, value in there)
 
 
 class GaugeFamily(_OfOneLine):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -46,12 +46,13 @@ class Families:
     shared: GaugeFamily | CounterFamily | None
     own: dict[str, GaugeFamily | CounterFamily]
 
-    def add(self, base: tuple[str, ...], variable: str, labels: tuple[str, ...], value: float) -> None:
-        """Add a series of a variable."""
+    def extend(self, base: tuple[str, ...], keys: Iterable[tuple[str, ...]], values: Sequence[float]) -> None:
+        """Add series side by side, by the name of a variable and further labels; those that are NaN are left out."""
         if self.shared is not None:
-            self.shared.add((*base, variable, *labels), value)
-        else:
-            self.own[variable].add((*base, *labels), value)
+            self.shared.extend([(*base, *key) for key in keys], values)
+            return
+        for (variable, *labels), value in zip(keys, values, strict=True):
+            self.own[variable].extend([(*base, *labels)], [value])
 
     def __iter__(self) -> Iterator[Family]:
         return iter([self.shared] if self.shared is not None else self.own.values())

@@ -28,13 +28,25 @@ Tallies = dict[Series, Row]
 
 
 def add(a: Tally, b: Tally) -> Tally:
-    """Return the sum of two tallies of one statistic."""
+    """Return the sum of two tallies of one statistic; of counts as COUNTS, however small their own type."""
+    kind = np.promote_types(a.dtype, b.dtype)
+    kind = np.dtype(COUNTS) if kind.kind == "u" else kind
     if a.shape == b.shape:
-        return a + b
+        return np.add(a, b, dtype=kind)
     short, long = (a, b) if a.shape[-1] < b.shape[-1] else (b, a)
-    total: Tally = long.astype(np.promote_types(a.dtype, b.dtype))
+    total: Tally = long.astype(kind)
     total[..., : short.shape[-1]] += short
     return total
+
+
+def compact(tallies: Tallies) -> None:
+    """Keep counts in the smallest type that holds them; most panes of most windows hold few records."""
+    for row in tallies.values():
+        for name, tally in row.items():
+            if tally.dtype == COUNTS:
+                smallest = np.min_scalar_type(int(tally.max(initial=0)))
+                if smallest.itemsize < tally.itemsize:
+                    row[name] = tally.astype(smallest)
 
 
 def put(tallies: Tallies, series: Series, name: str, tally: Tally) -> None:

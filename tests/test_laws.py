@@ -238,6 +238,28 @@ def test_panes_merged_are_the_tally_of_all(statistic: Statistic, log: list[Recor
 
 @EVERY
 @FEWER
+@given(logs, cut_places)
+@example(RICH, [3, 12, 30])
+def test_a_smaller_type_changes_no_count(statistic: Statistic, log: list[Record], at: list[int]) -> None:
+    arrays = arrays_of(statistic, log, at)
+    for a, b in permutations([*arrays[:3], *arrays[-2:]], 2):
+        small: tally.Tallies = {Series("credit", "3"): {"a": a, "b": b}}
+        tally.compact(small)
+        (row,) = small.values()
+        assert row["a"].nbytes <= a.nbytes
+        np.testing.assert_array_equal(row["a"], a)
+        assert_same(tally.add(a, b), tally.add(row["a"], row["b"]))
+
+
+def test_small_counts_add_up_beyond_their_type() -> None:
+    small = np.array([200, 1], np.uint8)
+    assert tally.add(small, small).tolist() == [400, 2]
+    assert tally.add(small, np.array([100], np.uint8)).tolist() == [300, 1]
+    assert tally.merge([{Series("credit", "3"): {"x": small}}] * 3)[Series("credit", "3")]["x"].tolist() == [600, 3]
+
+
+@EVERY
+@FEWER
 @given(logs)
 @example(RICH)
 def test_no_count_is_ever_negative_or_not_a_number(statistic: Statistic, log: list[Record]) -> None:

@@ -58,11 +58,11 @@ class Drift:
 
     def _gauges(self, shifts: Shifts, field: str, suffix: str, text: str) -> Iterator[Family]:
         variables = self.comparison.variables
+        keys = {label: [(variable, label) for variable in variables] for label, _ in shifts}
         families = self.comparison.subject.families(GaugeFamily, variables, suffix, text, ("window",))
         for (label, series), shift in shifts.items():
             values = np.where(shift.is_enough, getattr(shift, field), np.nan)
-            for at in np.flatnonzero(~np.isnan(values)).tolist():
-                families.add(series, variables[at], (label,), values[at])
+            families.extend(series, keys[label], values.tolist())
         yield from families
 
 

@@ -37,8 +37,9 @@ def collect(
     reference = comparison.reference.bins
     for (label, series), shift in shifts.items():
         order = ranking(shift.psi)
-        for rank, at in enumerate(order, 1):
-            ranks.add((*series, comparison.variables[at], label), rank)
+        ranks.extend(
+            [(*series, comparison.variables[at], label) for at in order], np.arange(1.0, len(order) + 1).tolist()
+        )
         explained = order[:EXPLAINED]
         window = held[label, series].bins[explained]
         added = psi.terms(window, reference[explained], comparison.judgement.epsilon)

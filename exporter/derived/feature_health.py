@@ -90,6 +90,4 @@ def quantiles(cells: Floats, cuts: Floats, low: Floats, high: Floats, steps: Boo
 def _tell(
     family: GaugeFamily | SummaryFamily, series: Series, names: Sequence[str], labels: tuple[str, ...], values: Floats
 ) -> None:
-    for name, value in zip(names, values.tolist(), strict=True):
-        if value == value:  # noqa: PLR0124  # NaN is not
-            family.add((*series, name, *labels), value)
+    family.extend([(*series, name, *labels) for name in names], values.tolist())

@@ -66,6 +66,21 @@ class FeatureBins:
         rows = self._labels[len(self._numeric) :]
         return tuple({label: cell for cell, label in enumerate(labels)} for labels in rows)
 
+    @cached_property
+    def _shown(self) -> list[tuple[int, int, str]]:
+        """The row, the cell and the label of each bin that is exported."""
+        rows = [row for row, feature in enumerate(self.features) if feature in self._exported]
+        return [(row, cell, label) for row in rows for cell, label in self.cells(row)]
+
+    @cached_property
+    def _keys(self) -> list[tuple[str, str]]:
+        return [(self.features[row], label) for row, _, label in self._shown]
+
+    @cached_property
+    def _cells(self) -> tuple[Ints, Ints]:
+        rows, cells = ([shown[part] for shown in self._shown] for part in (0, 1))
+        return np.array(rows, np.int64), np.array(cells, np.int64)
+
     def zero(self) -> Floats:
         return np.zeros((len(self.features), self._width))
 
@@ -110,12 +125,7 @@ class FeatureBins:
             )
         )
         for series, tally in tallies.items():
-            counts, expected = tally.tolist(), self.reference.tolist()
-            for row, feature in enumerate(self.features):
-                if feature not in self._exported:
-                    continue
-                for cell, label in self.cells(row):
-                    seen.add(series, feature, (label,), counts[row][cell])
-                    reference.add(series, feature, (label,), expected[row][cell])
+            seen.extend(series, self._keys, tally[self._cells].tolist())
+            reference.extend(series, self._keys, self.reference[self._cells].tolist())
         yield from seen
         yield from reference
