@@ -113,6 +113,21 @@ class Batch:
         """Return the records that are predictions."""
         return self if not self.error.names else self.where(self.error.codes < 0)
 
+    def absent(self) -> Bools:
+        """Return which values are absent or null, shape as of `marks`; one that is unusable is not absent."""
+        absent: Bools = np.vstack((np.isnan(self.numbers), *(column.codes < 0 for column in self.categories)))
+        return absent if self.marks is None else absent & (self.marks == 0)
+
+    def count(self, holds: Bools) -> Ints:
+        """Return for how many rows of each group each row of `holds`, shape (m, n), does; shape (groups, m)."""
+        counts: Ints
+        if self.groups == 1:
+            counts = np.count_nonzero(holds, axis=1)
+        else:
+            cell, row = np.nonzero(holds)
+            counts = np.bincount(self.group[row] * len(holds) + cell, minlength=self.groups * len(holds))
+        return counts.reshape(self.groups, len(holds))
+
     def errors(self) -> Batch:
         """Return the records that are errors (they carry an `error_type`)."""
         return self.where(self.error.codes >= 0)

@@ -8,7 +8,7 @@ from typing import Literal
 import numpy as np
 from prometheus_client.metrics_core import CounterMetricFamily, Metric
 
-from exporter.batch import NON_FINITE, WRONG_TYPE, Batch, Bools, Floats, Ints, Series
+from exporter.batch import NON_FINITE, WRONG_TYPE, Batch, Bools, Floats, Series
 from exporter.profile import Profile
 from exporter.stats import BASE_LABELS, Names
 from exporter.tally import COUNTS, Tally
@@ -42,16 +42,14 @@ class FeatureQuality:
 
     def tally(self, batch: Batch) -> Tally:
         counts = np.zeros((batch.groups, *self.zero().shape), COUNTS)
-        absent = np.vstack((np.isnan(batch.numbers), *(column.codes < 0 for column in batch.categories)))
+        counts[..., 0] = batch.count(batch.absent())
         if batch.marks is not None:
-            absent &= batch.marks == 0
-            counts[..., 1] = self._count(batch.marks == WRONG_TYPE, batch)
-            counts[..., 4] = self._count(batch.marks == NON_FINITE, batch)
-        counts[..., 0] = self._count(absent, batch)
+            counts[..., 1] = batch.count(batch.marks == WRONG_TYPE)
+            counts[..., 4] = batch.count(batch.marks == NON_FINITE)
         numbers = batch.numbers
         beyond = ((numbers < self._least) | (numbers > self._greatest)) & ~np.isinf(numbers)
-        counts[:, : len(numbers), 2] = self._count(beyond, batch)
-        counts[:, len(numbers) :, 3] = self._count(self._unseen(batch), batch)
+        counts[:, : len(numbers), 2] = batch.count(beyond)
+        counts[:, len(numbers) :, 3] = batch.count(self._unseen(batch))
         return counts
 
     def _unseen(self, batch: Batch) -> Bools:
@@ -60,16 +58,6 @@ class FeatureQuality:
             foreign = [self._all_named[row] and name not in self._categories[row] for name in column.names]
             unseen[row] = np.array([*foreign, False], np.bool_)[column.codes]
         return unseen
-
-    def _count(self, failed: Bools, batch: Batch) -> Ints:
-        """Return how many of each group's rows failed; shape (groups, features)."""
-        counts: Ints
-        if batch.groups == 1:
-            counts = np.count_nonzero(failed, axis=1)
-        else:
-            feature, row = np.nonzero(failed)
-            counts = np.bincount(batch.group[row] * len(failed) + feature, minlength=batch.groups * len(failed))
-        return counts.reshape(batch.groups, len(failed))
 
     def collect(self, tallies: Mapping[Series, Floats], names: Names) -> Iterator[Metric]:
         family = CounterMetricFamily(
