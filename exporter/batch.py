@@ -65,6 +65,9 @@ class Batch:
     value is unusable (WRONG_TYPE, NON_FINITE, or 0); it is None where every value is as it should be,
     which is nearly always.
 
+    `request_id` is there only where it was asked for. `repeated` says which rows' request id was seen before; the
+    engine sets it.
+
     `group` numbers the rows by what they are tallied under (a series and its panes); the engine sets it.
     """
 
@@ -79,6 +82,8 @@ class Batch:
     marks: Marks | None
     group: Ints
     groups: int = 1
+    request_id: Encoded[str] | None = None
+    repeated: Bools | None = None
 
     def __len__(self) -> int:
         return len(self.time)
@@ -97,6 +102,8 @@ class Batch:
             categories=tuple(column.where(mask) for column in self.categories),
             marks=None if self.marks is None else self.marks[:, mask],
             group=self.group[mask],
+            request_id=self.request_id and self.request_id.where(mask),
+            repeated=None if self.repeated is None else self.repeated[mask],
         )
 
     def without_unused(self) -> Batch:
@@ -115,18 +122,32 @@ class Batch:
 
     def absent(self) -> Bools:
         """Return which values are absent or null, shape as of `marks`; one that is unusable is not absent."""
-        absent: Bools = np.vstack((np.isnan(self.numbers), *(column.codes < 0 for column in self.categories)))
+        absent: Bools = np.empty((len(self.numbers) + len(self.categories), len(self)), np.bool_)
+        np.isnan(self.numbers, out=absent[: len(self.numbers)])
+        for row, column in enumerate(self.categories, len(self.numbers)):
+            absent[row] = column.codes < 0
         return absent if self.marks is None else absent & (self.marks == 0)
 
     def count(self, holds: Bools) -> Ints:
-        """Return for how many rows of each group each row of `holds`, shape (m, n), does; shape (groups, m)."""
-        counts: Ints
+        """Return in how many rows of each group each of m things holds, shape (m, n); shape (groups, m)."""
+        if not np.count_nonzero(holds):
+            return np.zeros((self.groups, len(holds)), np.int64)
         if self.groups == 1:
-            counts = np.count_nonzero(holds, axis=1)
-        else:
-            cell, row = np.nonzero(holds)
-            counts = np.bincount(self.group[row] * len(holds) + cell, minlength=self.groups * len(holds))
-        return counts.reshape(self.groups, len(holds))
+            counts: Ints = np.add.reduce(holds, axis=1, dtype=np.int64)[None]
+            return counts
+        thing, row = np.nonzero(holds)
+        cells = self.group[row] * len(holds) + thing
+        return np.bincount(cells, minlength=self.groups * len(holds)).reshape(self.groups, len(holds))
+
+    def total(self, values: Floats) -> Floats:
+        """Return the sum of each of m things, shape (m, n), over the rows of each group; shape (groups, m)."""
+        sums: Floats
+        if self.groups == 1:
+            sums = np.add.reduce(values, axis=1)[None]
+            return sums
+        cells = np.arange(len(values))[:, None] + self.group * len(values)
+        sums = np.bincount(cells.ravel(), values.ravel(), self.groups * len(values)).astype(np.float64)
+        return sums.reshape(self.groups, len(values))
 
     def errors(self) -> Batch:
         """Return the records that are errors (they carry an `error_type`)."""

@@ -14,12 +14,16 @@ from exporter.plan import Limits, Plan
 from exporter.profile import Categorical, Profile
 from exporter.schema import Schema
 from exporter.settings import DEFAULT_THRESHOLDS, Config
-from exporter.stats import Derived, Statistic
+from exporter.stats import Derived, Judge, Statistic
+from exporter.stats.absent_features import AbsentFeatures
 from exporter.stats.feature_bins import FeatureBins
+from exporter.stats.feature_outliers import FeatureOutliers, OutlierRatio
 from exporter.stats.feature_quality import FeatureQuality
 from exporter.stats.histogram import Histogram
 from exporter.stats.label_counts import LabelCounts
 from exporter.stats.psi import FeaturePsi
+from exporter.stats.record_quality import RecordQuality
+from exporter.stats.stuck_features import FeatureHashes, StuckFeatures
 from exporter.stats.window_samples import WindowSamples
 from exporter.windows import Window
 
@@ -32,6 +36,7 @@ class Measures:
 
     statistics: Sequence[Statistic]
     derived: Sequence[Derived]
+    judge: Judge | None = None
 
 
 def measures(config: Config, profile: Profile | None) -> Measures:
@@ -61,11 +66,25 @@ def measures(config: Config, profile: Profile | None) -> Measures:
         ),
     ]
     derived: list[Derived] = [WindowSamples(predictions.name)]
+    missing = ("missing_feature",) if profile else ()
+    duplicate = ("duplicate_request_id",) if config.quality.duplicate_ids else ()
+    records = RecordQuality(profile.reference_id if profile else None, (*missing, *duplicate))
+    if records.checks:
+        statistics.append(records)
+    absent = None
     if profile:
         bins = FeatureBins(profile)
-        statistics += [bins, FeatureQuality(profile)]
-        derived.append(FeaturePsi(bins, config.smoothing.epsilon))
-    return Measures(statistics, derived)
+        quality = FeatureQuality(profile, config.quality.bounds)
+        absent = AbsentFeatures(profile, quality, records)
+        outliers, hashes = FeatureOutliers(profile, config.quality.outliers), FeatureHashes(profile)
+        statistics += [bins, quality, outliers, hashes]
+        derived += [
+            FeaturePsi(bins, config.smoothing.epsilon),
+            absent,
+            OutlierRatio(outliers),
+            StuckFeatures(profile, hashes),
+        ]
+    return Measures(statistics, derived, absent)
 
 
 def plan(config: Config, profile: Profile | None) -> tuple[Plan, Collector]:
@@ -76,7 +95,7 @@ def plan(config: Config, profile: Profile | None) -> tuple[Plan, Collector]:
     features = (tuple(profile.numeric), tuple(profile.categorical)) if profile else ((), ())
     decoders = {
         str(source.url): Decoder(
-            Schema(presets.fields(source, config.fields), *features),
+            Schema(presets.fields(source, config.fields), *features, asked_for=config.fields_asked_for),
             model or UNKNOWN,
             past_seconds=config.limits.past.seconds,
             future_seconds=config.limits.future.seconds,
@@ -88,6 +107,7 @@ def plan(config: Config, profile: Profile | None) -> tuple[Plan, Collector]:
         models=config.limits.models,
         prediction_classes=config.limits.prediction_classes,
         error_types=config.limits.error_types,
+        request_ids=config.quality.duplicate_ids,
     )
     thresholds = DEFAULT_THRESHOLDS | config.thresholds
     return (
@@ -99,8 +119,9 @@ def plan(config: Config, profile: Profile | None) -> tuple[Plan, Collector]:
             framers={str(source.url): source_list.framer(source) for source in config.sources},
             known_series=(model,) if model else (),
             known_classes=_known_classes(profile),
+            features=tuple(profile.features) if profile else (),
         ),
-        Collector(chosen.statistics, chosen.derived, windows, thresholds),
+        Collector(chosen.statistics, chosen.derived, windows, thresholds, chosen.judge),
     )
 
 

@@ -28,6 +28,7 @@ CORE = {
     *(
         "batch",
         "batches",
+        "chance",
         "bodies",
         "container_logs",
         "inference",
@@ -40,6 +41,8 @@ CORE = {
         "columns",
         "salvage",
         "rejects",
+        "request_ids",
+        "unknown_features",
     ),
     *("vocabulary", "windows", "grouping", "tally", "snapshot", "engine", "plan", "profile"),
     *(name for name in MODULES if name.split(".")[0] == "stats"),
@@ -47,7 +50,7 @@ CORE = {
 OUTSIDE = {"asyncio", "time", "os", "pathlib", "logging", "structlog", "aiohttp"}
 SHELL = {"sources", "server", "web", "checkpoint", "config", "sidecar", "cli"}
 # Statistics of statistics, which are given theirs.
-GIVEN_STATISTICS = {"stats.psi", "stats.window_samples"}
+GIVEN_STATISTICS = {"stats.psi", "stats.window_samples", "stats.absent_features"}
 
 
 def imports(module: str) -> Iterator[str]:

@@ -16,7 +16,7 @@ from typing import Literal, Protocol
 from prometheus_client.metrics_core import Metric
 
 from exporter.batch import Batch, Floats, Series
-from exporter.tally import Tallies, Tally
+from exporter.tally import Row, Tallies, Tally
 
 BASE_LABELS = ("model_name", "model_version")
 
@@ -51,4 +51,15 @@ class Derived(Protocol):
 
     def collect(self, windows: Mapping[str, Tallies]) -> Iterator[Metric]:
         """Return metric families; `windows` holds the tallies of each window by its label."""
+        ...
+
+
+class Judge(Protocol):
+    """What tells of a window whether features are absent from it; `reads` names the statistics it needs."""
+
+    @property
+    def reads(self) -> tuple[str, ...]: ...
+
+    def judge(self, row: Row) -> Iterator[tuple[str, bool]]:
+        """Yield the features of which the tallies of a window can tell it, and whether they are absent."""
         ...

@@ -19,23 +19,24 @@ CHECKS = ("missing", "wrong_type", "out_of_range", "unseen_category", "non_finit
 class FeatureQuality:
     """Failures by feature and check, shape (features, checks), in the order of FeatureBins and CHECKS.
 
-    Out of range is a finite number below the reference's least or above its greatest value.
+    Out of range is a finite number below the reference's least or above its greatest value, or outside of the bounds
+    (least, greatest) that `bounds` gives for its feature.
     """
 
     name = "feature_quality"
     reads: Literal["predictions"] = "predictions"
 
-    def __init__(self, profile: Profile) -> None:
-        self._reference_id = profile.reference_id
-        numeric = profile.numeric.values()
+    def __init__(self, profile: Profile, bounds: Mapping[str, tuple[float, float]] | None = None) -> None:
+        bounds = bounds or {}
+        self._identity = (profile.reference_id, *((name, *bounds[name]) for name in sorted(bounds)))
         self.features = (*profile.numeric, *profile.categorical)
-        self._least = np.array([feature.min for feature in numeric])[:, None]
-        self._greatest = np.array([feature.max for feature in numeric])[:, None]
+        ranges = [bounds.get(name, (feature.min, feature.max)) for name, feature in profile.numeric.items()]
+        self._least, self._greatest = np.array(ranges).reshape(-1, 2).T[..., None]
         self._categories = tuple(frozenset(feature.categories) for feature in profile.categorical.values())
         self._all_named = tuple(feature.other == 0 for feature in profile.categorical.values())
 
     def __repr__(self) -> str:
-        return f"FeatureQuality({self._reference_id})"
+        return f"FeatureQuality({', '.join(map(str, self._identity))})"
 
     def zero(self) -> Floats:
         return np.zeros((len(self.features), len(CHECKS)))
@@ -47,7 +48,9 @@ class FeatureQuality:
             counts[..., 1] = batch.count(batch.marks == WRONG_TYPE)
             counts[..., 4] = batch.count(batch.marks == NON_FINITE)
         numbers = batch.numbers
-        beyond = ((numbers < self._least) | (numbers > self._greatest)) & ~np.isinf(numbers)
+        beyond = (numbers < self._least) | (numbers > self._greatest)
+        if batch.marks is not None:
+            beyond &= np.isfinite(numbers)
         counts[:, : len(numbers), 2] = batch.count(beyond)
         counts[:, len(numbers) :, 3] = batch.count(self._unseen(batch))
         return counts
