@@ -128,6 +128,10 @@ class Batch:
             absent[row] = column.codes < 0
         return absent if self.marks is None else absent & (self.marks == 0)
 
+    def sizes(self) -> Ints:
+        """Return how many rows each group has."""
+        return np.array([len(self)]) if self.groups == 1 else np.bincount(self.group, minlength=self.groups)
+
     def count(self, holds: Bools) -> Ints:
         """Return in how many rows of each group each of m things holds, shape (m, n); shape (groups, m)."""
         if not np.count_nonzero(holds):

@@ -7,7 +7,6 @@ part of the snapshot: what is counted and what is remembered become durable toge
 from __future__ import annotations
 
 import hashlib
-from collections import deque
 from dataclasses import replace
 
 import numpy as np
@@ -25,14 +24,15 @@ class RequestIds:
 
     def __init__(self, limit: int, digests: bytes = b"") -> None:
         self._limit = limit
-        whole = [digests[start : start + DIGEST_BYTES] for start in range(0, len(digests), DIGEST_BYTES)]
-        self._order = deque(whole[-limit:] if limit else ())
-        self._known = set(self._order)
+        # One run of bytes, so that a snapshot is one copy; CPython takes from its front without moving the rest.
+        self._order = bytearray(digests[-limit * DIGEST_BYTES :] if limit else b"")
+        starts = range(0, len(self._order), DIGEST_BYTES)
+        self._known = {bytes(self._order[start : start + DIGEST_BYTES]) for start in starts}
 
     @property
     def digests(self) -> bytes:
         """What to begin from after a restart; oldest first."""
-        return b"".join(self._order)
+        return bytes(self._order)
 
     def mark(self, batch: Batch) -> Batch:
         """Return the batch with `repeated` set, where ids were read; and remember its ids."""
@@ -51,7 +51,8 @@ class RequestIds:
         if digest in self._known:
             return False
         self._known.add(digest)
-        self._order.append(digest)
-        if len(self._order) > self._limit:
-            self._known.remove(self._order.popleft())
+        self._order += digest
+        if len(self._known) > self._limit:
+            self._known.remove(bytes(self._order[:DIGEST_BYTES]))
+            del self._order[:DIGEST_BYTES]
         return True

@@ -66,9 +66,10 @@ class Tails(tuple[float, float]):
     @classmethod
     def parse(cls, pair: object) -> Tails:
         """Raises ValueError with what was expected."""
-        bounds = Bounds.parse(pair) if isinstance(pair, list) and None not in pair else None
-        if bounds and 0 <= bounds[0] < bounds[1] <= 1:
-            return cls(bounds)
+        if isinstance(pair, list) and len(pair) == 2 and all(map(_is_bound, pair)) and None not in pair:  # noqa: PLR2004  # two sides
+            low, high = map(float, pair)
+            if 0 <= low < high <= 1:
+                return cls((low, high))
         raise ValueError(f"expected two ascending quantiles such as [0.01, 0.99], got {pair!r}")
 
 

@@ -58,13 +58,15 @@ class FeatureOutliers:
         return np.zeros((len(self.features), 2))
 
     def tally(self, batch: Batch) -> Tally:
-        values = np.empty((batch.groups, len(self.features), 2), COUNTS)
-        finite = np.isfinite(batch.numbers)
+        counts = np.empty((batch.groups, len(self.features), 2), COUNTS)
+        unusable = ~np.isfinite(batch.numbers)
         beyond = (batch.numbers < self._low) | (batch.numbers >= self._high)
         if batch.marks is not None:
-            beyond &= finite
-        values[..., 0], values[..., 1] = batch.count(finite), batch.count(beyond)
-        return values
+            # Only these may be infinite.
+            beyond &= ~unusable
+        counts[..., 0] = batch.sizes()[:, None] - batch.count(unusable)
+        counts[..., 1] = batch.count(beyond)
+        return counts
 
     def collect(self, tallies: Mapping[Series, Floats], names: Names) -> Iterator[Metric]:
         family = GaugeMetricFamily(

@@ -34,7 +34,7 @@ class RecordQuality:
 
     def tally(self, batch: Batch) -> Tally:
         counts = np.zeros((batch.groups, 1 + len(CHECKS)), COUNTS)
-        counts[:, 0] = np.bincount(batch.group, minlength=batch.groups)
+        counts[:, 0] = batch.sizes()
         absent = batch.absent()
         if np.count_nonzero(absent):
             counts[:, 1:2] = batch.count(np.logical_or.reduce(absent)[None])

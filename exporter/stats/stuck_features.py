@@ -11,6 +11,7 @@ from __future__ import annotations
 import zlib
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Literal
 
 import numpy as np
@@ -68,7 +69,7 @@ class FeatureHashes:
         if np.count_nonzero(absent):
             hashed[absent] = 0
         sums = np.empty((batch.groups, len(self.features), 3))
-        sums[..., 0] = batch.count(~absent)
+        sums[..., 0] = batch.sizes()[:, None] - batch.count(absent)
         sums[..., 1] = batch.total(hashed)
         hashed *= hashed
         sums[..., 2] = batch.total(hashed)
@@ -106,5 +107,9 @@ class StuckFeatures:
 
 
 def _hashes_of(column: Encoded[str]) -> Floats:
-    spelt = [float(zlib.crc32(name.encode()) >> (32 - BITS)) for name in column.names]
-    return np.array([*spelt, 0.0])[column.codes]
+    return np.array([*map(_hash_of, column.names), 0.0])[column.codes]
+
+
+@lru_cache(maxsize=10_000)
+def _hash_of(name: str) -> float:
+    return float(zlib.crc32(name.encode()) >> (32 - BITS))
