@@ -28,11 +28,11 @@ def limits(feature: Numeric, tails: tuple[float, float]) -> tuple[float, float, 
     if not total:
         return -np.inf, np.inf, 0.0
     at = np.array([-np.inf, *feature.cuts, np.inf])
-    below = np.concatenate(([0.0], counts.cumsum())) / total
+    below = np.concatenate(([0.0], counts.cumsum()))
     # Of equals argmin gives the first: of the lower limit's candidates the last is the inner one.
-    low = len(at) - 1 - int(np.abs(below[::-1] - tails[0]).argmin())
-    high = int(np.abs(below - tails[1]).argmin())
-    return float(at[low]), float(at[high]), float(below[low] + 1 - below[high])
+    low = len(at) - 1 - int(np.abs(below[::-1] / total - tails[0]).argmin())
+    high = int(np.abs(below / total - tails[1]).argmin())
+    return float(at[low]), float(at[high]), float((below[low] + total - below[high]) / total)
 
 
 class FeatureOutliers:
