@@ -66,7 +66,8 @@ class Batch:
     value is unusable (WRONG_TYPE, NON_FINITE, or 0); it is None where every value is as it should be,
     which is nearly always.
 
-    `value` is the prediction where it is a number, and NaN where it is a label or absent.
+    `value` is the prediction where it is a number, and NaN where it is a label or absent. `request_id` is there only
+    where it was asked for. `repeated` says which rows' request id was seen before; the engine sets it.
 
     `group` numbers the rows by what they are tallied under (a series and its panes); the engine sets it.
     """
@@ -83,6 +84,8 @@ class Batch:
     marks: Marks | None
     group: Ints
     groups: int = 1
+    request_id: Encoded[str] | None = None
+    repeated: Bools | None = None
 
     def __len__(self) -> int:
         return len(self.time)
@@ -102,6 +105,8 @@ class Batch:
             categories=tuple(column.where(mask) for column in self.categories),
             marks=None if self.marks is None else self.marks[:, mask],
             group=self.group[mask],
+            request_id=self.request_id and self.request_id.where(mask),
+            repeated=None if self.repeated is None else self.repeated[mask],
         )
 
     def outputs(self, numeric: Iterable[str], categorical: Iterable[str]) -> Batch:
@@ -139,6 +144,29 @@ class Batch:
             present, starts = np.unique(self.group[order], return_index=True)
             sums[present] = np.add.reduceat(values[:, order], starts, axis=1).T
         return sums
+
+    def absent(self) -> Bools:
+        """Return which values are absent or null, shape as of `marks`; one that is unusable is not absent."""
+        absent: Bools = np.empty((len(self.numbers) + len(self.categories), len(self)), np.bool_)
+        np.isnan(self.numbers, out=absent[: len(self.numbers)])
+        for row, column in enumerate(self.categories, len(self.numbers)):
+            absent[row] = column.codes < 0
+        return absent if self.marks is None else absent & (self.marks == 0)
+
+    def sizes(self) -> Ints:
+        """Return how many rows each group has."""
+        return np.array([len(self)]) if self.groups == 1 else np.bincount(self.group, minlength=self.groups)
+
+    def count(self, holds: Bools) -> Ints:
+        """Return in how many rows of each group each of m things holds, shape (m, n); shape (groups, m)."""
+        if not np.count_nonzero(holds):
+            return np.zeros((self.groups, len(holds)), np.int64)
+        if self.groups == 1:
+            counts: Ints = np.add.reduce(holds, axis=1, dtype=np.int64)[None]
+            return counts
+        thing, row = np.nonzero(holds)
+        cells = self.group[row] * len(holds) + thing
+        return np.bincount(cells, minlength=self.groups * len(holds)).reshape(self.groups, len(holds))
 
     def errors(self) -> Batch:
         """Return the records that are errors (they carry an `error_type`)."""

@@ -63,6 +63,8 @@ class _Stored(msgspec.Struct):
     capped: dict[str, int]
     positions: list[tuple[Stream, Position]]
     batches: list[bytes] = []
+    request_ids: bytes = b""
+    unknown: list[tuple[Series, dict[str, float]]] = []
 
 
 def encode(snapshot: Snapshot, identities: Mapping[str, str]) -> bytes:
@@ -81,6 +83,8 @@ def encode(snapshot: Snapshot, identities: Mapping[str, str]) -> bytes:
         capped=dict(snapshot.capped),
         positions=list(snapshot.positions.items()),
         batches=list(snapshot.batches),
+        request_ids=snapshot.request_ids,
+        unknown=[(series, dict(names)) for series, names in snapshot.unknown.items()],
     )
     body = zlib.compress(msgspec.msgpack.encode(stored), level=1)
     return HEADER.pack(MAGIC, VERSION, _hash(body)) + body
@@ -112,6 +116,8 @@ def decode(data: bytes, identities: Mapping[str, str]) -> Snapshot:
         capped=stored.capped,
         positions=dict(stored.positions),
         batches=tuple(stored.batches),
+        request_ids=stored.request_ids,
+        unknown=dict(stored.unknown),
     )
 
 

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
-from exporter.derived import Derived
+from exporter.batch import Series
+from exporter.derived import Derived, Judge
 from exporter.families import CounterFamily, Family, GaugeFamily
 from exporter.rejects import REASONS
 from exporter.snapshot import Snapshot
@@ -16,12 +17,16 @@ from exporter.windows import Window
 
 @dataclass(frozen=True)
 class Collector:
-    """Derives metric families. `thresholds` are the limits that alerts compare with, by metric."""
+    """Derives metric families. `thresholds` are the limits that alerts compare with, by metric.
+
+    `judge` is there where the features are known.
+    """
 
     statistics: Sequence[Statistic]
     derived: Sequence[Derived]
     windows: Sequence[Window]
     thresholds: Mapping[str, float] = field(default_factory=dict)
+    judge: Judge | None = None
 
     def collect(self, snapshot: Snapshot) -> Iterator[Family]:
         """Return all families of the snapshot."""
@@ -31,16 +36,37 @@ class Collector:
         windows = {window.label: self._in_view(window, snapshot) for window in self.windows}
         for derived in self.derived:
             yield from derived.collect(windows)
+        if self.judge:
+            yield _unknown_features(snapshot)
         yield self._threshold(snapshot)
         yield from _about_sources(snapshot)
 
-    def _in_view(self, window: Window, snapshot: Snapshot) -> Tallies:
-        """Return what the window holds, for every series there is."""
+    def absent(self, snapshot: Snapshot) -> dict[tuple[Series, str], bool]:
+        """Return whether each feature is absent from the shortest window, where that can be told."""
+        if not self.judge:
+            return {}
+        window = min(self.windows, key=lambda window: window.seconds)
+        held = self._in_view(window, snapshot, self.judge.reads)
+        return {
+            (series, feature): is_absent for series, row in held.items() for feature, is_absent in self.judge.judge(row)
+        }
+
+    def _in_view(self, window: Window, snapshot: Snapshot, only: Collection[str] = ()) -> Tallies:
+        """Return what the window holds of all statistics, or of those that `only` names, for every series there is."""
         first = window.first_in_view(snapshot.time)
-        panes = snapshot.windows.get(window.label, {})
-        held = merge(tallies for pane, tallies in panes.items() if pane >= first)
-        zeros = {statistic.name: statistic.zero() for statistic in self.statistics}
-        return {series: zeros | held.get(series, {}) for series in snapshot.totals}
+        held: Iterable[Tallies] = (
+            tallies for pane, tallies in snapshot.windows.get(window.label, {}).items() if pane >= first
+        )
+        zeros = {
+            statistic.name: statistic.zero() for statistic in self.statistics if not only or statistic.name in only
+        }
+        if only:
+            held = (
+                {series: {name: row[name] for name in zeros.keys() & row.keys()} for series, row in tallies.items()}
+                for tallies in held
+            )
+        merged = merge(held)
+        return {series: zeros | merged.get(series, {}) for series in snapshot.totals}
 
     def _threshold(self, snapshot: Snapshot) -> Family:
         family = GaugeFamily("model_threshold", "Limit of a metric that alerts compare with.", (*BASE_LABELS, "metric"))
@@ -48,6 +74,17 @@ class Collector:
             for metric, limit in self.thresholds.items():
                 family.add((*series, metric), limit)
         return family
+
+
+def _unknown_features(snapshot: Snapshot) -> Family:
+    family = GaugeFamily(
+        "model_unknown_features",
+        "Features that the reference does not know and a sample of records held in the last day.",
+        BASE_LABELS,
+    )
+    for series, names in snapshot.unknown.items():
+        family.add(series, len(names))
+    return family
 
 
 def _about_sources(snapshot: Snapshot) -> Iterator[Family]:

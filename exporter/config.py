@@ -15,17 +15,17 @@ from typing import Any
 
 import msgspec
 
-from exporter import presets, profile, validation, yamlfile
-from exporter.profile import ProfileError
+from exporter import presets, profile, quality, validation, yamlfile
+from exporter.profile import Profile, ProfileError
 from exporter.schema import FEATURES, RECORD_FIELDS, Schema, SchemaError
 from exporter.settings import DEFAULT_THRESHOLDS, SOURCE_OPTIONS, Config, Source
-from exporter.units import Duration, FieldPath, FileMode, Listen, Size, SourceUrl
+from exporter.units import Bounds, Duration, FieldPath, FileMode, Listen, Size, SourceUrl, Tails
 from exporter.validation import nearest
 from exporter.web import loading
 from exporter.web.loading import WebConfigError
 from exporter.yamlfile import YamlError
 
-_parse = validation.parser(Duration, Size, Listen, FieldPath, FileMode, SourceUrl)
+_parse = validation.parser(Duration, Size, Listen, FieldPath, FileMode, SourceUrl, Bounds, Tails)
 
 
 class ConfigError(Exception):
@@ -128,7 +128,16 @@ def notes(config: Config) -> Iterator[str]:
 def _contradictions(config: Config) -> Iterator[str]:
     """Yield mistakes that a key's type does not show."""
     yield from _about_sources(config)
-    yield from _about_fields(config)
+    reference: Profile | None = None
+    try:
+        reference = read_reference(config.reference) if config.reference else None
+    except ProfileError as error:
+        yield f"reference: {config.reference}: {error}"
+    else:
+        yield from (f"quality.{problem}" for problem in quality.problems(config.quality, reference))
+    features = tuple(reference.features) if reference else ()
+    yield from _about_fields(config, features)
+    yield from _about_exported_bins(config, features)
     yield from _about_windows(config)
     for name in config.thresholds.keys() - DEFAULT_THRESHOLDS.keys():
         yield f"thresholds.{name}: no such threshold{nearest(name, DEFAULT_THRESHOLDS)}"
@@ -178,15 +187,8 @@ def _about_windows(config: Config) -> Iterator[str]:
             yield f"buckets.{key}: expected ascending bounds"
 
 
-def _about_fields(config: Config) -> Iterator[str]:
-    """Yield what is wrong with `fields`, and with the reference, whose features are fields too."""
-    features: tuple[str, ...] = ()
-    if config.reference:
-        try:
-            features = tuple(read_reference(config.reference).features)
-        except ProfileError as error:
-            yield f"reference: {config.reference}: {error}"
-    yield from _about_exported_bins(config, features)
+def _about_fields(config: Config, features: tuple[str, ...]) -> Iterator[str]:
+    """Yield what is wrong with `fields`, and with the reference's features, which are fields too."""
     for name in config.fields.keys() - set(RECORD_FIELDS):
         yield f"fields.{name}: no such record field{nearest(name, RECORD_FIELDS)}"
     fields = {name: path for name, path in config.fields.items() if name in RECORD_FIELDS}
@@ -195,13 +197,13 @@ def _about_fields(config: Config) -> Iterator[str]:
         yield f"fields.{name}: expected a path such as timing.total; only `features` can lie at the top level, `.`"
     if not empty:
         try:
-            Schema(fields, features).tree()
+            Schema(fields, features, asked_for=config.fields_asked_for).tree()
         except SchemaError as error:
             yield f"fields: {error}"
         for index, source in enumerate(config.sources):
             if source.prediction:
                 try:
-                    Schema(presets.fields(source, fields), features).tree()
+                    Schema(presets.fields(source, fields), features, asked_for=config.fields_asked_for).tree()
                 except SchemaError as error:
                     yield f"sources[{index}].prediction: {error}"
 

@@ -19,6 +19,7 @@ from exporter.columns import Column, class_of, label_of
 from exporter.rejects import MISSING_FIELD, OUT_OF_RANGE, TIMESTAMP_FUTURE, TIMESTAMP_PAST, RefusedError, Reject
 from exporter.salvage import Flaws, check_utf8, salvage
 from exporter.schema import LATENCY_UNITS, TIMESTAMP_UNITS, Schema
+from exporter.unknown_features import NO_SAMPLE, Probe, Sample
 
 MAX_LATENCY_SECONDS = 1e7
 PROBABILITY_ROUNDING = 1e-6
@@ -27,11 +28,12 @@ NEWLINE, RETURN, OPENING, CLOSING = b"\n\r{}"
 
 @dataclass(frozen=True, slots=True)
 class Decoded:
-    """What a block held; lines == records in the batch + the rejects' counts."""
+    """What a block held; lines == records in the batch + the rejects' counts. `sample` is of the batch."""
 
     batch: Batch | None
     rejects: tuple[Reject, ...]
     lines: int
+    sample: Sample = NO_SAMPLE
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,6 +59,7 @@ class Decoder:
         self._decoder = msgspec.json.Decoder(self._struct)
         self._numeric = schema.numeric
         self._categorical = schema.categorical
+        self._probe = Probe(schema)
         self._default = default
         self._past_seconds = past_seconds
         self._future_seconds = future_seconds
@@ -66,14 +69,22 @@ class Decoder:
         ends = np.flatnonzero(np.frombuffer(block, np.uint8) == NEWLINE)
         decoded = self._whole(block, ends) or self._line_by_line(block)
         rejects = decoded.rejects
-        batch = None
-        if decoded.rows:
-            batch, refused = self._check(self._batch(decoded, now), now)
-            if refused:
-                starts = np.concatenate(([0], ends + 1))
-                for reason, bad, detail in refused:
-                    rejects.append(Reject(reason, len(bad), int(starts[decoded.numbers[bad[0]]]), detail))
-        return Decoded(batch if batch is not None and len(batch) else None, tuple(rejects), len(ends))
+        if not decoded.rows:
+            return Decoded(None, tuple(rejects), len(ends))
+        batch, refused = self._check(self._batch(decoded, now), now)
+        numbers = decoded.numbers
+        if refused:
+            starts = np.concatenate(([0], ends + 1))
+            for reason, bad, detail in refused:
+                rejects.append(Reject(reason, len(bad), int(starts[numbers[bad[0]]]), detail))
+            numbers = np.delete(numbers, np.concatenate([bad for _, bad, _ in refused])).tolist()
+        if not numbers:
+            return Decoded(None, tuple(rejects), len(ends))
+        # Any row will do, and not always the first.
+        row = len(block) % len(numbers)
+        start = ends[numbers[row] - 1] + 1 if numbers[row] else 0
+        sample = Sample(row, self._probe.unknown(block[start : ends[numbers[row]]]))
+        return Decoded(batch, tuple(rejects), len(ends), sample)
 
     def _whole(self, block: bytes, ends: Ints) -> _Rows | None:
         """Decode a block at once, given where its lines end; None where any of them is not as it should be."""
@@ -136,6 +147,7 @@ class Decoder:
             categories=tuple(columns.labels(features[name], label_of) for name in self._categorical),
             marks=self._marks(decoded.flaws, n),
             group=np.zeros(n, np.int64),
+            request_id=columns.ids(fields.get("request_id")),
         )
 
     def _marks(self, flaws: dict[int, Flaws], n: int) -> Marks | None:

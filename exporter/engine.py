@@ -18,8 +18,10 @@ from exporter.framing import Position
 from exporter.grouping import grouped
 from exporter.intake import BadLine, Gathered, Intake, Receipt, cut_off, gather
 from exporter.plan import Plan
+from exporter.request_ids import RequestIds
 from exporter.snapshot import Snapshot, SourceCounts, Stream
 from exporter.tally import Row, Tallies, compact, put
+from exporter.unknown_features import UnknownFeatures
 from exporter.vocabulary import SeriesVocabulary, Vocabulary, labels, printable
 
 # A fold of a few lines costs nearly as much as one of a hundred.
@@ -47,6 +49,8 @@ class Engine:
         self._sources = {name: counts.copy() for name, counts in state.sources.items()}
         self._capped = dict(state.capped)
         self._batches = Batches(state.batches)
+        self._request_ids = RequestIds(plan.limits.request_ids, state.request_ids)
+        self._unknown = UnknownFeatures(state.unknown)
         self._intake = Intake(plan.limits.line_bytes, state.positions, plan.framers)
         self._now = state.time
         self._begin(plan)
@@ -65,6 +69,7 @@ class Engine:
         self._series = SeriesVocabulary(plan.limits.models, self._series.names)
         self._classes = labels(plan.limits.prediction_classes, self._classes.names)
         self._errors = labels(plan.limits.error_types, self._errors.names)
+        self._request_ids = RequestIds(plan.limits.request_ids, self._request_ids.digests)
         self._intake.adopt(plan.limits.line_bytes, plan.framers)
         self._begin(plan)
 
@@ -77,6 +82,7 @@ class Engine:
         self._plan = plan
         self._panes = {window.label: self._panes.get(window.label, {}) for window in plan.windows}
         self._sources = {name: self._sources.get(name) or SourceCounts() for name in plan.decoders}
+        self._unknown.forget(plan.features)
         for name in plan.known_classes:
             self._classes.code(printable(name))
         for series in plan.known_series:
@@ -147,7 +153,9 @@ class Engine:
                 records = len(decoded.batch)
                 counts.records += records
                 counts.last_timestamp = max(counts.last_timestamp, float(decoded.batch.time.max()))
-                self._add(decoded.batch)
+                batch = self._admit(self._request_ids.mark(decoded.batch))
+                self._add(batch)
+                self._unknown.see(batch.series, decoded.sample, self._now)
         for bad in refused:
             counts.rejected[bad.reason] = counts.rejected.get(bad.reason, 0) + bad.count
             self._report(bad)
@@ -170,10 +178,12 @@ class Engine:
             capped=dict(self._capped),
             positions=self._intake.positions,
             batches=self._batches.digests,
+            request_ids=self._request_ids.digests,
+            unknown=self._unknown.at(self._now),
         )
 
     def _add(self, batch: Batch) -> None:
-        batch, groups = grouped(self._admit(batch), self._plan.windows, self._now)
+        batch, groups = grouped(batch, self._plan.windows, self._now)
         predictions, errors = batch.predictions(), batch.errors()
         first = {window.label: window.first_in_view(self._now) for window in self._plan.windows}
         for statistic in self._plan.statistics:

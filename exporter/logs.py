@@ -1,4 +1,4 @@
-"""The sidecar's own log: for people on a terminal, JSON elsewhere; and samples of bad lines, at a limited rate."""
+"""The sidecar's own log: for people on a terminal, JSON elsewhere; samples of bad lines, and changes of schema."""
 
 from __future__ import annotations
 
@@ -9,7 +9,9 @@ from collections.abc import Callable
 import structlog
 from aiohttp.http import HttpProcessingError
 
+from exporter.batch import Series
 from exporter.intake import BadLine
+from exporter.snapshot import Snapshot
 
 SAMPLE_SECONDS = 10.0
 
@@ -78,3 +80,36 @@ class BadLineLog:
             detail=bad.detail,
             count=count,
         )
+
+
+class SchemaLog:
+    """Logs each change of what features records hold, by what was committed before and after it.
+
+    `absent` says of a snapshot which features are absent, where it can be told; where it cannot, things are as they
+    were.
+    """
+
+    def __init__(
+        self, absent: Callable[[Snapshot], dict[tuple[Series, str], bool]], restored: Snapshot | None = None
+    ) -> None:
+        self.absent = absent
+        self._was_absent = absent(restored) if restored else {}
+        self._unknown = _names(restored) if restored else set()
+
+    def __call__(self, snapshot: Snapshot) -> None:
+        for key, is_absent in self.absent(snapshot).items():
+            if is_absent != self._was_absent.get(key, False):
+                _changed(*key, "vanished" if is_absent else "returned")
+            self._was_absent[key] = is_absent
+        unknown = _names(snapshot)
+        for key in sorted(unknown - self._unknown):
+            _changed(*key, "new")
+        self._unknown = unknown
+
+
+def _names(snapshot: Snapshot) -> set[tuple[Series, str]]:
+    return {(series, name) for series, names in snapshot.unknown.items() for name in names}
+
+
+def _changed(series: Series, feature: str, change: str) -> None:
+    log.warning("schema changed", **series._asdict(), feature=feature, change=change)

@@ -20,13 +20,14 @@ class Limits:
     models: int
     prediction_classes: int
     error_types: int
+    request_ids: int = 0
 
 
 @dataclass(frozen=True, slots=True)
 class Plan:
     """`decoders` gives the decoder of each source by name, `framers` the framing where it is not lines.
 
-    `known_series` and `known_classes` are exported from the start.
+    `known_series` and `known_classes` are exported from the start. `features` are those that the profile knows.
     """
 
     statistics: Sequence[Statistic]
@@ -36,6 +37,7 @@ class Plan:
     framers: Mapping[str, Framer] = field(default_factory=dict)
     known_series: Sequence[Series] = ()
     known_classes: Sequence[str] = ()
+    features: Sequence[str] = ()
 
     @property
     def identities(self) -> dict[str, str]:

@@ -9,11 +9,14 @@ from exporter import presets, source_list
 from exporter.batch import Series
 from exporter.collector import Collector
 from exporter.decode import Decoder
-from exporter.derived import Derived
+from exporter.derived import Derived, Judge
+from exporter.derived.absent_features import AbsentFeatures
 from exporter.derived.comparison import Comparison, Judgement
 from exporter.derived.drift import Drift
 from exporter.derived.feature_health import FeatureHealth
+from exporter.derived.outlier_ratio import OutlierRatio
 from exporter.derived.reference_info import ReferenceInfo
+from exporter.derived.stuck_features import StuckFeatures
 from exporter.derived.window_samples import WindowSamples
 from exporter.engine import CLASS_LABEL, ERROR_LABEL
 from exporter.plan import Limits, Plan
@@ -28,6 +31,7 @@ from exporter.stats.feature_quality import FeatureQuality
 from exporter.stats.histogram import Histogram
 from exporter.stats.label_counts import LabelCounts
 from exporter.stats.outputs import OfOutputs
+from exporter.stats.record_quality import RecordQuality
 from exporter.subject import FEATURES, OUTPUTS, Subject
 from exporter.windows import Window
 
@@ -40,6 +44,7 @@ class Measures:
 
     statistics: Sequence[Statistic]
     derived: Sequence[Derived]
+    judge: Judge | None = None
 
 
 def measures(config: Config, profile: Profile | None) -> Measures:
@@ -69,17 +74,31 @@ def measures(config: Config, profile: Profile | None) -> Measures:
         ),
     ]
     derived: list[Derived] = [WindowSamples(predictions.name)]
+    missing = ("missing_feature",) if profile else ()
+    duplicate = ("duplicate_request_id",) if config.quality.duplicate_ids else ()
+    records = RecordQuality(profile.reference_id if profile else None, (*missing, *duplicate))
+    if records.checks:
+        statistics.append(records)
+    absent = None
     if profile:
         features = _comparison(config, profile, FEATURES)
-        statistics += [features.bins, features.cuts, features.moments, FeatureQuality(profile)]
-        derived += [ReferenceInfo(profile.reference_id), Drift(features, config.drift.methods)]
-        derived.append(FeatureHealth(features.bins, features.cuts, features.moments))
+        quality = FeatureQuality(profile, config.quality.bounds)
+        absent = AbsentFeatures(profile, quality, records)
+        statistics += [features.bins, features.cuts, features.moments, quality]
+        derived += [
+            ReferenceInfo(profile.reference_id),
+            Drift(features, config.drift.methods),
+            FeatureHealth(features.bins, features.cuts, features.moments),
+            absent,
+            OutlierRatio(features.cuts, config.quality.outliers),
+            StuckFeatures(profile, features.bins, features.moments),
+        ]
         if profile.outputs.features:
             outputs = _comparison(config, profile.outputs, OUTPUTS)
             parts = (outputs.bins, outputs.cuts, outputs.moments)
             statistics += [OfOutputs(statistic, profile.outputs) for statistic in parts]
             derived.append(Drift(outputs, config.drift.methods))
-    return Measures(statistics, derived)
+    return Measures(statistics, derived, absent)
 
 
 def _comparison(config: Config, profile: Profile, subject: Subject) -> Comparison:
@@ -102,7 +121,7 @@ def plan(config: Config, profile: Profile | None) -> tuple[Plan, Collector]:
     features = (tuple(profile.numeric), tuple(profile.categorical)) if profile else ((), ())
     decoders = {
         str(source.url): Decoder(
-            Schema(presets.fields(source, config.fields), *features),
+            Schema(presets.fields(source, config.fields), *features, asked_for=config.fields_asked_for),
             model or UNKNOWN,
             past_seconds=config.limits.past.seconds,
             future_seconds=config.limits.future.seconds,
@@ -114,6 +133,7 @@ def plan(config: Config, profile: Profile | None) -> tuple[Plan, Collector]:
         models=config.limits.models,
         prediction_classes=config.limits.prediction_classes,
         error_types=config.limits.error_types,
+        request_ids=config.quality.duplicate_ids,
     )
     thresholds = DEFAULT_THRESHOLDS | config.thresholds
     return (
@@ -125,8 +145,9 @@ def plan(config: Config, profile: Profile | None) -> tuple[Plan, Collector]:
             framers={str(source.url): source_list.framer(source) for source in config.sources},
             known_series=(model,) if model else (),
             known_classes=_known_classes(profile),
+            features=tuple(profile.features) if profile else (),
         ),
-        Collector(chosen.statistics, chosen.derived, windows, thresholds),
+        Collector(chosen.statistics, chosen.derived, windows, thresholds, chosen.judge),
     )
 
 

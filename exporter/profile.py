@@ -143,6 +143,23 @@ def reference_counts(feature: Feature) -> tuple[Floats, float, float]:
     return np.array(counts, dtype=np.float64), float(feature.missing + missing), float(feature.other + other)
 
 
+def missing_share(feature: Feature) -> float:
+    """Return which share of the reference's records has no value."""
+    counts = feature.counts if isinstance(feature, Numeric) else feature.categories.values()
+    total = sum(counts) + feature.missing + feature.other
+    return feature.missing / total if total else 1.0
+
+
+def commonest_share(feature: Feature) -> float:
+    """Return at most which share of the reference's values are the same; 1 where there are none.
+
+    Exact for a categorical feature, and for a numeric one of few distinct values; of more, it is that of a fine bin.
+    """
+    counts = feature.cut_counts if isinstance(feature, Numeric) else [*feature.categories.values(), feature.other]
+    total = sum(counts)
+    return max(counts) / total if total else 1.0
+
+
 def load(data: bytes) -> Profile:
     """Read a profile; raises ProfileError, in one line."""
     try:

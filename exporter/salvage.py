@@ -24,7 +24,7 @@ def salvage(line: bytes, tree: Node, struct: type[msgspec.Struct]) -> tuple[msgs
     """Return the record of a line, and a mark for each feature that is unusable; raises RefusedError."""
     if not line.strip():
         raise RefusedError(BLANK, "the line is blank")
-    record = _loads(line)
+    record = loads(line)
     if not isinstance(record, dict):
         raise RefusedError(WRONG_TYPE_FIELD, f"expected a JSON object, got {_kind(record)}")
     flaws: Flaws = {}
@@ -44,7 +44,7 @@ def check_utf8(line: bytes) -> None:
             raise RefusedError(INVALID_UTF8, f"byte {error.start} of the line is not UTF-8") from None
 
 
-def _loads(line: bytes) -> Any:
+def loads(line: bytes) -> Any:
     """Read JSON, and the NaN and Infinity that Python's encoder writes; raises RefusedError."""
     try:
         # Given bytes, it would take them for UTF-16 where they look like it.

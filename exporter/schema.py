@@ -31,7 +31,10 @@ FIELD_TYPES: dict[str, Any] = {
     "probability": float | dict[str, float] | None,
     **dict.fromkeys(LATENCY_UNITS, Number),
     "error_type": str | int | None,
+    "request_id": str | int | None,
 }
+# Read only where they are asked for: each costs an object a record.
+ASKED_FOR = ("request_id",)
 FEATURES = "features"
 # What msgspec does not match against escaped keys.
 UNREADABLE = re.compile(r'["\\\x00-\x1f]')
@@ -110,23 +113,26 @@ class Schema:
     """The user's field paths and the features the profile knows.
 
     `fields` maps a record field (one of RECORD_FIELDS) to its path; what it leaves out lies under its own
-    name. An empty path for `features` says that they lie at the top level.
+    name. An empty path for `features` says that they lie at the top level. `asked_for` are those of ASKED_FOR that
+    are read.
     """
 
     fields: Mapping[str, Path] = field(default_factory=dict)
     numeric: tuple[str, ...] = ()
     categorical: tuple[str, ...] = ()
+    asked_for: tuple[str, ...] = ()
 
     def paths(self) -> dict[str, Path]:
         """Return the path of every field that is read."""
-        paths = {name: (name,) for name in DEFAULT_FIELDS}
+        paths = {name: (name,) for name in (*DEFAULT_FIELDS, *self.asked_for)}
         for units in (LATENCY_UNITS, TIMESTAMP_UNITS):
             given = [name for name in units if name in self.fields]
             if len(given) > 1:
                 raise SchemaError(f"give one of {', '.join(given)}, not several")
             if given:
                 paths = {name: path for name, path in paths.items() if name not in units}
-        return paths | dict(self.fields)
+        unasked = set(ASKED_FOR) - set(self.asked_for)
+        return paths | {name: path for name, path in self.fields.items() if name not in unasked}
 
     def tree(self) -> Node:
         """Return the tree of objects to decode; raises SchemaError where paths contradict each other."""

@@ -9,10 +9,12 @@ from typing import Annotated, Literal
 
 import msgspec
 
-from exporter.units import Duration, FieldPath, FileMode, Listen, Size, SourceUrl
+from exporter.units import Bounds, Duration, FieldPath, FileMode, Listen, Size, SourceUrl, Tails
 
 DEFAULT_LISTEN = "0.0.0.0:9465"
 DEFAULT_THRESHOLDS = {"feature_drift_psi": 0.25, "latency_p99_seconds": 0.5, "accuracy": 0.8}
+
+MOST_IDS = 1_000_000
 
 Positive = Annotated[int, msgspec.Meta(gt=0)]
 
@@ -90,6 +92,14 @@ class Buckets(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     probability: tuple[float, ...] = (0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 1.0)
 
 
+class Quality(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """What is expected of the data besides the reference; `duplicate_ids` is how many request ids are remembered."""
+
+    bounds: dict[str, Bounds] = {}
+    outliers: Tails = Tails((0.01, 0.99))
+    duplicate_ids: Annotated[int, msgspec.Meta(ge=0, le=MOST_IDS)] = 0
+
+
 class Config(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """The whole of it; every key is described in the README."""
 
@@ -108,3 +118,9 @@ class Config(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     buckets: Buckets = Buckets()
     thresholds: dict[str, float] = {}
     limits: LimitsConfig = LimitsConfig()
+    quality: Quality = Quality()
+
+    @property
+    def fields_asked_for(self) -> tuple[str, ...]:
+        """The record fields that are read only for what the configuration asks for."""
+        return ("request_id",) if self.quality.duplicate_ids else ()

@@ -19,7 +19,7 @@ from exporter.commit import CommitError, Committer
 from exporter.config import ConfigError, read_reference
 from exporter.engine import Engine
 from exporter.exposition import Exposition, Format
-from exporter.logs import BadLineLog
+from exporter.logs import BadLineLog, SchemaLog
 from exporter.pages import Pages
 from exporter.plan import Plan
 from exporter.profile import Profile, ProfileError
@@ -63,7 +63,8 @@ class Sidecar:
                 log.error("damaged checkpoint", problem=problem, using=loaded.generation)
         self._engine = Engine(plan, restored, BadLineLog(clock))
         self._pages = Pages(collector, self._telemetry)
-        self._committer = Committer(self._engine, self._checkpoint, self._telemetry, clock)
+        self._schema_log = SchemaLog(collector.absent, restored)
+        self._committer = Committer(self._engine, self._checkpoint, self._telemetry, clock, self._schema_log)
         self._sources = RunningSources(self._make, self._engine.release)
         tell = self._telemetry.web_config_successful.set
         self._guard = Guard(Path(config.web_config), tell, self._has_own_token) if config.web_config else None
@@ -173,6 +174,7 @@ class Sidecar:
     def _adopt(self, plan: Plan, collector: Collector) -> None:
         self._engine.adopt(plan)
         self._pages = Pages(collector, self._telemetry)
+        self._schema_log.absent = collector.absent
         if self._checkpoint:
             self._checkpoint.identities = plan.identities
 

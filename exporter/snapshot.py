@@ -49,7 +49,10 @@ class SourceCounts(msgspec.Struct):
 
 @dataclass(frozen=True, slots=True)
 class Snapshot:
-    """A consistent cut. `windows` holds tallies by window label and pane; `time` is when it was taken."""
+    """A consistent cut. `windows` holds tallies by window label and pane; `time` is when it was taken.
+
+    `unknown` says when each feature was last seen that the profile does not know.
+    """
 
     time: float
     totals: Tallies = field(default_factory=dict)
@@ -60,3 +63,5 @@ class Snapshot:
     capped: Mapping[str, int] = field(default_factory=dict)
     positions: Mapping[Stream, Position] = field(default_factory=dict)
     batches: tuple[bytes, ...] = ()
+    request_ids: bytes = b""
+    unknown: Mapping[Series, Mapping[str, float]] = field(default_factory=dict)

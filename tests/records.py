@@ -23,8 +23,9 @@ from exporter.plan import Limits, Plan
 from exporter.planning import Measures, measures
 from exporter.profile import VERSION, Categorical, Feature, Numeric, Profile
 from exporter.schema import Schema
-from exporter.settings import Config
+from exporter.settings import Config, Quality
 from exporter.snapshot import Snapshot, Stream
+from exporter.units import Tails
 from exporter.windows import Window
 
 NOW = 1_700_000_000.0
@@ -86,18 +87,30 @@ PROFILE = reference(
     },
     classes=("approve", "deny"),
 )
-CHOSEN = measures(Config(sources=[]), PROFILE)
+# Limits that the few bins of PROFILE have.
+CONFIG = Config(sources=[], quality=Quality(outliers=Tails((0.3, 0.7))))
+CHOSEN = measures(CONFIG, PROFILE)
 
 
-def schema(profile: Profile | None = PROFILE, fields: Mapping[str, tuple[str, ...]] | None = None) -> Schema:
+def schema(
+    profile: Profile | None = PROFILE,
+    fields: Mapping[str, tuple[str, ...]] | None = None,
+    asked_for: tuple[str, ...] = (),
+) -> Schema:
     """Return the schema of a log; the default's latencies are in seconds."""
     features = (tuple(profile.numeric), tuple(profile.categorical)) if profile else ()
-    return Schema(FIELDS if fields is None else fields, *features)
+    return Schema(FIELDS if fields is None else fields, *features, asked_for=asked_for)
 
 
-def decoder(profile: Profile | None = PROFILE, fields: Mapping[str, tuple[str, ...]] | None = None) -> Decoder:
+def decoder(
+    profile: Profile | None = PROFILE,
+    fields: Mapping[str, tuple[str, ...]] | None = None,
+    asked_for: tuple[str, ...] = (),
+) -> Decoder:
     """Return a decoder of logs."""
-    return Decoder(schema(profile, fields), DEFAULT, past_seconds=PAST_SECONDS, future_seconds=FUTURE_SECONDS)
+    return Decoder(
+        schema(profile, fields, asked_for), DEFAULT, past_seconds=PAST_SECONDS, future_seconds=FUTURE_SECONDS
+    )
 
 
 def engine(
@@ -112,6 +125,7 @@ def engine(
     errors: int = 100,
     known_series: Sequence[Series] = (),
     known_classes: Sequence[str] = (),
+    request_ids: int = 0,
     restored: Snapshot | None = None,
     report: Callable[[BadLine], None] = lambda _: None,
 ) -> Engine:
@@ -119,10 +133,17 @@ def engine(
     plan = Plan(
         chosen.statistics,
         windows,
-        dict.fromkeys(sources, decoder(profile)),
-        Limits(line_bytes=line_bytes, models=models, prediction_classes=classes, error_types=errors),
+        dict.fromkeys(sources, decoder(profile, asked_for=("request_id",) if request_ids else ())),
+        Limits(
+            line_bytes=line_bytes,
+            models=models,
+            prediction_classes=classes,
+            error_types=errors,
+            request_ids=request_ids,
+        ),
         known_series=known_series,
         known_classes=known_classes,
+        features=tuple(profile.features) if profile else (),
     )
     return Engine(plan, restored, report)
 
@@ -357,6 +378,7 @@ def columns(
     marks: Sequence[Sequence[int]] | None = None,
     group: Sequence[int] = (),
     groups: int = 1,
+    repeated: Sequence[bool] | None = None,
 ) -> Batch:
     """Return a batch with some columns of one's own; the others are as of records that say nothing."""
     nothing = [math.nan] * rows
@@ -373,4 +395,5 @@ def columns(
         marks=None if marks is None else np.array(marks, np.uint8),
         group=np.array(group or [0] * rows, np.int64),
         groups=groups,
+        repeated=None if repeated is None else np.array(repeated, np.bool_),
     )

@@ -337,6 +337,7 @@ class TestWholeLog:
     def count_series(self, found: dict[Any, float], series: tuple[str, str], predictions: list[Meaning]) -> None:
         labels = dict(zip(("model_name", "model_version"), series, strict=True))
         self.count_windows(found, labels, predictions)
+        self.count_quality(found, labels, predictions)
         found[key("model_threshold", metric="accuracy", **labels)] = 0.8
         found[key("model_reference_info", reference_id=PROFILE_ID, **labels)] = 1
         for known in ("approve", "deny"):
@@ -377,6 +378,33 @@ class TestWholeLog:
                     found[key("model_feature_drift_psi", **where)] = psi(
                         [counts[name] for name in of_reference], [*of_reference.values()]
                     )
+
+    def count_quality(self, found: dict[Any, float], labels: dict[str, str], predictions: list[Meaning]) -> None:
+        incomplete = [read for read in predictions if any(self.failure(read, name) == "missing" for name in self.bins)]
+        found[key("model_record_quality_total", check="missing_feature", **labels)] = len(incomplete)
+        # The cuts nearest to the quantiles 0.3 and 0.7.
+        limits = {"age": (30, 50), "income": (0.5, 0.5)}
+        for feature, share in (("age", (250 + 240) / 990), ("income", 1)):
+            found[key("model_feature_reference_outlier_ratio", feature_name=feature, **labels)] = share
+        for window in self.windows:
+            pane = window.seconds / 60
+            held = [read for read in predictions if read.time // pane > NOW // pane - 60]
+            for feature in self.bins:
+                where = labels | {"feature_name": feature, "window": window.label}
+                values = [
+                    read.features[feature]
+                    for read in held
+                    if read.features[feature] is not None and feature not in read.flaws
+                ]
+                if len(held) >= 100:
+                    absent = all(self.failure(read, feature) == "missing" for read in held)
+                    found[key("model_feature_absent", **where)] = float(absent)
+                if len(values) >= 100:
+                    found[key("model_feature_stuck", **where)] = float(len({*values}) == 1)
+                    if feature in limits:
+                        low, high = limits[feature]
+                        beyond = sum(not low <= value < high for value in values)
+                        found[key("model_feature_outlier_ratio", **where)] = beyond / len(values)
 
     def bin_of(self, read: Meaning, feature: str) -> str:
         value = read.features[feature]

@@ -28,6 +28,7 @@ CORE = {
     *(
         "batch",
         "batches",
+        "chance",
         "bodies",
         "container_logs",
         "inference",
@@ -40,6 +41,8 @@ CORE = {
         "columns",
         "salvage",
         "rejects",
+        "request_ids",
+        "unknown_features",
     ),
     *("vocabulary", "windows", "grouping", "tally", "snapshot", "engine", "plan", "profile", "families"),
     "subject",

@@ -15,10 +15,9 @@ from exporter import checkpoint, tally
 from exporter.batch import Batch, Encoded, Floats, Series
 from exporter.grouping import Group, grouped
 from exporter.planning import measures
-from exporter.settings import Config
 from exporter.snapshot import Snapshot
 from exporter.stats import Statistic
-from tests.records import CHOSEN, NOW, PROFILE, RICH, WINDOWS, block, decoder, good, logs
+from tests.records import CHOSEN, CONFIG, NOW, PROFILE, RICH, WINDOWS, block, decoder, good, logs
 
 DECODER = decoder()
 EVERY = pytest.mark.parametrize("statistic", CHOSEN.statistics, ids=lambda statistic: statistic.name)
@@ -287,7 +286,7 @@ def test_what_is_saved_is_what_is_loaded(statistic: Statistic, log: list[Record]
 
 @EVERY
 def test_the_identity_that_it_is_saved_under_is_the_same_at_the_next_start(statistic: Statistic) -> None:
-    again = {other.name: repr(other) for other in measures(Config(sources=[]), PROFILE).statistics}
+    again = {other.name: repr(other) for other in measures(CONFIG, PROFILE).statistics}
     assert again[statistic.name] == repr(statistic)
 
 

@@ -9,7 +9,7 @@ from collections.abc import Iterator, Mapping
 from typing import Protocol
 
 from exporter.families import Family
-from exporter.tally import Tallies
+from exporter.tally import Row, Tallies
 
 
 class Derived(Protocol):
@@ -17,4 +17,15 @@ class Derived(Protocol):
 
     def collect(self, windows: Mapping[str, Tallies]) -> Iterator[Family]:
         """Return metric families; `windows` holds the tallies of each window by its label."""
+        ...
+
+
+class Judge(Protocol):
+    """What tells of a window whether features are absent from it; `reads` names the statistics it needs."""
+
+    @property
+    def reads(self) -> tuple[str, ...]: ...
+
+    def judge(self, row: Row) -> Iterator[tuple[str, bool]]:
+        """Yield the features of which the tallies of a window can tell it, and whether they are absent."""
         ...

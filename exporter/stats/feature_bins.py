@@ -103,8 +103,9 @@ class FeatureBins:
         for edges in self._edges:
             passed += (numbers >= edges).view(np.int8)
         cells = passed.astype(np.int64)
-        cells[np.isnan(numbers)] = self._width - 2
-        cells[np.isinf(numbers)] = self._width - 1
+        unusable = ~np.isfinite(numbers)
+        if np.count_nonzero(unusable):
+            cells[unusable] = np.where(np.isnan(numbers[unusable]), self._width - 2, self._width - 1)
         return cells
 
     def _cells_of(self, column: Encoded[str], cells: Mapping[str, int]) -> Ints:

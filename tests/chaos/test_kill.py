@@ -36,6 +36,7 @@ DURABLE = (
     "model_prediction",
     "model_feature_bin_total",
     "model_feature_quality_total",
+    "model_record_quality_total",
     "prediction_exporter_source_lines_total",
     "prediction_exporter_source_bytes_total",
     "prediction_exporter_source_records_total",
