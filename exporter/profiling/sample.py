@@ -1,4 +1,4 @@
-"""A random sample of a column that depends on nothing but the order of its values."""
+"""A random sample of a column, or of rows, that depends on nothing but their order."""
 
 from __future__ import annotations
 
@@ -11,9 +11,10 @@ SAMPLE = 65_536
 
 
 class Sample:
-    """A uniform random sample of SAMPLE values: those whose position hashes lowest."""
+    """A uniform random sample of `size` values or rows: those whose position hashes lowest."""
 
-    def __init__(self) -> None:
+    def __init__(self, size: int = SAMPLE) -> None:
+        self._size = size
         self._seen = 0
         self._values: list[Floats] = []
         self._ranks: list[NDArray[np.uint64]] = []
@@ -21,28 +22,27 @@ class Sample:
         self._limit = np.uint64(2**64 - 1)
 
     def add(self, values: Floats) -> None:
-        """Look at the next values."""
+        """Look at the next values, shape (n,), or rows, shape (n, columns)."""
         ranks = _mix(np.arange(self._seen, self._seen + len(values), dtype=np.uint64))
         self._seen += len(values)
-        if self._seen > SAMPLE:
+        if self._seen > self._size:
             chosen = ranks <= self._limit
             values, ranks = values[chosen], ranks[chosen]
         self._values.append(values)
         self._ranks.append(ranks)
         self._held += len(values)
-        if self._held > 2 * SAMPLE:
+        if self._held > 2 * self._size:
             self._shrink()
 
     def values(self) -> Floats:
-        """Return the sample, ascending."""
+        """Return the sample in random order; something must have been added."""
         self._shrink()
-        return np.sort(self._values[0])
+        return self._values[0][np.argsort(self._ranks[0])]
 
     def _shrink(self) -> None:
-        values = np.concatenate([np.empty(0), *self._values])
-        ranks = np.concatenate([np.empty(0, np.uint64), *self._ranks])
-        if len(values) > SAMPLE:
-            lowest = np.argpartition(ranks, SAMPLE - 1)[:SAMPLE]
+        values, ranks = np.concatenate(self._values), np.concatenate(self._ranks)
+        if len(values) > self._size:
+            lowest = np.argpartition(ranks, self._size - 1)[: self._size]
             values, ranks = values[lowest], ranks[lowest]
             self._limit = ranks.max()
         self._values, self._ranks, self._held = [values], [ranks], len(values)
