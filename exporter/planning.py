@@ -20,6 +20,7 @@ from exporter.stats.feature_quality import FeatureQuality
 from exporter.stats.histogram import Histogram
 from exporter.stats.label_counts import LabelCounts
 from exporter.stats.psi import FeaturePsi
+from exporter.stats.reconstruction_error import MultivariateDrift, ReconstructionError
 from exporter.stats.window_samples import WindowSamples
 from exporter.windows import Window
 
@@ -65,6 +66,10 @@ def measures(config: Config, profile: Profile | None) -> Measures:
         bins = FeatureBins(profile)
         statistics += [bins, FeatureQuality(profile)]
         derived.append(FeaturePsi(bins, config.smoothing.epsilon))
+        if profile.components:
+            errors = ReconstructionError(profile, profile.components)
+            statistics.append(errors)
+            derived.append(MultivariateDrift(errors))
     return Measures(statistics, derived)
 
 

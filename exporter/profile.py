@@ -11,8 +11,10 @@ from itertools import pairwise
 
 import msgspec
 import numpy as np
+from msgspec import UNSET, UnsetType
 
 from exporter.batch import Floats
+from exporter.components import Components
 
 VERSION = 1
 MISSING_BIN = "missing"
@@ -74,13 +76,17 @@ Feature = Numeric | Categorical
 
 
 class Profile(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """The reference of one model. `rows` is how many records it was made from."""
+    """The reference of one model. `rows` is how many records it was made from.
+
+    What is UNSET is not written, so that a profile from before it was known is the same as ever.
+    """
 
     version: int
     rows: int
     features: dict[str, Feature]
     prediction: Feature | None = None
     probability: Numeric | None = None
+    components: Components | UnsetType = UNSET
     created: str = ""
     made_by: str = ""
 
@@ -144,7 +150,16 @@ def load(data: bytes) -> Profile:
     for name, feature in profile.features.items():
         if problem := feature.problem():
             raise ProfileError(f"features.{name}: {problem}")
+    if profile.components and (problem := _problem_of(profile.components, profile)):
+        raise ProfileError(f"components: {problem}")
     return profile
+
+
+def _problem_of(components: Components, profile: Profile) -> str | None:
+    for name in components.features:
+        if name not in profile.numeric or profile.numeric[name].stddev <= 0:
+            return f"expected `{name}` among the numeric features, with a standard deviation above 0"
+    return components.problem()
 
 
 def dump(profile: Profile) -> bytes:

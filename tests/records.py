@@ -14,8 +14,10 @@ from typing import Any
 
 import numpy as np
 from hypothesis import strategies as st
+from msgspec import UNSET, UnsetType
 
 from exporter.batch import NON_FINITE, WRONG_TYPE, Batch, Encoded, Series
+from exporter.components import Components
 from exporter.decode import Decoder
 from exporter.engine import Engine
 from exporter.intake import BadLine
@@ -69,11 +71,17 @@ def categorical(counts: Mapping[str, int], *, missing: int = 0, other: int = 0) 
     return Categorical(categories=dict(counts), missing=missing, other=other, distinct=len(counts))
 
 
-def reference(features: Mapping[str, Feature], classes: Iterable[str] = ()) -> Profile:
+def reference(
+    features: Mapping[str, Feature], classes: Iterable[str] = (), components: Components | UnsetType = UNSET
+) -> Profile:
     """Make a reference profile."""
     known = dict.fromkeys(classes, 100)
     return Profile(
-        version=VERSION, rows=1000, features=dict(features), prediction=categorical(known) if known else None
+        version=VERSION,
+        rows=1000,
+        features=dict(features),
+        prediction=categorical(known) if known else None,
+        components=components,
     )
 
 
@@ -85,6 +93,7 @@ PROFILE = reference(
         "country": categorical({"DE": 700, "FR": 290, "1": 10}),
     },
     classes=("approve", "deny"),
+    components=Components(["income", "age"], [[0.6, 0.8]], explained=0.7, rows=500, error_mean=0.5, error_stddev=0.25),
 )
 CHOSEN = measures(Config(sources=[]), PROFILE)
 

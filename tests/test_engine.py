@@ -377,6 +377,20 @@ class TestWholeLog:
                     found[key("model_feature_drift_psi", **where)] = psi(
                         [counts[name] for name in of_reference], [*of_reference.values()]
                     )
+            if len(held) >= 30:
+                shift = sum(map(self.error_of, held)) / len(held) - 0.5 / 0.25
+                rolled = labels | {"window": window.label}
+                found[key("model_multivariate_drift", **rolled)] = shift
+                found[key("model_multivariate_drift_zscore", **rolled)] = shift / math.sqrt(1 / len(held) + 1 / 500)
+
+    @staticmethod
+    def error_of(read: Meaning) -> float:
+        """Return the distance from the line along (0.6, 0.8), income and age standardised, over 0.25."""
+        income, age = (
+            max(-10, min(10, (value - 50) / 10)) if value is not None and math.isfinite(value) else 0
+            for value in (read.features["income"], read.features["age"])
+        )
+        return abs(0.8 * income - 0.6 * age) / 0.25
 
     def bin_of(self, read: Meaning, feature: str) -> str:
         value = read.features[feature]

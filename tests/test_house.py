@@ -38,6 +38,7 @@ CORE = {
         "schema",
         "decode",
         "columns",
+        "components",
         "salvage",
         "rejects",
     ),

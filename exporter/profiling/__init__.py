@@ -16,6 +16,7 @@ from exporter.columns import class_of, label_of
 from exporter.profile import VERSION, Numeric, Profile
 from exporter.profiling.categorical import CategoryTally
 from exporter.profiling.column import Spell
+from exporter.profiling.components import RowSample
 from exporter.profiling.errors import ProfilingError
 from exporter.profiling.inference import ColumnSketch, Kind, LeftOutError, prediction_kind, probability_kind
 from exporter.profiling.inputs import Inputs, Progress
@@ -49,19 +50,25 @@ def make_profile(
     }
     prediction = _optional(survey.prediction, prediction_kind, options)
     probability = _optional(survey.probability, probability_kind, options)
+    together = RowSample([name for name, tally in features.items() if isinstance(tally, NumericTally)])
     rows = 0
     for block in inputs.blocks():
         rows += block.rows
         _count(block, features, prediction, probability)
+        together.add(block)
     if rows != survey.rows:
         raise ProfilingError(f"{', '.join(map(str, paths))}: the data changed while it was read")
     scores = probability.feature(survey.rows) if probability else None
+    made = {name: tally.feature(survey.rows) for name, tally in features.items()}
     profile = Profile(
         version=VERSION,
         rows=survey.rows,
-        features={name: tally.feature(survey.rows) for name, tally in features.items()},
+        features=made,
         prediction=prediction.feature(survey.rows) if prediction else None,
         probability=scores if isinstance(scores, Numeric) else None,
+        components=together.components(
+            {name: feature for name, feature in made.items() if isinstance(feature, Numeric)}
+        ),
         created=(now or datetime.now(UTC)).isoformat(timespec="seconds"),
         made_by=f"prediction-exporter {__version__}",
     )

@@ -26,6 +26,11 @@ class Report:
             f"{profile.rows:,} predictions: {features}",
             f"prediction: {_describe(profile.prediction)}; probability: {_describe(profile.probability)}",
         ]
+        if components := profile.components:
+            lines.append(
+                f"multivariate: {len(components.loadings)} components of {len(components.features)} numeric features "
+                f"explain {components.explained:.0%} of their variance"
+            )
         if self.errors:
             lines.append(f"skipped: {self.errors:,} records with an error_type, which are no predictions")
         if self.fields:

@@ -148,6 +148,8 @@ def test_the_profile_that_is_the_same_in_every_format_is_not_an_empty_one(rows: 
     assert list(made.categorical) == ["country", "city", "member"]
     assert made.prediction is not None
     assert made.probability is not None
+    assert made.components
+    assert made.components.features == ["age", "income", "balance", "children"]
     scores = np.array([row["probability"] for row in kept])
     assert made.probability.mean == pytest.approx(scores.mean(), rel=1e-12)
 
@@ -162,6 +164,7 @@ def test_more_rows_than_the_sample_holds_give_the_same_profile_in_every_format(t
     (tmp_path / "b.jsonl").write_text(lines[:cut])
     (tmp_path / "c.jsonl").write_text(lines[cut:])
     expected = content(tmp_path / "a.parquet")
+    assert '"loadings"' in expected
     assert expected == content(tmp_path / "a.jsonl")
     assert expected == content(tmp_path / "b.jsonl", tmp_path / "c.jsonl")
 
