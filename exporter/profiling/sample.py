@@ -6,6 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from exporter.batch import Floats
+from exporter.splitmix import splitmix64
 
 SAMPLE = 65_536
 
@@ -23,7 +24,7 @@ class Sample:
 
     def add(self, values: Floats) -> None:
         """Look at the next values, shape (n,), or rows, shape (n, columns)."""
-        ranks = _mix(np.arange(self._seen, self._seen + len(values), dtype=np.uint64))
+        ranks = splitmix64(np.arange(self._seen, self._seen + len(values), dtype=np.uint64))
         self._seen += len(values)
         if self._seen > self._size:
             chosen = ranks <= self._limit
@@ -46,11 +47,3 @@ class Sample:
             values, ranks = values[lowest], ranks[lowest]
             self._limit = ranks.max()
         self._values, self._ranks, self._held = [values], [ranks], len(values)
-
-
-def _mix(positions: NDArray[np.uint64]) -> NDArray[np.uint64]:
-    """Hash positions by splitmix64 (Steele, Lea, Flood 2014), which maps no two to the same."""
-    z = (positions + np.uint64(1)) * np.uint64(0x9E3779B97F4A7C15)
-    z = (z ^ (z >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
-    z = (z ^ (z >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
-    return z ^ (z >> np.uint64(31))
