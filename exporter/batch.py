@@ -61,7 +61,8 @@ class Batch:
     """Records as columns, n rows.
 
     `numbers` has shape (numeric features, n): NaN is a missing value. `categories` holds one column
-    a categorical feature. `marks` has shape (numeric and then categorical features, n) and says why a
+    a categorical feature, `vectors` an array of shape (n, dimension) a vector feature, a row of NaN being a missing
+    or unusable vector. `marks` has shape (numeric, then categorical, then vector features, n) and says why a
     value is unusable (WRONG_TYPE, NON_FINITE, or 0); it is None where every value is as it should be,
     which is nearly always.
 
@@ -79,6 +80,7 @@ class Batch:
     marks: Marks | None
     group: Ints
     groups: int = 1
+    vectors: tuple[Floats, ...] = ()
 
     def __len__(self) -> int:
         return len(self.time)
@@ -97,6 +99,7 @@ class Batch:
             categories=tuple(column.where(mask) for column in self.categories),
             marks=None if self.marks is None else self.marks[:, mask],
             group=self.group[mask],
+            vectors=tuple(vectors[mask] for vectors in self.vectors),
         )
 
     def without_unused(self) -> Batch:

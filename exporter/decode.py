@@ -57,6 +57,7 @@ class Decoder:
         self._decoder = msgspec.json.Decoder(self._struct)
         self._numeric = schema.numeric
         self._categorical = schema.categorical
+        self._vectors = schema.vectors
         self._default = default
         self._past_seconds = past_seconds
         self._future_seconds = future_seconds
@@ -135,12 +136,13 @@ class Decoder:
             categories=tuple(columns.labels(features[name], label_of) for name in self._categorical),
             marks=self._marks(decoded.flaws, n),
             group=np.zeros(n, np.int64),
+            vectors=tuple(columns.vectors(features[name], dimension) for name, dimension in self._vectors.items()),
         )
 
     def _marks(self, flaws: dict[int, Flaws], n: int) -> Marks | None:
         if not flaws:
             return None
-        names = {name: index for index, name in enumerate((*self._numeric, *self._categorical))}
+        names = {name: index for index, name in enumerate((*self._numeric, *self._categorical, *self._vectors))}
         array = np.zeros((len(names), n), np.uint8)
         for row, marks in flaws.items():
             for name, mark in marks.items():

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 
 from exporter import presets, source_list
 from exporter.batch import Series
@@ -12,14 +13,15 @@ from exporter.decode import Decoder
 from exporter.engine import CLASS_LABEL, ERROR_LABEL
 from exporter.plan import Limits, Plan
 from exporter.profile import Categorical, Profile
-from exporter.schema import Schema
+from exporter.schema import Path, Schema
 from exporter.settings import DEFAULT_THRESHOLDS, Config
 from exporter.stats import Derived, Statistic
+from exporter.stats.embedding import Embedding, EmbeddingDrift
 from exporter.stats.feature_bins import FeatureBins
 from exporter.stats.feature_quality import FeatureQuality
 from exporter.stats.histogram import Histogram
 from exporter.stats.label_counts import LabelCounts
-from exporter.stats.psi import FeaturePsi
+from exporter.stats.psi import FeaturePsi, psi
 from exporter.stats.reconstruction_error import MultivariateDrift, ReconstructionError
 from exporter.stats.window_samples import WindowSamples
 from exporter.windows import Window
@@ -70,6 +72,10 @@ def measures(config: Config, profile: Profile | None) -> Measures:
             errors = ReconstructionError(profile, profile.components)
             statistics.append(errors)
             derived.append(MultivariateDrift(errors))
+        if profile.vectors:
+            embeddings = [Embedding(profile, feature) for feature in profile.vectors]
+            statistics += embeddings
+            derived.append(EmbeddingDrift(embeddings, partial(psi, epsilon=config.smoothing.epsilon)))
     return Measures(statistics, derived)
 
 
@@ -78,10 +84,9 @@ def plan(config: Config, profile: Profile | None) -> tuple[Plan, Collector]:
     chosen = measures(config, profile)
     windows = [Window(str(window), window.seconds) for window in config.windows]
     model = Series(config.model.name, str(config.model.version)) if config.model else None
-    features = (tuple(profile.numeric), tuple(profile.categorical)) if profile else ((), ())
     decoders = {
         str(source.url): Decoder(
-            Schema(presets.fields(source, config.fields), *features),
+            _schema(presets.fields(source, config.fields), profile),
             model or UNKNOWN,
             past_seconds=config.limits.past.seconds,
             future_seconds=config.limits.future.seconds,
@@ -107,6 +112,13 @@ def plan(config: Config, profile: Profile | None) -> tuple[Plan, Collector]:
         ),
         Collector(chosen.statistics, chosen.derived, windows, thresholds),
     )
+
+
+def _schema(fields: Mapping[str, Path], profile: Profile | None) -> Schema:
+    if not profile:
+        return Schema(fields)
+    vectors = {name: vector.dimension for name, vector in profile.vectors.items()}
+    return Schema(fields, tuple(profile.numeric), tuple(profile.categorical), vectors)
 
 
 def _known_classes(profile: Profile | None) -> tuple[str, ...]:

@@ -20,6 +20,7 @@ VERSION = 1
 MISSING_BIN = "missing"
 OTHER_BIN = "other"
 MAX_BINS = 100
+MAX_PROJECTIONS = 64
 
 
 class ProfileError(ValueError):
@@ -72,6 +73,43 @@ class Categorical(msgspec.Struct, frozen=True, tag="categorical", tag_field="kin
         return None if self.categories else "expected at least one category"
 
 
+class Vector(msgspec.Struct, frozen=True, tag="vector", tag_field="kind", forbid_unknown_fields=True):
+    """A feature that is a list of `dimension` numbers, such as an embedding.
+
+    `edges` and `counts` are of the bins, as of a numeric feature, of the vectors' coordinates along as many
+    `projections.directions`. `spread` is the root of the mean squared distance from `mean`; `other` counts the
+    vectors that are not finite.
+    """
+
+    dimension: int
+    mean: list[float]
+    spread: float
+    missing: int
+    other: int
+    edges: list[list[float]]
+    counts: list[list[int]]
+
+    @property
+    def count(self) -> int:
+        return sum(self.counts[0])
+
+    def problem(self) -> str | None:
+        """Say what contradicts itself, if anything."""
+        if self.dimension < 1 or len(self.mean) != self.dimension or self.spread <= 0:
+            return f"expected a `mean` of {self.dimension} numbers, and a `spread` above 0"
+        if not 1 <= len(self.edges) == len(self.counts) <= MAX_PROJECTIONS:
+            return f"expected `edges` and `counts` of the same 1 to {MAX_PROJECTIONS} projections"
+        for edges, counts in zip(self.edges, self.counts, strict=True):
+            if len(counts) != len(edges) + 1 or len(counts) > MAX_BINS:
+                return f"expected one more count than edges, and at most {MAX_BINS}, got {len(counts)} for {len(edges)}"
+            if any(b <= a for a, b in pairwise(edges)):
+                return "expected `edges` in ascending order"
+            if sum(counts) != self.count or not self.count:
+                return "expected the same number of vectors in each of `counts`, and not none"
+        return None
+
+
+# What has bins.
 Feature = Numeric | Categorical
 
 
@@ -83,7 +121,7 @@ class Profile(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
     version: int
     rows: int
-    features: dict[str, Feature]
+    features: dict[str, Feature | Vector]
     prediction: Feature | None = None
     probability: Numeric | None = None
     components: Components | UnsetType = UNSET
@@ -98,7 +136,7 @@ class Profile(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
     @property
     def ordered(self) -> dict[str, Feature]:
-        """The features in the order of every tally: numeric ones first, then categorical ones."""
+        """The features that have bins, in the order of every tally: numeric ones first, then categorical ones."""
         return {**self.numeric, **self.categorical}
 
     @property
@@ -108,6 +146,10 @@ class Profile(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     @property
     def categorical(self) -> dict[str, Categorical]:
         return {name: feature for name, feature in self.features.items() if isinstance(feature, Categorical)}
+
+    @property
+    def vectors(self) -> dict[str, Vector]:
+        return {name: feature for name, feature in self.features.items() if isinstance(feature, Vector)}
 
 
 def bin_labels(feature: Feature) -> tuple[str, ...]:

@@ -17,9 +17,10 @@ from prometheus_client.openmetrics.parser import text_string_to_metric_families 
 from prometheus_client.parser import text_string_to_metric_families as parse_text
 
 from exporter import config, profile
+from exporter.components import Components
 from exporter.exposition import Exposition, Format
 from exporter.sidecar import Sidecar
-from tests.records import categorical, numeric, reference
+from tests.records import categorical, numeric, reference, vector
 from tests.servers import require
 
 GOLDEN = Path(__file__).parent / "golden"
@@ -30,7 +31,12 @@ LOG = [
     *(
         {
             "timestamp": NOW - second,
-            "features": {"age": 20 + second % 50, "country": "DE" if second % 3 else None},
+            "features": {
+                "age": 20 + second % 50,
+                "country": "DE" if second % 3 else None,
+                "income": second % 40,
+                "text": [second / 64, 1.0],
+            },
             "prediction": "deny" if second % 4 == 0 else "approve",
             "probability": round(second / 120, 3),
             "latency_ms": 5.0 * (second % 7),
@@ -47,8 +53,12 @@ REFERENCE = reference(
     {
         "age": numeric([30.0, 40.0, 50.0], [250, 250, 250, 240], least=18.0, greatest=65.0, missing=10),
         "country": categorical({"DE": 700, "FR": 290}, missing=10),
+        "income": numeric([20.0], [500, 500]),
+        "text": vector([0.5, 1.0], [[0.3]], [[500, 500]]),
     },
     classes=("approve", "deny", "review"),
+    # Whose errors have the same last digit on every machine.
+    components=Components(["age", "income"], [[1.0, 0.0]], explained=0.7, rows=500, error_mean=0.5, error_stddev=0.25),
 )
 
 

@@ -5,7 +5,6 @@ Whatever the format of the file was: the rest of profiling sees only this.
 
 from __future__ import annotations
 
-import math
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -17,12 +16,15 @@ import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from exporter.batch import Floats, Ints
+from exporter.profiling.lists import Vectors, as_float, of_list_array, of_lists
 
 # Spells a JSON value as a label.
 Spell = Callable[[Any], str]
 
 NO_NUMBERS = np.empty(0)
 NO_ROWS = np.empty(0, np.int64)
+
+LISTS = "lists"
 
 # Beyond this, not every integer is a float too.
 MAX_EXACT = 2**53
@@ -33,7 +35,8 @@ class Column:
     """`numbers` in the order of the rows, the row in the block of each, and how often each text and boolean is there.
 
     Numbers are int64, uint64 or float64, or Python's own where none of these holds them all as they are.
-    `unusable` counts, by what they are, the values that are no feature. Null and NaN are in none of these.
+    `unusable` counts, by what they are, the values that are neither. Null and NaN are in none of these. Those lists
+    that hold numbers are `vectors` too.
     """
 
     numbers: NDArray[Any] = field(default_factory=lambda: NO_NUMBERS)
@@ -41,6 +44,7 @@ class Column:
     texts: Mapping[str, int] = field(default_factory=dict)
     booleans: Mapping[bool, int] = field(default_factory=dict)
     unusable: Mapping[str, int] = field(default_factory=dict)
+    vectors: Vectors = field(default_factory=dict)
 
     @property
     def other_than_numbers(self) -> int:
@@ -73,14 +77,7 @@ def as_floats(numbers: NDArray[Any]) -> Floats:
     """Return a column's numbers as floats; an integer beyond all of them is infinite, as it is to the sidecar."""
     if numbers.dtype != object:
         return numbers.astype(np.float64, copy=False)
-    return np.array(list(map(_as_float, numbers)), dtype=np.float64)
-
-
-def _as_float(value: float) -> float:
-    try:
-        return float(value)
-    except OverflowError:
-        return math.inf if value > 0 else -math.inf
+    return np.array(list(map(as_float, numbers)), dtype=np.float64)
 
 
 def is_mostly(part: int, whole: int) -> bool:
@@ -101,7 +98,8 @@ def of_values(values: Sequence[Any]) -> Column:
         numbers.rows,
         Counter(value for value in values if type(value) is str),
         Counter(value for value in values if type(value) is bool),
-        Counter("objects" if type(value) is dict else "lists" for value in values if type(value) in (dict, list)),
+        Counter("objects" if type(value) is dict else LISTS for value in values if type(value) in (dict, list)),
+        of_lists(value for value in values if type(value) is list),
     )
 
 
@@ -119,7 +117,7 @@ def of_array(array: pa.Array) -> Column:
         return Column(whole.to_numpy(zero_copy_only=False), rows)
     if pa.types.is_floating(kind) or pa.types.is_decimal(kind):
         return _without_nan(array.cast(pa.float64()).to_numpy(zero_copy_only=False), rows)
-    return Column(unusable={_noun(kind): len(array)} if len(array) else {})
+    return Column(unusable={_noun(kind): len(array)}, vectors=of_list_array(array)) if len(array) else Column()
 
 
 def _of_numbers(values: Sequence[Any]) -> Column:
@@ -153,5 +151,5 @@ def _noun(kind: pa.DataType) -> str:
     if pa.types.is_struct(kind) or pa.types.is_map(kind):
         return "objects"
     if pa.types.is_nested(kind):
-        return "lists"
+        return LISTS
     return "dates or times" if pa.types.is_temporal(kind) else f"values of type {kind}"

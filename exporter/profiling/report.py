@@ -22,6 +22,8 @@ class Report:
     def lines(self, profile: Profile) -> list[str]:
         """Describe the profile, in lines."""
         features = f"{len(profile.numeric)} numeric and {len(profile.categorical)} categorical features"
+        if profile.vectors:
+            features += f", and {len(profile.vectors)} of vectors"
         lines = [
             f"{profile.rows:,} predictions: {features}",
             f"prediction: {_describe(profile.prediction)}; probability: {_describe(profile.probability)}",

@@ -16,7 +16,7 @@ CHECKS = ("missing", "wrong_type", "out_of_range", "unseen_category", "non_finit
 
 
 class FeatureQuality:
-    """Failures by feature and check, shape (features, checks), in the order of FeatureBins and CHECKS.
+    """Failures by feature and check, shape (features, checks), in the order of a batch's marks and of CHECKS.
 
     Out of range is a finite number below the reference's least or above its greatest value.
     """
@@ -27,7 +27,7 @@ class FeatureQuality:
     def __init__(self, profile: Profile) -> None:
         self._reference_id = profile.reference_id
         numeric = profile.numeric.values()
-        self.features = (*profile.numeric, *profile.categorical)
+        self.features = (*profile.numeric, *profile.categorical, *profile.vectors)
         self._least = np.array([feature.min for feature in numeric])[:, None]
         self._greatest = np.array([feature.max for feature in numeric])[:, None]
         self._categories = tuple(frozenset(feature.categories) for feature in profile.categorical.values())
@@ -41,7 +41,13 @@ class FeatureQuality:
 
     def tally(self, batch: Batch) -> Floats:
         counts = np.zeros((batch.groups, *self.zero().shape))
-        absent = np.vstack((np.isnan(batch.numbers), *(column.codes < 0 for column in batch.categories)))
+        absent = np.vstack(
+            (
+                np.isnan(batch.numbers),
+                *(column.codes < 0 for column in batch.categories),
+                *(np.isnan(vectors[:, 0]) for vectors in batch.vectors),
+            )
+        )
         if batch.marks is not None:
             absent &= batch.marks == 0
             counts[..., 1] = self._count(batch.marks == WRONG_TYPE, batch)
@@ -50,7 +56,7 @@ class FeatureQuality:
         numbers = batch.numbers
         beyond = ((numbers < self._least) | (numbers > self._greatest)) & ~np.isinf(numbers)
         counts[:, : len(numbers), 2] = self._count(beyond, batch)
-        counts[:, len(numbers) :, 3] = self._count(self._unseen(batch), batch)
+        counts[:, len(numbers) : len(numbers) + len(self._categories), 3] = self._count(self._unseen(batch), batch)
         return counts
 
     def _unseen(self, batch: Batch) -> Bools:
@@ -78,8 +84,13 @@ class FeatureQuality:
         )
         for series, tally in tallies.items():
             for row, feature in enumerate(self.features):
-                inapplicable = "unseen_category" if row < len(self._least) else "out_of_range"
                 for column, check in enumerate(CHECKS):
-                    if check != inapplicable:
+                    if check not in self._inapplicable(row):
                         family.add_metric((*series, feature, check), tally[row, column])
         yield family
+
+    def _inapplicable(self, row: int) -> tuple[str, ...]:
+        if row < len(self._least):
+            return ("unseen_category",)
+        is_category = row < len(self._least) + len(self._categories)
+        return ("out_of_range",) if is_category else ("out_of_range", "unseen_category")

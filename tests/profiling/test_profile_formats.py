@@ -92,6 +92,45 @@ def parquet_parts(folder: Path, rows: Sequence[Row]) -> Path:
     return folder
 
 
+def embedding(index: int) -> list[float | None] | None:
+    """Return a vector; it is missing now and then, and some are not finite or have a null within."""
+    if index % 40 == 3:
+        return None
+    found: list[float | None] = [1.0] * 4 if index % 5 == 1 else np.random.default_rng(index).normal(size=4).tolist()
+    return [*found[:3], [None, float("inf"), float("nan")][index % 3]] if index % 100 == 7 else found
+
+
+VECTORS = [{"x": index % 7, "text": embedding(index), "few": [index % 3, 1, 2]} for index in range(9000)]
+VECTOR_TYPES = {
+    "lists": (pa.list_(pa.float64()), pa.list_(pa.int8())),
+    "lists of a fixed size": (pa.list_(pa.float64(), 4), pa.list_(pa.float32(), 3)),
+    "large lists": (pa.large_list(pa.float64()), pa.large_list(pa.float16())),
+}
+
+
+@pytest.mark.parametrize("kind", VECTOR_TYPES)
+def test_vectors_are_the_same_in_every_format(tmp_path: Path, kind: str) -> None:
+    text, few = VECTOR_TYPES[kind]
+    table = pa.table(
+        {
+            "x": [row["x"] for row in VECTORS],
+            "text": pa.array([row["text"] for row in VECTORS], text),
+            "few": pa.array(
+                np.array([row["few"] for row in VECTORS], np.float16).tolist(), pa.list_(pa.float32())
+            ).cast(few)
+            if kind != "large lists"
+            else pa.array([[np.float16(number) for number in row["few"]] for row in VECTORS], few),
+        }
+    )
+    pq.write_table(table, tmp_path / "a.parquet", row_group_size=777)
+    expected = content(tmp_path / "a.parquet")
+    assert list(profile.load(expected.encode()).vectors) == ["text", "few"]
+    assert expected == content(*parts(tmp_path, VECTORS, ".jsonl"))
+    assert expected == content(
+        write(tmp_path / "b.jsonl.gz", [{"features": row, "prediction": None} for row in VECTORS])
+    )
+
+
 def dictionary_encoded(path: Path, rows: Sequence[Row]) -> Path:
     """Write texts as pandas' categories, with one that no row has, and numbers as large types."""
     table = pa.Table.from_pylist(list(rows))

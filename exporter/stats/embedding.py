@@ -1,0 +1,130 @@
+"""Embeddings: how far the vectors of a window have moved from the reference's, by their projections and their mean."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+from prometheus_client.metrics_core import GaugeMetricFamily, Metric
+
+from exporter.batch import Batch, Floats, Ints, Series
+from exporter.profile import Profile
+from exporter.projections import directions
+from exporter.stats import BASE_LABELS, Names
+from exporter.tally import Tallies
+
+MIN_SAMPLES = 100
+# Of the reference's spread: further from the mean a coordinate counts as this far, so that none outweighs all others.
+CLIP = 16.0
+
+
+class Embedding:
+    """Counts by projection and bin, and then the sum of each coordinate.
+
+    A coordinate is counted from CLIP spreads below its mean, so that sums only grow. Vectors that are missing or
+    unusable are not counted.
+    """
+
+    reads: Literal["predictions"] = "predictions"
+
+    def __init__(self, profile: Profile, feature: str) -> None:
+        self.name = f"embedding of {feature}"
+        self.feature = feature
+        self._reference_id = profile.reference_id
+        self._index = list(profile.vectors).index(feature)
+        vector = profile.vectors[feature]
+        self._spread = vector.spread
+        self._least = np.array(vector.mean) - CLIP * vector.spread
+        self._directions = directions(vector.dimension, len(vector.edges)).T
+        width = max(map(len, vector.counts))
+        self.reference = np.zeros((len(vector.edges), width))
+        # Edges by position, shape (positions, 1, projections); past a projection's last: +inf.
+        self._edges = np.full((width - 1, 1, len(vector.edges)), np.inf)
+        for row, (edges, counts) in enumerate(zip(vector.edges, vector.counts, strict=True)):
+            self._edges[: len(edges), 0, row] = edges
+            self.reference[row, : len(counts)] = counts
+
+    def __repr__(self) -> str:
+        return f"Embedding({self._reference_id}, {self.feature!r})"
+
+    def zero(self) -> Floats:
+        return np.zeros(self.reference.size + len(self._least))
+
+    def tally(self, batch: Batch) -> Floats:
+        vectors = batch.vectors[self._index]
+        usable = ~np.isnan(vectors[:, 0])
+        group = batch.group
+        if not usable.all():
+            vectors, group = vectors[usable], group[usable]
+        tally = np.zeros((batch.groups, len(self.zero())))
+        cells = self._cells(vectors) + group[:, None] * self.reference.size
+        counts = np.bincount(cells.ravel(), minlength=batch.groups * self.reference.size)
+        tally[:, : self.reference.size] = counts.reshape(batch.groups, -1)
+        with np.errstate(over="ignore"):
+            above = vectors - self._least
+        np.clip(above, 0.0, 2 * CLIP * self._spread, out=above)
+        sums = tally[:, self.reference.size :]
+        if batch.groups == 1:
+            above.sum(axis=0, out=sums[0])
+        else:
+            np.add.at(sums, group, above)
+        return tally
+
+    def _cells(self, vectors: Floats) -> Ints:
+        """Return the cell that each vector falls in, of each projection; shape (n, projections)."""
+        projections, width = self.reference.shape
+        with np.errstate(over="ignore", invalid="ignore"):
+            coordinates = vectors @ self._directions
+        passed = np.count_nonzero(coordinates >= self._edges, axis=0)
+        cells: Ints = passed + np.arange(projections) * width
+        return cells
+
+    def counts(self, tally: Floats) -> Floats:
+        """Return the counts of a tally, shape (projections, bins)."""
+        return tally[: self.reference.size].reshape(self.reference.shape)
+
+    def mean_shift(self, tally: Floats) -> float:
+        """Return the distance of the mean of a tally's vectors, of which there are some, in spreads."""
+        mean = tally[self.reference.size :] / self.counts(tally)[0].sum()
+        return float(np.linalg.norm(mean / self._spread - CLIP))
+
+    def collect(self, tallies: Mapping[Series, Floats], names: Names) -> Iterator[Metric]:
+        """Totals since the start are of no use here."""
+        return iter(())
+
+
+@dataclass(frozen=True)
+class EmbeddingDrift:
+    """How far each embedding has moved; no value where a window holds under MIN_SAMPLES vectors of it.
+
+    `divergence` is of counts and the reference's along the last axis. Without drift, the mean PSI of n vectors against
+    the m of the reference is about (bins - 1) * (1/n + 1/m), and the shift of the mean about sqrt(1/n + 1/m).
+    """
+
+    embeddings: Sequence[Embedding]
+    divergence: Callable[[Floats, Floats], Floats]
+
+    def collect(self, windows: Mapping[str, Tallies]) -> Iterator[Metric]:
+        labels = (*BASE_LABELS, "feature_name", "window")
+        drift = GaugeMetricFamily(
+            "model_embedding_drift_psi",
+            "Population stability index of an embedding's random projections, their mean, unitless.",
+            labels=labels,
+        )
+        shift = GaugeMetricFamily(
+            "model_embedding_mean_shift",
+            "Distance of an embedding's mean from the reference's, in the reference's spread about it.",
+            labels=labels,
+        )
+        for label, tallies in windows.items():
+            for series, row in tallies.items():
+                for embedding in self.embeddings:
+                    tally = row[embedding.name]
+                    counts = embedding.counts(tally)
+                    if counts[0].sum() >= MIN_SAMPLES:
+                        where = (*series, embedding.feature, label)
+                        drift.add_metric(where, float(self.divergence(counts, embedding.reference).mean()))
+                        shift.add_metric(where, embedding.mean_shift(tally))
+        yield from (drift, shift)
