@@ -45,6 +45,8 @@ class Embedding:
         for row, (edges, counts) in enumerate(zip(vector.edges, vector.counts, strict=True)):
             self._edges[: len(edges), 0, row] = edges
             self.reference[row, : len(counts)] = counts
+        # Vectors are projected as they are summed, from the least coordinates and cut off, so that none overflows.
+        self._edges -= self._least @ self._directions
 
     def __repr__(self) -> str:
         return f"Embedding({self._reference_id}, {self.feature!r})"
@@ -58,13 +60,13 @@ class Embedding:
         group = batch.group
         if not usable.all():
             vectors, group = vectors[usable], group[usable]
-        tally = np.zeros((batch.groups, len(self.zero())))
-        cells = self._cells(vectors) + group[:, None] * self.reference.size
-        counts = np.bincount(cells.ravel(), minlength=batch.groups * self.reference.size)
-        tally[:, : self.reference.size] = counts.reshape(batch.groups, -1)
         with np.errstate(over="ignore"):
             above = vectors - self._least
         np.clip(above, 0.0, 2 * CLIP * self._spread, out=above)
+        tally = np.zeros((batch.groups, len(self.zero())))
+        cells = self._cells(above) + group[:, None] * self.reference.size
+        counts = np.bincount(cells.ravel(), minlength=batch.groups * self.reference.size)
+        tally[:, : self.reference.size] = counts.reshape(batch.groups, -1)
         sums = tally[:, self.reference.size :]
         if batch.groups == 1:
             above.sum(axis=0, out=sums[0])
@@ -72,12 +74,10 @@ class Embedding:
             np.add.at(sums, group, above)
         return tally
 
-    def _cells(self, vectors: Floats) -> Ints:
+    def _cells(self, above: Floats) -> Ints:
         """Return the cell that each vector falls in, of each projection; shape (n, projections)."""
         projections, width = self.reference.shape
-        with np.errstate(over="ignore", invalid="ignore"):
-            coordinates = vectors @ self._directions
-        passed = np.count_nonzero(coordinates >= self._edges, axis=0)
+        passed = np.count_nonzero(above @ self._directions >= self._edges, axis=0)
         cells: Ints = passed + np.arange(projections) * width
         return cells
 

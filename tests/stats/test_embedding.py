@@ -42,11 +42,13 @@ def test_counts_and_sums_are_a_plain_loop_s_for_each_group(log: list[tuple[list[
     for values, group in log:
         if math.isnan(values[0]):
             continue
+        means = [0.5, -1.25, 0.0]
+        within = [mean + max(-32.0, min(32.0, value - mean)) for value, mean in zip(values, means, strict=True)]
         for row, edges in enumerate(PROFILE.vectors["text"].edges):
-            coordinate = sum(a * b for a, b in zip(onto[row], values, strict=True))
+            coordinate = sum(a * b for a, b in zip(onto[row], within, strict=True))
             expected[group, row * 3 + sum(coordinate >= edge for edge in edges)] += 1
-        for index, (value, mean) in enumerate(zip(values, [0.5, -1.25, 0.0], strict=True)):
-            expected[group, 9 + index] += max(-32.0, min(32.0, value - mean)) + 32
+        for index, (value, mean) in enumerate(zip(within, means, strict=True)):
+            expected[group, 9 + index] += value - mean + 32
     batch = columns(
         len(log),
         vectors=[[[0.0, 0.0]] * len(log), [values for values, _ in log]],
