@@ -62,7 +62,8 @@ class Batch:
     """Records as columns, n rows.
 
     `numbers` has shape (numeric features, n): NaN is a missing value. `categories` holds one column
-    a categorical feature. `marks` has shape (numeric and then categorical features, n) and says why a
+    a categorical feature, `vectors` an array of shape (n, dimension) a vector feature, a row of NaN being a missing
+    or unusable vector. `marks` has shape (numeric, then categorical, then vector features, n) and says why a
     value is unusable (WRONG_TYPE, NON_FINITE, or 0); it is None where every value is as it should be,
     which is nearly always.
 
@@ -86,6 +87,7 @@ class Batch:
     groups: int = 1
     request_id: Encoded[str] | None = None
     repeated: Bools | None = None
+    vectors: tuple[Floats, ...] = ()
 
     def __len__(self) -> int:
         return len(self.time)
@@ -107,6 +109,7 @@ class Batch:
             group=self.group[mask],
             request_id=self.request_id and self.request_id.where(mask),
             repeated=None if self.repeated is None else self.repeated[mask],
+            vectors=tuple(vectors[mask] for vectors in self.vectors),
         )
 
     def outputs(self, numeric: Iterable[str], categorical: Iterable[str]) -> Batch:
@@ -116,6 +119,7 @@ class Batch:
             self,
             numbers=np.array(numbers).reshape(len(numbers), len(self)),
             categories=tuple({"prediction": self.prediction}[name] for name in categorical),
+            vectors=(),
             marks=None,
         )
 
@@ -147,10 +151,13 @@ class Batch:
 
     def absent(self) -> Bools:
         """Return which values are absent or null, shape as of `marks`; one that is unusable is not absent."""
-        absent: Bools = np.empty((len(self.numbers) + len(self.categories), len(self)), np.bool_)
+        others = len(self.numbers) + len(self.categories)
+        absent: Bools = np.empty((others + len(self.vectors), len(self)), np.bool_)
         np.isnan(self.numbers, out=absent[: len(self.numbers)])
         for row, column in enumerate(self.categories, len(self.numbers)):
             absent[row] = column.codes < 0
+        for row, vectors in enumerate(self.vectors, others):
+            absent[row] = np.isnan(vectors[:, 0])
         return absent if self.marks is None else absent & (self.marks == 0)
 
     def sizes(self) -> Ints:

@@ -5,6 +5,7 @@ A column comes in as a tuple of Python objects, one a record, and goes out as on
 
 from __future__ import annotations
 
+import math
 import struct
 from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
@@ -74,6 +75,13 @@ def matrix(columns: Sequence[Column], rows: int) -> Floats:
     except (struct.error, OverflowError):  # a None, or an integer beyond a float's range
         return np.array(columns, dtype=np.float64).reshape(len(columns), rows)
     return np.frombuffer(packed).reshape(len(columns), rows)
+
+
+def vectors(column: Column, dimension: int) -> Floats:
+    """Return a column of lists of `dimension` numbers as an array of shape (rows, dimension); None becomes NaN."""
+    absent = (math.nan,) * dimension
+    lists = [absent if value is None else value for value in column]
+    return matrix(lists, dimension)
 
 
 def scaled(fields: Mapping[str, Column], units: Mapping[str, float]) -> Floats:

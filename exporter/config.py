@@ -15,8 +15,9 @@ from typing import Any
 
 import msgspec
 
-from exporter import presets, profile, quality, validation, yamlfile
-from exporter.profile import Profile, ProfileError
+from exporter import presets, profile, profile_file, quality, validation, yamlfile
+from exporter.profile import Profile
+from exporter.profile_file import ProfileError
 from exporter.schema import FEATURES, RECORD_FIELDS, Schema, SchemaError
 from exporter.settings import DEFAULT_THRESHOLDS, SOURCE_OPTIONS, Config, Source
 from exporter.units import Bounds, Duration, FieldPath, FileMode, Listen, Size, SourceUrl, Tails
@@ -107,7 +108,7 @@ def resolve(config: Config, folder: Path) -> Config:
 def read_reference(path: str) -> profile.Profile:
     """Read the reference profile; raises ProfileError, in one line."""
     try:
-        return profile.load(Path(path).read_bytes())
+        return profile_file.load(Path(path).read_bytes())
     except OSError as error:
         raise ProfileError(error.strerror or "cannot be read") from None
 

@@ -60,6 +60,7 @@ class Decoder:
         self._numeric = schema.numeric
         self._categorical = schema.categorical
         self._probe = Probe(schema)
+        self._vectors = schema.vectors
         self._default = default
         self._past_seconds = past_seconds
         self._future_seconds = future_seconds
@@ -148,12 +149,13 @@ class Decoder:
             marks=self._marks(decoded.flaws, n),
             group=np.zeros(n, np.int64),
             request_id=columns.ids(fields.get("request_id")),
+            vectors=tuple(columns.vectors(features[name], dimension) for name, dimension in self._vectors.items()),
         )
 
     def _marks(self, flaws: dict[int, Flaws], n: int) -> Marks | None:
         if not flaws:
             return None
-        names = {name: index for index, name in enumerate((*self._numeric, *self._categorical))}
+        names = {name: index for index, name in enumerate((*self._numeric, *self._categorical, *self._vectors))}
         array = np.zeros((len(names), n), np.uint8)
         for row, marks in flaws.items():
             for name, mark in marks.items():

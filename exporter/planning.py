@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from exporter import presets, source_list
@@ -13,7 +13,9 @@ from exporter.derived import Derived, Judge
 from exporter.derived.absent_features import AbsentFeatures
 from exporter.derived.comparison import Comparison, Judgement
 from exporter.derived.drift import Drift
+from exporter.derived.embedding_drift import EmbeddingDrift
 from exporter.derived.feature_health import FeatureHealth
+from exporter.derived.multivariate_drift import MultivariateDrift
 from exporter.derived.outlier_ratio import OutlierRatio
 from exporter.derived.reference_info import ReferenceInfo
 from exporter.derived.stuck_features import StuckFeatures
@@ -21,9 +23,10 @@ from exporter.derived.window_samples import WindowSamples
 from exporter.engine import CLASS_LABEL, ERROR_LABEL
 from exporter.plan import Limits, Plan
 from exporter.profile import Categorical, Profile
-from exporter.schema import Schema
+from exporter.schema import Path, Schema
 from exporter.settings import DEFAULT_THRESHOLDS, Config
 from exporter.stats import Statistic
+from exporter.stats.embedding import Embedding
 from exporter.stats.feature_bins import FeatureBins
 from exporter.stats.feature_cuts import FeatureCuts
 from exporter.stats.feature_moments import FeatureMoments
@@ -31,6 +34,7 @@ from exporter.stats.feature_quality import FeatureQuality
 from exporter.stats.histogram import Histogram
 from exporter.stats.label_counts import LabelCounts
 from exporter.stats.outputs import OfOutputs
+from exporter.stats.reconstruction_error import ReconstructionError
 from exporter.stats.record_quality import RecordQuality
 from exporter.subject import FEATURES, OUTPUTS, Subject
 from exporter.windows import Window
@@ -98,6 +102,14 @@ def measures(config: Config, profile: Profile | None) -> Measures:
             parts = (outputs.bins, outputs.cuts, outputs.moments)
             statistics += [OfOutputs(statistic, profile.outputs) for statistic in parts]
             derived.append(Drift(outputs, config.drift.methods))
+        if profile.components:
+            errors = ReconstructionError(profile, profile.components)
+            statistics.append(errors)
+            derived.append(MultivariateDrift(errors))
+        if profile.vectors:
+            embeddings = [Embedding(profile, feature) for feature in profile.vectors]
+            statistics += embeddings
+            derived.append(EmbeddingDrift(embeddings, config.smoothing.epsilon))
     return Measures(statistics, derived, absent)
 
 
@@ -118,10 +130,9 @@ def plan(config: Config, profile: Profile | None) -> tuple[Plan, Collector]:
     chosen = measures(config, profile)
     windows = [Window(str(window), window.seconds) for window in config.windows]
     model = Series(config.model.name, str(config.model.version)) if config.model else None
-    features = (tuple(profile.numeric), tuple(profile.categorical)) if profile else ((), ())
     decoders = {
         str(source.url): Decoder(
-            Schema(presets.fields(source, config.fields), *features, asked_for=config.fields_asked_for),
+            _schema(presets.fields(source, config.fields), profile, config.fields_asked_for),
             model or UNKNOWN,
             past_seconds=config.limits.past.seconds,
             future_seconds=config.limits.future.seconds,
@@ -149,6 +160,13 @@ def plan(config: Config, profile: Profile | None) -> tuple[Plan, Collector]:
         ),
         Collector(chosen.statistics, chosen.derived, windows, thresholds, chosen.judge),
     )
+
+
+def _schema(fields: Mapping[str, Path], profile: Profile | None, asked_for: tuple[str, ...]) -> Schema:
+    if not profile:
+        return Schema(fields, asked_for=asked_for)
+    vectors = {name: vector.dimension for name, vector in profile.vectors.items()}
+    return Schema(fields, tuple(profile.numeric), tuple(profile.categorical), vectors, asked_for)
 
 
 def _known_classes(profile: Profile | None) -> tuple[str, ...]:

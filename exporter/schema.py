@@ -9,7 +9,7 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any
+from typing import Annotated, Any
 
 import msgspec
 from msgspec.structs import astuple
@@ -57,11 +57,12 @@ class SchemaError(ValueError):
 
 @dataclass(frozen=True, slots=True)
 class Leaf:
-    """A value to read: a record field, or a feature."""
+    """A value to read: a record field, or a feature. `dimension` is that of a vector feature."""
 
     name: str
     type: Any
     is_feature: bool = False
+    dimension: int = 0
 
 
 @dataclass(slots=True)
@@ -112,14 +113,15 @@ class Node:
 class Schema:
     """The user's field paths and the features the profile knows.
 
-    `fields` maps a record field (one of RECORD_FIELDS) to its path; what it leaves out lies under its own
-    name. An empty path for `features` says that they lie at the top level. `asked_for` are those of ASKED_FOR that
-    are read.
+    `vectors` gives the dimension of each vector feature. `fields` maps a record field (one of RECORD_FIELDS) to its
+    path; what it leaves out lies under its own name. An empty path for `features` says that they lie at the top level.
+    `asked_for` are those of ASKED_FOR that are read.
     """
 
     fields: Mapping[str, Path] = field(default_factory=dict)
     numeric: tuple[str, ...] = ()
     categorical: tuple[str, ...] = ()
+    vectors: Mapping[str, int] = field(default_factory=dict)
     asked_for: tuple[str, ...] = ()
 
     def paths(self) -> dict[str, Path]:
@@ -146,4 +148,7 @@ class Schema:
                     root.put((*path, feature), Leaf(feature, Number, is_feature=True))
                 for feature in self.categorical:
                     root.put((*path, feature), Leaf(feature, Label, is_feature=True))
+                for feature, dimension in self.vectors.items():
+                    vector = Annotated[list[float], msgspec.Meta(min_length=dimension, max_length=dimension)] | None
+                    root.put((*path, feature), Leaf(feature, vector, is_feature=True, dimension=dimension))
         return root

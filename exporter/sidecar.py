@@ -22,7 +22,8 @@ from exporter.exposition import Exposition, Format
 from exporter.logs import BadLineLog, SchemaLog
 from exporter.pages import Pages
 from exporter.plan import Plan
-from exporter.profile import Profile, ProfileError
+from exporter.profile import Profile
+from exporter.profile_file import ProfileError
 from exporter.running_sources import RunningSources
 from exporter.settings import Config
 from exporter.sources import Source, SourceError

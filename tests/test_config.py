@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner, Result
 
-from exporter import config, profile
+from exporter import config, profile_file
 from exporter.cli import main
 from tests.records import PROFILE
 
@@ -160,7 +160,7 @@ def test_a_mistake_is_one_line_with_its_path_and_what_was_expected(tmp_path: Pat
     ],
 )
 def test_features_whose_bins_are_exported_are_the_reference_s(tmp_path: Path, text: str, expected: str) -> None:
-    (tmp_path / "reference.json").write_bytes(profile.dump(PROFILE))
+    (tmp_path / "reference.json").write_bytes(profile_file.dump(PROFILE))
     (told,) = problems(tmp_path, f"{SOURCES}reference: reference.json\nexported_bins: {text}")
     assert told.startswith(expected)
 

@@ -22,6 +22,7 @@ from exporter.exposition import Format, Writer
 from exporter.intake import BadLine
 from exporter.planning import Measures, measures
 from exporter.profile import Profile
+from exporter.projections import directions
 from exporter.rejects import REASONS
 from exporter.settings import Config
 from exporter.snapshot import Snapshot, Stream
@@ -285,6 +286,7 @@ class TestWholeLog:
                 "income": rng.choice([rng.gauss(0.5, 4), 0.5, -8, 8.000001, True, [1]]),
                 "plan": rng.choice(["basic", "basic", "missing", "other", "gold", None, {}]),
                 "country": rng.choice(["DE", "DE", "FR", 1, 1.0, "1", "XX", "", True, None, math.nan, ["DE"]]),
+                "text": rng.choice([*[[rng.gauss(0.5, 2) for _ in range(3)]] * 6, [1, 2], [1, 2, math.nan], None]),
             },
             "latency_seconds": rng.choice([rng.expovariate(5), 0.01, 0.25, 1.0, 1, 0, None]),
             "probability": rng.choice([rng.random(), 0.1, 0.5, 1, 0, None, {"approve": 0.25, "deny": 0.75}]),
@@ -364,6 +366,9 @@ class TestWholeLog:
             failures = Counter(self.failure(read, feature) for read in predictions)
             for check in ("missing", "wrong_type", "non_finite", self.checks[feature]):
                 found[key("model_feature_quality_total", check=check, **where)] = failures[check]
+        failures = Counter(self.failure(read, "text") for read in predictions)
+        for check in ("missing", "wrong_type", "non_finite"):
+            found[key("model_feature_quality_total", check=check, feature_name="text", **labels)] = failures[check]
 
     def count_windows(self, found: dict[Any, float], labels: dict[str, str], predictions: list[Meaning]) -> None:
         for window in self.windows:
@@ -378,6 +383,40 @@ class TestWholeLog:
                     found[key("model_feature_drift_psi", **where)] = psi(
                         [counts[name] for name in of_reference], [*of_reference.values()]
                     )
+            if len(held) >= 30:
+                shift = sum(map(self.error_of, held)) / len(held) - 0.5 / 0.25
+                rolled = labels | {"window": window.label}
+                found[key("model_multivariate_drift", **rolled)] = shift
+                found[key("model_multivariate_drift_zscore", **rolled)] = shift / math.sqrt(1 / len(held) + 1 / 500)
+
+            vectors = [read.features["text"] for read in held if read.features["text"] is not None]
+            if len(vectors) >= 100:
+                where = labels | {"feature_name": "text", "window": window.label}
+                found[key("model_embedding_drift_psi", **where)] = self.psi_of(vectors)
+                found[key("model_embedding_mean_shift", **where)] = (
+                    math.dist(np.mean(vectors, axis=0), (0.5, -1.25, 0.0)) / 2
+                )
+
+    @staticmethod
+    def psi_of(vectors: list[Any]) -> float:
+        found = []
+        expected = [([-0.7113, 0.4142], [300, 300, 400]), ([0.1618], [600, 400])]
+        for direction, (edges, of_reference) in zip(directions(3, 2).tolist(), expected, strict=True):
+            counts = [0] * len(of_reference)
+            for vector in vectors:
+                coordinate = sum(a * b for a, b in zip(direction, vector, strict=True))
+                counts[sum(coordinate >= edge for edge in edges)] += 1
+            found.append(psi(counts, of_reference))
+        return sum(found) / len(found)
+
+    @staticmethod
+    def error_of(read: Meaning) -> float:
+        """Return the distance from the line along (0.6, 0.8), income and age standardised, over 0.25."""
+        income, age = (
+            max(-10, min(10, (value - 50) / 10)) if value is not None and math.isfinite(value) else 0
+            for value in (read.features["income"], read.features["age"])
+        )
+        return abs(0.8 * income - 0.6 * age) / 0.25
 
     def count_quality(self, found: dict[Any, float], labels: dict[str, str], predictions: list[Meaning]) -> None:
         incomplete = [read for read in predictions if any(self.failure(read, name) == "missing" for name in self.bins)]
@@ -389,6 +428,11 @@ class TestWholeLog:
         for window in self.windows:
             pane = window.seconds / 60
             held = [read for read in predictions if read.time // pane > NOW // pane - 60]
+            for feature in (*self.bins, "text"):
+                if len(held) >= 100:
+                    absent = all(self.failure(read, feature) == "missing" for read in held)
+                    where = labels | {"feature_name": feature, "window": window.label}
+                    found[key("model_feature_absent", **where)] = float(absent)
             for feature in self.bins:
                 where = labels | {"feature_name": feature, "window": window.label}
                 values = [
@@ -396,9 +440,6 @@ class TestWholeLog:
                     for read in held
                     if read.features[feature] is not None and feature not in read.flaws
                 ]
-                if len(held) >= 100:
-                    absent = all(self.failure(read, feature) == "missing" for read in held)
-                    found[key("model_feature_absent", **where)] = float(absent)
                 if len(values) >= 100:
                     found[key("model_feature_stuck", **where)] = float(len({*values}) == 1)
                     if feature in limits:
@@ -428,6 +469,8 @@ class TestWholeLog:
         if isinstance(value, str):
             # The reference of `plan` does not name all its categories.
             return "unseen_category" if feature == "country" and value not in ("DE", "FR", "1") else None
+        if feature == "text":
+            return None
         least, greatest = {"age": (18, 65), "income": (-8, 8)}[feature]
         return None if least <= value <= greatest else "out_of_range"
 

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from exporter import config, profile
+from exporter import config, profile_file
 from exporter.collector import Collector
 from exporter.config import ConfigError
 from exporter.logs import SchemaLog
@@ -28,7 +28,7 @@ REFERENCE = reference(
 
 
 def loaded(folder: Path, *lines: str) -> Config:
-    (folder / "reference.json").write_bytes(profile.dump(REFERENCE))
+    (folder / "reference.json").write_bytes(profile_file.dump(REFERENCE))
     (folder / "config.yaml").write_text("\n".join(["sources: [log.jsonl]", *lines, ""]))
     return config.load(folder / "config.yaml")
 
@@ -127,7 +127,7 @@ class Told:
 
 
 COLLECTOR = Collector(CHOSEN.statistics, CHOSEN.derived, WINDOWS, judge=CHOSEN.judge)
-ALL = {"age": 41, "income": 1, "country": "DE", "plan": "basic"}
+ALL = {"age": 41, "income": 1, "country": "DE", "plan": "basic", "text": [0.5, 1.0, 1.5]}
 
 
 def test_what_vanishes_returns_and_is_new_is_told_once(monkeypatch: pytest.MonkeyPatch) -> None:

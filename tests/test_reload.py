@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from exporter import profile
+from exporter import profile_file
 from tests.process import Exporter, exporter
 from tests.records import numeric, reference
 from tests.servers import free_port
@@ -83,7 +83,7 @@ def test_only_chosen_features_bins_are_exported_and_choosing_others_keeps_their_
     tmp_path: Path, exported: str, bins: set[str]
 ) -> None:
     known = {"age": numeric([30.0, 50.0]), "income": numeric([0.5])}
-    (tmp_path / "reference.json").write_bytes(profile.dump(reference(known)))
+    (tmp_path / "reference.json").write_bytes(profile_file.dump(reference(known)))
     config = configure(tmp_path, "reference: reference.json", f"exported_bins: {exported}")
     append(tmp_path, LINE * 100)
     with exporter("--config", config) as running:
@@ -105,7 +105,7 @@ def test_a_new_reference_is_taken_up(tmp_path: Path) -> None:
     with exporter("--config", config) as running:
         running.wait_for(LINES, 100)
         assert running.samples("model_feature_bin_total") == {}
-        (tmp_path / "reference.json").write_bytes(profile.dump(reference({"age": numeric([30.0, 50.0])})))
+        (tmp_path / "reference.json").write_bytes(profile_file.dump(reference({"age": numeric([30.0, 50.0])})))
         configure(tmp_path, "reference: reference.json")
         reload(running)
         append(tmp_path, LINE * 50)

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from exporter.chance import unanimous
 from exporter.families import Family, GaugeFamily
-from exporter.profile import Profile, missing_share
+from exporter.profile import Feature, Profile, Vector, missing_share
 from exporter.stats import BASE_LABELS
 from exporter.stats.feature_quality import FeatureQuality
 from exporter.stats.record_quality import RecordQuality
@@ -34,7 +34,8 @@ class AbsentFeatures:
         """Yield the features of which the tallies of a window can tell it, and whether they are absent."""
         records = float(row[self.records.name][0])
         missing = row[self.quality.name][:, 0].tolist()
-        for (name, feature), absent in zip(self.profile.ordered.items(), missing, strict=True):
+        features: Mapping[str, Feature | Vector] = {**self.profile.ordered, **self.profile.vectors}
+        for (name, feature), absent in zip(features.items(), missing, strict=True):
             if records >= unanimous(missing_share(feature)):
                 yield name, absent == records
 

@@ -48,8 +48,9 @@ class FeatureHealth:
                 sums = Sums.of(row[self.moments.name])
                 _tell(mean, series, numeric, (label,), feature_moments.mean(sums, self.moments.means))
                 _tell(stddev, series, numeric, (label,), feature_moments.stddev(sums))
-                for q, values in zip(QUANTILES, self._quantiles(row, sums), strict=True):
-                    _tell(quantile, series, numeric, (label, str(q)), values)
+                # Quantiles of one feature stand together, as OpenMetrics demands.
+                keys = [(*series, name, label, str(q)) for name in numeric for q in QUANTILES]
+                quantile.extend(keys, self._quantiles(row, sums).T.ravel().tolist())
                 counts = row[self.bins.name]
                 with np.errstate(invalid="ignore"):
                     _tell(missing, series, self.bins.features, (label,), counts[:, -2] / counts.sum(axis=-1))
@@ -87,7 +88,5 @@ def quantiles(cells: Floats, cuts: Floats, low: Floats, high: Floats, steps: Boo
     return np.where(total > 0, value, np.nan)
 
 
-def _tell(
-    family: GaugeFamily | SummaryFamily, series: Series, names: Sequence[str], labels: tuple[str, ...], values: Floats
-) -> None:
+def _tell(family: GaugeFamily, series: Series, names: Sequence[str], labels: tuple[str, ...], values: Floats) -> None:
     family.extend([(*series, name, *labels) for name in names], values.tolist())

@@ -90,7 +90,7 @@ class FeatureBins:
         for index, column in enumerate(batch.categories):
             cells[len(self._numeric) + index] = self._cells_of(column, self._category_cells[index])
         if batch.marks is not None:
-            cells[batch.marks == WRONG_TYPE] = self._width - 1
+            cells[batch.marks[: len(cells)] == WRONG_TYPE] = self._width - 1
         shape = (batch.groups, *self.reference.shape)
         cells += np.arange(len(self.features))[:, None] * self._width
         if batch.groups > 1:

@@ -17,7 +17,7 @@ CHECKS = ("missing", "wrong_type", "out_of_range", "unseen_category", "non_finit
 
 
 class FeatureQuality:
-    """Failures by feature and check, shape (features, checks), in the order of FeatureBins and CHECKS.
+    """Failures by feature and check, shape (features, checks), in the order of a batch's marks and of CHECKS.
 
     Out of range is a finite number below the reference's least or above its greatest value, or outside of the bounds
     (least, greatest) that `bounds` gives for its feature.
@@ -29,7 +29,7 @@ class FeatureQuality:
     def __init__(self, profile: Profile, bounds: Mapping[str, tuple[float, float]] | None = None) -> None:
         bounds = bounds or {}
         self._identity = (profile.reference_id, *((name, *bounds[name]) for name in sorted(bounds)))
-        self.features = (*profile.numeric, *profile.categorical)
+        self.features = (*profile.numeric, *profile.categorical, *profile.vectors)
         ranges = [bounds.get(name, (feature.min, feature.max)) for name, feature in profile.numeric.items()]
         self._least, self._greatest = np.array(ranges).reshape(-1, 2).T[..., None]
         self._categories = tuple(frozenset(feature.categories) for feature in profile.categorical.values())
@@ -52,7 +52,7 @@ class FeatureQuality:
         if batch.marks is not None:
             beyond &= np.isfinite(numbers)
         counts[:, : len(numbers), 2] = batch.count(beyond)
-        counts[:, len(numbers) :, 3] = batch.count(self._unseen(batch))
+        counts[:, len(numbers) : len(numbers) + len(self._categories), 3] = batch.count(self._unseen(batch))
         return counts
 
     def _unseen(self, batch: Batch) -> Bools:
@@ -70,8 +70,14 @@ class FeatureQuality:
         )
         for series, tally in tallies.items():
             for row, (feature, counts) in enumerate(zip(self.features, tally.tolist(), strict=True)):
-                inapplicable = "unseen_category" if row < len(self._least) else "out_of_range"
+                inapplicable = self._inapplicable(row)
                 for check, count in zip(CHECKS, counts, strict=True):
-                    if check != inapplicable:
+                    if check not in inapplicable:
                         family.add((*series, feature, check), count)
         yield family
+
+    def _inapplicable(self, row: int) -> tuple[str, ...]:
+        if row < len(self._least):
+            return ("unseen_category",)
+        is_category = row < len(self._least) + len(self._categories)
+        return ("out_of_range",) if is_category else ("out_of_range", "unseen_category")

@@ -14,7 +14,7 @@ from typing import Any
 
 import pytest
 
-from exporter import profile
+from exporter import profile_file
 from tests.alerts.oracle import drift
 from tests.process import Exporter, exporter
 from tests.records import categorical, numeric, reference
@@ -100,7 +100,7 @@ def test_the_fleet_s_psi_is_that_of_all_its_records_and_the_mean_of_its_pods_is_
     logs = [records(pod, rng) for pod in range(PODS)]
     together = [record for log in logs for record in log]
     known = {"income": numeric(EDGES, INCOME, missing=20), "country": categorical(COUNTRY, other=20)}
-    (tmp_path / "reference.json").write_bytes(profile.dump(reference(known)))
+    (tmp_path / "reference.json").write_bytes(profile_file.dump(reference(known)))
     with ExitStack() as stack:
         pods: list[Exporter] = [stack.enter_context(exporter("--config", config(tmp_path, pod))) for pod in range(PODS)]
         targets = [pod.address.removeprefix("http://") for pod in pods]
