@@ -9,9 +9,11 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable
-from typing import NamedTuple, Protocol
+from typing import Any, NamedTuple, Protocol
 
 import msgspec
+
+from exporter.rejects import RefusedError
 
 CONTEXT_BYTES = 1024
 LENGTH_BYTES = 4
@@ -49,12 +51,14 @@ class Cut(NamedTuple):
     """What some bytes complete.
 
     `pieces` are whole lines, each piece with where it begins in the stream; `oversize` says where each line over the
-    limit begins, and `incomplete` where a record does that the stream ended within.
+    limit begins, and `incomplete` where a record does that the stream ended within. `broken` says where a stream
+    cannot be read on, and why. Of Arrow, a piece is a record batch.
     """
 
-    pieces: list[tuple[int, bytes]]
+    pieces: list[tuple[int, Any]]
     oversize: list[int]
     incomplete: list[int]
+    broken: tuple[int, RefusedError] | None = None
 
 
 NOTHING = Cut([], [], [])
@@ -64,6 +68,7 @@ class Framing(Protocol):
     """Cuts the bytes of one stream into whole lines. `held` is how many bytes wait for the rest of theirs."""
 
     held: int
+    is_broken: bool
 
     @property
     def offset(self) -> int:
@@ -90,6 +95,8 @@ Framer = Callable[[int, Position | None, bytes], Framing]
 
 class Lines:
     """Frames a stream of lines. `context` are the bytes just before `position.offset` (see Position)."""
+
+    is_broken = False
 
     def __init__(self, limit: int, position: Position | None = None, context: bytes = b"") -> None:
         position = position or Position()
@@ -184,6 +191,8 @@ class Frames:
     A record becomes a line: line breaks in it are white space, since no text in JSON holds one. A length is
     compared with the limit before anything is kept for it.
     """
+
+    is_broken = False
 
     def __init__(self, limit: int, position: Position | None = None, context: bytes = b"") -> None:
         self._limit = limit

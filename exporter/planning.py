@@ -5,14 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from exporter import presets, source_list
-from exporter.batch import Series
 from exporter.collector import Collector
-from exporter.decode import Decoder
 from exporter.engine import CLASS_LABEL, ERROR_LABEL
+from exporter.forms import Forms
 from exporter.plan import Limits, Plan
 from exporter.profile import Categorical, Profile
-from exporter.schema import Schema
 from exporter.settings import DEFAULT_THRESHOLDS, Config
 from exporter.stats import Derived, Statistic
 from exporter.stats.feature_bins import FeatureBins
@@ -22,8 +19,6 @@ from exporter.stats.label_counts import LabelCounts
 from exporter.stats.psi import FeaturePsi
 from exporter.stats.window_samples import WindowSamples
 from exporter.windows import Window
-
-UNKNOWN = Series("unknown", "unknown")
 
 
 @dataclass(frozen=True)
@@ -72,17 +67,9 @@ def plan(config: Config, profile: Profile | None) -> tuple[Plan, Collector]:
     """Return what the engine does, and how its results are shown."""
     chosen = measures(config, profile)
     windows = [Window(str(window), window.seconds) for window in config.windows]
-    model = Series(config.model.name, str(config.model.version)) if config.model else None
-    features = (tuple(profile.numeric), tuple(profile.categorical)) if profile else ((), ())
-    decoders = {
-        str(source.url): Decoder(
-            Schema(presets.fields(source, config.fields), *features),
-            model or UNKNOWN,
-            past_seconds=config.limits.past.seconds,
-            future_seconds=config.limits.future.seconds,
-        )
-        for source in config.sources
-    }
+    forms = Forms(config, profile)
+    read = {str(source.url): forms.of(source) for source in config.sources}
+    arrow = {str(source.url): make for source in config.sources if (make := forms.beside(source))}
     limits = Limits(
         line_bytes=config.limits.line_bytes,
         models=config.limits.models,
@@ -94,10 +81,11 @@ def plan(config: Config, profile: Profile | None) -> tuple[Plan, Collector]:
         Plan(
             chosen.statistics,
             windows,
-            decoders=decoders,
+            decoders={name: form.decoder for name, form in read.items()},
             limits=limits,
-            framers={str(source.url): source_list.framer(source) for source in config.sources},
-            known_series=(model,) if model else (),
+            framers={name: form.framer for name, form in read.items()},
+            arrow=arrow,
+            known_series=(forms.model,) if forms.model else (),
             known_classes=_known_classes(profile),
         ),
         Collector(chosen.statistics, chosen.derived, windows, thresholds),

@@ -32,8 +32,13 @@ RECEIVE_BYTES = 4 * 1024**2
 
 
 def framer(source: settings.Source) -> Framer:
-    """Return how the bytes of a source are cut into records."""
+    """Return how the bytes of a source are cut into lines."""
     return Frames if source.framing == "length" else FORMATS[source.format]
+
+
+def takes_arrow(source: settings.Source) -> bool:
+    """Whether a source's clients may send Arrow beside lines."""
+    return source.url.scheme == "http" and source.format == "lines"
 
 
 def make(

@@ -45,7 +45,7 @@ SOURCES = "sources: [/var/log/model.jsonl]\n"
         pytest.param("sources: [tcp://x:1, tcp://x:1]", "sources[1]: tcp://x:1 is there twice", id="address twice"),
         pytest.param(
             "sources: [{url: tcp://x:1, start: end}]",
-            "sources[0].start: a tcp source has no such option; it has framing, connections, idle_timeout",
+            "sources[0].start: a tcp source has no such option; it has format, framing, connections, idle_timeout",
             id="option of another source",
         ),
         pytest.param(

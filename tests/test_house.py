@@ -37,12 +37,14 @@ CORE = {
         "intake",
         "schema",
         "decode",
+        "reading",
+        "checks",
         "columns",
         "salvage",
         "rejects",
     ),
     *("vocabulary", "windows", "grouping", "tally", "snapshot", "engine", "plan", "profile"),
-    *(name for name in MODULES if name.split(".")[0] == "stats"),
+    *(name for name in MODULES if name.split(".")[0] in ("stats", "arrow")),
 }
 OUTSIDE = {"asyncio", "time", "os", "pathlib", "logging", "structlog", "aiohttp"}
 SHELL = {"sources", "server", "web", "checkpoint", "config", "sidecar", "cli"}
