@@ -124,7 +124,7 @@ class Intake:
         before, held = lines.offset, lines.held
         self._gather(stream, lines.feed(data))
         self.held_bytes += lines.held - held
-        self.pending_bytes += lines.offset - before
+        self.pending_bytes += int((lines.offset - before) * lines.weight)
         return lines.offset - before
 
     def is_broken(self, stream: Stream) -> bool:

@@ -10,7 +10,8 @@ from exporter import settings
 from exporter.bodies import Reader, Records
 from exporter.container_logs import CriLines, DockerLines
 from exporter.engine import Engine
-from exporter.framing import Framer, Frames, Lines
+from exporter.frames import Frames
+from exporter.framing import Framer, Lines
 from exporter.inference import Names
 from exporter.kserve import InferenceLog
 from exporter.sources import Source

@@ -34,6 +34,7 @@ CORE = {
         "kserve",
         "pairing",
         "framing",
+        "frames",
         "intake",
         "schema",
         "decode",

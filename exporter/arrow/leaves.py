@@ -67,20 +67,19 @@ def flat(batch: pa.RecordBatch, places: list[Place], columns: dict[int, int]) ->
 
     Raises RefusedError, or what pyarrow does.
     """
-    arrays: dict[str, pa.Array] = {}
-    for place in places:
-        array = batch.column(columns[place.path[0]])
-        array.validate()
-        for number in place.path[1:]:
-            array = array.flatten()[number] if array.null_count else array.field(number)
-        if place.is_wrong:
-            arrays[place.name] = _present(array)
-            continue
-        array = _without_views(array)
-        array.validate(full=True)
-        arrays[place.name] = array
+    batch.validate()
+    arrays = [_column(batch.column(columns[place.path[0]]), place) for place in places]
     # A batch without columns would have no rows.
-    return pa.RecordBatch.from_pydict(arrays or {"": pa.nulls(batch.num_rows)})
+    read = pa.RecordBatch.from_arrays(arrays or [pa.nulls(batch.num_rows)], [place.name for place in places] or [""])
+    read.validate(full=True)
+    return read
+
+
+def _column(array: pa.Array, place: Place) -> pa.Array:
+    for number in place.path[1:]:
+        # A field alone does not know where its struct is null.
+        array = array.flatten()[number] if array.null_count else array.field(number)
+    return _present(array) if place.is_wrong else _without_views(array)
 
 
 def _present(array: pa.Array) -> pa.Array:

@@ -53,6 +53,9 @@ class _Reader(NamedTuple):
 class ArrowStream:
     """Frames a connection (a framing.Framing); `tree` says what is read of it."""
 
+    # A fold of 250 records of Arrow, of 64 KiB, costs half of what one of 1,000 does.
+    weight = 0.25
+
     def __init__(self, tree: Node, position: Position | None = None) -> None:
         self._tree = tree
         self._begin = position.offset if position else 0
