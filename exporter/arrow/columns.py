@@ -97,13 +97,8 @@ def _floats(array: pa.Array) -> Floats:
 def _indices(array: pa.DictionaryArray) -> Ints:
     """Return which entry of its dictionary each row has, -1 where it is null."""
     indices = array.indices
-    if indices.null_count:
-        indices = indices.fill_null(0)
-        return np.where(array.indices.is_valid().to_numpy(zero_copy_only=False), indices.to_numpy(), -1).astype(
-            np.int64
-        )
-    codes: Ints = indices.to_numpy().astype(np.int64, copy=False)
-    return codes
+    codes: Ints = indices.fill_null(0).to_numpy(zero_copy_only=False).astype(np.int64, copy=False)
+    return np.where(indices.is_valid().to_numpy(zero_copy_only=False), codes, -1) if indices.null_count else codes
 
 
 def _codes(array: pa.DictionaryArray) -> Ints:
