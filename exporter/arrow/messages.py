@@ -32,13 +32,12 @@ class Kind(IntEnum):
 
 
 class Message(NamedTuple):
-    """A whole message. `rows` are a batch's; `dictionary` is the number of a dictionary that is replaced or grows."""
+    """A whole message. `rows` are a batch's; `dictionary` is the number of the dictionary that it holds."""
 
     kind: Kind
     size: int
     rows: int = 0
     dictionary: int = 0
-    grows: bool = False
 
 
 class Messages:
@@ -123,8 +122,10 @@ def _described(metadata: bytes, begin: int) -> Message:
         return Message(Kind.SCHEMA, size)
     if kind == Kind.DICTIONARY:
         _check_rows(header.table(1), size, body)
-        grows = bool(header.number(2, "<B"))
-        return Message(Kind.DICTIONARY, size, dictionary=header.number(0, "<q"), grows=grows)
+        if header.number(2, "<B"):
+            # Each batch would hold a copy of all that came before.
+            raise RefusedError(INVALID_ARROW, "a dictionary that only adds to one before; send it whole")
+        return Message(Kind.DICTIONARY, size, dictionary=header.number(0, "<q"))
     if kind == Kind.BATCH:
         return Message(Kind.BATCH, size, rows=_check_rows(header, size, body))
     raise RefusedError(INVALID_ARROW, "a message that is neither a schema, a dictionary nor a record batch")

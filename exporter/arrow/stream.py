@@ -108,8 +108,7 @@ class ArrowStream:
             raise RefusedError(INVALID_ARROW, "a stream that does not begin with its schema")
         self._waiting.append(whole)
         if message.kind == Kind.DICTIONARY:
-            before = self._dictionaries.get(message.dictionary, 0) if message.grows else 0
-            self._dictionaries[message.dictionary] = before + message.size
+            self._dictionaries[message.dictionary] = message.size
             if max(sum(self._dictionaries.values()), sum(map(len, self._waiting))) > DICTIONARY_BYTES:
                 raise RefusedError(OVERSIZE, f"dictionaries of more than {DICTIONARY_BYTES} bytes")
             return None

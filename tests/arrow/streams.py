@@ -1,4 +1,4 @@
-"""Arrow IPC streams to test with: written by pyarrow, of records as a client has them; and an engine that reads them."""
+"""Arrow IPC streams to test with, written by pyarrow as a client would; and an engine that reads them."""
 
 from __future__ import annotations
 
