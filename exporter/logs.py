@@ -59,4 +59,5 @@ class BadLineLog:
             reason=bad.reason,
             detail=bad.detail,
             count=count,
+            **({} if bad.row is None else {"row": bad.row}),
         )
