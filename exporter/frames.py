@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from exporter.framing import NOTHING, Cut, Position
+from exporter.framing import NOTHING, Cut, Framer, Position
 
 LENGTH_BYTES = 4
 
@@ -69,3 +69,6 @@ class Frames:
     def end(self) -> Cut:
         """Take it that there are no more bytes: what is left is a record that was cut off."""
         return Cut([], [], [self._offset]) if self.held or self._skip else NOTHING
+
+    def adopt(self, framer: Framer) -> None:
+        """A stream keeps the limit that it was opened with."""

@@ -91,6 +91,10 @@ class Framing(Protocol):
         """Take it that there are no more bytes."""
         ...
 
+    def adopt(self, framer: Framer) -> None:
+        """Go on as what `framer` makes would, from the next record on, where that is of this kind."""
+        ...
+
 
 # Begins to frame a stream: with the limit of a line, the position to go on from, and the bytes just before that.
 Framer = Callable[[int, Position | None, bytes], Framing]
@@ -152,6 +156,9 @@ class Lines:
         self._advance(line, len(line))
         self._rest, self.held = [], 0
         return Cut([(begin, line + b"\n")], [], [])
+
+    def adopt(self, framer: Framer) -> None:
+        """A stream keeps the limit that it was opened with."""
 
     def _skip(self, data: bytes) -> int:
         """Return where the record ends that is being skipped; 0 where it goes on."""

@@ -85,8 +85,10 @@ class Intake:
         self.held_bytes = 0
 
     def adopt(self, line_bytes: int, framers: Mapping[str, Framer]) -> None:
-        """Frame the streams that are opened from now on in another way."""
+        """Frame the streams that are opened from now on in another way, and the open ones where they can be."""
         self._line_bytes, self._framers = line_bytes, framers
+        for stream, lines in self._lines.items():
+            lines.adopt(framers.get(stream.source, Lines))
 
     def release(self, source: str) -> None:
         """Keep the positions of a source's streams that last, and forget the others."""

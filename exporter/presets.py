@@ -20,7 +20,7 @@ FORMAT_SCHEMES = {
     "kserve": ("http",),
     "arrow": ("unix", "tcp"),
 }
-FORMAT_NOTES = {"arrow": "; a client says so by its Content-Type over HTTP"}
+FORMAT_NOTES = {"arrow": "; over HTTP a client says so by its Content-Type"}
 FORMAT_OPTIONS = {"prediction": "bentoml", "features": "kserve"}
 
 

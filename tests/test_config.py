@@ -62,6 +62,21 @@ SOURCES = "sources: [/var/log/model.jsonl]\n"
             id="mode",
         ),
         pytest.param(
+            "sources: [{url: unix://a, format: arrow, framing: length}]",
+            "sources[0].framing: Arrow's messages tell their lengths themselves; leave it out with `format: arrow`",
+            id="arrow framing",
+        ),
+        pytest.param(
+            "sources: [{url: unix://a, format: arrow, socket: datagram}]",
+            "sources[0].format: `arrow` is a stream; a datagram holds lines",
+            id="arrow datagram",
+        ),
+        pytest.param(
+            "sources: [{url: 'http:///a', format: arrow}]",
+            "sources[0].format: `arrow` is for unix and tcp sources; over HTTP a client says so by its Content-Type",
+            id="arrow http",
+        ),
+        pytest.param(
             "sources: [{url: /a, format: kserve}]", "sources[0].format: `kserve` is for http sources", id="kserve file"
         ),
         pytest.param(

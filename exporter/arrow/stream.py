@@ -6,6 +6,7 @@ hold what it says, breaks the stream; the batches before it count.
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from typing import NamedTuple
 
 import pyarrow as pa
@@ -13,7 +14,7 @@ from pyarrow import ipc
 
 from exporter.arrow.leaves import Place, flat, places
 from exporter.arrow.messages import Kind, Message, Messages
-from exporter.framing import NOTHING, Cut, Position
+from exporter.framing import NOTHING, Cut, Framer, Position
 from exporter.rejects import INVALID_ARROW, OVERSIZE, RefusedError
 from exporter.schema import Node
 
@@ -57,13 +58,14 @@ class ArrowStream:
     weight = 0.25
 
     def __init__(self, tree: Node, position: Position | None = None) -> None:
-        self._tree = tree
+        self.tree = tree
         self._begin = position.offset if position else 0
         self._messages = Messages()
         self._reader: _Reader | None = None
-        # Those that came since the last batch, and how many bytes there are of each.
+        self._schema = b""
+        # Those that came since the last batch; and the last of each, for when more of the batches is to be read.
         self._waiting: list[bytes] = []
-        self._dictionaries: dict[int, int] = {}
+        self._dictionaries: dict[int, bytes] = {}
         self.is_broken = False
         # Also what is kept for what is to come.
         self.held = 0
@@ -89,27 +91,35 @@ class ArrowStream:
                     pieces.append((self.offset - message.size, batch))
         except RefusedError as refused:
             self.is_broken = True
-            self._reader, self._waiting, self.held = None, [], 0
+            self._reader, self._waiting, self._dictionaries, self.held = None, [], {}, 0
             return Cut(pieces, [], [], (self.offset, refused))
-        self.held = self._messages.held + sum(map(len, self._waiting)) + sum(self._dictionaries.values())
+        self.held = self._messages.held + _size(self._waiting) + _size(self._dictionaries.values())
         return Cut(pieces, [], []) if pieces else NOTHING
 
     def end(self) -> Cut:
         """Take it that there are no more bytes: what is left is a message that was cut off."""
         return Cut([], [], [self.offset]) if self._messages.held and not self.is_broken else NOTHING
 
+    def adopt(self, framer: Framer) -> None:
+        """Read from the next batch on what `framer` would."""
+        other = framer(0, None, b"")
+        if isinstance(other, ArrowStream):
+            self.tree = other.tree
+            if self._reader is not None:
+                self._reader, self._waiting = self._opened(), [*self._dictionaries.values()]
+
     def _take(self, message: Message, whole: bytes) -> pa.RecordBatch | None:
         """Take a message; return the columns that are read of a batch. Raises RefusedError."""
         if message.kind in (Kind.SCHEMA, Kind.END):
-            self._waiting, self._dictionaries = [], {}
-            self._reader = self._opened(whole) if message.kind == Kind.SCHEMA else None
+            self._schema, self._waiting, self._dictionaries = whole, [], {}
+            self._reader = self._opened() if message.kind == Kind.SCHEMA else None
             return None
         if self._reader is None:
             raise RefusedError(INVALID_ARROW, "a stream that does not begin with its schema")
         self._waiting.append(whole)
         if message.kind == Kind.DICTIONARY:
-            self._dictionaries[message.dictionary] = message.size
-            if max(sum(self._dictionaries.values()), sum(map(len, self._waiting))) > DICTIONARY_BYTES:
+            self._dictionaries[message.dictionary] = whole
+            if max(_size(self._dictionaries.values()), _size(self._waiting)) > DICTIONARY_BYTES:
                 raise RefusedError(OVERSIZE, f"dictionaries of more than {DICTIONARY_BYTES} bytes")
             return None
         self._reader.file.put(b"".join(self._waiting))
@@ -120,17 +130,21 @@ class ArrowStream:
         except (*ERRORS, StopIteration):
             raise RefusedError(INVALID_ARROW, "a record batch that does not hold what it says") from None
 
-    def _opened(self, schema: bytes) -> _Reader:
-        """Begin to read a stream, given the message that is its schema; raises RefusedError."""
+    def _opened(self) -> _Reader:
+        """Begin to read the stream of a schema; raises RefusedError."""
         file = _Bytes()
         try:
-            fields = ipc.read_schema(pa.py_buffer(schema))
-            found = places(fields, self._tree)
+            fields = ipc.read_schema(pa.py_buffer(self._schema))
+            found = places(fields, self.tree)
             # Given none, pyarrow would read all.
             read = sorted({place.path[0] for place in found}) or list(range(len(fields)))[:1]
-            file.put(schema)
+            file.put(self._schema)
             options = ipc.IpcReadOptions(use_threads=False, included_fields=read)
             batches = ipc.open_stream(pa.PythonFile(file, mode="r"), options=options)
         except ERRORS:
             raise RefusedError(INVALID_ARROW, "a schema that cannot be read") from None
         return _Reader(file, batches, found, {column: number for number, column in enumerate(read)})
+
+
+def _size(messages: Collection[bytes]) -> int:
+    return sum(map(len, messages))

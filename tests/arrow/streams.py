@@ -28,11 +28,12 @@ def arrow_decoder(
 
 def arrow_engine(report: Callable[[BadLine], None] = lambda _: None, models: int = 20, labels: int = 100) -> Engine:
     """Return an engine whose source sends Arrow."""
-    decoder = arrow_decoder()
+    return Engine(arrow_plan(arrow_decoder(), models, labels), None, report)
+
+
+def arrow_plan(decoder: ArrowDecoder, models: int = 20, labels: int = 100) -> Plan:
     limits = Limits(line_bytes=4096, models=models, prediction_classes=labels, error_types=labels)
-    return Engine(
-        Plan(CHOSEN.statistics, WINDOWS, {SOURCE: decoder}, limits, framers={SOURCE: decoder.framer}), None, report
-    )
+    return Plan(CHOSEN.statistics, WINDOWS, {SOURCE: decoder}, limits, framers={SOURCE: decoder.framer})
 
 
 def stream(*batches: pa.RecordBatch | pa.Table, options: pa.ipc.IpcWriteOptions | None = None) -> bytes:

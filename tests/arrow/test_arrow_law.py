@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from exporter.engine import Engine
 from exporter.snapshot import Snapshot
 from tests import records
-from tests.arrow.streams import arrow_engine, batch, each, stream
+from tests.arrow.streams import arrow_decoder, arrow_engine, arrow_plan, batch, each, stream
 from tests.records import NOW, RICH, SOURCE, STREAM, good
 
 
@@ -209,3 +209,26 @@ def test_a_record_that_is_refused_is_told_with_its_batch_and_row() -> None:
     (bad,) = reported
     assert (bad.reason, bad.count, bad.row) == ("missing_field", 1, 3)
     assert first[bad.offset : bad.offset + 4] == b"\xff" * 4
+
+
+def test_an_open_stream_is_read_by_the_plan_that_is_adopted() -> None:
+    labels = pa.array(["approve", "deny"] * 2).dictionary_encode()
+    plans = pa.array(["basic", "gold"] * 2).dictionary_encode()
+    table = pa.table({"label": labels, "prediction": ["a"] * 4, "timestamp": [NOW] * 4, "plan": plans})
+    data = stream(*table.to_batches(max_chunksize=2))
+    half = data.rindex(b"\xff" * 4, 0, -8)
+    engine = arrow_engine()
+    engine.open(STREAM)
+    engine.feed(STREAM, data[:half], NOW)
+    fields = {"prediction": ("label",), "features": (), "latency_seconds": ("latency_seconds",)}
+    engine.adopt(arrow_plan(arrow_decoder(fields=fields)))
+    engine.feed(STREAM, data[half:], NOW)
+    after = engine.snapshot(NOW)
+    assert after.names["prediction_class"] == ("a", "approve", "deny")
+    lines = [good(prediction="a")] * 2
+    lines += [
+        good(prediction="approve", features={"plan": "basic"}),
+        good(prediction="deny", features={"plan": "gold"}),
+    ]
+    expected = counted(fed(records.engine(), records.block(lines)))
+    assert counted(after) == expected
