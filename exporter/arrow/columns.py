@@ -86,8 +86,6 @@ def by_class(column: pa.ChunkedArray) -> Iterator[dict[str, Any] | None]:
 
 
 def _floats(array: pa.Array) -> Floats:
-    if types.is_null(array.type):
-        return np.full(len(array), np.nan)
     if types.is_decimal(array.type):
         array = array.cast(pa.float64())
     values: Floats = array.to_numpy(zero_copy_only=False).astype(np.float64, copy=False)

@@ -134,7 +134,11 @@ def _holds_scores(kind: pa.DataType) -> bool:
     """Whether a type is class -> number."""
     if types.is_map(kind):
         return (types.is_string(kind.key_type) or types.is_large_string(kind.key_type)) and _is_number(kind.item_type)
-    return types.is_struct(kind) and all(_is_number(field.type) for field in kind)
+    if not types.is_struct(kind):
+        return False
+    # No object has a name twice.
+    names = [field.name for field in kind]
+    return len(set(names)) == len(names) and all(_is_number(field.type) for field in kind)
 
 
 def _is_number(kind: pa.DataType) -> bool:

@@ -21,9 +21,8 @@ from exporter.schema import Node
 # Of a stream's dictionaries, all together; they are kept, and gone through for every batch.
 DICTIONARY_BYTES = 1024**2
 
-# pyarrow's own are ValueError, TypeError, KeyError, IndexError, OSError, NotImplementedError and MemoryError as well; a
-# name that is no UTF-8 is a ValueError.
-ERRORS = (pa.ArrowException, ValueError, TypeError, LookupError, OSError, MemoryError, RecursionError)
+# pyarrow's own are several of Python's as well, and extension types raise what they will.
+ERRORS = (pa.ArrowException, ArithmeticError, LookupError, MemoryError, OSError, RuntimeError, TypeError, ValueError)
 
 
 class _Bytes:

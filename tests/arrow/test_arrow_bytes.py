@@ -166,6 +166,14 @@ VIEWS = pa.Array.from_buffers(
 )
 
 
+TWICE = pa.table(
+    {
+        "prediction": ["a"],
+        "probability": pa.StructArray.from_arrays([pa.array([0.5]), pa.array([0.25])], names=["a", "a"]),
+    }
+)
+
+
 def nested(depth: int) -> pa.Table:
     kind = pa.int8()
     for _ in range(depth):
@@ -202,6 +210,7 @@ def nested(depth: int) -> pa.Table:
         pytest.param(
             lambda: stream(pa.table({f"c{i}": [1.0] for i in range(5000)})), "missing_field", id="thousands of columns"
         ),
+        pytest.param(lambda: stream(TWICE), "wrong_type", id="a class twice"),
         pytest.param(lambda: tampered(b"approve", b"appr\xffve"), "invalid_arrow", id="a label that is no UTF-8"),
     ],
 )

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from exporter.engine import Engine
 from exporter.snapshot import Snapshot
 from tests import records
-from tests.arrow.streams import arrow_decoder, arrow_engine, arrow_plan, batch, each, stream
+from tests.arrow.streams import arrow_decoder, arrow_engine, arrow_plan, batch, each, read, stream
 from tests.records import NOW, RICH, SOURCE, STREAM, good
 
 
@@ -232,3 +232,46 @@ def test_an_open_stream_is_read_by_the_plan_that_is_adopted() -> None:
     ]
     expected = counted(fed(records.engine(), records.block(lines)))
     assert counted(after) == expected
+
+
+def test_a_dictionary_may_hold_nulls_and_an_entry_twice() -> None:
+    def coded(values: Sequence[Any], kind: pa.DataType | None = None) -> pa.Array:
+        return pa.DictionaryArray.from_arrays(pa.array([3, 0, 1, None, 2], pa.uint8()), pa.array(values, kind))
+
+    moments = pa.array([int(NOW), None, int(NOW) - 70, int(NOW)], pa.timestamp("s"))
+    table = pa.table(
+        {
+            "prediction": coded(["b", None, "a", "b"]),
+            "error_type": coded([None, "timeout", None, ""]),
+            "latency_seconds": coded([0.5, None, 0.25, 0.5]),
+            "timestamp": pa.DictionaryArray.from_arrays(pa.array([3, 0, 1, None, 2], pa.int8()), moments),
+            "features": pa.StructArray.from_arrays(
+                [coded([1, None, 1, 40]), coded([1.0, None, 0.5, 1.0])], ["age", "plan"]
+            ),
+        }
+    )
+    log = [
+        good(prediction="b", error_type="", latency_seconds=0.5, features={"age": 40, "plan": 1.0}),
+        good(prediction="b", latency_seconds=0.5, features={"age": 1, "plan": 1.0}),
+        {"error_type": "timeout"},
+        {},
+        good(prediction="a", latency_seconds=0.25, timestamp=NOW - 70, features={"age": 1, "plan": 0.5}),
+    ]
+    assert counted(fed(arrow_engine(), stream(table))) == counted(fed(records.engine(), records.block(log)))
+
+
+def test_fields_lie_in_structs_where_the_configuration_says() -> None:
+    fields = {"latency_seconds": ("timing", "total"), "prediction": ("output", "label"), "features": ()}
+    table = pa.table(
+        {
+            "timing": [{"total": 0.5, "queue": 0.1}, None, {"total": None}],
+            "output": [{"label": "approve"}, {"label": "deny"}, {"label": "deny"}],
+            "age": [41.5, None, 17.0],
+            "prediction": ["unread"] * 3,
+        }
+    )
+    decoder = arrow_decoder(fields=fields)
+    (only,), refused, _ = read(stream(table), decoder)
+    assert refused == {}
+    lines = records.decoder(fields=fields).decode(records.block(table.to_pylist()), NOW).batch
+    assert list(records.rows(only)) == list(records.rows(lines))
