@@ -166,6 +166,9 @@ VIEWS = pa.Array.from_buffers(
 )
 
 
+APART = stream(pa.table({"prediction": [1.0] * 100, "latency_seconds": [2.0] * 100}))
+# The second column's place and length.
+OVERLAP = APART.replace(int64(800, 800), int64(0, 1600))
 TWICE = pa.table(
     {
         "prediction": ["a"],
@@ -210,6 +213,7 @@ def nested(depth: int) -> pa.Table:
         pytest.param(
             lambda: stream(pa.table({f"c{i}": [1.0] for i in range(5000)})), "missing_field", id="thousands of columns"
         ),
+        pytest.param(lambda: OVERLAP, "invalid_arrow", id="columns of the same bytes"),
         pytest.param(lambda: stream(TWICE), "wrong_type", id="a class twice"),
         pytest.param(lambda: tampered(b"approve", b"appr\xffve"), "invalid_arrow", id="a label that is no UTF-8"),
     ],
