@@ -168,7 +168,7 @@ VIEWS = pa.Array.from_buffers(
 
 APART = stream(pa.table({"prediction": [1.0] * 100, "latency_seconds": [2.0] * 100}))
 # The second column's place and length.
-OVERLAP = APART.replace(int64(800, 800), int64(0, 1600))
+OVERLAP = int64(0, 1600).join(APART.rsplit(int64(800, 800), 1))
 TWICE = pa.table(
     {
         "prediction": ["a"],

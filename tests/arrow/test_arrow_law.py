@@ -275,3 +275,10 @@ def test_fields_lie_in_structs_where_the_configuration_says() -> None:
     assert refused == {}
     lines = records.decoder(fields=fields).decode(records.block(table.to_pylist()), NOW).batch
     assert list(records.rows(only)) == list(records.rows(lines))
+
+
+def test_a_nanosecond_more_or_less_is_no_other_time() -> None:
+    moments = [int(NOW) * 10**9 - number * 1_234_567_000 for number in range(1000)]
+    table = pa.table({"prediction": ["a"] * 1000, "timestamp": pa.array(moments, pa.timestamp("ns"))})
+    (only,), _, _ = read(stream(table))
+    assert only.time.tolist() == [moment // 1000 / 10**6 for moment in moments]
