@@ -53,8 +53,32 @@ class Encoded(Generic[T]):
         return Encoded(self.names, self.codes[mask])
 
     def without_unused(self) -> Encoded[T]:
-        """Return the same with the names alone that some row holds."""
-        return Encoded.of(tuple(None if code < 0 else self.names[code] for code in self.codes.tolist()))
+        """Return the same with the names alone that some row holds, in the order in which they come first."""
+        used, codes = in_order(self.codes, len(self.names))
+        return Encoded(tuple(self.names[code] for code in used.tolist()), codes)
+
+    def without(self, name: T) -> Encoded[T]:
+        """Return the same with `name` as absent."""
+        if name not in self.names:
+            return self
+        gone = self.names.index(name)
+        codes = np.where(self.codes == gone, -1, self.codes - (self.codes > gone))
+        return Encoded(self.names[:gone] + self.names[gone + 1 :], codes)
+
+
+def in_order(codes: Ints, size: int) -> tuple[Ints, Ints]:
+    """Return the codes below `size` that occur, in the order in which they come first, and the place of each row's.
+
+    A negative code is that of no value, and has no place: -1.
+    """
+    first = np.full(size + 1, len(codes))
+    # Of repeated ones the last assignment counts, which is of the first row; -1 is the entry after all others.
+    first[codes[::-1]] = np.arange(len(codes))[::-1]
+    used = np.flatnonzero(first[:-1] < len(codes))
+    used = used[np.argsort(first[used])]
+    places = np.full(size + 1, -1)
+    places[used] = np.arange(len(used))
+    return used, places[codes]
 
 
 @dataclass(frozen=True, slots=True)

@@ -97,7 +97,7 @@ def times(fields: Mapping[str, Column], units: Mapping[str, float], now: float) 
     if set(map(type, values)) == {type(None)}:
         return np.full(len(values), now)
     if datetime in set(map(type, values)):
-        values = tuple(_epoch(value) * units[name] if isinstance(value, datetime) else value for value in values)
+        values = tuple(epoch(value) * units[name] if isinstance(value, datetime) else value for value in values)
     time = np.array(values, dtype=np.float64) / units[name]
     return np.where(np.isnan(time), now, time)
 
@@ -114,5 +114,6 @@ def scores(values: Column, predictions: Column) -> Floats:
     return np.array(values, dtype=np.float64)
 
 
-def _epoch(moment: datetime) -> float:
+def epoch(moment: datetime) -> float:
+    """Return epoch seconds; without a zone it is in UTC."""
     return moment.replace(tzinfo=moment.tzinfo or UTC).timestamp()

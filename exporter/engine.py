@@ -14,10 +14,12 @@ import numpy as np
 
 from exporter.batch import Batch, Encoded, Series
 from exporter.batches import Batches
-from exporter.framing import Position
+from exporter.bodies import Sent
+from exporter.framing import Lines, Position
 from exporter.grouping import grouped
 from exporter.intake import BadLine, Gathered, Intake, Receipt, cut_off, gather
 from exporter.plan import Plan
+from exporter.reading import Decoder, Form
 from exporter.request_ids import RequestIds
 from exporter.snapshot import Snapshot, SourceCounts, Stream
 from exporter.tally import Row, Tallies, compact, put
@@ -113,20 +115,23 @@ class Engine:
         self._sources[stream.source].bytes += self._intake.close(stream)
         self.fold()
 
-    def feed(self, stream: Stream, data: bytes, now: float) -> None:
-        """Take bytes of an open stream that arrived at epoch time `now`."""
+    def feed(self, stream: Stream, data: bytes, now: float) -> bool:
+        """Take bytes of an open stream that arrived at epoch time `now`; return whether it cannot be read on."""
         self._now = now
         self._sources[stream.source].bytes += self._intake.feed(stream, data)
         if self._intake.pending_bytes >= BLOCK_BYTES:
             self.fold()
+        return self._intake.is_broken(stream)
 
-    def ingest(self, source: str, data: bytes, now: float, batch: str | None = None) -> Receipt:
-        """Fold lines that came together, unless a batch of this id came before."""
+    def ingest(self, source: str, sent: Sent, now: float) -> Receipt:
+        """Fold what came together, unless a batch of its id came before."""
         self._now = now
-        if batch is not None and not self._batches.admit(source, batch):
+        if sent.batch is not None and not self._batches.admit(source, sent.batch):
             return Receipt(is_repeated=True)
-        self._sources[source].bytes += len(data)
-        return self._fold(source, gather(Stream(source, "request"), self._plan.limits.line_bytes, data))
+        self._sources[source].bytes += len(sent.lines)
+        form = self._plan.arrow[source]() if sent.is_arrow else Form(Lines, self._plan.decoders[source])
+        stream = Stream(source, "request")
+        return self._fold(source, gather(stream, self._plan.limits.line_bytes, sent.lines, form.framer), form.decoder)
 
     def lose(self, source: str, count: int) -> None:
         """Count records of which a part has come, and the rest will not."""
@@ -137,25 +142,21 @@ class Engine:
         for source, gathered in self._intake.take().items():
             self._fold(source, gathered)
 
-    def _fold(self, source: str, gathered: Gathered) -> Receipt:
+    def _fold(self, source: str, gathered: Gathered, decoder: Decoder | None = None) -> Receipt:
         counts = self._sources[source]
         counts.lines += sum(bad.count for bad in gathered.refused)
         refused = list(gathered.refused)
         records = 0
-        if gathered.pieces:
-            decoded = self._plan.decoders[source].decode(gathered.block, self._now)
-            counts.lines += decoded.lines
-            refused += [
-                BadLine(*gathered.place(reject.at), reject.reason, reject.detail, reject.count)
-                for reject in decoded.rejects
-            ]
-            if decoded.batch is not None:
-                records = len(decoded.batch)
-                counts.records += records
-                counts.last_timestamp = max(counts.last_timestamp, float(decoded.batch.time.max()))
-                batch = self._admit(self._request_ids.mark(decoded.batch))
+        for reading in (decoder or self._plan.decoders[source]).read(gathered, self._now) if gathered.pieces else ():
+            counts.lines += reading.lines
+            refused += reading.refused
+            if reading.batch is not None:
+                records += len(reading.batch)
+                counts.records += len(reading.batch)
+                counts.last_timestamp = max(counts.last_timestamp, float(reading.batch.time.max()))
+                batch = self._admit(self._request_ids.mark(reading.batch))
                 self._add(batch)
-                self._unknown.see(batch.series, decoded.sample, self._now)
+                self._unknown.see(batch.series, reading.sample, self._now)
         for bad in refused:
             counts.rejected[bad.reason] = counts.rejected.get(bad.reason, 0) + bad.count
             self._report(bad)

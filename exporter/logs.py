@@ -79,6 +79,7 @@ class BadLineLog:
             reason=bad.reason,
             detail=bad.detail,
             count=count,
+            **({} if bad.row is None else {"row": bad.row}),
         )
 
 

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from exporter.batch import Series
-from exporter.decode import Decoder
 from exporter.framing import Framer
+from exporter.reading import Decoder, Form
 from exporter.stats import Statistic
 from exporter.windows import Window
 
@@ -27,7 +27,8 @@ class Limits:
 class Plan:
     """`decoders` gives the decoder of each source by name, `framers` the framing where it is not lines.
 
-    `known_series` and `known_classes` are exported from the start. `features` are those that the profile knows.
+    `arrow` makes what reads the Arrow that a source's clients may send beside lines. `known_series` and
+    `known_classes` are exported from the start. `features` are those that the profile knows.
     """
 
     statistics: Sequence[Statistic]
@@ -35,6 +36,7 @@ class Plan:
     decoders: Mapping[str, Decoder]
     limits: Limits
     framers: Mapping[str, Framer] = field(default_factory=dict)
+    arrow: Mapping[str, Callable[[], Form]] = field(default_factory=dict)
     known_series: Sequence[Series] = ()
     known_classes: Sequence[str] = ()
     features: Sequence[str] = ()

@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
-from exporter import presets, source_list
-from exporter.batch import Series
 from exporter.collector import Collector
-from exporter.decode import Decoder
 from exporter.derived import Derived, Judge
 from exporter.derived.absent_features import AbsentFeatures
 from exporter.derived.comparison import Comparison, Judgement
@@ -21,9 +18,9 @@ from exporter.derived.reference_info import ReferenceInfo
 from exporter.derived.stuck_features import StuckFeatures
 from exporter.derived.window_samples import WindowSamples
 from exporter.engine import CLASS_LABEL, ERROR_LABEL
+from exporter.forms import Forms
 from exporter.plan import Limits, Plan
 from exporter.profile import Categorical, Profile
-from exporter.schema import Path, Schema
 from exporter.settings import DEFAULT_THRESHOLDS, Config
 from exporter.stats import Statistic
 from exporter.stats.embedding import Embedding
@@ -38,8 +35,6 @@ from exporter.stats.reconstruction_error import ReconstructionError
 from exporter.stats.record_quality import RecordQuality
 from exporter.subject import FEATURES, OUTPUTS, Subject
 from exporter.windows import Window
-
-UNKNOWN = Series("unknown", "unknown")
 
 
 @dataclass(frozen=True)
@@ -129,16 +124,9 @@ def plan(config: Config, profile: Profile | None) -> tuple[Plan, Collector]:
     """Return what the engine does, and how its results are shown."""
     chosen = measures(config, profile)
     windows = [Window(str(window), window.seconds) for window in config.windows]
-    model = Series(config.model.name, str(config.model.version)) if config.model else None
-    decoders = {
-        str(source.url): Decoder(
-            _schema(presets.fields(source, config.fields), profile, config.fields_asked_for),
-            model or UNKNOWN,
-            past_seconds=config.limits.past.seconds,
-            future_seconds=config.limits.future.seconds,
-        )
-        for source in config.sources
-    }
+    forms = Forms(config, profile)
+    read = {str(source.url): forms.of(source) for source in config.sources}
+    arrow = {str(source.url): make for source in config.sources if (make := forms.beside(source))}
     limits = Limits(
         line_bytes=config.limits.line_bytes,
         models=config.limits.models,
@@ -151,22 +139,16 @@ def plan(config: Config, profile: Profile | None) -> tuple[Plan, Collector]:
         Plan(
             chosen.statistics,
             windows,
-            decoders=decoders,
+            decoders={name: form.decoder for name, form in read.items()},
             limits=limits,
-            framers={str(source.url): source_list.framer(source) for source in config.sources},
-            known_series=(model,) if model else (),
+            framers={name: form.framer for name, form in read.items()},
+            arrow=arrow,
+            known_series=(forms.model,) if forms.model else (),
             known_classes=_known_classes(profile),
             features=tuple(profile.features) if profile else (),
         ),
         Collector(chosen.statistics, chosen.derived, windows, thresholds, chosen.judge),
     )
-
-
-def _schema(fields: Mapping[str, Path], profile: Profile | None, asked_for: tuple[str, ...]) -> Schema:
-    if not profile:
-        return Schema(fields, asked_for=asked_for)
-    vectors = {name: vector.dimension for name, vector in profile.vectors.items()}
-    return Schema(fields, tuple(profile.numeric), tuple(profile.categorical), vectors, asked_for)
 
 
 def _known_classes(profile: Profile | None) -> tuple[str, ...]:

@@ -31,7 +31,7 @@ class Source(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
     url: SourceUrl
     start: Literal["beginning", "end"] = "beginning"
-    format: Literal["lines", "cri", "docker", "bentoml", "kserve"] = "lines"
+    format: Literal["lines", "cri", "docker", "bentoml", "kserve", "arrow"] = "lines"
     prediction: str | None = None
     features: tuple[str, ...] | None = None
     socket: Literal["stream", "datagram"] = "stream"
@@ -50,7 +50,7 @@ class Source(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         return self.url.scheme == "udp" or self.socket == "datagram"
 
 
-STREAM_OPTIONS = ("framing", "connections", "idle_timeout")
+STREAM_OPTIONS = ("format", "framing", "connections", "idle_timeout")
 SOURCE_OPTIONS = {
     "file": ("start", "format", "prediction"),
     "unix": ("socket", "mode", "owner", "group", *STREAM_OPTIONS),

@@ -46,7 +46,7 @@ SOURCES = "sources: [/var/log/model.jsonl]\n"
         pytest.param("sources: [tcp://x:1, tcp://x:1]", "sources[1]: tcp://x:1 is there twice", id="address twice"),
         pytest.param(
             "sources: [{url: tcp://x:1, start: end}]",
-            "sources[0].start: a tcp source has no such option; it has framing, connections, idle_timeout",
+            "sources[0].start: a tcp source has no such option; it has format, framing, connections, idle_timeout",
             id="option of another source",
         ),
         pytest.param(
@@ -61,6 +61,21 @@ SOURCES = "sources: [/var/log/model.jsonl]\n"
             "sources: [{url: unix:///a, mode: 432}]",
             'sources[0].mode: expected permissions in quotes such as "0660", got 432',
             id="mode",
+        ),
+        pytest.param(
+            "sources: [{url: unix://a, format: arrow, framing: length}]",
+            "sources[0].framing: Arrow's messages tell their lengths themselves; leave it out with `format: arrow`",
+            id="arrow framing",
+        ),
+        pytest.param(
+            "sources: [{url: unix://a, format: arrow, socket: datagram}]",
+            "sources[0].format: `arrow` is a stream; a datagram holds lines",
+            id="arrow datagram",
+        ),
+        pytest.param(
+            "sources: [{url: 'http:///a', format: arrow}]",
+            "sources[0].format: `arrow` is for unix and tcp sources; over HTTP a client says so by its Content-Type",
+            id="arrow http",
         ),
         pytest.param(
             "sources: [{url: /a, format: kserve}]", "sources[0].format: `kserve` is for http sources", id="kserve file"

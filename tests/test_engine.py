@@ -419,7 +419,9 @@ class TestWholeLog:
         return abs(0.8 * income - 0.6 * age) / 0.25
 
     def count_quality(self, found: dict[Any, float], labels: dict[str, str], predictions: list[Meaning]) -> None:
-        incomplete = [read for read in predictions if any(self.failure(read, name) == "missing" for name in self.bins)]
+        incomplete = [
+            read for read in predictions if any(self.failure(read, name) == "missing" for name in (*self.bins, "text"))
+        ]
         found[key("model_record_quality_total", check="missing_feature", **labels)] = len(incomplete)
         # The cuts nearest to the quantiles 0.3 and 0.7.
         limits = {"age": (30, 50), "income": (0.5, 0.5)}

@@ -35,9 +35,12 @@ CORE = {
         "kserve",
         "pairing",
         "framing",
+        "frames",
         "intake",
         "schema",
         "decode",
+        "reading",
+        "checks",
         "columns",
         "components",
         "projections",
@@ -49,7 +52,7 @@ CORE = {
     ),
     *("vocabulary", "windows", "grouping", "tally", "snapshot", "engine", "plan", "profile", "families"),
     "subject",
-    *(name for name in MODULES if name.split(".")[0] in ("stats", "derived")),
+    *(name for name in MODULES if name.split(".")[0] in ("stats", "derived", "arrow")),
 }
 OUTSIDE = {"asyncio", "time", "os", "pathlib", "logging", "structlog", "aiohttp"}
 SHELL = {"sources", "server", "web", "checkpoint", "config", "sidecar", "cli"}

@@ -1,8 +1,8 @@
 """Records that clients POST: answered only once they are committed, and counted once however often they are sent.
 
 200 all records are counted · 202 it waits for its other half, in memory · 400 some are not, and which; the others
-are · 401 no token, or a wrong one · 403 from a web page · 413 too large · 415 neither JSON nor lines · 429 too much at
-once, try again · 503 the state cannot be saved, send it again with the same Idempotency-Key
+are · 401 no token, or a wrong one · 403 from a web page · 413 too large · 415 neither JSON, lines nor Arrow · 429 too
+much at once, try again · 503 the state cannot be saved, send it again with the same Idempotency-Key
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from typing import Any, Protocol
 
 from aiohttp import web
 
-from exporter.bodies import Body, BodyError, Reader, Records, TooLargeError
+from exporter.bodies import Body, BodyError, Reader, Records, Sent, TooLargeError
 from exporter.commit import CommitError
 from exporter.intake import Receipt
 from exporter.telemetry import Telemetry
@@ -44,7 +44,7 @@ REASONS = {
 class Receiver(Protocol):
     """Where whole batches go (the engine)."""
 
-    def ingest(self, source: str, data: bytes, now: float, batch: str | None = None) -> Receipt: ...
+    def ingest(self, source: str, sent: Sent, now: float) -> Receipt: ...
 
     def lose(self, source: str, count: int) -> None: ...
 
@@ -137,7 +137,7 @@ class HttpSource:
             self._count_lost(now)
             if sent.is_waiting:
                 return web.json_response({"accepted": 0}, status=HTTPStatus.ACCEPTED)
-            receipt = self.receiver.ingest(self.name, sent.lines, now, sent.batch)
+            receipt = self.receiver.ingest(self.name, sent, now)
             await self.commit()
         except BodyError as error:
             raise _RefusedError(HTTPStatus.BAD_REQUEST, str(error)) from None
@@ -147,7 +147,7 @@ class HttpSource:
             self._open -= 1
             if not self._open:
                 self._idle.set()
-        return _told(receipt, sent.lines)
+        return _told(receipt, sent)
 
     def _check(self, request: web.Request) -> None:
         """Refuse a request by its headers."""
@@ -215,19 +215,14 @@ def _lower(request: web.Request) -> dict[str, str]:
     return {name.lower(): value for name, value in request.headers.items()}
 
 
-def _told(receipt: Receipt, data: bytes) -> web.Response:
+def _told(receipt: Receipt, sent: Sent) -> web.Response:
     told: dict[str, Any] = {"accepted": receipt.records}
     if receipt.is_repeated:
         told["repeated"] = True
     if not receipt.refused:
         return web.json_response(told)
     told["rejected"] = [
-        {
-            "reason": bad.reason,
-            "detail": bad.detail,
-            "count": bad.count,
-            "first_line": data.count(b"\n", 0, bad.offset) + 1,
-        }
+        {"reason": bad.reason, "detail": bad.detail, "count": bad.count, **sent.place(bad)}
         for bad in receipt.refused[:MOST_REASONS]
     ]
     return web.json_response(told, status=HTTPStatus.BAD_REQUEST)

@@ -90,11 +90,14 @@ class StreamSocket:
         self.sink.open(stream)
         return stream
 
-    def take(self, stream: Stream, data: bytes) -> float:
-        """Take bytes of a connection; return when that was."""
-        now = self.clock()
-        self.sink.feed(stream, data, now)
-        return now
+    def take(self, connection: _Connection, stream: Stream, data: bytes) -> None:
+        """Take bytes of a connection, and hang up where they cannot be read or there are too many."""
+        connection.heard = self.clock()
+        connection.received += len(data)
+        if self.sink.feed(stream, data, connection.heard):
+            self.refuse(connection, "invalid")
+        elif self.sink.held_bytes > MOST_HELD_BYTES:
+            self.refuse(connection, "memory")
 
     def refuse(self, connection: _Connection, reason: str) -> None:
         """Hang up on a client, and count why."""
@@ -132,10 +135,7 @@ class _Connection(asyncio.Protocol):
 
     def data_received(self, data: bytes) -> None:
         if self.stream:
-            self.heard = self._source.take(self.stream, data)
-            self.received += len(data)
-            if self._source.sink.held_bytes > MOST_HELD_BYTES:
-                self._source.refuse(self, "memory")
+            self._source.take(self, self.stream, data)
 
     def connection_lost(self, exc: Exception | None) -> None:
         self._source.left(self)
