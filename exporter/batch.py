@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from typing import Generic, NamedTuple, TypeVar
 
@@ -65,8 +66,32 @@ class Encoded(Generic[T]):
         return Encoded(self.names, self.codes[mask])
 
     def without_unused(self) -> Encoded[T]:
-        """Return the same with the names alone that some row holds."""
-        return Encoded.of(tuple(None if code < 0 else self.names[code] for code in self.codes.tolist()))
+        """Return the same with the names alone that some row holds, in the order in which they come first."""
+        used, codes = in_order(self.codes, len(self.names))
+        return Encoded(tuple(self.names[code] for code in used.tolist()), codes)
+
+    def without(self, name: T) -> Encoded[T]:
+        """Return the same with `name` as absent."""
+        if name not in self.names:
+            return self
+        gone = self.names.index(name)
+        codes = np.where(self.codes == gone, -1, self.codes - (self.codes > gone))
+        return Encoded(self.names[:gone] + self.names[gone + 1 :], codes)
+
+
+def in_order(codes: Ints, size: int) -> tuple[Ints, Ints]:
+    """Return the codes below `size` that occur, in the order in which they come first, and the place of each row's.
+
+    A negative code is that of no value, and has no place: -1.
+    """
+    first = np.full(size + 1, len(codes))
+    # Of repeated ones the last assignment counts, which is of the first row; -1 is the entry after all others.
+    first[codes[::-1]] = np.arange(len(codes))[::-1]
+    used = np.flatnonzero(first[:-1] < len(codes))
+    used = used[np.argsort(first[used])]
+    places = np.full(size + 1, -1)
+    places[used] = np.arange(len(used))
+    return used, places[codes]
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,9 +99,13 @@ class Batch:
     """Records as columns, n rows.
 
     `numbers` has shape (numeric features, n): NaN is a missing value. `categories` holds one column
-    a categorical feature, `segments` one a segment. `marks` has shape (numeric and then categorical
-    features, n) and says why a value is unusable (WRONG_TYPE, NON_FINITE, or 0); it is None where every
-    value is as it should be, which is nearly always.
+    a categorical feature, `segments` one a segment, and `vectors` an array of shape (n, dimension) a vector feature, a
+    row of NaN being a missing or unusable vector. `marks` has shape (numeric, then categorical, then vector features,
+    n) and says why a value is unusable (WRONG_TYPE, NON_FINITE, or 0); it is None where every value is as it should
+    be, which is nearly always.
+
+    `value` is the prediction where it is a number, and NaN where it is a label or absent. `request_id` is there only
+    where it was asked for. `repeated` says which rows' request id was seen before; the engine sets it.
 
     `group` numbers the rows by what they are tallied under (a series and its panes); the engine sets it.
     """
@@ -87,11 +116,15 @@ class Batch:
     error: Encoded[str]
     latency_seconds: Floats
     probability: Floats
+    value: Floats
     numbers: Floats
     categories: tuple[Encoded[str], ...]
     marks: Marks | None
     group: Ints
     groups: int = 1
+    request_id: Encoded[str] | None = None
+    repeated: Bools | None = None
+    vectors: tuple[Floats, ...] = ()
     segments: tuple[Encoded[str], ...] = ()
 
     def __len__(self) -> int:
@@ -107,11 +140,26 @@ class Batch:
             error=self.error.where(mask),
             latency_seconds=self.latency_seconds[mask],
             probability=self.probability[mask],
+            value=self.value[mask],
             numbers=self.numbers[:, mask],
             categories=tuple(column.where(mask) for column in self.categories),
             marks=None if self.marks is None else self.marks[:, mask],
             group=self.group[mask],
+            request_id=self.request_id and self.request_id.where(mask),
+            repeated=None if self.repeated is None else self.repeated[mask],
+            vectors=tuple(vectors[mask] for vectors in self.vectors),
             segments=tuple(column.where(mask) for column in self.segments),
+        )
+
+    def outputs(self, numeric: Iterable[str], categorical: Iterable[str]) -> Batch:
+        """Return the same with the outputs of the model in the place of features, in the order given."""
+        numbers = [{"prediction": self.value, "probability": self.probability}[name] for name in numeric]
+        return replace(
+            self,
+            numbers=np.array(numbers).reshape(len(numbers), len(self)),
+            categories=tuple({"prediction": self.prediction}[name] for name in categorical),
+            vectors=(),
+            marks=None,
         )
 
     def without_unused(self) -> Batch:
@@ -128,6 +176,44 @@ class Batch:
     def predictions(self) -> Batch:
         """Return the records that are predictions."""
         return self if not self.error.names else self.where(self.error.codes < 0)
+
+    def summed(self, values: Floats) -> Floats:
+        """Return the sums of `values`, shape (rows of something, n), over the rows of each group: (groups, rows)."""
+        if self.groups == 1:
+            total: Floats = values.sum(axis=1)[None]
+            return total
+        sums = np.zeros((self.groups, len(values)))
+        if len(self):
+            order = np.argsort(self.group, kind="stable")
+            present, starts = np.unique(self.group[order], return_index=True)
+            sums[present] = np.add.reduceat(values[:, order], starts, axis=1).T
+        return sums
+
+    def absent(self) -> Bools:
+        """Return which values are absent or null, shape as of `marks`; one that is unusable is not absent."""
+        others = len(self.numbers) + len(self.categories)
+        absent: Bools = np.empty((others + len(self.vectors), len(self)), np.bool_)
+        np.isnan(self.numbers, out=absent[: len(self.numbers)])
+        for row, column in enumerate(self.categories, len(self.numbers)):
+            absent[row] = column.codes < 0
+        for row, vectors in enumerate(self.vectors, others):
+            absent[row] = np.isnan(vectors[:, 0])
+        return absent if self.marks is None else absent & (self.marks == 0)
+
+    def sizes(self) -> Ints:
+        """Return how many rows each group has."""
+        return np.array([len(self)]) if self.groups == 1 else np.bincount(self.group, minlength=self.groups)
+
+    def count(self, holds: Bools) -> Ints:
+        """Return in how many rows of each group each of m things holds, shape (m, n); shape (groups, m)."""
+        if not np.count_nonzero(holds):
+            return np.zeros((self.groups, len(holds)), np.int64)
+        if self.groups == 1:
+            counts: Ints = np.add.reduce(holds, axis=1, dtype=np.int64)[None]
+            return counts
+        thing, row = np.nonzero(holds)
+        cells = self.group[row] * len(holds) + thing
+        return np.bincount(cells, minlength=self.groups * len(holds)).reshape(self.groups, len(holds))
 
     def errors(self) -> Batch:
         """Return the records that are errors (they carry an `error_type`)."""

@@ -25,7 +25,8 @@ class Batches:
 
     def admit(self, source: str, batch: str) -> bool:
         """Remember a batch; return whether it is new."""
-        key = f"{source}\n{batch}".encode()
+        # An id may hold bytes that are no text, as a header may.
+        key = f"{source}\n{batch}".encode(errors="surrogateescape")
         digest = hashlib.blake2b(key, digest_size=DIGEST_BYTES).digest()
         if digest in self._digests:
             return False

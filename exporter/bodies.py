@@ -1,4 +1,7 @@
-"""The body of a request becomes lines: JSON lines as they are, or a JSON array of records, or a single one."""
+"""The body of a request becomes lines: JSON lines as they are, or a JSON array of records, or a single one.
+
+An Arrow IPC stream stays what it is.
+"""
 
 from __future__ import annotations
 
@@ -9,10 +12,14 @@ from typing import NamedTuple, Protocol
 
 import msgspec
 
+from exporter.arrow.messages import count_rows
+from exporter.intake import BadLine
+
 GZIP_FORMAT = 16 + zlib.MAX_WBITS
 LINES = ("application/x-ndjson", "application/ndjson", "application/jsonl", "application/json-lines", "text/plain")
 JSON = "application/json"
-TYPES = (JSON, *LINES)
+ARROW = "application/vnd.apache.arrow.stream"
+TYPES = (JSON, *LINES, ARROW)
 
 
 class BodyError(ValueError):
@@ -24,10 +31,21 @@ class TooLargeError(ValueError):
 
 
 class Sent(NamedTuple):
-    """The lines of a request, and what it is known by where it is sent again."""
+    """The lines of a request, or its Arrow IPC stream; and what it is known by where it is sent again.
+
+    `is_waiting` says that it becomes lines only with what is sent later.
+    """
 
     lines: bytes
     batch: str | None = None
+    is_arrow: bool = False
+    is_waiting: bool = False
+
+    def place(self, bad: BadLine) -> dict[str, int]:
+        """Return the number of a line or row that was refused, from 1."""
+        if self.is_arrow:
+            return {"first_row": count_rows(self.lines[: bad.offset]) + (bad.row or 1)}
+        return {"first_line": self.lines.count(b"\n", 0, bad.offset) + 1}
 
 
 class Reader(Protocol):
@@ -52,7 +70,7 @@ class Reader(Protocol):
 
 
 class Records:
-    """Reads the records of clients, which are lines or JSON."""
+    """Reads the records of clients, which are lines, JSON or Arrow."""
 
     expected = f"a body of {', '.join(TYPES)}"
 
@@ -62,7 +80,9 @@ class Records:
 
     def read(self, headers: Mapping[str, str], body: bytes, now: float) -> Sent:
         """Return the lines of a body; raises BodyError."""
-        return Sent(lines(body, media_type(headers)), headers.get("idempotency-key"))
+        kind = media_type(headers)
+        is_arrow = kind == ARROW
+        return Sent(body if is_arrow else lines(body, kind), headers.get("idempotency-key"), is_arrow)
 
     def lost(self, now: float) -> int:
         """Nothing waits."""
@@ -75,7 +95,7 @@ def media_type(headers: Mapping[str, str]) -> str:
 
 
 class Body:
-    """A body that comes in pieces, gzip where `is_gzip`; never more than `limit` bytes are held of it.
+    """A body that comes in pieces, gzip where `is_gzip`: of `limit` bytes at most, packed and unpacked.
 
     Raises TooLargeError, and BodyError where it is no gzip.
     """
@@ -84,10 +104,14 @@ class Body:
         self._limit = limit
         self._unpack = zlib.decompressobj(GZIP_FORMAT) if is_gzip else None
         self._pieces: list[bytes] = []
+        self._come = 0
         self.size = 0
 
     def feed(self, data: bytes) -> None:
         """Take the next bytes."""
+        self._come += len(data)
+        if self._come > self._limit:
+            raise TooLargeError
         if self._unpack is None:
             self._keep(data)
             return
@@ -124,7 +148,7 @@ def lines(body: bytes, content_type: str) -> bytes:
 def _items(body: bytes) -> Sequence[bytes | msgspec.Raw]:
     try:
         return msgspec.json.decode(body, type=list[msgspec.Raw])
-    except msgspec.MsgspecError:
+    except (msgspec.MsgspecError, RecursionError):
         pass
     try:
         # This decoder reads NaN and Infinity, which cost no more than the record or feature that has them.

@@ -24,7 +24,7 @@ import numpy as np
 from exporter.batch import SegmentSeries, Series
 from exporter.framing import Position
 from exporter.snapshot import Snapshot, SourceCounts, Stream
-from exporter.tally import COUNTS, Tallies, Tally, only, segment_identity
+from exporter.tally import AnyTallies, Tally, only, segment_identity
 
 MAGIC = b"prediction-exporter checkpoint\n"
 VERSION = 1
@@ -39,10 +39,14 @@ class LockedError(OSError):
     """Another process uses the state folder."""
 
 
+ArrayType = Literal["<f8", "<u4", "<u2", "|u1"]
+STORED: dict[tuple[str, int], ArrayType] = {("f", 8): "<f8", ("u", 4): "<u4", ("u", 2): "<u2", ("u", 1): "|u1"}
+
+
 class _Array(msgspec.Struct, array_like=True):
     shape: tuple[int, ...]
     data: bytes
-    type: Literal["<f8", "<u4"] = "<f8"
+    type: ArrayType = "<f8"
 
 
 # The labels of a series, or of a segment of one.
@@ -60,6 +64,8 @@ class _Stored(msgspec.Struct):
     capped: dict[str, int]
     positions: list[tuple[Stream, Position]]
     batches: list[bytes] = []
+    request_ids: bytes = b""
+    unknown: list[tuple[Series, dict[str, float]]] = []
     segment_values: dict[str, list[str]] = {}
 
 
@@ -79,6 +85,8 @@ def encode(snapshot: Snapshot, identities: Mapping[str, str]) -> bytes:
         capped=dict(snapshot.capped),
         positions=list(snapshot.positions.items()),
         batches=list(snapshot.batches),
+        request_ids=snapshot.request_ids,
+        unknown=[(series, dict(names)) for series, names in snapshot.unknown.items()],
         segment_values={segment: list(values) for segment, values in snapshot.segment_values.items()},
     )
     body = zlib.compress(msgspec.msgpack.encode(stored), level=1)
@@ -112,6 +120,8 @@ def decode(data: bytes, identities: Mapping[str, str]) -> Snapshot:
         capped=stored.capped,
         positions=dict(stored.positions),
         batches=tuple(stored.batches),
+        request_ids=stored.request_ids,
+        unknown=dict(stored.unknown),
         segment_values={
             segment: tuple(values)
             for segment, values in stored.segment_values.items()
@@ -196,16 +206,16 @@ def _hash(body: bytes) -> bytes:
     return hashlib.blake2b(body, digest_size=16).digest()
 
 
-def _pack(tallies: Tallies) -> _Tallies:
+def _pack(tallies: AnyTallies) -> _Tallies:
     return [(series, {name: _packed(tally) for name, tally in row.items()}) for series, row in tallies.items()]
 
 
 def _packed(tally: Tally) -> _Array:
-    stored: Literal["<f8", "<u4"] = "<u4" if tally.dtype == COUNTS else "<f8"
+    stored: ArrayType = STORED[tally.dtype.kind, tally.dtype.itemsize]
     return _Array(tally.shape, np.ascontiguousarray(tally, stored).tobytes(), stored)
 
 
-def _unpack(tallies: _Tallies) -> Tallies:
+def _unpack(tallies: _Tallies) -> AnyTallies:
     return {
         (Series if len(labels) == len(Series._fields) else SegmentSeries)(*labels): {
             name: _array(packed) for name, packed in row.items()
@@ -215,5 +225,5 @@ def _unpack(tallies: _Tallies) -> Tallies:
 
 
 def _array(packed: _Array) -> Tally:
-    kind = COUNTS if packed.type == "<u4" else np.float64
-    return np.frombuffer(packed.data, packed.type).reshape(packed.shape).astype(kind)
+    stored = np.frombuffer(packed.data, packed.type).reshape(packed.shape)
+    return stored.astype(stored.dtype.newbyteorder("="))

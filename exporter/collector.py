@@ -2,27 +2,28 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
-from prometheus_client.metrics_core import CounterMetricFamily, GaugeMetricFamily, Metric
-
+from exporter.batch import SegmentSeries, Series
+from exporter.derived import Derived, DerivedOfSegments, Judge
+from exporter.families import CounterFamily, Family, GaugeFamily
 from exporter.rejects import REASONS
 from exporter.snapshot import Snapshot
-from exporter.stats import BASE_LABELS, SEGMENTS, SERIES, Derived, Scope, Statistic
-from exporter.tally import Tallies, merge
+from exporter.stats import BASE_LABELS, Scoped, Statistic
+from exporter.tally import Row, S, Tally, merge
 from exporter.windows import Window
 
 
 @dataclass(frozen=True)
-class Shown:
-    """What is shown of a series, or of a segment of one: totals of `statistics`, and what is `derived` of windows.
+class Segmented:
+    """What is told of segments: totals of `statistics`, and what is `derived` of windows.
 
     `tallied` are the statistics that there are tallies of.
     """
 
-    statistics: Sequence[Statistic]
-    derived: Sequence[Derived]
+    statistics: Sequence[Scoped]
+    derived: Sequence[DerivedOfSegments]
     tallied: Sequence[Statistic]
 
 
@@ -30,82 +31,110 @@ class Shown:
 class Collector:
     """Derives metric families. `thresholds` are the limits that alerts compare with, by metric.
 
-    `segmented` is what is shown of segments, where there are any.
+    `judge` is there where the features are known, and `segmented` where there are segments.
     """
 
     statistics: Sequence[Statistic]
     derived: Sequence[Derived]
     windows: Sequence[Window]
     thresholds: Mapping[str, float] = field(default_factory=dict)
-    segmented: Shown | None = None
+    judge: Judge | None = None
+    segmented: Segmented | None = None
 
-    def collect(self, snapshot: Snapshot) -> Iterator[Metric]:
+    def collect(self, snapshot: Snapshot) -> Iterator[Family]:
         """Return all families of the snapshot."""
-        windows = {window.label: _in_view(window, snapshot) for window in self.windows}
-        yield from _families(SERIES, Shown(self.statistics, self.derived, self.statistics), snapshot, windows)
+        for statistic in self.statistics:
+            yield from statistic.collect(_totals(Series, snapshot, statistic.name), snapshot.names)
+        windows = {window.label: _in_view(Series, window, snapshot, self.statistics) for window in self.windows}
+        for derived in self.derived:
+            yield from derived.collect(windows)
         if self.segmented:
-            yield from _families(SEGMENTS, self.segmented, snapshot, windows)
+            yield from self._of_segments(self.segmented, snapshot)
+        if self.judge:
+            yield _unknown_features(snapshot)
         yield self._threshold(snapshot)
         yield from _about_sources(snapshot)
 
-    def _threshold(self, snapshot: Snapshot) -> Metric:
-        family = GaugeMetricFamily(
-            "model_threshold", "Limit of a metric that alerts compare with.", labels=(*BASE_LABELS, "metric")
-        )
+    def absent(self, snapshot: Snapshot) -> dict[tuple[Series, str], bool]:
+        """Return whether each feature is absent from the shortest window, where that can be told."""
+        if not self.judge:
+            return {}
+        window = min(self.windows, key=lambda window: window.seconds)
+        read = [statistic for statistic in self.statistics if statistic.name in self.judge.reads]
+        held = _in_view(Series, window, snapshot, read)
+        return {
+            (series, feature): is_absent for series, row in held.items() for feature, is_absent in self.judge.judge(row)
+        }
+
+    def _of_segments(self, told: Segmented, snapshot: Snapshot) -> Iterator[Family]:
+        for statistic in told.statistics:
+            yield from statistic.collect(_totals(SegmentSeries, snapshot, statistic.name), snapshot.names)
+        windows = {window.label: _in_view(SegmentSeries, window, snapshot, told.tallied) for window in self.windows}
+        for derived in told.derived:
+            yield from derived.collect(windows)
+
+    def _threshold(self, snapshot: Snapshot) -> Family:
+        family = GaugeFamily("model_threshold", "Limit of a metric that alerts compare with.", (*BASE_LABELS, "metric"))
         for series in snapshot.totals:
-            if series.segment is None:
+            if isinstance(series, Series):
                 for metric, limit in self.thresholds.items():
-                    family.add_metric((*series, metric), limit)
+                    family.add((*series, metric), limit)
         return family
 
 
-def _in_view(window: Window, snapshot: Snapshot) -> Tallies:
-    """Return what the window holds."""
+def _totals(kind: type[S], snapshot: Snapshot, name: str) -> dict[S, Tally]:
+    """Return the totals of a statistic, of all series or of all segments of series."""
+    return {series: row[name] for series, row in snapshot.totals.items() if isinstance(series, kind)}
+
+
+def _in_view(kind: type[S], window: Window, snapshot: Snapshot, statistics: Iterable[Statistic]) -> dict[S, Row]:
+    """Return what the window holds of some statistics, for every series there is, or every segment of one."""
     first = window.first_in_view(snapshot.time)
-    panes = snapshot.windows.get(window.label, {})
-    return merge(tallies for pane, tallies in panes.items() if pane >= first)
+    zeros = {statistic.name: statistic.zero() for statistic in statistics}
+    held = merge(
+        {
+            series: {name: row[name] for name in zeros.keys() & row.keys()}
+            for series, row in tallies.items()
+            if isinstance(series, kind)
+        }
+        for pane, tallies in snapshot.windows.get(window.label, {}).items()
+        if pane >= first
+    )
+    return {series: zeros | held.get(series, {}) for series in snapshot.totals if isinstance(series, kind)}
 
 
-def _families(scope: Scope, shown: Shown, snapshot: Snapshot, windows: Mapping[str, Tallies]) -> Iterator[Metric]:
-    """Return one scope's families, of all the series that have totals; a window may hold nothing of one."""
-    rows = {series: row for series, row in snapshot.totals.items() if len(series) == len(scope.labels)}
-    for statistic in shown.statistics:
-        yield from statistic.collect(
-            {series: row[statistic.name] for series, row in rows.items()}, snapshot.names, scope
-        )
-    zeros = {statistic.name: statistic.zero() for statistic in shown.tallied}
-    in_view = {label: {series: zeros | held.get(series, {}) for series in rows} for label, held in windows.items()}
-    for derived in shown.derived:
-        yield from derived.collect(in_view, scope)
+def _unknown_features(snapshot: Snapshot) -> Family:
+    family = GaugeFamily(
+        "model_unknown_features",
+        "Features that the reference does not know and a sample of records held in the last day.",
+        BASE_LABELS,
+    )
+    for series, names in snapshot.unknown.items():
+        family.add(series, len(names))
+    return family
 
 
-def _about_sources(snapshot: Snapshot) -> Iterator[Metric]:
+def _about_sources(snapshot: Snapshot) -> Iterator[Family]:
     prefix = "prediction_exporter_"
-    lines = CounterMetricFamily(prefix + "source_lines_total", "Lines read.", labels=("source",))
-    read = CounterMetricFamily(prefix + "source_bytes_total", "Bytes read.", labels=("source",))
-    records = CounterMetricFamily(prefix + "source_records_total", "Records accepted.", labels=("source",))
-    rejected = CounterMetricFamily(
-        prefix + "source_rejected_lines_total", "Lines refused, by reason.", labels=("source", "reason")
+    lines = CounterFamily(prefix + "source_lines_total", "Lines read.", ("source",))
+    read = CounterFamily(prefix + "source_bytes_total", "Bytes read.", ("source",))
+    records = CounterFamily(prefix + "source_records_total", "Records accepted.", ("source",))
+    rejected = CounterFamily(prefix + "source_rejected_lines_total", "Lines refused, by reason.", ("source", "reason"))
+    last = GaugeFamily(
+        prefix + "source_last_record_timestamp_seconds", "Time of the newest record, since epoch.", ("source",)
     )
-    last = GaugeMetricFamily(
-        prefix + "source_last_record_timestamp_seconds", "Time of the newest record, since epoch.", labels=("source",)
-    )
-    capped = CounterMetricFamily(
-        prefix + "capped_labels_total", "Records whose label was over its limit and became `other`.", labels=("label",)
+    capped = CounterFamily(
+        prefix + "capped_labels_total", "Records whose label was over its limit and became `other`.", ("label",)
     )
     for source, counts in snapshot.sources.items():
-        lines.add_metric((source,), counts.lines)
-        read.add_metric((source,), counts.bytes)
-        records.add_metric((source,), counts.records)
+        lines.add((source,), counts.lines)
+        read.add((source,), counts.bytes)
+        records.add((source,), counts.records)
         for reason in REASONS:
-            rejected.add_metric((source, reason), counts.rejected.get(reason, 0))
+            rejected.add((source, reason), counts.rejected.get(reason, 0))
         if counts.last_timestamp:
-            last.add_metric((source,), counts.last_timestamp)
-    for label in (
-        "model_version",
-        "prediction_class",
-        "error_type",
-        *(["segment_value"] if snapshot.segment_values else []),
-    ):
-        capped.add_metric((label,), snapshot.capped.get(label, 0))
+            last.add((source,), counts.last_timestamp)
+    of_segments = ("segment_value",) if snapshot.segment_values else ()
+    for label in ("model_version", "prediction_class", "error_type", *of_segments):
+        capped.add((label,), snapshot.capped.get(label, 0))
     yield from (lines, read, records, rejected, last, capped)

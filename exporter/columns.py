@@ -5,6 +5,7 @@ A column comes in as a tuple of Python objects, one a record, and goes out as on
 
 from __future__ import annotations
 
+import math
 import struct
 from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
@@ -45,6 +46,27 @@ def labels(values: Column, spell: Callable[[Any], str]) -> Encoded[str]:
     return Encoded.of(values)
 
 
+def numbers(values: Column) -> Floats:
+    """Return the values that are numbers, as floats; any other is NaN."""
+    if not set(map(type, values)) & {int, float}:
+        return np.full(len(values), np.nan)
+    return np.fromiter(map(_number, values), np.float64, len(values))
+
+
+def _number(value: object) -> float:
+    if type(value) is not int and type(value) is not float:
+        return np.nan
+    try:
+        return float(value)
+    except OverflowError:  # an integer beyond a float's range
+        return np.nan
+
+
+def ids(values: Column | None) -> Encoded[str] | None:
+    """Encode a column of ids, if it was read; an empty one is absent."""
+    return None if values is None else labels(tuple(None if value == "" else value for value in values), label_of)
+
+
 def matrix(columns: Sequence[Column], rows: int) -> Floats:
     """Return columns of numbers as an array of shape (columns, rows); None becomes NaN."""
     try:
@@ -53,6 +75,13 @@ def matrix(columns: Sequence[Column], rows: int) -> Floats:
     except (struct.error, OverflowError):  # a None, or an integer beyond a float's range
         return np.array(columns, dtype=np.float64).reshape(len(columns), rows)
     return np.frombuffer(packed).reshape(len(columns), rows)
+
+
+def vectors(column: Column, dimension: int) -> Floats:
+    """Return a column of lists of `dimension` numbers as an array of shape (rows, dimension); None becomes NaN."""
+    absent = (math.nan,) * dimension
+    lists = [absent if value is None else value for value in column]
+    return matrix(lists, dimension)
 
 
 def scaled(fields: Mapping[str, Column], units: Mapping[str, float]) -> Floats:
@@ -68,7 +97,7 @@ def times(fields: Mapping[str, Column], units: Mapping[str, float], now: float) 
     if set(map(type, values)) == {type(None)}:
         return np.full(len(values), now)
     if datetime in set(map(type, values)):
-        values = tuple(_epoch(value) * units[name] if isinstance(value, datetime) else value for value in values)
+        values = tuple(epoch(value) * units[name] if isinstance(value, datetime) else value for value in values)
     time = np.array(values, dtype=np.float64) / units[name]
     return np.where(np.isnan(time), now, time)
 
@@ -85,5 +114,6 @@ def scores(values: Column, predictions: Column) -> Floats:
     return np.array(values, dtype=np.float64)
 
 
-def _epoch(moment: datetime) -> float:
+def epoch(moment: datetime) -> float:
+    """Return epoch seconds; without a zone it is in UTC."""
     return moment.replace(tzinfo=moment.tzinfo or UTC).timestamp()

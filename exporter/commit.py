@@ -25,15 +25,24 @@ class CommitError(Exception):
 
 
 class Committer:
-    """Commits the engine's state, one commit at a time; without a checkpoint, to memory."""
+    """Commits the engine's state, one commit at a time; without a checkpoint, to memory.
+
+    `tell` is told what was committed.
+    """
 
     def __init__(
-        self, engine: Engine, checkpoint: Checkpoint | None, telemetry: Telemetry, clock: Callable[[], float]
+        self,
+        engine: Engine,
+        checkpoint: Checkpoint | None,
+        telemetry: Telemetry,
+        clock: Callable[[], float],
+        tell: Callable[[Snapshot], None] = lambda _: None,
     ) -> None:
         self._engine = engine
         self._checkpoint = checkpoint
         self._telemetry = telemetry
         self._clock = clock
+        self._tell = tell
         self._running: asyncio.Task[Snapshot] | None = None
         self._failed = False
 
@@ -75,4 +84,5 @@ class Committer:
         self._telemetry.commits.labels("success").inc()
         self._telemetry.commit_seconds.observe(perf_counter() - begin)
         self._telemetry.committed_timestamp.set(snapshot.time)
+        self._tell(snapshot)
         return snapshot

@@ -8,24 +8,25 @@ from __future__ import annotations
 
 import glob
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
 import msgspec
 
-from exporter import presets, profile, segments, validation, yamlfile
-from exporter.profile import ProfileError
+from exporter import presets, profile, profile_file, quality, segments, validation, yamlfile
+from exporter.profile import Profile
+from exporter.profile_file import ProfileError
 from exporter.schema import FEATURES, RECORD_FIELDS, Schema, SchemaError
 from exporter.settings import DEFAULT_THRESHOLDS, SOURCE_OPTIONS, Config, Source
-from exporter.units import Duration, FieldPath, FileMode, Listen, Size, SourceUrl
+from exporter.units import Bounds, Duration, FieldPath, FileMode, Listen, Size, SourceUrl, Tails
 from exporter.validation import nearest
 from exporter.web import loading
 from exporter.web.loading import WebConfigError
 from exporter.yamlfile import YamlError
 
-_parse = validation.parser(Duration, Size, Listen, FieldPath, FileMode, SourceUrl)
+_parse = validation.parser(Duration, Size, Listen, FieldPath, FileMode, SourceUrl, Bounds, Tails)
 
 
 class ConfigError(Exception):
@@ -109,7 +110,7 @@ def resolve(config: Config, folder: Path) -> Config:
 def read_reference(path: str) -> profile.Profile:
     """Read the reference profile; raises ProfileError, in one line."""
     try:
-        return profile.load(Path(path).read_bytes())
+        return profile_file.load(Path(path).read_bytes())
     except OSError as error:
         raise ProfileError(error.strerror or "cannot be read") from None
 
@@ -131,7 +132,17 @@ def notes(config: Config) -> Iterator[str]:
 def _contradictions(config: Config) -> Iterator[str]:
     """Yield mistakes that a key's type does not show."""
     yield from _about_sources(config)
-    yield from _about_fields(config)
+    reference: Profile | None = None
+    try:
+        reference = read_reference(config.reference) if config.reference else None
+    except ProfileError as error:
+        yield f"reference: {config.reference}: {error}"
+    else:
+        yield from (f"quality.{problem}" for problem in quality.problems(config.quality, reference))
+        yield from segments.problems(config, reference)
+    features = tuple(reference.features) if reference else ()
+    yield from _about_fields(config, features)
+    yield from _about_exported_bins(config, features)
     yield from _about_windows(config)
     for name in config.thresholds.keys() - DEFAULT_THRESHOLDS.keys():
         yield f"thresholds.{name}: no such threshold{nearest(name, DEFAULT_THRESHOLDS)}"
@@ -181,14 +192,8 @@ def _about_windows(config: Config) -> Iterator[str]:
             yield f"buckets.{key}: expected ascending bounds"
 
 
-def _about_fields(config: Config) -> Iterator[str]:
-    """Yield what is wrong with `fields`, and with the reference and segments, whose values are fields too."""
-    reference = None
-    if config.reference:
-        try:
-            reference = read_reference(config.reference)
-        except ProfileError as error:
-            yield f"reference: {config.reference}: {error}"
+def _about_fields(config: Config, features: tuple[str, ...]) -> Iterator[str]:
+    """Yield what is wrong with `fields`, and with the reference's features, which are fields too."""
     for name in config.fields.keys() - set(RECORD_FIELDS):
         yield f"fields.{name}: no such record field{nearest(name, RECORD_FIELDS)}"
     fields = {name: path for name, path in config.fields.items() if name in RECORD_FIELDS}
@@ -196,24 +201,25 @@ def _about_fields(config: Config) -> Iterator[str]:
     for name in empty:
         yield f"fields.{name}: expected a path such as timing.total; only `features` can lie at the top level, `.`"
     if not empty:
-        yield from _about_paths(config, fields, reference)
-        if reference or not config.reference:
-            yield from segments.problems(config, fields, reference)
+        try:
+            Schema(fields, features, asked_for=config.fields_asked_for).tree()
+        except SchemaError as error:
+            yield f"fields: {error}"
+        for index, source in enumerate(config.sources):
+            if source.prediction:
+                try:
+                    Schema(presets.fields(source, fields), features, asked_for=config.fields_asked_for).tree()
+                except SchemaError as error:
+                    yield f"sources[{index}].prediction: {error}"
 
 
-def _about_paths(config: Config, fields: Mapping[str, FieldPath], reference: profile.Profile | None) -> Iterator[str]:
-    """Yield how the paths of fields and features contradict each other."""
-    features = tuple(reference.features) if reference else ()
-    try:
-        Schema(fields, features).tree()
-    except SchemaError as error:
-        yield f"fields: {error}"
-    for index, source in enumerate(config.sources):
-        if source.prediction:
-            try:
-                Schema(presets.fields(source, fields), features).tree()
-            except SchemaError as error:
-                yield f"sources[{index}].prediction: {error}"
+def _about_exported_bins(config: Config, features: tuple[str, ...]) -> Iterator[str]:
+    """Yield which features are not the reference's; that it cannot be read is told already."""
+    if config.exported_bins and not config.reference:
+        yield "exported_bins: there are no bins without a `reference`"
+    for index, name in enumerate(config.exported_bins or ()):
+        if features and name not in features:
+            yield f"exported_bins[{index}]: the reference has no feature `{name}`{nearest(name, features)}"
 
 
 def _unreadable(file: Path) -> str | None:

@@ -6,7 +6,7 @@ as it should be, the block is decoded line by line, and what fails is salvaged o
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -14,24 +14,27 @@ import msgspec
 import numpy as np
 
 from exporter import columns
-from exporter.batch import Batch, Bools, Encoded, Ints, Marks, Series
+from exporter.batch import Batch, Encoded, Ints, Marks, Series
+from exporter.checks import Checks, series
 from exporter.columns import Column, class_of, label_of
-from exporter.rejects import MISSING_FIELD, OUT_OF_RANGE, TIMESTAMP_FUTURE, TIMESTAMP_PAST, RefusedError, Reject
+from exporter.intake import BadLine, Gathered
+from exporter.reading import Reading
+from exporter.rejects import RefusedError, Reject
 from exporter.salvage import Flaws, check_utf8, salvage
 from exporter.schema import LATENCY_UNITS, TIMESTAMP_UNITS, Leaf, Schema
+from exporter.unknown_features import NO_SAMPLE, Probe, Sample
 
-MAX_LATENCY_SECONDS = 1e7
-PROBABILITY_ROUNDING = 1e-6
 NEWLINE, RETURN, OPENING, CLOSING = b"\n\r{}"
 
 
 @dataclass(frozen=True, slots=True)
 class Decoded:
-    """What a block held; lines == records in the batch + the rejects' counts."""
+    """What a block held; lines == records in the batch + the rejects' counts. `sample` is of the batch."""
 
     batch: Batch | None
     rejects: tuple[Reject, ...]
     lines: int
+    sample: Sample = NO_SAMPLE
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,24 +60,42 @@ class Decoder:
         self._decoder = msgspec.json.Decoder(self._struct)
         self._numeric = schema.numeric
         self._categorical = schema.categorical
+        self._probe = Probe(schema)
+        self._vectors = schema.vectors
         self._segments = [self._tree.at(path) for path in schema.segment_paths().values()]
         self._default = default
-        self._past_seconds = past_seconds
-        self._future_seconds = future_seconds
+        self._checks = Checks(past_seconds, future_seconds)
+
+    def read(self, gathered: Gathered, now: float) -> Iterator[Reading]:
+        """Decode whole lines that arrived at epoch time `now`."""
+        decoded = self.decode(gathered.block, now)
+        refused = (
+            BadLine(*gathered.place(reject.at), reject.reason, reject.detail, reject.count)
+            for reject in decoded.rejects
+        )
+        yield Reading(decoded.batch, tuple(refused), decoded.lines, decoded.sample)
 
     def decode(self, block: bytes, now: float) -> Decoded:
         """Decode whole lines; `now` is the epoch time at which they arrived."""
         ends = np.flatnonzero(np.frombuffer(block, np.uint8) == NEWLINE)
         decoded = self._whole(block, ends) or self._line_by_line(block)
         rejects = decoded.rejects
-        batch = None
-        if decoded.rows:
-            batch, refused = self._check(self._batch(decoded, now), now)
-            if refused:
-                starts = np.concatenate(([0], ends + 1))
-                for reason, bad, detail in refused:
-                    rejects.append(Reject(reason, len(bad), int(starts[decoded.numbers[bad[0]]]), detail))
-        return Decoded(batch if batch is not None and len(batch) else None, tuple(rejects), len(ends))
+        if not decoded.rows:
+            return Decoded(None, tuple(rejects), len(ends))
+        batch, refused = self._checks.apply(self._batch(decoded, now), now)
+        numbers = decoded.numbers
+        if refused:
+            starts = np.concatenate(([0], ends + 1))
+            for reason, bad, detail in refused:
+                rejects.append(Reject(reason, len(bad), int(starts[numbers[bad[0]]]), detail))
+            numbers = np.delete(numbers, np.concatenate([bad for _, bad, _ in refused])).tolist()
+        if not numbers:
+            return Decoded(None, tuple(rejects), len(ends))
+        # Any row will do, and not always the first.
+        row = len(block) % len(numbers)
+        start = ends[numbers[row] - 1] + 1 if numbers[row] else 0
+        sample = Sample(row, self._probe.unknown(block[start : ends[numbers[row]]]))
+        return Decoded(batch, tuple(rejects), len(ends), sample)
 
     def _whole(self, block: bytes, ends: Ints) -> _Rows | None:
         """Decode a block at once, given where its lines end; None where any of them is not as it should be."""
@@ -127,16 +148,19 @@ class Decoder:
         categories = {name: columns.labels(features[name], label_of) for name in self._categorical}
         return Batch(
             time=columns.times(fields, TIMESTAMP_UNITS, now),
-            series=self._series(fields["model_name"], fields["model_version"]),
+            series=series(Encoded.of(fields["model_name"]), Encoded.of(fields["model_version"]), self._default),
             prediction=columns.labels(prediction, class_of),
             # An empty error_type is how some loggers spell that all went well.
             error=columns.labels(tuple(value or None for value in fields["error_type"]), label_of),
             latency_seconds=columns.scaled(fields, LATENCY_UNITS),
             probability=columns.scores(fields["probability"], prediction),
+            value=columns.numbers(prediction),
             numbers=columns.matrix([features[name] for name in self._numeric], n),
             categories=tuple(categories.values()),
             marks=self._marks(decoded.flaws, n),
             group=np.zeros(n, np.int64),
+            request_id=columns.ids(fields.get("request_id")),
+            vectors=tuple(columns.vectors(features[name], dimension) for name, dimension in self._vectors.items()),
             segments=tuple(
                 categories[leaf.name] if leaf.is_feature else _segment(leaf, fields[leaf.name])
                 for leaf in self._segments
@@ -146,50 +170,12 @@ class Decoder:
     def _marks(self, flaws: dict[int, Flaws], n: int) -> Marks | None:
         if not flaws:
             return None
-        names = {name: index for index, name in enumerate((*self._numeric, *self._categorical))}
+        names = {name: index for index, name in enumerate((*self._numeric, *self._categorical, *self._vectors))}
         array = np.zeros((len(names), n), np.uint8)
         for row, marks in flaws.items():
             for name, mark in marks.items():
                 array[names[name], row] = mark
         return array
-
-    def _series(self, names: tuple[Any, ...], versions: tuple[Any, ...]) -> Encoded[Series]:
-        if len(set(names)) == 1 and len(set(versions)) == 1:
-            return Encoded((self._one_series(names[0], versions[0]),), np.zeros(len(names), np.int64))
-        known = {pair: self._one_series(*pair) for pair in set(zip(names, versions, strict=True))}
-        return Encoded.of(tuple(known[pair] for pair in zip(names, versions, strict=True)))
-
-    def _one_series(self, name: Any, version: Any) -> Series:
-        return Series(
-            self._default.model_name if name is None else label_of(name),
-            self._default.model_version if version is None else label_of(version),
-        )
-
-    def _check(self, batch: Batch, now: float) -> tuple[Batch, list[tuple[str, Ints, str]]]:
-        """Take out the rows whose values cannot be; return them by reason with what was expected."""
-        latency, probability, time = batch.latency_seconds, batch.probability, batch.time
-        missing = (batch.prediction.codes < 0) & (batch.error.codes < 0)
-        absurd = (latency < 0) | (latency > MAX_LATENCY_SECONDS)
-        absurd |= (probability < -PROBABILITY_ROUNDING) | (probability > 1 + PROBABILITY_ROUNDING)
-        checks: list[tuple[str, Bools, str]] = [
-            (MISSING_FIELD, missing, "neither a prediction nor an error_type"),
-            (OUT_OF_RANGE, absurd, "expected a latency of 0 or more and a probability from 0 to 1"),
-            (
-                TIMESTAMP_FUTURE,
-                time > now + self._future_seconds,
-                f"timestamp more than {self._future_seconds:.0f} s ahead",
-            ),
-            (TIMESTAMP_PAST, time < now - self._past_seconds, f"timestamp more than {self._past_seconds:.0f} s old"),
-        ]
-        refused: list[tuple[str, Ints, str]] = []
-        good = np.ones(len(batch), np.bool_)
-        for reason, failed, detail in checks:
-            bad = failed & good
-            if bad.any():
-                refused.append((reason, np.flatnonzero(bad), detail))
-                good &= ~bad
-        # A label that only refused records hold must take no other's place.
-        return (batch.where(good).without_unused() if refused else batch), refused
 
 
 def _segment(leaf: Leaf, column: Column) -> Encoded[str]:

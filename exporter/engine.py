@@ -12,16 +12,20 @@ from collections.abc import Callable, Sequence
 from exporter.admission import Admission
 from exporter.batch import Batch, SegmentSeries, Series
 from exporter.batches import Batches
-from exporter.framing import Position
+from exporter.bodies import Sent
+from exporter.framing import Lines, Position
 from exporter.grouping import Group, grouped, split
 from exporter.intake import BadLine, Gathered, Intake, Receipt, cut_off, gather
 from exporter.plan import Plan
+from exporter.reading import Decoder, Form
+from exporter.request_ids import RequestIds
 from exporter.snapshot import Snapshot, SourceCounts, Stream
 from exporter.stats import Statistic
-from exporter.tally import AnySeries, Row, Tallies, copy, only, put_in
+from exporter.tally import AnySeries, AnyTallies, Row, compact, copy, only, put
+from exporter.unknown_features import UnknownFeatures
 
 # A fold of a few lines costs nearly as much as one of a hundred.
-BLOCK_BYTES = 64 * 1024
+BLOCK_BYTES = 256 * 1024
 
 
 class Engine:
@@ -32,13 +36,15 @@ class Engine:
     ) -> None:
         state = restored or Snapshot(time=0.0)
         self._report = report
-        self._totals: Tallies = copy(state.totals)
-        self._panes: dict[str, dict[int, Tallies]] = {
+        self._totals: AnyTallies = copy(state.totals)
+        self._panes: dict[str, dict[int, AnyTallies]] = {
             label: {pane: copy(tallies) for pane, tallies in panes.items()} for label, panes in state.windows.items()
         }
         self._admission = Admission(plan, state)
         self._sources = {name: counts.copy() for name, counts in state.sources.items()}
         self._batches = Batches(state.batches)
+        self._request_ids = RequestIds(plan.limits.request_ids, state.request_ids)
+        self._unknown = UnknownFeatures(state.unknown)
         self._intake = Intake(plan.limits.line_bytes, state.positions, plan.framers)
         self._now = state.time
         self._begin(plan)
@@ -55,6 +61,7 @@ class Engine:
             for window in windows
         }
         self._admission.adopt(plan, kept)
+        self._request_ids = RequestIds(plan.limits.request_ids, self._request_ids.digests)
         self._intake.adopt(plan.limits.line_bytes, plan.framers)
         self._begin(plan)
 
@@ -67,6 +74,7 @@ class Engine:
         self._plan = plan
         self._panes = {window.label: self._panes.get(window.label, {}) for window in plan.windows}
         self._sources = {name: self._sources.get(name) or SourceCounts() for name in plan.decoders}
+        self._unknown.forget(plan.features)
         for series in plan.known_series:
             self._row(self._admission.admit_series(series))
         for any_series in list(self._totals):
@@ -94,20 +102,23 @@ class Engine:
         self._sources[stream.source].bytes += self._intake.close(stream)
         self.fold()
 
-    def feed(self, stream: Stream, data: bytes, now: float) -> None:
-        """Take bytes of an open stream that arrived at epoch time `now`."""
+    def feed(self, stream: Stream, data: bytes, now: float) -> bool:
+        """Take bytes of an open stream that arrived at epoch time `now`; return whether it cannot be read on."""
         self._now = now
         self._sources[stream.source].bytes += self._intake.feed(stream, data)
         if self._intake.pending_bytes >= BLOCK_BYTES:
             self.fold()
+        return self._intake.is_broken(stream)
 
-    def ingest(self, source: str, data: bytes, now: float, batch: str | None = None) -> Receipt:
-        """Fold lines that came together, unless a batch of this id came before."""
+    def ingest(self, source: str, sent: Sent, now: float) -> Receipt:
+        """Fold what came together, unless a batch of its id came before."""
         self._now = now
-        if batch is not None and not self._batches.admit(source, batch):
+        if sent.batch is not None and not self._batches.admit(source, sent.batch):
             return Receipt(is_repeated=True)
-        self._sources[source].bytes += len(data)
-        return self._fold(source, gather(Stream(source, "request"), self._plan.limits.line_bytes, data))
+        self._sources[source].bytes += len(sent.lines)
+        form = self._plan.arrow[source]() if sent.is_arrow else Form(Lines, self._plan.decoders[source])
+        stream = Stream(source, "request")
+        return self._fold(source, gather(stream, self._plan.limits.line_bytes, sent.lines, form.framer), form.decoder)
 
     def lose(self, source: str, count: int) -> None:
         """Count records of which a part has come, and the rest will not."""
@@ -118,23 +129,21 @@ class Engine:
         for source, gathered in self._intake.take().items():
             self._fold(source, gathered)
 
-    def _fold(self, source: str, gathered: Gathered) -> Receipt:
+    def _fold(self, source: str, gathered: Gathered, decoder: Decoder | None = None) -> Receipt:
         counts = self._sources[source]
         counts.lines += sum(bad.count for bad in gathered.refused)
         refused = list(gathered.refused)
         records = 0
-        if gathered.pieces:
-            decoded = self._plan.decoders[source].decode(gathered.block, self._now)
-            counts.lines += decoded.lines
-            refused += [
-                BadLine(*gathered.place(reject.at), reject.reason, reject.detail, reject.count)
-                for reject in decoded.rejects
-            ]
-            if decoded.batch is not None:
-                records = len(decoded.batch)
-                counts.records += records
-                counts.last_timestamp = max(counts.last_timestamp, float(decoded.batch.time.max()))
-                self._add(decoded.batch)
+        for reading in (decoder or self._plan.decoders[source]).read(gathered, self._now) if gathered.pieces else ():
+            counts.lines += reading.lines
+            refused += reading.refused
+            if reading.batch is not None:
+                records += len(reading.batch)
+                counts.records += len(reading.batch)
+                counts.last_timestamp = max(counts.last_timestamp, float(reading.batch.time.max()))
+                batch = self._admission.admit(self._request_ids.mark(reading.batch))
+                self._add(batch)
+                self._unknown.see(batch.series, reading.sample, self._now)
         for bad in refused:
             counts.rejected[bad.reason] = counts.rejected.get(bad.reason, 0) + bad.count
             self._report(bad)
@@ -157,11 +166,13 @@ class Engine:
             capped=dict(self._admission.capped),
             positions=self._intake.positions,
             batches=self._batches.digests,
+            request_ids=self._request_ids.digests,
+            unknown=self._unknown.at(self._now),
             segment_values=self._admission.segment_values,
         )
 
     def _add(self, batch: Batch) -> None:
-        batch, groups = grouped(self._admission.admit(batch), self._plan.windows, self._now)
+        batch, groups = grouped(batch, self._plan.windows, self._now)
         self._tally(self._plan.statistics, batch, groups)
         for segment, values in zip(self._plan.segments, batch.segments, strict=True):
             self._tally(self._plan.segmented, *split(batch, groups, segment.name, values))
@@ -180,7 +191,7 @@ class Engine:
             tally = statistic.tally(rows)
             for held, added in zip(rows_of_groups, tally, strict=True):
                 for row in held:
-                    put_in(row, statistic.name, added)
+                    put(row, statistic.name, added)
 
     def _rows(self, groups: Sequence[Group]) -> list[list[Row]]:
         """Return what each group is added to: its series' totals, and its panes that are in view."""
@@ -207,3 +218,5 @@ class Engine:
             panes, first = self._panes[window.label], window.first_in_view(self._now)
             for pane in [pane for pane in panes if pane < first]:
                 del panes[pane]
+            for pane in panes.keys() - {max(panes, default=0)}:
+                compact(panes[pane])

@@ -9,12 +9,13 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable
-from typing import NamedTuple, Protocol
+from typing import Any, NamedTuple, Protocol
 
 import msgspec
 
+from exporter.rejects import RefusedError
+
 CONTEXT_BYTES = 1024
-LENGTH_BYTES = 4
 
 
 class Digest(msgspec.Struct, frozen=True):
@@ -49,21 +50,28 @@ class Cut(NamedTuple):
     """What some bytes complete.
 
     `pieces` are whole lines, each piece with where it begins in the stream; `oversize` says where each line over the
-    limit begins, and `incomplete` where a record does that the stream ended within.
+    limit begins, and `incomplete` where a record does that the stream ended within. `broken` says where a stream
+    cannot be read on, and why. Of Arrow, a piece is a record batch.
     """
 
-    pieces: list[tuple[int, bytes]]
+    pieces: list[tuple[int, Any]]
     oversize: list[int]
     incomplete: list[int]
+    broken: tuple[int, RefusedError] | None = None
 
 
 NOTHING = Cut([], [], [])
 
 
 class Framing(Protocol):
-    """Cuts the bytes of one stream into whole lines. `held` is how many bytes wait for the rest of theirs."""
+    """Cuts the bytes of one stream into whole lines. `held` is how many bytes wait for the rest of theirs.
+
+    `weight` is what it costs to fold a byte, against one of lines.
+    """
 
     held: int
+    is_broken: bool
+    weight: float
 
     @property
     def offset(self) -> int:
@@ -83,6 +91,10 @@ class Framing(Protocol):
         """Take it that there are no more bytes."""
         ...
 
+    def adopt(self, framer: Framer) -> None:
+        """Go on as what `framer` makes would, from the next record on, where that is of this kind."""
+        ...
+
 
 # Begins to frame a stream: with the limit of a line, the position to go on from, and the bytes just before that.
 Framer = Callable[[int, Position | None, bytes], Framing]
@@ -90,6 +102,8 @@ Framer = Callable[[int, Position | None, bytes], Framing]
 
 class Lines:
     """Frames a stream of lines. `context` are the bytes just before `position.offset` (see Position)."""
+
+    is_broken, weight = False, 1.0
 
     def __init__(self, limit: int, position: Position | None = None, context: bytes = b"") -> None:
         position = position or Position()
@@ -143,6 +157,9 @@ class Lines:
         self._rest, self.held = [], 0
         return Cut([(begin, line + b"\n")], [], [])
 
+    def adopt(self, framer: Framer) -> None:
+        """A stream keeps the limit that it was opened with."""
+
     def _skip(self, data: bytes) -> int:
         """Return where the record ends that is being skipped; 0 where it goes on."""
         return data.find(b"\n") + 1
@@ -176,65 +193,3 @@ class Lines:
             self._head = Digest.of((self._context + data[: min(end, CONTEXT_BYTES)])[:CONTEXT_BYTES])
         self._offset += end
         self._context = (self._context + data[max(0, end - CONTEXT_BYTES) : end])[-CONTEXT_BYTES:]
-
-
-class Frames:
-    """Frames a stream of records that each come after their length, 4 bytes big-endian.
-
-    A record becomes a line: line breaks in it are white space, since no text in JSON holds one. A length is
-    compared with the limit before anything is kept for it.
-    """
-
-    def __init__(self, limit: int, position: Position | None = None, context: bytes = b"") -> None:
-        self._limit = limit
-        self._offset = position.offset if position else 0
-        self._rest: list[bytes] = [context[:0]]
-        self.held = 0
-        self._needed = LENGTH_BYTES
-        self._skip = 0
-
-    @property
-    def offset(self) -> int:
-        """How many bytes of the stream are done with."""
-        return self._offset
-
-    @property
-    def position(self) -> Position:
-        return Position(self._offset)
-
-    def feed(self, data: bytes) -> Cut:
-        """Take the stream's next bytes."""
-        if self.held + len(data) < self._needed and not self._skip:
-            self._rest.append(data)
-            self.held += len(data)
-            return NOTHING
-        data = b"".join((*self._rest, data))
-        pieces: list[tuple[int, bytes]] = []
-        oversize: list[int] = []
-        at = 0
-        while True:
-            skipped = min(self._skip, len(data) - at)
-            self._skip -= skipped
-            at += skipped
-            begin = at + LENGTH_BYTES
-            self._needed = LENGTH_BYTES
-            if self._skip or len(data) < begin:
-                break
-            length = int.from_bytes(data[at:begin])
-            if length > self._limit:
-                oversize.append(self._offset + at)
-                self._skip = LENGTH_BYTES + length
-                continue
-            self._needed = LENGTH_BYTES + length
-            if len(data) < begin + length:
-                break
-            pieces.append((self._offset + at, data[begin : begin + length].replace(b"\n", b" ") + b"\n"))
-            at = begin + length
-        self._offset += at
-        self._rest = [data[at:]]
-        self.held = len(data) - at
-        return Cut(pieces, oversize, [])
-
-    def end(self) -> Cut:
-        """Take it that there are no more bytes: what is left is a record that was cut off."""
-        return Cut([], [], [self._offset]) if self.held or self._skip else NOTHING

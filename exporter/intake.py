@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from exporter.framing import NOTHING, Cut, Framer, Framing, Lines, Position
 from exporter.rejects import INCOMPLETE, OVERSIZE
@@ -12,22 +12,26 @@ from exporter.snapshot import Stream
 
 
 class Piece(NamedTuple):
-    """Whole lines of one stream; `offset` is where they begin in it."""
+    """Whole lines of one stream, or of Arrow a record batch; `offset` is where they begin in it."""
 
     stream: Stream
     offset: int
-    block: bytes
+    block: Any
 
 
 @dataclass(frozen=True, slots=True)
 class BadLine:
-    """The first of `count` lines that were refused for one of rejects.REASONS, and where it begins in its stream."""
+    """The first of `count` lines that were refused for one of rejects.REASONS, and where it begins in its stream.
+
+    Of Arrow, it is `row`, counted from 1, of the record batch that begins there.
+    """
 
     stream: Stream
     offset: int
     reason: str
     detail: str
     count: int = 1
+    row: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,8 +85,10 @@ class Intake:
         self.held_bytes = 0
 
     def adopt(self, line_bytes: int, framers: Mapping[str, Framer]) -> None:
-        """Frame the streams that are opened from now on in another way."""
+        """Frame the streams that are opened from now on in another way, and the open ones where they can be."""
         self._line_bytes, self._framers = line_bytes, framers
+        for stream, lines in self._lines.items():
+            lines.adopt(framers.get(stream.source, Lines))
 
     def release(self, source: str) -> None:
         """Keep the positions of a source's streams that last, and forget the others."""
@@ -120,7 +126,12 @@ class Intake:
         before, held = lines.offset, lines.held
         self._gather(stream, lines.feed(data))
         self.held_bytes += lines.held - held
+        self.pending_bytes += int((lines.offset - before) * lines.weight)
         return lines.offset - before
+
+    def is_broken(self, stream: Stream) -> bool:
+        """Whether an open stream cannot be read on."""
+        return self._lines[stream].is_broken
 
     def close(self, stream: Stream) -> int:
         """Forget a stream that has ended; return how many more bytes of it are done with."""
@@ -142,7 +153,9 @@ class Intake:
         gathered.refused.extend(cut_off(stream, offset) for offset in cut.incomplete)
         for offset, block in cut.pieces:
             gathered.pieces.append(Piece(stream, offset, block))
-            self.pending_bytes += len(block)
+        if cut.broken:
+            offset, error = cut.broken
+            gathered.refused.append(BadLine(stream, offset, error.reason, str(error)))
 
     def take(self) -> dict[str, Gathered]:
         """Return what has gathered, by source, and begin anew."""
@@ -155,9 +168,9 @@ def cut_off(stream: Stream, offset: int, count: int = 1) -> BadLine:
     return BadLine(stream, offset, INCOMPLETE, "the stream ended within the record", count)
 
 
-def gather(stream: Stream, line_bytes: int, data: bytes) -> Gathered:
+def gather(stream: Stream, line_bytes: int, data: bytes, framer: Framer = Lines) -> Gathered:
     """Gather the lines of a stream that has come all at once."""
-    intake = Intake(line_bytes, {})
+    intake = Intake(line_bytes, {}, {stream.source: framer})
     intake.open(stream, None, b"")
     intake.feed(stream, data)
     intake.close(stream)

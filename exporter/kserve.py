@@ -95,7 +95,7 @@ class InferenceLog:
     def read(self, headers: Mapping[str, str], body: bytes, now: float) -> Sent:
         """Return the records of the pair that is complete now, if one is. Raises BodyError."""
         pair = self._pairs.add(event(headers, body), now)
-        return Sent(records(pair, self._names), pair.batch) if pair else Sent(b"")
+        return Sent(records(pair, self._names), pair.batch) if pair else Sent(b"", is_waiting=True)
 
     def lost(self, now: float) -> int:
         """Return how many events were given up since the last time."""

@@ -1,4 +1,4 @@
-"""The sidecar's own log: for people on a terminal, JSON elsewhere; and samples of bad lines, at a limited rate."""
+"""The sidecar's own log: for people on a terminal, JSON elsewhere; samples of bad lines, and changes of schema."""
 
 from __future__ import annotations
 
@@ -7,8 +7,11 @@ import sys
 from collections.abc import Callable
 
 import structlog
+from aiohttp.http import HttpProcessingError
 
+from exporter.batch import Series
 from exporter.intake import BadLine
+from exporter.snapshot import Snapshot
 
 SAMPLE_SECONDS = 10.0
 
@@ -29,6 +32,23 @@ def configure(*, level: int = logging.INFO) -> None:
         wrapper_class=structlog.make_filtering_bound_logger(level),
         logger_factory=structlog.PrintLoggerFactory(sys.stderr),
     )
+    logging.basicConfig(handlers=[LibraryLog()])
+
+
+class LibraryLog(logging.Handler):
+    """Sends what libraries log the same way.
+
+    That a request is malformed is its client's affair, and libraries would tell what is in it.
+    """
+
+    def __init__(self) -> None:
+        super().__init__(logging.WARNING)
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """Log a record."""
+        error = record.exc_info[1] if record.exc_info else None
+        if not isinstance(error, HttpProcessingError):
+            log.log(record.levelno, record.getMessage(), logger=record.name, exc_info=error)
 
 
 class BadLineLog:
@@ -59,4 +79,38 @@ class BadLineLog:
             reason=bad.reason,
             detail=bad.detail,
             count=count,
+            **({} if bad.row is None else {"row": bad.row}),
         )
+
+
+class SchemaLog:
+    """Logs each change of what features records hold, by what was committed before and after it.
+
+    `absent` says of a snapshot which features are absent, where it can be told; where it cannot, things are as they
+    were.
+    """
+
+    def __init__(
+        self, absent: Callable[[Snapshot], dict[tuple[Series, str], bool]], restored: Snapshot | None = None
+    ) -> None:
+        self.absent = absent
+        self._was_absent = absent(restored) if restored else {}
+        self._unknown = _names(restored) if restored else set()
+
+    def __call__(self, snapshot: Snapshot) -> None:
+        for key, is_absent in self.absent(snapshot).items():
+            if is_absent != self._was_absent.get(key, False):
+                _changed(*key, "vanished" if is_absent else "returned")
+            self._was_absent[key] = is_absent
+        unknown = _names(snapshot)
+        for key in sorted(unknown - self._unknown):
+            _changed(*key, "new")
+        self._unknown = unknown
+
+
+def _names(snapshot: Snapshot) -> set[tuple[Series, str]]:
+    return {(series, name) for series, names in snapshot.unknown.items() for name in names}
+
+
+def _changed(series: Series, feature: str, change: str) -> None:
+    log.warning("schema changed", **series._asdict(), feature=feature, change=change)

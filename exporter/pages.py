@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 
 from exporter.collector import Collector
-from exporter.exposition import Exposition, Format, render
+from exporter.exposition import Exposition, Format, Writer, complete
 from exporter.snapshot import Snapshot
 from exporter.telemetry import Telemetry
 
@@ -16,6 +16,7 @@ class Pages:
     def __init__(self, collector: Collector, telemetry: Telemetry) -> None:
         self._collector = collector
         self._telemetry = telemetry
+        self._writer = Writer()
         self._snapshot: Snapshot | None = None
         self._pages: dict[Format, asyncio.Task[Exposition]] = {}
 
@@ -30,5 +31,5 @@ class Pages:
 
     def _render(self, snapshot: Snapshot, wanted: Format) -> Exposition:
         with self._telemetry.render_seconds.time():
-            families = [*self._collector.collect(snapshot)]
-        return render([*families, *self._telemetry.registry.collect()], wanted)
+            pieces = self._writer.write(self._collector.collect(snapshot), wanted)
+        return complete(pieces, self._telemetry.registry, wanted)

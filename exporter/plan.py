@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from exporter.batch import Series
-from exporter.decode import Decoder
 from exporter.framing import Framer
+from exporter.reading import Decoder, Form
 from exporter.schema import Path
 from exporter.stats import Statistic
 from exporter.tally import segment_identity
@@ -22,6 +22,7 @@ class Limits:
     models: int
     prediction_classes: int
     error_types: int
+    request_ids: int = 0
     segment_values: int = 20
 
 
@@ -41,8 +42,9 @@ class Segment:
 class Plan:
     """`decoders` gives the decoder of each source by name, `framers` the framing where it is not lines.
 
-    `known_series` and `known_classes` are exported from the start. `segmented` are the statistics that are tallied
-    for each value of `segments` too, which the decoders read in that order.
+    `arrow` makes what reads the Arrow that a source's clients may send beside lines. `known_series` and
+    `known_classes` are exported from the start. `features` are those that the profile knows. `segmented` are the
+    statistics that are tallied for each value of `segments` too, which the decoders read in that order.
     """
 
     statistics: Sequence[Statistic]
@@ -50,8 +52,10 @@ class Plan:
     decoders: Mapping[str, Decoder]
     limits: Limits
     framers: Mapping[str, Framer] = field(default_factory=dict)
+    arrow: Mapping[str, Callable[[], Form]] = field(default_factory=dict)
     known_series: Sequence[Series] = ()
     known_classes: Sequence[str] = ()
+    features: Sequence[str] = ()
     segments: Sequence[Segment] = ()
     segmented: Sequence[Statistic] = ()
 

@@ -2,6 +2,7 @@
 
 `bentoml` is the log of `bentoml.monitor`: its columns lie at the top level, beside `timestamp` and `request_id`.
 `kserve` is KServe's inference logger, whose events become records of the default shape (exporter/kserve.py).
+`arrow` is Arrow IPC streams, whose columns lie where JSON's fields would (exporter/arrow).
 """
 
 from __future__ import annotations
@@ -11,7 +12,15 @@ from collections.abc import Iterator, Mapping
 from exporter.schema import FEATURES, Path
 from exporter.settings import SOURCE_OPTIONS, Source
 
-FORMAT_SCHEMES = {"cri": "file", "docker": "file", "bentoml": "file", "kserve": "http"}
+FORMAT_SCHEMES = {
+    "lines": ("file", "unix", "tcp", "http"),
+    "cri": ("file",),
+    "docker": ("file",),
+    "bentoml": ("file",),
+    "kserve": ("http",),
+    "arrow": ("unix", "tcp"),
+}
+FORMAT_NOTES = {"arrow": "; over HTTP a client says so by its Content-Type"}
 FORMAT_OPTIONS = {"prediction": "bentoml", "features": "kserve"}
 
 
@@ -27,9 +36,13 @@ def fields(source: Source, configured: Mapping[str, Path]) -> Mapping[str, Path]
 def problems(source: Source) -> Iterator[str]:
     """Yield mistakes in the format's options, each beginning with its key; of those that the source has."""
     known = SOURCE_OPTIONS[source.url.scheme]
-    scheme = FORMAT_SCHEMES.get(source.format, source.url.scheme)
-    if scheme != source.url.scheme and "format" in known:
-        yield f"format: `{source.format}` is for {scheme} sources"
+    schemes = FORMAT_SCHEMES[source.format]
+    if source.url.scheme not in schemes and "format" in known:
+        yield f"format: `{source.format}` is for {' and '.join(schemes)} sources{FORMAT_NOTES.get(source.format, '')}"
+    if source.format == "arrow" and source.framing == "length" and "framing" in known:
+        yield "framing: Arrow's messages tell their lengths themselves; leave it out with `format: arrow`"
+    if source.format == "arrow" and source.is_datagram and "socket" in known:
+        yield "format: `arrow` is a stream; a datagram holds lines"
     for option, name in FORMAT_OPTIONS.items():
         if option in known and getattr(source, option) is not None and source.format != name:
             yield f"{option}: only a source of `format: {name}` has it"

@@ -7,21 +7,21 @@ never guessed from a window.
 from __future__ import annotations
 
 import hashlib
+import math
 from itertools import pairwise
 
 import msgspec
 import numpy as np
+from msgspec import UNSET, UnsetType
 
 from exporter.batch import Floats
+from exporter.components import Components
 
 VERSION = 1
 MISSING_BIN = "missing"
 OTHER_BIN = "other"
 MAX_BINS = 100
-
-
-class ProfileError(ValueError):
-    """The profile cannot be used; the message says why."""
+MAX_PROJECTIONS = 64
 
 
 class Numeric(msgspec.Struct, frozen=True, tag="numeric", tag_field="kind", forbid_unknown_fields=True):
@@ -44,6 +44,11 @@ class Numeric(msgspec.Struct, frozen=True, tag="numeric", tag_field="kind", forb
     cuts: list[float]
     cut_counts: list[int]
     tail_means: tuple[float, float]
+
+    @property
+    def is_discrete(self) -> bool:
+        """Whether each distinct value of the reference has a cut of its own; then the last cut is just above them."""
+        return len(self.cuts) > 1 and self.cuts[-1] == math.nextafter(self.cuts[-2], math.inf)
 
     def problem(self) -> str | None:
         """Say what contradicts itself, if anything."""
@@ -70,17 +75,58 @@ class Categorical(msgspec.Struct, frozen=True, tag="categorical", tag_field="kin
         return None if self.categories else "expected at least one category"
 
 
+class Vector(msgspec.Struct, frozen=True, tag="vector", tag_field="kind", forbid_unknown_fields=True):
+    """A feature that is a list of `dimension` numbers, such as an embedding.
+
+    `edges` and `counts` are of the bins, as of a numeric feature, of the vectors' coordinates along as many
+    `projections.directions`. `spread` is the root of the mean squared distance from `mean`; `other` counts the
+    vectors that are not finite.
+    """
+
+    dimension: int
+    mean: list[float]
+    spread: float
+    missing: int
+    other: int
+    edges: list[list[float]]
+    counts: list[list[int]]
+
+    @property
+    def count(self) -> int:
+        return sum(self.counts[0])
+
+    def problem(self) -> str | None:
+        """Say what contradicts itself, if anything."""
+        if self.dimension < 1 or len(self.mean) != self.dimension or self.spread <= 0:
+            return f"expected a `mean` of {self.dimension} numbers, and a `spread` above 0"
+        if not 1 <= len(self.edges) == len(self.counts) <= MAX_PROJECTIONS:
+            return f"expected `edges` and `counts` of the same 1 to {MAX_PROJECTIONS} projections"
+        for edges, counts in zip(self.edges, self.counts, strict=True):
+            if len(counts) != len(edges) + 1 or len(counts) > MAX_BINS:
+                return f"expected one more count than edges, and at most {MAX_BINS}, got {len(counts)} for {len(edges)}"
+            if any(b <= a for a, b in pairwise(edges)):
+                return "expected `edges` in ascending order"
+            if sum(counts) != self.count or not self.count:
+                return "expected the same number of vectors in each of `counts`, and not none"
+        return None
+
+
+# What has bins.
 Feature = Numeric | Categorical
 
 
 class Profile(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """The reference of one model. `rows` is how many records it was made from."""
+    """The reference of one model. `rows` is how many records it was made from.
+
+    What is UNSET is not written, so that a profile from before it was known is the same as ever.
+    """
 
     version: int
     rows: int
-    features: dict[str, Feature]
+    features: dict[str, Feature | Vector]
     prediction: Feature | None = None
     probability: Numeric | None = None
+    components: Components | UnsetType = UNSET
     created: str = ""
     made_by: str = ""
 
@@ -91,8 +137,14 @@ class Profile(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         return hashlib.blake2b(msgspec.json.encode(content, order="sorted"), digest_size=6).hexdigest()
 
     @property
+    def outputs(self) -> Profile:
+        """The model's outputs, what is known of them, as if they were features: `prediction` and `probability`."""
+        known = {"prediction": self.prediction, "probability": self.probability}
+        return Profile(self.version, self.rows, {name: feature for name, feature in known.items() if feature})
+
+    @property
     def ordered(self) -> dict[str, Feature]:
-        """The features in the order of every tally: numeric ones first, then categorical ones."""
+        """The features that have bins, in the order of every tally: numeric ones first, then categorical ones."""
         return {**self.numeric, **self.categorical}
 
     @property
@@ -102,6 +154,10 @@ class Profile(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     @property
     def categorical(self) -> dict[str, Categorical]:
         return {name: feature for name, feature in self.features.items() if isinstance(feature, Categorical)}
+
+    @property
+    def vectors(self) -> dict[str, Vector]:
+        return {name: feature for name, feature in self.features.items() if isinstance(feature, Vector)}
 
 
 def bin_labels(feature: Feature) -> tuple[str, ...]:
@@ -131,39 +187,21 @@ def reference_counts(feature: Feature) -> tuple[Floats, float, float]:
     return np.array(counts, dtype=np.float64), float(feature.missing + missing), float(feature.other + other)
 
 
-def load(data: bytes) -> Profile:
-    """Read a profile; raises ProfileError, in one line."""
-    try:
-        profile = msgspec.json.decode(data, type=Profile)
-    except msgspec.ValidationError as error:
-        raise ProfileError(f"not a profile of version {VERSION}: {error}") from None
-    except (msgspec.MsgspecError, UnicodeDecodeError) as error:
-        raise ProfileError(f"not JSON: {error}") from None
-    if profile.version != VERSION:
-        raise ProfileError(f"version: expected {VERSION}, got {profile.version}; make the profile anew")
-    for name, feature in profile.features.items():
-        if problem := feature.problem():
-            raise ProfileError(f"features.{name}: {problem}")
-    return profile
+def missing_share(feature: Feature | Vector) -> float:
+    """Return which share of the reference's records has no value."""
+    if isinstance(feature, Vector):
+        values = feature.count
+    else:
+        values = sum(feature.counts if isinstance(feature, Numeric) else feature.categories.values())
+    total = values + feature.missing + feature.other
+    return feature.missing / total if total else 1.0
 
 
-def dump(profile: Profile) -> bytes:
-    """Write a profile as JSON for people: short lists on one line."""
-    text = msgspec.json.format(msgspec.json.encode(profile), indent=2).decode()
-    return (_fold_lists(text) + "\n").encode()
+def commonest_share(feature: Feature) -> float:
+    """Return at most which share of the reference's values are the same; 1 where there are none.
 
-
-def _fold_lists(text: str) -> str:
-    """Put each list on one line; strings keep their escapes, so a bracket in one is never alone on its line."""
-    lines: list[str] = []
-    inside = False
-    for line in text.split("\n"):
-        if inside:
-            lines[-1] += line.strip() + ("" if line.strip().startswith("]") or not line.endswith(",") else " ")
-        else:
-            lines.append(line)
-        if line.endswith("["):
-            inside = True
-        elif line.strip() in ("]", "],"):
-            inside = False
-    return "\n".join(lines)
+    Exact for a categorical feature, and for a numeric one of few distinct values; of more, it is that of a fine bin.
+    """
+    counts = feature.cut_counts if isinstance(feature, Numeric) else [*feature.categories.values(), feature.other]
+    total = sum(counts)
+    return max(counts) / total if total else 1.0

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 INVALID_JSON = "invalid_json"
 INVALID_UTF8 = "invalid_utf8"
+INVALID_ARROW = "invalid_arrow"
 OVERSIZE = "oversize"
 INCOMPLETE = "incomplete"
 BLANK = "blank"
@@ -18,6 +19,7 @@ TIMESTAMP_PAST = "timestamp_past"
 REASONS = (
     INVALID_JSON,
     INVALID_UTF8,
+    INVALID_ARROW,
     OVERSIZE,
     INCOMPLETE,
     BLANK,
@@ -41,7 +43,7 @@ class Reject:
 
 
 class RefusedError(Exception):
-    """One line cannot be read, for one of REASONS."""
+    """A line, or what comes in its place, cannot be read, for one of REASONS."""
 
     def __init__(self, reason: str, detail: str) -> None:
         super().__init__(detail)

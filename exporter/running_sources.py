@@ -63,8 +63,7 @@ class RunningSources:
         """Take what was written or sent before now."""
         for running in self._running.values():
             running.task.cancel()
-        for running in self._running.values():
-            await running.source.drain(deadline)
+        await asyncio.gather(*(running.source.drain(deadline) for running in self._running.values()))
 
     def close(self) -> None:
         """Let go of files and connections."""

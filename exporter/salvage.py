@@ -15,7 +15,7 @@ from exporter.batch import NON_FINITE, WRONG_TYPE
 from exporter.rejects import BLANK, INVALID_JSON, INVALID_UTF8, RefusedError
 from exporter.rejects import NON_FINITE as NON_FINITE_FIELD
 from exporter.rejects import WRONG_TYPE as WRONG_TYPE_FIELD
-from exporter.schema import Node, Number
+from exporter.schema import Leaf, Node, Number
 
 Flaws = dict[str, int]
 
@@ -24,7 +24,7 @@ def salvage(line: bytes, tree: Node, struct: type[msgspec.Struct]) -> tuple[msgs
     """Return the record of a line, and a mark for each feature that is unusable; raises RefusedError."""
     if not line.strip():
         raise RefusedError(BLANK, "the line is blank")
-    record = _loads(line)
+    record = loads(line)
     if not isinstance(record, dict):
         raise RefusedError(WRONG_TYPE_FIELD, f"expected a JSON object, got {_kind(record)}")
     flaws: Flaws = {}
@@ -44,7 +44,7 @@ def check_utf8(line: bytes) -> None:
             raise RefusedError(INVALID_UTF8, f"byte {error.start} of the line is not UTF-8") from None
 
 
-def _loads(line: bytes) -> Any:
+def loads(line: bytes) -> Any:
     """Read JSON, and the NaN and Infinity that Python's encoder writes; raises RefusedError."""
     try:
         # Given bytes, it would take them for UTF-16 where they look like it.
@@ -64,17 +64,29 @@ def _clean(node: Node, record: dict[str, Any], flaws: Flaws) -> None:
                 record.pop(key, None)
             elif isinstance(value, dict):
                 _clean(child, value, flaws)
-        elif child.is_feature or child.is_segment:
-            numeric = child.type is Number
-            if numeric and _is_beyond_float(value):
-                value = record[key] = math.inf if value > 0 else -math.inf
-            if flaw := _flaw(value, numeric=numeric):
-                if child.is_feature:
-                    flaws[child.name] = flaw
-                if flaw == WRONG_TYPE or math.isnan(value):
-                    record[key] = None
+        elif child.is_feature:
+            _clean_value(child, key, record, flaws)
+        elif child.is_segment:
+            # One that is no label is missing, and no flaw.
+            _clean_value(child, key, record, {})
         else:
             _check_finite(child.name, value)
+
+
+def _clean_value(leaf: Leaf, key: str, record: dict[str, Any], flaws: Flaws) -> None:
+    value: Any = record.get(key)
+    if leaf.dimension:
+        flaw, unreadable = _vector_flaw(value, leaf.dimension), True
+    else:
+        numeric = leaf.type is Number
+        if numeric and _is_beyond_float(value):
+            value = record[key] = math.inf if value > 0 else -math.inf
+        flaw = _flaw(value, numeric=numeric)
+        unreadable = flaw == WRONG_TYPE or (flaw == NON_FINITE and math.isnan(value))
+    if flaw:
+        flaws[leaf.name] = flaw
+        if unreadable:
+            record[key] = None
 
 
 def _check_finite(name: str, value: object) -> None:
@@ -91,6 +103,14 @@ def _flaw(value: object, *, numeric: bool) -> int:
     if not isinstance(value, usable) or (numeric and isinstance(value, bool)):
         return WRONG_TYPE
     return NON_FINITE if isinstance(value, float) and not math.isfinite(value) else 0
+
+
+def _vector_flaw(value: object, dimension: int) -> int:
+    if value is None:
+        return 0
+    if not isinstance(value, list) or len(value) != dimension or not set(map(type, value)) <= {int, float}:
+        return WRONG_TYPE
+    return 0 if all(not _is_beyond_float(number) and math.isfinite(number) for number in value) else NON_FINITE
 
 
 def _is_beyond_float(value: object) -> bool:

@@ -9,7 +9,7 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any
+from typing import Annotated, Any
 
 import msgspec
 from msgspec.structs import astuple
@@ -31,7 +31,10 @@ FIELD_TYPES: dict[str, Any] = {
     "probability": float | dict[str, float] | None,
     **dict.fromkeys(LATENCY_UNITS, Number),
     "error_type": str | int | None,
+    "request_id": str | int | None,
 }
+# Read only where they are asked for: each costs an object a record.
+ASKED_FOR = ("request_id",)
 FEATURES = "features"
 # What msgspec does not match against escaped keys.
 UNREADABLE = re.compile(r'["\\\x00-\x1f]')
@@ -54,11 +57,15 @@ class SchemaError(ValueError):
 
 @dataclass(frozen=True, slots=True)
 class Leaf:
-    """A value to read: a record field, a feature, or what a segment is split by."""
+    """A value to read: a record field, a feature, or what a segment is split by.
+
+    `dimension` is that of a vector feature.
+    """
 
     name: str
     type: Any
     is_feature: bool = False
+    dimension: int = 0
     is_segment: bool = False
 
 
@@ -124,26 +131,30 @@ class Node:
 class Schema:
     """The user's field paths, the features the profile knows, and what segments are split by.
 
-    `fields` maps a record field (one of RECORD_FIELDS) to its path; what it leaves out lies under its own
-    name. An empty path for `features` says that they lie at the top level. `segments` maps a segment to its
-    path, and to None where it is the categorical feature of that name.
+    `vectors` gives the dimension of each vector feature. `fields` maps a record field (one of RECORD_FIELDS) to its
+    path; what it leaves out lies under its own name. An empty path for `features` says that they lie at the top level.
+    `asked_for` are those of ASKED_FOR that are read. `segments` maps a segment to its path, and to None where it is the
+    categorical feature of that name.
     """
 
     fields: Mapping[str, Path] = field(default_factory=dict)
     numeric: tuple[str, ...] = ()
     categorical: tuple[str, ...] = ()
+    vectors: Mapping[str, int] = field(default_factory=dict)
+    asked_for: tuple[str, ...] = ()
     segments: Mapping[str, Path | None] = field(default_factory=dict)
 
     def paths(self) -> dict[str, Path]:
         """Return the path of every field that is read."""
-        paths = {name: (name,) for name in DEFAULT_FIELDS}
+        paths = {name: (name,) for name in (*DEFAULT_FIELDS, *self.asked_for)}
         for units in (LATENCY_UNITS, TIMESTAMP_UNITS):
             given = [name for name in units if name in self.fields]
             if len(given) > 1:
                 raise SchemaError(f"give one of {', '.join(given)}, not several")
             if given:
                 paths = {name: path for name, path in paths.items() if name not in units}
-        return paths | dict(self.fields)
+        unasked = set(ASKED_FOR) - set(self.asked_for)
+        return paths | {name: path for name, path in self.fields.items() if name not in unasked}
 
     def segment_paths(self) -> dict[str, Path]:
         """Return the path of every segment."""
@@ -162,6 +173,9 @@ class Schema:
                     root.put((*path, feature), Leaf(feature, Number, is_feature=True))
                 for feature in self.categorical:
                     root.put((*path, feature), Leaf(feature, Label, is_feature=True))
+                for feature, dimension in self.vectors.items():
+                    vector = Annotated[list[float], msgspec.Meta(min_length=dimension, max_length=dimension)] | None
+                    root.put((*path, feature), Leaf(feature, vector, is_feature=True, dimension=dimension))
         for name, path in self.segment_paths().items():
             root.put(path, Leaf(f"segment {name}", Label, is_segment=True))
         return root

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
 from exporter import presets
 from exporter.plan import Segment
-from exporter.profile import Categorical, Numeric, Profile
-from exporter.schema import RECORD_FIELDS, Path, Schema, SchemaError
+from exporter.profile import Categorical, Numeric, Profile, Vector
+from exporter.schema import FEATURES, RECORD_FIELDS, Path, Schema, SchemaError
 from exporter.settings import Config
 from exporter.units import FieldPath
 from exporter.validation import nearest
@@ -24,9 +24,10 @@ def _resolve(name: str, path: Path | None, profile: Profile | None) -> Segment:
     match features.get(name):
         case Categorical(categories=known):
             return Segment(name, None, tuple(sorted(known, key=known.__getitem__, reverse=True)))
-        case Numeric():
+        case Numeric() | Vector() as other:
+            kind = "numeric" if isinstance(other, Numeric) else "vector"
             categorical = [name for name, feature in features.items() if isinstance(feature, Categorical)]
-            raise ValueError(f"{name} is a numeric feature, expected a categorical one{nearest(name, categorical)}")
+            raise ValueError(f"{name} is a {kind} feature, expected a categorical one{nearest(name, categorical)}")
     path = FieldPath.parse(name) if path is None else path
     if not path:
         raise ValueError("expected a path such as request.channel, and not that of the record itself")
@@ -38,14 +39,9 @@ def paths(segments: Sequence[Segment]) -> dict[str, Path | None]:
     return {segment.name: segment.path for segment in segments}
 
 
-def problems(config: Config, fields: Mapping[str, Path], profile: Profile | None) -> Iterator[str]:
-    """Yield mistakes, each beginning with its key; `fields` are those that there are."""
-    features = (tuple(profile.numeric), tuple(profile.categorical)) if profile else ((), ())
-    schemas = [
-        schema
-        for schema in (Schema(presets.fields(source, fields), *features) for source in config.sources)
-        if _is_sound(schema)
-    ]
+def problems(config: Config, profile: Profile | None) -> Iterator[str]:
+    """Yield mistakes, each beginning with its key; those of `fields` are told elsewhere."""
+    schemas = [schema for schema in _schemas(config, profile) if _is_sound(schema)]
     good: dict[str, Path | None] = {}
     for index, segment in enumerate(config.segments):
         try:
@@ -58,6 +54,17 @@ def problems(config: Config, fields: Mapping[str, Path], profile: Profile | None
             if segment.name in good:
                 yield f"segments[{index}]: {segment.name} is there twice"
             good = tried
+
+
+def _schemas(config: Config, profile: Profile | None) -> Iterator[Schema]:
+    """Yield what is read of each source besides segments."""
+    fields: dict[str, Path] = {
+        name: path for name, path in config.fields.items() if name in RECORD_FIELDS and (path or name == FEATURES)
+    }
+    vectors = {name: vector.dimension for name, vector in profile.vectors.items()} if profile else {}
+    features = (tuple(profile.numeric), tuple(profile.categorical)) if profile else ((), ())
+    for source in config.sources:
+        yield Schema(presets.fields(source, fields), *features, vectors, config.fields_asked_for)
 
 
 def _is_sound(schema: Schema) -> bool:

@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-import socket
 import ssl
 from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import dataclass
-from typing import Protocol
+from dataclasses import dataclass, field
+from typing import Protocol, cast
 
 from aiohttp import web
 
 from exporter import __version__
 from exporter.commit import CommitError
+from exporter.connections import Answers, Listener, Tell
 from exporter.exposition import Exposition, Format
 
 Scrape = Callable[[Format], Awaitable[Exposition]]
@@ -20,8 +20,6 @@ Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
 # How long a connection may take to send a request's head, or be idle: longer than Prometheus scrapes apart.
 IDLE_SECONDS = 75.0
-# How long a client may take nothing of its answer.
-STALLED_SECONDS = 30.0
 
 
 class Receiver(Protocol):
@@ -46,11 +44,30 @@ LANDING_PAGE = f"""<!doctype html>
 
 
 @dataclass(frozen=True)
+class Serving:
+    """A site that is being served."""
+
+    _runner: web.AppRunner
+    _listener: Listener
+    port: int
+
+    @property
+    def connections(self) -> int:
+        """How many are open."""
+        return self._listener.open
+
+    async def close(self) -> None:
+        """Answer who has asked, and hang up."""
+        await self._listener.close()
+        await self._runner.cleanup()
+
+
+@dataclass
 class Site:
     """What is served. `scrape` takes the format that is wanted; it may raise CommitError.
 
     `receivers` returns who takes what is POSTed, by path. `reload` returns what was wrong, in lines; None: it is off.
-    `gate` lets requests through, or answers them.
+    `gate` lets requests through, or answers them. `refused` is told why a client was hung up on.
     """
 
     scrape: Scrape
@@ -58,9 +75,32 @@ class Site:
     receivers: Callable[[], Mapping[str, Receiver]]
     reload: Reload | None
     gate: Gate | None
+    refused: Tell = field(default=lambda _: None)
+    _answers: Answers = field(init=False)
 
-    def application(self) -> web.Application:
-        """Return the application."""
+    def __post_init__(self) -> None:
+        self._answers = Answers(self.refused)
+
+    async def start(self, host: str, port: int, tls: ssl.SSLContext | None = None) -> Serving:
+        """Listen. Raises OSError."""
+        # Bodies are unpacked where they are read, against a limit.
+        runner = web.AppRunner(
+            self._application(),
+            access_log=None,
+            handle_signals=False,
+            shutdown_timeout=5.0,
+            auto_decompress=False,
+            keepalive_timeout=IDLE_SECONDS,
+        )
+        await runner.setup()
+        listener = Listener(cast(web.Server, runner.server), tls, self.refused)
+        try:
+            return Serving(runner, listener, listener.start(host, port))
+        except BaseException:
+            await runner.cleanup()
+            raise
+
+    def _application(self) -> web.Application:
         app = web.Application(middlewares=[self._admit])
         app.on_response_prepare.append(self._add_headers)
         app.add_routes(
@@ -77,8 +117,8 @@ class Site:
 
     @web.middleware
     async def _admit(self, request: web.Request, handler: Handler) -> web.StreamResponse:
-        _hang_up_when_stalled(request)
-        return await self.gate.admit(request, handler) if self.gate else await handler(request)
+        response = await (self.gate.admit(request, handler) if self.gate else handler(request))
+        return await self._answers.send(request, response)
 
     async def _add_headers(self, _: web.Request, response: web.StreamResponse) -> None:
         response.headers.update({"X-Content-Type-Options": "nosniff"} | dict(self.gate.headers() if self.gate else {}))
@@ -121,33 +161,3 @@ class Site:
         if request.method != "POST":
             raise web.HTTPMethodNotAllowed(request.method, ["POST"])
         return await receiver.handle(request)
-
-
-async def start(
-    app: web.Application, host: str, port: int, tls: ssl.SSLContext | None = None
-) -> tuple[web.AppRunner, int]:
-    """Listen; return what to clean up, and the port that was bound. Raises OSError."""
-    # Bodies are unpacked where they are read, against a limit.
-    runner = web.AppRunner(
-        app,
-        access_log=None,
-        handle_signals=False,
-        shutdown_timeout=5.0,
-        auto_decompress=False,
-        keepalive_timeout=IDLE_SECONDS,
-    )
-    await runner.setup()
-    site = web.TCPSite(runner, host, port, ssl_context=tls)
-    try:
-        await site.start()
-    except BaseException:
-        await runner.cleanup()
-        raise
-    return runner, int(runner.addresses[0][1])
-
-
-def _hang_up_when_stalled(request: web.Request) -> None:
-    """Have the kernel end a connection whose client does not read; aiohttp would wait for ever."""
-    connection = request.get_extra_info("socket")
-    if connection is not None and hasattr(socket, "TCP_USER_TIMEOUT"):
-        connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, int(STALLED_SECONDS * 1000))

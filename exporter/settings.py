@@ -9,10 +9,12 @@ from typing import Annotated, Literal
 
 import msgspec
 
-from exporter.units import Duration, FieldPath, FileMode, Listen, Size, SourceUrl
+from exporter.units import Bounds, Duration, FieldPath, FileMode, Listen, Size, SourceUrl, Tails
 
 DEFAULT_LISTEN = "0.0.0.0:9465"
 DEFAULT_THRESHOLDS = {"feature_drift_psi": 0.25, "latency_p99_seconds": 0.5, "accuracy": 0.8}
+
+MOST_IDS = 1_000_000
 
 Positive = Annotated[int, msgspec.Meta(gt=0)]
 
@@ -29,7 +31,7 @@ class Source(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
     url: SourceUrl
     start: Literal["beginning", "end"] = "beginning"
-    format: Literal["lines", "cri", "docker", "bentoml", "kserve"] = "lines"
+    format: Literal["lines", "cri", "docker", "bentoml", "kserve", "arrow"] = "lines"
     prediction: str | None = None
     features: tuple[str, ...] | None = None
     socket: Literal["stream", "datagram"] = "stream"
@@ -48,7 +50,7 @@ class Source(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         return self.url.scheme == "udp" or self.socket == "datagram"
 
 
-STREAM_OPTIONS = ("framing", "connections", "idle_timeout")
+STREAM_OPTIONS = ("format", "framing", "connections", "idle_timeout")
 SOURCE_OPTIONS = {
     "file": ("start", "format", "prediction"),
     "unix": ("socket", "mode", "owner", "group", *STREAM_OPTIONS),
@@ -71,6 +73,14 @@ class Smoothing(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     epsilon: Annotated[float, msgspec.Meta(gt=0, lt=1)] | None = None
 
 
+class DriftConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """What is computed of drift, and how it is judged."""
+
+    methods: tuple[Literal["psi", "ks", "chi2", "js", "wasserstein"], ...] = ("psi", "ks", "chi2", "js", "wasserstein")
+    significance: Annotated[float, msgspec.Meta(gt=0, lt=1)] = 0.01
+    overdispersion: Annotated[float, msgspec.Meta(ge=1)] = 1.0
+
+
 class LimitsConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """Bounds on what a log may make of the sidecar."""
 
@@ -90,6 +100,14 @@ class Buckets(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     probability: tuple[float, ...] = (0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 1.0)
 
 
+class Quality(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """What is expected of the data besides the reference; `duplicate_ids` is how many request ids are remembered."""
+
+    bounds: dict[str, Bounds] = {}
+    outliers: Tails = Tails((0.01, 0.99))
+    duplicate_ids: Annotated[int, msgspec.Meta(ge=0, le=MOST_IDS)] = 0
+
+
 class Config(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """The whole of it; every key is described in the README."""
 
@@ -100,10 +118,18 @@ class Config(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     web_config: str | None = None
     model: Model | None = None
     reference: str | None = None
+    exported_bins: tuple[str, ...] | None = None
     windows: tuple[Duration, ...] = tuple(map(Duration.parse, ("5m", "1h", "24h")))
     fields: dict[str, FieldPath] = {}
     segments: tuple[Segment, ...] = ()
+    drift: DriftConfig = DriftConfig()
     smoothing: Smoothing = Smoothing()
     buckets: Buckets = Buckets()
     thresholds: dict[str, float] = {}
     limits: LimitsConfig = LimitsConfig()
+    quality: Quality = Quality()
+
+    @property
+    def fields_asked_for(self) -> tuple[str, ...]:
+        """The record fields that are read only for what the configuration asks for."""
+        return ("request_id",) if self.quality.duplicate_ids else ()

@@ -7,6 +7,7 @@ import gc
 import signal
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 
 import structlog
@@ -18,10 +19,11 @@ from exporter.commit import CommitError, Committer
 from exporter.config import ConfigError, read_reference
 from exporter.engine import Engine
 from exporter.exposition import Exposition, Format
-from exporter.logs import BadLineLog
+from exporter.logs import BadLineLog, SchemaLog
 from exporter.pages import Pages
 from exporter.plan import Plan
-from exporter.profile import Profile, ProfileError
+from exporter.profile import Profile
+from exporter.profile_file import ProfileError
 from exporter.running_sources import RunningSources
 from exporter.settings import Config
 from exporter.sources import Source, SourceError
@@ -62,7 +64,8 @@ class Sidecar:
                 log.error("damaged checkpoint", problem=problem, using=loaded.generation)
         self._engine = Engine(plan, restored, BadLineLog(clock))
         self._pages = Pages(collector, self._telemetry)
-        self._committer = Committer(self._engine, self._checkpoint, self._telemetry, clock)
+        self._schema_log = SchemaLog(collector.absent, restored)
+        self._committer = Committer(self._engine, self._checkpoint, self._telemetry, clock, self._schema_log)
         self._sources = RunningSources(self._make, self._engine.release)
         tell = self._telemetry.web_config_successful.set
         self._guard = Guard(Path(config.web_config), tell, self._has_own_token) if config.web_config else None
@@ -91,24 +94,33 @@ class Sidecar:
         loop.add_signal_handler(signal.SIGHUP, reload_soon)
         listen = self._config.listen
         reload = self.reload if self._config.reload_endpoint else None
-        site = server.Site(self.scrape, lambda: self._ready, lambda: self._sources.posts, reload, self._guard)
+        refused = self._telemetry.http_refused_connections
+        site = server.Site(
+            scrape=self.scrape,
+            is_ready=lambda: self._ready,
+            receivers=lambda: self._sources.posts,
+            reload=reload,
+            gate=self._guard,
+            refused=lambda reason: refused.labels(reason).inc(),
+        )
         tls = self._guard.context if self._guard else None
-        runner, port = await server.start(site.application(), listen.host, listen.port, tls)
+        serving = await site.start(listen.host, listen.port, tls)
+        self._telemetry.http_open_connections.set_function(lambda: serving.connections)
         try:
             await self._sources.start(self._config.sources)
             self._ready = True
-            address = f"{'https' if tls else 'http'}://{listen.host}:{port}"
+            address = f"{'https' if tls else 'http'}://{listen.host}:{serving.port}"
             log.info("listening", address=address, state=self._config.state_dir or "memory")
             for note in self._guard.notes if self._guard else ():
                 log.warning("web configuration", note=note)
             if not self._config.reference:
                 log.warning("no reference profile: there is no drift; make one with `prediction-exporter profile`")
-            started(port)
+            started(serving.port)
             await self._serve(stop)
             log.info("stopping")
             await self._drain()
         finally:
-            await runner.cleanup()
+            await serving.close()
             self.close()
 
     async def scrape(self, wanted: Format = Format()) -> Exposition:  # noqa: B008  # it is frozen
@@ -163,6 +175,7 @@ class Sidecar:
     def _adopt(self, plan: Plan, collector: Collector) -> None:
         self._engine.adopt(plan)
         self._pages = Pages(collector, self._telemetry)
+        self._schema_log.absent = collector.absent
         if self._checkpoint:
             self._checkpoint.identities = plan.identities
 
@@ -204,13 +217,14 @@ class Sidecar:
             await asyncio.gather(*tasks, return_exceptions=True)
 
     async def _commit_now_and_then(self) -> None:
-        """Commit when nobody scrapes too, so that a log that is rotated away has been counted."""
+        """Commit when nobody scrapes too, so that a log that is rotated away has been counted.
+
+        And at once, or a log would not be looked for that is rotated while the sidecar is down for the first time.
+        """
         while True:
-            await asyncio.sleep(COMMIT_SECONDS)
-            try:
+            with suppress(CommitError):
                 await self._committer.commit()
-            except CommitError:
-                continue
+            await asyncio.sleep(COMMIT_SECONDS)
 
     async def _drain(self) -> None:
         """Read what is written already, and commit."""

@@ -12,7 +12,7 @@ import msgspec
 
 from exporter.batch import Series
 from exporter.framing import Position
-from exporter.tally import Tallies
+from exporter.tally import AnyTallies
 
 
 class Stream(msgspec.Struct, frozen=True, order=True):
@@ -51,16 +51,19 @@ class SourceCounts(msgspec.Struct):
 class Snapshot:
     """A consistent cut. `windows` holds tallies by window label and pane; `time` is when it was taken.
 
-    `segment_values` are the values admitted for each segment.
+    `unknown` says when each feature was last seen that the profile does not know. `segment_values` are the values
+    admitted for each segment.
     """
 
     time: float
-    totals: Tallies = field(default_factory=dict)
-    windows: Mapping[str, Mapping[int, Tallies]] = field(default_factory=dict)
+    totals: AnyTallies = field(default_factory=dict)
+    windows: Mapping[str, Mapping[int, AnyTallies]] = field(default_factory=dict)
     series: tuple[Series, ...] = ()
     names: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     sources: Mapping[str, SourceCounts] = field(default_factory=dict)
     capped: Mapping[str, int] = field(default_factory=dict)
     positions: Mapping[Stream, Position] = field(default_factory=dict)
     batches: tuple[bytes, ...] = ()
+    request_ids: bytes = b""
+    unknown: Mapping[Series, Mapping[str, float]] = field(default_factory=dict)
     segment_values: Mapping[str, tuple[str, ...]] = field(default_factory=dict)

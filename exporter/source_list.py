@@ -10,7 +10,8 @@ from exporter import settings
 from exporter.bodies import Reader, Records
 from exporter.container_logs import CriLines, DockerLines
 from exporter.engine import Engine
-from exporter.framing import Framer, Frames, Lines
+from exporter.frames import Frames
+from exporter.framing import Framer, Lines
 from exporter.inference import Names
 from exporter.kserve import InferenceLog
 from exporter.sources import Source
@@ -32,8 +33,13 @@ RECEIVE_BYTES = 4 * 1024**2
 
 
 def framer(source: settings.Source) -> Framer:
-    """Return how the bytes of a source are cut into records."""
+    """Return how the bytes of a source are cut into lines."""
     return Frames if source.framing == "length" else FORMATS[source.format]
+
+
+def takes_arrow(source: settings.Source) -> bool:
+    """Whether a source's clients may send Arrow beside lines."""
+    return source.url.scheme == "http" and source.format == "lines"
 
 
 def make(

@@ -1,7 +1,7 @@
 """A tally is an array of additive numbers, and everything the product knows is made of tallies.
 
-A *row* holds one series' tallies by the name of their statistic; *tallies* hold the rows of all series, and of the
-segments of series beside them.
+A *row* holds one series' tallies by the name of their statistic; *tallies* hold the rows of all series, and
+those of the engine the rows of segments of series beside them.
 Arrays are never changed in place, so that a snapshot needs no copy. Along its last axis an array may grow
 (a label was admitted); a shorter one is the same as one filled up with zeros.
 
@@ -12,7 +12,7 @@ a statistic's zero and is of its type, float64, which holds every count up to 2*
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -25,33 +25,43 @@ COUNTS = np.uint32
 # Of float64 or COUNTS.
 Tally = NDArray[Any]
 Row = dict[str, Tally]
+Tallies = dict[Series, Row]
+
 AnySeries = Series | SegmentSeries
-Tallies = dict[AnySeries, Row]
+AnyTallies = dict[AnySeries, Row]
+S = TypeVar("S", bound=AnySeries)
 
 
 def add(a: Tally, b: Tally) -> Tally:
-    """Return the sum of two tallies of one statistic."""
+    """Return the sum of two tallies of one statistic; of counts as COUNTS, however small their own type."""
+    kind = np.promote_types(a.dtype, b.dtype)
+    kind = np.dtype(COUNTS) if kind.kind == "u" else kind
     if a.shape == b.shape:
-        return a + b
+        return np.add(a, b, dtype=kind)
     short, long = (a, b) if a.shape[-1] < b.shape[-1] else (b, a)
-    total: Tally = long.astype(np.promote_types(a.dtype, b.dtype))
+    total: Tally = long.astype(kind)
     total[..., : short.shape[-1]] += short
     return total
 
 
-def put(tallies: Tallies, series: AnySeries, name: str, tally: Tally) -> None:
-    """Add one tally to what `tallies` holds for that series and statistic."""
-    put_in(tallies.setdefault(series, {}), name, tally)
+def compact(tallies: AnyTallies) -> None:
+    """Keep counts in the smallest type that holds them; most panes of most windows hold few records."""
+    for row in tallies.values():
+        for name, tally in row.items():
+            if tally.dtype == COUNTS:
+                smallest = np.min_scalar_type(int(tally.max(initial=0)))
+                if smallest.itemsize < tally.itemsize:
+                    row[name] = tally.astype(smallest)
 
 
-def put_in(row: Row, name: str, tally: Tally) -> None:
+def put(row: Row, name: str, tally: Tally) -> None:
     """Add one tally to what a row holds for that statistic."""
     row[name] = add(row[name], tally) if name in row else tally
 
 
-def merge(parts: Iterable[Mapping[AnySeries, Mapping[str, Tally]]]) -> Tallies:
+def merge(parts: Iterable[Mapping[S, Mapping[str, Tally]]]) -> dict[S, Row]:
     """Return the sum of several tallies as float64: panes of a window, or workers, or pods."""
-    total: Tallies = {}
+    total: dict[S, Row] = {}
     for part in parts:
         for series, row in part.items():
             merged = total.setdefault(series, {})
@@ -63,7 +73,7 @@ def merge(parts: Iterable[Mapping[AnySeries, Mapping[str, Tally]]]) -> Tallies:
     return total
 
 
-def copy(tallies: Tallies) -> Tallies:
+def copy(tallies: AnyTallies) -> AnyTallies:
     """Return the same, to be added to apart from this."""
     return {series: dict(row) for series, row in tallies.items()}
 
@@ -73,7 +83,7 @@ def segment_identity(segment: str) -> str:
     return f"segment {segment}"
 
 
-def only(kept: Collection[str], tallies: Tallies) -> Tallies:
+def only(kept: Collection[str], tallies: AnyTallies) -> AnyTallies:
     """Return the tallies whose statistic and segment are among `kept`."""
     return {
         series: {name: tally for name, tally in row.items() if name in kept}

@@ -67,6 +67,17 @@ class Telemetry:
         )
         for generation in ("current", "previous", "none"):
             self.recoveries.labels(generation)
+        self.http_open_connections = Gauge(
+            PREFIX + "http_open_connections", "Connections to the address of /metrics that are open.", registry=registry
+        )
+        self.http_refused_connections = Counter(
+            PREFIX + "http_refused_connections_total",
+            "Connections to the address of /metrics that were ended by us, by why.",
+            ["reason"],
+            registry=registry,
+        )
+        for reason in ("limit", "slow"):
+            self.http_refused_connections.labels(reason)
         self.open_files = self._by_source("source_open_files", "Files being read.")
         self.lag_bytes = self._by_source("source_lag_bytes", "Bytes written and not read yet.")
         self.lag_seconds = self._by_source(

@@ -1,7 +1,8 @@
-"""Durations, sizes and addresses as people write them in the configuration."""
+"""Durations, sizes, bounds and addresses as people write them in the configuration."""
 
 from __future__ import annotations
 
+import math
 import re
 from pathlib import Path
 
@@ -39,6 +40,37 @@ class Size(int):
         if match and int(match[1]) > 0:
             return cls(int(match[1]) * _BYTES[match[2]])
         raise ValueError(f"expected a size such as 64KiB or 1MiB, got {text!r}")
+
+
+class Bounds(tuple[float, float]):
+    """The least and the greatest of the values that may be: [0, 120], or [0, null] where one side is open."""
+
+    __slots__ = ()
+
+    @classmethod
+    def parse(cls, pair: object) -> Bounds:
+        """Raises ValueError with what was expected."""
+        if isinstance(pair, list) and len(pair) == 2 and all(map(_is_bound, pair)):  # noqa: PLR2004  # two sides
+            low, high = pair
+            bounds = cls((-math.inf if low is None else float(low), math.inf if high is None else float(high)))
+            if bounds[0] <= bounds[1]:
+                return bounds
+        raise ValueError(f"expected ascending bounds such as [0, 120], or [0, null] for no upper one, got {pair!r}")
+
+
+class Tails(tuple[float, float]):
+    """Two quantiles, below and above which a value lies in the tails: [0.01, 0.99]."""
+
+    __slots__ = ()
+
+    @classmethod
+    def parse(cls, pair: object) -> Tails:
+        """Raises ValueError with what was expected."""
+        if isinstance(pair, list) and len(pair) == 2 and all(map(_is_bound, pair)) and None not in pair:  # noqa: PLR2004  # two sides
+            low, high = map(float, pair)
+            if 0 <= low < high <= 1:
+                return cls((low, high))
+        raise ValueError(f"expected two ascending quantiles such as [0.01, 0.99], got {pair!r}")
 
 
 class FileMode(int):
@@ -130,3 +162,7 @@ class SourceUrl(str):
         if url.scheme in ("file", "unix"):
             url.path = str(folder / url.path)
         return url
+
+
+def _is_bound(value: object) -> bool:
+    return value is None or (isinstance(value, (int, float)) and not isinstance(value, bool) and math.isfinite(value))

@@ -61,10 +61,11 @@ def parser(*kinds: type[Parsed]) -> Parse:
 
 def problems(value: Any, expected: Any, parse: Parse, path: Path = ()) -> Iterator[Problem]:
     """Yield each mistake; `parse` is msgspec's `dec_hook`."""
-    origin = get_origin(expected)
-    if origin in (Union, types.UnionType) and value is not None:
+    if get_origin(expected) in (Union, types.UnionType) and value is not None:
         # The only unions are with None, and of scalars.
-        expected = next((option for option in get_args(expected) if _is_struct(option)), expected)
+        options = [option for option in get_args(expected) if option is not types.NoneType]
+        expected = options[0] if len(options) == 1 else expected
+    origin = get_origin(expected)
     if _is_struct(expected):
         yield from _in_struct(value, expected, parse, path)
     elif origin in (list, tuple) and isinstance(value, list):

@@ -14,18 +14,21 @@ from typing import Any
 
 import numpy as np
 from hypothesis import strategies as st
+from msgspec import UNSET, UnsetType
 
 from exporter.batch import NON_FINITE, WRONG_TYPE, Batch, Encoded, Series
+from exporter.components import Components
 from exporter.decode import Decoder
 from exporter.engine import Engine
 from exporter.intake import BadLine
 from exporter.plan import Limits, Plan, Segment
 from exporter.planning import Measures, measures
-from exporter.profile import VERSION, Categorical, Feature, Numeric, Profile
+from exporter.profile import VERSION, Categorical, Feature, Numeric, Profile, Vector
 from exporter.schema import Schema
 from exporter.segments import paths
-from exporter.settings import Config
+from exporter.settings import Config, Quality
 from exporter.snapshot import Snapshot, Stream
+from exporter.units import Tails
 from exporter.windows import Window
 
 NOW = 1_700_000_000.0
@@ -70,11 +73,30 @@ def categorical(counts: Mapping[str, int], *, missing: int = 0, other: int = 0) 
     return Categorical(categories=dict(counts), missing=missing, other=other, distinct=len(counts))
 
 
-def reference(features: Mapping[str, Feature], classes: Iterable[str] = ()) -> Profile:
+def vector(mean: Sequence[float], edges: Sequence[Sequence[float]], counts: Sequence[Sequence[int]]) -> Vector:
+    """Make a vector feature of a reference, whose spread is 2."""
+    return Vector(
+        dimension=len(mean),
+        mean=list(mean),
+        spread=2.0,
+        missing=0,
+        other=0,
+        edges=list(map(list, edges)),
+        counts=list(map(list, counts)),
+    )
+
+
+def reference(
+    features: Mapping[str, Feature | Vector], classes: Iterable[str] = (), components: Components | UnsetType = UNSET
+) -> Profile:
     """Make a reference profile."""
     known = dict.fromkeys(classes, 100)
     return Profile(
-        version=VERSION, rows=1000, features=dict(features), prediction=categorical(known) if known else None
+        version=VERSION,
+        rows=1000,
+        features=dict(features),
+        prediction=categorical(known) if known else None,
+        components=components,
     )
 
 
@@ -83,30 +105,41 @@ PROFILE = reference(
         "age": numeric([30.0, 40.0, 50.0], [250, 250, 250, 240], least=18.0, greatest=65.0, missing=10),
         "plan": categorical({"basic": 600, "missing": 100, "other": 200}, missing=50, other=50),
         "income": numeric([0.5], [500, 500], least=-8.0, greatest=8.0),
+        "text": vector([0.5, -1.25, 0.0], [[-0.7113, 0.4142], [0.1618]], [[300, 300, 400], [600, 400]]),
         "country": categorical({"DE": 700, "FR": 290, "1": 10}),
     },
     classes=("approve", "deny"),
+    components=Components(["income", "age"], [[0.6, 0.8]], explained=0.7, rows=500, error_mean=0.5, error_stddev=0.25),
 )
-CHOSEN = measures(Config(sources=[]), PROFILE)
+# Limits that the few bins of PROFILE have.
+CONFIG = Config(sources=[], quality=Quality(outliers=Tails((0.3, 0.7))))
+CHOSEN = measures(CONFIG, PROFILE)
 
 
 def schema(
     profile: Profile | None = PROFILE,
     fields: Mapping[str, tuple[str, ...]] | None = None,
+    asked_for: tuple[str, ...] = (),
     segments: Sequence[Segment] = (),
 ) -> Schema:
     """Return the schema of a log; the default's latencies are in seconds."""
-    features = (tuple(profile.numeric), tuple(profile.categorical)) if profile else ()
-    return Schema(FIELDS if fields is None else fields, *features, paths(segments))
+    fields = FIELDS if fields is None else fields
+    split_by = paths(segments)
+    if not profile:
+        return Schema(fields, asked_for=asked_for, segments=split_by)
+    vectors = {name: feature.dimension for name, feature in profile.vectors.items()}
+    return Schema(fields, tuple(profile.numeric), tuple(profile.categorical), vectors, asked_for, split_by)
 
 
 def decoder(
     profile: Profile | None = PROFILE,
     fields: Mapping[str, tuple[str, ...]] | None = None,
+    asked_for: tuple[str, ...] = (),
     segments: Sequence[Segment] = (),
 ) -> Decoder:
     """Return a decoder of logs."""
-    return Decoder(schema(profile, fields, segments), DEFAULT, past_seconds=PAST_SECONDS, future_seconds=FUTURE_SECONDS)
+    read = schema(profile, fields, asked_for, segments)
+    return Decoder(read, DEFAULT, past_seconds=PAST_SECONDS, future_seconds=FUTURE_SECONDS)
 
 
 def engine(
@@ -121,6 +154,7 @@ def engine(
     errors: int = 100,
     known_series: Sequence[Series] = (),
     known_classes: Sequence[str] = (),
+    request_ids: int = 0,
     segments: Sequence[Segment] = (),
     segment_values: int = 20,
     restored: Snapshot | None = None,
@@ -130,16 +164,18 @@ def engine(
     plan = Plan(
         chosen.statistics,
         windows,
-        dict.fromkeys(sources, decoder(profile, segments=segments)),
+        dict.fromkeys(sources, decoder(profile, asked_for=("request_id",) if request_ids else (), segments=segments)),
         Limits(
             line_bytes=line_bytes,
             models=models,
             prediction_classes=classes,
             error_types=errors,
+            request_ids=request_ids,
             segment_values=segment_values,
         ),
         known_series=known_series,
         known_classes=known_classes,
+        features=tuple(profile.features) if profile else (),
         segments=segments,
         segmented=chosen.segmented.tallied,
     )
@@ -165,16 +201,24 @@ ages = st.one_of(st.sampled_from([17.0, 18, 30, 30.0, 40, 50.0, 65, 65.015625, N
 incomes = st.one_of(st.sampled_from([-8, 0.5, 8, 1e300, -1e300, 2**70, None]), dyadic)
 countries = st.sampled_from(["DE", "FR", "XX", "", 1, 1.0, True, 2**70, None])
 plans = st.sampled_from(["basic", "missing", "other", "gold", None])
+texts = st.one_of(
+    st.sampled_from([None, [1e300, -1.7e308, 0], [2**70, 0, 1]]), st.tuples(dyadic, dyadic, dyadic).map(list)
+)
+weird_texts = st.sampled_from(
+    [[1, 2], [1, 2, 3, 4], [], "old", 3, [1, None, 2], [1, True, 2], [1, "2", 3], [[1, 2, 3]], {"a": 1}]
+    + [[1, 2, bad] for bad in (float("nan"), float("inf"), -float("inf"), 10**400)]
+)
 weird = st.sampled_from([float("nan"), float("inf"), -float("inf"), True, "old", [1], {"a": 1}])
 sound_features = st.fixed_dictionaries(
-    {}, optional={"age": ages, "income": incomes, "country": countries, "plan": plans}
+    {}, optional={"age": ages, "income": incomes, "country": countries, "plan": plans, "text": texts}
 )
 features = st.fixed_dictionaries(
     {},
     optional={
         name: st.one_of(values, values, weird)
         for name, values in {"age": ages, "income": incomes, "country": countries, "plan": plans}.items()
-    },
+    }
+    | {"text": st.one_of(texts, texts, weird_texts)},
 )
 # Few distinct ones, so that records share their panes.
 times = st.one_of(
@@ -252,6 +296,7 @@ RICH: list[Any] = [
     {"timestamp": NOW, "prediction": "refused", "latency_seconds": -1},
     *(good(prediction=1, latency_seconds=n / 4, probability=n / 8, features={"plan": "gold"}) for n in range(6)),
     *[good(prediction="new", model_name="fraud", features={"age": 30, "income": 9, "plan": "other"})] * 5,
+    *[good(features={"text": text}) for text in ([1, 2, 3], [0.5, 1.25, -3], [1, 2], [1, float("nan"), 2], None)] * 3,
     {},
     *[good(prediction="last")] * 3,
 ]
@@ -267,7 +312,7 @@ class Meaning:
     error: str | None = None
     latency_seconds: float | None = None
     probability: float | None = None
-    features: dict[str, float | str | None] = field(default_factory=dict)
+    features: dict[str, float | str | list[float] | None] = field(default_factory=dict)
     flaws: dict[str, str] = field(default_factory=dict)
 
 
@@ -320,6 +365,12 @@ def meaning(record: Any, now: float = NOW) -> Meaning | str:  # noqa: C901, PLR0
     for name, feature in PROFILE.features.items():
         value = given.get(name)
         read.features[name] = None
+        if isinstance(feature, Vector):
+            if (flaw := _flaw_of_vector(value, feature.dimension)) is not None:
+                read.flaws[name] = flaw
+            elif value is not None:
+                read.features[name] = list(map(float, value))
+            continue
         if isinstance(value, (list, dict)) or (isinstance(feature, Numeric) and isinstance(value, (str, bool))):
             read.flaws[name] = "wrong_type"
             continue
@@ -333,11 +384,21 @@ def meaning(record: Any, now: float = NOW) -> Meaning | str:  # noqa: C901, PLR0
     return read
 
 
+def _flaw_of_vector(value: Any, dimension: int) -> str | None:
+    if value is None:
+        return None
+    if not isinstance(value, list) or len(value) != dimension:
+        return "wrong_type"
+    if any(isinstance(number, bool) or not isinstance(number, int | float) for number in value):
+        return "wrong_type"
+    return None if all(abs(number) < 2**1024 for number in value) else "non_finite"
+
+
 def rows(batch: Batch | None, profile: Profile = PROFILE) -> Iterator[Meaning]:
     """Read a batch's rows one by one."""
     if batch is None:
         return
-    names = (*profile.numeric, *profile.categorical)
+    names = (*profile.numeric, *profile.categorical, *profile.vectors)
     reasons = {WRONG_TYPE: "wrong_type", NON_FINITE: "non_finite"}
 
     def number(value: float) -> float | None:
@@ -350,6 +411,7 @@ def rows(batch: Batch | None, profile: Profile = PROFILE) -> Iterator[Meaning]:
         )
         values = [number(row[i]) for row in batch.numbers]
         values += [column.names[column.codes[i]] if column.codes[i] >= 0 else None for column in batch.categories]
+        values += [None if np.isnan(vectors[i]).any() else vectors[i].tolist() for vectors in batch.vectors]
         marks = [0] * len(names) if batch.marks is None else batch.marks[:, i].tolist()
         yield Meaning(
             time=float(batch.time[i]),
@@ -368,13 +430,16 @@ def columns(
     *,
     latency_seconds: Sequence[float] = (),
     probability: Sequence[float] = (),
+    value: Sequence[float] = (),
     prediction: Sequence[str | None] = (),
     error: Sequence[str | None] = (),
     numbers: Sequence[Sequence[float]] = (),
     categories: Sequence[Sequence[str | None]] = (),
+    vectors: Sequence[Any] = (),
     marks: Sequence[Sequence[int]] | None = None,
     group: Sequence[int] = (),
     groups: int = 1,
+    repeated: Sequence[bool] | None = None,
 ) -> Batch:
     """Return a batch with some columns of one's own; the others are as of records that say nothing."""
     nothing = [math.nan] * rows
@@ -385,9 +450,12 @@ def columns(
         error=Encoded.of(tuple(error) or (None,) * rows),
         latency_seconds=np.array(latency_seconds or nothing, np.float64),
         probability=np.array(probability or nothing, np.float64),
+        value=np.array(value or nothing, np.float64),
         numbers=np.array(numbers, np.float64).reshape(len(numbers), rows),
         categories=tuple(Encoded.of(tuple(column)) for column in categories),
+        vectors=tuple(np.array(column, np.float64) for column in vectors),
         marks=None if marks is None else np.array(marks, np.uint8),
         group=np.array(group or [0] * rows, np.int64),
         groups=groups,
+        repeated=None if repeated is None else np.array(repeated, np.bool_),
     )

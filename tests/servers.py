@@ -65,13 +65,14 @@ class Prometheus:
 
 
 @contextmanager
-def prometheus(folder: Path, *targets: str, interval: str = "1s") -> Iterator[Prometheus]:
-    """Run a Prometheus that scrapes targets, HOST:PORT each."""
+def prometheus(folder: Path, *targets: str, interval: str = "1s", rules: str = "") -> Iterator[Prometheus]:
+    """Run a Prometheus that scrapes targets, HOST:PORT each; `rules` are files of rules, a pattern."""
     program = require("prometheus")
     config = folder / "prometheus.yml"
     config.write_text(
         f"global: {{scrape_interval: {interval}, scrape_timeout: {interval}}}\n"
         f"scrape_configs: [{{job_name: model, static_configs: [{{targets: {json.dumps(targets)}}}]}}]\n"
+        f"rule_files: {json.dumps([rules] if rules else [])}\n"
     )
     port = free_port()
     command = [program, f"--config.file={config}", f"--storage.tsdb.path={folder / 'tsdb'}"]

@@ -5,9 +5,9 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner, Result
 
-from exporter import config, profile
+from exporter import config, profile_file
 from exporter.cli import main
-from tests.records import categorical, numeric, reference
+from tests.records import PROFILE, categorical, numeric, reference
 
 
 def check(folder: Path, text: str) -> Result:
@@ -46,7 +46,7 @@ SOURCES = "sources: [/var/log/model.jsonl]\n"
         pytest.param("sources: [tcp://x:1, tcp://x:1]", "sources[1]: tcp://x:1 is there twice", id="address twice"),
         pytest.param(
             "sources: [{url: tcp://x:1, start: end}]",
-            "sources[0].start: a tcp source has no such option; it has framing, connections, idle_timeout",
+            "sources[0].start: a tcp source has no such option; it has format, framing, connections, idle_timeout",
             id="option of another source",
         ),
         pytest.param(
@@ -61,6 +61,21 @@ SOURCES = "sources: [/var/log/model.jsonl]\n"
             "sources: [{url: unix:///a, mode: 432}]",
             'sources[0].mode: expected permissions in quotes such as "0660", got 432',
             id="mode",
+        ),
+        pytest.param(
+            "sources: [{url: unix://a, format: arrow, framing: length}]",
+            "sources[0].framing: Arrow's messages tell their lengths themselves; leave it out with `format: arrow`",
+            id="arrow framing",
+        ),
+        pytest.param(
+            "sources: [{url: unix://a, format: arrow, socket: datagram}]",
+            "sources[0].format: `arrow` is a stream; a datagram holds lines",
+            id="arrow datagram",
+        ),
+        pytest.param(
+            "sources: [{url: 'http:///a', format: arrow}]",
+            "sources[0].format: `arrow` is for unix and tcp sources; over HTTP a client says so by its Content-Type",
+            id="arrow http",
         ),
         pytest.param(
             "sources: [{url: /a, format: kserve}]", "sources[0].format: `kserve` is for http sources", id="kserve file"
@@ -86,7 +101,9 @@ SOURCES = "sources: [/var/log/model.jsonl]\n"
             id="bentoml without its prediction",
         ),
         pytest.param(SOURCES + "listn: :1", "listn: unknown key; did you mean `listen`?", id="unknown key"),
-        pytest.param(SOURCES + "zzz: 1", "zzz: unknown key; known: buckets, fields", id="no key near"),
+        pytest.param(
+            SOURCES + "zzz: 1", "zzz: unknown key; known: buckets, drift, exported_bins, fields", id="no key near"
+        ),
         pytest.param(SOURCES + "limits: {model: 1}", "limits.model: unknown key; did you mean `models`?", id="nested"),
         pytest.param(SOURCES + "limits: {models: 0}", "limits.models: expected a whole number >= 1, got 0", id="bound"),
         pytest.param(SOURCES + "limits: {line_bytes: 1 MB!}", "limits.line_bytes: expected a size such as", id="size"),
@@ -174,6 +191,31 @@ def test_a_mistake_is_one_line_with_its_path_and_what_was_expected(tmp_path: Pat
     assert expected in told
 
 
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        pytest.param("[agee]", "exported_bins[0]: the reference has no feature `agee`; did you mean `age`?", id="near"),
+        pytest.param(
+            "[age, x]", "exported_bins[1]: the reference has no feature `x`; known: age, country", id="nothing near"
+        ),
+        pytest.param("age", "exported_bins: expected a list, got 'age'", id="no list"),
+        pytest.param("[1]", "exported_bins[0]: expected text, got 1", id="no name"),
+    ],
+)
+def test_features_whose_bins_are_exported_are_the_reference_s(tmp_path: Path, text: str, expected: str) -> None:
+    (tmp_path / "reference.json").write_bytes(profile_file.dump(PROFILE))
+    (told,) = problems(tmp_path, f"{SOURCES}reference: reference.json\nexported_bins: {text}")
+    assert told.startswith(expected)
+
+
+def test_bins_to_export_need_a_reference_that_can_be_read(tmp_path: Path) -> None:
+    expected = ["exported_bins: there are no bins without a `reference`"]
+    assert problems(tmp_path, SOURCES + "exported_bins: [age]") == expected
+    (told,) = problems(tmp_path, SOURCES + "reference: no.json\nexported_bins: [age]")
+    assert told.startswith("reference:")
+    assert check(tmp_path, SOURCES + "exported_bins: []").exit_code == 0
+
+
 def test_all_mistakes_are_told_at_once(tmp_path: Path) -> None:
     text = """
 listn: 1
@@ -204,13 +246,13 @@ FEATURES = reference({"age": numeric([40.0]), "country": categorical({"DE": 9}),
 
 
 def test_a_segment_is_no_numeric_feature(tmp_path: Path) -> None:
-    (tmp_path / "reference.json").write_bytes(profile.dump(FEATURES))
+    (tmp_path / "reference.json").write_bytes(profile_file.dump(FEATURES))
     (told,) = problems(tmp_path, SOURCES + "reference: reference.json\nsegments: [country, age]")
     assert told == "segments[1]: age is a numeric feature, expected a categorical one; known: country, plan"
 
 
 def test_a_segment_that_may_be_a_feature_misspelt_is_noted(tmp_path: Path) -> None:
-    (tmp_path / "reference.json").write_bytes(profile.dump(FEATURES))
+    (tmp_path / "reference.json").write_bytes(profile_file.dump(FEATURES))
     text = SOURCES + "reference: reference.json\nsegments: [plan, county, prediction, request.channel]"
     noted = [line.split(": ", 1)[1] for line in check(tmp_path, text).output.splitlines() if "segments" in line]
     assert noted == [

@@ -9,7 +9,8 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from exporter import framing
-from exporter.framing import Cut, Digest, Frames, Lines, Position
+from exporter.frames import Frames
+from exporter.framing import Cut, Digest, Lines, Position
 from exporter.intake import BadLine, Gathered, Intake
 from exporter.rejects import OVERSIZE
 from exporter.snapshot import Stream

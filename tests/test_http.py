@@ -39,8 +39,9 @@ def listening(folder: Path, *options: str, port: int = 0, more: str = "") -> Ite
 def post(running: Exporter, body: str | bytes, kind: str = NDJSON, **headers: str) -> tuple[int, dict[str, Any]]:
     """Return the status of the answer, and what it says."""
     data = body.encode() if isinstance(body, str) else body
-    spelt = {name.replace("_", "-"): value for name, value in headers.items()}
-    request = urllib.request.Request(running.address + PATH, data, {"Content-Type": kind, **spelt})
+    spelt = {name.replace("_", "-"): value for name, value in headers.items() if name != "chunked"}
+    sent = iter([data]) if "chunked" in headers else data
+    request = urllib.request.Request(running.address + PATH, sent, {"Content-Type": kind, **spelt})
     try:
         with urllib.request.urlopen(request, timeout=60) as answer:
             return answer.status, json.load(answer)
@@ -72,6 +73,19 @@ def test_records_come_as_lines_or_an_array(tmp_path: Path, body: str, kind: str)
         assert post(running, body, kind) == (200, {"accepted": 2})
         assert post(running, gzip.compress(body.encode()), kind, Content_Encoding="gzip") == (200, {"accepted": 2})
         assert running.samples("model_predictions_total") == {("approve",): 4}
+
+
+@pytest.mark.parametrize("name", ["GZIP", "x-gzip"])
+def test_gzip_by_its_other_names(tmp_path: Path, name: str) -> None:
+    with listening(tmp_path) as running:
+        assert post(running, gzip.compress(GOOD.encode()), Content_Encoding=name) == (200, {"accepted": 1})
+
+
+def test_a_key_that_is_not_text_is_a_key(tmp_path: Path) -> None:
+    with listening(tmp_path) as running:
+        for accepted in ({"accepted": 1}, {"accepted": 0, "repeated": True}):
+            assert post(running, GOOD, Idempotency_Key="\xff\xfe") == (200, accepted)
+        assert post(running, GOOD, Idempotency_Key="\xff\xff") == (200, {"accepted": 1})
 
 
 def test_a_single_object_is_a_record_and_no_body_is_none(tmp_path: Path) -> None:
@@ -158,6 +172,9 @@ def test_a_body_that_is_too_large_is_refused_packed_or_unpacked(tmp_path: Path) 
         pytest.param(f"[{GOOD}", {"kind": "application/json"}, 400, id="half of an array"),
         pytest.param(GOOD, {"Origin": "http://a.page"}, 403, id="from a web page"),
         pytest.param(GOOD, {"Idempotency_Key": "x" * 500}, 400, id="long key"),
+        pytest.param("[" * 100_000, {"kind": "application/json"}, 400, id="deep array"),
+        pytest.param(f'[{{"x": {"[" * 9999}{"]" * 9999}}}]', {"kind": "application/json"}, 400, id="deep record"),
+        pytest.param(gzip.compress(b"") * 500_000, {"Content_Encoding": "gzip", "chunked": "yes"}, 413, id="gzip of 0"),
     ],
 )
 def test_what_cannot_be_read_is_refused_and_told_why(
@@ -175,12 +192,27 @@ def test_what_cannot_be_read_is_refused_and_told_why(
 def test_only_who_has_the_token_may_send(tmp_path: Path) -> None:
     (tmp_path / "token").write_text("s3cret\n")
     with listening(tmp_path, "token_file: token") as running:
-        for headers in ({}, {"Authorization": "Bearer wrong"}, {"Authorization": "Basic s3cret"}):
-            assert post(running, GOOD, **headers)[0] == 401
+        for wrong in ("Bearer wrong", "Basic s3cret", "s3cret", "Bearer", "Bearer \xff", ""):
+            assert post(running, GOOD, Authorization=wrong)[0] == 401
+        assert post(running, GOOD)[0] == 401
         assert post(running, GOOD, Authorization="Bearer s3cret") == (200, {"accepted": 1})
         (tmp_path / "token").write_text("another")
         assert post(running, GOOD, Authorization="Bearer s3cret")[0] == 401
         assert "s3cret" not in running.said + running.get("/metrics")
+
+
+def test_a_token_that_is_away_lets_nobody_in(tmp_path: Path) -> None:
+    token = tmp_path / "token"
+    token.write_text("s3cret")
+    with listening(tmp_path, "token_file: token") as running:
+        token.write_text("\n")
+        for headers in ({}, {"Authorization": ""}, {"Authorization": "Bearer "}, {"Authorization": "Bearer s3cret"}):
+            assert post(running, GOOD, **headers)[0] == 503
+        token.unlink()
+        assert post(running, GOOD, Authorization="Bearer s3cret")[0] == 503
+        token.write_text("s3cret")
+        assert post(running, GOOD, Authorization="Bearer s3cret") == (200, {"accepted": 1})
+        assert "Traceback" not in running.said
 
 
 def test_more_requests_at_once_than_allowed_are_told_to_try_again(tmp_path: Path) -> None:

@@ -320,14 +320,14 @@ def test_the_logger_posts_to_a_running_sidecar(tmp_path: Path) -> None:
         "limits: {past: 10000d}\n"
     )
     with exporter("--config", config) as running:
-        assert post(running, example.headers("response"), example.V1_RESPONSE) == (200, {"accepted": 0})
+        assert post(running, example.headers("response"), example.V1_RESPONSE) == (202, {"accepted": 0})
         assert post(running, example.headers("request"), example.V1_REQUEST) == (200, {"accepted": 2})
-        assert post(running, example.headers("request", ce_id="2"), example.V1_REQUEST) == (200, {"accepted": 0})
+        assert post(running, example.headers("request", ce_id="2"), example.V1_REQUEST) == (202, {"accepted": 0})
         status, told = post(running, example.headers("response", ce_id="2"), {"predictions": [1]})
         assert (status, told["accepted"], told["rejected"][0]["reason"]) == (400, 0, "missing_field")
-        assert post(running, example.headers("request", ce_id="3"), example.V1_REQUEST)[0] == 200
+        assert post(running, example.headers("request", ce_id="3"), example.V1_REQUEST)[0] == 202
         assert post(running, *example.structured("response", example.ERROR, ce_id="3", ce_statuscode="422"))[0] == 200
-        assert post(running, example.headers("request", ce_id="4"), example.V1_REQUEST)[0] == 200
+        assert post(running, example.headers("request", ce_id="4"), example.V1_REQUEST)[0] == 202
         assert post(running, example.headers("request", ce_type="other"), b"")[0] == 400
         assert post(running, {"Content-Type": "application/json"}, {"prediction": 1})[0] == 415
         predictions = running.samples("model_predictions_total")
@@ -352,6 +352,27 @@ def test_the_logger_posts_to_a_running_sidecar(tmp_path: Path) -> None:
         assert told_by_reason == {"missing_field": 2, "incomplete": 1}
         assert running.total("prediction_exporter_source_lines_total") == 7
         # A pair that is sent again, after a restart too, counts once.
-        for kind, body in (("request", example.V1_REQUEST), ("response", example.V1_RESPONSE)):
-            assert post(running, example.headers(kind), body)[0] == 200
+        assert post(running, example.headers("request"), example.V1_REQUEST) == (202, {"accepted": 0})
+        again = post(running, example.headers("response"), example.V1_RESPONSE)
+        assert again == (200, {"accepted": 0, "repeated": True})
         assert running.samples("model_predictions_total")[("1",)] == 2
+
+
+def test_a_half_is_answered_with_202_and_only_its_pair_survives_kill_9(tmp_path: Path) -> None:
+    config = tmp_path / "config.yaml"
+    config.write_text(
+        f"listen: 127.0.0.1:0\nstate_dir: state\nsources: [{{url: http://{PATH}, format: kserve}}]\n"
+        "limits: {past: 10000d}\n"
+    )
+    with exporter("--config", config) as running:
+        assert post(running, example.headers("request"), example.V1_REQUEST) == (202, {"accepted": 0})
+        assert post(running, example.headers("response"), example.V1_RESPONSE) == (200, {"accepted": 2})
+        assert post(running, example.headers("request", ce_id="2"), example.V1_REQUEST) == (202, {"accepted": 0})
+        running.stop(signal.SIGKILL)
+    with exporter("--config", config) as running:
+        assert post(running, example.headers("response", ce_id="2"), example.V1_RESPONSE) == (202, {"accepted": 0})
+        assert running.samples("model_predictions_total") == {("1",): 2}
+        assert running.stop(signal.SIGTERM) == 0
+    with exporter("--config", config) as running:
+        rejected = running.samples("prediction_exporter_source_rejected_lines_total")
+        assert {reason: count for (reason, _), count in rejected.items() if count} == {"incomplete": 1}

@@ -12,14 +12,16 @@ from collections.abc import Awaitable, Callable
 from pathlib import Path
 
 import aiohttp
+import msgspec
 import pytest
 from prometheus_client.openmetrics.parser import text_string_to_metric_families as parse_openmetrics
 from prometheus_client.parser import text_string_to_metric_families as parse_text
 
-from exporter import config, profile
+from exporter import config, profile_file
+from exporter.components import Components
 from exporter.exposition import Exposition, Format
 from exporter.sidecar import Sidecar
-from tests.records import categorical, numeric, reference
+from tests.records import categorical, numeric, reference, vector
 from tests.servers import require
 
 GOLDEN = Path(__file__).parent / "golden"
@@ -30,7 +32,12 @@ LOG = [
     *(
         {
             "timestamp": NOW - second,
-            "features": {"age": 20 + second % 50, "country": "DE" if second % 3 else None},
+            "features": {
+                "age": 20 + second % 50,
+                "country": "DE" if second % 3 else None,
+                "income": second % 40,
+                "text": [second / 64, 1.0],
+            },
             "prediction": "deny" if second % 4 == 0 else "approve",
             "probability": round(second / 120, 3),
             "latency_ms": 5.0 * (second % 7),
@@ -43,12 +50,21 @@ LOG = [
     {"timestamp": NOW},
 ]
 
-REFERENCE = reference(
-    {
-        "age": numeric([30.0, 40.0, 50.0], [250, 250, 250, 240], least=18.0, greatest=65.0, missing=10),
-        "country": categorical({"DE": 700, "FR": 290}, missing=10),
-    },
-    classes=("approve", "deny", "review"),
+REFERENCE = msgspec.structs.replace(
+    reference(
+        {
+            "age": numeric([30.0, 40.0, 50.0], [250, 250, 250, 240], least=18.0, greatest=65.0, missing=10),
+            "country": categorical({"DE": 700, "FR": 290}, missing=10),
+            "income": numeric([20.0], [500, 500]),
+            "text": vector([0.5, 1.0], [[0.3]], [[500, 500]]),
+        },
+        classes=("approve", "deny", "review"),
+        # Whose errors have the same last digit on every machine.
+        components=Components(
+            ["age", "income"], [[1.0, 0.0]], explained=0.7, rows=500, error_mean=0.5, error_stddev=0.25
+        ),
+    ),
+    probability=numeric([0.25, 0.5, 0.75], [250, 250, 250, 250], least=0.0, greatest=1.0),
 )
 
 
@@ -59,7 +75,7 @@ def scraped(folder: Path, use: Callable[[aiohttp.ClientSession], Awaitable[None]
     """
     lines = [json.dumps({"model_name": "credit", "model_version": "3"} | record) for record in LOG]
     (folder / "log.jsonl").write_text("\n".join([*lines, "not json", ""]))
-    (folder / "reference.json").write_bytes(profile.dump(REFERENCE))
+    (folder / "reference.json").write_bytes(profile_file.dump(REFERENCE))
     (folder / "config.yaml").write_text(
         "listen: 127.0.0.1:0\nsources: [log.jsonl]\nreference: reference.json\nwindows: [1m, 1h]\n"
         "model: {name: credit, version: 3}\n" + "".join(line + "\n" for line in more)

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from exporter import profile
+from exporter import profile_file
 from tests.process import exporter
 from tests.records import numeric, reference
 from tests.servers import prometheus
@@ -34,7 +34,7 @@ def test_prometheus_sees_what_was_logged_and_computes_the_same_psi(tmp_path: Pat
     ]
     (tmp_path / "log.jsonl").write_text("".join(json.dumps(record) + "\n" for record in records))
 
-    (tmp_path / "reference.json").write_bytes(profile.dump(reference({"income": numeric(EDGES, REFERENCE)})))
+    (tmp_path / "reference.json").write_bytes(profile_file.dump(reference({"income": numeric(EDGES, REFERENCE)})))
     arguments = ["--source", tmp_path / "log.jsonl", "--reference", tmp_path / "reference.json"]
 
     with (

@@ -5,11 +5,12 @@ import socket
 import time
 import urllib.error
 import urllib.request
+from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
 
-from exporter import profile
+from exporter import profile_file
 from tests.process import Exporter, exporter
 from tests.records import numeric, reference
 from tests.servers import free_port
@@ -74,13 +75,37 @@ def test_a_statistic_that_has_changed_begins_at_zero_and_the_others_go_on(tmp_pa
         assert running.samples("model_prediction_latency_seconds_count") == {(): 1}
 
 
+@pytest.mark.parametrize(
+    ("exported", "bins"),
+    [("[age]", {"age"}), ("[]", set()), ("[age, income]", {"age", "income"})],
+)
+def test_only_chosen_features_bins_are_exported_and_choosing_others_keeps_their_counts(
+    tmp_path: Path, exported: str, bins: set[str]
+) -> None:
+    known = {"age": numeric([30.0, 50.0]), "income": numeric([0.5])}
+    (tmp_path / "reference.json").write_bytes(profile_file.dump(reference(known)))
+    config = configure(tmp_path, "reference: reference.json", f"exported_bins: {exported}")
+    append(tmp_path, LINE * 100)
+    with exporter("--config", config) as running:
+        running.wait_for(LINES, 100)
+        for name in ("model_feature_bin_total", "model_feature_reference_bin"):
+            assert {feature for _, feature in running.samples(name)} == bins
+        assert {feature for feature, _ in running.samples("model_feature_drift_psi")} == {*known}
+        assert {feature for _, feature in running.samples("model_feature_quality_total")} == {*known}
+        assert running.total("model_reference_info") == 1
+        configure(tmp_path, "reference: reference.json")
+        reload(running)
+        assert running.samples("model_feature_bin_total")["1: [30, 50)", "age"] == 100
+        assert running.samples("model_feature_bin_total")["missing", "income"] == 100
+
+
 def test_a_new_reference_is_taken_up(tmp_path: Path) -> None:
     config = configure(tmp_path)
     append(tmp_path, LINE * 100)
     with exporter("--config", config) as running:
         running.wait_for(LINES, 100)
         assert running.samples("model_feature_bin_total") == {}
-        (tmp_path / "reference.json").write_bytes(profile.dump(reference({"age": numeric([30.0, 50.0])})))
+        (tmp_path / "reference.json").write_bytes(profile_file.dump(reference({"age": numeric([30.0, 50.0])})))
         configure(tmp_path, "reference: reference.json")
         reload(running)
         append(tmp_path, LINE * 50)
@@ -215,3 +240,69 @@ def test_scrapes_during_many_reloads_are_whole(tmp_path: Path) -> None:
             for _ in range(5):
                 assert running.samples("model_predictions_total") == {("approve",): 100}
         assert running.status("/-/ready") == 200
+
+
+POST = b"POST /v1/predictions HTTP/1.1\r\nHost: a\r\nContent-Type: text/plain\r\nContent-Length: %d\r\n"
+
+
+def test_a_request_that_has_begun_when_its_source_goes_is_told_to_try_again(tmp_path: Path) -> None:
+    record = b'{"prediction": "approve"}\n'
+    head = POST % len(record) + b"Idempotency-Key: a\r\n\r\n"
+    config = configure(tmp_path, sources="[log.jsonl, {url: http:///v1/predictions}]")
+    with exporter("--config", config) as running:
+        host, port = running.address.removeprefix("http://").split(":")
+        with socket.create_connection((host, int(port)), timeout=20) as one:
+            one.sendall(head + record[:9])
+            time.sleep(0.2)
+            configure(tmp_path)
+            reload(running)
+            one.sendall(record[9:])
+            assert one.recv(1000).startswith(b"HTTP/1.1 503 ")
+        configure(tmp_path, sources="[log.jsonl, {url: http:///v1/predictions}]")
+        reload(running)
+        with socket.create_connection((host, int(port)), timeout=20) as one:
+            one.sendall(head + record)
+            assert one.recv(1000).endswith(b'{"accepted": 1}')
+
+
+def test_nothing_is_lost_or_repeated_while_all_sources_have_traffic(tmp_path: Path) -> None:
+    tcp, udp = free_port(), free_port()
+    sources = f"log.jsonl, unix://s.sock, tcp://127.0.0.1:{tcp}, udp://127.0.0.1:{udp}, {{url: http:///v1/predictions}}"
+    config = configure(tmp_path, sources=f"[{sources}]")
+    with exporter("--config", config) as running, ExitStack() as stack:
+        host, port = running.address.removeprefix("http://").split(":")
+        one, other, web, datagram = (
+            stack.enter_context(socket.socket(family, kind))
+            for family, kind in (
+                (socket.AF_UNIX, socket.SOCK_STREAM),
+                (socket.AF_INET, socket.SOCK_STREAM),
+                (socket.AF_INET, socket.SOCK_STREAM),
+                (socket.AF_INET, socket.SOCK_DGRAM),
+            )
+        )
+        one.connect(str(tmp_path / "s.sock"))
+        other.connect(("127.0.0.1", tcp))
+        web.connect((host, int(port)))
+        datagram.connect(("127.0.0.1", udp))
+        rounds = 0
+        for reloads in range(1, 9):
+            good = reloads % 4
+            windows = f"windows: [{reloads}m, 1h]" if good else "windows: ["
+            configure(tmp_path, windows, sources=f"[{sources}{', other.jsonl' if reloads % 2 else ''}]")
+            running.process.send_signal(signal.SIGHUP)
+            seen = 0
+            while seen < reloads:
+                rounds += 1
+                records = {name: f'{{"prediction": "{name}"}}\n' for name in ("file", "unix", "tcp", "udp", "http")}
+                append(tmp_path, records["file"])
+                for stream, name in ((one, "unix"), (other, "tcp")):
+                    stream.sendall(records[name][:9].encode())
+                    stream.sendall(records[name][9:].encode())
+                datagram.send(records["udp"].encode())
+                web.sendall(POST % len(records["http"]) + b"\r\n" + records["http"].encode())
+                assert web.recv(1000).endswith(b'{"accepted": 1}')
+                seen = sum(len(running.entries(f"configuration {told}")) for told in ("loaded", "not loaded"))
+        running.wait_for("model_predictions_total", 5 * rounds)
+        assert running.samples("model_predictions_total") == dict.fromkeys(
+            (("file",), ("unix",), ("tcp",), ("udp",), ("http",)), rounds
+        )

@@ -1,13 +1,16 @@
 """`prediction-exporter run` as a user has it: started, fed, stopped, started again."""
 
 import json
+import platform
 import re
 import signal
 import socket
+import time
 from pathlib import Path
 
 import pytest
 
+from exporter import __version__
 from tests.process import command, exporter
 
 LINES = "prediction_exporter_source_lines_total"
@@ -80,6 +83,51 @@ def test_segments_survive_kill_9_and_go_on(tmp_path: Path) -> None:
         assert after == before | {("approve", "channel", value): 5001 for value in ("app", "other")}
         assert running.samples("prediction_exporter_capped_labels_total")[("segment_value",)] == 5001
         assert sum(running.samples(PREDICTIONS).values()) == 20_002
+
+
+def test_what_it_has_found_at_its_first_start_is_found_again_although_nobody_has_scraped(tmp_path: Path) -> None:
+    config = configure(tmp_path)
+    log = tmp_path / "log.jsonl"
+    append(log, lines(10))
+    with exporter("--config", config) as running:
+        assert running.address
+        deadline = time.monotonic() + 10
+        while not (tmp_path / "state" / "checkpoint").exists():
+            assert time.monotonic() < deadline
+            time.sleep(0.02)
+        running.stop(signal.SIGKILL)
+    append(log, lines(10))
+    log.rename(tmp_path / "log.jsonl.1")
+    append(log, lines(10, "deny"))
+    with exporter("--config", config) as running:
+        running.wait_for(LINES, 30)
+        assert running.samples(PREDICTIONS) == {("approve",): 20, ("deny",): 10}
+
+
+def test_it_tells_of_its_commits_and_its_configuration(tmp_path: Path) -> None:
+    config = configure(tmp_path)
+    begin = time.time()
+    with exporter("--config", config) as running:
+
+        def told(name: str) -> float:
+            return running.total(f"prediction_exporter_{name}")
+
+        assert running.samples("prediction_exporter_build_info") == {(platform.python_version(), __version__): 1}
+        commits, renders = told("commit_duration_seconds_count"), told("render_duration_seconds_count")
+        assert told("commits_total") > commits > 0
+        assert told("render_duration_seconds_count") > renders > 0
+        assert told("commit_duration_seconds_sum") > 0
+        assert told("render_duration_seconds_sum") > 0
+        # The page is that of a commit, and has the size of the one before.
+        assert begin < told("checkpoint_timestamp_seconds") <= time.time()
+        assert told("checkpoint_bytes") == pytest.approx((tmp_path / "state" / "checkpoint").stat().st_size, rel=0.1)
+        loaded = told("config_last_reload_success_timestamp_seconds")
+        assert begin < loaded <= time.time()
+        running.process.send_signal(signal.SIGHUP)
+        while not running.entries("configuration loaded"):
+            assert time.time() < begin + 30
+            time.sleep(0.02)
+        assert loaded < told("config_last_reload_success_timestamp_seconds") <= time.time()
 
 
 def test_without_a_state_folder_counters_start_at_zero_and_the_log_is_read_anew(tmp_path: Path) -> None:

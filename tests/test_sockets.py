@@ -4,6 +4,7 @@ import os
 import signal
 import socket
 import stat
+import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
@@ -195,6 +196,59 @@ def test_what_was_sent_before_sigterm_is_counted_and_kept(tmp_path: Path, place:
         assert running.samples("model_predictions_total") == {("approve",): 20_000}
 
 
+@pytest.mark.parametrize("pause", [0, 0.005], ids=["as fast as it can", "now and then"])
+def test_a_sender_that_goes_on_at_sigterm_is_hung_up_on_soon(tmp_path: Path, pause: float) -> None:
+    path, sent = str(tmp_path / "model.sock"), 0
+
+    def send(one: socket.socket) -> None:
+        nonlocal sent
+        with suppress(ConnectionError):
+            while True:
+                one.sendall(RECORD + b"\n")
+                sent += 1
+                time.sleep(pause)
+
+    with listening(tmp_path, f"unix://{path}") as running:
+        one = client(path)
+        one.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 4096)
+        sender = threading.Thread(target=send, args=[one])
+        sender.start()
+        running.wait_for("prediction_exporter_source_open_connections", 1)
+        begin = time.monotonic()
+        assert running.stop() == 0
+        assert time.monotonic() - begin < 10
+        sender.join()
+    with listening(tmp_path, f"unix://{path}") as running:
+        # What it sent and was not read is what the kernel held for us.
+        assert sent - 200 < running.total(LINES) <= sent + 1
+
+
+@pytest.mark.parametrize("kind", ["unix", "udp"])
+def test_datagrams_that_go_on_at_sigterm_are_not_waited_for(tmp_path: Path, kind: str) -> None:
+    port, path = free_port(), str(tmp_path / "model.sock")
+    url = f"unix://{path}" if kind == "unix" else f"udp://127.0.0.1:{port}"
+    options = ["socket: datagram"] if kind == "unix" else []
+    stop = threading.Event()
+
+    def send(one: socket.socket) -> None:
+        with suppress(OSError):
+            while not stop.is_set():
+                one.send(RECORD)
+                time.sleep(0.005)
+
+    with listening(tmp_path, url, *options) as running:
+        one = client(path if kind == "unix" else ("127.0.0.1", port), socket.SOCK_DGRAM)
+        sender = threading.Thread(target=send, args=[one])
+        sender.start()
+        begin = time.monotonic()
+        try:
+            assert running.stop() == 0
+        finally:
+            stop.set()
+            sender.join()
+        assert time.monotonic() - begin < 10
+
+
 def test_counters_do_not_step_back_after_kill_9_and_the_place_is_taken_over(tmp_path: Path, place: Place) -> None:
     url, address = place
     with listening(tmp_path, url) as running:
@@ -262,6 +316,17 @@ def test_an_address_in_use_is_told_in_one_line(tmp_path: Path, place: Place) -> 
         done = command("run", "--source", url, "--listen", "127.0.0.1:0")
     assert done.returncode == 2
     assert done.stderr.splitlines()[-1] == f"prediction-exporter: sources: {url}: Address already in use"
+
+
+def test_a_unix_socket_of_one_who_does_not_accept_is_in_use(tmp_path: Path) -> None:
+    path = str(tmp_path / "model.sock")
+    with socket.socket(socket.AF_UNIX) as busy:
+        busy.bind(path)
+        busy.listen(0)
+        client(path)
+        done = command("run", "--source", f"unix://{path}", "--listen", "127.0.0.1:0")
+    assert done.returncode == 2
+    assert done.stderr.splitlines()[-1] == f"prediction-exporter: sources: unix://{path}: Address already in use"
 
 
 @pytest.mark.parametrize("kind", ["unix", "udp"])

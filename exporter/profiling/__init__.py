@@ -1,8 +1,8 @@
 """Makes the reference profile of a model from its training data or its prediction log.
 
 The data is read twice, a block at a time: a first look at each column decides what it is and where its bins
-lie, a second one counts every row. So memory grows with the number of columns (about 2 MB for a numeric one),
-not with that of rows, and all counts are exact.
+lie, a second one counts every row. So memory grows with the number of columns (about 2 MB for a numeric one, 16 MB
+for one of vectors), not with that of rows, and all counts are exact.
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ from exporter.columns import class_of, label_of
 from exporter.profile import VERSION, Numeric, Profile
 from exporter.profiling.categorical import CategoryTally
 from exporter.profiling.column import Spell
+from exporter.profiling.components import RowSample
 from exporter.profiling.errors import ProfilingError
 from exporter.profiling.inference import ColumnSketch, Kind, LeftOutError, prediction_kind, probability_kind
 from exporter.profiling.inputs import Inputs, Progress
@@ -24,12 +25,14 @@ from exporter.profiling.options import Options
 from exporter.profiling.records import Block
 from exporter.profiling.report import Report
 from exporter.profiling.survey import Survey
+from exporter.profiling.vector import VectorTally
 
 __all__ = ["Options", "ProfilingError", "Report", "make_profile"]
 
 PASSES = 2
 
-Tally = NumericTally | CategoryTally
+BinnedTally = NumericTally | CategoryTally
+Tally = BinnedTally | VectorTally
 
 
 def make_profile(
@@ -45,37 +48,46 @@ def make_profile(
         raise ProfilingError(f"{', '.join(map(str, paths))}: no predictions")
     report = Report(errors=survey.errors, fields=tuple(survey.fields))
     features = {
-        name: _tally(survey.features[name], kind, label_of, options) for name, kind in survey.kinds(report).items()
+        name: VectorTally(survey.features[name].vectors)
+        if kind is Kind.VECTOR
+        else _tally(survey.features[name], kind, label_of, options)
+        for name, kind in survey.kinds(report).items()
     }
     prediction = _optional(survey.prediction, prediction_kind, options)
     probability = _optional(survey.probability, probability_kind, options)
+    together = RowSample([name for name, tally in features.items() if isinstance(tally, NumericTally)])
     rows = 0
     for block in inputs.blocks():
         rows += block.rows
         _count(block, features, prediction, probability)
+        together.add(block)
     if rows != survey.rows:
         raise ProfilingError(f"{', '.join(map(str, paths))}: the data changed while it was read")
     scores = probability.feature(survey.rows) if probability else None
+    made = {name: tally.feature(survey.rows) for name, tally in features.items()}
     profile = Profile(
         version=VERSION,
         rows=survey.rows,
-        features={name: tally.feature(survey.rows) for name, tally in features.items()},
+        features=made,
         prediction=prediction.feature(survey.rows) if prediction else None,
         probability=scores if isinstance(scores, Numeric) else None,
+        components=together.components(
+            {name: feature for name, feature in made.items() if isinstance(feature, Numeric)}
+        ),
         created=(now or datetime.now(UTC)).isoformat(timespec="seconds"),
         made_by=f"prediction-exporter {__version__}",
     )
     return profile, report
 
 
-def _tally(sketch: ColumnSketch, kind: Kind, spell: Spell, options: Options) -> Tally:
+def _tally(sketch: ColumnSketch, kind: Kind, spell: Spell, options: Options) -> BinnedTally:
     """Begin the second look at a column."""
     if kind is Kind.CATEGORICAL:
         return CategoryTally(sketch.labels, spell)
     return NumericTally(sketch.numbers, sketch.numbers.edges(options.bins, options.binning), sketch.numbers.cuts())
 
 
-def _optional(sketch: ColumnSketch, kind_of: Callable[[ColumnSketch], Kind], options: Options) -> Tally | None:
+def _optional(sketch: ColumnSketch, kind_of: Callable[[ColumnSketch], Kind], options: Options) -> BinnedTally | None:
     """Begin the second look at the prediction or probability; None where there is none."""
     try:
         return _tally(sketch, kind_of(sketch), class_of, options)
@@ -83,7 +95,9 @@ def _optional(sketch: ColumnSketch, kind_of: Callable[[ColumnSketch], Kind], opt
         return None
 
 
-def _count(block: Block, features: dict[str, Tally], prediction: Tally | None, probability: Tally | None) -> None:
+def _count(
+    block: Block, features: dict[str, Tally], prediction: BinnedTally | None, probability: BinnedTally | None
+) -> None:
     for name, column in block.features.items():
         if name in features:
             features[name].add(column)

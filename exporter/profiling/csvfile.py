@@ -61,7 +61,7 @@ def column_types(files: Iterable[Iterable[pa.RecordBatch]]) -> dict[str, Type]:
     for file in files:
         for batch in file:
             for name, array in zip(batch.schema.names, batch.columns, strict=True):
-                _look(_filled(array), seen[name])
+                _look(_filled(array).drop_null(), seen[name])
     return {name: column.type() for name, column in seen.items()}
 
 
@@ -114,7 +114,8 @@ def _column(array: pa.Array, kind: Type) -> Column:
     if (numbers := _as_numbers(texts)) is not None:
         return of_array(numbers)
     good = pc.match_substring_regex(texts, NUMBER)
-    return Column(of_array(_as_numbers(texts.filter(good))).numbers, of_array(texts.filter(pc.invert(good))).texts)
+    column = of_array(_as_numbers(pc.if_else(good, texts, None)))
+    return Column(column.numbers, column.rows, of_array(texts.filter(pc.invert(good))).texts)
 
 
 def _errors(batch: pa.RecordBatch, layout: Layout, types: Mapping[str, Type]) -> pa.Array | None:
@@ -126,9 +127,9 @@ def _errors(batch: pa.RecordBatch, layout: Layout, types: Mapping[str, Type]) ->
 
 
 def _filled(array: pa.Array) -> pa.Array:
-    """Return the texts without spaces around them, less the empty ones: "" is a category, but a missing number."""
-    texts = pc.utf8_trim_whitespace(array.drop_null())
-    return texts.filter(pc.not_equal(texts, ""))
+    """Return the texts without spaces around them, null where empty: "" is a category, but a missing number."""
+    texts = pc.utf8_trim_whitespace(array)
+    return pc.if_else(pc.equal(texts, ""), None, texts)
 
 
 def _as_numbers(texts: pa.Array) -> pa.Array | None:

@@ -1,7 +1,8 @@
-"""What a column is: numeric, categorical, or no feature; decided from all of its values.
+"""What a column is: numeric, categorical, a vector, or no feature; decided from all of its values.
 
 - declared by --numeric or --categorical: that
-- no values, or only objects, lists or dates: left out
+- only lists of numbers, as many in each (two or more): a vector
+- no values, or only objects, other lists or dates: left out
 - only text and booleans: categorical; left out where nearly each row has its own text
 - only numbers: numeric, however few distinct ones
 - numbers and up to 10 % of anything else: numeric; the rest counts as `other`, as the sidecar counts it
@@ -15,10 +16,12 @@ from enum import Enum
 
 from exporter.columns import label_of
 from exporter.profiling.categorical import LabelSketch
-from exporter.profiling.column import Column, Spell, is_mostly
+from exporter.profiling.column import LISTS, Column, Spell, is_mostly
 from exporter.profiling.errors import ProfilingError
 from exporter.profiling.numeric import NumericSketch
+from exporter.profiling.vector import VectorSketch
 
+MIN_DIMENSION = 2
 IDENTIFIERS = 1000
 IDENTIFIER_SHARE = 0.5
 
@@ -28,6 +31,7 @@ class Kind(Enum):
 
     NUMERIC = "numeric"
     CATEGORICAL = "categorical"
+    VECTOR = "vector"
 
 
 class LeftOutError(Exception):
@@ -45,6 +49,7 @@ class ColumnSketch:
         self._spell = spell
         self.numbers = NumericSketch()
         self.labels = LabelSketch()
+        self.vectors = VectorSketch()
         self.other_than_numbers = 0
         self.unusable: Counter[str] = Counter()
 
@@ -55,6 +60,7 @@ class ColumnSketch:
         self.labels.add(labels.labels(self._spell or label_of))
         self.other_than_numbers += column.other_than_numbers
         self.unusable.update(column.unusable)
+        self.vectors.add(column.vectors)
 
     @property
     def values(self) -> int:
@@ -85,7 +91,8 @@ def kind_of(name: str, column: ColumnSketch, declared: Kind | None) -> Kind:
             raise ProfilingError(f"--categorical {name}: expected values, got {column.others() or 'none'}")
         return Kind.CATEGORICAL
     if not labels:
-        raise LeftOutError(f"holds only {column.others()}" if column.values else "has no values")
+        _check_vectors(column)
+        return Kind.VECTOR
     if not numbers:
         distinct = column.labels.distinct
         if distinct > max(IDENTIFIERS, IDENTIFIER_SHARE * labels):
@@ -96,6 +103,21 @@ def kind_of(name: str, column: ColumnSketch, declared: Kind | None) -> Kind:
     if not column.is_mostly_numbers:
         raise MixedError
     return Kind.NUMERIC
+
+
+def _check_vectors(column: ColumnSketch) -> None:
+    """Raises LeftOutError where a column that holds no labels is not one of vectors."""
+    vectors = column.vectors
+    if not column.values:
+        raise LeftOutError("has no values")
+    if vectors.count < column.values or min(vectors.lengths) < MIN_DIMENSION:
+        raise LeftOutError(f"holds only {column.others()}")
+    if len(vectors.lengths) > 1:
+        raise LeftOutError(f"holds only {LISTS}, of {min(vectors.lengths)} to {max(vectors.lengths)} numbers")
+    if vectors.first is None:
+        raise LeftOutError("has no finite vector")
+    if not vectors.varies:
+        raise LeftOutError("holds the same vector in each row")
 
 
 def prediction_kind(column: ColumnSketch) -> Kind:

@@ -5,14 +5,14 @@ from __future__ import annotations
 from contextlib import suppress
 from pathlib import Path
 
-from exporter import profile
+from exporter import profile_file
 from exporter.profile import Profile
 from exporter.profiling.errors import ProfilingError
 
 
 def write(made: Profile, path: Path) -> int:
     """Write a profile and return its size in bytes; raises ProfilingError."""
-    data = profile.dump(made)
+    data = profile_file.dump(made)
     try:
         if path.is_symlink() or (path.exists() and not path.is_file()):
             path.write_bytes(data)  # a pipe; or /dev/stdout, which is a link, and must stay one

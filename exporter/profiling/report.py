@@ -22,10 +22,17 @@ class Report:
     def lines(self, profile: Profile) -> list[str]:
         """Describe the profile, in lines."""
         features = f"{len(profile.numeric)} numeric and {len(profile.categorical)} categorical features"
+        if profile.vectors:
+            features += f", and {len(profile.vectors)} of vectors"
         lines = [
             f"{profile.rows:,} predictions: {features}",
             f"prediction: {_describe(profile.prediction)}; probability: {_describe(profile.probability)}",
         ]
+        if components := profile.components:
+            lines.append(
+                f"multivariate: {len(components.loadings)} components of {len(components.features)} numeric features "
+                f"explain {components.explained:.0%} of their variance"
+            )
         if self.errors:
             lines.append(f"skipped: {self.errors:,} records with an error_type, which are no predictions")
         if self.fields:

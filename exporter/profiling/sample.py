@@ -1,4 +1,4 @@
-"""A random sample of a column that depends on nothing but the order of its values."""
+"""A random sample of a column, or of rows, that depends on nothing but their order."""
 
 from __future__ import annotations
 
@@ -6,14 +6,16 @@ import numpy as np
 from numpy.typing import NDArray
 
 from exporter.batch import Floats
+from exporter.splitmix import splitmix64
 
 SAMPLE = 65_536
 
 
 class Sample:
-    """A uniform random sample of SAMPLE values: those whose position hashes lowest."""
+    """A uniform random sample of `size` values or rows: those whose position hashes lowest."""
 
-    def __init__(self) -> None:
+    def __init__(self, size: int = SAMPLE) -> None:
+        self._size = size
         self._seen = 0
         self._values: list[Floats] = []
         self._ranks: list[NDArray[np.uint64]] = []
@@ -21,36 +23,27 @@ class Sample:
         self._limit = np.uint64(2**64 - 1)
 
     def add(self, values: Floats) -> None:
-        """Look at the next values."""
-        ranks = _mix(np.arange(self._seen, self._seen + len(values), dtype=np.uint64))
+        """Look at the next values, shape (n,), or rows, shape (n, columns)."""
+        ranks = splitmix64(np.arange(self._seen, self._seen + len(values), dtype=np.uint64))
         self._seen += len(values)
-        if self._seen > SAMPLE:
+        if self._seen > self._size:
             chosen = ranks <= self._limit
             values, ranks = values[chosen], ranks[chosen]
         self._values.append(values)
         self._ranks.append(ranks)
         self._held += len(values)
-        if self._held > 2 * SAMPLE:
+        if self._held > 2 * self._size:
             self._shrink()
 
     def values(self) -> Floats:
-        """Return the sample, ascending."""
+        """Return the sample in random order; something must have been added."""
         self._shrink()
-        return np.sort(self._values[0])
+        return self._values[0][np.argsort(self._ranks[0])]
 
     def _shrink(self) -> None:
-        values = np.concatenate([np.empty(0), *self._values])
-        ranks = np.concatenate([np.empty(0, np.uint64), *self._ranks])
-        if len(values) > SAMPLE:
-            lowest = np.argpartition(ranks, SAMPLE - 1)[:SAMPLE]
+        values, ranks = np.concatenate(self._values), np.concatenate(self._ranks)
+        if len(values) > self._size:
+            lowest = np.argpartition(ranks, self._size - 1)[: self._size]
             values, ranks = values[lowest], ranks[lowest]
             self._limit = ranks.max()
         self._values, self._ranks, self._held = [values], [ranks], len(values)
-
-
-def _mix(positions: NDArray[np.uint64]) -> NDArray[np.uint64]:
-    """Hash positions by splitmix64 (Steele, Lea, Flood 2014), which maps no two to the same."""
-    z = (positions + np.uint64(1)) * np.uint64(0x9E3779B97F4A7C15)
-    z = (z ^ (z >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
-    z = (z ^ (z >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
-    return z ^ (z >> np.uint64(31))

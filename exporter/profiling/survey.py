@@ -89,6 +89,8 @@ def _notes(name: str, column: ColumnSketch, kind: Kind) -> list[str]:
     if kind is Kind.NUMERIC:
         others = column.other_than_numbers
         return [f"{name}: {others:,} values are no numbers and count as `other`: {column.others()}"] if others else []
+    if kind is Kind.VECTOR:
+        return []
     distinct = column.labels.distinct
     if distinct <= CATEGORIES:
         return []

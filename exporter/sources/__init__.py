@@ -20,7 +20,9 @@ class Sink(Protocol):
 
     def open(self, stream: Stream, position: Position | None = None, context: bytes = b"") -> None: ...
 
-    def feed(self, stream: Stream, data: bytes, now: float) -> None: ...
+    def feed(self, stream: Stream, data: bytes, now: float) -> bool:
+        """Take bytes of an open stream; return whether it cannot be read on."""
+        ...
 
     def close(self, stream: Stream) -> None: ...
 
@@ -41,7 +43,7 @@ class Source(Protocol):
         ...
 
     async def drain(self, deadline: float) -> None:
-        """Take what was written or sent before now, until `deadline` by the source's clock."""
+        """Take what was written or sent before now, until `deadline` by the source's clock, and nothing later."""
         ...
 
     def close(self) -> None:

@@ -16,13 +16,15 @@ from pathlib import Path
 
 from exporter.snapshot import Stream
 from exporter.sources import Sink
-from exporter.sources.listening import bound, until_quiet
+from exporter.sources.listening import QUIET_SECONDS, bound
 from exporter.telemetry import Telemetry
 
 # The longest that the kernel takes by default on a unix socket; UDP's are at most 64 KiB.
 DATAGRAM_BYTES = 256 * 1024
 AT_ONCE = 256
 LOOK_SECONDS = 1.0
+# More than enough for all that the kernel's buffer holds.
+DRAIN_SECONDS = 2.0
 
 
 @dataclass
@@ -56,9 +58,13 @@ class DatagramSocket:
             self._count_dropped()
 
     async def drain(self, deadline: float) -> None:
-        """Read until nothing has come for a moment."""
-        await until_quiet(lambda: self._received, lambda: self.clock() >= deadline)
+        """Read until nothing has come for a moment, and stop listening: who goes on sending is not waited for."""
+        before, end = -1, min(deadline, self.clock() + DRAIN_SECONDS)
+        while self._received != before and self.clock() < end:
+            before = self._received
+            await asyncio.sleep(QUIET_SECONDS)
         self._count_dropped()
+        self.close()
 
     def close(self) -> None:
         """Stop listening."""

@@ -1,8 +1,8 @@
 """Records that clients POST: answered only once they are committed, and counted once however often they are sent.
 
-200 all records are counted · 400 some are not, and which; the others are · 401 no token, or a wrong one ·
-403 from a web page · 413 too large · 415 neither JSON nor lines · 429 too much at once, try again ·
-503 the state cannot be saved, send it again with the same Idempotency-Key
+200 all records are counted · 202 it waits for its other half, in memory · 400 some are not, and which; the others
+are · 401 no token, or a wrong one · 403 from a web page · 413 too large · 415 neither JSON, lines nor Arrow · 429 too
+much at once, try again · 503 the state cannot be saved, send it again with the same Idempotency-Key
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from typing import Any, Protocol
 
 from aiohttp import web
 
-from exporter.bodies import Body, BodyError, Reader, Records, TooLargeError
+from exporter.bodies import Body, BodyError, Reader, Records, Sent, TooLargeError
 from exporter.commit import CommitError
 from exporter.intake import Receipt
 from exporter.telemetry import Telemetry
@@ -31,6 +31,7 @@ RETRY_SECONDS = 1
 LOST_SECONDS = 1.0
 MAX_KEY_CHARACTERS = 200
 MOST_REASONS = 20
+GZIP = ("gzip", "x-gzip")
 
 REASONS = {
     HTTPStatus.UNAUTHORIZED: "expected the header Authorization: Bearer TOKEN",
@@ -43,7 +44,7 @@ REASONS = {
 class Receiver(Protocol):
     """Where whole batches go (the engine)."""
 
-    def ingest(self, source: str, data: bytes, now: float, batch: str | None = None) -> Receipt: ...
+    def ingest(self, source: str, sent: Sent, now: float) -> Receipt: ...
 
     def lose(self, source: str, count: int) -> None: ...
 
@@ -78,6 +79,7 @@ class HttpSource:
     _open: int = 0
     _held: int = 0
     _accepts: bool = False
+    _is_closed: bool = False
     _idle: asyncio.Event = field(default_factory=asyncio.Event)
 
     def __post_init__(self) -> None:
@@ -101,7 +103,10 @@ class HttpSource:
         self._count_lost(math.inf)
 
     def close(self) -> None:
-        """Nothing is held."""
+        """Take nothing more, also of those that have begun: the source may be unknown from now on."""
+        self._is_closed = True
+        self._accepts = False
+        self._count_lost(math.inf)
 
     async def handle(self, request: web.Request) -> web.Response:
         """Answer a POST."""
@@ -125,10 +130,14 @@ class HttpSource:
         self._idle.clear()
         try:
             body = await self._body(request)
+            if self._is_closed:
+                raise _RefusedError(HTTPStatus.SERVICE_UNAVAILABLE, "the source is gone; try again")
             now = self.clock()
-            data, batch = self.reader.read(_lower(request), body, now)
-            receipt = self.receiver.ingest(self.name, data, now, batch)
+            sent = self.reader.read(_lower(request), body, now)
             self._count_lost(now)
+            if sent.is_waiting:
+                return web.json_response({"accepted": 0}, status=HTTPStatus.ACCEPTED)
+            receipt = self.receiver.ingest(self.name, sent, now)
             await self.commit()
         except BodyError as error:
             raise _RefusedError(HTTPStatus.BAD_REQUEST, str(error)) from None
@@ -138,19 +147,19 @@ class HttpSource:
             self._open -= 1
             if not self._open:
                 self._idle.set()
-        return _told(receipt, data)
+        return _told(receipt, sent)
 
     def _check(self, request: web.Request) -> None:
         """Refuse a request by its headers."""
         if self.token_file is not None:
-            token = self.token_file.read_bytes().strip()
-            given = request.headers.get("Authorization", "").removeprefix("Bearer ").encode()
-            if not hmac.compare_digest(given, token):
+            scheme, _, given = request.headers.get("Authorization", "").partition(" ")
+            # A header may hold any bytes.
+            same = hmac.compare_digest(given.strip().encode(errors="surrogateescape"), _token(self.token_file))
+            if scheme.lower() != "bearer" or not same:
                 raise _RefusedError(HTTPStatus.UNAUTHORIZED)
         if "Origin" in request.headers:
             raise _RefusedError(HTTPStatus.FORBIDDEN)
-        encoding = request.headers.get("Content-Encoding", "identity")
-        if not self.reader.accepts(_lower(request)) or encoding not in ("gzip", "identity"):
+        if not self.reader.accepts(_lower(request)) or _encoding(request) not in (*GZIP, "identity"):
             raise _RefusedError(HTTPStatus.UNSUPPORTED_MEDIA_TYPE, f"expected {self.reader.expected}, as it is or gzip")
         if len(request.headers.get("Idempotency-Key", "")) > MAX_KEY_CHARACTERS:
             raise _RefusedError(HTTPStatus.BAD_REQUEST, f"Idempotency-Key: expected {MAX_KEY_CHARACTERS} characters")
@@ -159,7 +168,7 @@ class HttpSource:
 
     async def _body(self, request: web.Request) -> bytes:
         """Read the body; raises BodyError."""
-        body = Body(self.body_bytes, is_gzip=request.headers.get("Content-Encoding") == "gzip")
+        body = Body(self.body_bytes, is_gzip=_encoding(request) in GZIP)
         held = 0
         try:
             async with asyncio.timeout(READ_SECONDS):
@@ -187,23 +196,33 @@ class HttpSource:
         )
 
 
+def _token(file: Path) -> bytes:
+    """Return the token; while there is none, nobody has it."""
+    try:
+        token = file.read_bytes().strip()
+    except OSError:
+        token = b""
+    if not token:
+        raise _RefusedError(HTTPStatus.SERVICE_UNAVAILABLE, "the token_file is empty or cannot be read")
+    return token
+
+
+def _encoding(request: web.Request) -> str:
+    return request.headers.get("Content-Encoding", "identity").lower()
+
+
 def _lower(request: web.Request) -> dict[str, str]:
     return {name.lower(): value for name, value in request.headers.items()}
 
 
-def _told(receipt: Receipt, data: bytes) -> web.Response:
+def _told(receipt: Receipt, sent: Sent) -> web.Response:
     told: dict[str, Any] = {"accepted": receipt.records}
     if receipt.is_repeated:
         told["repeated"] = True
     if not receipt.refused:
         return web.json_response(told)
     told["rejected"] = [
-        {
-            "reason": bad.reason,
-            "detail": bad.detail,
-            "count": bad.count,
-            "first_line": data.count(b"\n", 0, bad.offset) + 1,
-        }
+        {"reason": bad.reason, "detail": bad.detail, "count": bad.count, **sent.place(bad)}
         for bad in receipt.refused[:MOST_REASONS]
     ]
     return web.json_response(told, status=HTTPStatus.BAD_REQUEST)

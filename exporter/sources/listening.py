@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import asyncio
 import socket
 from collections.abc import Callable
 
 from exporter.sources import SourceError
 
+# How long what was sent may be on its way.
 QUIET_SECONDS = 0.05
 
 
@@ -17,11 +17,3 @@ def bound(name: str, bind: Callable[[], socket.socket]) -> socket.socket:
         return bind()
     except (OSError, LookupError) as error:
         raise SourceError(f"{name}: {getattr(error, 'strerror', None) or error}") from None
-
-
-async def until_quiet(received: Callable[[], int], is_over: Callable[[], bool]) -> None:
-    """Wait until nothing more is received for a moment, or it is over."""
-    before = -1
-    while received() != before and not is_over():
-        before = received()
-        await asyncio.sleep(QUIET_SECONDS)

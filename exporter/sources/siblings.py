@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import re
 import sys
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from itertools import groupby
 
@@ -28,14 +29,20 @@ class Sibling:
         return self.path.endswith(SUFFIX)
 
 
-def siblings(path: str) -> list[Sibling]:
-    """The other files in a path's folder, and in that of what it links to; the newest MAX_SIBLINGS, newest first."""
+def siblings(path: str, suits: Callable[[str], bool] = lambda _: True) -> list[Sibling]:
+    """The other files in a path's folder, and in that of what it links to, whose names suit.
+
+    The newest MAX_SIBLINGS of them, newest first.
+    """
     found = {}
     for folder in dict.fromkeys((os.path.dirname(path), os.path.dirname(os.path.realpath(path)))):
         for entry in _entries(folder or "."):
             try:
                 entry.name.encode()
-                if entry.name == os.path.basename(path) or not entry.is_file(follow_symlinks=False):
+                # By its name first: many logs may be rotated at once, in one folder.
+                if entry.name == os.path.basename(path) or not suits(entry.name):
+                    continue
+                if not entry.is_file(follow_symlinks=False):
                     continue
                 status = entry.stat(follow_symlinks=False)
             except (OSError, UnicodeEncodeError):
@@ -48,7 +55,7 @@ def siblings(path: str) -> list[Sibling]:
 def is_rotated(path: str, other: str) -> bool:
     """Whether a name is that of a log with a number added, or with another number, compressed or not."""
     names = os.path.basename(path), os.path.basename(other.removesuffix(SUFFIX))
-    return _number(path, other) is not None or _shape(names[0]) == _shape(names[1])
+    return _number(_names(path), other) is not None or _shape(names[0]) == _shape(names[1])
 
 
 def rotated_between(path: str, first: Key, last: Key | None, since: int = 0) -> list[list[Sibling]]:
@@ -60,8 +67,9 @@ def rotated_between(path: str, first: Key, last: Key | None, since: int = 0) -> 
     differ from its name in a number alone, and by their times, which are later than `since` (its own where not
     told). Both have to say so: a file that is older was read already.
     """
-    among = siblings(path)
-    numbers = {other.key: number for other in among if (number := _number(path, other.path))}
+    logs = _names(path)
+    among = siblings(path, lambda name: _number(logs, name) is not None)
+    numbers = {other.key: number for other in among if (number := _number(logs, other.path))}
     if first not in numbers:
         return []
     shape, low = numbers[first]
@@ -84,14 +92,19 @@ def _entries(folder: str) -> list[os.DirEntry[str]]:
         return []
 
 
-def _number(path: str, rotated: str) -> tuple[str, list[int]] | None:
-    """What a rotated file's name adds to the log's: its shape, and its numbers, greater for later files.
+def _names(path: str) -> tuple[str, ...]:
+    """A log's names: its own, and that of what it links to."""
+    return tuple(dict.fromkeys((os.path.basename(path), os.path.basename(os.path.realpath(path)))))
 
-    >>> _number("app.jsonl", "app.jsonl.2.gz"), _number("app.jsonl", "app-20240131.jsonl")
+
+def _number(logs: Iterable[str], rotated: str) -> tuple[str, list[int]] | None:
+    """What a rotated file's name adds to one of the log's: its shape, and its numbers, greater for later files.
+
+    >>> _number(["app.jsonl"], "app.jsonl.2.gz"), _number(["app.jsonl"], "app-20240131.jsonl")
     (('.#', [-2]), ('-#.jsonl', [20240131]))
     """
     name = os.path.basename(rotated).removesuffix(SUFFIX)
-    for log in (os.path.basename(path), os.path.basename(os.path.realpath(path))):
+    for log in logs:
         stem, suffix = os.path.splitext(log)
         if name.startswith(log):
             added = name.removeprefix(log)

@@ -7,14 +7,17 @@ no queue of ours; what we do not read stays in the kernel's buffer, and then the
 from __future__ import annotations
 
 import asyncio
+import fcntl
 import socket
+import termios
+from array import array
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from itertools import count
 
 from exporter.snapshot import Stream
 from exporter.sources import Sink
-from exporter.sources.listening import bound, until_quiet
+from exporter.sources.listening import QUIET_SECONDS, bound
 from exporter.telemetry import Telemetry
 
 BACKLOG = 1024
@@ -41,7 +44,6 @@ class StreamSocket:
     _server: asyncio.Server | None = None
     _connections: set[_Connection] = field(default_factory=set)
     _serial: count[int] = field(default_factory=lambda: count(1))
-    _fed: int = 0
 
     async def start(self) -> None:
         """Listen; raises SourceError."""
@@ -57,8 +59,13 @@ class StreamSocket:
                 self.refuse(connection, "idle")
 
     async def drain(self, deadline: float) -> None:
-        """Read until nobody has sent anything for a moment."""
-        await until_quiet(lambda: self._fed, lambda: self.clock() >= deadline)
+        """Read what was sent before now, and hang up: who goes on sending is not waited for."""
+        await asyncio.sleep(QUIET_SECONDS)
+        behind = {one: one.received + one.waiting() for one in self._connections}
+        while behind and self.clock() < deadline:
+            await asyncio.sleep(0)
+            behind = {one: end for one, end in behind.items() if one in self._connections and one.received < end}
+        self.close()
 
     def close(self) -> None:
         """Hang up on everyone."""
@@ -83,12 +90,14 @@ class StreamSocket:
         self.sink.open(stream)
         return stream
 
-    def take(self, stream: Stream, data: bytes) -> float:
-        """Take bytes of a connection; return when that was."""
-        now = self.clock()
-        self._fed += len(data)
-        self.sink.feed(stream, data, now)
-        return now
+    def take(self, connection: _Connection, stream: Stream, data: bytes) -> None:
+        """Take bytes of a connection, and hang up where they cannot be read or there are too many."""
+        connection.heard = self.clock()
+        connection.received += len(data)
+        if self.sink.feed(stream, data, connection.heard):
+            self.refuse(connection, "invalid")
+        elif self.sink.held_bytes > MOST_HELD_BYTES:
+            self.refuse(connection, "memory")
 
     def refuse(self, connection: _Connection, reason: str) -> None:
         """Hang up on a client, and count why."""
@@ -109,13 +118,14 @@ class StreamSocket:
 class _Connection(asyncio.Protocol):
     """One client. It is never written to."""
 
-    __slots__ = ("_source", "_transport", "heard", "stream")
+    __slots__ = ("_source", "_transport", "heard", "received", "stream")
 
     def __init__(self, source: StreamSocket) -> None:
         self._source = source
         self._transport: asyncio.BaseTransport | None = None
         self.stream: Stream | None = None
         self.heard = source.clock()
+        self.received = 0
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self._transport = transport
@@ -125,12 +135,17 @@ class _Connection(asyncio.Protocol):
 
     def data_received(self, data: bytes) -> None:
         if self.stream:
-            self.heard = self._source.take(self.stream, data)
-            if self._source.sink.held_bytes > MOST_HELD_BYTES:
-                self._source.refuse(self, "memory")
+            self._source.take(self, self.stream, data)
 
     def connection_lost(self, exc: Exception | None) -> None:
         self._source.left(self)
+
+    def waiting(self) -> int:
+        """How many bytes the kernel holds for us."""
+        held = array("i", [0])
+        if self._transport is not None:
+            fcntl.ioctl(self._transport.get_extra_info("socket"), termios.FIONREAD, held)
+        return held[0]
 
     def hang_up(self) -> None:
         if isinstance(self._transport, asyncio.WriteTransport):

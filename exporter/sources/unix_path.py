@@ -7,6 +7,7 @@ import os
 import shutil
 import socket
 import stat
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -49,9 +50,11 @@ class UnixPath:
             return
         if not stat.S_ISSOCK(status.st_mode):
             raise FileExistsError(errno.EEXIST, "there is a file of this name that is no socket")
-        with socket.socket(socket.AF_UNIX, kind) as probe:
+        # Non-blocking, so that one who is too busy to accept cannot hold us up.
+        with socket.socket(socket.AF_UNIX, kind | socket.SOCK_NONBLOCK) as probe:
             try:
-                probe.connect(str(self.path))
+                with suppress(BlockingIOError):
+                    probe.connect(str(self.path))
             except ConnectionRefusedError:
                 self.path.unlink(missing_ok=True)
             else:

@@ -14,10 +14,9 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Literal, Protocol
 
-from prometheus_client.metrics_core import Metric
-
 from exporter.batch import Batch, Floats, SegmentSeries, Series
-from exporter.tally import AnySeries, Tallies, Tally
+from exporter.families import Family
+from exporter.tally import S, Tally
 
 BASE_LABELS = Series._fields
 
@@ -58,14 +57,12 @@ class Statistic(Protocol):
         """Return what each group of the batch adds; shape (batch.groups, *zero().shape)."""
         ...
 
-    def collect(self, tallies: Mapping[AnySeries, Floats], names: Names, scope: Scope = SERIES) -> Iterator[Metric]:
-        """Return the running totals as metric families; `scope` says what the tallies are of."""
+    def collect(self, tallies: Mapping[Series, Floats], names: Names) -> Iterator[Family]:
+        """Return the running totals as metric families."""
         ...
 
 
-class Derived(Protocol):
-    """What rolling tallies mean: a gauge a window."""
+class Scoped(Statistic, Protocol):
+    """A statistic that can be told of series, or of segments of them."""
 
-    def collect(self, windows: Mapping[str, Tallies], scope: Scope = SERIES) -> Iterator[Metric]:
-        """Return metric families; `windows` holds the tallies of each window by its label, of `scope`."""
-        ...
+    def collect(self, tallies: Mapping[S, Floats], names: Names) -> Iterator[Family]: ...

@@ -6,31 +6,38 @@ drift that is exact for a fleet.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from functools import cached_property
 from typing import Literal
 
 import numpy as np
-from prometheus_client.metrics_core import CounterMetricFamily, GaugeMetricFamily, Metric
 
-from exporter.batch import WRONG_TYPE, Batch, Encoded, Floats, Ints
+from exporter.batch import WRONG_TYPE, Batch, Encoded, Floats, Ints, Series
+from exporter.families import CounterFamily, Family, GaugeFamily
 from exporter.profile import MISSING_BIN, OTHER_BIN, Profile, bin_labels, reference_counts
-from exporter.stats import SERIES, Names, Scope
-from exporter.tally import COUNTS, AnySeries, Tally
+from exporter.stats import Names
+from exporter.subject import FEATURES, Subject
+from exporter.tally import COUNTS, Tally
+
+# The rules in alerts/ know them by these.
+FEATURE_BIN = FEATURES.metric("bin_total")
+REFERENCE_BIN = FEATURES.metric("reference_bin")
 
 
 class FeatureBins:
     """Counts by feature and bin, shape (features, width): numeric features first, then categorical ones.
 
     A feature's own bins come first in its row; the last two cells are `missing` and `other` for every
-    feature; cells between are unused and stay 0.
+    feature; cells between are unused and stay 0. `exported` are the features whose bins are shown; None is all.
     """
 
-    name = "feature_bins"
     reads: Literal["predictions"] = "predictions"
 
-    def __init__(self, profile: Profile) -> None:
+    def __init__(self, profile: Profile, subject: Subject = FEATURES, exported: Collection[str] | None = None) -> None:
+        self.name = f"{subject.name}_bins"
+        self.subject = subject
         self._profile = profile
+        self._exported = profile.features.keys() if exported is None else frozenset(exported)
         self._numeric = profile.numeric
         features = profile.ordered
         self.features = tuple(features)
@@ -59,6 +66,21 @@ class FeatureBins:
         rows = self._labels[len(self._numeric) :]
         return tuple({label: cell for cell, label in enumerate(labels)} for labels in rows)
 
+    @cached_property
+    def _shown(self) -> list[tuple[int, int, str]]:
+        """The row, the cell and the label of each bin that is exported."""
+        rows = [row for row, feature in enumerate(self.features) if feature in self._exported]
+        return [(row, cell, label) for row in rows for cell, label in self.cells(row)]
+
+    @cached_property
+    def _keys(self) -> list[tuple[str, str]]:
+        return [(self.features[row], label) for row, _, label in self._shown]
+
+    @cached_property
+    def _cells(self) -> tuple[Ints, Ints]:
+        rows, cells = ([shown[part] for shown in self._shown] for part in (0, 1))
+        return np.array(rows, np.int64), np.array(cells, np.int64)
+
     def zero(self) -> Floats:
         return np.zeros((len(self.features), self._width))
 
@@ -68,7 +90,7 @@ class FeatureBins:
         for index, column in enumerate(batch.categories):
             cells[len(self._numeric) + index] = self._cells_of(column, self._category_cells[index])
         if batch.marks is not None:
-            cells[batch.marks == WRONG_TYPE] = self._width - 1
+            cells[batch.marks[: len(cells)] == WRONG_TYPE] = self._width - 1
         shape = (batch.groups, *self.reference.shape)
         cells += np.arange(len(self.features))[:, None] * self._width
         if batch.groups > 1:
@@ -81,8 +103,9 @@ class FeatureBins:
         for edges in self._edges:
             passed += (numbers >= edges).view(np.int8)
         cells = passed.astype(np.int64)
-        cells[np.isnan(numbers)] = self._width - 2
-        cells[np.isinf(numbers)] = self._width - 1
+        unusable = ~np.isfinite(numbers)
+        if np.count_nonzero(unusable):
+            cells[unusable] = np.where(np.isnan(numbers[unusable]), self._width - 2, self._width - 1)
         return cells
 
     def _cells_of(self, column: Encoded[str], cells: Mapping[str, int]) -> Ints:
@@ -90,22 +113,20 @@ class FeatureBins:
         spelt = [cells.get(name, special.get(name, self._width - 1)) for name in column.names]
         return np.array([*spelt, self._width - 2], np.int64)[column.codes]
 
-    def collect(self, tallies: Mapping[AnySeries, Floats], names: Names, scope: Scope = SERIES) -> Iterator[Metric]:
-        labels = (*scope.labels, "feature_name", "bin")
-        seen = CounterMetricFamily(
-            scope.name("model_feature_bin_total"), "Values of a feature that fell in a bin.", labels=labels
-        )
-        reference = GaugeMetricFamily(
-            scope.name("model_feature_reference_bin"), "Values of a feature in a bin of the reference.", labels=labels
-        )
-        info = GaugeMetricFamily(
-            scope.name("model_reference_info"), "The reference profile in use.", labels=(*scope.labels, "reference_id")
+    def cells(self, feature: int) -> list[tuple[int, str]]:
+        """Return where in its row each bin of a feature lies, and its label."""
+        return [*enumerate(self._labels[feature]), (-2, MISSING_BIN), (-1, OTHER_BIN)]
+
+    def collect(self, tallies: Mapping[Series, Floats], names: Names) -> Iterator[Family]:
+        seen, reference = (
+            self.subject.families(kind, self.features, suffix, text, ("bin",))
+            for kind, suffix, text in (
+                (CounterFamily, "bin_total", "Values of {} that fell in a bin."),
+                (GaugeFamily, "reference_bin", "Values of {} in a bin of the reference."),
+            )
         )
         for series, tally in tallies.items():
-            for row, feature in enumerate(self.features):
-                cells = [*enumerate(self._labels[row]), (-2, MISSING_BIN), (-1, OTHER_BIN)]
-                for cell, label in cells:
-                    seen.add_metric((*series, feature, label), tally[row, cell])
-                    reference.add_metric((*series, feature, label), self.reference[row, cell])
-            info.add_metric((*series, self._profile.reference_id), 1)
-        yield from (seen, reference, info)
+            seen.extend(series, self._keys, tally[self._cells].tolist())
+            reference.extend(series, self._keys, self.reference[self._cells].tolist())
+        yield from seen
+        yield from reference

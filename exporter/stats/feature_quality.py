@@ -6,52 +6,53 @@ from collections.abc import Iterator, Mapping
 from typing import Literal
 
 import numpy as np
-from prometheus_client.metrics_core import CounterMetricFamily, Metric
 
-from exporter.batch import NON_FINITE, WRONG_TYPE, Batch, Bools, Floats, Ints
+from exporter.batch import NON_FINITE, WRONG_TYPE, Batch, Bools, Floats, Series
+from exporter.families import CounterFamily, Family
 from exporter.profile import Profile
-from exporter.stats import SERIES, Names, Scope
-from exporter.tally import COUNTS, AnySeries, Tally
+from exporter.stats import BASE_LABELS, Names
+from exporter.tally import COUNTS, Tally
 
 CHECKS = ("missing", "wrong_type", "out_of_range", "unseen_category", "non_finite")
 
 
 class FeatureQuality:
-    """Failures by feature and check, shape (features, checks), in the order of FeatureBins and CHECKS.
+    """Failures by feature and check, shape (features, checks), in the order of a batch's marks and of CHECKS.
 
-    Out of range is a finite number below the reference's least or above its greatest value.
+    Out of range is a finite number below the reference's least or above its greatest value, or outside of the bounds
+    (least, greatest) that `bounds` gives for its feature.
     """
 
     name = "feature_quality"
     reads: Literal["predictions"] = "predictions"
 
-    def __init__(self, profile: Profile) -> None:
-        self._reference_id = profile.reference_id
-        numeric = profile.numeric.values()
-        self.features = (*profile.numeric, *profile.categorical)
-        self._least = np.array([feature.min for feature in numeric])[:, None]
-        self._greatest = np.array([feature.max for feature in numeric])[:, None]
+    def __init__(self, profile: Profile, bounds: Mapping[str, tuple[float, float]] | None = None) -> None:
+        bounds = bounds or {}
+        self._identity = (profile.reference_id, *((name, *bounds[name]) for name in sorted(bounds)))
+        self.features = (*profile.numeric, *profile.categorical, *profile.vectors)
+        ranges = [bounds.get(name, (feature.min, feature.max)) for name, feature in profile.numeric.items()]
+        self._least, self._greatest = np.array(ranges).reshape(-1, 2).T[..., None]
         self._categories = tuple(frozenset(feature.categories) for feature in profile.categorical.values())
         self._all_named = tuple(feature.other == 0 for feature in profile.categorical.values())
 
     def __repr__(self) -> str:
-        return f"FeatureQuality({self._reference_id})"
+        return f"FeatureQuality({', '.join(map(str, self._identity))})"
 
     def zero(self) -> Floats:
         return np.zeros((len(self.features), len(CHECKS)))
 
     def tally(self, batch: Batch) -> Tally:
         counts = np.zeros((batch.groups, *self.zero().shape), COUNTS)
-        absent = np.vstack((np.isnan(batch.numbers), *(column.codes < 0 for column in batch.categories)))
+        counts[..., 0] = batch.count(batch.absent())
         if batch.marks is not None:
-            absent &= batch.marks == 0
-            counts[..., 1] = self._count(batch.marks == WRONG_TYPE, batch)
-            counts[..., 4] = self._count(batch.marks == NON_FINITE, batch)
-        counts[..., 0] = self._count(absent, batch)
+            counts[..., 1] = batch.count(batch.marks == WRONG_TYPE)
+            counts[..., 4] = batch.count(batch.marks == NON_FINITE)
         numbers = batch.numbers
-        beyond = ((numbers < self._least) | (numbers > self._greatest)) & ~np.isinf(numbers)
-        counts[:, : len(numbers), 2] = self._count(beyond, batch)
-        counts[:, len(numbers) :, 3] = self._count(self._unseen(batch), batch)
+        beyond = (numbers < self._least) | (numbers > self._greatest)
+        if batch.marks is not None:
+            beyond &= np.isfinite(numbers)
+        counts[:, : len(numbers), 2] = batch.count(beyond)
+        counts[:, len(numbers) : len(numbers) + len(self._categories), 3] = batch.count(self._unseen(batch))
         return counts
 
     def _unseen(self, batch: Batch) -> Bools:
@@ -61,26 +62,22 @@ class FeatureQuality:
             unseen[row] = np.array([*foreign, False], np.bool_)[column.codes]
         return unseen
 
-    def _count(self, failed: Bools, batch: Batch) -> Ints:
-        """Return how many of each group's rows failed; shape (groups, features)."""
-        counts: Ints
-        if batch.groups == 1:
-            counts = np.count_nonzero(failed, axis=1)
-        else:
-            feature, row = np.nonzero(failed)
-            counts = np.bincount(batch.group[row] * len(failed) + feature, minlength=batch.groups * len(failed))
-        return counts.reshape(batch.groups, len(failed))
-
-    def collect(self, tallies: Mapping[AnySeries, Floats], names: Names, scope: Scope = SERIES) -> Iterator[Metric]:
-        family = CounterMetricFamily(
-            scope.name("model_feature_quality_total"),
+    def collect(self, tallies: Mapping[Series, Floats], names: Names) -> Iterator[Family]:
+        family = CounterFamily(
+            "model_feature_quality_total",
             "Values of a feature that failed a check against the reference.",
-            labels=(*scope.labels, "feature_name", "check"),
+            (*BASE_LABELS, "feature_name", "check"),
         )
         for series, tally in tallies.items():
-            for row, feature in enumerate(self.features):
-                inapplicable = "unseen_category" if row < len(self._least) else "out_of_range"
-                for column, check in enumerate(CHECKS):
-                    if check != inapplicable:
-                        family.add_metric((*series, feature, check), tally[row, column])
+            for row, (feature, counts) in enumerate(zip(self.features, tally.tolist(), strict=True)):
+                inapplicable = self._inapplicable(row)
+                for check, count in zip(CHECKS, counts, strict=True):
+                    if check not in inapplicable:
+                        family.add((*series, feature, check), count)
         yield family
+
+    def _inapplicable(self, row: int) -> tuple[str, ...]:
+        if row < len(self._least):
+            return ("unseen_category",)
+        is_category = row < len(self._least) + len(self._categories)
+        return ("out_of_range",) if is_category else ("out_of_range", "unseen_category")

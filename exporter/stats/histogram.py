@@ -7,12 +7,11 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 import numpy as np
-from prometheus_client.metrics_core import HistogramMetricFamily, Metric
-from prometheus_client.utils import floatToGoString
 
 from exporter.batch import Batch, Floats
+from exporter.families import Family, HistogramFamily
 from exporter.stats import SERIES, Names, Scope
-from exporter.tally import AnySeries
+from exporter.tally import S
 
 
 @dataclass(frozen=True)
@@ -27,6 +26,7 @@ class Histogram:
     column: Literal["latency_seconds", "probability"]
     bounds: tuple[float, ...]
     reads: Literal["predictions"] = "predictions"
+    scope: Scope = field(default=SERIES, repr=False)
 
     def zero(self) -> Floats:
         return np.zeros(len(self.bounds) + 2)
@@ -41,10 +41,8 @@ class Histogram:
         sums = np.bincount(group, weights=values, minlength=batch.groups)
         return np.column_stack((counts, sums)).astype(np.float64)
 
-    def collect(self, tallies: Mapping[AnySeries, Floats], names: Names, scope: Scope = SERIES) -> Iterator[Metric]:
-        family = HistogramMetricFamily(scope.name(self.name), self.help, labels=scope.labels)
-        bounds = [*map(floatToGoString, self.bounds), "+Inf"]
+    def collect(self, tallies: Mapping[S, Floats], names: Names) -> Iterator[Family]:
+        family = HistogramFamily(self.scope.name(self.name), self.help, self.scope.labels, self.bounds)
         for series, tally in tallies.items():
-            counts = np.cumsum(tally[:-1]).tolist()
-            family.add_metric(series, list(zip(bounds, counts, strict=True)), float(tally[-1]))
+            family.add(series, np.cumsum(tally[:-1]).tolist(), tally[-1])
         yield family

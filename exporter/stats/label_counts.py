@@ -7,11 +7,11 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 import numpy as np
-from prometheus_client.metrics_core import CounterMetricFamily, Metric
 
 from exporter.batch import Batch, Encoded, Floats
+from exporter.families import CounterFamily, Family
 from exporter.stats import SERIES, Names, Scope
-from exporter.tally import AnySeries
+from exporter.tally import S
 
 
 @dataclass(frozen=True)
@@ -28,6 +28,7 @@ class LabelCounts:
     label: str
     reads: Literal["predictions", "errors"]
     known: frozenset[str] = field(default=frozenset(), repr=False)
+    scope: Scope = field(default=SERIES, repr=False)
 
     def zero(self) -> Floats:
         return np.zeros(0)
@@ -38,11 +39,11 @@ class LabelCounts:
         cells = batch.group * width + column.codes
         return np.bincount(cells, minlength=batch.groups * width).reshape(batch.groups, width).astype(np.float64)
 
-    def collect(self, tallies: Mapping[AnySeries, Floats], names: Names, scope: Scope = SERIES) -> Iterator[Metric]:
-        family = CounterMetricFamily(scope.name(self.name), self.help, labels=(*scope.labels, self.label))
+    def collect(self, tallies: Mapping[S, Floats], names: Names) -> Iterator[Family]:
+        family = CounterFamily(self.scope.name(self.name), self.help, (*self.scope.labels, self.label))
         for series, tally in tallies.items():
             counts = dict(zip(names[self.label], tally.tolist(), strict=False))
             for name in names[self.label]:
                 if counts.get(name) or name in self.known:
-                    family.add_metric((*series, name), counts.get(name, 0.0))
+                    family.add((*series, name), counts.get(name, 0.0))
         yield family

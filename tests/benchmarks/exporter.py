@@ -17,12 +17,12 @@ LOOK_SECONDS = 0.5
 
 
 @contextmanager
-def running(folder: Path, pattern: str, reference: Path) -> Iterator[Exporter]:
+def running(folder: Path, pattern: str, reference: Path, form: str = "lines") -> Iterator[Exporter]:
     """Run the exporter on the logs that match `pattern`, with a reference, three windows and durable state."""
     config = folder / "config.yaml"
     config.write_text(
-        f"listen: 127.0.0.1:0\nsources: ['{pattern}']\nreference: {reference}\nstate_dir: {folder / 'state'}\n"
-        "windows: [5m, 1h, 24h]\n"
+        f"listen: 127.0.0.1:0\nsources: [{{url: '{pattern}', format: {form}}}]\n"
+        f"reference: {reference}\nstate_dir: {folder / 'state'}\nwindows: [5m, 1h, 24h]\n"
     )
     with exporter("--config", config) as sidecar:
         yield sidecar

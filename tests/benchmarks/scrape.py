@@ -7,16 +7,14 @@ import time
 from dataclasses import dataclass
 from pathlib import Path
 
-import numpy as np
-
 from exporter import config
 from exporter.exposition import Format
 from exporter.sidecar import Sidecar
 from tests.benchmarks.exporter import running
+from tests.benchmarks.lateness import lateness
 
 STARTS = 5
 SCRAPES = 100
-TICK_SECONDS = 0.001
 
 
 def first_scrape(folder: Path, log: Path, reference: Path) -> list[float]:
@@ -33,13 +31,11 @@ def first_scrape(folder: Path, log: Path, reference: Path) -> list[float]:
 
 @dataclass(frozen=True)
 class Stall:
-    """How late the loop woke, in milliseconds, while it was scraped; and how many series a scrape has."""
+    """How late the loop woke while it was scraped; and how many series a scrape has."""
 
     series: int
     scrape_ms: float
-    p50_ms: float
-    p99_ms: float
-    worst_ms: float
+    late: str
 
 
 def stall(pattern: str, reference: Path) -> Stall:
@@ -51,23 +47,13 @@ def stall(pattern: str, reference: Path) -> Stall:
 async def _stall(sidecar: Sidecar) -> Stall:
     server = asyncio.create_task(sidecar.run())
     await asyncio.sleep(3.0)
-    late: list[float] = []
-    ticker = asyncio.create_task(_tick(late))
-    begin = time.perf_counter()
-    for _ in range(SCRAPES):
-        page = await sidecar.scrape(Format(is_gzip=True))
-    elapsed = time.perf_counter() - begin
-    ticker.cancel()
+    async with lateness() as late:
+        begin = time.perf_counter()
+        for _ in range(SCRAPES):
+            await sidecar.scrape(Format(is_gzip=True))
+        elapsed = time.perf_counter() - begin
     page = await sidecar.scrape()
     server.cancel()
-    await asyncio.gather(server, ticker, return_exceptions=True)
-    p50, p99, worst = np.quantile(late, [0.5, 0.99, 1.0]) * 1e3
+    await asyncio.gather(server, return_exceptions=True)
     series = sum(not line.startswith(b"#") for line in page.body.splitlines())
-    return Stall(series, elapsed / SCRAPES * 1e3, float(p50), float(p99), float(worst))
-
-
-async def _tick(late: list[float]) -> None:
-    while True:
-        begin = time.perf_counter()
-        await asyncio.sleep(TICK_SECONDS)
-        late.append(time.perf_counter() - begin - TICK_SECONDS)
+    return Stall(series, elapsed / SCRAPES * 1e3, str(late))

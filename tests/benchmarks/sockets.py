@@ -1,12 +1,16 @@
-"""CPU time a record that comes over a socket, against the same records in a file."""
+"""CPU time a record that comes over a socket, as JSON and as Arrow, against the same records in a file."""
 
 from __future__ import annotations
 
 import socket
 from collections.abc import Callable
 from pathlib import Path
+from typing import NamedTuple
 
-from tests.benchmarks.exporter import cpu_seconds, running, wait_for_records
+import pyarrow as pa
+import pyarrow.json
+
+from tests.benchmarks.exporter import cpu_seconds, resident_mib, running, wait_for_records
 from tests.benchmarks.log import write_log
 from tests.process import Exporter
 from tests.servers import free_port
@@ -14,32 +18,55 @@ from tests.servers import free_port
 SMALL, LARGE = 20_000, 200_000
 ROUNDS = 2
 SEND_BYTES = 64 * 1024
+BATCHES = (100, 1000, 10_000)
 
 
-def measure(folder: Path, reference: Path) -> dict[str, float]:
-    """Return microseconds of CPU time a record by the way that it came: the least of several rounds.
+class Cost(NamedTuple):
+    """Microseconds of CPU time a record, and resident memory after LARGE records."""
 
-    The first SMALL records are left out, so that starting up is.
+    cpu: float
+    resident_mib: float
+
+
+def measure(folder: Path, reference: Path) -> dict[str, Cost]:
+    """Return what records cost by the way that they came: the least of several rounds.
+
+    The first SMALL records are left out, so that starting up is. `arrow 100` are record batches of 100 over a unix
+    socket.
     """
     folder.mkdir()
     small, large = folder / "small", folder / "large"
     write_log(small, SMALL)
     write_log(large, LARGE, seed=1)
-    costs: dict[str, float] = {}
+    for log in (small, large):
+        for rows in BATCHES:
+            _to_arrow(log, rows)
+    costs: dict[str, Cost] = {}
     for attempt in range(ROUNDS):
         port = free_port()
-        places = {
-            "file": (str(folder / f"{attempt}.jsonl"), _append),
-            "unix": (f"unix://{folder}/{attempt}.sock", _to_unix),
-            "tcp": (f"tcp://127.0.0.1:{port}", _to_tcp),
+        unix = f"unix://{folder}/{attempt}.sock"
+        places: dict[str, tuple[str, Callable[[str, Path], None], str]] = {
+            "file": (str(folder / f"{attempt}.jsonl"), _append, ""),
+            "unix": (unix, _to_unix, ""),
+            "tcp": (f"tcp://127.0.0.1:{port}", _to_tcp, ""),
+            **{f"arrow {rows}": (unix, _to_unix, f".{rows}") for rows in BATCHES},
         }
-        for kind, (place, send) in places.items():
+        for kind, (place, send, suffix) in places.items():
             state = folder / f"{kind}{attempt}"
             state.mkdir()
-            with running(state, place, reference) as sidecar:
-                cost = _cost(sidecar, place, send, small, large)
+            with running(state, place, reference, "arrow" if suffix else "lines") as sidecar:
+                logs = (log.with_suffix(suffix) for log in (small, large))
+                cost = Cost(_cost(sidecar, place, send, *logs), resident_mib(sidecar))
+                sidecar.stop()
             costs[kind] = min(cost, costs.get(kind, cost))
     return costs
+
+
+def _to_arrow(log: Path, rows: int) -> None:
+    """Write the same records as an Arrow stream of batches, beside the log."""
+    table = pyarrow.json.read_json(log)
+    with pa.ipc.new_stream(log.with_suffix(f".{rows}"), table.schema) as writer:
+        writer.write_table(table.combine_chunks(), max_chunksize=rows)
 
 
 def _cost(sidecar: Exporter, place: str, send: Callable[[str, Path], None], small: Path, large: Path) -> float:

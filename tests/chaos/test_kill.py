@@ -19,7 +19,7 @@ from pathlib import Path
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
-from exporter import profile
+from exporter import profile_file
 from tests.process import Exporter, exporter, samples_of
 from tests.records import numeric, reference
 from tests.servers import free_port, prometheus
@@ -36,6 +36,7 @@ DURABLE = (
     "model_prediction",
     "model_feature_bin_total",
     "model_feature_quality_total",
+    "model_record_quality_total",
     "prediction_exporter_source_lines_total",
     "prediction_exporter_source_bytes_total",
     "prediction_exporter_source_records_total",
@@ -154,7 +155,7 @@ def test_no_line_is_lost_or_counted_twice_and_no_counter_steps_back(
     tmp_path: Path, rotate: Rotate, pattern: str
 ) -> None:
     log, port, chance = tmp_path / "log.jsonl", free_port(), random.Random(1)
-    (tmp_path / "reference.json").write_bytes(profile.dump(reference({"age": numeric(EDGES)})))
+    (tmp_path / "reference.json").write_bytes(profile_file.dump(reference({"age": numeric(EDGES)})))
     config = tmp_path / "config.yaml"
     config.write_text(
         f"listen: 127.0.0.1:{port}\nstate_dir: state\nreference: reference.json\n"

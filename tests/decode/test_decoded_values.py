@@ -200,13 +200,39 @@ class TestFeatures:
         (row,) = rows(read_with(f'"features":{{"country":{value}}}'))
         assert (expected, flaw) == (row.features["country"], row.flaws.get("country"))
 
+    @pytest.mark.parametrize(
+        ("value", "expected", "flaw"),
+        [
+            pytest.param("[1, 2.5, -3e300]", [1.0, 2.5, -3e300], None, id="numbers"),
+            pytest.param("null", None, None, id="null is missing"),
+            pytest.param("[1, 2]", None, "wrong_type", id="too short"),
+            pytest.param("[1, 2, 3, 4]", None, "wrong_type", id="too long"),
+            pytest.param("[]", None, "wrong_type", id="empty"),
+            pytest.param("[1, null, 3]", None, "wrong_type", id="a null within"),
+            pytest.param('[1, "2", 3]', None, "wrong_type", id="text within"),
+            pytest.param("[1, true, 3]", None, "wrong_type", id="a boolean within"),
+            pytest.param("[1, [2], 3]", None, "wrong_type", id="a list within"),
+            pytest.param("1", None, "wrong_type", id="a number"),
+            pytest.param('"abc"', None, "wrong_type", id="a text of three"),
+            pytest.param('{"a": 1}', None, "wrong_type", id="an object"),
+            pytest.param("[1, NaN, 3]", None, "non_finite", id="NaN within"),
+            pytest.param("[1, 2, -Infinity]", None, "non_finite", id="Infinity within"),
+            pytest.param("[1, 1e400, 3]", None, "non_finite", id="beyond a float"),
+            pytest.param(f"[1, 1{'0' * 400}, 3]", None, "non_finite", id="an integer beyond a float"),
+        ],
+    )
+    def test_vector(self, value: str, expected: list[float] | None, flaw: str | None) -> None:
+        (row,) = rows(read_with(f'"features":{{"age":41,"text":{value}}}'))
+        assert (expected, flaw) == (row.features["text"], row.flaws.get("text"))
+        assert row.features["age"] == 41
+
     def test_a_wrong_one_costs_neither_its_record_nor_the_other_features(self) -> None:
         record = good(
             latency_ms=250, probability=0.5, features={"age": "old", "income": 7, "country": ["DE"], "plan": "basic"}
         )
         (row,) = rows(read(json.dumps(record)))
         assert (row.prediction, row.latency_seconds, row.probability) == ("approve", 0.25, 0.5)
-        assert row.features == {"age": None, "income": 7.0, "country": None, "plan": "basic"}
+        assert row.features == {"age": None, "income": 7.0, "country": None, "plan": "basic", "text": None}
         assert row.flaws == {"age": "wrong_type", "country": "wrong_type"}
 
     @pytest.mark.parametrize("digits", [309, 400])

@@ -34,7 +34,7 @@ def test_the_readme_s_example() -> None:
         },
     )
     assert (row.latency_seconds, row.prediction, row.series) == (0.012, "approve", ("credit", "7"))
-    assert row.features == {"age": 41.0, "income": None, "country": "DE", "plan": None}
+    assert row.features == {"age": 41.0, "income": None, "country": "DE", "plan": None, "text": None}
 
 
 @pytest.mark.parametrize(

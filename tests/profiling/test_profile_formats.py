@@ -12,7 +12,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from exporter import profile
+from exporter import profile_file
 from exporter.profile import Profile
 from exporter.profiling import Options, make_profile
 from tests.profiling.training import Row, made, write
@@ -69,7 +69,7 @@ def expected(rows: Sequence[Row], tmp_path_factory: pytest.TempPathFactory) -> s
 
 def content(*paths: Path) -> str:
     """Return the bytes of the profile that is made of files at one and the same time."""
-    return profile.dump(make_profile(paths, Options(), now=THEN)[0]).decode()
+    return profile_file.dump(make_profile(paths, Options(), now=THEN)[0]).decode()
 
 
 def parts(folder: Path, rows: Sequence[Row], suffix: str) -> list[Path]:
@@ -90,6 +90,45 @@ def parquet_parts(folder: Path, rows: Sequence[Row]) -> Path:
     (folder / "_SUCCESS").touch()
     (folder / ".part-00000.snappy.parquet.crc").write_bytes(b"crc")
     return folder
+
+
+def embedding(index: int) -> list[float | None] | None:
+    """Return a vector; it is missing now and then, and some are not finite or have a null within."""
+    if index % 40 == 3:
+        return None
+    found: list[float | None] = [1.0] * 4 if index % 5 == 1 else np.random.default_rng(index).normal(size=4).tolist()
+    return [*found[:3], [None, float("inf"), float("nan")][index % 3]] if index % 100 == 7 else found
+
+
+VECTORS = [{"x": index % 7, "text": embedding(index), "few": [index % 3, 1, 2]} for index in range(9000)]
+VECTOR_TYPES = {
+    "lists": (pa.list_(pa.float64()), pa.list_(pa.int8())),
+    "lists of a fixed size": (pa.list_(pa.float64(), 4), pa.list_(pa.float32(), 3)),
+    "large lists": (pa.large_list(pa.float64()), pa.large_list(pa.float16())),
+}
+
+
+@pytest.mark.parametrize("kind", VECTOR_TYPES)
+def test_vectors_are_the_same_in_every_format(tmp_path: Path, kind: str) -> None:
+    text, few = VECTOR_TYPES[kind]
+    table = pa.table(
+        {
+            "x": [row["x"] for row in VECTORS],
+            "text": pa.array([row["text"] for row in VECTORS], text),
+            "few": pa.array(
+                np.array([row["few"] for row in VECTORS], np.float16).tolist(), pa.list_(pa.float32())
+            ).cast(few)
+            if kind != "large lists"
+            else pa.array([[np.float16(number) for number in row["few"]] for row in VECTORS], few),
+        }
+    )
+    pq.write_table(table, tmp_path / "a.parquet", row_group_size=777)
+    expected = content(tmp_path / "a.parquet")
+    assert list(profile_file.load(expected.encode()).vectors) == ["text", "few"]
+    assert expected == content(*parts(tmp_path, VECTORS, ".jsonl"))
+    assert expected == content(
+        write(tmp_path / "b.jsonl.gz", [{"features": row, "prediction": None} for row in VECTORS])
+    )
 
 
 def dictionary_encoded(path: Path, rows: Sequence[Row]) -> Path:
@@ -141,13 +180,15 @@ def test_the_profile_is_the_same_to_the_byte_however_the_data_is_stored(
 
 
 def test_the_profile_that_is_the_same_in_every_format_is_not_an_empty_one(rows: Sequence[Row], expected: str) -> None:
-    made = profile.load(expected.encode())
+    made = profile_file.load(expected.encode())
     kept = [row for row in rows if row["error_type"] is None]
     assert len(kept) == made.rows
     assert list(made.numeric) == ["age", "income", "balance", "children"]
     assert list(made.categorical) == ["country", "city", "member"]
     assert made.prediction is not None
     assert made.probability is not None
+    assert made.components
+    assert made.components.features == ["age", "income", "balance", "children"]
     scores = np.array([row["probability"] for row in kept])
     assert made.probability.mean == pytest.approx(scores.mean(), rel=1e-12)
 
@@ -162,15 +203,16 @@ def test_more_rows_than_the_sample_holds_give_the_same_profile_in_every_format(t
     (tmp_path / "b.jsonl").write_text(lines[:cut])
     (tmp_path / "c.jsonl").write_text(lines[cut:])
     expected = content(tmp_path / "a.parquet")
+    assert '"loadings"' in expected
     assert expected == content(tmp_path / "a.jsonl")
     assert expected == content(tmp_path / "b.jsonl", tmp_path / "c.jsonl")
 
 
 def test_reading_what_was_written_gives_the_same_profile(tmp_path: Path, expected: str) -> None:
-    before = profile.load(expected.encode())
-    (tmp_path / "again.json").write_bytes(profile.dump(before))
-    assert before == profile.load((tmp_path / "again.json").read_bytes())
-    assert expected.encode() == profile.dump(before)
+    before = profile_file.load(expected.encode())
+    (tmp_path / "again.json").write_bytes(profile_file.dump(before))
+    assert before == profile_file.load((tmp_path / "again.json").read_bytes())
+    assert expected.encode() == profile_file.dump(before)
 
 
 def test_when_a_profile_was_made_changes_nothing_else_of_it(tmp_path: Path) -> None:

@@ -9,7 +9,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from exporter import profile
+from exporter import profile_file
 from tests.profiling.training import as_json_lines, problem, run, write
 
 ROWS = [{"age": 41, "income": 1.5, "country": "DE"}, {"age": 42, "income": 2.5, "country": "FR"}]
@@ -215,7 +215,7 @@ def test_an_output_that_is_a_link_is_written_to_and_stays_one(tmp_path: Path) ->
     link.symlink_to(target)  # as /dev/stdout is one
     assert run(source, "--output", link).exit_code == 0
     assert link.readlink() == target
-    assert profile.load(target.read_bytes()).rows == len(ROWS)
+    assert profile_file.load(target.read_bytes()).rows == len(ROWS)
 
 
 def test_a_profile_is_written_to_a_pipe(tmp_path: Path) -> None:
@@ -223,5 +223,5 @@ def test_a_profile_is_written_to_a_pipe(tmp_path: Path) -> None:
     os.mkfifo(pipe)
     reader = os.open(pipe, os.O_RDONLY | os.O_NONBLOCK)  # a profile of two rows fits a pipe's buffer
     assert run(write(tmp_path / "a.jsonl", ROWS), "--output", pipe).exit_code == 0
-    assert profile.load(os.read(reader, 1 << 16)).rows == len(ROWS)
+    assert profile_file.load(os.read(reader, 1 << 16)).rows == len(ROWS)
     os.close(reader)

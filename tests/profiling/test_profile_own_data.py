@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 from exporter.batch import Series
 from exporter.config import Config
 from exporter.decode import Decoder
+from exporter.derived.psi import psi
 from exporter.engine import Engine
 from exporter.plan import Limits, Plan
 from exporter.planning import measures
@@ -21,7 +22,6 @@ from exporter.profile import Profile
 from exporter.schema import Schema
 from exporter.snapshot import Stream
 from exporter.stats.feature_bins import FeatureBins
-from exporter.stats.psi import psi
 from tests.profiling.training import Row, made
 
 NOW = 1_700_000_000.0

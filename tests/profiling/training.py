@@ -12,7 +12,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from click.testing import CliRunner, Result
 
-from exporter import profile
+from exporter import profile_file
 from exporter.cli import main
 from exporter.profile import Categorical, Numeric, Profile
 
@@ -56,7 +56,7 @@ def made(*arguments: str | Path, output: Path) -> Profile:
     """Return the profile that the command writes to `output`."""
     result = run(*arguments, "--output", output)
     assert (result.exit_code, result.stderr) == (0, "")
-    return profile.load(output.read_bytes())
+    return profile_file.load(output.read_bytes())
 
 
 def numeric(path: Path, values: Sequence[Any], *options: str) -> Numeric:

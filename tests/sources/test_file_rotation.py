@@ -1,5 +1,6 @@
 """A log that is renamed, replaced, deleted or swapped while it is read: every line is counted once."""
 
+import time
 from collections.abc import Callable
 
 import psutil
@@ -321,6 +322,24 @@ def test_a_symlink_and_its_targets_in_one_pattern(logs: Logs) -> None:
     log.write(3, log.folder / "a.jsonl")
     log.check()
     assert log.open_files == 3
+
+
+def test_two_hundred_logs_rotated_at_once_do_not_hold_up_the_rest(logs: Logs) -> None:
+    """As at midnight, in one folder: what each costs must not grow with what all the others are called."""
+    log = logs("*.jsonl")
+    paths = [log.folder / f"{number}.jsonl" for number in range(200)]
+    for path in paths:
+        log.write(to=path)
+    log.check()
+    for path in paths:
+        log.write(to=path)
+        path.rename(f"{path}.20260105")
+        log.write(to=path)
+    begin = time.process_time()
+    log.poll()
+    assert time.process_time() - begin < 3
+    log.check()
+    assert (log.rotations("rename"), log.gaps) == (200, 0)
 
 
 @NARROW_AND_WIDE

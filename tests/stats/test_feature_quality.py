@@ -10,12 +10,13 @@ from hypothesis import strategies as st
 from exporter.batch import NON_FINITE, WRONG_TYPE, Batch, Series
 from exporter.profile import Profile
 from exporter.stats.feature_quality import CHECKS, FeatureQuality
-from tests.records import categorical, columns, numeric, reference
+from tests.records import categorical, columns, numeric, reference, vector
 
 SERIES = Series("credit", "3")
 NAN, INF = math.nan, math.inf
 AGE = numeric([30.0, 40.0], least=18.0, greatest=65.0)
 PLACE = categorical({"DE": 1, "other": 2})
+TEXT = vector([0.0, 0.0], [[0.5]], [[50, 50]])
 PROFILE = reference({"place": PLACE, "age": AGE})
 
 
@@ -64,6 +65,22 @@ def test_a_number_fails_at_most_one_check(value: float, mark: int, check: str | 
 def test_a_category_fails_at_most_one_check(value: str | None, mark: int, check: str | None) -> None:
     batch = columns(1, categories=[[value]], marks=[[mark]] if mark else None)
     assert exported(reference({"place": PLACE}), batch) == ({("place", check): 1} if check else {})
+
+
+@pytest.mark.parametrize(
+    ("value", "mark", "check"),
+    [
+        pytest.param([1e300, 0.0], 0, None, id="as it should be"),
+        pytest.param([NAN, NAN], 0, "missing", id="absent"),
+        pytest.param([NAN, NAN], WRONG_TYPE, "wrong_type", id="of the wrong type, and not missing"),
+        pytest.param([NAN, NAN], NON_FINITE, "non_finite", id="not finite, and not missing"),
+    ],
+)
+def test_a_vector_fails_at_most_one_check(value: list[float], mark: int, check: str | None) -> None:
+    profile = reference({"text": TEXT, "place": PLACE, "age": AGE})
+    marks = [[0], [0], [mark]] if mark else None
+    batch = columns(1, numbers=[[20.0]], categories=[["DE"]], vectors=[[value]], marks=marks)
+    assert exported(profile, batch) == ({("text", check): 1} if check else {})
 
 
 def test_where_the_reference_names_not_all_its_categories_none_is_unseen() -> None:
@@ -118,14 +135,14 @@ def test_failures_are_a_plain_loop_s_for_each_group(
 
 
 def test_a_check_that_cannot_fail_is_not_exported() -> None:
-    statistic = FeatureQuality(PROFILE)
+    statistic = FeatureQuality(reference({"text": TEXT, "place": PLACE, "age": AGE}))
     (family,) = statistic.collect({SERIES: statistic.zero()}, {})
     checks = {
         name: {s.labels["check"] for s in family.samples if s.labels["feature_name"] == name}
-        for name in ("age", "place")
+        for name in ("age", "place", "text")
     }
     both = {"missing", "wrong_type", "non_finite"}
-    assert checks == {"age": {*both, "out_of_range"}, "place": {*both, "unseen_category"}}
+    assert checks == {"age": {*both, "out_of_range"}, "place": {*both, "unseen_category"}, "text": both}
     assert {sample.value for sample in family.samples} == {0.0}
 
 

@@ -69,7 +69,7 @@ def test_it_is_exported_as_by_the_prometheus_client(values: list[float]) -> None
         if not sample.name.endswith("_created"):
             assert math.isclose(sample.value, ours.pop((sample.name, *sorted(sample.labels.items()))), rel_tol=1e-12)
     assert ours == {}
-    assert (family.name, family.type, family.documentation) == (expected.name, expected.type, expected.documentation)
+    assert (family.name, family.type, family.help) == (expected.name, expected.type, expected.documentation)
 
 
 def test_nan_is_no_observation() -> None:

@@ -7,7 +7,7 @@ import time
 
 import pytest
 
-from exporter import server
+from exporter import connections, server
 from exporter.exposition import Exposition, Format
 
 PAGE_BYTES = 64 * 2**20
@@ -20,24 +20,21 @@ async def scrape(_: Format) -> Exposition:
 def ended_after(monkeypatch: pytest.MonkeyPatch, sent: bytes, *more: bytes) -> float:
     """Return after how many seconds the server ends a connection on which this is sent."""
     monkeypatch.setattr(server, "IDLE_SECONDS", 1.0)
-    monkeypatch.setattr(server, "STALLED_SECONDS", 1.0)
+    monkeypatch.setattr(connections, "STALLED_SECONDS", 1.0)
 
     async def inside() -> float:
-        app = server.Site(scrape, lambda: True, dict, None, None).application()
-        runner, port = await server.start(app, "127.0.0.1", 0)
-        with socket.create_connection(("127.0.0.1", port)) as client:
+        serving = await server.Site(scrape, lambda: True, dict, None, None).start("127.0.0.1", 0)
+        with socket.create_connection(("127.0.0.1", serving.port)) as client:
             client.sendall(sent)
             start = time.monotonic()
             for trickle in (*more, b""):
                 await asyncio.sleep(0.2)
                 client.sendall(trickle)
-            connections = runner.server
-            assert connections
-            assert connections.connections
-            while connections.connections and time.monotonic() < start + 20:  # noqa: ASYNC110
+            assert serving.connections
+            while serving.connections and time.monotonic() < start + 20:  # noqa: ASYNC110
                 await asyncio.sleep(0.05)
             took = time.monotonic() - start
-        await runner.cleanup()
+        await serving.close()
         return took
 
     return asyncio.run(inside())

@@ -112,3 +112,14 @@ def test_a_request_that_is_too_long_is_refused(tmp_path: Path) -> None:
     with site(tmp_path, ALICE) as running, socket.create_connection((running.host, running.port)) as one:
         one.sendall(b"GET / HTTP/1.1\r\nX: " + b"a" * 20_000 + b"\r\n\r\n")
         assert one.recv(100).startswith(b"HTTP/1.0 400 ")
+
+
+def test_what_a_client_sends_is_not_logged(tmp_path: Path) -> None:
+    bad = (b"Host: a\r\nContent-Length: s3cret", b"Content-Length: 1\r\nTransfer-Encoding: s3cret", b"s3cret")
+    with site(tmp_path, ALICE) as running:
+        for header in (*bad, b"Host: a\r\nAuthorization: Basic \xff\xfe s3cret"):
+            with socket.create_connection((running.host, running.port), timeout=20) as one:
+                one.sendall(b"GET /metrics HTTP/1.1\r\n" + header + b"\r\n\r\n")
+                assert one.recv(100).split()[1] in {b"400", b"401"}
+        assert "s3cret" not in running.process.said
+        assert all(line.startswith("{") for line in running.process.said.splitlines())

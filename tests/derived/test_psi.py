@@ -6,14 +6,13 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from scipy.stats import chi2 as scipy_chi2
 from scipy.stats import entropy
 
-from exporter.batch import Floats, Series
+from exporter.batch import Floats
+from exporter.derived.psi import critical, psi, pvalue, terms
 from exporter.stats.feature_bins import FeatureBins
-from exporter.stats.psi import FeaturePsi, psi
-from tests.records import categorical, columns, numeric, reference
-
-SERIES = Series("credit", "3")
+from tests.records import columns, numeric, reference
 
 counts = st.integers(0, 1000)
 pairs = st.lists(st.tuples(counts, counts), min_size=1, max_size=12).filter(
@@ -82,9 +81,17 @@ def test_with_epsilon_is_the_textbook_s(shift: float) -> None:
     reference_counts = np.bincount(np.digitize(np.clip(trained, -3.0, 3.0), inner), minlength=10)
     bins = FeatureBins(reference({"x": numeric(inner, reference_counts.tolist())}))
     (tally,) = bins.tally(columns(2000, numbers=[served.tolist()]))
-    (family,) = FeaturePsi(bins, epsilon=0.0001).collect({"5m": {SERIES: {bins.name: tally}}})
-    (sample,) = family.samples
-    assert math.isclose(expected, sample.value, rel_tol=1e-9)
+    (value,) = psi(tally.astype(np.float64), bins.reference, epsilon=0.0001)
+    assert math.isclose(expected, value, rel_tol=1e-12)
+
+
+@given(pairs, st.sampled_from([None, 1e-4]))
+def test_is_the_sum_of_what_its_bins_add(bins: list[tuple[int, int]], epsilon: float | None) -> None:
+    window, against = both(bins)
+    added = terms(window, against, epsilon)
+    assert (added >= 0).all()
+    assert added.shape == window.shape
+    assert math.isclose(psi(window, against, epsilon), added.sum(), rel_tol=1e-12, abs_tol=1e-15)
 
 
 @given(pairs, st.sampled_from([None, 1e-4]))
@@ -132,57 +139,38 @@ def test_of_many_features_is_each_one_s() -> None:
     np.testing.assert_allclose(psi(window, against), expected, rtol=1e-9)
 
 
-class TestFeaturePsi:
-    profile = reference(
-        {
-            "age": numeric([30.0, 40.0], [100, 200, 300]),
-            "place": categorical({"DE": 50, "FR": 50, "JP": 0}),
-        }
-    )
-    bins = FeatureBins(profile)
+def test_its_chance_is_chi_squared_of_one_bin_less() -> None:
+    window, against = np.array([[20.0, 30, 0, 50]]), np.array([[500.0, 200, 0, 300]])
+    scale = 1 / 100 + 1 / 1000
+    assert critical(window, against, 0.05)[0] == pytest.approx(scipy_chi2.isf(0.05, df=2) * scale, rel=1e-12)
+    expected = scipy_chi2.sf(psi(window, against)[0] / scale, df=2)
+    assert pvalue(window, against)[0] == pytest.approx(expected, rel=1e-9)
 
-    def collected(self, *tallies: Floats) -> dict[tuple[str, str], float]:
-        windows = {f"{minute}m": {SERIES: {self.bins.name: tally}} for minute, tally in enumerate(tallies)}
-        (family,) = FeaturePsi(self.bins).collect(windows)
-        assert family.name == "model_feature_drift_psi"
-        return {(s.labels["feature_name"], s.labels["window"]): s.value for s in family.samples}
 
-    def test_is_of_each_feature_and_window(self) -> None:
-        first = np.array([[40.0, 30, 20, 5, 0], [30, 60, 0, 1, 4]])
-        second = np.array([[10.0, 20, 30, 0, 0], [25, 25, 0, 0, 0]])
-        assert self.collected(first, second) == pytest.approx(
-            {
-                ("age", "0m"): plain([40, 30, 20, 5, 0], [100, 200, 300, 0, 0]),
-                ("place", "0m"): plain([30, 60, 0, 1, 4], [50, 50, 0, 0, 0]),
-                ("age", "1m"): plain([10, 20, 30], [100, 200, 300]),
-                ("place", "1m"): plain([25, 25], [50, 50]),
-            },
-            rel=1e-9,
-        )
+@given(pairs, st.floats(0.001, 0.2))
+def test_what_lies_beyond_the_critical_value_has_a_lower_p_value(
+    bins: list[tuple[int, int]], significance: float
+) -> None:
+    window, against = both(bins)
+    beyond = psi(window, against) - critical(window, against, significance)
+    if abs(beyond) > 1e-9:
+        assert (beyond > 0) == (pvalue(window, against) < significance)
 
-    @pytest.mark.parametrize(
-        ("age", "place", "with_value"),
-        [
-            pytest.param([10, 10, 10], [10, 10], {"age", "place"}, id="ten a bin"),
-            pytest.param([10, 10, 9], [10, 9], set(), id="one too few"),
-            pytest.param([30, 0, 0], [20, 0], {"age", "place"}, id="ten a bin in the mean"),
-            pytest.param([10, 10, 10, 1], [10, 10, 0, 0, 1], set(), id="one too few, with a bin more in use"),
-            pytest.param([20, 10, 9, 1], [20, 9, 0, 0, 1], {"age", "place"}, id="enough for the bin more"),
-            pytest.param([0, 0, 0], [0, 0], set(), id="none"),
-            pytest.param([10, 10, 10], [], {"age"}, id="one feature of two"),
-        ],
-    )
-    def test_has_no_value_under_ten_records_a_bin(self, age: list[int], place: list[int], with_value: set[str]) -> None:
-        tally = np.array([[*row, *[0] * (5 - len(row))] for row in (age, place)], np.float64)
-        assert with_value == {feature for feature, _ in self.collected(tally)}
 
-    def test_has_no_value_where_the_reference_is_empty(self) -> None:
-        bins = FeatureBins(reference({"place": categorical({"DE": 0})}))
-        (family,) = FeaturePsi(bins).collect({"5m": {SERIES: {bins.name: np.array([[100.0, 0, 0]])}}})
-        assert family.samples == []
+def test_a_single_bin_cannot_drift() -> None:
+    window, against = np.array([[0.0, 40]]), np.array([[0.0, 1000]])
+    assert psi(window, against)[0] == 0
+    assert critical(window, against, 0.01)[0] == 0
+    assert pvalue(window, against)[0] == 1
 
-    def test_a_flood_of_missing_values_is_drift(self) -> None:
-        ((_, value),) = [
-            item for item in self.collected(np.array([[1.0, 2, 3, 1000, 0], [0] * 5])).items() if item[0][0] == "age"
-        ]
-        assert value > 5
+
+@pytest.mark.parametrize("reference_size", [1_000, 100_000])
+@pytest.mark.parametrize("window_size", [100, 1_000, 10_000])
+def test_chance_exceeds_the_critical_value_as_often_as_stated(window_size: int, reference_size: int) -> None:
+    """Also where the reference is smaller than the window: a test that takes it for exact fires ten times as often."""
+    rng = np.random.default_rng(window_size + reference_size)
+    shares = np.full(10, 0.1)
+    windows = rng.multinomial(window_size, shares, size=20_000).astype(np.float64)
+    against = rng.multinomial(reference_size, shares, size=20_000).astype(np.float64)
+    rate = float((psi(windows, against) > critical(windows, against, 0.01)).mean())
+    assert 0.005 < rate < 0.013

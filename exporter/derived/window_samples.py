@@ -5,10 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
-from prometheus_client.metrics_core import GaugeMetricFamily, Metric
-
+from exporter.families import Family, GaugeFamily
 from exporter.stats import SERIES, Scope
-from exporter.tally import Tallies
+from exporter.tally import Row, S
 
 
 @dataclass(frozen=True)
@@ -16,14 +15,15 @@ class WindowSamples:
     """`model_window_samples`; `counted` names the statistic whose tally sums to the number of predictions."""
 
     counted: str
+    scope: Scope = SERIES
 
-    def collect(self, windows: Mapping[str, Tallies], scope: Scope = SERIES) -> Iterator[Metric]:
-        family = GaugeMetricFamily(
-            scope.name("model_window_samples"),
+    def collect(self, windows: Mapping[str, Mapping[S, Row]]) -> Iterator[Family]:
+        family = GaugeFamily(
+            self.scope.name("model_window_samples"),
             "Predictions that a rolling window holds.",
-            labels=(*scope.labels, "window"),
+            (*self.scope.labels, "window"),
         )
         for label, tallies in windows.items():
             for series, row in tallies.items():
-                family.add_metric((*series, label), float(row[self.counted].sum()))
+                family.add((*series, label), row[self.counted].sum())
         yield family

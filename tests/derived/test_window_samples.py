@@ -3,7 +3,7 @@
 import numpy as np
 
 from exporter.batch import Series
-from exporter.stats.window_samples import WindowSamples
+from exporter.derived.window_samples import WindowSamples
 
 CREDIT, FRAUD = Series("credit", "3"), Series("fraud", "1")
 

@@ -1,0 +1,128 @@
+"""Drift of a fleet against the reference, over one hour and over a day."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from textwrap import indent
+
+from alerts import promql
+from alerts.promql import BIN, FEATURE, by
+from alerts.rules import Group, Recording, RuleFile
+from exporter.stats.feature_bins import REFERENCE_BIN
+
+# The hours are looked up at whole hours; a millisecond short, so that there are 24 of them and never 25.
+DAY_OF_HOURS = "[23h59m59s999ms:1h]"
+LIMIT = 50_000
+
+REFERENCE = "model_version_feature_bin:model_feature_reference_bin:max"
+REFERENCE_SIZE = "model_version_feature:model_feature_reference_bin:sum"
+
+
+def counts(window: str) -> str:
+    return f"model_version_feature_bin:model_feature_bin:increase{window}"
+
+
+def size(window: str) -> str:
+    return f"model_version_feature:model_feature_bin:increase{window}"
+
+
+def references(window: str) -> str:
+    return f"model_version:model_reference_info:count{window}"
+
+
+def derived(name: str, window: str) -> str:
+    return f"model_version_feature:model_feature_{name}:increase{window}"
+
+
+def file() -> RuleFile:
+    return RuleFile(
+        "feature-drift",
+        "feature_drift",
+        "How far each feature of a model version has drifted from the reference, over all pods that serve it.\n"
+        "Counts are added up first and compared then, so that this is the drift of the whole fleet's records.",
+        (
+            Group("model-feature-drift-1h", (*_hour(), *_reference(), *_drift("1h")), LIMIT),
+            Group("model-feature-drift-24h", (*_day(), *_drift("24h")), LIMIT),
+        ),
+    )
+
+
+def _hour() -> Iterator[Recording]:
+    yield _references("1h")
+    yield Recording(
+        counts("1h"),
+        f"sum by ({by(BIN)}) (\n{indent(promql.counted('1h'), '  ')}\n)\n{promql.where_one(references('1h'))}",
+        "Values in each bin in the last hour, from scrape to scrape and without extrapolation; a pod that was reset "
+        "in it adds its `increase`. Nothing where pods had different references: their bins do not add up.",
+    )
+
+
+def _day() -> Iterator[Recording]:
+    yield _references("24h")
+    yield Recording(
+        counts("24h"),
+        f"sum_over_time({counts('1h')}{DAY_OF_HOURS})\n{promql.where_one(references('24h'))}",
+        "Values in each bin in the last 24 whole hours: the sum of what was recorded at each.",
+    )
+
+
+def _references(window: str) -> Recording:
+    return Recording(
+        references(window),
+        promql.references(window),
+        f"Different references among a version's pods in the last {window}. Over 1, what needs one is not recorded.",
+    )
+
+
+def _reference() -> Iterator[Recording]:
+    yield Recording(
+        REFERENCE,
+        f"max by ({by(BIN)}) ({REFERENCE_BIN})\n{promql.where_one(references('1h'))}",
+        "The reference's count of each bin. All pods have the same one, or there is nothing here.",
+    )
+    yield Recording(REFERENCE_SIZE, f"sum by ({by(FEATURE)}) ({REFERENCE})", "The reference's size, m.")
+
+
+def _drift(window: str) -> Iterator[Recording]:
+    counted, n, used = counts(window), size(window), derived("bin_used", window)
+    enough = promql.enough(n, used)
+    yield Recording(n, f"sum by ({by(FEATURE)}) ({counted})", "Values in the window, n.")
+    yield Recording(used, promql.used_bins(counted, REFERENCE), "Bins that are not empty on both sides, B.")
+    yield Recording(
+        derived("drift_enough", window),
+        enough.replace(">=", ">= bool"),
+        "1 where the window holds enough to say anything: ten values a bin. Where it is 0, no drift is recorded.",
+    )
+    yield Recording(
+        derived("drift_psi", window),
+        f"{promql.psi(counted, REFERENCE, n, REFERENCE_SIZE, used)}\nand {enough}",
+        "Population stability index: the sum over bins of (p - q) ln(p / q), p = (count + 0.5) / (n + 0.5 B), q alike.",
+    )
+    yield Recording(
+        derived("drift_psi_critical", window),
+        promql.psi_critical(n, REFERENCE_SIZE, used),
+        "What PSI exceeds by chance once in 100, at this n and m. Drift that is less is none.",
+    )
+    yield Recording(
+        derived("drift_chi2", window),
+        f"{promql.chi_squared(counted, REFERENCE, n, REFERENCE_SIZE)}\nand {enough}",
+        "Chi-squared of the two rows of counts, with B - 1 degrees of freedom.",
+    )
+    differences = f"model_version_feature_bin:model_feature_bin_share_difference:increase{window}"
+    yield Recording(
+        differences,
+        promql.numeric_shares_less_reference(counted, REFERENCE),
+        "A numeric bin's share of the numbers, less its share of the reference's.",
+    )
+    within_tens = f"model_version_feature_edge:model_feature_bin_share_difference:sum_increase{window}"
+    yield Recording(
+        within_tens,
+        promql.sums_within_tens(differences),
+        "The same, added up from the first bin to each; from the first of its ten, where there are more than ten.",
+    )
+    yield Recording(
+        derived("drift_ks", window),
+        f"{promql.greatest_sum(differences, within_tens)}\nand {enough}",
+        "Kolmogorov-Smirnov at the bins' edges: the greatest difference of the cumulative shares. Between two edges it "
+        "may be more, by no more than what one bin holds, so this is a lower bound of the exact one.",
+    )

@@ -1,0 +1,71 @@
+"""Recording rules, groups and files of them, and how they are written: for the operator, or for Prometheus itself."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from textwrap import indent, wrap
+
+MADE_BY = "# Made by `make rules` from alerts/{module}.py; not to be edited by hand."
+# Well below the five minutes after which Prometheus takes a series for gone.
+INTERVAL = "2m"
+
+
+@dataclass(frozen=True)
+class Recording:
+    """One recording rule; `meaning` is for people."""
+
+    name: str
+    expression: str
+    meaning: str
+
+
+@dataclass(frozen=True)
+class Group:
+    """Rules that are evaluated one after the other, at the same time. Past `limit` series a rule records nothing."""
+
+    name: str
+    rules: tuple[Recording, ...]
+    limit: int
+    interval: str = INTERVAL
+
+
+@dataclass(frozen=True)
+class RuleFile:
+    """One file; `module` is where it is made."""
+
+    name: str
+    module: str
+    meaning: str
+    groups: tuple[Group, ...]
+
+    def plain(self) -> str:
+        """Return a rule file of Prometheus."""
+        return self._head() + self._groups()
+
+    def prometheus_rule(self) -> str:
+        """Return a PrometheusRule of the Prometheus operator."""
+        return (
+            f"{self._head()}apiVersion: monitoring.coreos.com/v1\nkind: PrometheusRule\nmetadata:\n"
+            f"  name: prediction-exporter-{self.name}\n"
+            "  labels:\n    app.kubernetes.io/name: prediction-exporter\nspec:\n" + indent(self._groups(), "  ")
+        )
+
+    def _head(self) -> str:
+        return f"{MADE_BY.format(module=self.module)}\n#\n{_comment(self.meaning)}"
+
+    def _groups(self) -> str:
+        return "groups:\n" + "".join(indent("".join(_group(group)), "  ") for group in self.groups)
+
+
+def _group(group: Group) -> Iterator[str]:
+    yield f"- name: {group.name}\n  interval: {group.interval}\n  limit: {group.limit}\n  rules:\n"
+    for rule in group.rules:
+        yield indent(_comment(rule.meaning), "    ")
+        yield f"    - record: {rule.name}\n      expr: |-\n{indent(rule.expression, ' ' * 8)}\n"
+
+
+def _comment(text: str) -> str:
+    return "".join(
+        f"# {line}\n" for paragraph in text.split("\n") for line in wrap(paragraph, 100, break_on_hyphens=False)
+    )

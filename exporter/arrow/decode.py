@@ -1,0 +1,109 @@
+"""Flat record batches become a `Batch`, and the rows that were refused: as decode.py does it for JSON lines.
+
+Where one value of JSON would be of a wrong type, a column of Arrow is: a feature's is marked, and of a record field it
+refuses the rows that have it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+import numpy as np
+import pyarrow as pa
+
+from exporter.arrow.fields import Fields
+from exporter.arrow.leaves import FEATURE, key
+from exporter.arrow.messages import MOST_ROWS
+from exporter.arrow.stream import ArrowStream
+from exporter.batch import Batch, Floats, Ints, Marks, Series
+from exporter.checks import Checks, Failed, series
+from exporter.columns import class_of, label_of
+from exporter.framing import Position
+from exporter.intake import BadLine, Gathered, Piece
+from exporter.reading import Reading
+from exporter.schema import LATENCY_UNITS, TIMESTAMP_UNITS, Schema
+
+
+class ArrowDecoder:
+    """Decodes the batches of one shape of record; the parameters are decode.Decoder's."""
+
+    def __init__(self, schema: Schema, default: Series, *, past_seconds: float, future_seconds: float) -> None:
+        self._tree = schema.tree()
+        self._numeric = [FEATURE + name for name in schema.numeric]
+        self._categorical = [FEATURE + name for name in schema.categorical]
+        self._vectors = {FEATURE + name: dimension for name, dimension in schema.vectors.items()}
+        self._reads_ids = "request_id" in schema.paths()
+        self._segments = [self._tree.at(path) for path in schema.segment_paths().values()]
+        self._default = default
+        self._checks = Checks(past_seconds, future_seconds)
+        paths = schema.paths()
+        self._latency = next(name for name in LATENCY_UNITS if name in paths)
+        self._timestamp = next(name for name in TIMESTAMP_UNITS if name in paths)
+
+    def framer(self, limit: int, position: Position | None = None, context: bytes = b"") -> ArrowStream:
+        """Begin to frame a stream (a framing.Framer); its messages have limits of their own."""
+        return ArrowStream(self._tree, position)
+
+    def read(self, gathered: Gathered, now: float) -> Iterator[Reading]:
+        """Decode batches that arrived at epoch time `now`: those of one schema together, up to about MOST_ROWS."""
+        run: list[Piece] = []
+        rows = 0
+        for piece in gathered.pieces:
+            if run and (rows >= MOST_ROWS or piece.block.schema != run[0].block.schema):
+                yield self._decoded(run, now)
+                run, rows = [], 0
+            run.append(piece)
+            rows += piece.block.num_rows
+        if run:
+            yield self._decoded(run, now)
+
+    def _decoded(self, pieces: Sequence[Piece], now: float) -> Reading:
+        table = pa.Table.from_batches([piece.block for piece in pieces])
+        batch, failed = self._batch(Fields(table), now)
+        good, refused = self._checks.apply(batch, now, failed)
+        begins = np.cumsum([0, *(piece.block.num_rows for piece in pieces)])
+
+        def bad(reason: str, rows: Ints, detail: str) -> BadLine:
+            number = int(np.searchsorted(begins, rows[0], "right")) - 1
+            stream, offset, _ = pieces[number]
+            return BadLine(stream, offset, reason, detail, len(rows), int(rows[0] - begins[number]) + 1)
+
+        return Reading(good if len(good) else None, tuple(bad(*rows) for rows in refused), table.num_rows)
+
+    def _batch(self, fields: Fields, now: float) -> tuple[Batch, list[Failed]]:
+        """Return the rows as columns, and which of them cannot be records."""
+        prediction = fields.labels("prediction", class_of)
+        time, no_time = fields.times(self._timestamp, TIMESTAMP_UNITS[self._timestamp])
+        probability, no_score = fields.scores(prediction)
+        numbers = fields.matrix(self._numeric)
+        vectors = [fields.vectors(name, dimension) for name, dimension in self._vectors.items()]
+        batch = Batch(
+            time=np.where(np.isnan(time), now, time),
+            series=series(fields.labels("model_name"), fields.labels("model_version"), self._default),
+            prediction=prediction,
+            error=fields.errors(),
+            latency_seconds=fields.numbers(self._latency) / LATENCY_UNITS[self._latency],
+            probability=probability,
+            value=fields.values(),
+            numbers=numbers,
+            categories=tuple(map(fields.labels, self._categorical)),
+            marks=self._marks(fields, numbers, [marks for _, marks in vectors]),
+            group=np.zeros(fields.rows, np.int64),
+            vectors=tuple(values for values, _ in vectors),
+            request_id=fields.labels("request_id").without("") if self._reads_ids else None,
+            segments=tuple(
+                fields.labels(key(leaf), label_of if leaf.is_segment or leaf.is_feature else class_of)
+                for leaf in self._segments
+            ),
+        )
+        not_finite, wrong = fields.failed()
+        return batch, [*not_finite, *no_score, *wrong, *no_time]
+
+    def _marks(self, fields: Fields, numbers: Floats, of_vectors: Sequence[Marks]) -> Marks | None:
+        marks = np.zeros((len(self._numeric) + len(self._categorical) + len(of_vectors), fields.rows), np.uint8)
+        marks[len(marks) - len(of_vectors) :] = np.array(of_vectors).reshape(len(of_vectors), fields.rows)
+        for row in np.flatnonzero(~np.isfinite(numbers).all(axis=1)).tolist():
+            marks[row] = fields.flaws(self._numeric[row])
+        for row, name in enumerate(self._categorical, len(self._numeric)):
+            marks[row] = fields.flaws(name)
+        return marks if marks.any() else None

@@ -1,0 +1,40 @@
+"""What tallies mean: pure functions of counts, one file for one of them, and the gauges they are told in.
+
+Nothing here keeps anything. What windows hold is counted by `stats`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Protocol
+
+from exporter.batch import SegmentSeries
+from exporter.families import Family
+from exporter.tally import Row, Tallies
+
+
+class Derived(Protocol):
+    """What rolling tallies mean: a gauge a window."""
+
+    def collect(self, windows: Mapping[str, Tallies]) -> Iterator[Family]:
+        """Return metric families; `windows` holds the tallies of each window by its label."""
+        ...
+
+
+class DerivedOfSegments(Protocol):
+    """What rolling tallies of segments mean."""
+
+    def collect(self, windows: Mapping[str, Mapping[SegmentSeries, Row]]) -> Iterator[Family]:
+        """Return metric families; `windows` holds the tallies of each window by its label."""
+        ...
+
+
+class Judge(Protocol):
+    """What tells of a window whether features are absent from it; `reads` names the statistics it needs."""
+
+    @property
+    def reads(self) -> tuple[str, ...]: ...
+
+    def judge(self, row: Row) -> Iterator[tuple[str, bool]]:
+        """Yield the features of which the tallies of a window can tell it, and whether they are absent."""
+        ...

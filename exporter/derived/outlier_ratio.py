@@ -1,0 +1,77 @@
+"""Outliers: the share of each numeric feature's values that lie beyond two quantiles of the reference."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+
+from exporter.batch import Floats
+from exporter.families import Family, GaugeFamily
+from exporter.profile import Numeric
+from exporter.stats import BASE_LABELS
+from exporter.stats.feature_cuts import FeatureCuts
+from exporter.tally import Tallies
+
+FEWEST_VALUES = 100
+
+
+def cells_within(feature: Numeric, tails: tuple[float, float]) -> tuple[int, int]:
+    """Return the first cell between two quantiles, and the one after the last; all cells where no cut is as near.
+
+    The limits are the cuts nearest to the quantiles, or the open ends; of equally near ones the inner.
+    """
+    counts = np.array(feature.cut_counts, np.float64)
+    if not counts.sum():
+        return 0, len(counts)
+    below = np.concatenate(([0.0], counts.cumsum())) / counts.sum()
+    # Of equals argmin gives the first: of the lower limit's candidates the last is the inner one.
+    low = len(below) - 1 - int(np.abs(below[::-1] - tails[0]).argmin())
+    return low, int(np.abs(below - tails[1]).argmin())
+
+
+@dataclass(frozen=True)
+class OutlierRatio:
+    """`model_feature_outlier_ratio`, and the reference's own; `tails` are the two quantiles.
+
+    No value where a window holds fewer than FEWEST_VALUES of a feature.
+    """
+
+    cuts: FeatureCuts
+    tails: tuple[float, float]
+
+    def collect(self, windows: Mapping[str, Tallies]) -> Iterator[Family]:
+        labels = (*BASE_LABELS, "feature_name")
+        family = GaugeFamily(
+            "model_feature_outlier_ratio",
+            "Share of a feature's values in a rolling window that lie beyond quantiles of the reference.",
+            (*labels, "window"),
+        )
+        reference = GaugeFamily(
+            "model_feature_reference_outlier_ratio",
+            "Share of the reference's values of a feature beyond the quantiles that its outliers are counted by.",
+            labels,
+        )
+        for label, tallies in windows.items():
+            for series, row in tallies.items():
+                cells = row[self.cuts.name]
+                told = np.where(cells.sum(axis=-1) >= FEWEST_VALUES, self._share(cells), np.nan)
+                family.extend([(*series, feature, label) for feature in self.cuts.features], told.tolist())
+        for series in next(iter(windows.values()), {}):
+            expected = np.nan_to_num(self._share(self.cuts.reference)).tolist()
+            reference.extend([(*series, feature) for feature in self.cuts.features], expected)
+        yield from (family, reference)
+
+    def _share(self, cells: Floats) -> Floats:
+        with np.errstate(invalid="ignore"):
+            share: Floats = np.where(self._beyond, cells, 0.0).sum(axis=-1) / cells.sum(axis=-1)
+        return share
+
+    @cached_property
+    def _beyond(self) -> Floats:
+        """Which cells lie beyond the limits, shape (numeric features, cells)."""
+        within = [cells_within(feature, self.tails) for feature in self.cuts.features.values()]
+        at = np.arange(self.cuts.cells)
+        return np.array([(at < low) | (at >= high) for low, high in within]).reshape(-1, self.cuts.cells)

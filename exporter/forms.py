@@ -1,0 +1,69 @@
+"""From a source's settings to how its bytes are read; pyarrow is loaded only where a source is read with it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import cache
+from typing import TypeVar
+
+from exporter import presets, segments, source_list
+from exporter.batch import Series
+from exporter.decode import Decoder
+from exporter.profile import Profile
+from exporter.reading import Form
+from exporter.schema import Schema
+from exporter.settings import Config, Source
+
+UNKNOWN = Series("unknown", "unknown")
+
+D = TypeVar("D")
+
+
+@dataclass(frozen=True)
+class Forms:
+    """How the sources of a configuration are read, whose records have the features of `profile`."""
+
+    config: Config
+    profile: Profile | None
+
+    @property
+    def model(self) -> Series | None:
+        """The model, where the configuration names it."""
+        model = self.config.model
+        return Series(model.name, str(model.version)) if model else None
+
+    def of(self, source: Source) -> Form:
+        """Return how a source is read."""
+        if source.format == "arrow":
+            return self._arrow(source)
+        return Form(source_list.framer(source), self._made(Decoder, source))
+
+    def beside(self, source: Source) -> Callable[[], Form] | None:
+        """Return what makes how Arrow is read, where the clients of a source that is read as lines may send it."""
+        return cache(lambda: self._arrow(source)) if source_list.takes_arrow(source) else None
+
+    def _arrow(self, source: Source) -> Form:
+        from exporter.arrow.decode import ArrowDecoder  # noqa: PLC0415  # 35 MiB that few sidecars need
+
+        decoder = self._made(ArrowDecoder, source)
+        return Form(decoder.framer, decoder)
+
+    def _made(self, kind: Callable[..., D], source: Source) -> D:
+        limits = self.config.limits
+        return kind(
+            self._schema(source),
+            self.model or UNKNOWN,
+            past_seconds=limits.past.seconds,
+            future_seconds=limits.future.seconds,
+        )
+
+    def _schema(self, source: Source) -> Schema:
+        fields, asked_for = presets.fields(source, self.config.fields), self.config.fields_asked_for
+        split_by = segments.paths(segments.resolve(self.config, self.profile))
+        if not self.profile:
+            return Schema(fields, asked_for=asked_for, segments=split_by)
+        vectors = {name: vector.dimension for name, vector in self.profile.vectors.items()}
+        return Schema(
+            fields, tuple(self.profile.numeric), tuple(self.profile.categorical), vectors, asked_for, split_by
+        )

@@ -1,0 +1,93 @@
+"""Embeddings: how far the vectors of a window have moved from the reference's, by their projections and their mean."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Literal
+
+import numpy as np
+
+from exporter.batch import Batch, Floats, Ints, Series
+from exporter.families import Family
+from exporter.profile import Profile
+from exporter.projections import directions
+from exporter.stats import Names
+
+MIN_SAMPLES = 100
+# Of the reference's spread: further from the mean a coordinate counts as this far, so that none outweighs all others.
+CLIP = 16.0
+
+
+class Embedding:
+    """Counts by projection and bin, and then the sum of each coordinate.
+
+    A coordinate is counted from CLIP spreads below its mean, so that sums only grow. Vectors that are missing or
+    unusable are not counted.
+    """
+
+    reads: Literal["predictions"] = "predictions"
+
+    def __init__(self, profile: Profile, feature: str) -> None:
+        self.name = f"embedding of {feature}"
+        self.feature = feature
+        self._reference_id = profile.reference_id
+        self._index = list(profile.vectors).index(feature)
+        vector = profile.vectors[feature]
+        self._spread = vector.spread
+        self._least = np.array(vector.mean) - CLIP * vector.spread
+        self._directions = directions(vector.dimension, len(vector.edges)).T
+        width = max(map(len, vector.counts))
+        self.reference = np.zeros((len(vector.edges), width))
+        # Edges by position, shape (positions, 1, projections); past a projection's last: +inf.
+        self._edges = np.full((width - 1, 1, len(vector.edges)), np.inf)
+        for row, (edges, counts) in enumerate(zip(vector.edges, vector.counts, strict=True)):
+            self._edges[: len(edges), 0, row] = edges
+            self.reference[row, : len(counts)] = counts
+        # Vectors are projected as they are summed, from the least coordinates and cut off, so that none overflows.
+        self._edges -= self._least @ self._directions
+
+    def __repr__(self) -> str:
+        return f"Embedding({self._reference_id}, {self.feature!r})"
+
+    def zero(self) -> Floats:
+        return np.zeros(self.reference.size + len(self._least))
+
+    def tally(self, batch: Batch) -> Floats:
+        vectors = batch.vectors[self._index]
+        usable = ~np.isnan(vectors[:, 0])
+        group = batch.group
+        if not usable.all():
+            vectors, group = vectors[usable], group[usable]
+        with np.errstate(over="ignore"):
+            above = vectors - self._least
+        np.clip(above, 0.0, 2 * CLIP * self._spread, out=above)
+        tally = np.zeros((batch.groups, len(self.zero())))
+        cells = self._cells(above) + group[:, None] * self.reference.size
+        counts = np.bincount(cells.ravel(), minlength=batch.groups * self.reference.size)
+        tally[:, : self.reference.size] = counts.reshape(batch.groups, -1)
+        sums = tally[:, self.reference.size :]
+        if batch.groups == 1:
+            above.sum(axis=0, out=sums[0])
+        else:
+            np.add.at(sums, group, above)
+        return tally
+
+    def _cells(self, above: Floats) -> Ints:
+        """Return the cell that each vector falls in, of each projection; shape (n, projections)."""
+        projections, width = self.reference.shape
+        passed = np.count_nonzero(above @ self._directions >= self._edges, axis=0)
+        cells: Ints = passed + np.arange(projections) * width
+        return cells
+
+    def counts(self, tally: Floats) -> Floats:
+        """Return the counts of a tally, shape (projections, bins)."""
+        return tally[: self.reference.size].reshape(self.reference.shape)
+
+    def mean_shift(self, tally: Floats) -> float:
+        """Return the distance of the mean of a tally's vectors, of which there are some, in spreads."""
+        mean = tally[self.reference.size :] / self.counts(tally)[0].sum()
+        return float(np.linalg.norm(mean / self._spread - CLIP))
+
+    def collect(self, tallies: Mapping[Series, Floats], names: Names) -> Iterator[Family]:
+        """Totals since the start are of no use here."""
+        return iter(())

@@ -1,0 +1,91 @@
+"""Feature moments: sums over the values of each numeric feature, for means, deviations and tails.
+
+Sums are of differences from the reference's mean, so that squares of large values do not drown small deviations.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Literal, NamedTuple
+
+import numpy as np
+
+from exporter.batch import Batch, Floats, Series
+from exporter.families import Family
+from exporter.profile import Profile
+from exporter.stats import Names
+from exporter.subject import FEATURES, Subject
+from exporter.tally import Tally
+
+# Beyond it a difference counts as this, or the sum of a few squares would be infinite.
+LARGEST = 1e140
+ROUNDING = 1e-14
+
+
+class Sums(NamedTuple):
+    """What a tally holds of each feature, shape (features,).
+
+    `number` is how many values there are, `differences` are from the reference's mean, and `squares` those of them;
+    `below` and `above` are how far values lie beyond the first and the last cut.
+    """
+
+    number: Floats
+    differences: Floats
+    squares: Floats
+    below: Floats
+    above: Floats
+
+    @classmethod
+    def of(cls, tally: Floats) -> Sums:
+        return cls(*tally.T)
+
+
+class FeatureMoments:
+    """Sums of the finite values by numeric feature, shape (numeric features, 5), in the order of Sums.
+
+    `means` are the reference's, `first` and `last` its outermost cuts, shape (numeric features,).
+    """
+
+    reads: Literal["predictions"] = "predictions"
+
+    def __init__(self, profile: Profile, subject: Subject = FEATURES) -> None:
+        self.name = f"{subject.name}_moments"
+        self._reference_id = profile.reference_id
+        features = profile.numeric.values()
+        self.means = np.array([feature.mean for feature in features])
+        self.first = np.array([[*feature.cuts, feature.mean][0] for feature in features])
+        self.last = np.array([[feature.mean, *feature.cuts][-1] for feature in features])
+
+    def __repr__(self) -> str:
+        return f"FeatureMoments({self._reference_id})"
+
+    def zero(self) -> Floats:
+        return np.zeros((len(self.means), len(Sums._fields)))
+
+    def tally(self, batch: Batch) -> Tally:
+        finite = np.isfinite(batch.numbers)
+        values = np.where(finite, batch.numbers, self.means[:, None])
+        differences = np.clip(values - self.means[:, None], -LARGEST, LARGEST)
+        below = np.where(finite, np.clip(self.first[:, None] - values, 0.0, LARGEST), 0.0)
+        above = np.where(finite, np.clip(values - self.last[:, None], 0.0, LARGEST), 0.0)
+        columns = Sums(finite.astype(np.float64), differences, differences**2, below, above)
+        return np.stack([batch.summed(column) for column in columns], axis=-1)
+
+    def collect(self, tallies: Mapping[Series, Floats], names: Names) -> Iterator[Family]:
+        return iter(())
+
+
+def mean(sums: Sums, means: Floats) -> Floats:
+    """Return the mean of each feature; NaN where there are no values. `means` are the reference's."""
+    with np.errstate(invalid="ignore", divide="ignore"):
+        result: Floats = means + sums.differences / sums.number
+    return result
+
+
+def stddev(sums: Sums) -> Floats:
+    """Return the standard deviation of each feature, divided by n; NaN where there are no values."""
+    with np.errstate(invalid="ignore", divide="ignore"):
+        square = sums.squares / sums.number
+        variance = square - (sums.differences / sums.number) ** 2
+    # What is smaller is rounding, as of a window of a single value.
+    return np.where(variance < ROUNDING * square, 0.0, np.sqrt(np.maximum(variance, 0.0)))

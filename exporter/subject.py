@@ -1,0 +1,62 @@
+"""What a statistic is of, features or the outputs of the model, and how its metrics are named."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+from exporter.families import CounterFamily, Family, GaugeFamily
+from exporter.stats import BASE_LABELS
+
+Kind = type[GaugeFamily] | type[CounterFamily]
+
+
+@dataclass(frozen=True)
+class Subject:
+    """Features share a metric, told apart by the label `feature_name`; each output has metrics of its own."""
+
+    name: Literal["feature", "output"]
+
+    @property
+    def has_many(self) -> bool:
+        """Whether there may be many, of which some drift by chance."""
+        return self.name == "feature"
+
+    def metric(self, suffix: str) -> str:
+        """Return the name of a metric that features share."""
+        return f"model_{self.name}_{suffix}"
+
+    def families(self, kind: Kind, variables: Iterable[str], suffix: str, text: str, labels: Iterable[str]) -> Families:
+        """Return the families `model_..._suffix`; `text` says what of `{}` they tell."""
+        if self.name == "feature":
+            labels = (*BASE_LABELS, "feature_name", *labels)
+            return Families(kind(self.metric(suffix), text.format("a feature"), labels), {})
+        labels = (*BASE_LABELS, *labels)
+        return Families(
+            None,
+            {name: kind(f"model_{name}_{suffix}", text.format(f"the {name}"), labels) for name in variables},
+        )
+
+
+@dataclass(frozen=True)
+class Families:
+    """The family that all variables share, or one of each."""
+
+    shared: GaugeFamily | CounterFamily | None
+    own: dict[str, GaugeFamily | CounterFamily]
+
+    def extend(self, base: tuple[str, ...], keys: Iterable[tuple[str, ...]], values: Sequence[float]) -> None:
+        """Add series side by side, by the name of a variable and further labels; those that are NaN are left out."""
+        if self.shared is not None:
+            self.shared.extend([(*base, *key) for key in keys], values)
+            return
+        for (variable, *labels), value in zip(keys, values, strict=True):
+            self.own[variable].extend([(*base, *labels)], [value])
+
+    def __iter__(self) -> Iterator[Family]:
+        return iter([self.shared] if self.shared is not None else self.own.values())
+
+
+FEATURES = Subject("feature")
+OUTPUTS = Subject("output")

@@ -1,0 +1,94 @@
+"""`promtool test rules` on the rules as `python -m alerts` writes them."""
+
+import json
+import subprocess
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from click.testing import CliRunner
+
+from alerts.__main__ import FILES, main
+from tests.servers import require
+
+MINUTES = 5  # between scrapes
+
+Labels = Mapping[str, str]
+
+
+def rule_names() -> set[str]:
+    return {rule.name for file in FILES for group in file.groups for rule in group.rules}
+
+
+@dataclass
+class Counter:
+    """A counter that grows by a constant at each scrape of an hour, from `begin` hours on."""
+
+    steps: Sequence[int]
+    begin: int = 0
+
+    def at(self, hour: int) -> int:
+        """Return its value at a whole hour."""
+        return sum(self.steps[: max(hour - self.begin, 0)]) * (60 // MINUTES)
+
+    @property
+    def spelt(self) -> str:
+        """Return promtool's notation: what is missing, then one piece an hour, and the last sample."""
+        pieces = [f"_x{self.begin * (60 // MINUTES)}"] if self.begin else []
+        value = 0
+        for step in self.steps:
+            pieces.append(f"{value}+{step}x{60 // MINUTES - 1}")
+            value += step * (60 // MINUTES)
+        return " ".join([*pieces, str(value)])
+
+
+@dataclass
+class Scenario:
+    """Series, and what is expected of expressions so many minutes after an hour; scrapes are on the hour."""
+
+    folder: Path
+    minutes: int = 0
+    series: dict[str, str] = field(default_factory=dict)
+    tests: list[dict[str, Any]] = field(default_factory=list)
+    checked: set[str] = field(default_factory=set)
+
+    def add(self, name: str, labels: Labels, values: str) -> None:
+        self.series[f"{name}{_spelt(labels)}"] = values
+
+    def expect(self, hour: int, name: str, labels: Labels, value: float, *, relative: float = 1e-9) -> None:
+        """Expect that a recorded series is there, and of that value."""
+        self.checked.add(name)
+        series = f"{name}{_spelt(labels)}"
+        value = float(value)
+        tolerance = max(relative * abs(value), 1e-12)
+        self._test(hour, f"abs({series} - {value!r}) <= bool {tolerance!r}", [{"labels": _spelt(labels), "value": 1}])
+
+    def expect_nothing(self, hour: int, name: str, labels: Labels) -> None:
+        self._test(hour, f"{name}{_spelt(labels)}", [])
+
+    def _test(self, hour: int, expression: str, samples: list[dict[str, Any]]) -> None:
+        self.tests.append({"expr": expression, "eval_time": f"{hour}h{self.minutes}m", "exp_samples": samples})
+
+    def run(self) -> None:
+        """Run promtool; fails with what it says."""
+        assert CliRunner().invoke(main, [str(self.folder)]).exit_code == 0
+        series = [{"series": name, "values": values} for name, values in self.series.items()]
+        groups = [{"interval": f"{MINUTES}m", "input_series": series, "promql_expr_test": self.tests}]
+        unit = {
+            "rule_files": [f"{file.name}.yaml" for file in FILES],
+            "evaluation_interval": "1m" if self.minutes else "1h",
+            "group_eval_order": [group.name for file in FILES for group in file.groups],
+            "tests": groups,
+        }
+        file = self.folder / "test.yaml"
+        # JSON is YAML.
+        file.write_text(json.dumps(unit))
+        done = subprocess.run(
+            [require("promtool"), "test", "rules", str(file)], capture_output=True, text=True, check=False
+        )
+        assert done.returncode == 0, (done.stdout + done.stderr)[:5000]
+
+
+def _spelt(labels: Labels) -> str:
+    return "{" + ", ".join(f"{name}={json.dumps(value)}" for name, value in labels.items()) + "}"

@@ -1,0 +1,89 @@
+"""The files of rules: for the operator as committed, for Prometheus as `python -m alerts` writes them."""
+
+import re
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+from click.testing import CliRunner
+
+from alerts.__main__ import FILES, main
+from alerts.rules import RuleFile
+from tests.servers import require
+
+ROOT = Path(__file__).parent.parent.parent
+README = (ROOT / "alerts" / "README.md").read_text()
+RULES = [rule for file in FILES for group in file.groups for rule in group.rules]
+
+each_file = pytest.mark.parametrize("file", FILES, ids=lambda file: file.name)
+
+
+def plain(file: RuleFile, folder: Path) -> Any:
+    assert CliRunner().invoke(main, [str(folder)]).exit_code == 0
+    return yaml.safe_load((folder / f"{file.name}.yaml").read_text())
+
+
+@each_file
+def test_what_is_committed_is_what_is_made(file: RuleFile, tmp_path: Path) -> None:
+    assert CliRunner().invoke(main, [str(tmp_path), "--operator"]).exit_code == 0
+    made = (tmp_path / f"{file.name}.yaml").read_text()
+    assert (ROOT / "alerts" / f"{file.name}.yaml").read_text() == made, "run `make rules`"
+    assert (ROOT / "alerts" / f"{file.module}.py").exists()
+
+
+@each_file
+def test_a_prometheus_rule_holds_the_plain_file_s_groups(file: RuleFile, tmp_path: Path) -> None:
+    made = yaml.safe_load(file.prometheus_rule())
+    assert (made["apiVersion"], made["kind"]) == ("monitoring.coreos.com/v1", "PrometheusRule")
+    assert re.fullmatch(r"[a-z0-9-]{1,63}", made["metadata"]["name"])
+    assert made["spec"] == plain(file, tmp_path)
+    for group in made["spec"]["groups"]:
+        assert group.keys() == {"name", "interval", "limit", "rules"}
+        assert [{"record": rule["record"], "expr": rule["expr"]} for rule in group["rules"]] == group["rules"]
+
+
+@pytest.mark.servers
+def test_promtool_finds_nothing_wrong(tmp_path: Path) -> None:
+    subprocess.run([sys.executable, "-m", "alerts", tmp_path], check=True, cwd=ROOT)
+    files = sorted(tmp_path.iterdir())
+    assert len(files) == len(FILES)
+    command = [require("promtool"), "check", "rules", "--lint=all", "--lint-fatal", *map(str, files)]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+def test_a_folder_that_cannot_be_written_is_told_in_one_line(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    done = CliRunner().invoke(main, [str(tmp_path / "file")])
+    assert (done.exit_code, done.output) == (2, f"alerts: {tmp_path / 'file'}: File exists\n")
+
+
+def test_a_series_is_recorded_once() -> None:
+    names = [rule.name for rule in RULES]
+    assert len(names) == len({*names})
+
+
+@pytest.mark.parametrize("rule", RULES, ids=lambda rule: rule.name)
+def test_a_rule_is_named_by_level_metric_and_operations(rule: Any) -> None:
+    level, metric, operations = rule.name.split(":")
+    assert re.fullmatch(r"(instance_)?model_version(_feature(_bin|_edge)?)?", level)
+    assert re.fullmatch(r"model_[a-z0-9_]+", metric)
+    assert re.fullmatch(r"(sum_)?increase(1h|24h)|count(1h|24h)|max|sum", operations)
+
+
+@pytest.mark.parametrize("rule", RULES, ids=lambda rule: rule.name)
+def test_a_rule_uses_what_is_recorded_before_it(rule: Any) -> None:
+    recorded = {other.name for other in RULES}
+    used = {*re.findall(r"[a-z_]+:[a-z0-9_]+:[a-z0-9_]+", rule.expression)}
+    assert used <= recorded
+    for group in (group for file in FILES for group in file.groups if rule in group.rules):
+        names = [other.name for other in group.rules]
+        assert not used & {*names[names.index(rule.name) :]}
+
+
+@pytest.mark.parametrize("name", re.findall(r"`([a-z_]+:[a-z0-9_]+:[a-z0-9_]+)`", README))
+def test_a_rule_of_the_readme_is_there(name: str) -> None:
+    assert name in {rule.name for rule in RULES}

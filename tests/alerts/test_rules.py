@@ -1,0 +1,341 @@
+"""Every recorded rule, by promtool, against plain loops over the same counts."""
+
+import math
+import random
+import tempfile
+from collections import Counter as Total
+from pathlib import Path
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from scipy.stats import chi2
+
+from exporter.profile import bin_labels
+from tests.alerts.oracle import Drift, drift
+from tests.alerts.promtool import Counter, Scenario, rule_names
+from tests.records import numeric
+
+pytestmark = pytest.mark.servers
+
+HOURS = 200
+NOW = 196
+MODEL = {"namespace": "prod", "model_name": "credit"}
+BINS = {
+    # Of two digits, so that sums go over a ten.
+    "amount": bin_labels(numeric([float(edge) for edge in range(12)])),
+    "income": bin_labels(numeric([-1.0, 0.0, 1.0])),
+    "country": ("DE", "FR", "never"),
+}
+# The version's pods, and how many they count at most in a bin at a scrape.
+PODS = {"3": {"a": 9, "b": 40, "c": 15}, "4": {"d": 6}}
+VERSION = {"namespace": "prod", "model_name": "credit", "model_version": "3"}
+AGE = {**VERSION, "feature_name": "age"}
+DRIFT = "model_version_feature:model_feature_drift_psi:increase1h"
+ENOUGH = "model_version_feature:model_feature_drift_enough:increase1h"
+COUNTED = "model_version_feature_bin:model_feature_bin:increase1h"
+REFERENCES = "model_version:model_reference_info:count1h"
+EARLIER = {"yesterday": 24, "last_week": 168}
+
+
+def bins(feature: str) -> tuple[str, ...]:
+    return (*BINS[feature], "missing", "other")
+
+
+def random_counters(rng: random.Random) -> dict[tuple[str, str, str, str], Counter]:
+    """Return counters by version, pod, feature and bin; shares move from day to day, and one bin is always empty."""
+    counters = {}
+    for version, pods in PODS.items():
+        for pod, most in pods.items():
+            begin = NOW - 30 if pod == "c" else 0
+            for feature in BINS:
+                for name in bins(feature):
+                    steps = []
+                    for hour in range(begin, HOURS):
+                        weight = 1 + (len(name) * (hour // 24) + ord(name[-2])) % 4
+                        steps.append(0 if name == "never" else rng.randint(0, most) * weight)
+                    counters[version, pod, feature, name] = Counter(steps, begin)
+    return counters
+
+
+@pytest.fixture
+def rng() -> random.Random:
+    return random.Random(11)
+
+
+def labels_of(version: str, feature: str, **more: str) -> dict[str, str]:
+    return {**MODEL, "model_version": version, "feature_name": feature, **more}
+
+
+def scenario_of(
+    folder: Path, counters: dict[tuple[str, str, str, str], Counter], reference: dict[str, Total]
+) -> Scenario:
+    scenario = Scenario(folder)
+    always = f"1x{HOURS * 12}"
+    for version, pods in PODS.items():
+        for pod in pods:
+            target = {"job": "model", "pod": pod, "instance": f"{pod}:9465"}
+            scenario.add(
+                "model_reference_info", {**MODEL, **target, "model_version": version, "reference_id": "r1"}, always
+            )
+            for feature, counts in reference.items():
+                for name, count in counts.items():
+                    labels = labels_of(version, feature, bin=name, **target)
+                    scenario.add("model_feature_reference_bin", labels, f"{count}x{HOURS * 12}")
+                    scenario.add("model_feature_bin_total", labels, counters[version, pod, feature, name].spelt)
+    return scenario
+
+
+class Fleet:
+    """The counts that are expected."""
+
+    def __init__(self, counters: dict[tuple[str, str, str, str], Counter]) -> None:
+        self._counters = counters
+
+    def counted(self, version: str, feature: str, hours: int, ago: int = 0, pod: str = "") -> dict[str, float]:
+        """Count over the hours before NOW - ago, over all pods or one."""
+        end = NOW - ago
+        of_pods = [
+            {name: self._counters[version, each, feature, name] for name in bins(feature)}
+            for each in PODS[version]
+            if pod in ("", each)
+        ]
+        return {
+            name: float(sum(of[name].at(end) - of[name].at(end - hours) for of in of_pods)) for name in bins(feature)
+        }
+
+
+def test_every_rule_records_what_plain_loops_say(tmp_path: Path, rng: random.Random) -> None:
+    counters = random_counters(rng)
+    reference = {
+        feature: Total({name: 0 if name == "never" else rng.randint(0, 300) for name in bins(feature)})
+        for feature in BINS
+    }
+    scenario, fleet = scenario_of(tmp_path, counters, reference), Fleet(counters)
+    for window, hours in {"1h": 1, "24h": 24}.items():
+        for version in PODS:
+            name = f"model_version:model_reference_info:count{window}"
+            scenario.expect(NOW, name, {**MODEL, "model_version": version}, 1)
+            for feature in BINS:
+                now = fleet.counted(version, feature, hours)
+                against_reference(scenario, labels_of(version, feature), window, now, reference[feature])
+                for name, ago in EARLIER.items():
+                    then = fleet.counted(version, feature, hours, ago)
+                    compared(scenario, labels_of(version, feature), name, window, drift(now, then))
+        against_main_version(scenario, fleet, window, hours)
+    against_other_instances(scenario, fleet)
+    assert scenario.checked == rule_names()
+    scenario.run()
+
+
+def against_main_version(scenario: Scenario, fleet: Fleet, window: str, hours: int) -> None:
+    main = f"model_version:model_main_version:increase{window}"
+    most = max(sum(fleet.counted("3", feature, hours).values()) for feature in BINS)
+    scenario.expect(NOW, main, {**MODEL, "model_version": "3"}, most)
+    scenario.expect_nothing(NOW, main, {**MODEL, "model_version": "4"})
+    for feature in BINS:
+        of_main = fleet.counted("3", feature, hours)
+        expected = drift(fleet.counted("4", feature, hours), of_main)
+        compared(scenario, labels_of("4", feature), "main_version", window, expected)
+        psi = f"model_version_feature:model_feature_drift_psi_main_version:increase{window}"
+        scenario.expect_nothing(NOW, psi, labels_of("3", feature))
+        name = f"model_feature_bin_main_version:increase{window}"
+        scenario.expect(NOW, f"model_version_feature:{name}", labels_of("4", feature), sum(of_main.values()))
+        for each, count in of_main.items():
+            scenario.expect(NOW, f"model_version_feature_bin:{name}", labels_of("4", feature, bin=each), count)
+
+
+def against_other_instances(scenario: Scenario, fleet: Fleet) -> None:
+    level = "instance_model_version_feature"
+    for pod in PODS["3"]:
+        for feature in BINS:
+            at_pod, of_all = fleet.counted("3", feature, 1, pod=pod), fleet.counted("3", feature, 1)
+            others = {name: of_all[name] - at_pod[name] for name in of_all}
+            of_pod = {"pod": pod, "instance": f"{pod}:9465"}
+            labels = labels_of("3", feature, **of_pod)
+            compared(scenario, labels, "other_instances", "1h", drift(at_pod, others), level)
+            scenario.expect(NOW, f"{level}:model_feature_bin:increase1h", labels, sum(at_pod.values()))
+            for name, count in at_pod.items():
+                labels = labels_of("3", feature, bin=name, **of_pod)
+                scenario.expect(NOW, f"{level}_bin:model_feature_bin:increase1h", labels, count)
+    # Alone, a pod has no others.
+    scenario.expect_nothing(NOW, f"{level}:model_feature_drift_psi_other_instances:increase1h", {"pod": "d"})
+
+
+def compared(
+    scenario: Scenario,
+    labels: dict[str, str],
+    name: str,
+    window: str,
+    expected: Drift,
+    level: str = "model_version_feature",
+) -> None:
+    scenario.expect(NOW, f"{level}:model_feature_bin_used_{name}:increase{window}", labels, expected.used)
+    scenario.expect(NOW, f"{level}:model_feature_drift_psi_{name}:increase{window}", labels, expected.psi)
+    critical = f"{level}:model_feature_drift_psi_{name}_critical:increase{window}"
+    scenario.expect(NOW, critical, labels, expected.critical, relative=0.003)
+
+
+def against_reference(
+    scenario: Scenario, labels: dict[str, str], window: str, now: dict[str, float], reference: dict[str, float]
+) -> None:
+    expected = drift(now, reference)
+    level = "model_version_feature"
+    values = {
+        "bin": expected.n,
+        "bin_used": expected.used,
+        "drift_enough": 1,
+        "drift_psi": expected.psi,
+        "drift_chi2": expected.chi2,
+        **({} if math.isnan(expected.ks) else {"drift_ks": expected.ks}),
+    }
+    for name, value in values.items():
+        scenario.expect(NOW, f"{level}:model_feature_{name}:increase{window}", labels, value)
+    critical = f"{level}:model_feature_drift_psi_critical:increase{window}"
+    scenario.expect(NOW, critical, labels, expected.critical, relative=0.003)
+    scenario.expect(NOW, f"{level}:model_feature_reference_bin:sum", labels, expected.m)
+    for name, count in now.items():
+        scenario.expect(NOW, f"{level}_bin:model_feature_bin:increase{window}", {**labels, "bin": name}, count)
+        scenario.expect(NOW, f"{level}_bin:model_feature_reference_bin:max", {**labels, "bin": name}, reference[name])
+    numbers = sorted(name for name in now if ":" in name)
+    within = 0.0
+    for number, name in enumerate(numbers):
+        share, share_before = (side[name] / sum(side[each] for each in numbers) for side in (now, reference))
+        within = share - share_before + (within if number % 10 else 0.0)
+        ten = {"ten": name[0]} if name[1].isdigit() else {}
+        differences = f"model_feature_bin_share_difference:increase{window}"
+        scenario.expect(NOW, f"{level}_bin:{differences}", {**labels, "bin": name, **ten}, share - share_before)
+        edge = f"{level}_edge:{differences.replace('increase', 'sum_increase')}"
+        scenario.expect(NOW, edge, {**labels, **ten, "unit": str(number % 10)}, within)
+
+
+def small(folder: Path, pods: dict[str, dict[str, str]], ids: dict[str, tuple[str, str]]) -> Scenario:
+    """Return a version's pods, with each one's values of two bins and its reference's id while it is up."""
+    scenario = Scenario(folder)
+    for pod, counts in pods.items():
+        target = {"instance": f"{pod}:9465"}
+        reference_id, up = ids[pod]
+        scenario.add("model_reference_info", {**VERSION, **target, "reference_id": reference_id}, up)
+        for name, values in counts.items():
+            labels = {**VERSION, **target, "feature_name": "age", "bin": name}
+            scenario.add("model_feature_bin_total", labels, values)
+            scenario.add("model_feature_reference_bin", labels, up.replace("1x", "500x"))
+    return scenario
+
+
+@pytest.mark.parametrize("minutes", [0, 2])
+def test_counts_are_exact_whenever_pods_come_and_go(tmp_path: Path, minutes: int) -> None:
+    always = {"b": "0x36"}
+    pods = {
+        "stays": {"a": "7+3x36", **always},
+        "comes": {"a": "_x27 0+5x9", **always},
+        "goes": {"a": "100+4x27", **always},
+        "comes in the middle of its count": {"a": "_x30 1000000+2x6", **always},
+    }
+    scenario = small(tmp_path, pods, dict.fromkeys(pods, ("r1", "1x36")))
+    # From sample 24, the last before the window or at its beginning, to sample 36.
+    scenario.minutes = minutes
+    scenario.expect(3, COUNTED, {**AGE, "bin": "a"}, 3 * 12 + 5 * 9 + 4 * 3 + 2 * 6)
+    scenario.expect(3, COUNTED, {**AGE, "bin": "b"}, 0)
+    scenario.run()
+
+
+def test_what_follows_a_reset_is_counted_and_extrapolated_by_no_more_than_is_said(tmp_path: Path) -> None:
+    # Truly 12 * 3: four before, eight after. Not 24 + 12 less than before.
+    pods = {"a": {"a": "1000+3x28 3+3x7", "b": "0x36"}, "b": {"a": "50+2x36", "b": "0x36"}}
+    scenario = small(tmp_path, pods, dict.fromkeys(pods, ("r1", "1x36")))
+    scenario.expect(3, COUNTED, {**AGE, "bin": "a"}, 12 * 3 + 12 * 2, relative=2.2 / 12)
+    # One at the very edge of the window, between the last scrape before it and the first in it.
+    pods = {"a": {"a": "1000+3x24 3+3x11", "b": "0x36"}}
+    edge = small(tmp_path, pods, dict.fromkeys(pods, ("r1", "1x36")))
+    edge.minutes = 2
+    edge.expect(3, COUNTED, {**AGE, "bin": "a"}, 12 * 3, relative=2.2 / 12)
+    scenario.run()
+    edge.run()
+
+
+def test_pods_of_different_references_are_not_mixed_and_a_series_says_so(tmp_path: Path) -> None:
+    counts = {"a": "0+30x72", "b": "0+60x72"}
+    other = {**VERSION, "namespace": "staging"}
+    ids = {"old": ("r1", "1x30"), "new": ("r2", "_x24 1x48"), "new too": ("r2", "_x24 1x48")}
+    pods = {"old": {"a": "0+30x30", "b": "0+60x30"}, "new": counts, "new too": counts}
+    scenario = small(tmp_path, pods, ids)
+    for name, values in counts.items():
+        labels = {**other, "instance": "elsewhere", "feature_name": "age", "bin": name}
+        scenario.add("model_feature_bin_total", labels, values)
+        scenario.add("model_feature_reference_bin", labels, "900x72")
+    scenario.add("model_reference_info", {**other, "instance": "elsewhere", "reference_id": "r9"}, "1x72")
+    scenario.expect(1, REFERENCES, VERSION, 1)
+    # Both are there, and then the old one is in the window still.
+    for hour in (2, 3):
+        scenario.expect(hour, REFERENCES, VERSION, 2)
+        scenario.expect_nothing(hour, DRIFT, AGE)
+        scenario.expect_nothing(hour, COUNTED, {**AGE, "bin": "a"})
+        scenario.expect(hour, REFERENCES, other, 1)
+        expected = drift({"a": 360, "b": 720}, {"a": 900, "b": 900})
+        scenario.expect(hour, DRIFT, {**AGE, "namespace": "staging"}, expected.psi)
+    scenario.expect(5, REFERENCES, VERSION, 1)
+    scenario.expect(5, DRIFT, AGE, drift({"a": 720, "b": 1440}, {"a": 500, "b": 500}).psi)
+    scenario.run()
+
+
+@pytest.mark.parametrize(("each", "enough"), [(2, True), (1, False)])
+def test_with_too_few_values_there_is_no_drift_and_a_series_that_says_so(
+    tmp_path: Path,
+    each: int,
+    enough: bool,  # noqa: FBT001  # a parameter of the test
+) -> None:
+    counts = {"a": f"0+{each}x24", "b": "0x24"}
+    scenario = small(tmp_path, {"a": counts}, {"a": ("r1", "1x24")})
+    scenario.expect(2, ENOUGH, AGE, float(enough))
+    if enough:
+        scenario.expect(2, DRIFT, AGE, drift({"a": 24}, {"a": 500, "b": 500}).psi)
+    else:
+        scenario.expect_nothing(2, DRIFT, AGE)
+    scenario.run()
+
+
+NOON = 12 * 12
+
+
+@pytest.mark.parametrize(
+    "bins_of_days",
+    [
+        pytest.param({"b": f"0+30x{NOON}", "c": f"_x{NOON} 0+30x{14 * 12}"}, id="another"),
+        pytest.param({"b": f"0+30x{NOON}"}, id="one less"),
+        pytest.param({"c": f"_x{NOON} 0+30x{14 * 12}"}, id="one more"),
+    ],
+)
+def test_other_bins_than_yesterday_are_not_compared(tmp_path: Path, bins_of_days: dict[str, str]) -> None:
+    length = 12 * 26
+    days = {"a": f"0+30x{length}", **bins_of_days}
+    scenario = small(tmp_path, {"a": days}, {"a": ("r1", f"1x{length}")})
+    psi = "model_version_feature:model_feature_drift_psi_yesterday:increase1h"
+    scenario.expect(26, COUNTED, {**AGE, "bin": "a"}, 360)
+    scenario.expect_nothing(26, psi, AGE)
+    scenario.run()
+
+
+@given(st.integers(2, 100), st.randoms(use_true_random=False))
+@settings(max_examples=5)
+def test_ks_is_that_of_a_loop_for_any_number_of_bins(number: int, rng: random.Random) -> None:
+    names = bin_labels(numeric([float(edge) for edge in range(number - 1)]))
+    steps = {name: rng.randint(0, 9) for name in names}
+    steps[names[0]] += 1
+    with tempfile.TemporaryDirectory() as folder:
+        counts = {name: f"0+{10 * step}x12" for name, step in steps.items()}
+        scenario = small(Path(folder), {"a": counts}, {"a": ("r1", "1x12")})
+        expected = drift({name: 120 * step for name, step in steps.items()}, dict.fromkeys(names, 500))
+        scenario.expect(1, "model_version_feature:model_feature_drift_ks:increase1h", AGE, expected.ks)
+        scenario.run()
+
+
+@pytest.mark.parametrize("degrees", [1, 2, 3, 5, 11, 30, 101])
+def test_the_critical_value_is_within_what_is_said_of_scipy_s(tmp_path: Path, degrees: int) -> None:
+    counts = {str(number): "0+9x12" for number in range(degrees + 1)}
+    scenario = small(tmp_path, {"a": counts}, {"a": ("r1", "1x12")})
+    n, m = 108 * (degrees + 1), 500 * (degrees + 1)
+    expected = chi2.isf(0.01, degrees) * (1 / n + 1 / m)
+    name = "model_version_feature:model_feature_drift_psi_critical:increase1h"
+    scenario.expect(1, name, AGE, expected, relative=0.008 if degrees == 1 else 0.003)
+    scenario.run()

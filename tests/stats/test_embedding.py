@@ -1,0 +1,158 @@
+"""Embedding drift against plain loops, and against embeddings that move and that do not."""
+
+import math
+from collections import Counter
+from itertools import chain
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from exporter.batch import Floats, Series
+from exporter.derived.embedding_drift import EmbeddingDrift
+from exporter.derived.psi import psi
+from exporter.planning import measures
+from exporter.profile import Profile, Vector
+from exporter.profiling.column import Column
+from exporter.profiling.vector import VectorSketch, VectorTally
+from exporter.projections import directions
+from exporter.settings import Config
+from exporter.stats.embedding import Embedding
+from tests.records import columns, numeric, reference, vector
+
+SERIES = Series("credit", "3")
+NOTHING = [math.nan] * 3
+# All have the spread 2.
+PROFILE = reference(
+    {
+        "other": vector([0.0, 0.0], [[0.5]], [[50, 50]]),
+        "text": vector([0.5, -1.25, 0.0], [[-0.7113, 0.4142], [0.1618], []], [[30, 30, 40], [60, 40], [100]]),
+    }
+)
+TEXT = Embedding(PROFILE, "text")
+
+numbers = st.one_of(st.sampled_from([1e300, -1.7e308, 0.0]), st.integers(-6400, 6400).map(lambda n: n / 64))
+vectors = st.one_of(st.just(NOTHING), st.lists(numbers, min_size=3, max_size=3))
+
+
+@given(st.lists(st.tuples(vectors, st.integers(0, 2)), min_size=1, max_size=20))
+def test_counts_and_sums_are_a_plain_loop_s_for_each_group(log: list[tuple[list[float], int]]) -> None:
+    expected: Counter[tuple[int, int]] = Counter()
+    onto = directions(3, 3).tolist()
+    for values, group in log:
+        if math.isnan(values[0]):
+            continue
+        means = [0.5, -1.25, 0.0]
+        within = [mean + max(-32.0, min(32.0, value - mean)) for value, mean in zip(values, means, strict=True)]
+        for row, edges in enumerate(PROFILE.vectors["text"].edges):
+            coordinate = sum(a * b for a, b in zip(onto[row], within, strict=True))
+            expected[group, row * 3 + sum(coordinate >= edge for edge in edges)] += 1
+        for index, (value, mean) in enumerate(zip(within, means, strict=True)):
+            expected[group, 9 + index] += value - mean + 32
+    batch = columns(
+        len(log),
+        vectors=[[[0.0, 0.0]] * len(log), [values for values, _ in log]],
+        group=[group for _, group in log],
+        groups=3,
+    )
+    tally = TEXT.tally(batch)
+    assert tally.shape == (3, 12)
+    np.testing.assert_allclose(tally, [[expected[group, cell] for cell in range(12)] for group in range(3)], rtol=1e-12)
+
+
+def gauges(profile: Profile, *tallies: Floats) -> dict[tuple[str, str], float]:
+    embeddings = [Embedding(profile, feature) for feature in profile.vectors]
+    row = {embedding.name: tally for embedding, tally in zip(embeddings, tallies, strict=True)}
+    families = EmbeddingDrift(embeddings).collect({"5m": {SERIES: row}})
+    return {
+        (sample.name, sample.labels["feature_name"]): sample.value for family in families for sample in family.samples
+    }
+
+
+def test_gauges_are_the_mean_psi_and_the_distance_of_the_means() -> None:
+    counts = [[20.0, 70, 110], [150, 50, 0], [200, 0, 0]]
+    sums = 200 * (32 + np.array([3.0, 0.0, -4.0]))  # the mean has moved by (3, 0, -4)
+    told = gauges(PROFILE, np.zeros(4), np.array([*chain.from_iterable(counts), *sums]))
+    against = [[30.0, 30, 40], [60, 40, 0], [100, 0, 0]]
+    expected = [float(psi(np.array(w), np.array(r))) for w, r in zip(counts, against, strict=True)]
+    assert told == pytest.approx(
+        {
+            ("model_embedding_drift_psi", "text"): sum(expected) / 3,
+            ("model_embedding_mean_shift", "text"): 5 / 2,
+        }
+    )
+
+
+@pytest.mark.parametrize(("count", "values"), [(0, 0), (99, 0), (100, 2)])
+def test_few_vectors_give_no_value(count: int, values: int) -> None:
+    good = np.random.default_rng(1).normal(size=(count, 3)).tolist()
+    batch = columns(count + 1, vectors=[[[0.0, 0.0]] * (count + 1), [*good, NOTHING]])
+    told = gauges(PROFILE, np.zeros(4), TEXT.tally(batch)[0])
+    assert len(told) == values
+
+
+def test_one_absurd_vector_moves_the_mean_by_no_more_than_it_may() -> None:
+    values = np.tile([0.5, -1.25, 0.0], (1000, 1))
+    values[0] = [1e300, -1.7e308, 0.0]
+    batch = columns(1000, vectors=[[[0.0, 0.0]] * 1000, values])
+    told = gauges(PROFILE, np.zeros(4), TEXT.tally(batch)[0])
+    assert told["model_embedding_mean_shift", "text"] == pytest.approx(16 * math.sqrt(2) / 1000)
+
+
+def test_without_vectors_there_is_neither() -> None:
+    chosen = measures(Config(sources=[]), reference({"a": numeric([50.0])}))
+    assert not [statistic for statistic in chosen.statistics if statistic.name.startswith("embedding")]
+
+
+def profiled(vectors: Floats) -> Profile:
+    sketch = VectorSketch()
+    sketch.add({vectors.shape[1]: vectors})
+    tally = VectorTally(sketch)
+    tally.add(Column(vectors={vectors.shape[1]: vectors}))
+    return reference({"text": tally.feature(len(vectors))})
+
+
+def drawn(rng: np.random.Generator, count: int) -> Floats:
+    """Draw vectors of 48 numbers that hang together, as an embedding's do, far from 0."""
+    mixing = np.random.default_rng(0).normal(size=(8, 48))
+    return 3 + rng.normal(size=(count, 8)) @ mixing + 0.5 * rng.normal(size=(count, 48))
+
+
+def told(profile: Profile, vectors: Floats, windows: int = 1) -> list[tuple[float, float]]:
+    """Return the PSI and the shift of the mean of each of equal windows."""
+    statistic = Embedding(profile, "text")
+    group = np.repeat(np.arange(windows), len(vectors) // windows).tolist()
+    tallies = statistic.tally(columns(len(vectors), vectors=[vectors], group=group, groups=windows))
+    return [tuple(gauges(profile, tally).values()) for tally in tallies]
+
+
+@pytest.mark.parametrize(("rows", "records"), [(500, 200), (20_000, 200), (20_000, 2000)])
+def test_without_drift_both_are_what_chance_makes_of_them(rows: int, records: int) -> None:
+    rng = np.random.default_rng(5)
+    found = [
+        pair
+        for _ in range(5)
+        for profile in [profiled(drawn(rng, rows))]
+        for pair in told(profile, drawn(rng, records * 10), windows=10)
+    ]
+    chance = 1 / records + 1 / rows
+    psis, shifts = np.array(found).T
+    assert psis.mean() == pytest.approx(9 * chance, rel=0.1)
+    assert psis.max() < 9 * chance * 2.5
+    assert np.sqrt((shifts**2).mean()) == pytest.approx(math.sqrt(chance), rel=0.1)
+    assert shifts.max() < 2.5 * math.sqrt(chance)
+
+
+def test_a_shift_is_seen_by_both_and_a_change_of_shape_by_the_bins() -> None:
+    rng = np.random.default_rng(6)
+    vectors = drawn(rng, 20_000)
+    profile = profiled(vectors)
+    feature = profile.vectors["text"]
+    assert isinstance(feature, Vector)
+    ((psi_moved, moved),) = told(profile, drawn(rng, 1000) + np.full(48, feature.spread / math.sqrt(48)))
+    assert moved == pytest.approx(1, abs=0.1)
+    assert psi_moved > 0.25
+    ((psi_wider, unmoved),) = told(profile, 3 + 2 * (drawn(rng, 1000) - 3))
+    assert unmoved < 0.15
+    assert psi_wider > 0.25

@@ -1,0 +1,209 @@
+"""What the configuration expects of the data, and what the running sidecar then tells: metrics, and its own log."""
+
+import json
+import signal
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from exporter import config, profile_file
+from exporter.collector import Collector
+from exporter.config import ConfigError
+from exporter.logs import SchemaLog
+from exporter.planning import measures
+from exporter.settings import Config, Quality
+from exporter.snapshot import Snapshot
+from exporter.units import Bounds
+from tests.process import exporter
+from tests.records import CHOSEN, NOW, PROFILE, STREAM, WINDOWS, block, categorical, engine, good, numeric, reference
+
+REFERENCE = reference(
+    {
+        "age": numeric([30.0], [50, 50], least=18, greatest=65),
+        "amount": numeric([0.5]),
+        "country": categorical({"DE": 1}),
+    }
+)
+
+
+def loaded(folder: Path, *lines: str) -> Config:
+    (folder / "reference.json").write_bytes(profile_file.dump(REFERENCE))
+    (folder / "config.yaml").write_text("\n".join(["sources: [log.jsonl]", *lines, ""]))
+    return config.load(folder / "config.yaml")
+
+
+def mistakes(folder: Path, *lines: str) -> list[str]:
+    with pytest.raises(ConfigError) as raised:
+        loaded(folder, *lines)
+    return [problem.removeprefix(f"{folder / 'config.yaml'}: ") for problem in raised.value.problems]
+
+
+WITH_REFERENCE = "reference: reference.json"
+
+
+@pytest.mark.parametrize(
+    ("quality", "expected"),
+    [
+        (
+            "{bounds: {aeg: [0, 1]}}",
+            "quality.bounds.aeg: no such numeric feature of the reference; did you mean `age`?",
+        ),
+        ("{bounds: {country: [0, 1]}}", "quality.bounds.country: a categorical feature has no bounds"),
+        ("{bounds: {age: [120, 0]}}", "quality.bounds.age: expected ascending bounds such as [0, 120], or [0, null]"),
+        ("{bounds: {age: 120}}", "quality.bounds.age: expected ascending bounds such as"),
+        ("{bounds: {age: [0]}}", "quality.bounds.age: expected ascending bounds such as"),
+        ("{bounds: {age: [0, 1, 2]}}", "quality.bounds.age: expected ascending bounds such as"),
+        ("{bounds: {age: [0, old]}}", "quality.bounds.age: expected ascending bounds such as"),
+        ("{bounds: {age: [0, yes]}}", "quality.bounds.age: expected ascending bounds such as"),
+        ("{bounds: {age: [.nan, 1]}}", "quality.bounds.age: expected ascending bounds such as"),
+        ("{bounds: [age]}", "quality.bounds: expected a mapping"),
+        ("{outliers: [0.99, 0.01]}", "quality.outliers: expected two ascending quantiles such as [0.01, 0.99], got"),
+        ("{outliers: [0.5, 0.5]}", "quality.outliers: expected two ascending quantiles"),
+        ("{outliers: [1, 99]}", "quality.outliers: expected two ascending quantiles"),
+        ("{outliers: [null, 0.9]}", "quality.outliers: expected two ascending quantiles"),
+        ("{outliers: 0.01}", "quality.outliers: expected two ascending quantiles"),
+        ("{duplicate_ids: -1}", "quality.duplicate_ids: expected a whole number >= 0, got -1"),
+        ("{duplicate_ids: 10000000}", "quality.duplicate_ids: expected a whole number <= 1000000, got 10000000"),
+        ("{duplicates: 1}", "quality.duplicates: unknown key; did you mean `duplicate_ids`?"),
+    ],
+)
+def test_a_mistake_is_one_line(tmp_path: Path, quality: str, expected: str) -> None:
+    (problem,) = mistakes(tmp_path, WITH_REFERENCE, f"quality: {quality}")
+    assert problem.startswith(expected)
+
+
+def test_bounds_need_a_reference(tmp_path: Path) -> None:
+    assert mistakes(tmp_path, "quality: {bounds: {age: [0, 1]}}") == [
+        "quality.bounds.age: bounds are of features of the reference, and there is none"
+    ]
+
+
+def test_a_path_is_taken_by_the_request_id_only_where_it_is_read(tmp_path: Path) -> None:
+    fields = "fields: {request_id: prediction.id}"
+    assert loaded(tmp_path, fields).quality.duplicate_ids == 0
+    (problem,) = mistakes(tmp_path, fields, "quality: {duplicate_ids: 10}")
+    assert problem == "fields: `prediction.id` (request_id) lies within `prediction`, which is read as prediction"
+
+
+def test_bounds_stand_in_for_the_reference_s_extremes(tmp_path: Path) -> None:
+    quality = loaded(tmp_path, WITH_REFERENCE, "quality: {bounds: {age: [0, 120], amount: [10, null]}}").quality
+    chosen = measures(Config(sources=[], quality=quality), REFERENCE)
+    records = [
+        {"age": age, "amount": amount} for age, amount in ((0, 10), (-1, 9.5), (120, 1e300), (121, 10), (17, -1))
+    ]
+    running = engine(chosen=chosen, profile=REFERENCE)
+    running.open(STREAM)
+    running.feed(STREAM, block(good(features=features) for features in records), NOW)
+    (tally,) = (row["feature_quality"] for row in running.snapshot(NOW).totals.values())
+    assert dict(zip(("age", "amount"), tally[:2, 2].tolist(), strict=True)) == {"age": 2, "amount": 2}
+
+
+def test_other_bounds_are_another_statistic_and_its_count_begins_at_zero() -> None:
+    def identity(**bounds: list[float]) -> str:
+        quality = Quality(bounds={name: Bounds.parse(pair) for name, pair in bounds.items()})
+        chosen = measures(Config(sources=[], quality=quality), PROFILE)
+        return next(repr(statistic) for statistic in chosen.statistics if statistic.name == "feature_quality")
+
+    assert identity(age=[0, 120]) != identity(age=[0, 121])
+    assert identity(age=[0, 120]) != identity()
+    assert identity(age=[0, 120], income=[0, 1]) == identity(income=[0, 1], age=[0, 120])
+
+
+class Told:
+    """A schema log that notes what it tells."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.changes: list[tuple[str, str, str]] = []
+        monkeypatch.setattr("exporter.logs.log", self)
+
+    def warning(self, event: str, **said: Any) -> None:
+        assert event == "schema changed"
+        self.changes.append((said["model_version"], said["feature"], said["change"]))
+
+    def since(self) -> list[tuple[str, str, str]]:
+        changes, self.changes = self.changes, []
+        return changes
+
+
+COLLECTOR = Collector(CHOSEN.statistics, CHOSEN.derived, WINDOWS, judge=CHOSEN.judge)
+ALL = {"age": 41, "income": 1, "country": "DE", "plan": "basic", "text": [0.5, 1.0, 1.5]}
+
+
+def test_what_vanishes_returns_and_is_new_is_told_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    told = Told(monkeypatch)
+    schema_log = SchemaLog(COLLECTOR.absent)
+    running = engine()
+    running.open(STREAM)
+    now = NOW
+
+    def minute(features: dict[str, Any], records: int) -> Snapshot:
+        nonlocal now
+        now += 61
+        running.feed(STREAM, block([good(timestamp=now, features=features)] * records), now)
+        snapshot = running.snapshot(now)
+        schema_log(snapshot)
+        schema_log(snapshot)
+        return snapshot
+
+    without = {name: value for name, value in ALL.items() if name != "age"}
+    minute(ALL, 100)
+    assert told.since() == []
+    minute(without, 99)
+    assert told.since() == []  # too few to tell
+    snapshot = minute(without, 100)
+    assert told.since() == [("3", "age", "vanished")]
+    minute(ALL, 99)
+    assert told.since() == []
+    # A sidecar that starts from what was committed then does not tell it again.
+    again = SchemaLog(COLLECTOR.absent, snapshot)
+    again(snapshot)
+    assert told.since() == []
+    minute(ALL | {"b": 1}, 100)
+    assert told.since() == [("3", "age", "returned"), ("3", "b", "new")]
+    minute(ALL | {"b": 1}, 100)
+    assert told.since() == []
+
+
+def test_without_a_reference_nothing_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    told = Told(monkeypatch)
+    chosen = measures(Config(sources=[]), None)
+    running = engine(chosen=chosen, profile=None)
+    running.open(STREAM)
+    running.feed(STREAM, block([good(features=ALL)] * 200), NOW)
+    SchemaLog(Collector(chosen.statistics, chosen.derived, WINDOWS).absent)(running.snapshot(NOW))
+    assert told.since() == []
+
+
+def test_a_running_sidecar_tells_and_counts_and_goes_on_after_a_kill(tmp_path: Path) -> None:
+    loaded(tmp_path)
+    lines = ["listen: 127.0.0.1:0", "state_dir: state", "sources: [log.jsonl]", WITH_REFERENCE, "windows: [1h]"]
+    (tmp_path / "config.yaml").write_text("\n".join([*lines, "quality: {duplicate_ids: 1000}", ""]))
+    records = [
+        {"prediction": "a", "request_id": f"{n % 120}", "features": {"age": 30 + n % 2, "amount": 7, "b": 1}}
+        for n in range(200)
+    ]
+    log = tmp_path / "log.jsonl"
+    log.write_text("".join(json.dumps(record) + "\n" for record in records))
+    quality = {("missing_feature",): 200, ("duplicate_request_id",): 80}
+    with exporter("--config", tmp_path / "config.yaml") as running:
+        running.wait_for("model_window_samples", 200)
+        assert running.samples("model_record_quality_total") == quality
+        assert running.samples("model_feature_absent") == {("age", "1h"): 0, ("amount", "1h"): 0, ("country", "1h"): 1}
+        # The reference's countries never vary.
+        assert running.samples("model_feature_stuck") == {("age", "1h"): 0, ("amount", "1h"): 1}
+        assert running.samples("model_feature_outlier_ratio").keys() == {("age", "1h"), ("amount", "1h")}
+        assert running.samples("model_unknown_features") == {(): 1}
+        changes = {(entry["feature"], entry["change"]) for entry in running.entries("schema changed")}
+        assert changes == {("country", "vanished"), ("b", "new")}
+        running.stop(signal.SIGKILL)
+    with log.open("a") as file:
+        file.write("".join(json.dumps(record) + "\n" for record in records[:10]))
+    with exporter("--config", tmp_path / "config.yaml") as running:
+        running.wait_for("model_window_samples", 210)
+        assert running.samples("model_record_quality_total") == {
+            ("missing_feature",): 210,
+            ("duplicate_request_id",): 90,
+        }
+        assert running.samples("model_unknown_features") == {(): 1}
+        assert running.entries("schema changed") == []
