@@ -51,18 +51,21 @@ class _Array(msgspec.Struct, array_like=True):
 
 _Tallies = list[tuple[Series, dict[str, _Array]]]
 
+_Windows = dict[str, list[tuple[int, _Tallies]]]
+
 
 class _Stored(msgspec.Struct):
     time: float
     identities: dict[str, str]
     totals: _Tallies
-    windows: dict[str, list[tuple[int, _Tallies]]]
+    windows: _Windows
     series: list[Series]
     names: dict[str, list[str]]
     sources: dict[str, SourceCounts]
     capped: dict[str, int]
     positions: list[tuple[Stream, Position]]
     batches: list[bytes] = []
+    history: _Windows = {}
     request_ids: bytes = b""
     unknown: list[tuple[Series, dict[str, float]]] = []
 
@@ -73,10 +76,8 @@ def encode(snapshot: Snapshot, identities: Mapping[str, str]) -> bytes:
         time=snapshot.time,
         identities=dict(identities),
         totals=_pack(snapshot.totals),
-        windows={
-            label: [(pane, _pack(tallies)) for pane, tallies in panes.items()]
-            for label, panes in snapshot.windows.items()
-        },
+        windows=_pack_windows(snapshot.windows),
+        history=_pack_windows(snapshot.history),
         series=list(snapshot.series),
         names={label: list(names) for label, names in snapshot.names.items()},
         sources=dict(snapshot.sources),
@@ -107,9 +108,8 @@ def decode(data: bytes, identities: Mapping[str, str]) -> Snapshot:
     return Snapshot(
         time=stored.time,
         totals=_unpack(stored.totals, kept),
-        windows={
-            label: {pane: _unpack(tallies, kept) for pane, tallies in panes} for label, panes in stored.windows.items()
-        },
+        windows=_unpack_windows(stored.windows, kept),
+        history=_unpack_windows(stored.history, kept),
         series=tuple(stored.series),
         names={label: tuple(names) for label, names in stored.names.items()},
         sources=stored.sources,
@@ -195,6 +195,14 @@ class Checkpoint:
 
 def _hash(body: bytes) -> bytes:
     return hashlib.blake2b(body, digest_size=16).digest()
+
+
+def _pack_windows(windows: Mapping[str, Mapping[int, Tallies]]) -> _Windows:
+    return {label: [(pane, _pack(tallies)) for pane, tallies in panes.items()] for label, panes in windows.items()}
+
+
+def _unpack_windows(windows: _Windows, kept: set[str]) -> dict[str, dict[int, Tallies]]:
+    return {label: {pane: _unpack(tallies, kept) for pane, tallies in panes} for label, panes in windows.items()}
 
 
 def _pack(tallies: Tallies) -> _Tallies:

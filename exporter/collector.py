@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
+from exporter import history
 from exporter.batch import Series
-from exporter.derived import Derived, Judge
+from exporter.derived import Derived, DerivedOfPast, Judge
 from exporter.families import CounterFamily, Family, GaugeFamily
 from exporter.rejects import REASONS
 from exporter.snapshot import Snapshot
@@ -27,6 +28,7 @@ class Collector:
     windows: Sequence[Window]
     thresholds: Mapping[str, float] = field(default_factory=dict)
     judge: Judge | None = None
+    changes: DerivedOfPast | None = None
 
     def collect(self, snapshot: Snapshot) -> Iterator[Family]:
         """Return all families of the snapshot."""
@@ -36,10 +38,20 @@ class Collector:
         windows = {window.label: self._in_view(window, snapshot) for window in self.windows}
         for derived in self.derived:
             yield from derived.collect(windows)
+        if self.changes:
+            yield from self.changes.collect(windows, self._past(snapshot))
         if self.judge:
             yield _unknown_features(snapshot)
         yield self._threshold(snapshot)
         yield from _about_sources(snapshot)
+
+    def _past(self, snapshot: Snapshot) -> dict[tuple[str, str], Tallies]:
+        """Return what windows held before, by their label and how long before; only what is remembered."""
+        return {
+            (window.label, ago): history.past(snapshot.history.get(window.label, {}), window, snapshot.time, seconds)
+            for window in self.windows
+            for ago, seconds in window.before
+        }
 
     def absent(self, snapshot: Snapshot) -> dict[tuple[Series, str], bool]:
         """Return whether each feature is absent from the shortest window, where that can be told."""

@@ -7,7 +7,7 @@ snapshot is consistent by construction. There is no clock in here: the time come
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection
+from collections.abc import Callable
 from dataclasses import replace
 
 import numpy as np
@@ -18,11 +18,12 @@ from exporter.bodies import Sent
 from exporter.framing import Lines, Position
 from exporter.grouping import grouped
 from exporter.intake import BadLine, Gathered, Intake, Receipt, cut_off, gather
+from exporter.panes import Panes
 from exporter.plan import Plan
 from exporter.reading import Decoder, Form
 from exporter.request_ids import RequestIds
 from exporter.snapshot import Snapshot, SourceCounts, Stream
-from exporter.tally import Row, Tallies, compact, put
+from exporter.tally import Tallies, copy, only, put
 from exporter.unknown_features import UnknownFeatures
 from exporter.vocabulary import SeriesVocabulary, Vocabulary, labels, printable
 
@@ -41,10 +42,8 @@ class Engine:
     ) -> None:
         state = restored or Snapshot(time=0.0)
         self._report = report
-        self._totals: Tallies = _copy(state.totals)
-        self._panes: dict[str, dict[int, Tallies]] = {
-            label: {pane: _copy(tallies) for pane, tallies in panes.items()} for label, panes in state.windows.items()
-        }
+        self._totals: Tallies = copy(state.totals)
+        self._panes = Panes(plan.windows, plan.remembered, state.windows, state.history)
         self._series = SeriesVocabulary(plan.limits.models, state.series)
         self._classes = labels(plan.limits.prediction_classes, state.names.get(CLASS_LABEL, ()))
         self._errors = labels(plan.limits.error_types, state.names.get(ERROR_LABEL, ()))
@@ -62,12 +61,8 @@ class Engine:
         self.fold()
         before, after = self._plan.identities, plan.identities
         kept = {name for name, identity in after.items() if before.get(name) == identity}
-        windows = set(plan.windows) & set(self._plan.windows)
-        self._totals = _only(kept, self._totals)
-        self._panes = {
-            window.label: {pane: _only(kept, tallies) for pane, tallies in self._panes[window.label].items()}
-            for window in windows
-        }
+        self._totals = only(kept, self._totals)
+        self._panes = self._panes.adopted(plan.windows, plan.remembered, kept)
         self._series = SeriesVocabulary(plan.limits.models, self._series.names)
         self._classes = labels(plan.limits.prediction_classes, self._classes.names)
         self._errors = labels(plan.limits.error_types, self._errors.names)
@@ -82,7 +77,6 @@ class Engine:
 
     def _begin(self, plan: Plan) -> None:
         self._plan = plan
-        self._panes = {window.label: self._panes.get(window.label, {}) for window in plan.windows}
         self._sources = {name: self._sources.get(name) or SourceCounts() for name in plan.decoders}
         self._unknown.forget(plan.features)
         for name in plan.known_classes:
@@ -166,13 +160,12 @@ class Engine:
         """Fold what is pending and return all there is; later folds do not change it."""
         self._now = now
         self.fold()
-        self._expire()
+        self._panes.settle(self._now)
         return Snapshot(
             time=self._now,
-            totals=_copy(self._totals),
-            windows={
-                label: {pane: _copy(tallies) for pane, tallies in panes.items()} for label, panes in self._panes.items()
-            },
+            totals=copy(self._totals),
+            windows=self._panes.held,
+            history=self._panes.rolled_out,
             series=self._series.names,
             names={CLASS_LABEL: self._classes.names, ERROR_LABEL: self._errors.names},
             sources={name: counts.copy() for name, counts in self._sources.items()},
@@ -196,7 +189,7 @@ class Engine:
                 put(self._totals, group.series, statistic.name, added)
                 for window, pane in zip(self._plan.windows, group.panes, strict=True):
                     if pane >= first[window.label]:
-                        put(self._panes[window.label].setdefault(pane, {}), group.series, statistic.name, added)
+                        self._panes.put(window, pane, group.series, statistic.name, added)
 
     def _admit(self, batch: Batch) -> Batch:
         """Spell the batch's labels in admitted ones, and see to it that every series has all its tallies."""
@@ -225,22 +218,6 @@ class Engine:
         for statistic in self._plan.statistics:
             if statistic.name not in row:
                 row[statistic.name] = statistic.zero()
-
-    def _expire(self) -> None:
-        for window in self._plan.windows:
-            panes, first = self._panes[window.label], window.first_in_view(self._now)
-            for pane in [pane for pane in panes if pane < first]:
-                del panes[pane]
-            for pane in panes.keys() - {max(panes, default=0)}:
-                compact(panes[pane])
-
-
-def _only(names: Collection[str], tallies: Tallies) -> Tallies:
-    return {series: {name: tally for name, tally in row.items() if name in names} for series, row in tallies.items()}
-
-
-def _copy(tallies: Tallies) -> dict[Series, Row]:
-    return {series: dict(row) for series, row in tallies.items()}
 
 
 def _map_series(column: Encoded[Series]) -> Encoded[Series]:

@@ -29,6 +29,7 @@ class Plan:
 
     `arrow` makes what reads the Arrow that a source's clients may send beside lines. `known_series` and
     `known_classes` are exported from the start. `features` are those that the profile knows.
+    `remembered` names the statistics that are kept of what has rolled out of a window.
     """
 
     statistics: Sequence[Statistic]
@@ -40,6 +41,7 @@ class Plan:
     known_series: Sequence[Series] = ()
     known_classes: Sequence[str] = ()
     features: Sequence[str] = ()
+    remembered: frozenset[str] = frozenset()
 
     @property
     def identities(self) -> dict[str, str]:

@@ -10,7 +10,7 @@ a statistic's zero and is of its type, float64, which holds every count up to 2*
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from typing import Any
 
 import numpy as np
@@ -47,6 +47,16 @@ def compact(tallies: Tallies) -> None:
                 smallest = np.min_scalar_type(int(tally.max(initial=0)))
                 if smallest.itemsize < tally.itemsize:
                     row[name] = tally.astype(smallest)
+
+
+def copy(tallies: Tallies) -> Tallies:
+    """Return the same, to be added to apart from this."""
+    return {series: dict(row) for series, row in tallies.items()}
+
+
+def only(kept: Collection[str], tallies: Tallies) -> Tallies:
+    """Return the tallies whose statistic is among `kept`."""
+    return {series: {name: tally for name, tally in row.items() if name in kept} for series, row in tallies.items()}
 
 
 def put(tallies: Tallies, series: Series, name: str, tally: Tally) -> None:

@@ -51,7 +51,7 @@ CORE = {
         "splitmix",
     ),
     *("vocabulary", "windows", "grouping", "tally", "snapshot", "engine", "plan", "profile", "families"),
-    "subject",
+    *("subject", "panes", "history"),
     *(name for name in MODULES if name.split(".")[0] in ("stats", "derived", "arrow")),
 }
 OUTSIDE = {"asyncio", "time", "os", "pathlib", "logging", "structlog", "aiohttp"}

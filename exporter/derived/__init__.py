@@ -20,6 +20,14 @@ class Derived(Protocol):
         ...
 
 
+class DerivedOfPast(Protocol):
+    """What rolling tallies mean beside those of before."""
+
+    def collect(self, windows: Mapping[str, Tallies], past: Mapping[tuple[str, str], Tallies]) -> Iterator[Family]:
+        """Return metric families; `past` holds what windows held before, by their label and how long before."""
+        ...
+
+
 class Judge(Protocol):
     """What tells of a window whether features are absent from it; `reads` names the statistics it needs."""
 
