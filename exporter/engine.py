@@ -28,7 +28,7 @@ from exporter.unknown_features import UnknownFeatures
 from exporter.vocabulary import SeriesVocabulary, Vocabulary, labels, printable
 
 # A fold of a few lines costs nearly as much as one of a hundred.
-BLOCK_BYTES = 256 * 1024
+BLOCK_BYTES = 64 * 1024
 CLASS_LABEL = "prediction_class"
 ERROR_LABEL = "error_type"
 SERIES_LABEL = "model_version"
