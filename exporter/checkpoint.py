@@ -28,6 +28,8 @@ from exporter.tally import Tallies, Tally
 
 MAGIC = b"prediction-exporter checkpoint\n"
 VERSION = 1
+# Arrays of so many bytes are compressed one by one, so that not all of them are in memory twice.
+LARGE_BYTES = 8192
 HEADER = struct.Struct(f"<{len(MAGIC)}sH16s")
 
 
@@ -47,6 +49,7 @@ class _Array(msgspec.Struct, array_like=True):
     shape: tuple[int, ...]
     data: bytes
     type: ArrayType = "<f8"
+    is_compressed: bool = False
 
 
 _Tallies = list[tuple[Series, dict[str, _Array]]]
@@ -211,7 +214,10 @@ def _pack(tallies: Tallies) -> _Tallies:
 
 def _packed(tally: Tally) -> _Array:
     stored: ArrayType = STORED[tally.dtype.kind, tally.dtype.itemsize]
-    return _Array(tally.shape, np.ascontiguousarray(tally, stored).tobytes(), stored)
+    data = np.ascontiguousarray(tally, stored).tobytes()
+    if len(data) < LARGE_BYTES:
+        return _Array(tally.shape, data, stored)
+    return _Array(tally.shape, zlib.compress(data, level=1), stored, is_compressed=True)
 
 
 def _unpack(tallies: _Tallies, kept: set[str]) -> Tallies:
@@ -219,5 +225,6 @@ def _unpack(tallies: _Tallies, kept: set[str]) -> Tallies:
 
 
 def _array(packed: _Array) -> Tally:
-    stored = np.frombuffer(packed.data, packed.type).reshape(packed.shape)
+    data = zlib.decompress(packed.data) if packed.is_compressed else packed.data
+    stored = np.frombuffer(data, packed.type).reshape(packed.shape)
     return stored.astype(stored.dtype.newbyteorder("="))

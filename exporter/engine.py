@@ -7,7 +7,7 @@ snapshot is consistent by construction. There is no clock in here: the time come
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 
 import numpy as np
@@ -16,7 +16,7 @@ from exporter.batch import Batch, Encoded, Series
 from exporter.batches import Batches
 from exporter.bodies import Sent
 from exporter.framing import Lines, Position
-from exporter.grouping import grouped
+from exporter.grouping import Group, grouped, parts
 from exporter.intake import BadLine, Gathered, Intake, Receipt, cut_off, gather
 from exporter.panes import Panes
 from exporter.plan import Plan
@@ -29,6 +29,10 @@ from exporter.vocabulary import SeriesVocabulary, Vocabulary, labels, printable
 
 # A fold of a few lines costs nearly as much as one of a hundred.
 BLOCK_BYTES = 64 * 1024
+# The more features there are, the more a fold costs, whatever it holds: a hundred records of them.
+FEATURE_BYTES = 100 * 20
+# Of all tallies of a batch.
+MOST_CELLS = 2_000_000
 CLASS_LABEL = "prediction_class"
 ERROR_LABEL = "error_type"
 SERIES_LABEL = "model_version"
@@ -77,6 +81,7 @@ class Engine:
 
     def _begin(self, plan: Plan) -> None:
         self._plan = plan
+        self._most_groups = max(1, MOST_CELLS // sum(statistic.zero().size for statistic in plan.statistics))
         self._sources = {name: self._sources.get(name) or SourceCounts() for name in plan.decoders}
         self._unknown.forget(plan.features)
         for name in plan.known_classes:
@@ -113,7 +118,7 @@ class Engine:
         """Take bytes of an open stream that arrived at epoch time `now`; return whether it cannot be read on."""
         self._now = now
         self._sources[stream.source].bytes += self._intake.feed(stream, data)
-        if self._intake.pending_bytes >= BLOCK_BYTES:
+        if self._intake.pending_bytes >= max(BLOCK_BYTES, FEATURE_BYTES * len(self._plan.features)):
             self.fold()
         return self._intake.is_broken(stream)
 
@@ -177,7 +182,10 @@ class Engine:
         )
 
     def _add(self, batch: Batch) -> None:
-        batch, groups = grouped(batch, self._plan.windows, self._now)
+        for part, groups in parts(*grouped(batch, self._plan.windows, self._now), self._most_groups):
+            self._tally(part, groups)
+
+    def _tally(self, batch: Batch, groups: Sequence[Group]) -> None:
         predictions, errors = batch.predictions(), batch.errors()
         first = {window.label: window.first_in_view(self._now) for window in self._plan.windows}
         for statistic in self._plan.statistics:

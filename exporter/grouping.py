@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -37,3 +37,14 @@ def grouped(batch: Batch, windows: Sequence[Window], now: float) -> tuple[Batch,
         Group(batch.series.names[batch.series.codes[row]], tuple(int(column[row]) for column in panes)) for row in first
     ]
     return replace(batch, group=number, groups=groups), keys
+
+
+def parts(batch: Batch, groups: Sequence[Group], most: int) -> Iterator[tuple[Batch, Sequence[Group]]]:
+    """Yield the rows of at most `most` groups at a time, which bounds the tallies of a log that is caught up with."""
+    if len(groups) <= most:
+        yield batch, groups
+        return
+    for first in range(0, len(groups), most):
+        some = groups[first : first + most]
+        part = batch.where((batch.group >= first) & (batch.group < first + most))
+        yield replace(part, group=part.group - first, groups=len(some)), some

@@ -42,7 +42,13 @@ class Panes:
 
     def put(self, window: Window, pane: int, series: Series, name: str, tally: Tally) -> None:
         """Add one tally to a pane."""
-        put(self._held[window.label].setdefault(pane, {}), series, name, tally)
+        panes = self._held[window.label]
+        if pane not in panes:
+            # What came before it hardly grows any more.
+            for tallies in panes.values():
+                compact(tallies)
+            panes[pane] = {}
+        put(panes[pane], series, name, tally)
 
     def settle(self, now: float) -> None:
         """Let go of what is out of view at epoch time `now`."""
@@ -52,8 +58,6 @@ class Panes:
                 if window.before:
                     history.remember(self._rolled_out[window.label], pane, panes[pane], self._remembered)
                 del panes[pane]
-            for pane in panes.keys() - {max(panes, default=0)}:
-                compact(panes[pane])
             if window.before:
                 history.forget(self._rolled_out[window.label], window, now)
 

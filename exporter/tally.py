@@ -62,7 +62,8 @@ def only(kept: Collection[str], tallies: Tallies) -> Tallies:
 def put(tallies: Tallies, series: Series, name: str, tally: Tally) -> None:
     """Add one tally to what `tallies` holds for that series and statistic."""
     row = tallies.setdefault(series, {})
-    row[name] = add(row[name], tally) if name in row else tally
+    # A part of an array would keep the whole of it.
+    row[name] = add(row[name], tally) if name in row else tally.copy()
 
 
 def merge(parts: Iterable[Mapping[Series, Mapping[str, Tally]]]) -> Tallies:
