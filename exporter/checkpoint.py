@@ -28,6 +28,8 @@ from exporter.tally import AnyTallies, Tally, only, segment_identity
 
 MAGIC = b"prediction-exporter checkpoint\n"
 VERSION = 1
+# Arrays of so many bytes are compressed one by one, so that not all of them are in memory twice.
+LARGE_BYTES = 8192
 HEADER = struct.Struct(f"<{len(MAGIC)}sH16s")
 
 
@@ -47,23 +49,27 @@ class _Array(msgspec.Struct, array_like=True):
     shape: tuple[int, ...]
     data: bytes
     type: ArrayType = "<f8"
+    is_compressed: bool = False
 
 
 # The labels of a series, or of a segment of one.
 _Tallies = list[tuple[tuple[str, ...], dict[str, _Array]]]
+
+_Windows = dict[str, list[tuple[int, _Tallies]]]
 
 
 class _Stored(msgspec.Struct):
     time: float
     identities: dict[str, str]
     totals: _Tallies
-    windows: dict[str, list[tuple[int, _Tallies]]]
+    windows: _Windows
     series: list[Series]
     names: dict[str, list[str]]
     sources: dict[str, SourceCounts]
     capped: dict[str, int]
     positions: list[tuple[Stream, Position]]
     batches: list[bytes] = []
+    history: _Windows = {}
     request_ids: bytes = b""
     unknown: list[tuple[Series, dict[str, float]]] = []
     segment_values: dict[str, list[str]] = {}
@@ -75,10 +81,8 @@ def encode(snapshot: Snapshot, identities: Mapping[str, str]) -> bytes:
         time=snapshot.time,
         identities=dict(identities),
         totals=_pack(snapshot.totals),
-        windows={
-            label: [(pane, _pack(tallies)) for pane, tallies in panes.items()]
-            for label, panes in snapshot.windows.items()
-        },
+        windows=_pack_windows(snapshot.windows),
+        history=_pack_windows(snapshot.history),
         series=list(snapshot.series),
         names={label: list(names) for label, names in snapshot.names.items()},
         sources=dict(snapshot.sources),
@@ -110,10 +114,8 @@ def decode(data: bytes, identities: Mapping[str, str]) -> Snapshot:
     return Snapshot(
         time=stored.time,
         totals=only(kept, _unpack(stored.totals)),
-        windows={
-            label: {pane: only(kept, _unpack(tallies)) for pane, tallies in panes}
-            for label, panes in stored.windows.items()
-        },
+        windows=_unpack_windows(stored.windows, kept),
+        history=_unpack_windows(stored.history, kept),
         series=tuple(stored.series),
         names={label: tuple(names) for label, names in stored.names.items()},
         sources=stored.sources,
@@ -206,13 +208,24 @@ def _hash(body: bytes) -> bytes:
     return hashlib.blake2b(body, digest_size=16).digest()
 
 
+def _pack_windows(windows: Mapping[str, Mapping[int, AnyTallies]]) -> _Windows:
+    return {label: [(pane, _pack(tallies)) for pane, tallies in panes.items()] for label, panes in windows.items()}
+
+
+def _unpack_windows(windows: _Windows, kept: set[str]) -> dict[str, dict[int, AnyTallies]]:
+    return {label: {pane: only(kept, _unpack(tallies)) for pane, tallies in panes} for label, panes in windows.items()}
+
+
 def _pack(tallies: AnyTallies) -> _Tallies:
     return [(series, {name: _packed(tally) for name, tally in row.items()}) for series, row in tallies.items()]
 
 
 def _packed(tally: Tally) -> _Array:
     stored: ArrayType = STORED[tally.dtype.kind, tally.dtype.itemsize]
-    return _Array(tally.shape, np.ascontiguousarray(tally, stored).tobytes(), stored)
+    data = np.ascontiguousarray(tally, stored).tobytes()
+    if len(data) < LARGE_BYTES:
+        return _Array(tally.shape, data, stored)
+    return _Array(tally.shape, zlib.compress(data, level=1), stored, is_compressed=True)
 
 
 def _unpack(tallies: _Tallies) -> AnyTallies:
@@ -225,5 +238,6 @@ def _unpack(tallies: _Tallies) -> AnyTallies:
 
 
 def _array(packed: _Array) -> Tally:
-    stored = np.frombuffer(packed.data, packed.type).reshape(packed.shape)
+    data = zlib.decompress(packed.data) if packed.is_compressed else packed.data
+    stored = np.frombuffer(data, packed.type).reshape(packed.shape)
     return stored.astype(stored.dtype.newbyteorder("="))

@@ -26,6 +26,8 @@ def _fail(*lines: str) -> NoReturn:
 @click.version_option(__version__, prog_name="prediction-exporter")
 def main() -> None:
     """Turn a model's prediction log into Prometheus metrics: latency, classes, errors, feature drift."""
+    # Read when numpy is loaded. Its threads would wait for each other by spinning, at twice the CPU time.
+    os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 
 
 @main.command()

@@ -5,13 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
+from exporter import history
 from exporter.batch import SegmentSeries, Series
-from exporter.derived import Derived, DerivedOfSegments, Judge
+from exporter.derived import Derived, DerivedOfPast, DerivedOfSegments, Judge
 from exporter.families import CounterFamily, Family, GaugeFamily
 from exporter.rejects import REASONS
 from exporter.snapshot import Snapshot
 from exporter.stats import BASE_LABELS, Scoped, Statistic
-from exporter.tally import Row, S, Tally, merge
+from exporter.tally import Row, S, Tallies, Tally, merge, of_kind
 from exporter.windows import Window
 
 
@@ -39,6 +40,7 @@ class Collector:
     windows: Sequence[Window]
     thresholds: Mapping[str, float] = field(default_factory=dict)
     judge: Judge | None = None
+    changes: DerivedOfPast | None = None
     segmented: Segmented | None = None
 
     def collect(self, snapshot: Snapshot) -> Iterator[Family]:
@@ -48,12 +50,22 @@ class Collector:
         windows = {window.label: _in_view(Series, window, snapshot, self.statistics) for window in self.windows}
         for derived in self.derived:
             yield from derived.collect(windows)
+        if self.changes:
+            yield from self.changes.collect(windows, self._past(snapshot))
         if self.segmented:
             yield from self._of_segments(self.segmented, snapshot)
         if self.judge:
             yield _unknown_features(snapshot)
         yield self._threshold(snapshot)
         yield from _about_sources(snapshot)
+
+    def _past(self, snapshot: Snapshot) -> dict[tuple[str, str], Tallies]:
+        """Return what windows held before, by their label and how long before; only what is remembered."""
+        return {
+            (window.label, ago): history.past(snapshot.history.get(window.label, {}), window, snapshot.time, seconds)
+            for window in self.windows
+            for ago, seconds in window.before
+        }
 
     def absent(self, snapshot: Snapshot) -> dict[tuple[Series, str], bool]:
         """Return whether each feature is absent from the shortest window, where that can be told."""
@@ -75,16 +87,15 @@ class Collector:
 
     def _threshold(self, snapshot: Snapshot) -> Family:
         family = GaugeFamily("model_threshold", "Limit of a metric that alerts compare with.", (*BASE_LABELS, "metric"))
-        for series in snapshot.totals:
-            if isinstance(series, Series):
-                for metric, limit in self.thresholds.items():
-                    family.add((*series, metric), limit)
+        for series in of_kind(Series, snapshot.totals):
+            for metric, limit in self.thresholds.items():
+                family.add((*series, metric), limit)
         return family
 
 
 def _totals(kind: type[S], snapshot: Snapshot, name: str) -> dict[S, Tally]:
     """Return the totals of a statistic, of all series or of all segments of series."""
-    return {series: row[name] for series, row in snapshot.totals.items() if isinstance(series, kind)}
+    return {series: row[name] for series, row in of_kind(kind, snapshot.totals).items()}
 
 
 def _in_view(kind: type[S], window: Window, snapshot: Snapshot, statistics: Iterable[Statistic]) -> dict[S, Row]:
@@ -94,13 +105,12 @@ def _in_view(kind: type[S], window: Window, snapshot: Snapshot, statistics: Iter
     held = merge(
         {
             series: {name: row[name] for name in zeros.keys() & row.keys()}
-            for series, row in tallies.items()
-            if isinstance(series, kind)
+            for series, row in of_kind(kind, tallies).items()
         }
         for pane, tallies in snapshot.windows.get(window.label, {}).items()
         if pane >= first
     )
-    return {series: zeros | held.get(series, {}) for series in snapshot.totals if isinstance(series, kind)}
+    return {series: zeros | held.get(series, {}) for series in of_kind(kind, snapshot.totals)}
 
 
 def _unknown_features(snapshot: Snapshot) -> Family:

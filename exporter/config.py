@@ -20,13 +20,13 @@ from exporter.profile import Profile
 from exporter.profile_file import ProfileError
 from exporter.schema import FEATURES, RECORD_FIELDS, Schema, SchemaError
 from exporter.settings import DEFAULT_THRESHOLDS, SOURCE_OPTIONS, Config, Source
-from exporter.units import Bounds, Duration, FieldPath, FileMode, Listen, Size, SourceUrl, Tails
+from exporter.units import MOST_WINDOWS, UNITS
 from exporter.validation import nearest
 from exporter.web import loading
 from exporter.web.loading import WebConfigError
 from exporter.yamlfile import YamlError
 
-_parse = validation.parser(Duration, Size, Listen, FieldPath, FileMode, SourceUrl, Bounds, Tails)
+_parse = validation.parser(*UNITS)
 
 
 class ConfigError(Exception):
@@ -186,6 +186,9 @@ def _about_windows(config: Config) -> Iterator[str]:
     for index, window in enumerate(config.windows):
         if window.seconds in seconds[:index]:
             yield f"windows[{index}]: {window} is there twice"
+    for index, before in enumerate(config.drift.before):
+        if all(before.of(window) is None for window in config.windows):
+            yield f"drift.before[{index}]: {before} is less than each window, or over {MOST_WINDOWS} times as long"
     for key in ("latency_seconds", "probability"):
         bounds = getattr(config.buckets, key)
         if not bounds or any(high <= low for low, high in pairwise(bounds)):

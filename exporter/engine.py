@@ -14,18 +14,23 @@ from exporter.batch import Batch, SegmentSeries, Series
 from exporter.batches import Batches
 from exporter.bodies import Sent
 from exporter.framing import Lines, Position
-from exporter.grouping import Group, grouped, split
+from exporter.grouping import Group, grouped, parts, split
 from exporter.intake import BadLine, Gathered, Intake, Receipt, cut_off, gather
+from exporter.panes import Panes
 from exporter.plan import Plan
 from exporter.reading import Decoder, Form
 from exporter.request_ids import RequestIds
 from exporter.snapshot import Snapshot, SourceCounts, Stream
 from exporter.stats import Statistic
-from exporter.tally import AnySeries, AnyTallies, Row, compact, copy, only, put
+from exporter.tally import AnySeries, AnyTallies, Row, copy, only, put
 from exporter.unknown_features import UnknownFeatures
 
 # A fold of a few lines costs nearly as much as one of a hundred.
-BLOCK_BYTES = 256 * 1024
+BLOCK_BYTES = 64 * 1024
+# The more features there are, the more a fold costs, whatever it holds: a hundred records of them.
+FEATURE_BYTES = 100 * 20
+# Of all tallies of a batch.
+MOST_CELLS = 2_000_000
 
 
 class Engine:
@@ -37,9 +42,7 @@ class Engine:
         state = restored or Snapshot(time=0.0)
         self._report = report
         self._totals: AnyTallies = copy(state.totals)
-        self._panes: dict[str, dict[int, AnyTallies]] = {
-            label: {pane: copy(tallies) for pane, tallies in panes.items()} for label, panes in state.windows.items()
-        }
+        self._panes = Panes(plan.windows, plan.remembered, state.windows, state.history)
         self._admission = Admission(plan, state)
         self._sources = {name: counts.copy() for name, counts in state.sources.items()}
         self._batches = Batches(state.batches)
@@ -54,12 +57,8 @@ class Engine:
         self.fold()
         before, after = self._plan.identities, plan.identities
         kept = {name for name, identity in after.items() if before.get(name) == identity}
-        windows = set(plan.windows) & set(self._plan.windows)
         self._totals = only(kept, self._totals)
-        self._panes = {
-            window.label: {pane: only(kept, tallies) for pane, tallies in self._panes[window.label].items()}
-            for window in windows
-        }
+        self._panes = self._panes.adopted(plan.windows, plan.remembered, kept)
         self._admission.adopt(plan, kept)
         self._request_ids = RequestIds(plan.limits.request_ids, self._request_ids.digests)
         self._intake.adopt(plan.limits.line_bytes, plan.framers)
@@ -72,7 +71,7 @@ class Engine:
 
     def _begin(self, plan: Plan) -> None:
         self._plan = plan
-        self._panes = {window.label: self._panes.get(window.label, {}) for window in plan.windows}
+        self._most_groups = max(1, MOST_CELLS // sum(statistic.zero().size for statistic in plan.statistics))
         self._sources = {name: self._sources.get(name) or SourceCounts() for name in plan.decoders}
         self._unknown.forget(plan.features)
         for series in plan.known_series:
@@ -106,7 +105,7 @@ class Engine:
         """Take bytes of an open stream that arrived at epoch time `now`; return whether it cannot be read on."""
         self._now = now
         self._sources[stream.source].bytes += self._intake.feed(stream, data)
-        if self._intake.pending_bytes >= BLOCK_BYTES:
+        if self._intake.pending_bytes >= max(BLOCK_BYTES, FEATURE_BYTES * len(self._plan.features)):
             self.fold()
         return self._intake.is_broken(stream)
 
@@ -153,13 +152,12 @@ class Engine:
         """Fold what is pending and return all there is; later folds do not change it."""
         self._now = now
         self.fold()
-        self._expire()
+        self._panes.settle(self._now)
         return Snapshot(
             time=self._now,
             totals=copy(self._totals),
-            windows={
-                label: {pane: copy(tallies) for pane, tallies in panes.items()} for label, panes in self._panes.items()
-            },
+            windows=self._panes.held,
+            history=self._panes.rolled_out,
             series=self._admission.series,
             names=self._admission.names,
             sources={name: counts.copy() for name, counts in self._sources.items()},
@@ -182,6 +180,10 @@ class Engine:
         for series in dict.fromkeys(group.series for group in groups):
             if series not in self._totals:
                 self._row(series)
+        for part, some in parts(batch, groups, self._most_groups):
+            self._tally_part(statistics, part, some)
+
+    def _tally_part(self, statistics: Sequence[Statistic], batch: Batch, groups: Sequence[Group]) -> None:
         predictions, errors = batch.predictions(), batch.errors()
         rows_of_groups = self._rows(groups)
         for statistic in statistics:
@@ -197,10 +199,10 @@ class Engine:
         """Return what each group is added to: its series' totals, and its panes that are in view."""
         rows = [[self._totals[group.series]] for group in groups]
         for index, window in enumerate(self._plan.windows):
-            panes, first = self._panes[window.label], window.first_in_view(self._now)
+            first = window.first_in_view(self._now)
             for group, held in zip(groups, rows, strict=True):
                 if group.panes[index] >= first:
-                    held.append(panes.setdefault(group.panes[index], {}).setdefault(group.series, {}))
+                    held.append(self._panes.row(window, group.panes[index], group.series))
         return rows
 
     def _row(self, series: AnySeries) -> None:
@@ -212,11 +214,3 @@ class Engine:
         if isinstance(series, Series):
             for segment in self._admission.known_segments:
                 self._row(SegmentSeries(*series, *segment))
-
-    def _expire(self) -> None:
-        for window in self._plan.windows:
-            panes, first = self._panes[window.label], window.first_in_view(self._now)
-            for pane in [pane for pane in panes if pane < first]:
-                del panes[pane]
-            for pane in panes.keys() - {max(panes, default=0)}:
-                compact(panes[pane])

@@ -5,7 +5,7 @@ For a segment they are numbered anew, by its values too.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -50,8 +50,19 @@ def split(batch: Batch, groups: Sequence[Group], segment: str, values: Encoded[s
     used = np.flatnonzero(np.bincount(number, minlength=len(groups) * width))
     dense = np.zeros(len(groups) * width, np.int64)
     dense[used] = np.arange(len(used))
-    parts = []
-    for whole, code in zip(*(part.tolist() for part in np.divmod(used, width)), strict=True):
+    keys = []
+    for whole, code in zip(*(column.tolist() for column in np.divmod(used, width)), strict=True):
         model_name, model_version, *_ = groups[whole].series
-        parts.append(Group(SegmentSeries(model_name, model_version, segment, values.names[code]), groups[whole].panes))
-    return replace(batch, group=dense[number], groups=len(used)), parts
+        keys.append(Group(SegmentSeries(model_name, model_version, segment, values.names[code]), groups[whole].panes))
+    return replace(batch, group=dense[number], groups=len(used)), keys
+
+
+def parts(batch: Batch, groups: Sequence[Group], most: int) -> Iterator[tuple[Batch, Sequence[Group]]]:
+    """Yield the rows of at most `most` groups at a time, which bounds the tallies of a log that is caught up with."""
+    if len(groups) <= most:
+        yield batch, groups
+        return
+    for first in range(0, len(groups), most):
+        some = groups[first : first + most]
+        part = batch.where((batch.group >= first) & (batch.group < first + most))
+        yield replace(part, group=part.group - first, groups=len(some)), some

@@ -43,8 +43,9 @@ class Plan:
     """`decoders` gives the decoder of each source by name, `framers` the framing where it is not lines.
 
     `arrow` makes what reads the Arrow that a source's clients may send beside lines. `known_series` and
-    `known_classes` are exported from the start. `features` are those that the profile knows. `segmented` are the
-    statistics that are tallied for each value of `segments` too, which the decoders read in that order.
+    `known_classes` are exported from the start. `features` are those that the profile knows.
+    `remembered` names the statistics that are kept of what has rolled out of a window. `segmented` are the statistics
+    that are tallied for each value of `segments` too, which the decoders read in that order.
     """
 
     statistics: Sequence[Statistic]
@@ -56,6 +57,7 @@ class Plan:
     known_series: Sequence[Series] = ()
     known_classes: Sequence[str] = ()
     features: Sequence[str] = ()
+    remembered: frozenset[str] = frozenset()
     segments: Sequence[Segment] = ()
     segmented: Sequence[Statistic] = ()
 

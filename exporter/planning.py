@@ -10,6 +10,7 @@ from exporter.admission import CLASS_LABEL, ERROR_LABEL
 from exporter.collector import Collector, Segmented
 from exporter.derived import Derived, DerivedOfSegments, Judge
 from exporter.derived.absent_features import AbsentFeatures
+from exporter.derived.changes import Changes
 from exporter.derived.comparison import Comparison, Judgement
 from exporter.derived.drift import Drift
 from exporter.derived.embedding_drift import EmbeddingDrift
@@ -36,6 +37,7 @@ from exporter.stats.outputs import OfOutputs
 from exporter.stats.reconstruction_error import ReconstructionError
 from exporter.stats.record_quality import RecordQuality
 from exporter.subject import FEATURES, OUTPUTS, Subject
+from exporter.units import Duration
 from exporter.windows import Window
 
 
@@ -47,6 +49,7 @@ class Measures:
     derived: Sequence[Derived]
     segmented: Segmented
     judge: Judge | None = None
+    changes: Changes | None = None
 
 
 def measures(config: Config, profile: Profile | None) -> Measures:
@@ -90,9 +93,12 @@ def measures(config: Config, profile: Profile | None) -> Measures:
     records = RecordQuality(profile.reference_id if profile else None, (*missing, *duplicate))
     if records.checks:
         statistics.append(records)
-    absent = None
+    absent = changes = None
     if profile:
         features = _comparison(config, profile, FEATURES)
+        if config.drift.before or config.drift.live_version is not None:
+            live = config.drift.live_version
+            changes = Changes(features, None if live is None else str(live))
         quality = FeatureQuality(profile, config.quality.bounds)
         absent = AbsentFeatures(profile, quality, records)
         statistics += [features.bins, features.cuts, features.moments, quality]
@@ -120,7 +126,8 @@ def measures(config: Config, profile: Profile | None) -> Measures:
             embeddings = [Embedding(profile, feature) for feature in profile.vectors]
             statistics += embeddings
             derived.append(EmbeddingDrift(embeddings, config.smoothing.epsilon))
-    return Measures(statistics, derived, Segmented(of_segments, derived_of_segments, tallied), absent)
+    segmented = Segmented(of_segments, derived_of_segments, tallied)
+    return Measures(statistics, derived, segmented, absent, changes)
 
 
 def _comparison(config: Config, profile: Profile, subject: Subject) -> Comparison:
@@ -138,7 +145,7 @@ def _comparison(config: Config, profile: Profile, subject: Subject) -> Compariso
 def plan(config: Config, profile: Profile | None) -> tuple[Plan, Collector]:
     """Return what the engine does, and how its results are shown."""
     chosen = measures(config, profile)
-    windows = [Window(str(window), window.seconds) for window in config.windows]
+    windows = [Window(str(window), window.seconds, _before(config, window)) for window in config.windows]
     forms = Forms(config, profile)
     read = {str(source.url): forms.of(source) for source in config.sources}
     arrow = {str(source.url): make for source in config.sources if (make := forms.beside(source))}
@@ -163,6 +170,7 @@ def plan(config: Config, profile: Profile | None) -> tuple[Plan, Collector]:
             known_series=(forms.model,) if forms.model else (),
             known_classes=_known_classes(profile),
             features=tuple(profile.features) if profile else (),
+            remembered=frozenset({chosen.changes.comparison.bins.name}) if chosen.changes else frozenset(),
             segments=split_by,
             segmented=chosen.segmented.tallied,
         ),
@@ -172,9 +180,15 @@ def plan(config: Config, profile: Profile | None) -> tuple[Plan, Collector]:
             windows,
             thresholds,
             chosen.judge,
+            chosen.changes,
             chosen.segmented if split_by else None,
         ),
     )
+
+
+def _before(config: Config, window: Duration) -> tuple[tuple[str, float], ...]:
+    ago = ((str(before), before.of(window)) for before in config.drift.before)
+    return tuple((label, seconds) for label, seconds in ago if seconds is not None)
 
 
 def _known_classes(profile: Profile | None) -> tuple[str, ...]:

@@ -9,7 +9,7 @@ from typing import Annotated, Literal
 
 import msgspec
 
-from exporter.units import Bounds, Duration, FieldPath, FileMode, Listen, Size, SourceUrl, Tails
+from exporter.units import Before, Bounds, Duration, FieldPath, FileMode, Listen, Size, SourceUrl, Tails
 
 DEFAULT_LISTEN = "0.0.0.0:9465"
 DEFAULT_THRESHOLDS = {"feature_drift_psi": 0.25, "latency_p99_seconds": 0.5, "accuracy": 0.8}
@@ -79,6 +79,8 @@ class DriftConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     methods: tuple[Literal["psi", "ks", "chi2", "js", "wasserstein"], ...] = ("psi", "ks", "chi2", "js", "wasserstein")
     significance: Annotated[float, msgspec.Meta(gt=0, lt=1)] = 0.01
     overdispersion: Annotated[float, msgspec.Meta(ge=1)] = 1.0
+    before: tuple[Before, ...] = ()
+    live_version: str | int | None = None
 
 
 class LimitsConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):

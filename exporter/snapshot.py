@@ -49,7 +49,9 @@ class SourceCounts(msgspec.Struct):
 
 @dataclass(frozen=True, slots=True)
 class Snapshot:
-    """A consistent cut. `windows` holds tallies by window label and pane; `time` is when it was taken.
+    """A consistent cut; `time` is when it was taken.
+
+    `windows` holds tallies by window label and pane, `history` what has rolled out by window label and quarter.
 
     `unknown` says when each feature was last seen that the profile does not know. `segment_values` are the values
     admitted for each segment.
@@ -58,6 +60,7 @@ class Snapshot:
     time: float
     totals: AnyTallies = field(default_factory=dict)
     windows: Mapping[str, Mapping[int, AnyTallies]] = field(default_factory=dict)
+    history: Mapping[str, Mapping[int, AnyTallies]] = field(default_factory=dict)
     series: tuple[Series, ...] = ()
     names: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     sources: Mapping[str, SourceCounts] = field(default_factory=dict)

@@ -54,25 +54,6 @@ def compact(tallies: AnyTallies) -> None:
                     row[name] = tally.astype(smallest)
 
 
-def put(row: Row, name: str, tally: Tally) -> None:
-    """Add one tally to what a row holds for that statistic."""
-    row[name] = add(row[name], tally) if name in row else tally
-
-
-def merge(parts: Iterable[Mapping[S, Mapping[str, Tally]]]) -> dict[S, Row]:
-    """Return the sum of several tallies as float64: panes of a window, or workers, or pods."""
-    total: dict[S, Row] = {}
-    for part in parts:
-        for series, row in part.items():
-            merged = total.setdefault(series, {})
-            for name, tally in row.items():
-                if name in merged and merged[name].shape == tally.shape:
-                    merged[name] += tally  # an array of ours alone
-                else:
-                    merged[name] = add(merged[name], tally) if name in merged else tally.astype(np.float64)
-    return total
-
-
 def copy(tallies: AnyTallies) -> AnyTallies:
     """Return the same, to be added to apart from this."""
     return {series: dict(row) for series, row in tallies.items()}
@@ -90,3 +71,28 @@ def only(kept: Collection[str], tallies: AnyTallies) -> AnyTallies:
         for series, row in tallies.items()
         if series.segment is None or segment_identity(series.segment) in kept
     }
+
+
+def of_kind(kind: type[S], tallies: AnyTallies) -> dict[S, Row]:
+    """Return the tallies of series alone, or of segments alone."""
+    return {series: row for series, row in tallies.items() if isinstance(series, kind)}
+
+
+def put(row: Row, name: str, tally: Tally) -> None:
+    """Add one tally to what a row holds for that statistic."""
+    # A part of an array would keep the whole of it.
+    row[name] = add(row[name], tally) if name in row else tally.copy()
+
+
+def merge(parts: Iterable[Mapping[S, Mapping[str, Tally]]]) -> dict[S, Row]:
+    """Return the sum of several tallies as float64: panes of a window, or workers, or pods."""
+    total: dict[S, Row] = {}
+    for part in parts:
+        for series, row in part.items():
+            merged = total.setdefault(series, {})
+            for name, tally in row.items():
+                if name in merged and merged[name].shape == tally.shape:
+                    merged[name] += tally  # an array of ours alone
+                else:
+                    merged[name] = add(merged[name], tally) if name in merged else tally.astype(np.float64)
+    return total

@@ -8,6 +8,8 @@ from pathlib import Path
 
 _SECONDS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0, "w": 604800.0}
 MAX_PORT = 65535
+# So many windows ago a window is compared with itself, at most: a week ago, of one of an hour.
+MOST_WINDOWS = 200
 _BYTES = {"": 1, "B": 1, "KiB": 1024, "MiB": 1024**2, "GiB": 1024**3, "KB": 1000, "MB": 1000**2, "GB": 1000**3}
 
 
@@ -26,6 +28,30 @@ class Duration(str):
             if duration.seconds > 0:
                 return duration
         raise ValueError(f"expected a duration such as 30s, 5m or 24h, got {text!r}")
+
+
+class Before(str):
+    """How long ago: a duration, or `previous` for what a window held before all that it holds now."""
+
+    __slots__ = ("seconds",)
+    seconds: float | None
+
+    @classmethod
+    def parse(cls, text: object) -> Before:
+        """Raises ValueError with what was expected."""
+        if text != "previous":
+            try:
+                seconds = Duration.parse(text).seconds
+            except ValueError:
+                raise ValueError(f"expected `previous` or a duration such as 1d, got {text!r}") from None
+        before = cls(text)
+        before.seconds = None if text == "previous" else seconds
+        return before
+
+    def of(self, window: Duration) -> float | None:
+        """Return how many seconds that is of a window; None where it is less than the window, or many times it."""
+        seconds = window.seconds if self.seconds is None else self.seconds
+        return seconds if window.seconds <= seconds <= MOST_WINDOWS * window.seconds else None
 
 
 class Size(int):
@@ -166,3 +192,7 @@ class SourceUrl(str):
 
 def _is_bound(value: object) -> bool:
     return value is None or (isinstance(value, (int, float)) and not isinstance(value, bool) and math.isfinite(value))
+
+
+# All that a configuration is spelt in.
+UNITS = (Before, Bounds, Duration, FieldPath, FileMode, Listen, Size, SourceUrl, Tails)

@@ -17,10 +17,14 @@ PANES = 60
 
 @dataclass(frozen=True, slots=True)
 class Window:
-    """A rolling window of `seconds`, labelled as the user wrote it ("5m")."""
+    """A rolling window of `seconds`, labelled as the user wrote it ("5m").
+
+    `before` are the labels and seconds of how long ago it is compared with itself.
+    """
 
     label: str
     seconds: float
+    before: tuple[tuple[str, float], ...] = ()
 
     def panes(self, time: Floats) -> Ints:
         """Return the number of the pane that each epoch time falls in."""

@@ -21,6 +21,14 @@ class Derived(Protocol):
         ...
 
 
+class DerivedOfPast(Protocol):
+    """What rolling tallies mean beside those of before."""
+
+    def collect(self, windows: Mapping[str, Tallies], past: Mapping[tuple[str, str], Tallies]) -> Iterator[Family]:
+        """Return metric families; `past` holds what windows held before, by their label and how long before."""
+        ...
+
+
 class DerivedOfSegments(Protocol):
     """What rolling tallies of segments mean."""
 

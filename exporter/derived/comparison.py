@@ -90,9 +90,10 @@ class Comparison:
         )
 
     def distributions(self, row: Row) -> Distributions:
-        """Return what the tallies of a window hold."""
-        sums = Sums.of(row[self.moments.name])
-        return Distributions(row[self.bins.name], Values(row[self.cuts.name], sums.below, sums.above))
+        """Return what the tallies of a window hold; of a past one only the bins are kept."""
+        sums = Sums.of(row.get(self.moments.name, self.moments.zero()))
+        cells = row.get(self.cuts.name, self.cuts.zero())
+        return Distributions(row[self.bins.name], Values(cells, sums.below, sums.above))
 
     def shift(self, window: Distributions, reference: Distributions | None = None) -> Shift:
         """Compare a window with another; without one, with the profile, whose rows are taken to be independent."""

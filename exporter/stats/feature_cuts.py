@@ -55,10 +55,11 @@ class FeatureCuts:
 
     def _of_one(self, numbers: Floats) -> Tally:
         """Count where the cuts lie among the sorted values, which is several times as fast as the other way round."""
-        counts = np.zeros(self.reference.shape, COUNTS)
-        for row, bounds, values in zip(counts, self._bounds, np.sort(numbers, axis=1), strict=True):
-            row[: len(bounds) - 1] = np.diff(values.searchsorted(bounds))
-        return counts
+        below = np.zeros((len(numbers), self.cells + 1), np.int64)
+        for row, bounds, values in zip(below, self._bounds, np.sort(numbers, axis=1), strict=True):
+            at = values.searchsorted(bounds)
+            row[: len(at)], row[len(at) :] = at, at[-1]
+        return (below[:, 1:] - below[:, :-1]).astype(COUNTS)
 
     def _of_several(self, batch: Batch) -> Tally:
         width = self.cells + 1

@@ -63,13 +63,27 @@ class FeatureMoments:
         return np.zeros((len(self.means), len(Sums._fields)))
 
     def tally(self, batch: Batch) -> Tally:
-        finite = np.isfinite(batch.numbers)
-        values = np.where(finite, batch.numbers, self.means[:, None])
-        differences = np.clip(values - self.means[:, None], -LARGEST, LARGEST)
-        below = np.where(finite, np.clip(self.first[:, None] - values, 0.0, LARGEST), 0.0)
-        above = np.where(finite, np.clip(values - self.last[:, None], 0.0, LARGEST), 0.0)
-        columns = Sums(finite.astype(np.float64), differences, differences**2, below, above)
-        return np.stack([batch.summed(column) for column in columns], axis=-1)
+        numbers, finite = batch.numbers, np.isfinite(batch.numbers)
+        absent = None if finite.all() else ~finite
+        if absent is not None:
+            numbers = np.where(finite, numbers, self.means[:, None])
+        columns = [
+            numbers - self.means[:, None],
+            np.maximum(self.first[:, None] - numbers, 0.0),
+            np.maximum(numbers - self.last[:, None], 0.0),
+        ]
+        for column in columns:
+            if absent is not None:
+                column[absent] = 0.0
+            if column.size and not (column.max() <= LARGEST and column.min() >= -LARGEST):
+                np.clip(column, -LARGEST, LARGEST, out=column)
+        differences, below, above = columns
+        count = batch.sizes()[:, None] - (0 if absent is None else batch.count(absent))
+        sums = np.empty((batch.groups, len(self.means), len(Sums._fields)))
+        sums[..., 0] = count
+        for place, values in enumerate((differences, np.square(differences), below, above), 1):
+            sums[..., place] = batch.summed(values)
+        return sums
 
     def collect(self, tallies: Mapping[Series, Floats], names: Names) -> Iterator[Family]:
         return iter(())

@@ -9,7 +9,7 @@ import tempfile
 from pathlib import Path
 
 from exporter import logs
-from tests.benchmarks import memory, scrape, sockets, throughput, writing
+from tests.benchmarks import memory, scrape, sockets, throughput, wide, writing
 from tests.benchmarks.exporter import make_reference
 from tests.benchmarks.log import write_log
 
@@ -75,6 +75,16 @@ def main() -> None:
                 "90 MiB",
             )
         )
+        width = wide.measure(folder / "wide")
+        rows += [
+            (f"CPU of deriving a scrape of {wide.WIDE} features in 3 windows", f"{width.derive_ms:.0f} ms", "50 ms"),
+            (f"Resident memory with {wide.WIDE} features", f"{width.resident_mib:.0f} MiB", "200 MiB"),
+            (
+                f"CPU a record and feature, of {wide.NARROW} features and of {wide.WIDE}",
+                f"{width.narrow_us:.2f}, {width.wide_us:.2f} µs",
+                "no more",
+            ),
+        ]
     print(f"Python {platform.python_version()}, {os.cpu_count()} cores\n")
     print("| measured | figure | limit |\n| --- | --- | --- |")
     for row in rows:

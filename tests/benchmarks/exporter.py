@@ -13,7 +13,7 @@ from tests.process import Exporter, command, exporter
 
 DEADLINE_SECONDS = 600.0
 # Rarely enough that what a scrape costs is no part of what a record costs.
-LOOK_SECONDS = 0.5
+LOOK_SECONDS = 2.0
 
 
 @contextmanager
