@@ -8,14 +8,16 @@ from collections import Counter
 from collections.abc import Iterable
 from typing import Any
 
+import msgspec
 import pytest
 
 from exporter import checkpoint, config
+from exporter.batch import SegmentSeries, Series
 from exporter.collector import Collector
 from exporter.engine import Engine
 from exporter.planning import plan
-from exporter.settings import Config, DriftConfig, Model, Source
-from exporter.units import Before, Duration, SourceUrl
+from exporter.settings import Config, DriftConfig, Model, Segment, Source
+from exporter.units import Before, Duration, FieldPath, SourceUrl
 from tests.records import STREAM, block, categorical, numeric, reference
 
 HOUR = 3600.0
@@ -114,7 +116,8 @@ def test_there_is_nothing_to_compare_with_before_there_was_a_window_then() -> No
 
 
 def test_only_what_is_compared_with_is_kept() -> None:
-    planned, _ = plan(configured(["previous"]), PROFILE)
+    split = msgspec.structs.replace(configured(["previous"]), segments=(Segment("tier", FieldPath.parse("tier")),))
+    planned, _ = plan(split, PROFILE)
     running = Engine(planned)
     running.open(STREAM)
     chance = random.Random(3)
@@ -125,6 +128,8 @@ def test_only_what_is_compared_with_is_kept() -> None:
     (quarters,) = running.snapshot(now).history.values()
     assert 4 <= len(quarters) <= 7
     assert {name for tallies in quarters.values() for row in tallies.values() for name in row} == {"feature_bins"}
+    assert {type(series) for tallies in quarters.values() for series in tallies} == {Series}
+    assert {type(series) for series in running.snapshot(now).totals} == {Series, SegmentSeries}
     without, _ = plan(configured(), PROFILE)
     running.adopt(without)
     assert running.snapshot(now).history == {}
