@@ -71,7 +71,8 @@ class Engine:
 
     def _begin(self, plan: Plan) -> None:
         self._plan = plan
-        self._most_groups = max(1, MOST_CELLS // sum(statistic.zero().size for statistic in plan.statistics))
+        cells = sum(statistic.zero().size for statistic in plan.statistics)
+        self._most_groups = max(1, MOST_CELLS // max(1, cells))
         self._sources = {name: self._sources.get(name) or SourceCounts() for name in plan.decoders}
         self._unknown.forget(plan.features)
         for series in plan.known_series:
