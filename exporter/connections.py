@@ -13,7 +13,8 @@ import structlog
 from aiohttp import web
 
 MOST_CONNECTIONS = 512
-BACKLOG = 128
+# All that may connect, so that none is turned away by the kernel while we are busy.
+BACKLOG = 1024
 HANDSHAKE_SECONDS = 10.0
 # After the system had no more file numbers.
 PAUSE_SECONDS = 1.0
