@@ -38,12 +38,13 @@ class Listener:
         self._refused = refused
         self._sockets: list[socket.socket] = []
         self._tasks: set[asyncio.Task[None]] = set()
-        self._arriving = 0
+        self._arriving: set[asyncio.BaseProtocol] = set()
 
     @property
     def open(self) -> int:
         """How many connections there are, with those that have not shaken hands yet."""
-        return self._arriving + len(self._server.connections)
+        # For a moment a connection is both.
+        return len(self._arriving.union(self._server.connections))
 
     def start(self, host: str, port: int) -> int:
         """Listen on every address of a host; return the port that was bound. Raises OSError."""
@@ -81,19 +82,20 @@ class Listener:
                 connection.close()
                 self._refused("limit")
             else:
-                self._arriving += 1
-                self._keep(asyncio.create_task(self._serve(connection)))
+                handler = self._server()
+                self._arriving.add(handler)
+                self._keep(asyncio.create_task(self._serve(handler, connection)))
 
-    async def _serve(self, connection: socket.socket) -> None:
+    async def _serve(self, handler: asyncio.BaseProtocol, connection: socket.socket) -> None:
         loop = asyncio.get_running_loop()
         patience = HANDSHAKE_SECONDS if self._tls else None
         try:
             with suppress(OSError):  # a client that cannot shake hands
                 await loop.connect_accepted_socket(
-                    self._server, connection, ssl=self._tls, ssl_handshake_timeout=patience
+                    lambda: handler, connection, ssl=self._tls, ssl_handshake_timeout=patience
                 )
         finally:
-            self._arriving -= 1
+            self._arriving.discard(handler)
 
     def _keep(self, task: asyncio.Task[None]) -> None:
         # The loop itself does not keep a task alive.

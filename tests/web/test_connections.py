@@ -12,7 +12,7 @@ import trustme
 
 from exporter import connections, server
 from exporter.exposition import Exposition, Format
-from tests.web.secured import certify
+from tests.web.secured import certify, site, trusting
 
 REQUEST = b"GET /metrics HTTP/1.1\r\nHost: a\r\n\r\n"
 REFUSED = "prediction_exporter_http_refused_connections_total"
@@ -25,6 +25,36 @@ def answer(one: socket.socket) -> bytes:
         return one.recv(12)
     except ConnectionError:
         return b""
+
+
+@pytest.mark.parametrize("tls", [False, True], ids=["plain", "tls"])
+def test_past_so_many_connections_a_client_is_hung_up_on(tmp_path: Path, *, tls: bool) -> None:
+    ca = trustme.CA()
+    certify(tmp_path, ca)
+    web = {"tls_server_config": {"cert_file": "server.pem", "key_file": "server.key"}} if tls else {}
+    client_tls = trusting(ca) if tls else None
+    with site(tmp_path, web) as running:
+        # Of those that speak TLS, none has shaken hands.
+        silent = [socket.create_connection((running.host, running.port), timeout=20) for _ in range(MOST)]
+        try:
+            with socket.create_connection((running.host, running.port), timeout=20) as one:
+                one.sendall(REQUEST)
+                assert answer(one) == b""
+            silent.pop().close()
+            deadline = time.monotonic() + 20
+            while True:
+                try:
+                    page = running.ask(tls=client_tls).text  # type: ignore[attr-defined]
+                    break
+                except (OSError, ssl.SSLError):
+                    assert time.monotonic() < deadline
+                    time.sleep(0.05)
+            assert f"prediction_exporter_http_open_connections {MOST}.0\n" in page
+            refused = next(line for line in page.splitlines() if line.startswith(f'{REFUSED}{{reason="limit"}}'))
+            assert float(refused.split()[-1]) >= 1
+        finally:
+            for one in silent:
+                one.close()
 
 
 def test_who_does_not_shake_hands_is_hung_up_on(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
