@@ -25,8 +25,8 @@ from exporter.stats import Statistic
 from exporter.tally import AnySeries, AnyTallies, Row, copy, only, put
 from exporter.unknown_features import UnknownFeatures
 
-# A fold of a few lines costs nearly as much as one of a hundred.
-BLOCK_BYTES = 64 * 1024
+# A fold of a few lines costs nearly as much as one of hundreds.
+BLOCK_BYTES = 256 * 1024
 # The more features there are, the more a fold costs, whatever it holds: a hundred records of them.
 FEATURE_BYTES = 100 * 20
 # Of all tallies of a batch.
