@@ -78,12 +78,15 @@ class Admission:
         self._cap(SERIES_LABEL, capped)
         prediction = self._admit_label(CLASS_LABEL, self._classes, batch.prediction)
         error = self._admit_label(ERROR_LABEL, self._errors, batch.error)
+        # One place for a class, predicted or true.
+        actual = batch.actual and self._admit_label(CLASS_LABEL, self._classes, batch.actual)
         segments = zip(self._segments.values(), batch.segments, strict=True)
         return replace(
             batch,
             series=series,
             prediction=prediction,
             error=error,
+            actual=actual,
             segments=tuple(
                 self._admit_label(SEGMENT_LABEL, values, _without_gaps(column)) for values, column in segments
             ),

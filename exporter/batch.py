@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
-from typing import Generic, NamedTuple, TypeVar
+from typing import Generic, Literal, NamedTuple, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,6 +16,11 @@ Marks = NDArray[np.uint8]
 
 WRONG_TYPE = 1
 NON_FINITE = 2
+
+# Which records a statistic reads. `outcomes` are predictions joined with their truth, at the time of the join;
+# `answered` are the same at the time of the prediction.
+Reads = Literal["predictions", "errors", "outcomes", "answered"]
+LOGGED: tuple[Reads, ...] = ("predictions", "errors")
 
 T = TypeVar("T")
 
@@ -107,6 +112,13 @@ class Batch:
     `value` is the prediction where it is a number, and NaN where it is a label or absent. `request_id` is there only
     where it was asked for. `repeated` says which rows' request id was seen before; the engine sets it.
 
+    `scores` is there where it was asked for: what the model gives each class of the reference, 0 to 1, shape
+    (classes, n), and NaN where it does not say.
+
+    A batch of outcomes, predictions that have been joined with their truth, has `actual` and `actual_value`, which are
+    as `prediction` and `value`, and `delay_seconds` from a prediction to its truth. Its `time` is that of the join, and
+    it has no features.
+
     `group` numbers the rows by what they are tallied under (a series and its panes); the engine sets it.
     """
 
@@ -126,6 +138,10 @@ class Batch:
     repeated: Bools | None = None
     vectors: tuple[Floats, ...] = ()
     segments: tuple[Encoded[str], ...] = ()
+    scores: Floats | None = None
+    actual: Encoded[str] | None = None
+    actual_value: Floats | None = None
+    delay_seconds: Floats | None = None
 
     def __len__(self) -> int:
         return len(self.time)
@@ -149,6 +165,10 @@ class Batch:
             repeated=None if self.repeated is None else self.repeated[mask],
             vectors=tuple(vectors[mask] for vectors in self.vectors),
             segments=tuple(column.where(mask) for column in self.segments),
+            scores=None if self.scores is None else self.scores[:, mask],
+            actual=self.actual and self.actual.where(mask),
+            actual_value=None if self.actual_value is None else self.actual_value[mask],
+            delay_seconds=None if self.delay_seconds is None else self.delay_seconds[mask],
         )
 
     def outputs(self, numeric: Iterable[str], categorical: Iterable[str]) -> Batch:
@@ -171,7 +191,14 @@ class Batch:
             error=self.error.without_unused(),
             categories=tuple(column.without_unused() for column in self.categories),
             segments=tuple(column.without_unused() for column in self.segments),
+            actual=self.actual and self.actual.without_unused(),
         )
+
+    def read_as(self, kind: Reads) -> Batch:
+        """Return the records of a kind; a batch of outcomes holds no others."""
+        if kind == "predictions":
+            return self.predictions()
+        return self.errors() if kind == "errors" else self
 
     def predictions(self) -> Batch:
         """Return the records that are predictions."""

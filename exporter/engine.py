@@ -7,10 +7,10 @@ snapshot is consistent by construction. There is no clock in here: the time come
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 from exporter.admission import Admission
-from exporter.batch import Batch, SegmentSeries, Series
+from exporter.batch import LOGGED, Batch, Reads, SegmentSeries, Series
 from exporter.batches import Batches
 from exporter.bodies import Sent
 from exporter.framing import Lines, Position
@@ -170,25 +170,29 @@ class Engine:
             segment_values=self._admission.segment_values,
         )
 
-    def _add(self, batch: Batch) -> None:
+    def _add(self, batch: Batch, reads: Sequence[Reads] = LOGGED) -> None:
         batch, groups = grouped(batch, self._plan.windows, self._now)
-        self._tally(self._plan.statistics, batch, groups)
+        self._tally(self._plan.statistics, reads, batch, groups)
         for segment, values in zip(self._plan.segments, batch.segments, strict=True):
-            self._tally(self._plan.segmented, *split(batch, groups, segment.name, values))
+            self._tally(self._plan.segmented, reads, *split(batch, groups, segment.name, values))
 
-    def _tally(self, statistics: Sequence[Statistic], batch: Batch, groups: Sequence[Group]) -> None:
+    def _tally(
+        self, statistics: Sequence[Statistic], reads: Sequence[Reads], batch: Batch, groups: Sequence[Group]
+    ) -> None:
         """Add what each statistic makes of the batch to the totals and to each window's pane."""
         for series in dict.fromkeys(group.series for group in groups):
             if series not in self._totals:
                 self._row(series)
         for part, some in parts(batch, groups, self._most_groups):
-            self._tally_part(statistics, part, some)
+            read = {kind: part.read_as(kind) for kind in reads}
+            self._tally_part([statistic for statistic in statistics if statistic.reads in reads], read, some)
 
-    def _tally_part(self, statistics: Sequence[Statistic], batch: Batch, groups: Sequence[Group]) -> None:
-        predictions, errors = batch.predictions(), batch.errors()
+    def _tally_part(
+        self, statistics: Sequence[Statistic], read: Mapping[Reads, Batch], groups: Sequence[Group]
+    ) -> None:
         rows_of_groups = self._rows(groups)
         for statistic in statistics:
-            rows = predictions if statistic.reads == "predictions" else errors
+            rows = read[statistic.reads]
             if not len(rows):
                 continue
             tally = statistic.tally(rows)

@@ -12,9 +12,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from typing import Literal, Protocol
+from typing import Protocol
 
-from exporter.batch import Batch, Floats, SegmentSeries, Series
+from exporter.batch import Batch, Floats, Reads, SegmentSeries, Series
 from exporter.families import Family
 from exporter.tally import S, Tally
 
@@ -41,13 +41,13 @@ Names = Mapping[str, tuple[str, ...]]
 
 
 class Statistic(Protocol):
-    """What is counted. `reads` says which records are: predictions, or errors."""
+    """What is counted. `reads` says which records are."""
 
     @property
     def name(self) -> str: ...
 
     @property
-    def reads(self) -> Literal["predictions", "errors"]: ...
+    def reads(self) -> Reads: ...
 
     def zero(self) -> Floats:
         """Return the tally of nothing, as float64."""

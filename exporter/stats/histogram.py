@@ -8,7 +8,7 @@ from typing import Literal
 
 import numpy as np
 
-from exporter.batch import Batch, Floats
+from exporter.batch import Batch, Floats, Reads
 from exporter.families import Family, HistogramFamily
 from exporter.stats import SERIES, Names, Scope
 from exporter.tally import S
@@ -23,9 +23,9 @@ class Histogram:
 
     name: str
     help: str = field(repr=False)
-    column: Literal["latency_seconds", "probability"]
+    column: Literal["latency_seconds", "probability", "delay_seconds"]
     bounds: tuple[float, ...]
-    reads: Literal["predictions"] = "predictions"
+    reads: Reads = "predictions"
     scope: Scope = field(default=SERIES, repr=False)
 
     def zero(self) -> Floats:

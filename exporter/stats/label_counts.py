@@ -8,7 +8,7 @@ from typing import Literal
 
 import numpy as np
 
-from exporter.batch import Batch, Encoded, Floats
+from exporter.batch import Batch, Encoded, Floats, Reads
 from exporter.families import CounterFamily, Family
 from exporter.stats import SERIES, Names, Scope
 from exporter.tally import S
@@ -26,7 +26,7 @@ class LabelCounts:
     help: str = field(repr=False)
     column: Literal["prediction", "error"]
     label: str
-    reads: Literal["predictions", "errors"]
+    reads: Reads
     known: frozenset[str] = field(default=frozenset(), repr=False)
     scope: Scope = field(default=SERIES, repr=False)
 
