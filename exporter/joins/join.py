@@ -115,9 +115,8 @@ class Joins:
         for row in arrived:
             truth = truths.get(row.digest)
             if truth is None:
-                same = self._new.predictions.setdefault(row.digest, [])
-                if all(other.series != row.series for other in same):
-                    same.append(row)
+                # One that is there already is told apart when it is joined: it may have expired by then.
+                self._new.predictions.setdefault(row.digest, []).append(row)
             elif row.series not in truth.answered:
                 pairs.append(Pair(row, truth))
                 answered = msgspec.structs.replace(truth, answered=(*truth.answered, row.series))
