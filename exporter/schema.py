@@ -32,9 +32,10 @@ FIELD_TYPES: dict[str, Any] = {
     **dict.fromkeys(LATENCY_UNITS, Number),
     "error_type": str | int | None,
     "request_id": str | int | None,
+    "actual": Label,
 }
 # Read only where they are asked for: each costs an object a record.
-ASKED_FOR = ("request_id",)
+ASKED_FOR = ("request_id", "actual")
 FEATURES = "features"
 # What msgspec does not match against escaped keys.
 UNREADABLE = re.compile(r'["\\\x00-\x1f]')
