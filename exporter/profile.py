@@ -116,7 +116,7 @@ Feature = Numeric | Categorical
 
 
 class Profile(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """The reference of one model. `rows` is how many records it was made from.
+    """The reference of one model. `rows` is how many records it was made from; `actual` is their truth.
 
     What is UNSET is not written, so that a profile from before it was known is the same as ever.
     """
@@ -127,6 +127,7 @@ class Profile(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     prediction: Feature | None = None
     probability: Numeric | None = None
     components: Components | UnsetType = UNSET
+    actual: Feature | UnsetType = UNSET
     created: str = ""
     made_by: str = ""
 

@@ -9,7 +9,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
+
+from msgspec import UNSET
 
 from exporter import __version__
 from exporter.columns import class_of, label_of
@@ -18,11 +21,17 @@ from exporter.profiling.categorical import CategoryTally
 from exporter.profiling.column import Spell
 from exporter.profiling.components import RowSample
 from exporter.profiling.errors import ProfilingError
-from exporter.profiling.inference import ColumnSketch, Kind, LeftOutError, prediction_kind, probability_kind
+from exporter.profiling.inference import (
+    ColumnSketch,
+    Kind,
+    LeftOutError,
+    actual_kind,
+    prediction_kind,
+    probability_kind,
+)
 from exporter.profiling.inputs import Inputs, Progress
 from exporter.profiling.numeric import NumericTally
 from exporter.profiling.options import Options
-from exporter.profiling.records import Block
 from exporter.profiling.report import Report
 from exporter.profiling.survey import Survey
 from exporter.profiling.vector import VectorTally
@@ -55,11 +64,18 @@ def make_profile(
     }
     prediction = _optional(survey.prediction, prediction_kind, options)
     probability = _optional(survey.probability, probability_kind, options)
+    is_value = isinstance(prediction, NumericTally)
+    actual = _optional(survey.actual, partial(actual_kind, is_value=is_value), options)
     together = RowSample([name for name, tally in features.items() if isinstance(tally, NumericTally)])
     rows = 0
     for block in inputs.blocks():
         rows += block.rows
-        _count(block, features, prediction, probability)
+        for name, column in block.features.items():
+            if name in features:
+                features[name].add(column)
+        for tally, of_all in ((prediction, block.prediction), (probability, block.probability), (actual, block.actual)):
+            if tally and of_all is not None:
+                tally.add(of_all)
         together.add(block)
     if rows != survey.rows:
         raise ProfilingError(f"{', '.join(map(str, paths))}: the data changed while it was read")
@@ -74,6 +90,7 @@ def make_profile(
         components=together.components(
             {name: feature for name, feature in made.items() if isinstance(feature, Numeric)}
         ),
+        actual=actual.feature(survey.rows) if actual else UNSET,
         created=(now or datetime.now(UTC)).isoformat(timespec="seconds"),
         made_by=f"prediction-exporter {__version__}",
     )
@@ -88,20 +105,8 @@ def _tally(sketch: ColumnSketch, kind: Kind, spell: Spell, options: Options) -> 
 
 
 def _optional(sketch: ColumnSketch, kind_of: Callable[[ColumnSketch], Kind], options: Options) -> BinnedTally | None:
-    """Begin the second look at the prediction or probability; None where there is none."""
+    """Begin the second look at the prediction, probability or truth; None where there is none."""
     try:
         return _tally(sketch, kind_of(sketch), class_of, options)
     except LeftOutError:
         return None
-
-
-def _count(
-    block: Block, features: dict[str, Tally], prediction: BinnedTally | None, probability: BinnedTally | None
-) -> None:
-    for name, column in block.features.items():
-        if name in features:
-            features[name].add(column)
-    if prediction and block.prediction is not None:
-        prediction.add(block.prediction)
-    if probability and block.probability is not None:
-        probability.add(block.probability)

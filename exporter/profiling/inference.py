@@ -127,6 +127,12 @@ def prediction_kind(column: ColumnSketch) -> Kind:
     return Kind.NUMERIC if column.numbers.fractional and column.is_mostly_numbers else Kind.CATEGORICAL
 
 
+def actual_kind(column: ColumnSketch, *, is_value: bool) -> Kind:
+    """Return the kind of the truth, of predictions that are values or not: as of these; raises LeftOutError."""
+    kind = prediction_kind(column)
+    return Kind.NUMERIC if is_value and column.is_mostly_numbers else kind
+
+
 def probability_kind(column: ColumnSketch) -> Kind:
     """Return that probabilities are numbers; raises LeftOutError."""
     if not column.is_mostly_numbers:

@@ -49,6 +49,7 @@ class ObjectBlocks:
             fields=fields,
             prediction=of_values(predictions),
             probability=of_values(scores_of(scored, predictions, self._name)),
+            actual=of_values([_at(row, self._layout.actual) for _, row in kept]),
         )
 
     def _features(self, number: int, row: dict[str, Any]) -> dict[str, Any]:

@@ -16,7 +16,7 @@ from exporter.profiling.errors import ProfilingError
 from exporter.schema import FEATURES, RECORD_FIELDS, Schema
 
 # Fields of a record that the sidecar reads elsewhere, or not at all.
-OTHER_FIELDS = ("request_id", "actual", "attributions")
+OTHER_FIELDS = ("attributions",)
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,6 +32,7 @@ class Block:
     fields: tuple[str, ...] = ()
     prediction: Column | None = None
     probability: Column | None = None
+    actual: Column | None = None
 
 
 class Layout:
@@ -46,8 +47,9 @@ class Layout:
         self.prediction = paths["prediction"]
         self.probability = paths["probability"]
         self.error_type = paths["error_type"]
+        self.actual = schema.fields.get("actual", ("actual",))
         self.is_flat = not self.features if FEATURES in schema.fields else None
-        heads = {path[0] for name, path in paths.items() if name != FEATURES}
+        heads = {path[0] for name, path in paths.items() if name != FEATURES} | {self.actual[0]}
         self._taken = heads | set(RECORD_FIELDS) | set(OTHER_FIELDS)
 
     def is_feature(self, name: str) -> bool:

@@ -28,6 +28,8 @@ class Report:
             f"{profile.rows:,} predictions: {features}",
             f"prediction: {_describe(profile.prediction)}; probability: {_describe(profile.probability)}",
         ]
+        if profile.actual:
+            lines[-1] += f"; actual: {_describe(profile.actual)}"
         if components := profile.components:
             lines.append(
                 f"multivariate: {len(components.loadings)} components of {len(components.features)} numeric features "

@@ -24,6 +24,7 @@ class Survey:
         self.features: dict[str, ColumnSketch] = {}
         self.prediction = ColumnSketch(class_of)
         self.probability = ColumnSketch()
+        self.actual = ColumnSketch(class_of)
         for block in inputs.blocks():
             self._add(block)
 
@@ -69,6 +70,8 @@ class Survey:
             self.prediction.add(block.prediction)
         if block.probability is not None:
             self.probability.add(block.probability)
+        if block.actual is not None:
+            self.actual.add(block.actual)
 
     def _declared(self, name: str) -> Kind | None:
         if name in self._options.numeric:

@@ -48,7 +48,7 @@ def block(batch: pa.RecordBatch, layout: Layout, path: object) -> Block:
     """Return the block of a batch of the file at `path`; raises ProfilingError."""
     kept = without_errors(batch, _at(batch, layout.error_type))
     features, fields = _features(kept, layout, path)
-    prediction = _at(kept, layout.prediction)
+    prediction, actual = _at(kept, layout.prediction), _at(kept, layout.actual)
     return Block(
         rows=kept.num_rows,
         errors=batch.num_rows - kept.num_rows,
@@ -56,6 +56,7 @@ def block(batch: pa.RecordBatch, layout: Layout, path: object) -> Block:
         fields=fields,
         prediction=None if prediction is None else of_array(prediction),
         probability=_probability(_at(kept, layout.probability), prediction, path),
+        actual=None if actual is None else of_array(actual),
     )
 
 

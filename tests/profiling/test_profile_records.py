@@ -143,3 +143,44 @@ def test_features_at_the_top_level_are_all_that_is_no_other_field(tmp_path: Path
     profile = made(source, "--config", tmp_path / "config.yaml", output=tmp_path / "out.json")
     assert list(profile.features) == ["age"]
     assert profile.prediction == Categorical(categories={"no": 1, "yes": 1}, missing=0, other=0, distinct=2)
+
+
+@pytest.mark.parametrize("suffix", [".jsonl", ".csv", ".parquet"])
+def test_the_truth_is_a_reference_of_its_own(tmp_path: Path, suffix: str) -> None:
+    rows = [X | {"prediction": "a", "actual": actual} for actual in ("b", "a", "b", None)]
+    actual = made(write(tmp_path / f"a{suffix}", rows), output=tmp_path / "out.json").actual
+    assert actual == Categorical(categories={"b": 2, "a": 1}, missing=1, other=0, distinct=2)
+
+
+@pytest.mark.parametrize("suffix", [".jsonl", ".csv", ".parquet"])
+def test_the_truth_lies_where_the_configuration_says(tmp_path: Path, suffix: str) -> None:
+    (tmp_path / "config.yaml").write_text("sources: [a]\nfields: {features: ., actual: was, prediction: said}\n")
+    source = write(tmp_path / f"a{suffix}", [X | {"said": 0, "was": 1}, X | {"said": 1, "was": 1}])
+    profile = made(source, "--config", tmp_path / "config.yaml", output=tmp_path / "out.json")
+    assert profile.actual == Categorical(categories={"1": 2}, missing=0, other=0, distinct=1)
+    assert list(profile.features) == ["x"]
+
+
+def test_a_truth_within_an_object_is_read(tmp_path: Path) -> None:
+    (tmp_path / "config.yaml").write_text("sources: [a]\nfields: {actual: truth.label}\n")
+    rows = [{"features": X, "prediction": "a", "truth": {"label": "b"}}]
+    for suffix in (".jsonl", ".parquet"):
+        source = write(tmp_path / f"a{suffix}", rows)
+        profile = made(source, "--config", tmp_path / "config.yaml", output=tmp_path / "out.json")
+        assert profile.actual == Categorical(categories={"b": 1}, missing=0, other=0, distinct=1)
+
+
+def test_the_truth_of_values_is_numeric_though_it_is_whole(tmp_path: Path) -> None:
+    rows = [X | {"prediction": value + 0.5, "actual": value} for value in (1, 2, 3)]
+    source = write(tmp_path / "a.jsonl", rows)
+    actual = made(source, output=tmp_path / "out.json").actual
+    assert isinstance(actual, Numeric)
+    assert (actual.min, actual.max, actual.mean) == (1, 3, 2)
+    assert "; actual: 1 to 3, mean 2" in run(source, "--output", tmp_path / "out.json").stdout
+
+
+def test_a_profile_without_truth_says_nothing_of_it(tmp_path: Path) -> None:
+    made(write(tmp_path / "a.jsonl", [X | {"prediction": "a"}]), output=tmp_path / "out.json")
+    assert "actual" not in (tmp_path / "out.json").read_text()
+    made(write(tmp_path / "b.jsonl", [X | {"prediction": "a", "actual": None}]), output=tmp_path / "out.json")
+    assert "actual" not in (tmp_path / "out.json").read_text()
