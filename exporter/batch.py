@@ -105,7 +105,8 @@ class Batch:
     be, which is nearly always.
 
     `value` is the prediction where it is a number, and NaN where it is a label or absent. `request_id` is there only
-    where it was asked for. `repeated` says which rows' request id was seen before; the engine sets it.
+    where it was asked for. `attributions` has the shape (attributed features, n), NaN being a missing value; it is None
+    where none are read. `repeated` says which rows' request id was seen before; the engine sets it.
 
     `group` numbers the rows by what they are tallied under (a series and its panes); the engine sets it.
     """
@@ -126,6 +127,7 @@ class Batch:
     repeated: Bools | None = None
     vectors: tuple[Floats, ...] = ()
     segments: tuple[Encoded[str], ...] = ()
+    attributions: Floats | None = None
 
     def __len__(self) -> int:
         return len(self.time)
@@ -149,7 +151,18 @@ class Batch:
             repeated=None if self.repeated is None else self.repeated[mask],
             vectors=tuple(vectors[mask] for vectors in self.vectors),
             segments=tuple(column.where(mask) for column in self.segments),
+            attributions=None if self.attributions is None else self.attributions[:, mask],
         )
+
+    def explained(self) -> Batch:
+        """Return the records that have attributions, with these in the place of features."""
+        if self.attributions is None:
+            raise ValueError("a batch of which no attributions were read")
+        bare = replace(
+            self, numbers=self.attributions, categories=(), vectors=(), marks=None, segments=(), attributions=None
+        )
+        has_any: Bools = (~np.isnan(self.attributions)).any(axis=0)
+        return bare if has_any.all() else bare.where(has_any)
 
     def outputs(self, numeric: Iterable[str], categorical: Iterable[str]) -> Batch:
         """Return the same with the outputs of the model in the place of features, in the order given."""

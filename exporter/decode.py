@@ -62,6 +62,7 @@ class Decoder:
         self._categorical = schema.categorical
         self._probe = Probe(schema)
         self._vectors = schema.vectors
+        self._attributions = [self._tree.at(path).name for path in schema.attribution_paths().values()]
         self._segments = [self._tree.at(path) for path in schema.segment_paths().values()]
         self._default = default
         self._checks = Checks(past_seconds, future_seconds)
@@ -165,6 +166,9 @@ class Decoder:
                 categories[leaf.name] if leaf.is_feature else _segment(leaf, fields[leaf.name])
                 for leaf in self._segments
             ),
+            attributions=columns.matrix([fields[name] for name in self._attributions], n)
+            if self._attributions
+            else None,
         )
 
     def _marks(self, flaws: dict[int, Flaws], n: int) -> Marks | None:

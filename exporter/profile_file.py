@@ -25,6 +25,9 @@ def load(data: bytes) -> Profile:
     for name, feature in profile.features.items():
         if problem := feature.problem():
             raise ProfileError(f"features.{name}: {problem}")
+    for name, attribution in (profile.attributions or {}).items():
+        if problem := attribution.problem():
+            raise ProfileError(f"attributions.{name}: {problem}")
     if profile.components and (problem := _problem_of(profile.components, profile)):
         raise ProfileError(f"components: {problem}")
     return profile
