@@ -161,7 +161,7 @@ class Batch:
         bare = replace(
             self, numbers=self.attributions, categories=(), vectors=(), marks=None, segments=(), attributions=None
         )
-        has_any: Bools = (~np.isnan(self.attributions)).any(axis=0)
+        has_any: Bools = np.logical_or.reduce(~np.isnan(self.attributions), axis=0)
         return bare if has_any.all() else bare.where(has_any)
 
     def outputs(self, numeric: Iterable[str], categorical: Iterable[str]) -> Batch:

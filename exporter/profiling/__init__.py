@@ -14,6 +14,7 @@ from pathlib import Path
 from exporter import __version__
 from exporter.columns import class_of, label_of
 from exporter.profile import VERSION, Numeric, Profile
+from exporter.profiling.attributions import AttributionTally
 from exporter.profiling.categorical import CategoryTally
 from exporter.profiling.column import Spell
 from exporter.profiling.components import RowSample
@@ -56,11 +57,13 @@ def make_profile(
     prediction = _optional(survey.prediction, prediction_kind, options)
     probability = _optional(survey.probability, probability_kind, options)
     together = RowSample([name for name, tally in features.items() if isinstance(tally, NumericTally)])
+    attributions = AttributionTally(survey.attributions, options)
     rows = 0
     for block in inputs.blocks():
         rows += block.rows
         _count(block, features, prediction, probability)
         together.add(block)
+        attributions.add(block)
     if rows != survey.rows:
         raise ProfilingError(f"{', '.join(map(str, paths))}: the data changed while it was read")
     scores = probability.feature(survey.rows) if probability else None
@@ -74,6 +77,7 @@ def make_profile(
         components=together.components(
             {name: feature for name, feature in made.items() if isinstance(feature, Numeric)}
         ),
+        attributions=attributions.attributions(),
         created=(now or datetime.now(UTC)).isoformat(timespec="seconds"),
         made_by=f"prediction-exporter {__version__}",
     )

@@ -87,6 +87,9 @@ def read(path: Path, layout: Layout, block_rows: int, types: Mapping[str, Type])
                 fields=tuple(name for name in columns if not layout.is_feature(name)),
                 prediction=columns.get(".".join(layout.prediction)),
                 probability=columns.get(".".join(layout.probability)),
+                attributions={
+                    feature: column for name, column in columns.items() if (feature := layout.attribution(name))
+                },
             ),
             position,
         )

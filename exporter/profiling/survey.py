@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from exporter.columns import class_of, label_of
+from exporter.profiling import attributions
 from exporter.profiling.categorical import CATEGORIES
 from exporter.profiling.errors import ProfilingError
 from exporter.profiling.inference import ColumnSketch, Kind, LeftOutError, MixedError, kind_of
@@ -24,11 +25,12 @@ class Survey:
         self.features: dict[str, ColumnSketch] = {}
         self.prediction = ColumnSketch(class_of)
         self.probability = ColumnSketch()
+        self.attributions: dict[str, ColumnSketch] = {}
         for block in inputs.blocks():
             self._add(block)
 
     def kinds(self, report: Report) -> dict[str, Kind]:
-        """Return the kind of each feature, and report what is left out; raises ProfilingError."""
+        """Return the kind of each feature, and report what is left out, of attributions too; raises ProfilingError."""
         self._check_names()
         kinds: dict[str, Kind] = {}
         mixed = []
@@ -52,6 +54,7 @@ class Survey:
         if not kinds:
             reasons = "; ".join(f"{name} {why}" for name, why in report.left_out.items())
             raise ProfilingError(f"no column can be a feature: {reasons or 'there are only fields of a record'}")
+        attributions.tell(self.attributions, report)
         return kinds
 
     def _add(self, block: Block) -> None:
@@ -69,6 +72,8 @@ class Survey:
             self.prediction.add(block.prediction)
         if block.probability is not None:
             self.probability.add(block.probability)
+        for name, column in block.attributions.items():
+            self.attributions.setdefault(name, ColumnSketch()).add(column)
 
     def _declared(self, name: str) -> Kind | None:
         if name in self._options.numeric:
