@@ -166,7 +166,7 @@ class Decoder:
                 categories[leaf.name] if leaf.is_feature else _segment(leaf, fields[leaf.name])
                 for leaf in self._segments
             ),
-            attributions=columns.matrix([fields[name] for name in self._attributions], n)
+            attributions=columns.sparse_matrix([fields[name] for name in self._attributions], n)
             if self._attributions
             else None,
         )
