@@ -14,7 +14,8 @@ from typing import Any
 
 import numpy as np
 
-from exporter.batch import Encoded, Floats
+from exporter.batch import Floats
+from exporter.encoded import Encoded
 
 Column = tuple[Any, ...]
 
@@ -77,6 +78,18 @@ def matrix(columns: Sequence[Column], rows: int) -> Floats:
     except (struct.error, OverflowError):  # a None, or an integer beyond a float's range
         return np.array(columns, dtype=np.float64).reshape(len(columns), rows)
     return np.frombuffer(packed).reshape(len(columns), rows)
+
+
+def sparse_matrix(columns: Sequence[Column], rows: int) -> Floats:
+    """Return the same of at least one column, faster where many rows hold nothing but None."""
+    if None not in columns[0]:
+        return matrix(columns, rows)
+    nothing = (None,) * len(columns)
+    there = {row: values for row, values in enumerate(zip(*columns, strict=True)) if values != nothing}
+    numbers = np.full((len(columns), rows), np.nan)
+    if there:
+        numbers[:, list(there)] = matrix(list(there.values()), len(columns)).T
+    return numbers
 
 
 def vectors(column: Column, dimension: int) -> Floats:

@@ -148,7 +148,8 @@ def _contradictions(config: Config) -> Iterator[str]:
         yield from (f"quality.{problem}" for problem in quality.problems(config.quality, reference))
         yield from segments.problems(config, reference)
     features = tuple(reference.features) if reference else ()
-    yield from _about_fields(config, features)
+    attributions = tuple(reference.attributions or ()) if reference else ()
+    yield from _about_fields(config, features, attributions)
     yield from _about_exported_bins(config, features)
     yield from _about_windows(config)
     for name in config.thresholds.keys() - DEFAULT_THRESHOLDS.keys():
@@ -178,8 +179,8 @@ def _about_windows(config: Config) -> Iterator[str]:
             yield f"buckets.{key}: expected ascending bounds"
 
 
-def _about_fields(config: Config, features: tuple[str, ...]) -> Iterator[str]:
-    """Yield what is wrong with `fields`, and with the reference's features, which are fields too."""
+def _about_fields(config: Config, features: tuple[str, ...], attributions: tuple[str, ...]) -> Iterator[str]:
+    """Yield what is wrong with `fields`, and with the reference's features and attributions, which are fields too."""
     for name in config.fields.keys() - set(RECORD_FIELDS):
         yield f"fields.{name}: no such record field{nearest(name, RECORD_FIELDS)}"
     fields = {name: path for name, path in config.fields.items() if name in RECORD_FIELDS}
@@ -188,13 +189,14 @@ def _about_fields(config: Config, features: tuple[str, ...]) -> Iterator[str]:
         yield f"fields.{name}: expected a path such as timing.total; only `features` can lie at the top level, `.`"
     if not empty:
         try:
-            Schema(fields, features, asked_for=config.fields_asked_for).tree()
+            Schema(fields, features, asked_for=config.fields_asked_for, attributions=attributions).tree()
         except SchemaError as error:
             yield f"fields: {error}"
         for index, source in enumerate(config.sources):
             if source.prediction:
                 try:
-                    Schema(presets.fields(source, fields), features, asked_for=config.fields_asked_for).tree()
+                    read = presets.fields(source, fields)
+                    Schema(read, features, asked_for=config.fields_asked_for, attributions=attributions).tree()
                 except SchemaError as error:
                     yield f"sources[{index}].prediction: {error}"
 

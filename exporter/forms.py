@@ -63,5 +63,11 @@ class Forms:
             return Schema(fields, asked_for=asked_for, segments=split_by)
         vectors = {name: vector.dimension for name, vector in self.profile.vectors.items()}
         return Schema(
-            fields, tuple(self.profile.numeric), tuple(self.profile.categorical), vectors, asked_for, split_by
+            fields,
+            tuple(self.profile.numeric),
+            tuple(self.profile.categorical),
+            vectors,
+            asked_for,
+            split_by,
+            attributions=tuple(self.profile.attributions or ()),
         )

@@ -10,6 +10,7 @@ from exporter.admission import CLASS_LABEL, ERROR_LABEL
 from exporter.collector import Collector, Segmented
 from exporter.derived import Derived, DerivedOfSegments, Judge
 from exporter.derived.absent_features import AbsentFeatures
+from exporter.derived.attribution_ranking import AttributionRanking
 from exporter.derived.changes import Changes
 from exporter.derived.comparison import Comparison, Judgement
 from exporter.derived.coverage import Coverage
@@ -29,6 +30,7 @@ from exporter.reading import Form
 from exporter.settings import DEFAULT_THRESHOLDS, Config
 from exporter.stats import SEGMENTS, Scoped, Statistic
 from exporter.stats.answered import Answered
+from exporter.stats.attributions import AbsoluteAttributions, OfAttributions
 from exporter.stats.embedding import Embedding
 from exporter.stats.feature_bins import FeatureBins
 from exporter.stats.feature_cuts import FeatureCuts
@@ -39,7 +41,7 @@ from exporter.stats.label_counts import LabelCounts
 from exporter.stats.outputs import OfOutputs
 from exporter.stats.reconstruction_error import ReconstructionError
 from exporter.stats.record_quality import RecordQuality
-from exporter.subject import FEATURES, OUTPUTS, Subject
+from exporter.subject import ATTRIBUTIONS, FEATURES, OUTPUTS, Subject
 from exporter.units import Duration
 from exporter.windows import Window
 
@@ -121,6 +123,15 @@ def measures(config: Config, profile: Profile | None) -> Measures:
             parts = (outputs.bins, outputs.cuts, outputs.moments)
             statistics += [OfOutputs(statistic, profile.outputs) for statistic in parts]
             derived.append(Drift(outputs, config.drift.methods))
+        if profile.attributions:
+            attributions = _comparison(config, profile.attributed, ATTRIBUTIONS)
+            absolute = AbsoluteAttributions(profile.attributed)
+            parts = (attributions.bins, attributions.cuts, attributions.moments)
+            statistics += [*(OfAttributions(statistic) for statistic in parts), absolute]
+            derived += [
+                Drift(attributions, config.drift.methods),
+                AttributionRanking(profile.attributions, absolute),
+            ]
         if profile.components:
             distances = ReconstructionError(profile, profile.components)
             statistics.append(distances)

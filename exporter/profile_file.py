@@ -27,6 +27,9 @@ def load(data: bytes) -> Profile:
             raise ProfileError(f"features.{name}: {problem}")
     if profile.actual and (problem := profile.actual.problem()):
         raise ProfileError(f"actual: {problem}")
+    for name, attribution in (profile.attributions or {}).items():
+        if problem := attribution.problem():
+            raise ProfileError(f"attributions.{name}: {problem}")
     if profile.components and (problem := _problem_of(profile.components, profile)):
         raise ProfileError(f"components: {problem}")
     return profile

@@ -12,7 +12,12 @@ import msgspec
 from exporter.units import Before, Bounds, Duration, FieldPath, FileMode, Listen, Size, SourceUrl, Tails
 
 DEFAULT_LISTEN = "0.0.0.0:9465"
-DEFAULT_THRESHOLDS = {"feature_drift_psi": 0.25, "latency_p99_seconds": 0.5, "accuracy": 0.8}
+DEFAULT_THRESHOLDS = {
+    "feature_drift_psi": 0.25,
+    "latency_p99_seconds": 0.5,
+    "accuracy": 0.8,
+    "attribution_ranking_ndcg": 0.9,
+}
 
 MOST_IDS = 1_000_000
 

@@ -28,6 +28,7 @@ MODULES = {name_of(file): file for file in sorted(PACKAGE.rglob("*.py"))}
 CORE = {
     *(
         "batch",
+        "encoded",
         "batches",
         "chance",
         "bodies",
@@ -230,4 +231,4 @@ def test_a_record_field_is_in_the_readme(field: str) -> None:
 def test_the_readme_s_table_of_fields_has_no_others() -> None:
     named = {name for names, *_ in table("field") for name in re.findall(r"`([^`]+)`", names)}
     assert named <= {*RECORD_FIELDS}
-    assert {"prediction", "features", "latency_ms"} <= named <= {*FIELD_TYPES, "features"}
+    assert {"prediction", "features", "latency_ms"} <= named <= {*FIELD_TYPES, "features", "attributions"}

@@ -17,9 +17,10 @@ from exporter.arrow.columns import by_class, floats, is_float, labels, present, 
 from exporter.arrow.leaves import NO_STRUCT, WRONG
 from exporter.batch import NON_FINITE as NON_FINITE_MARK
 from exporter.batch import WRONG_TYPE as WRONG_TYPE_MARK
-from exporter.batch import Bools, Encoded, Floats, Marks
+from exporter.batch import Bools, Floats, Marks
 from exporter.checks import Failed
 from exporter.columns import label_of
+from exporter.encoded import Encoded
 from exporter.rejects import NON_FINITE, WRONG_TYPE
 from exporter.schema import FIELD_TYPES
 

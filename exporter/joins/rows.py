@@ -9,7 +9,8 @@ from typing import NamedTuple, TypeVar
 import msgspec
 import numpy as np
 
-from exporter.batch import Batch, Encoded, Floats, Series
+from exporter.batch import Batch, Floats, Series
+from exporter.encoded import Encoded
 
 DIGEST_BYTES = 8
 

@@ -88,6 +88,9 @@ def read(path: Path, layout: Layout, block_rows: int, types: Mapping[str, Type])
                 prediction=columns.get(".".join(layout.prediction)),
                 probability=columns.get(".".join(layout.probability)),
                 actual=columns.get(".".join(layout.actual)),
+                attributions={
+                    feature: column for name, column in columns.items() if (feature := layout.attribution(name))
+                },
             ),
             position,
         )
