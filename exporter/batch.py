@@ -59,6 +59,8 @@ class Batch:
     where it was asked for. `attributions` has the shape (attributed features, n), NaN being a missing value; it is None
     where none are read. `repeated` says which rows' request id was seen before; the engine sets it.
 
+    `amounts` are those of business figures, shape (figures, n), NaN where there is none; None where there are none.
+
     `scores` is there where it was asked for: what the model gives each class of the reference, 0 to 1, shape
     (classes, n), and NaN where it does not say.
 
@@ -90,6 +92,7 @@ class Batch:
     actual_value: Floats | None = None
     delay_seconds: Floats | None = None
     attributions: Floats | None = None
+    amounts: Floats | None = None
 
     def __len__(self) -> int:
         return len(self.time)
@@ -116,6 +119,7 @@ class Batch:
             scores=None if self.scores is None else self.scores[:, mask],
             actual=self.actual and self.actual.where(mask),
             actual_value=None if self.actual_value is None else self.actual_value[mask],
+            amounts=None if self.amounts is None else self.amounts[:, mask],
             delay_seconds=None if self.delay_seconds is None else self.delay_seconds[mask],
             attributions=None if self.attributions is None else self.attributions[:, mask],
         )

@@ -65,6 +65,17 @@ def _number(value: object) -> float:
         return np.nan
 
 
+def amounts(values: Column) -> Floats:
+    """Return the values that are finite numbers, true as 1 and false as 0; any other is NaN."""
+    column = np.fromiter(
+        (float(value) if value is True or value is False else _number(value) for value in values),
+        np.float64,
+        len(values),
+    )
+    column[~np.isfinite(column)] = np.nan
+    return column
+
+
 def ids(values: Column | None) -> Encoded[str] | None:
     """Encode a column of ids, if it was read; an empty one is absent."""
     return None if values is None else labels(tuple(None if value == "" else value for value in values), label_of)

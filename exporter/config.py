@@ -16,6 +16,7 @@ from typing import Any
 import msgspec
 
 from exporter import (
+    business,
     ground_truth,
     presets,
     profile,
@@ -147,6 +148,7 @@ def _contradictions(config: Config) -> Iterator[str]:
     else:
         yield from (f"quality.{problem}" for problem in quality.problems(config.quality, reference))
         yield from segments.problems(config, reference)
+    yield from business.problems(config)
     features = tuple(reference.features) if reference else ()
     attributions = tuple(reference.attributions or ()) if reference else ()
     yield from _about_fields(config, features, attributions)

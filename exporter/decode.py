@@ -65,6 +65,7 @@ class Decoder:
         self._attributions = [self._tree.at(path).name for path in schema.attribution_paths().values()]
         self._segments = [self._tree.at(path) for path in schema.segment_paths().values()]
         self._classes = schema.classes
+        self._amounts = [self._tree.at(path) for path in schema.amounts.values()]
         self._default = default
         self._checks = checks
 
@@ -174,6 +175,11 @@ class Decoder:
                 if self._classes
                 else None
             ),
+            amounts=np.array(
+                [columns.amounts((features if leaf.is_feature else fields)[leaf.name]) for leaf in self._amounts]
+            )
+            if self._amounts
+            else None,
             attributions=columns.sparse_matrix([fields[name] for name in self._attributions], n)
             if self._attributions
             else None,

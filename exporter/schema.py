@@ -59,7 +59,7 @@ class SchemaError(ValueError):
 
 @dataclass(frozen=True, slots=True)
 class Leaf:
-    """A value to read: a record field, a feature, an attribution, or what a segment is split by.
+    """A value to read: a record field, a feature, an attribution, what a segment is split by, or an amount.
 
     `dimension` is that of a vector feature.
     """
@@ -70,11 +70,12 @@ class Leaf:
     dimension: int = 0
     is_segment: bool = False
     is_attribution: bool = False
+    is_amount: bool = False
 
     @property
     def is_spare(self) -> bool:
         """Whether a record without it, or with something else in its place, is as good."""
-        return self.is_segment or self.is_attribution
+        return self.is_segment or self.is_attribution or self.is_amount
 
 
 @dataclass(slots=True)
@@ -98,6 +99,8 @@ class Node:
         taken = node.children.setdefault(path[-1], leaf)
         if leaf.is_segment and isinstance(taken, Leaf) and taken.type is Label:
             return  # It can be read as both.
+        if leaf.is_amount and isinstance(taken, Leaf) and taken.type in (Label, Number):
+            return
         if taken is not leaf:
             what = taken.name if isinstance(taken, Leaf) else "an object of other fields"
             raise SchemaError(f"`{'.'.join(path)}` is read as {what} already, and cannot be {leaf.name} too")
@@ -144,6 +147,7 @@ class Schema:
     path; what it leaves out lies under its own name. An empty path for `features` says that they lie at the top level.
     `asked_for` are those of ASKED_FOR that are read. `segments` maps a segment to its path, and to None where it is the
     categorical feature of that name. `classes` are those that a score is wanted of (Batch.scores).
+    `amounts` are the paths of business figures' amounts.
     """
 
     fields: Mapping[str, Path] = field(default_factory=dict)
@@ -154,6 +158,7 @@ class Schema:
     segments: Mapping[str, Path | None] = field(default_factory=dict)
     classes: tuple[str, ...] = ()
     attributions: tuple[str, ...] = ()
+    amounts: Mapping[str, Path] = field(default_factory=dict)
 
     def paths(self) -> dict[str, Path]:
         """Return the path of every field that is read."""
@@ -196,4 +201,6 @@ class Schema:
             root.put(path, Leaf(f"attribution {name}", Number, is_attribution=True))
         for name, path in self.segment_paths().items():
             root.put(path, Leaf(f"segment {name}", Label, is_segment=True))
+        for name, path in self.amounts.items():
+            root.put(path, Leaf(f"amount {name}", Label, is_amount=True))
         return root

@@ -127,6 +127,15 @@ class GroundTruth(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     fields: dict[str, FieldPath] = {}
 
 
+class Figure(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """A business figure: an amount at the path `field` of a record, or at the path `truth` of a ground truth."""
+
+    name: str
+    field: FieldPath | None = None
+    truth: FieldPath | None = None
+    buckets: tuple[float, ...] = ()
+
+
 class Config(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """The whole of it; every key is described in the README."""
 
@@ -148,6 +157,7 @@ class Config(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     thresholds: dict[str, float] = {}
     limits: LimitsConfig = LimitsConfig()
     quality: Quality = Quality()
+    business: tuple[Figure, ...] = ()
 
     @property
     def all_sources(self) -> list[Source]:

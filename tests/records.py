@@ -24,8 +24,8 @@ from exporter.decode import Decoder
 from exporter.encoded import Encoded
 from exporter.engine import Engine
 from exporter.intake import BadLine
+from exporter.measuring import Measures, measures
 from exporter.plan import Limits, Plan, Segment
-from exporter.planning import Measures, measures
 from exporter.profile import VERSION, Attribution, Categorical, Feature, Numeric, Profile, Vector
 from exporter.schema import Schema
 from exporter.segments import paths
@@ -139,16 +139,25 @@ def schema(
     asked_for: tuple[str, ...] = (),
     segments: Sequence[Segment] = (),
     classes: tuple[str, ...] = (),
+    amounts: Mapping[str, tuple[str, ...]] | None = None,
 ) -> Schema:
     """Return the schema of a log; the default's latencies are in seconds."""
     fields = FIELDS if fields is None else fields
     split_by = paths(segments)
     if not profile:
-        return Schema(fields, asked_for=asked_for, segments=split_by, classes=classes)
+        return Schema(fields, asked_for=asked_for, segments=split_by, amounts=amounts or {}, classes=classes)
     vectors = {name: feature.dimension for name, feature in profile.vectors.items()}
     attributions = tuple(profile.attributions or ())
     return Schema(
-        fields, tuple(profile.numeric), tuple(profile.categorical), vectors, asked_for, split_by, classes, attributions
+        fields,
+        tuple(profile.numeric),
+        tuple(profile.categorical),
+        vectors,
+        asked_for,
+        split_by,
+        classes,
+        attributions,
+        amounts or {},
     )
 
 
@@ -158,9 +167,10 @@ def decoder(
     asked_for: tuple[str, ...] = (),
     segments: Sequence[Segment] = (),
     classes: tuple[str, ...] = (),
+    amounts: Mapping[str, tuple[str, ...]] | None = None,
 ) -> Decoder:
     """Return a decoder of logs."""
-    read = schema(profile, fields, asked_for, segments, classes)
+    read = schema(profile, fields, asked_for, segments, classes, amounts)
     return Decoder(read, DEFAULT, Checks(PAST_SECONDS, FUTURE_SECONDS))
 
 

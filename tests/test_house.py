@@ -127,7 +127,7 @@ def test_statistics_do_not_know_each_other(module: str) -> None:
     assert not [name for name in ours(module) if room(name) in ("stats", "derived") and name != "stats"]
 
 
-@pytest.mark.parametrize("module", sorted({*MODULES} - {"planning", "stats"}))
+@pytest.mark.parametrize("module", sorted({*MODULES} - {"measuring", "stats"}))
 def test_only_the_plan_lists_the_statistics(module: str) -> None:
     if room(module) not in ("stats", "derived"):
         assert not [name for name in ours(module) if name.startswith(("stats.", "derived."))]

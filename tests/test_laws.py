@@ -15,7 +15,7 @@ from exporter import checkpoint, tally
 from exporter.batch import Batch, Floats, Series
 from exporter.encoded import Encoded
 from exporter.grouping import Group, grouped
-from exporter.planning import measures
+from exporter.measuring import measures
 from exporter.snapshot import Snapshot
 from exporter.stats import Statistic
 from tests.records import CHOSEN, CONFIG, NOW, PROFILE, RICH, WINDOWS, block, decoder, good, logs

@@ -47,6 +47,21 @@ class Fields:
             row[:] = np.nan if column is None else floats(column)
         return matrix
 
+    def amounts(self, names: Sequence[str]) -> Floats:
+        """Return columns of finite numbers, true as 1 and false as 0, as an array of shape (names, rows)."""
+        matrix = np.full((len(names), self.rows), np.nan)
+        for row, name in zip(matrix, names, strict=True):
+            column = self._columns.get(name)
+            if column is None:
+                continue
+            kind = value_type(column)
+            if pa.types.is_boolean(kind):
+                row[:] = floats(column.cast(pa.int8()))
+            elif is_float(column) or pa.types.is_integer(kind):
+                row[:] = floats(column)
+        matrix[~np.isfinite(matrix)] = np.nan
+        return matrix
+
     def values(self) -> Floats:
         """Return the predictions that are numbers; any other is NaN."""
         column = self._columns.get("prediction")

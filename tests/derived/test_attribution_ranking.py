@@ -12,7 +12,7 @@ from sklearn.metrics import ndcg_score
 from exporter.batch import Series
 from exporter.derived.attribution_ranking import AttributionRanking, ndcg
 from exporter.derived.drift import Drift
-from exporter.planning import measures
+from exporter.measuring import measures
 from exporter.profile import Attribution, Profile
 from exporter.settings import Config
 from exporter.stats.attributions import AbsoluteAttributions, OfAttributions

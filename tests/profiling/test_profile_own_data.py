@@ -17,8 +17,8 @@ from exporter.config import Config
 from exporter.decode import Decoder
 from exporter.derived.psi import psi
 from exporter.engine import Engine
+from exporter.measuring import measures
 from exporter.plan import Limits, Plan
-from exporter.planning import measures
 from exporter.profile import Profile
 from exporter.schema import Schema
 from exporter.snapshot import Stream
