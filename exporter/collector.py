@@ -58,6 +58,8 @@ class Collector:
             yield _unknown_features(snapshot)
         yield self._threshold(snapshot)
         yield from _about_sources(snapshot)
+        if snapshot.joins:
+            yield from _about_joins(snapshot)
 
     def _past(self, snapshot: Snapshot) -> dict[tuple[str, str], Tallies]:
         """Return what windows held before, by their label and how long before; only what is remembered."""
@@ -148,3 +150,22 @@ def _about_sources(snapshot: Snapshot) -> Iterator[Family]:
     for label in ("model_version", "prediction_class", "error_type", *of_segments):
         capped.add((label,), snapshot.capped.get(label, 0))
     yield from (lines, read, records, rejected, last, capped)
+
+
+def _about_joins(snapshot: Snapshot) -> Iterator[Family]:
+    prefix = "prediction_exporter_joins_"
+    results = CounterFamily(prefix + "total", "What became of predictions and ground truths.", ("result",))
+    waiting = GaugeFamily(prefix + "waiting", "Predictions and ground truths that wait for each other.", ("side",))
+    counts, waited = snapshot.join_counts, snapshot.waited
+    for result, count in (
+        ("joined", counts.joined),
+        ("repeated", counts.repeated),
+        ("revised", counts.revised),
+        ("expired", waited.expired),
+        ("orphaned", waited.orphaned),
+        ("evicted", waited.evicted),
+    ):
+        results.add((result,), count)
+    waiting.add(("predictions",), waited.predictions)
+    waiting.add(("truths",), waited.truths)
+    yield from (results, waiting)

@@ -9,6 +9,7 @@ from typing import TypeVar
 
 from exporter import presets, segments, source_list
 from exporter.batch import Series
+from exporter.checks import Checks
 from exporter.decode import Decoder
 from exporter.profile import Profile
 from exporter.reading import Form
@@ -26,6 +27,7 @@ class Forms:
 
     config: Config
     profile: Profile | None
+    checks: Callable[[float, float], Checks] = Checks
 
     @property
     def model(self) -> Series | None:
@@ -51,12 +53,8 @@ class Forms:
 
     def _made(self, kind: Callable[..., D], source: Source) -> D:
         limits = self.config.limits
-        return kind(
-            self._schema(source),
-            self.model or UNKNOWN,
-            past_seconds=limits.past.seconds,
-            future_seconds=limits.future.seconds,
-        )
+        checks = self.checks(limits.past.seconds, limits.future.seconds)
+        return kind(self._schema(source), self.model or UNKNOWN, checks)
 
     def _schema(self, source: Source) -> Schema:
         fields, asked_for = presets.fields(source, self.config.fields), self.config.fields_asked_for

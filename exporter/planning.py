@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
-from exporter import segments
+from exporter import ground_truth, segments
 from exporter.admission import CLASS_LABEL, ERROR_LABEL
 from exporter.collector import Collector, Segmented
 from exporter.derived import Derived, DerivedOfSegments, Judge
 from exporter.derived.absent_features import AbsentFeatures
 from exporter.derived.changes import Changes
 from exporter.derived.comparison import Comparison, Judgement
+from exporter.derived.coverage import Coverage
 from exporter.derived.drift import Drift
 from exporter.derived.embedding_drift import EmbeddingDrift
 from exporter.derived.feature_health import FeatureHealth
@@ -24,8 +25,10 @@ from exporter.derived.window_samples import WindowSamples
 from exporter.forms import Forms
 from exporter.plan import Limits, Plan
 from exporter.profile import Categorical, Profile
+from exporter.reading import Form
 from exporter.settings import DEFAULT_THRESHOLDS, Config
 from exporter.stats import SEGMENTS, Scoped, Statistic
+from exporter.stats.answered import Answered
 from exporter.stats.embedding import Embedding
 from exporter.stats.feature_bins import FeatureBins
 from exporter.stats.feature_cuts import FeatureCuts
@@ -126,6 +129,10 @@ def measures(config: Config, profile: Profile | None) -> Measures:
             embeddings = [Embedding(profile, feature) for feature in profile.vectors]
             statistics += embeddings
             derived.append(EmbeddingDrift(embeddings, config.smoothing.epsilon))
+    if config.ground_truth:
+        answered = Answered()
+        statistics.append(answered)
+        derived.append(Coverage(predictions.name, answered.name))
     segmented = Segmented(of_segments, derived_of_segments, tallied)
     return Measures(statistics, derived, segmented, absent, changes)
 
@@ -147,8 +154,11 @@ def plan(config: Config, profile: Profile | None) -> tuple[Plan, Collector]:
     chosen = measures(config, profile)
     windows = [Window(str(window), window.seconds, _before(config, window)) for window in config.windows]
     forms = Forms(config, profile)
-    read = {str(source.url): forms.of(source) for source in config.sources}
-    arrow = {str(source.url): make for source in config.sources if (make := forms.beside(source))}
+    read, arrow = _read(forms)
+    truth = config.ground_truth
+    if truth:
+        of_truths, arrow_of_truths = _read(ground_truth.forms(config, truth))
+        read, arrow = read | of_truths, arrow | arrow_of_truths
     split_by = segments.resolve(config, profile)
     limits = Limits(
         line_bytes=config.limits.line_bytes,
@@ -157,6 +167,7 @@ def plan(config: Config, profile: Profile | None) -> tuple[Plan, Collector]:
         error_types=config.limits.error_types,
         request_ids=config.quality.duplicate_ids,
         segment_values=config.limits.segment_values,
+        waiting=truth.waiting if truth else 0,
     )
     thresholds = DEFAULT_THRESHOLDS | config.thresholds
     return (
@@ -173,6 +184,8 @@ def plan(config: Config, profile: Profile | None) -> tuple[Plan, Collector]:
             remembered=frozenset({chosen.changes.comparison.bins.name}) if chosen.changes else frozenset(),
             segments=split_by,
             segmented=chosen.segmented.tallied,
+            truths=frozenset(str(source.url) for source in truth.sources) if truth else frozenset(),
+            wait_seconds=truth.wait.seconds if truth else 0.0,
         ),
         Collector(
             chosen.statistics,
@@ -183,6 +196,15 @@ def plan(config: Config, profile: Profile | None) -> tuple[Plan, Collector]:
             chosen.changes,
             chosen.segmented if split_by else None,
         ),
+    )
+
+
+def _read(forms: Forms) -> tuple[dict[str, Form], dict[str, Callable[[], Form]]]:
+    """Return how each source is read, and how the Arrow is that its clients may send beside lines."""
+    sources = forms.config.sources
+    return (
+        {str(source.url): forms.of(source) for source in sources},
+        {str(source.url): make for source in sources if (make := forms.beside(source))},
     )
 
 

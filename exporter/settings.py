@@ -110,6 +110,18 @@ class Quality(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     duplicate_ids: Annotated[int, msgspec.Meta(ge=0, le=MOST_IDS)] = 0
 
 
+class GroundTruth(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Where the truth comes from; for `wait` it and its prediction wait for each other, `waiting` predictions at most.
+
+    `fields` says where `request_id`, `actual` and `timestamp` lie.
+    """
+
+    sources: list[Source]
+    wait: Duration = Duration.parse("24h")
+    waiting: Positive = 1_000_000
+    fields: dict[str, FieldPath] = {}
+
+
 class Config(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """The whole of it; every key is described in the README."""
 
@@ -120,6 +132,7 @@ class Config(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     web_config: str | None = None
     model: Model | None = None
     reference: str | None = None
+    ground_truth: GroundTruth | None = None
     exported_bins: tuple[str, ...] | None = None
     windows: tuple[Duration, ...] = tuple(map(Duration.parse, ("5m", "1h", "24h")))
     fields: dict[str, FieldPath] = {}
@@ -132,6 +145,11 @@ class Config(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     quality: Quality = Quality()
 
     @property
+    def all_sources(self) -> list[Source]:
+        """Those of predictions, and those of truth."""
+        return [*self.sources, *(self.ground_truth.sources if self.ground_truth else ())]
+
+    @property
     def fields_asked_for(self) -> tuple[str, ...]:
         """The record fields that are read only for what the configuration asks for."""
-        return ("request_id",) if self.quality.duplicate_ids else ()
+        return ("request_id",) if self.quality.duplicate_ids or self.ground_truth else ()

@@ -52,8 +52,8 @@ CORE = {
         "splitmix",
     ),
     *("vocabulary", "admission", "windows", "grouping", "tally", "snapshot", "engine", "plan", "profile", "families"),
-    *("subject", "panes", "history"),
-    *(name for name in MODULES if name.split(".")[0] in ("stats", "derived", "arrow")),
+    *("subject", "panes", "history", "ledger"),
+    *(name for name in MODULES if name.split(".")[0] in ("stats", "derived", "arrow", "joins")),
 }
 OUTSIDE = {"asyncio", "time", "os", "pathlib", "logging", "structlog", "aiohttp"}
 SHELL = {"sources", "server", "web", "checkpoint", "config", "sidecar", "cli"}
