@@ -8,11 +8,12 @@ from dataclasses import dataclass, replace
 from exporter import ground_truth, segments
 from exporter.admission import CLASS_LABEL, ERROR_LABEL
 from exporter.collector import Collector, Segmented
-from exporter.derived import Derived, DerivedOfSegments, Judge
+from exporter.derived import Derived, DerivedOfClasses, DerivedOfSegments, Judge
 from exporter.derived.absent_features import AbsentFeatures
 from exporter.derived.changes import Changes
 from exporter.derived.comparison import Comparison, Judgement
 from exporter.derived.coverage import Coverage
+from exporter.derived.degradation import Tolerance
 from exporter.derived.drift import Drift
 from exporter.derived.embedding_drift import EmbeddingDrift
 from exporter.derived.feature_health import FeatureHealth
@@ -23,10 +24,11 @@ from exporter.derived.segment_drift import SegmentDrift
 from exporter.derived.stuck_features import StuckFeatures
 from exporter.derived.window_samples import WindowSamples
 from exporter.forms import Forms
+from exporter.performance import Performance, performance
 from exporter.plan import Limits, Plan
 from exporter.profile import Categorical, Profile
 from exporter.reading import Form
-from exporter.settings import DEFAULT_THRESHOLDS, Config
+from exporter.settings import Config
 from exporter.stats import SEGMENTS, Scoped, Statistic
 from exporter.stats.answered import Answered
 from exporter.stats.embedding import Embedding
@@ -39,7 +41,7 @@ from exporter.stats.label_counts import LabelCounts
 from exporter.stats.outputs import OfOutputs
 from exporter.stats.reconstruction_error import ReconstructionError
 from exporter.stats.record_quality import RecordQuality
-from exporter.subject import FEATURES, OUTPUTS, Subject
+from exporter.subject import FEATURES, LABELS, OUTPUTS, Subject
 from exporter.units import Duration
 from exporter.windows import Window
 
@@ -53,6 +55,7 @@ class Measures:
     segmented: Segmented
     judge: Judge | None = None
     changes: Changes | None = None
+    of_classes: Sequence[DerivedOfClasses] = ()
 
 
 def measures(config: Config, profile: Profile | None) -> Measures:
@@ -97,6 +100,7 @@ def measures(config: Config, profile: Profile | None) -> Measures:
     if records.checks:
         statistics.append(records)
     absent = changes = None
+    of_classes: Sequence[DerivedOfClasses] = ()
     if profile:
         features = _comparison(config, profile, FEATURES)
         if config.drift.before or config.drift.live_version is not None:
@@ -130,18 +134,34 @@ def measures(config: Config, profile: Profile | None) -> Measures:
             statistics += embeddings
             derived.append(EmbeddingDrift(embeddings, config.smoothing.epsilon))
     if config.ground_truth:
-        answered = Answered()
-        statistics.append(answered)
-        derived.append(Coverage(predictions.name, answered.name))
+        truth = _of_truth(config, profile, predictions)
+        statistics += truth.statistics
+        derived += truth.derived
+        of_classes = truth.of_classes
     segmented = Segmented(of_segments, derived_of_segments, tallied)
-    return Measures(statistics, derived, segmented, absent, changes)
+    return Measures(statistics, derived, segmented, absent, changes, of_classes)
+
+
+def _of_truth(config: Config, profile: Profile | None, predictions: LabelCounts) -> Performance:
+    limit = config.limits_of_metrics["performance_tolerance"]
+    tolerance = Tolerance(limit, config.drift.significance, config.drift.overdispersion)
+    chosen = performance(profile, _known_classes(profile), tolerance)
+    answered = Answered()
+    chosen.statistics.append(answered)
+    chosen.derived.append(Coverage(predictions.name, answered.name))
+    if profile and profile.actual:
+        labels = _comparison(config, profile.truth, LABELS)
+        parts = (labels.bins, labels.cuts, labels.moments)
+        chosen.statistics += [OfOutputs(statistic, profile.truth, "outcomes") for statistic in parts]
+        chosen.derived.append(Drift(labels, config.drift.methods))
+    return chosen
 
 
 def _comparison(config: Config, profile: Profile, subject: Subject) -> Comparison:
     judgement = Judgement(
         config.drift.significance,
         config.drift.overdispersion,
-        (DEFAULT_THRESHOLDS | config.thresholds)["feature_drift_psi"],
+        config.limits_of_metrics["feature_drift_psi"],
         config.smoothing.epsilon,
     )
     bins = FeatureBins(profile, subject, config.exported_bins if subject == FEATURES else None)
@@ -169,7 +189,6 @@ def plan(config: Config, profile: Profile | None) -> tuple[Plan, Collector]:
         segment_values=config.limits.segment_values,
         waiting=truth.waiting if truth else 0,
     )
-    thresholds = DEFAULT_THRESHOLDS | config.thresholds
     return (
         Plan(
             chosen.statistics,
@@ -191,10 +210,11 @@ def plan(config: Config, profile: Profile | None) -> tuple[Plan, Collector]:
             chosen.statistics,
             chosen.derived,
             windows,
-            thresholds,
+            config.limits_of_metrics,
             chosen.judge,
             chosen.changes,
             chosen.segmented if split_by else None,
+            chosen.of_classes,
         ),
     )
 
@@ -214,5 +234,6 @@ def _before(config: Config, window: Duration) -> tuple[tuple[str, float], ...]:
 
 
 def _known_classes(profile: Profile | None) -> tuple[str, ...]:
-    known = profile.prediction if profile else None
-    return tuple(known.categories) if isinstance(known, Categorical) else ()
+    known = (profile.prediction, profile.actual) if profile else ()
+    categories = [name for feature in known if isinstance(feature, Categorical) for name in feature.categories]
+    return tuple(dict.fromkeys(categories))

@@ -13,6 +13,8 @@ from exporter.units import Before, Bounds, Duration, FieldPath, FileMode, Listen
 
 DEFAULT_LISTEN = "0.0.0.0:9465"
 DEFAULT_THRESHOLDS = {"feature_drift_psi": 0.25, "latency_p99_seconds": 0.5, "accuracy": 0.8}
+# Those that there are where there is ground truth.
+TRUTH_THRESHOLDS = {"performance_tolerance": 0.05}
 
 MOST_IDS = 1_000_000
 
@@ -143,6 +145,11 @@ class Config(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     thresholds: dict[str, float] = {}
     limits: LimitsConfig = LimitsConfig()
     quality: Quality = Quality()
+
+    @property
+    def limits_of_metrics(self) -> dict[str, float]:
+        """The thresholds, those that are not given at their defaults."""
+        return DEFAULT_THRESHOLDS | (TRUTH_THRESHOLDS if self.ground_truth else {}) | self.thresholds
 
     @property
     def all_sources(self) -> list[Source]:
