@@ -30,7 +30,8 @@ def scored(batch: Batch, classes: tuple[str, ...]) -> Scored:
     actual, _ = batch.truth
     places = {name: place for place, name in enumerate(classes)}
     truth = np.array([places.get(name, -1) for name in actual.names] + [-1], np.int64)[actual.codes]
-    if batch.scores is None:
+    # Those of a prediction that waited while the reference was replaced may be of others.
+    if batch.scores is None or len(batch.scores) != len(classes):
         return Scored(np.full((len(classes), len(batch)), np.nan), truth)
     scores = batch.scores
     if len(classes) == TWO_CLASSES:
