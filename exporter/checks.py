@@ -9,11 +9,10 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from exporter.batch import Batch, Bools, Encoded, Ints, Series
-from exporter.columns import label_of
+from exporter.columns import SCORE_ROUNDING, label_of
 from exporter.rejects import MISSING_FIELD, OUT_OF_RANGE, TIMESTAMP_FUTURE, TIMESTAMP_PAST
 
 MAX_LATENCY_SECONDS = 1e7
-PROBABILITY_ROUNDING = 1e-6
 
 
 class Failed(NamedTuple):
@@ -60,7 +59,7 @@ class Checks:
         latency, probability, time = batch.latency_seconds, batch.probability, batch.time
         missing = (batch.prediction.codes < 0) & (batch.error.codes < 0)
         absurd = (latency < 0) | (latency > MAX_LATENCY_SECONDS)
-        absurd |= (probability < -PROBABILITY_ROUNDING) | (probability > 1 + PROBABILITY_ROUNDING)
+        absurd |= (probability < -SCORE_ROUNDING) | (probability > 1 + SCORE_ROUNDING)
         future, past = time > now + self.future_seconds, time < now - self.past_seconds
         return [
             Failed(MISSING_FIELD, missing, "neither a prediction nor an error_type"),

@@ -19,6 +19,8 @@ from exporter.batch import Encoded, Floats
 Column = tuple[Any, ...]
 
 VALUE_CLASS = "value"
+# By so much a score may be beyond 0 and 1.
+SCORE_ROUNDING = 1e-6
 
 
 def label_of(value: str | float | bool) -> str:  # noqa: FBT001  # a JSON value of any type
@@ -112,6 +114,27 @@ def scores(values: Column, predictions: Column) -> Floats:
             for value, chosen in zip(values, predictions, strict=True)
         )
     return np.array(values, dtype=np.float64)
+
+
+def scores_by_class(scores: Floats, values: Column, predictions: Encoded[str], classes: Sequence[str]) -> Floats:
+    """Return the score of each class, shape (classes, rows), NaN where it is not said or is not within 0 to 1.
+
+    `scores` are those of the predictions, and `values` what they come from. An object says the score of each class that
+    it names; a number is the predicted one's, and of two classes the other has the rest.
+    """
+    at = np.array([classes.index(name) if name in classes else -1 for name in predictions.names] + [-1])
+    chosen = at[predictions.codes]
+    rows = np.flatnonzero(chosen >= 0)
+    by_class = np.full((len(classes), len(scores)), np.nan)
+    by_class[chosen[rows], rows] = scores[rows]
+    if len(classes) == 2:  # noqa: PLR2004  # the one and the other
+        by_class[1 - chosen[rows], rows] = 1 - scores[rows]
+    if dict in set(map(type, values)):
+        objects = [row for row, value in enumerate(values) if isinstance(value, dict)]
+        said = [[values[row].get(name) for name in classes] for row in objects]
+        by_class[:, objects] = np.array(said, dtype=np.float64).T
+    possible = (by_class > -SCORE_ROUNDING) & (by_class < 1 + SCORE_ROUNDING)
+    return np.where(possible, by_class.clip(0, 1), np.nan)
 
 
 def epoch(moment: datetime) -> float:

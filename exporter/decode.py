@@ -62,6 +62,7 @@ class Decoder:
         self._probe = Probe(schema)
         self._vectors = schema.vectors
         self._segments = [self._tree.at(path) for path in schema.segment_paths().values()]
+        self._classes = schema.classes
         self._default = default
         self._checks = checks
 
@@ -144,15 +145,17 @@ class Decoder:
         for leaf, column in self._tree.columns(decoded.rows):
             (features if leaf.is_feature else fields)[leaf.name] = column
         prediction = fields["prediction"]
+        classes = columns.labels(prediction, class_of)
+        probability = columns.scores(fields["probability"], prediction)
         categories = {name: columns.labels(features[name], label_of) for name in self._categorical}
         return Batch(
             time=columns.times(fields, TIMESTAMP_UNITS, now),
             series=series(Encoded.of(fields["model_name"]), Encoded.of(fields["model_version"]), self._default),
-            prediction=columns.labels(prediction, class_of),
+            prediction=classes,
             # An empty error_type is how some loggers spell that all went well.
             error=columns.labels(tuple(value or None for value in fields["error_type"]), label_of),
             latency_seconds=columns.scaled(fields, LATENCY_UNITS),
-            probability=columns.scores(fields["probability"], prediction),
+            probability=probability,
             value=columns.numbers(prediction),
             numbers=columns.matrix([features[name] for name in self._numeric], n),
             categories=tuple(categories.values()),
@@ -163,6 +166,11 @@ class Decoder:
             segments=tuple(
                 categories[leaf.name] if leaf.is_feature else _segment(leaf, fields[leaf.name])
                 for leaf in self._segments
+            ),
+            scores=(
+                columns.scores_by_class(probability, fields["probability"], classes, self._classes)
+                if self._classes
+                else None
             ),
         )
 

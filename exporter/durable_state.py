@@ -14,6 +14,8 @@ import structlog
 
 from exporter.checkpoint import Checkpoint
 from exporter.join_store import JoinStore
+from exporter.joins.join import Store
+from exporter.joins.memory_store import MemoryStore
 from exporter.settings import Config
 from exporter.snapshot import Snapshot
 from exporter.telemetry import Telemetry
@@ -71,13 +73,13 @@ class DurableState:
             self._checkpoint.close()
 
 
-def _store(folder: Path | None, restored: Snapshot | None) -> JoinStore:
+def _store(folder: Path | None, restored: Snapshot | None) -> Store:
     """Open the store, and bring it up to the restored snapshot; one that cannot be read is put aside."""
+    if folder is None:
+        return MemoryStore()
     try:
         store = JoinStore(folder)
     except sqlite3.DatabaseError as error:
-        if folder is None:
-            raise
         log.error("damaged store of what waits to be joined; it is put aside and begun anew", problem=str(error))
         JoinStore.put_aside(folder)
         store = JoinStore(folder)

@@ -1,6 +1,6 @@
-"""What waits to be joined, in a SQLite file or in memory; far more than fits into memory in the former.
+"""What waits to be joined, in a SQLite file: far more than fits into memory, and still there after a restart.
 
-Predictions lie in the order of their arrival beside an index of digests, so that most of what is written is
+Predictions lie in the order of their commits beside an index of digests, so that most of what is written is
 sequential. There is a row of counts, which change with the rest in one transaction.
 """
 
@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 import sqlite3
 from collections.abc import Iterator, Sequence
+from operator import attrgetter
 from pathlib import Path
 
 import msgspec
@@ -35,16 +36,16 @@ _encode = msgspec.msgpack.Encoder().encode
 
 
 class JoinStore:
-    """A store in a folder, or in memory; raises sqlite3.Error where it cannot be used.
+    """A store in a folder; raises sqlite3.Error where it cannot be used.
 
     `apply` may run in another thread than lookups.
     """
 
-    def __init__(self, folder: Path | None = None) -> None:
-        self._path = folder / NAME if folder else None
+    def __init__(self, folder: Path) -> None:
+        self._path = folder / NAME
         self._write = self._connect()
-        # So that lookups do not wait for a commit; what is in memory is only there once.
-        self._read = self._connect() if folder else self._write
+        # So that lookups do not wait for a commit.
+        self._read = self._connect()
         self._number, self._waited = self._counts()
 
     @staticmethod
@@ -93,26 +94,28 @@ class JoinStore:
     def _applied(self, cursor: sqlite3.Connection, changes: Changes) -> Waited:
         """Change the tables, and return what there is then."""
         before = self._waited
+        # Neighbours in the tree one after the other, which is several times as fast as in the order of arrival.
+        truths_by_digest = sorted(changes.truths, key=attrgetter("digest"))
         taken = _delete(
             cursor,
             "DELETE FROM predictions WHERE digest IN (SELECT value FROM json_each(?))",
-            msgspec.json.encode(changes.taken).decode(),
+            msgspec.json.encode(sorted(changes.taken)).decode(),
         )
         cursor.executemany(
             "INSERT INTO predictions VALUES (?, ?, ?)",
-            ((row.digest, row.at, _encode(row)) for row in changes.predictions),
+            ((row.digest, row.at, _encode(row)) for row in sorted(changes.predictions, key=attrgetter("digest"))),
         )
         # Of one that was there without an answer, the count is taken back.
         replaced = _delete(
             cursor,
             "DELETE FROM truths WHERE NOT is_answer AND digest IN (SELECT value FROM json_each(?))",
-            msgspec.json.encode([truth.digest for truth in changes.truths]).decode(),
+            msgspec.json.encode([truth.digest for truth in truths_by_digest]).decode(),
         )
         cursor.executemany(
             "INSERT OR REPLACE INTO truths VALUES (?, ?, ?, ?)",
-            ((truth.digest, truth.at, bool(truth.answered), _encode(truth)) for truth in changes.truths),
+            ((truth.digest, truth.at, bool(truth.answered), _encode(truth)) for truth in truths_by_digest),
         )
-        # Rows are in the order of arrival: the first that is young enough ends it.
+        # Commits are in the order of arrival: the first that is young enough ends it.
         expired = _delete(
             cursor,
             "DELETE FROM predictions WHERE rowid < coalesce("
@@ -147,15 +150,13 @@ class JoinStore:
         return (found[0], msgspec.msgpack.decode(found[1], type=Waited)) if found else (0, Waited())
 
     def _connect(self) -> sqlite3.Connection:
-        if self._path:
-            # SQLite would make it readable for all.
-            os.close(os.open(self._path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600))
-        connection = sqlite3.connect(self._path or ":memory:", check_same_thread=False)
+        # SQLite would make it readable for all.
+        os.close(os.open(self._path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600))
+        connection = sqlite3.connect(self._path, check_same_thread=False)
         connection.execute(f"PRAGMA cache_size = -{CACHE_KIB}")
-        if self._path:
-            # Readers do not wait for the writer, and what was committed outlives a loss of power.
-            connection.execute("PRAGMA journal_mode = WAL")
-            connection.execute("PRAGMA synchronous = FULL")
+        # Readers do not wait for the writer, and what was committed outlives a loss of power.
+        connection.execute("PRAGMA journal_mode = WAL")
+        connection.execute("PRAGMA synchronous = FULL")
         connection.executescript(SCHEMA)
         return connection
 

@@ -135,7 +135,7 @@ class Schema:
     `vectors` gives the dimension of each vector feature. `fields` maps a record field (one of RECORD_FIELDS) to its
     path; what it leaves out lies under its own name. An empty path for `features` says that they lie at the top level.
     `asked_for` are those of ASKED_FOR that are read. `segments` maps a segment to its path, and to None where it is the
-    categorical feature of that name.
+    categorical feature of that name. `classes` are those that a score is wanted of (Batch.scores).
     """
 
     fields: Mapping[str, Path] = field(default_factory=dict)
@@ -144,6 +144,7 @@ class Schema:
     vectors: Mapping[str, int] = field(default_factory=dict)
     asked_for: tuple[str, ...] = ()
     segments: Mapping[str, Path | None] = field(default_factory=dict)
+    classes: tuple[str, ...] = ()
 
     def paths(self) -> dict[str, Path]:
         """Return the path of every field that is read."""

@@ -122,14 +122,15 @@ def schema(
     fields: Mapping[str, tuple[str, ...]] | None = None,
     asked_for: tuple[str, ...] = (),
     segments: Sequence[Segment] = (),
+    classes: tuple[str, ...] = (),
 ) -> Schema:
     """Return the schema of a log; the default's latencies are in seconds."""
     fields = FIELDS if fields is None else fields
     split_by = paths(segments)
     if not profile:
-        return Schema(fields, asked_for=asked_for, segments=split_by)
+        return Schema(fields, asked_for=asked_for, segments=split_by, classes=classes)
     vectors = {name: feature.dimension for name, feature in profile.vectors.items()}
-    return Schema(fields, tuple(profile.numeric), tuple(profile.categorical), vectors, asked_for, split_by)
+    return Schema(fields, tuple(profile.numeric), tuple(profile.categorical), vectors, asked_for, split_by, classes)
 
 
 def decoder(
@@ -137,9 +138,10 @@ def decoder(
     fields: Mapping[str, tuple[str, ...]] | None = None,
     asked_for: tuple[str, ...] = (),
     segments: Sequence[Segment] = (),
+    classes: tuple[str, ...] = (),
 ) -> Decoder:
     """Return a decoder of logs."""
-    read = schema(profile, fields, asked_for, segments)
+    read = schema(profile, fields, asked_for, segments, classes)
     return Decoder(read, DEFAULT, Checks(PAST_SECONDS, FUTURE_SECONDS))
 
 

@@ -34,6 +34,7 @@ class ArrowDecoder:
         self._vectors = {FEATURE + name: dimension for name, dimension in schema.vectors.items()}
         self._reads_ids = "request_id" in schema.paths()
         self._segments = [self._tree.at(path) for path in schema.segment_paths().values()]
+        self._classes = schema.classes
         self._default = default
         self._checks = checks
         paths = schema.paths()
@@ -74,7 +75,7 @@ class ArrowDecoder:
         """Return the rows as columns, and which of them cannot be records."""
         prediction = fields.labels("prediction", class_of)
         time, no_time = fields.times(self._timestamp, TIMESTAMP_UNITS[self._timestamp])
-        probability, no_score = fields.scores(prediction)
+        probability, scores, no_score = fields.scores(prediction, self._classes)
         numbers = fields.matrix(self._numeric)
         vectors = [fields.vectors(name, dimension) for name, dimension in self._vectors.items()]
         batch = Batch(
@@ -95,6 +96,7 @@ class ArrowDecoder:
                 fields.labels(key(leaf), label_of if leaf.is_segment or leaf.is_feature else class_of)
                 for leaf in self._segments
             ),
+            scores=scores,
         )
         not_finite, wrong = fields.failed()
         return batch, [*not_finite, *no_score, *wrong, *no_time]

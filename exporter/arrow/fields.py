@@ -79,15 +79,20 @@ class Fields:
         time, wrong = times(column, unit)
         return time, [] if wrong is None else [_wrong(name, wrong)]
 
-    def scores(self, predictions: Encoded[str]) -> tuple[Floats, list[Failed]]:
-        """Return the scores of predictions, and the rows that have one for a class that is not finite."""
+    def scores(self, predictions: Encoded[str], classes: Sequence[str]) -> tuple[Floats, Floats | None, list[Failed]]:
+        """Return the scores of predictions, those of `classes` if any, and the rows where one is not finite."""
         column = self._columns.get("probability")
+        values: tuple[Any, ...] = ()
+        failed: list[Failed] = []
         if column is None or not pa.types.is_nested(column.type):
-            return self.numbers("probability"), []
-        values = tuple(by_class(column))
-        chosen = tuple(None if code < 0 else predictions.names[code] for code in predictions.codes.tolist())
-        bad = np.array([value is not None and not np.isfinite([*value.values()]).all() for value in values])
-        return columns.scores(values, chosen), [Failed(NON_FINITE, bad, "probability is not finite")]
+            scores = self.numbers("probability")
+        else:
+            values = tuple(by_class(column))
+            chosen = tuple(None if code < 0 else predictions.names[code] for code in predictions.codes.tolist())
+            bad = np.array([value is not None and not np.isfinite([*value.values()]).all() for value in values])
+            scores = columns.scores(values, chosen)
+            failed = [Failed(NON_FINITE, bad, "probability is not finite")]
+        return scores, columns.scores_by_class(scores, values, predictions, classes) if classes else None, failed
 
     def flaws(self, name: str) -> Marks:
         """Return why the values of a feature are unusable, 0 where they are not."""

@@ -70,6 +70,14 @@ class Store(Protocol):
 
     def truths(self, digests: Sequence[int]) -> Iterable[Truth]: ...
 
+    def apply(self, changes: Changes) -> None:
+        """Make the changes, all or none; those that were made before change nothing."""
+        ...
+
+    def close(self) -> None:
+        """Let go of what it holds."""
+        ...
+
 
 @dataclass
 class _Layer:

@@ -16,7 +16,7 @@ DIGEST_BYTES = 8
 T = TypeVar("T")
 
 
-class Waiting(msgspec.Struct, frozen=True, array_like=True):
+class Waiting(msgspec.Struct, frozen=True, array_like=True, gc=False):
     """A prediction, known by a digest of its request id, that arrived `at` an epoch time; the rest is of its record."""
 
     digest: int
@@ -30,7 +30,7 @@ class Waiting(msgspec.Struct, frozen=True, array_like=True):
     segments: tuple[str | None, ...] = ()
 
 
-class Truth(msgspec.Struct, frozen=True, array_like=True):
+class Truth(msgspec.Struct, frozen=True, array_like=True, gc=False):
     """A ground truth in the same manner; `answered` are the series whose prediction it has been joined with."""
 
     digest: int

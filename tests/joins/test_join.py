@@ -13,11 +13,14 @@ from hypothesis import strategies as st
 from exporter.batch import Batch
 from exporter.join_store import JoinStore
 from exporter.joins.join import Changes, JoinCounts, Joins, Waited
+from exporter.joins.memory_store import MemoryStore
 from exporter.joins.rows import Pair, outcomes
 from tests.records import NOW, block, decoder
 
 WAIT = 100.0
 MOST = 1000
+# So many commits would take their time on a disk.
+MEMORY = "/dev/shm" if Path("/dev/shm").is_dir() else None
 PREDICTIONS = decoder(None, asked_for=("request_id",))
 TRUTHS = decoder(None, fields={"prediction": ("actual",)}, asked_for=("request_id",))
 
@@ -129,7 +132,7 @@ arrivals = st.builds(Arrival, st.booleans(), records.map(tuple), st.sampled_from
 between = st.sampled_from(["", "", "commit", "commit fails", "crash", "commit crash", "dies in a commit"])
 
 
-@settings(max_examples=300)
+@settings(max_examples=150)
 @given(st.lists(st.tuples(arrivals, between), max_size=12))
 @example(
     [
@@ -140,7 +143,7 @@ between = st.sampled_from(["", "", "commit", "commit fails", "crash", "commit cr
     ]
 )
 def test_each_pair_is_joined_once_whatever_happens(story: Sequence[tuple[Arrival, str]]) -> None:
-    with TemporaryDirectory() as folder:
+    with TemporaryDirectory(dir=MEMORY) as folder:
         sidecar, oracle, now = Sidecar(Path(folder)), Oracle(), NOW
         for arrival, then in story:
             now += arrival.after
@@ -155,23 +158,41 @@ def test_each_pair_is_joined_once_whatever_happens(story: Sequence[tuple[Arrival
         sidecar.store.close()
 
 
-@pytest.fixture
-def joins() -> Iterator[Joins]:
-    store = JoinStore()
+@pytest.fixture(params=["memory", "file"])
+def joins(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Joins]:
+    store = MemoryStore() if request.param == "memory" else JoinStore(tmp_path)
     yield Joins(store, WAIT, 3, JoinCounts())
     store.close()
 
 
 def commit(joins: Joins, now: float) -> Waited:
-    store = joins._store
-    assert isinstance(store, JoinStore)
-    store.apply(joins.changes(now))
+    joins._store.apply(joins.changes(now))
     joins.applied()
     return joins.waited
 
 
 def arrived(*names: str, is_truth: bool = False) -> Batch:
     return Arrival(is_truth, tuple((name, "1", "x") for name in names), 0).batch(NOW)
+
+
+@settings(max_examples=40)
+@given(st.lists(arrivals, max_size=12))
+def test_both_stores_are_the_same(story: Sequence[Arrival]) -> None:
+    with TemporaryDirectory(dir=MEMORY) as folder:
+        both = [Joins(store, WAIT, MOST, JoinCounts()) for store in (MemoryStore(), JoinStore(Path(folder)))]
+        now = NOW
+        for arrival in story:
+            now += arrival.after
+            taken = [
+                [
+                    told(pair)
+                    for pair in (joins.truths if arrival.is_truth else joins.predictions)(arrival.batch(now), now)
+                ]
+                for joins in both
+            ]
+            assert taken[0] == taken[1]
+            assert commit(both[0], now) == commit(both[1], now)
+        both[1]._store.close()
 
 
 def test_what_waits_too_long_is_counted_and_gone(joins: Joins) -> None:
