@@ -71,8 +71,9 @@ SCORES: dict[str, Draw] = {
 
 
 @pytest.mark.parametrize("name", SCORES)
-def test_auc_is_scikit_learn_s_to_the_bins(name: str) -> None:
-    scores, truth = SCORES[name](np.random.default_rng(7))
+@pytest.mark.parametrize("seed", range(4))
+def test_auc_is_scikit_learn_s_to_the_bins(name: str, seed: int) -> None:
+    scores, truth = SCORES[name](np.random.default_rng(seed))
     cells = np.searchsorted(EDGES, scores, side="right")
     of_class, others = (np.bincount(cells[mask], minlength=BINS).astype(float) for mask in (truth, ~truth))
     error = abs(float(auc(others, of_class)) - roc_auc_score(truth, scores))
