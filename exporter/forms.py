@@ -62,6 +62,7 @@ class Forms:
         if not self.profile:
             return Schema(fields, asked_for=asked_for, segments=split_by)
         vectors = {name: vector.dimension for name, vector in self.profile.vectors.items()}
+        classes = self.profile.classes if self.config.ground_truth else ()
         return Schema(
-            fields, tuple(self.profile.numeric), tuple(self.profile.categorical), vectors, asked_for, split_by
+            fields, tuple(self.profile.numeric), tuple(self.profile.categorical), vectors, asked_for, split_by, classes
         )

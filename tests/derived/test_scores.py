@@ -175,19 +175,6 @@ def test_a_score_on_an_edge_is_in_the_bin_below_it(score: float) -> None:
     assert found["model_expected_calibration_error"] == {(): pytest.approx(score)}
 
 
-def test_of_two_classes_one_score_tells_both() -> None:
-    scores, truth = softmax(np.random.default_rng(5), 400, 2, 1.0)
-    whole = of_model(scores, truth, "ab")
-    predicted = scores.argmax(axis=1)
-    # As a log has it that gives the score of the predicted class alone.
-    part = np.where(np.arange(2) == predicted[:, None], scores, np.nan)
-    batch = outcomes(["ab"[code] for code in predicted], ["ab"[code] for code in truth], classes="ab", scores=part.T)
-    found = told(batch, of_classes("ab"))
-    for metric in ("model_log_loss", "model_brier_score"):
-        assert found[metric][()] == pytest.approx(whole[metric][()])
-    assert found["model_auc"] == {key: pytest.approx(value, abs=1e-3) for key, value in whole["model_auc"].items()}
-
-
 def test_what_the_model_does_not_say_is_not_counted() -> None:
     scores = np.array([[0.5, 0.2, math.nan], [0.25, math.nan, 0.7], [0.25, 0.1, 0.3]])
     found = told(outcomes("aab", "abb", classes="abc", scores=scores), of_classes("abc"))
