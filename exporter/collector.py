@@ -6,8 +6,9 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from exporter import history
+from exporter.admission import CLASS_LABEL
 from exporter.batch import SegmentSeries, Series
-from exporter.derived import Derived, DerivedOfPast, DerivedOfSegments, Judge
+from exporter.derived import Derived, DerivedOfClasses, DerivedOfPast, DerivedOfSegments, Judge
 from exporter.families import CounterFamily, Family, GaugeFamily
 from exporter.rejects import REASONS
 from exporter.snapshot import Snapshot
@@ -42,6 +43,7 @@ class Collector:
     judge: Judge | None = None
     changes: DerivedOfPast | None = None
     segmented: Segmented | None = None
+    of_classes: Sequence[DerivedOfClasses] = ()
 
     def collect(self, snapshot: Snapshot) -> Iterator[Family]:
         """Return all families of the snapshot."""
@@ -50,6 +52,8 @@ class Collector:
         windows = {window.label: _in_view(Series, window, snapshot, self.statistics) for window in self.windows}
         for derived in self.derived:
             yield from derived.collect(windows)
+        for of_classes in self.of_classes:
+            yield from of_classes.collect(windows, snapshot.names.get(CLASS_LABEL, ()))
         if self.changes:
             yield from self.changes.collect(windows, self._past(snapshot))
         if self.segmented:

@@ -63,6 +63,7 @@ class Forms:
         if not self.profile:
             return Schema(fields, asked_for=asked_for, segments=split_by, amounts=self.amounts)
         vectors = {name: vector.dimension for name, vector in self.profile.vectors.items()}
+        classes = self.profile.classes if self.config.ground_truth else ()
         return Schema(
             fields,
             tuple(self.profile.numeric),
@@ -70,6 +71,7 @@ class Forms:
             vectors,
             asked_for,
             split_by,
+            classes,
             attributions=tuple(self.profile.attributions or ()),
             amounts=self.amounts,
         )

@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from exporter import business
 from exporter.admission import CLASS_LABEL, ERROR_LABEL
 from exporter.collector import Segmented
-from exporter.derived import Derived, DerivedOfSegments, Judge
+from exporter.derived import Derived, DerivedOfClasses, DerivedOfSegments, Judge
 from exporter.derived.absent_features import AbsentFeatures
 from exporter.derived.attribution_ranking import AttributionRanking
 from exporter.derived.changes import Changes
 from exporter.derived.comparison import Comparison, Judgement
 from exporter.derived.coverage import Coverage
+from exporter.derived.degradation import Tolerance
 from exporter.derived.drift import Drift
 from exporter.derived.embedding_drift import EmbeddingDrift
 from exporter.derived.feature_health import FeatureHealth
@@ -23,8 +24,9 @@ from exporter.derived.reference_info import ReferenceInfo
 from exporter.derived.segment_drift import SegmentDrift
 from exporter.derived.stuck_features import StuckFeatures
 from exporter.derived.window_samples import WindowSamples
+from exporter.performance import performance
 from exporter.profile import Attribution, Categorical, Profile
-from exporter.settings import DEFAULT_THRESHOLDS, Config
+from exporter.settings import Config
 from exporter.stats import SEGMENTS, SERIES, Scope, Scoped, Statistic
 from exporter.stats.answered import Answered
 from exporter.stats.attributions import AbsoluteAttributions, OfAttributions
@@ -39,7 +41,7 @@ from exporter.stats.label_counts import LabelCounts
 from exporter.stats.outputs import OfOutputs
 from exporter.stats.reconstruction_error import ReconstructionError
 from exporter.stats.record_quality import RecordQuality
-from exporter.subject import ATTRIBUTIONS, FEATURES, OUTPUTS, Subject
+from exporter.subject import ATTRIBUTIONS, FEATURES, LABELS, OUTPUTS, Subject
 
 
 @dataclass
@@ -56,6 +58,7 @@ class Measures:
     tallied: list[Statistic]
     judge: Judge | None = None
     changes: Changes | None = None
+    of_classes: Sequence[DerivedOfClasses] = ()
 
     @property
     def segmented(self) -> Segmented:
@@ -84,16 +87,15 @@ def measures(config: Config, profile: Profile | None) -> Measures:
             _add_attributions(chosen, config, profile, profile.attributions)
         _add_relations(chosen, config, profile)
     if config.ground_truth:
-        answered = Answered()
-        chosen.statistics.append(answered)
-        chosen.derived.append(Coverage(predictions.name, answered.name))
+        _add_truth(chosen, config, profile, predictions)
     return chosen
 
 
 def known_classes(profile: Profile | None) -> tuple[str, ...]:
     """Return the classes that are exported from the start."""
-    known = profile.prediction if profile else None
-    return tuple(known.categories) if isinstance(known, Categorical) else ()
+    known = (profile.prediction, profile.actual) if profile else ()
+    categories = [name for feature in known if isinstance(feature, Categorical) for name in feature.categories]
+    return tuple(dict.fromkeys(categories))
 
 
 def _of_requests(config: Config, predictions: LabelCounts) -> Measures:
@@ -187,11 +189,26 @@ def _add_relations(chosen: Measures, config: Config, profile: Profile) -> None:
         chosen.derived.append(EmbeddingDrift(embeddings, config.smoothing.epsilon))
 
 
+def _add_truth(chosen: Measures, config: Config, profile: Profile | None, predictions: LabelCounts) -> None:
+    limit = config.limits_of_metrics["performance_tolerance"]
+    tolerance = Tolerance(limit, config.drift.significance, config.drift.overdispersion)
+    answered = Answered()
+    told = performance(profile, known_classes(profile), tolerance)
+    chosen.statistics += [*told.statistics, answered]
+    chosen.derived += [*told.derived, Coverage(predictions.name, answered.name)]
+    chosen.of_classes = told.of_classes
+    if profile and profile.actual:
+        labels = _comparison(config, profile.truth, LABELS)
+        parts = (labels.bins, labels.cuts, labels.moments)
+        chosen.statistics += [OfOutputs(statistic, profile.truth, "outcomes") for statistic in parts]
+        chosen.derived.append(Drift(labels, config.drift.methods))
+
+
 def _comparison(config: Config, profile: Profile, subject: Subject) -> Comparison:
     judgement = Judgement(
         config.drift.significance,
         config.drift.overdispersion,
-        (DEFAULT_THRESHOLDS | config.thresholds)["feature_drift_psi"],
+        config.limits_of_metrics["feature_drift_psi"],
         config.smoothing.epsilon,
     )
     bins = FeatureBins(profile, subject, config.exported_bins if subject == FEATURES else None)

@@ -11,7 +11,7 @@ from exporter.measuring import known_classes, measures
 from exporter.plan import Limits, Plan
 from exporter.profile import Profile
 from exporter.reading import Form
-from exporter.settings import DEFAULT_THRESHOLDS, Config
+from exporter.settings import Config
 from exporter.units import Duration
 from exporter.windows import Window
 
@@ -36,7 +36,6 @@ def plan(config: Config, profile: Profile | None) -> tuple[Plan, Collector]:
         segment_values=config.limits.segment_values,
         waiting=truth.waiting if truth else 0,
     )
-    thresholds = DEFAULT_THRESHOLDS | config.thresholds
     return (
         Plan(
             chosen.statistics,
@@ -58,10 +57,11 @@ def plan(config: Config, profile: Profile | None) -> tuple[Plan, Collector]:
             chosen.statistics,
             chosen.derived,
             windows,
-            thresholds,
+            config.limits_of_metrics,
             chosen.judge,
             chosen.changes,
             chosen.segmented if split_by else None,
+            chosen.of_classes,
         ),
     )
 

@@ -14,6 +14,7 @@ import msgspec
 import numpy as np
 from msgspec import UNSET, UnsetType
 
+from exporter.baseline import Baseline
 from exporter.batch import Floats
 from exporter.components import Components
 
@@ -132,7 +133,9 @@ Feature = Numeric | Categorical
 
 
 class Profile(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """The reference of one model. `rows` is how many records it was made from; `actual` is their truth.
+    """The reference of one model. `rows` is how many records it was made from.
+
+    `actual` is their truth, and `baseline` how good the predictions of it were.
 
     What is UNSET is not written, so that a profile from before it was known is the same as ever.
     """
@@ -145,6 +148,7 @@ class Profile(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     components: Components | UnsetType = UNSET
     actual: Feature | UnsetType = UNSET
     attributions: dict[str, Attribution] | UnsetType = UNSET
+    baseline: Baseline | UnsetType = UNSET
     created: str = ""
     made_by: str = ""
 
@@ -164,6 +168,16 @@ class Profile(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     def attributed(self) -> Profile:
         """The attributions as if they were features."""
         return Profile(self.version, self.rows, dict(self.attributions or {}))
+
+    @property
+    def classes(self) -> tuple[str, ...]:
+        """The classes that were predicted, in the order of Batch.scores; none where predictions are values."""
+        return tuple(self.prediction.categories) if isinstance(self.prediction, Categorical) else ()
+
+    @property
+    def truth(self) -> Profile:
+        """The truth, if it is known, as if it were a feature called `label`."""
+        return Profile(self.version, self.rows, {"label": self.actual} if self.actual else {})
 
     @property
     def ordered(self) -> dict[str, Feature]:

@@ -18,6 +18,8 @@ DEFAULT_THRESHOLDS = {
     "accuracy": 0.8,
     "attribution_ranking_ndcg": 0.9,
 }
+# Those that there are where there is ground truth.
+TRUTH_THRESHOLDS = {"performance_tolerance": 0.05}
 
 MOST_IDS = 1_000_000
 
@@ -158,6 +160,11 @@ class Config(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     limits: LimitsConfig = LimitsConfig()
     quality: Quality = Quality()
     business: tuple[Figure, ...] = ()
+
+    @property
+    def limits_of_metrics(self) -> dict[str, float]:
+        """The thresholds, those that are not given at their defaults."""
+        return DEFAULT_THRESHOLDS | (TRUTH_THRESHOLDS if self.ground_truth else {}) | self.thresholds
 
     @property
     def all_sources(self) -> list[Source]:

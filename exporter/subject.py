@@ -1,4 +1,4 @@
-"""What a statistic is of, features, attributions or the outputs of the model, and how its metrics are named."""
+"""What a statistic is of, features, attributions, the outputs of the model or labels, and how its metrics are named."""
 
 from __future__ import annotations
 
@@ -16,10 +16,10 @@ Kind = type[GaugeFamily] | type[CounterFamily]
 class Subject:
     """Features share a metric, told apart by the label `feature_name`, and so do what predictions are attributed to.
 
-    Each output has metrics of its own.
+    Each output has metrics of its own. The label is what the prediction turned out to be in truth.
     """
 
-    name: Literal["feature", "attribution", "output"]
+    name: Literal["feature", "attribution", "output", "label"]
 
     def metric(self, suffix: str) -> str:
         """Return the name of a metric that all share."""
@@ -60,3 +60,4 @@ class Families:
 FEATURES = Subject("feature")
 ATTRIBUTIONS = Subject("attribution")
 OUTPUTS = Subject("output")
+LABELS = Subject("label")

@@ -18,6 +18,7 @@ from exporter import __version__
 from exporter.columns import class_of, label_of
 from exporter.profile import VERSION, Numeric, Profile
 from exporter.profiling.attributions import AttributionTally
+from exporter.profiling.baseline import OutcomeTally
 from exporter.profiling.categorical import CategoryTally
 from exporter.profiling.column import Spell
 from exporter.profiling.components import RowSample
@@ -69,6 +70,7 @@ def make_profile(
     actual = _optional(survey.actual, partial(actual_kind, is_value=is_value), options)
     together = RowSample([name for name, tally in features.items() if isinstance(tally, NumericTally)])
     attributions = AttributionTally(survey.attributions, options)
+    outcomes = OutcomeTally()
     rows = 0
     for block in inputs.blocks():
         rows += block.rows
@@ -80,6 +82,7 @@ def make_profile(
                 tally.add(of_all)
         together.add(block)
         attributions.add(block)
+        outcomes.add(block)
     if rows != survey.rows:
         raise ProfilingError(f"{', '.join(map(str, paths))}: the data changed while it was read")
     scores = probability.feature(survey.rows) if probability else None
@@ -95,6 +98,7 @@ def make_profile(
         ),
         actual=actual.feature(survey.rows) if actual else UNSET,
         attributions=attributions.attributions(),
+        baseline=UNSET if is_value or isinstance(actual, NumericTally) else outcomes.baseline(),
         created=(now or datetime.now(UTC)).isoformat(timespec="seconds"),
         made_by=f"prediction-exporter {__version__}",
     )

@@ -17,10 +17,20 @@ from exporter.schema import ATTRIBUTIONS, FEATURES, RECORD_FIELDS, Schema
 
 
 @dataclass(frozen=True, slots=True)
+class Outcomes:
+    """Of each row of a block its prediction, score (or those by class) and truth, as JSON has them."""
+
+    predictions: Sequence[Any]
+    scores: Sequence[Any]
+    actual: Sequence[Any]
+
+
+@dataclass(frozen=True, slots=True)
 class Block:
     """Consecutive records of an input: `rows` predictions, and `errors` that were skipped.
 
-    `fields` are the columns of a flat input that are other fields of a record.
+    `fields` are the columns of a flat input that are other fields of a record. `outcomes` are there where a row has a
+    truth.
     """
 
     rows: int
@@ -31,6 +41,7 @@ class Block:
     probability: Column | None = None
     actual: Column | None = None
     attributions: Mapping[str, Column] = field(default_factory=dict)
+    outcomes: Outcomes | None = None
 
 
 class Layout:
