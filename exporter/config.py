@@ -15,7 +15,7 @@ from typing import Any
 
 import msgspec
 
-from exporter import presets, profile, profile_file, quality, segments, validation, yamlfile
+from exporter import presets, profile, profile_file, quality, queries, segments, validation, yamlfile
 from exporter.profile import Profile
 from exporter.profile_file import ProfileError
 from exporter.schema import FEATURES, RECORD_FIELDS, Schema, SchemaError
@@ -94,7 +94,10 @@ def resolve(config: Config, folder: Path) -> Config:
     """Make relative paths relative to the configuration's folder, as Prometheus does."""
     sources = [
         msgspec.structs.replace(
-            source, url=source.url.below(folder), token_file=source.token_file and str(folder / source.token_file)
+            source,
+            url=source.url.below(folder),
+            token_file=source.token_file and str(folder / source.token_file),
+            password_file=source.password_file and str(folder / source.password_file),
         )
         for source in config.sources
     ]
@@ -167,8 +170,11 @@ def _about_sources(config: Config) -> Iterator[str]:
             if option not in known and getattr(source, option) != getattr(Source(source.url), option):
                 yield f"sources[{index}].{option}: a {source.url.scheme} source has no such option{_choices(known)}"
         yield from (f"sources[{index}].{problem}" for problem in presets.problems(source))
-        if source.token_file and (problem := _unreadable(Path(source.token_file))):
-            yield f"sources[{index}].token_file: {source.token_file}: {problem}"
+        yield from (f"sources[{index}].{problem}" for problem in queries.problems(source))
+        for option in ("token_file", "password_file"):
+            secret = getattr(source, option)
+            if secret and (problem := _unreadable(Path(secret))):
+                yield f"sources[{index}].{option}: {secret}: {problem}"
         if source.url.scheme == "http" and source.url.path.startswith(("/-/", "/metrics")):
             yield f"sources[{index}]: {source.url.path} is a path of the sidecar's own"
         if source.socket == "datagram" and source.framing == "length":
