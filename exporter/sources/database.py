@@ -102,7 +102,7 @@ class SqlDatabase:
         result = connection.execute(self._select, {"mark": begin.value, "most": most}, execution_options=options)
         columns = list(result.keys())
         at = columns.index(self.column)
-        for rows in result.partitions():
+        for rows in result.partitions(ROWS_AT_ONCE):
             lines = []
             for row in rows:
                 storable(row[at])
