@@ -113,20 +113,25 @@ class Postgres:
         self._port = free_port()
         self.url = f"postgresql://postgres@127.0.0.1:{self._port}/postgres"
         self._password = password
+        options = f"-p {self._port} -c listen_addresses=127.0.0.1 -c unix_socket_directories= -c fsync=off"
+        self._options = ("--options", options, "--log", str(folder / "log"))
         secret = folder / "password"
         secret.write_text(password)
         secret.chmod(0o644)
-        options = ["--username=postgres", "--auth=scram-sha-256", "--no-sync", "--encoding=UTF8", "--no-locale"]
-        self._run("initdb", f"--pgdata={folder / 'data'}", f"--pwfile={secret}", *options)
+        kind = ("--username=postgres", "--auth=scram-sha-256", "--no-sync", "--encoding=UTF8", "--no-locale")
+        self._run("initdb", f"--pgdata={folder / 'data'}", f"--pwfile={secret}", *kind)
 
     def start(self) -> None:
         """Start it, and return when it takes connections."""
-        options = f"-p {self._port} -c listen_addresses=127.0.0.1 -c unix_socket_directories= -c fsync=off"
-        self._control("start", "--options", options, "--log", str(self._folder / "log"))
+        self._control("start", *self._options)
 
     def stop(self) -> None:
         """End it, and all connections."""
         self._control("stop", "--mode", "immediate")
+
+    def restart(self) -> None:
+        """Start it anew, whether it runs or not."""
+        self._control("restart", "--mode", "immediate", *self._options)
 
     def execute(self, statement: str, *rows: tuple[Any, ...]) -> None:
         """Execute a statement, once or for each row, in a transaction of its own."""

@@ -62,8 +62,8 @@ class SqlDatabase:
 
     def page(self, mark: Mark | None) -> Page:
         """Return the rows behind a mark, or the first. Raises QueryError; blocks."""
-        beginning = BEGINNINGS[self._engine.dialect.name] if self.initial is None else self.initial
-        begin = mark or Mark(beginning)
+        is_default = mark is None and self.initial is None
+        begin = mark or Mark(BEGINNINGS[self._engine.dialect.name] if self.initial is None else self.initial)
         try:
             with self._engine.connect() as connection:
                 return self._page(connection, begin)
@@ -74,9 +74,8 @@ class SqlDatabase:
         except (ArithmeticError, RecursionError, TypeError, ValueError) as error:
             raise QueryError(f"a row that cannot be written as JSON ({type(error).__name__})") from None
         except SQLAlchemyError as error:
-            hint = "; `initial` says what the mark is at first" if begin.value == beginning else ""
-            reason = self._reason(error) + hint * isinstance(error, DataError)
-            raise QueryError(reason) from None
+            hint = "; `initial` says what the mark is at first" * (is_default and isinstance(error, DataError))
+            raise QueryError(self._reason(error) + hint) from None
 
     def _page(self, connection: Connection, begin: Mark) -> Page:
         if self._engine.dialect.name == "postgresql":
