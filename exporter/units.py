@@ -183,12 +183,12 @@ class SourceUrl(str):
             if url.scheme == "http" and re.fullmatch(r"(/[\w.~-]+)+", url.path):
                 return url
             if url.scheme in DATABASES:
-                # What is wrong is not repeated: it may hold a password.
+                # What it got is not repeated, it may hold a password.
                 if not _DATABASE_URLS[url.scheme].fullmatch(rest) or re.search(r"[?&](ssl)?password=", rest):
                     raise ValueError(
                         "expected sqlite:////PATH"
                         if url.scheme == "sqlite"
-                        else "expected postgresql://USER@HOST:PORT/DATABASE, with the password in `password_file`"
+                        else "expected postgresql://USER@HOST:PORT/DATABASE, got another; a password belongs in `password_file`"
                     )
                 url.path = rest.removeprefix("/") if url.scheme == "sqlite" else rest
                 return url

@@ -75,10 +75,10 @@ def counted(stop: int) -> dict[tuple[str, ...], float]:
     return {(name,): float(count) for name, count in Counter(f"class{i % 7}" for i in range(stop)).items()}
 
 
-def kill_and_go_on(config: Path, write: Write) -> None:
+def kill_and_go_on(config: Path, write: Write, *stops: int) -> None:
     """Write rows in pieces that end between those of one mark, and kill the sidecar while it reads them."""
     written = 0
-    for stop in (1510, 3333):
+    for stop in stops:
         with exporter("--config", config) as running:
             _ = running.address
             write(rows(written, stop - 20))
@@ -103,12 +103,12 @@ def kill_and_go_on(config: Path, write: Write) -> None:
 
 
 def test_sqlite_is_read_once_over_kills(tmp_path: Path) -> None:
-    kill_and_go_on(*on_sqlite(tmp_path, rows=300))
+    kill_and_go_on(*on_sqlite(tmp_path, rows=300), 1510)
 
 
 @pytest.mark.servers
 def test_postgresql_is_read_once_over_kills(server: Postgres, tmp_path: Path) -> None:
-    kill_and_go_on(*on_postgres(server, tmp_path, rows=300))
+    kill_and_go_on(*on_postgres(server, tmp_path, rows=300), 1510, 3333)
 
 
 @pytest.mark.servers
