@@ -17,7 +17,7 @@ def problems(source: Source) -> Iterator[str]:
     if missing := [name for name in MODULES[source.url.scheme] if importlib.util.find_spec(name) is None]:
         yield f"url: {' and '.join(missing)} not installed: pip install 'prediction-exporter[sql]'"
     elif not is_address(source.url):
-        yield "url: expected postgresql://USER@HOST:PORT/DATABASE"
+        yield "url: expected postgresql://USER@HOST/DATABASE"
     if not source.mark:
         yield "mark: this key is required: the column that says how far the query was read, such as updated_at"
     if not source.query:

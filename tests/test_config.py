@@ -45,17 +45,17 @@ SOURCES = "sources: [/var/log/model.jsonl]\n"
         ),
         pytest.param(
             "sources: [{url: 'postgresql://u:secret@h/db', query: ':mark', mark: m}]",
-            "sources[0].url: expected postgresql://USER@HOST:PORT/DATABASE, got another; a password belongs in `password_file`",
+            "sources[0].url: expected postgresql://USER@HOST/DATABASE, got another; a password goes into `password_file`",
             id="password in the URL",
         ),
         pytest.param(
             "sources: [{url: 'postgresql://u@h/db?password=secret', query: ':mark', mark: m}]",
-            "sources[0].url: expected postgresql://USER@HOST:PORT/DATABASE, got another; a password belongs in `password_file`",
+            "sources[0].url: expected postgresql://USER@HOST/DATABASE, got another; a password goes into `password_file`",
             id="password as a parameter",
         ),
         pytest.param(
             "sources: [{url: 'postgresql://h:http/db', query: ':mark', mark: m}]",
-            "sources[0].url: expected postgresql://USER@HOST:PORT/DATABASE",
+            "sources[0].url: expected postgresql://USER@HOST/DATABASE",
             id="port of a database",
         ),
         pytest.param(
