@@ -188,7 +188,7 @@ class SourceUrl(str):
                     raise ValueError(
                         "expected sqlite:////PATH"
                         if url.scheme == "sqlite"
-                        else "expected postgresql://USER@HOST/DATABASE, got another; a password goes into `password_file`"
+                        else "expected postgresql://USER@HOST/DATABASE, got another; a password: `password_file`"
                     )
                 url.path = rest.removeprefix("/") if url.scheme == "sqlite" else rest
                 return url

@@ -45,12 +45,12 @@ SOURCES = "sources: [/var/log/model.jsonl]\n"
         ),
         pytest.param(
             "sources: [{url: 'postgresql://u:secret@h/db', query: ':mark', mark: m}]",
-            "sources[0].url: expected postgresql://USER@HOST/DATABASE, got another; a password goes into `password_file`",
+            "sources[0].url: expected postgresql://USER@HOST/DATABASE, got another; a password: `password_file`",
             id="password in the URL",
         ),
         pytest.param(
             "sources: [{url: 'postgresql://u@h/db?password=secret', query: ':mark', mark: m}]",
-            "sources[0].url: expected postgresql://USER@HOST/DATABASE, got another; a password goes into `password_file`",
+            "sources[0].url: expected postgresql://USER@HOST/DATABASE, got another; a password: `password_file`",
             id="password as a parameter",
         ),
         pytest.param(
