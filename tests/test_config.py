@@ -1,5 +1,6 @@
 """The configuration, through the command `check`: every mistake at once, each one line."""
 
+import importlib.util
 from pathlib import Path
 
 import pytest
@@ -41,6 +42,59 @@ SOURCES = "sources: [/var/log/model.jsonl]\n"
         pytest.param("sources: [/a, /a]", "sources[1]: /a is there twice", id="twice"),
         pytest.param(
             "sources: [{url: /a, start: now}]", "sources[0].start: expected beginning or end, got 'now'", id="start"
+        ),
+        pytest.param(
+            "sources: [{url: 'postgresql://u:secret@h/db', query: ':mark', mark: m}]",
+            "sources[0].url: expected postgresql://USER@HOST/DATABASE, got another; a password: `password_file`",
+            id="password in the URL",
+        ),
+        pytest.param(
+            "sources: [{url: 'postgresql://u@h/db?password=secret', query: ':mark', mark: m}]",
+            "sources[0].url: expected postgresql://USER@HOST/DATABASE, got another; a password: `password_file`",
+            id="password as a parameter",
+        ),
+        pytest.param(
+            "sources: [{url: 'postgresql://h:http/db', query: ':mark', mark: m}]",
+            "sources[0].url: expected postgresql://USER@HOST/DATABASE",
+            id="port of a database",
+        ),
+        pytest.param(
+            "sources: [{url: 'sqlite://', query: ':mark', mark: m}]",
+            "sources[0].url: expected sqlite:////PATH",
+            id="sqlite",
+        ),
+        pytest.param(
+            "sources: [{url: 'sqlite:////a', query: ':mark'}]",
+            "sources[0].mark: this key is required: the col",
+            id="mark",
+        ),
+        pytest.param(
+            "sources: [{url: 'sqlite:////a', mark: m}]",
+            "sources[0].query: this key is required, such as SELECT",
+            id="query",
+        ),
+        pytest.param(
+            "sources: [{url: 'sqlite:////a', mark: m, query: SELECT 1}]",
+            "sources[0].query: expected one parameter, :mark, and found none",
+            id="no parameter",
+        ),
+        pytest.param(
+            "sources: [{url: 'sqlite:////a', mark: m, query: 'SELECT :mark::int'}]",
+            "sources[0].query: expected one parameter, :mark, and found ",
+            id="cast",
+        ),
+        pytest.param(
+            "sources: [{url: 'sqlite:////a', mark: m, query: ':mark', mode: '0600'}]",
+            "sources[0].mode: a sqlite source has no such option; it has query, mark, initial, every, lag",
+            id="option of sqlite",
+        ),
+        pytest.param(
+            "sources: [{url: 'postgresql:///db', mark: m, query: ':mark', password_file: /none}]",
+            "sources[0].password_file: /none: No such file or directory",
+            id="no password file",
+        ),
+        pytest.param(
+            "sources: [{url: /a, query: x}]", "sources[0].query: a file source has no such option", id="not sql"
         ),
         pytest.param("sources: [tcp://x]", "sources[0].url: expected an address such as", id="no port"),
         pytest.param("sources: [tcp://x:1, tcp://x:1]", "sources[1]: tcp://x:1 is there twice", id="address twice"),
@@ -258,6 +312,20 @@ def test_a_segment_that_may_be_a_feature_misspelt_is_noted(tmp_path: Path) -> No
     assert noted == [
         "note: segments[1]: county is no known feature, and read from the record itself; did you mean `country`?"
     ]
+
+
+def test_a_password_in_an_address_is_not_told(tmp_path: Path) -> None:
+    for url in ("mysql://u:secret@h/db", "postgresql://u:sec/ret@h:1/db", "postgres://u:secret@@h"):
+        (told,) = problems(tmp_path, f"sources: [{{url: '{url}'}}]")
+        assert told.startswith("sources[0].url: expected")
+        assert "sec" not in told
+
+
+def test_what_a_database_needs_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(importlib.util, "find_spec", lambda _: None)
+    expected = "sources[0].url: sqlalchemy and psycopg not installed: pip install 'prediction-exporter[sql]'"
+    text = "sources: [{url: 'postgresql:///db', mark: m, query: ':mark'}]"
+    assert problems(tmp_path, text) == [expected]
 
 
 def test_a_missing_file_is_one_line(tmp_path: Path) -> None:
