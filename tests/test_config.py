@@ -221,7 +221,7 @@ def test_bins_to_export_need_a_reference_that_can_be_read(tmp_path: Path) -> Non
         ("{attributions: why, prediction: why.age}", "fields: `why.age` is read as prediction already, and cannot be"),
         (
             "{attributions: features}",
-            "fields: `features.age` is read as age already, and cannot be attribution age too",
+            "fields: `features.age` is read as age already, and cannot be attribution age",
         ),
         ("{attributions: .}", "fields.attributions: expected a path such as timing.total; only `features` can lie at"),
     ],
