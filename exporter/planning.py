@@ -27,7 +27,8 @@ from exporter.plan import Limits, Plan
 from exporter.profile import Categorical, Profile
 from exporter.settings import DEFAULT_THRESHOLDS, Config
 from exporter.stats import SEGMENTS, Scoped, Statistic
-from exporter.stats.attributions import AbsoluteAttributions, OfAttributions
+from exporter.stats.absolute_attributions import AbsoluteAttributions
+from exporter.stats.attributions import OfAttributions
 from exporter.stats.embedding import Embedding
 from exporter.stats.feature_bins import FeatureBins
 from exporter.stats.feature_cuts import FeatureCuts
