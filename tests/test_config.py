@@ -156,7 +156,9 @@ SOURCES = "sources: [/var/log/model.jsonl]\n"
         ),
         pytest.param(SOURCES + "listn: :1", "listn: unknown key; did you mean `listen`?", id="unknown key"),
         pytest.param(
-            SOURCES + "zzz: 1", "zzz: unknown key; known: buckets, drift, exported_bins, fields", id="no key near"
+            SOURCES + "zzz: 1",
+            "zzz: unknown key; known: buckets, business, drift, exported_bins, fields",
+            id="no key near",
         ),
         pytest.param(SOURCES + "limits: {model: 1}", "limits.model: unknown key; did you mean `models`?", id="nested"),
         pytest.param(SOURCES + "limits: {models: 0}", "limits.models: expected a whole number >= 1, got 0", id="bound"),
@@ -267,6 +269,23 @@ def test_bins_to_export_need_a_reference_that_can_be_read(tmp_path: Path) -> Non
     assert problems(tmp_path, SOURCES + "exported_bins: [age]") == expected
     (told,) = problems(tmp_path, SOURCES + "reference: no.json\nexported_bins: [age]")
     assert told.startswith("reference:")
+
+
+@pytest.mark.parametrize(
+    ("fields", "expected"),
+    [
+        ("{attributions: why, prediction: why.age}", "fields: `why.age` is read as prediction already, and cannot be"),
+        (
+            "{attributions: features}",
+            "fields: `features.age` is read as age already, and cannot be attribution age",
+        ),
+        ("{attributions: .}", "fields.attributions: expected a path such as timing.total; only `features` can lie at"),
+    ],
+)
+def test_attributions_have_a_place_of_their_own(tmp_path: Path, fields: str, expected: str) -> None:
+    (tmp_path / "reference.json").write_bytes(profile_file.dump(PROFILE))
+    (told,) = problems(tmp_path, f"{SOURCES}reference: reference.json\nfields: {fields}")
+    assert told.startswith(expected)
     assert check(tmp_path, SOURCES + "exported_bins: []").exit_code == 0
 
 
