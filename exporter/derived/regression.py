@@ -20,7 +20,7 @@ TEXTS = {
     "model_rmse": "Root of the mean squared error of a window's predictions.",
     "model_mape": "Mean of absolute errors relative to the truth in a window; 1 is 100 %.",
     "model_bias": "Mean of prediction less truth in a window.",
-    "model_r2": "Share of the variance of the truth in a window that predictions explain; 1 at best, and negative below 0.",
+    "model_r2": "Share of the variance of the truth in a window that predictions explain, at most 1.",
 }
 
 
