@@ -12,7 +12,12 @@ import msgspec
 from exporter.units import Before, Bounds, Duration, FieldPath, FileMode, Listen, Size, SourceUrl, Tails
 
 DEFAULT_LISTEN = "0.0.0.0:9465"
-DEFAULT_THRESHOLDS = {"feature_drift_psi": 0.25, "latency_p99_seconds": 0.5, "accuracy": 0.8}
+DEFAULT_THRESHOLDS = {
+    "feature_drift_psi": 0.25,
+    "latency_p99_seconds": 0.5,
+    "accuracy": 0.8,
+    "attribution_ranking_ndcg": 0.9,
+}
 # Those that there are where there is ground truth.
 TRUTH_THRESHOLDS = {"performance_tolerance": 0.05}
 
@@ -124,6 +129,15 @@ class GroundTruth(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     fields: dict[str, FieldPath] = {}
 
 
+class Figure(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """A business figure: an amount at the path `field` of a record, or at the path `truth` of a ground truth."""
+
+    name: str
+    field: FieldPath | None = None
+    truth: FieldPath | None = None
+    buckets: tuple[float, ...] = ()
+
+
 class Config(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """The whole of it; every key is described in the README."""
 
@@ -145,6 +159,7 @@ class Config(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     thresholds: dict[str, float] = {}
     limits: LimitsConfig = LimitsConfig()
     quality: Quality = Quality()
+    business: tuple[Figure, ...] = ()
 
     @property
     def limits_of_metrics(self) -> dict[str, float]:

@@ -21,7 +21,7 @@ from exporter import config, profile_file
 from exporter.components import Components
 from exporter.exposition import Exposition, Format
 from exporter.sidecar import Sidecar
-from tests.records import categorical, numeric, reference, vector
+from tests.records import attribution, categorical, numeric, reference, vector
 from tests.servers import require
 
 GOLDEN = Path(__file__).parent / "golden"
@@ -41,6 +41,7 @@ LOG = [
             "prediction": "deny" if second % 4 == 0 else "approve",
             "probability": round(second / 120, 3),
             "latency_ms": 5.0 * (second % 7),
+            "attributions": {"age": (second % 8 - 4) / 16, "country": (second % 4) / 2},
         }
         for second in range(120)
     ),
@@ -63,6 +64,10 @@ REFERENCE = msgspec.structs.replace(
         components=Components(
             ["age", "income"], [[1.0, 0.0]], explained=0.7, rows=500, error_mean=0.5, error_stddev=0.25
         ),
+        attributions={
+            "age": attribution(0.5, [-0.125, 0.0], [400, 200, 400]),
+            "country": attribution(0.25, [0.5], [500, 490], missing=10),
+        },
     ),
     probability=numeric([0.25, 0.5, 0.75], [250, 250, 250, 250], least=0.0, greatest=1.0),
 )
