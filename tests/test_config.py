@@ -160,8 +160,6 @@ SOURCES = "sources: [/var/log/model.jsonl]\n"
             "zzz: unknown key; known: buckets, business, drift, exported_bins, fields",
             id="no key near",
         ),
-            id="no key near",
-        ),
         pytest.param(SOURCES + "limits: {model: 1}", "limits.model: unknown key; did you mean `models`?", id="nested"),
         pytest.param(SOURCES + "limits: {models: 0}", "limits.models: expected a whole number >= 1, got 0", id="bound"),
         pytest.param(SOURCES + "limits: {line_bytes: 1 MB!}", "limits.line_bytes: expected a size such as", id="size"),
