@@ -7,7 +7,7 @@ import os
 import sys
 from functools import partial
 from pathlib import Path
-from typing import Literal, NoReturn
+from typing import Any, Literal, NoReturn
 
 import click
 
@@ -88,6 +88,40 @@ def check(config_file: Path) -> None:
     for note in config.notes(settings):
         click.echo(f"{config_file}: note: {note}")
     click.echo(f"{config_file}: good")
+
+
+@main.command()
+@click.argument("logs", nargs=-1, required=True, type=FILE, metavar="LOG...")
+@click.option("--truth", "truths", multiple=True, type=FILE, help="Ground truth, a file or folder. May be repeated.")
+@click.option("--config", "config_file", type=FILE, help="Where fields lie, and the databases that have the truth.")
+@click.option("--reference", help="Instead of --config: the reference profile, whose baseline is compared with.")
+@click.option("--from", "begin", metavar="TIME", help="Predictions from then on: a date, or a time (RFC 3339).")
+@click.option("--to", "end", metavar="TIME", help="Predictions before then.")
+@click.option(
+    "--revision",
+    type=click.Choice(["first", "last"]),
+    default="last",
+    show_default=True,
+    help="Which of several truths of a request counts.",
+)
+@click.option("--least", multiple=True, metavar="FIGURE=VALUE", help="Fail when a figure is less: f1=0.8.")
+@click.option("--max-drop", multiple=True, metavar="FIGURE=VALUE", help="Fail when it is so far below the baseline.")
+@click.option("--json", "is_json", is_flag=True, help="Write JSON.")
+def evaluate(**options: Any) -> None:
+    """Join archived predictions with their ground truth, and tell how good the model was.
+
+    A LOG, and a truth, is a JSON-lines, CSV or Parquet file (.jsonl, .csv, .parquet; .gz may follow the former) or a
+    folder of them. The status is 1 when a figure falls short, and 2 when there is a mistake.
+    """
+    from exporter.evaluation import command
+
+    try:
+        lines, is_short = command.evaluate(command.Asked(**options))
+    except command.EvaluationError as error:
+        _fail(*(f"evaluate: {problem}" for problem in error.problems))
+    for line in lines:
+        click.echo(line)
+    sys.exit(1 if is_short else 0)
 
 
 @main.command()

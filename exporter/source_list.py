@@ -18,7 +18,7 @@ from exporter.sources import Sink, Source
 from exporter.sources.datagram_socket import DatagramSocket
 from exporter.sources.file import FileSource
 from exporter.sources.http import HttpSource
-from exporter.sources.sql import SqlSource
+from exporter.sources.sql import Database, SqlSource
 from exporter.sources.stream_socket import StreamSocket
 from exporter.sources.unix_path import UnixPath
 from exporter.telemetry import Telemetry
@@ -77,13 +77,14 @@ def _reader(source: settings.Source, features: Sequence[str]) -> Reader:
     return Records()
 
 
-def _sql(source: settings.Source, sink: Sink, telemetry: Telemetry, clock: Callable[[], float]) -> Source:
+def database(source: settings.Source) -> Database:
+    """Return what a source that polls a database asks."""
     from exporter.sources.database import SqlDatabase  # noqa: PLC0415  # of an extra, which few sidecars need
 
     query, column = source.query or "", source.mark or ""
     lag = source.lag.seconds if source.lag else 0.0
     password = Path(source.password_file) if source.password_file else None
-    database = SqlDatabase(
+    return SqlDatabase(
         str(source.url),
         source.url.path,
         query,
@@ -94,7 +95,11 @@ def _sql(source: settings.Source, sink: Sink, telemetry: Telemetry, clock: Calla
         source.timeout.seconds,
         password,
     )
-    return SqlSource(str(source.url), database, column, source.every.seconds, sink, telemetry, clock)
+
+
+def _sql(source: settings.Source, sink: Sink, telemetry: Telemetry, clock: Callable[[], float]) -> Source:
+    column = source.mark or ""
+    return SqlSource(str(source.url), database(source), column, source.every.seconds, sink, telemetry, clock)
 
 
 def _unix(source: settings.Source) -> tuple[Callable[[], socket.socket], Callable[[], None]]:
