@@ -28,8 +28,9 @@ from exporter.performance import performance
 from exporter.profile import Attribution, Categorical, Profile
 from exporter.settings import Config
 from exporter.stats import SEGMENTS, SERIES, Scope, Scoped, Statistic
+from exporter.stats.absolute_attributions import AbsoluteAttributions
 from exporter.stats.answered import Answered
-from exporter.stats.attributions import AbsoluteAttributions, OfAttributions
+from exporter.stats.attributions import OfAttributions
 from exporter.stats.business import Business
 from exporter.stats.embedding import Embedding
 from exporter.stats.feature_bins import FeatureBins

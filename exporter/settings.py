@@ -9,7 +9,7 @@ from typing import Annotated, Literal
 
 import msgspec
 
-from exporter.units import Before, Bounds, Duration, FieldPath, FileMode, Listen, Size, SourceUrl, Tails
+from exporter.units import DATABASES, Before, Bounds, Duration, FieldPath, FileMode, Listen, Size, SourceUrl, Tails
 
 DEFAULT_LISTEN = "0.0.0.0:9465"
 DEFAULT_THRESHOLDS = {
@@ -51,12 +51,25 @@ class Source(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     body_bytes: Size = Size(8 * 1024**2)
     requests: Positive = 32
     token_file: str | None = None
+    query: str | None = None
+    mark: str | None = None
+    initial: str | int | float | None = None
+    every: Duration = Duration.parse("30s")
+    lag: Duration | None = None
+    timeout: Duration = Duration.parse("30s")
+    rows: Positive = 10_000
+    password_file: str | None = None
+
+    @property
+    def is_database(self) -> bool:
+        return self.url.scheme in DATABASES
 
     @property
     def is_datagram(self) -> bool:
         return self.url.scheme == "udp" or self.socket == "datagram"
 
 
+QUERY_OPTIONS = ("query", "mark", "initial", "every", "lag", "timeout", "rows")
 STREAM_OPTIONS = ("format", "framing", "connections", "idle_timeout")
 SOURCE_OPTIONS = {
     "file": ("start", "format", "prediction"),
@@ -64,6 +77,8 @@ SOURCE_OPTIONS = {
     "tcp": STREAM_OPTIONS,
     "udp": (),
     "http": ("body_bytes", "requests", "token_file", "format", "features"),
+    "postgresql": ("password_file", *QUERY_OPTIONS),
+    "sqlite": QUERY_OPTIONS,
 }
 
 

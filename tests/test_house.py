@@ -157,7 +157,7 @@ def loaded() -> set[str]:
     )
 
 
-@pytest.mark.parametrize("heavy", ["scipy.stats", "pyarrow", "sklearn", "pandas"])
+@pytest.mark.parametrize("heavy", ["scipy.stats", "pyarrow", "sklearn", "pandas", "sqlalchemy"])
 def test_the_sidecar_does_not_load(heavy: str, loaded: set[str]) -> None:
     assert "exporter.sidecar" in loaded
     assert heavy not in loaded

@@ -25,7 +25,7 @@ from exporter.derived.drift_causes import ranking
 from exporter.families import Family, GaugeFamily
 from exporter.profile import Attribution
 from exporter.stats import BASE_LABELS
-from exporter.stats.attributions import AbsoluteAttributions
+from exporter.stats.absolute_attributions import AbsoluteAttributions
 from exporter.tally import Tallies
 
 MIN_SAMPLES = 100

@@ -15,7 +15,8 @@ from exporter.derived.drift import Drift
 from exporter.measuring import measures
 from exporter.profile import Attribution, Profile
 from exporter.settings import Config
-from exporter.stats.attributions import AbsoluteAttributions, OfAttributions
+from exporter.stats.absolute_attributions import AbsoluteAttributions
+from exporter.stats.attributions import OfAttributions
 from tests.derived.samples import profiled
 from tests.records import attribution, columns, numeric, reference
 

@@ -7,7 +7,8 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
-from exporter.stats.attributions import AbsoluteAttributions, OfAttributions
+from exporter.stats.absolute_attributions import AbsoluteAttributions
+from exporter.stats.attributions import OfAttributions
 from exporter.stats.feature_bins import FeatureBins
 from exporter.subject import ATTRIBUTIONS
 from tests.records import PROFILE, columns
