@@ -11,6 +11,9 @@ from exporter.stats import BASE_LABELS
 
 Kind = type[GaugeFamily] | type[CounterFamily]
 
+# What there may be many of, and what one of them is.
+SHARED = {"feature": "a feature", "attribution": "the attribution to a feature"}
+
 
 @dataclass(frozen=True)
 class Subject:
@@ -27,10 +30,9 @@ class Subject:
 
     def families(self, kind: Kind, variables: Iterable[str], suffix: str, text: str, labels: Iterable[str]) -> Families:
         """Return the families `model_..._suffix`; `text` says what of `{}` they tell."""
-        if self.name != "output":
-            what = "a feature" if self.name == "feature" else "the attribution to a feature"
+        if self.name in SHARED:
             labels = (*BASE_LABELS, "feature_name", *labels)
-            return Families(kind(self.metric(suffix), text.format(what), labels), {})
+            return Families(kind(self.metric(suffix), text.format(SHARED[self.name]), labels), {})
         labels = (*BASE_LABELS, *labels)
         return Families(
             None,
