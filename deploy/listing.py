@@ -27,11 +27,12 @@ def kustomizations(root: Path) -> dict[Path, str]:
     They are called Kustomization and not kustomization.yaml, so that `kubectl apply -f alerts/` leaves them out.
     """
     rules = [file.name for file in sorted((root / "alerts").glob("*.yaml")) if KINDS.search(file.read_text())]
-    dashboards = [file.name for file in sorted((root / "dashboards").glob("*.json"))]
+    folder = root / "dashboards"
+    dashboards = [str(file.relative_to(folder)) for file in sorted(folder.rglob("*.json"))]
     made = {root / "alerts" / "Kustomization": MADE_BY + KUSTOMIZATION + "resources:\n" + _items(rules)}
     resources = ["podmonitor.yaml", "../../../alerts"]
     if dashboards:
-        made[root / "dashboards" / "Kustomization"] = (
+        made[folder / "Kustomization"] = (
             MADE_BY + KUSTOMIZATION + "configMapGenerator:\n" + "".join(map(_dashboard, dashboards)) + DASHBOARD_OPTIONS
         )
         resources.append("../../../dashboards")
@@ -54,7 +55,7 @@ def _items(names: list[str]) -> str:
     return "".join(f"  - {name}\n" for name in names)
 
 
-def _dashboard(name: str) -> str:
+def _dashboard(path: str) -> str:
     """Return one ConfigMap a dashboard: together they might be more than a ConfigMap holds."""
-    stem = name.removesuffix(".json").replace("_", "-")
-    return f"  - name: prediction-exporter-dashboard-{stem}\n    files: [{name}]\n"
+    stem = Path(path).stem.replace("_", "-")
+    return f"  - name: prediction-exporter-dashboard-{stem}\n    files: [{path}]\n"

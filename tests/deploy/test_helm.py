@@ -89,8 +89,8 @@ def test_it_renders_what_prometheus_needs() -> None:
 def test_dashboards_are_taken_up_as_they_are(tmp_path: Path) -> None:
     root = copy_of_the_house(tmp_path)
     text = json.dumps({"title": "{{ .Values }} {{label}}", "lines": "a\n  b"}, indent=2)
-    (root / "dashboards").mkdir(exist_ok=True)
-    (root / "dashboards" / "model_detail.json").write_text(text)
+    (root / "dashboards" / "json").mkdir(parents=True)
+    (root / "dashboards" / "json" / "model_detail.json").write_text(text)
     for link, target in listing.links(root).items():
         link.unlink(missing_ok=True)
         link.symlink_to(target)

@@ -176,9 +176,9 @@ def test_each_rule_file_becomes_an_object(built: dict[str, list[Object]]) -> Non
 def test_dashboards_are_taken_up_one_config_map_each(tmp_path: Path) -> None:
     root = copy_of_the_house(tmp_path)
     dashboards = {"fleet": {"uid": "fleet"}, "model_detail": {"uid": "model", "text": "{{ not a template }}"}}
-    (root / "dashboards").mkdir(exist_ok=True)
-    for name, dashboard in dashboards.items():
-        (root / "dashboards" / f"{name}.json").write_text(json.dumps(dashboard))
+    (root / "dashboards" / "json").mkdir(parents=True)
+    (root / "dashboards" / "fleet.json").write_text(json.dumps(dashboards["fleet"]))
+    (root / "dashboards" / "json" / "model_detail.json").write_text(json.dumps(dashboards["model_detail"]))
     for file, text in listing.kustomizations(root).items():
         file.write_text(text)
     found = [made for made in kustomize(root / "deploy/kubernetes/monitoring") if made["kind"] == "ConfigMap"]
