@@ -26,10 +26,10 @@ def kustomizations(root: Path) -> dict[Path, str]:
 
     They are called Kustomization and not kustomization.yaml, so that `kubectl apply -f alerts/` leaves them out.
     """
-    rules = [file.name for file in sorted((root / "alerts").glob("*.yaml")) if KINDS.search(file.read_text())]
-    folder = root / "dashboards"
+    alerts, folder = root / "alerts", root / "dashboards"
+    rules = [str(file.relative_to(alerts)) for file in sorted(alerts.rglob("*.yaml")) if KINDS.search(file.read_text())]
     dashboards = [str(file.relative_to(folder)) for file in sorted(folder.rglob("*.json"))]
-    made = {root / "alerts" / "Kustomization": MADE_BY + KUSTOMIZATION + "resources:\n" + _items(rules)}
+    made = {alerts / "Kustomization": MADE_BY + KUSTOMIZATION + "resources:\n" + _items(rules)}
     resources = ["podmonitor.yaml", "../../../alerts"]
     if dashboards:
         made[folder / "Kustomization"] = (

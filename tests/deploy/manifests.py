@@ -27,6 +27,13 @@ VERSIONS = ("1.29", "1.31", "1.34", "1.37")
 Object = dict[str, Any]
 
 
+class Loader(yaml.SafeLoader):
+    """Takes a bare `=`, which Kubernetes writes of a matcher, for text, as YAML 1.2 does."""
+
+
+Loader.add_constructor("tag:yaml.org,2002:value", Loader.construct_scalar)
+
+
 def kustomize(folder: Path) -> list[Object]:
     """Build a folder."""
     kubectl = Path(sys.executable).parent / "kubectl"
@@ -43,7 +50,7 @@ def helm(values: Object, name: str = "model", namespace: str = "ml", chart: Path
 
 
 def objects(text: str) -> list[Object]:
-    return [document for document in yaml.safe_load_all(text) if document]
+    return [document for document in yaml.load_all(text, Loader) if document]
 
 
 def one(found: list[Object], kind: str) -> Object:
@@ -85,8 +92,8 @@ def validate(made: Object, version: str) -> None:
 def operator_schema(api_version: str, kind: str) -> Object:
     """Return the schema of the Prometheus operator's resource, closed."""
     module = {"monitoring.coreos.com/v1": v1, "monitoring.coreos.com/v1alpha1": v1alpha1}[api_version]
-    # Go's regular expressions have flags anywhere, Python's at the start.
-    schema: Object = json.loads(json.dumps(getattr(module, kind).model_json_schema()).replace("^(?i)", "(?i)^"))
+    # Go's regular expressions have this flag anywhere, Python's only at the start; here case is as documented.
+    schema: Object = json.loads(json.dumps(getattr(module, kind).model_json_schema()).replace("(?i)", ""))
     for definition in [schema, *schema["$defs"].values()]:
         if "properties" in definition:
             definition["additionalProperties"] = False

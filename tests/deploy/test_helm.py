@@ -117,7 +117,7 @@ def test_values_that_mean_nothing_are_refused(wrong: Object, told: str) -> None:
 
 
 def test_a_reference_and_a_change_of_it_reach_the_pod() -> None:
-    made = [helm({**VALUES["file"], "reference": json.dumps({"n": n}, indent=1)}) for n in (1, 2)]
+    made = [helm({**VALUES["file"], **WITHOUT_MONITORING, "reference": json.dumps({"n": n}, indent=1)}) for n in (1, 2)]
     data = one(made[0], "ConfigMap")["data"]
     assert json.loads(data["reference.json"]) == {"n": 1}
     assert yaml.safe_load(data["config.yaml"])["reference"] == "reference.json"
