@@ -2,9 +2,10 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 SERVERS := prometheus promtool mtail initdb
+LOCK := --quiet --upgrade --universal --python-version 3.13 --generate-hashes --no-annotate --custom-compile-command "make lock"
 export REQUIRE_SERVERS
 
-.PHONY: demo test lint format rules chaos bench servers clean
+.PHONY: demo test lint format rules manifests lock sbom image chaos bench servers clean
 
 demo: $(VENV)/installed  ## a real model, its log, and the sidecar on it; SECONDS=20 to end by itself
 	$(BIN)/prediction-exporter demo $(if $(SECONDS),--seconds $(SECONDS))
@@ -23,6 +24,21 @@ format: $(VENV)/installed
 
 rules: $(VENV)/installed  ## alerts/*.yaml, from alerts/*.py
 	$(BIN)/python -m alerts --operator alerts
+
+manifests: $(VENV)/installed  ## what kustomize and Helm are told of alerts/ and dashboards/
+	$(BIN)/python -m deploy
+
+lock: $(VENV)/installed  ## the image's dependencies: the newest, with their hashes
+	$(BIN)/uv pip compile $(LOCK) pyproject.toml --output-file requirements.lock
+	echo hatchling | $(BIN)/uv pip compile $(LOCK) - --output-file build.lock
+
+sbom: $(VENV)/installed  ## sbom.cdx.json, of the image's Python packages; `make image` adds one of all that is in it
+	$(BIN)/cyclonedx-py requirements requirements.lock --pyproject pyproject.toml --output-reproducible \
+		--output-file sbom.cdx.json
+
+image:  ## for both architectures, with an SBOM; needs Docker's buildx. ARGS="--push --build-arg BASE=..."
+	docker buildx build --platform linux/amd64,linux/arm64 --sbom=true --provenance=mode=max \
+		--tag prediction-exporter:$$(sed -n 's/^__version__ = "\(.*\)"/\1/p' exporter/__init__.py) $(ARGS) .
 
 chaos: $(VENV)/installed servers  ## five million records, a hundred kills
 	CHAOS_KILLS=50 CHAOS_RECORDS=2500000 $(BIN)/pytest -s tests/chaos

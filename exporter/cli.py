@@ -125,6 +125,20 @@ def evaluate(**options: Any) -> None:
 
 
 @main.command()
+@click.argument("url", default="http://127.0.0.1:9465/-/healthy", metavar="[URL]")
+def health(url: str) -> None:
+    """Ask a running sidecar whether it is well: a healthcheck without curl.
+
+    Without a URL, http://127.0.0.1:9465/-/healthy is asked.
+    """
+    from exporter.health import problem
+
+    if found := problem(url):
+        click.echo(f"prediction-exporter: health: {url}: {found}", err=True)
+        sys.exit(1)  # what Docker takes for unhealthy; 2 it keeps for itself
+
+
+@main.command()
 @click.argument("inputs", nargs=-1, required=True, type=FILE, metavar="INPUT...")
 @click.option("--output", "-o", required=True, type=FILE, help="Where to write the profile, a JSON file.")
 @click.option("--config", "config_file", type=FILE, help="Whose `fields` say where a record's fields lie.")

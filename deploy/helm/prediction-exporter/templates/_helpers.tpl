@@ -1,0 +1,90 @@
+{{- define "prediction-exporter.labels" -}}
+app.kubernetes.io/name: prediction-exporter
+app.kubernetes.io/instance: {{ .Release.Name }}
+app.kubernetes.io/version: {{ .Chart.AppVersion | quote }}
+app.kubernetes.io/managed-by: {{ .Release.Service }}
+{{- end }}
+
+{{- /* What a pod needs that has the sidecar: this label, an init container, and volumes. */}}
+{{- define "prediction-exporter.podLabels" -}}
+prediction-exporter: enabled
+{{- end }}
+
+{{- define "prediction-exporter.initContainers" -}}
+- name: prediction-exporter
+  # A native sidecar: it listens before the model starts, and is stopped after it, to read the last lines.
+  restartPolicy: Always
+  {{- include "prediction-exporter.container" . | nindent 2 }}
+{{- end }}
+
+{{- define "prediction-exporter.volumes" -}}
+{{- if eq .Values.source "file" }}
+- name: model-log
+  emptyDir: {sizeLimit: {{ .Values.logSize }}}
+{{- else if eq .Values.source "unix" }}
+- name: model-socket
+  emptyDir: {medium: Memory, sizeLimit: 1Mi}
+{{- end }}
+- name: prediction-exporter-config
+  configMap: {name: {{ .Values.name }}}
+- name: prediction-exporter-state
+  {{- if eq .Values.source "kserve" }}
+  persistentVolumeClaim: {claimName: {{ .Values.name }}}
+  {{- else }}
+  emptyDir: {sizeLimit: {{ .Values.stateSize }}}
+  {{- end }}
+{{- end }}
+
+{{- define "prediction-exporter.container" -}}
+image: {{ .Values.image.repository }}:{{ .Values.image.tag | default .Chart.AppVersion }}
+imagePullPolicy: {{ .Values.image.pullPolicy }}
+ports:
+  - name: model-metrics
+    containerPort: 9465
+startupProbe:
+  httpGet: {path: /-/ready, port: model-metrics}
+  periodSeconds: 1
+  failureThreshold: 60
+livenessProbe:
+  httpGet: {path: /-/healthy, port: model-metrics}
+  periodSeconds: 15
+  timeoutSeconds: 5
+  failureThreshold: 4
+resources:
+  {{- toYaml .Values.resources | nindent 2 }}
+securityContext:
+  runAsNonRoot: true
+  runAsUser: 65532
+  runAsGroup: 65532
+  allowPrivilegeEscalation: false
+  readOnlyRootFilesystem: true
+  capabilities: {drop: [ALL]}
+  seccompProfile: {type: RuntimeDefault}
+volumeMounts:
+  {{- if eq .Values.source "file" }}
+  - {name: model-log, mountPath: /var/log/model, readOnly: true}
+  {{- else if eq .Values.source "unix" }}
+  - {name: model-socket, mountPath: /run/model}
+  {{- end }}
+  - {name: prediction-exporter-config, mountPath: /etc/prediction-exporter, readOnly: true}
+  - {name: prediction-exporter-state, mountPath: /var/lib/prediction-exporter}
+{{- end }}
+
+{{- define "prediction-exporter.sources" -}}
+sources:
+  {{- if eq .Values.source "file" }}
+  - file:///var/log/model/*.jsonl
+  {{- else if eq .Values.source "unix" }}
+  - unix:///run/model/predictions.sock
+  {{- else }}
+  - {url: http:///v1/predictions, format: kserve}
+  {{- end }}
+{{- end }}
+
+{{- /* config.yaml: what the source implies, under what the user says. */}}
+{{- define "prediction-exporter.config" -}}
+{{- $implied := include "prediction-exporter.sources" . | fromYaml }}
+{{- $_ := set $implied "state_dir" "/var/lib/prediction-exporter" }}
+{{- if .Values.reference }}{{ $_ := set $implied "reference" "reference.json" }}{{ end }}
+{{- mergeOverwrite $implied .Values.config | toYaml }}
+{{- end }}

@@ -1,0 +1,61 @@
+"""What lies in alerts/ and dashboards/, as kustomize has to be told, and the chart's way to it."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+MADE_BY = "# Made by `make manifests` of what lies here; not to be edited by hand.\n"
+KUSTOMIZATION = "apiVersion: kustomize.config.k8s.io/v1beta1\nkind: Kustomization\n"
+# Kinds of the Prometheus operator; what else lies in alerts/ is for others.
+KINDS = re.compile(r"^kind: (PrometheusRule|AlertmanagerConfig)$", re.MULTILINE)
+# By their labels Grafana's sidecar finds dashboards; without a hash in their names, since nothing refers to them.
+DASHBOARD_OPTIONS = """\
+generatorOptions:
+  disableNameSuffixHash: true
+  labels:
+    app.kubernetes.io/name: prediction-exporter
+    grafana_dashboard: "1"
+  annotations:
+    grafana_folder: Models
+"""
+
+
+def kustomizations(root: Path) -> dict[Path, str]:
+    """Return the text of each list, by its path. `root` is the repository's folder.
+
+    They are called Kustomization and not kustomization.yaml, so that `kubectl apply -f alerts/` leaves them out.
+    """
+    alerts, folder = root / "alerts", root / "dashboards"
+    rules = [str(file.relative_to(alerts)) for file in sorted(alerts.rglob("*.yaml")) if KINDS.search(file.read_text())]
+    dashboards = [str(file.relative_to(folder)) for file in sorted(folder.rglob("*.json"))]
+    made = {alerts / "Kustomization": MADE_BY + KUSTOMIZATION + "resources:\n" + _items(rules)}
+    resources = ["podmonitor.yaml", "../../../alerts"]
+    if dashboards:
+        made[folder / "Kustomization"] = (
+            MADE_BY + KUSTOMIZATION + "configMapGenerator:\n" + "".join(map(_dashboard, dashboards)) + DASHBOARD_OPTIONS
+        )
+        resources.append("../../../dashboards")
+    made[root / "deploy/kubernetes/monitoring/kustomization.yaml"] = (
+        "# Once a cluster, in the namespace of Prometheus. Made by `make manifests`; not to be edited by hand.\n"
+        + KUSTOMIZATION
+        + "resources:\n"
+        + _items(resources)
+    )
+    return made
+
+
+def links(root: Path) -> dict[Path, str]:
+    """Return the chart's symbolic links, by path: Helm reads no files outside of the chart, and follows links."""
+    folder = root / "deploy/helm/prediction-exporter/files"
+    return {folder / name: f"../../../../{name}" for name in ("alerts", "dashboards") if (root / name).is_dir()}
+
+
+def _items(names: list[str]) -> str:
+    return "".join(f"  - {name}\n" for name in names)
+
+
+def _dashboard(path: str) -> str:
+    """Return one ConfigMap a dashboard: together they might be more than a ConfigMap holds."""
+    stem = Path(path).stem.replace("_", "-")
+    return f"  - name: prediction-exporter-dashboard-{stem}\n    files: [{path}]\n"

@@ -1,0 +1,130 @@
+"""The Compose project, as far as it can be held to something without Docker's engine: the parts are run by hand."""
+
+import json
+import re
+import shutil
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+import compose_spec
+import pytest
+import yaml
+
+from exporter import __version__
+from tests.deploy.manifests import DEPLOY, ROOT, Object
+from tests.process import command, exporter
+from tests.servers import require
+
+FOLDER = DEPLOY / "compose"
+PROJECT: Object = yaml.safe_load((FOLDER / "compose.yaml").read_text())
+SERVICES: dict[str, Any] = PROJECT["services"]
+VOLUMES = [volume for service in SERVICES.values() for volume in service["volumes"]]
+
+
+def test_it_is_what_the_compose_specification_says() -> None:
+    assert len(compose_spec.PyCompose.from_json(json.dumps(PROJECT))) == len(SERVICES)
+    with pytest.raises(ValueError, match="service_well"):
+        compose_spec.PyCompose.from_yaml("services: {a: {image: b, depends_on: {c: {condition: service_well}}}}")
+
+
+def test_images_are_pinned_and_ours_is_this_version() -> None:
+    images = {service["image"] for service in SERVICES.values()}
+    assert f"prediction-exporter:{__version__}" in images
+    for image in images:
+        assert re.fullmatch(r"[a-z/-]+:v?\d+\.\d+\.\d+", image)
+
+
+@pytest.mark.parametrize("volume", VOLUMES)
+def test_what_is_mounted_is_there(volume: str) -> None:
+    source, *_ = volume.split(":")
+    # Docker makes a folder that is not there, and Grafana finds no dashboards in it.
+    if source != "../../dashboards":
+        assert (FOLDER / source).exists() if source.startswith(".") else source in PROJECT["volumes"]
+
+
+def test_who_is_waited_for_is_there() -> None:
+    for service in SERVICES.values():
+        for name, on in service.get("depends_on", {}).items():
+            own_check = SERVICES[name].get("healthcheck") or "HEALTHCHECK" in (ROOT / "Dockerfile").read_text()
+            assert own_check or on["condition"] != "service_healthy"
+
+
+def test_ports_are_this_machine_s_alone_and_each_once() -> None:
+    ports = [port for service in SERVICES.values() for port in service.get("ports", ())]
+    assert all(port.startswith("127.0.0.1:") for port in ports)
+    assert len({port.split(":")[1] for port in ports}) == len(ports) == 4
+
+
+def test_a_host_that_is_named_is_a_service_and_listens_there() -> None:
+    files = [FOLDER / "prometheus.yml", *(FOLDER / "grafana").rglob("*.yaml")]
+    named = re.findall(r"(?<![\w.])([a-z]+):(\d{4})\b", "".join(file.read_text() for file in files))
+    assert {host for host, _ in named} == {"alertmanager", "sidecar", "prometheus"}
+    for host, port in named:
+        assert SERVICES[host]["ports"] == [f"127.0.0.1:{port}:{port}"]
+
+
+def test_grafana_reads_the_folders_that_are_mounted() -> None:
+    mounted = {volume.split(":")[1] for volume in SERVICES["grafana"]["volumes"]}
+    (provider,) = yaml.safe_load((FOLDER / "grafana/dashboards/models.yaml").read_text())["providers"]
+    assert provider["options"]["path"] in mounted
+    assert {f"/etc/grafana/provisioning/{folder.name}" for folder in (FOLDER / "grafana").iterdir()} < mounted
+    (source,) = yaml.safe_load((FOLDER / "grafana/datasources/prometheus.yaml").read_text())["datasources"]
+    assert source["isDefault"]
+    assert source["uid"] == "prometheus"
+
+
+@pytest.mark.servers
+def test_prometheus_takes_its_configuration_and_the_rules(tmp_path: Path) -> None:
+    arguments = SERVICES["prepare"]["entrypoint"][2].split(" && ")[0].removeprefix("python ").split()
+    made = [word.replace("/rules", str(tmp_path / "rules")) for word in arguments]
+    subprocess.run([sys.executable, *made], cwd=ROOT, check=True, timeout=60)
+    config = (FOLDER / "prometheus.yml").read_text()
+    assert "/etc/prometheus/rules/*.yaml" in config
+    file = tmp_path / "prometheus.yml"
+    file.write_text(config.replace("/etc/prometheus/rules", str(tmp_path / "rules")))
+    done = subprocess.run(
+        [require("promtool"), "check", "config", file], capture_output=True, text=True, check=False, timeout=60
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert done.stdout.count("rules found") == len([*(tmp_path / "rules").glob("*.yaml")]) > 0
+
+
+@pytest.mark.skipif(shutil.which("amtool") is None, reason="amtool is not installed (prometheus-alertmanager)")
+def test_alertmanager_takes_its_configuration() -> None:
+    subprocess.run(["amtool", "check-config", FOLDER / "alertmanager.yml"], check=True, timeout=60)
+
+
+def test_the_model_the_reference_and_the_sidecar_work_together(tmp_path: Path) -> None:
+    """What the services do, one after the other, with their folders elsewhere."""
+    places = {"/var/log/model": tmp_path / "log", "/var/lib/prediction-exporter": tmp_path / "state"}
+    places["/model.py"] = FOLDER / "model.py"
+    (tmp_path / "log").mkdir()
+
+    def here(words: list[str]) -> list[str]:
+        return [re.sub("|".join(places), lambda found: str(places[found[0]]), word) for word in words]
+
+    _, *arguments = here(SERVICES["model"]["entrypoint"])
+    with subprocess.Popen([sys.executable, *arguments, "2000"]) as model:
+        try:
+            log = Path(here(SERVICES["model"]["healthcheck"]["test"])[-1])
+            while not log.exists():
+                assert model.poll() is None
+                time.sleep(0.01)
+            made = command(*here(SERVICES["reference"]["command"]))
+            assert made.returncode == 0, made.stderr
+            (config,) = here([(FOLDER / "config.yaml").read_text()])
+            (tmp_path / "config.yaml").write_text(config + "listen: 127.0.0.1:0\n")
+            with exporter("--config", tmp_path / "config.yaml") as sidecar:
+                while sidecar.total("model_predictions_total") < 500:
+                    assert model.poll() is None
+                    time.sleep(0.05)
+                drift = sidecar.samples("model_feature_drift_psi")
+                assert {feature for feature, _ in drift} == {"age", "income", "employment"}
+                assert max(drift.values()) < 0.2
+                assert sidecar.total("prediction_exporter_source_rejected_lines_total") == 0
+                assert sidecar.total("model_prediction_errors_total") > 0
+        finally:
+            model.terminate()
