@@ -4,7 +4,7 @@ BIN := $(VENV)/bin
 SERVERS := prometheus promtool mtail
 export REQUIRE_SERVERS
 
-.PHONY: demo test lint format rules chaos bench servers clean
+.PHONY: demo test lint format rules dashboards chaos bench servers clean
 
 demo: $(VENV)/installed  ## a real model, its log, and the sidecar on it; SECONDS=20 to end by itself
 	$(BIN)/prediction-exporter demo $(if $(SECONDS),--seconds $(SECONDS))
@@ -23,6 +23,9 @@ format: $(VENV)/installed
 
 rules: $(VENV)/installed  ## alerts/*.yaml, from alerts/*.py
 	$(BIN)/python -m alerts --operator alerts
+
+dashboards: $(VENV)/installed  ## dashboards/json/*.json, from dashboards/*.py
+	$(BIN)/python -m dashboards dashboards/json
 
 chaos: $(VENV)/installed servers  ## five million records, a hundred kills
 	CHAOS_KILLS=50 CHAOS_RECORDS=2500000 $(BIN)/pytest -s tests/chaos

@@ -1,0 +1,82 @@
+"""The exporter about itself: whether it reads all, in time, and keeps what it has read."""
+
+from __future__ import annotations
+
+from dashboards import metrics
+from dashboards.promql.selection import per, rate, sidecars
+
+INSTANCE = "job, instance"
+OF_SOURCE = f"{INSTANCE}, source"
+
+
+def up() -> str:
+    return per(sidecars(metrics.UP), INSTANCE, "min")
+
+
+def down() -> str:
+    """Return how many are down; 0 where none is."""
+    return f"count({sidecars(metrics.UP)} == 0) or vector(0)"
+
+
+def gauge(metric: str) -> str:
+    return per(sidecars(metric), INSTANCE)
+
+
+def of_source(metric: str) -> str:
+    return per(sidecars(metric), OF_SOURCE)
+
+
+def total(metric: str) -> str:
+    return f"sum({sidecars(metric)})"
+
+
+def greatest(metric: str) -> str:
+    return f"max({sidecars(metric)})"
+
+
+def rates(metric: str, labels: str = INSTANCE, *matchers: str) -> str:
+    return per(rate(sidecars(metric, *matchers)), labels, "sum")
+
+
+def counted(metric: str, labels: str = INSTANCE, *matchers: str) -> str:
+    """Return what was counted in the time shown."""
+    return per(f"increase({sidecars(metric, *matchers)}[$__range])", labels, "sum")
+
+
+def by_generation() -> str:
+    """Return how many of the sidecars that run began with which checkpoint: the counter begins at each start."""
+    return f"sum by (generation) (max_over_time({sidecars(metrics.CHECKPOINT_RECOVERIES)}[$__rate_interval]))"
+
+
+def counted_in_all(metric: str, *matchers: str) -> str:
+    return f"sum(increase({sidecars(metric, *matchers)}[$__range]))"
+
+
+def rejected_ratio() -> str:
+    rejected = per(rate(sidecars(metrics.SOURCE_REJECTED)), OF_SOURCE, "sum")
+    return f"{rejected} / ({rates(metrics.SOURCE_LINES, OF_SOURCE)} > 0)"
+
+
+def age(timestamp: str, labels: str = INSTANCE) -> str:
+    return f"time() - {per(sidecars(timestamp), labels)}"
+
+
+def duration(metric: str, quantile: float) -> str:
+    buckets = per(rate(sidecars(f"{metric}_bucket")), f"le, {INSTANCE}", "sum")
+    return f"histogram_quantile({quantile}, {buckets}) >= 0"
+
+
+def least(metric: str) -> str:
+    return f"min({sidecars(metric)})"
+
+
+def versions() -> str:
+    return per(sidecars(metrics.BUILD_INFO), "version, python", "count")
+
+
+def joins() -> str:
+    return rates(metrics.JOINS, "result")
+
+
+def joins_waiting() -> str:
+    return per(sidecars(metrics.JOINS_WAITING), "side", "sum")
