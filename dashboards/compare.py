@@ -65,14 +65,14 @@ def _versions() -> Any:
         ),
         timeseries(
             "Error ratio",
-            "Errors of all requests, by version.",
+            "Errors of all requests, by version. A new version whose line is above the old one: roll back.",
             [over_time(largest(10, traffic.error_ratio()))],
             "percentunit",
             width=6,
         ),
         timeseries(
             "p99 latency",
-            "p99 over all pods, by version.",
+            "p99 over all pods, by version. A new version may be slow until its caches are warm.",
             [over_time(largest(10, traffic.latency(0.99)))],
             "s",
             width=6,
@@ -110,7 +110,7 @@ def _versions() -> Any:
         ),
         timeseries(
             "Class mix",
-            "Each class's share of a version's predictions.",
+            "Each class's share of a version's predictions. Versions that differ on the same traffic: look why.",
             [over_time(largest(20, traffic.classes()), "{{prediction_class}} · {{model_version}}")],
             "percentunit",
             most=1,
@@ -184,7 +184,12 @@ def _week() -> Any:
             _both(traffic.requests),
             "reqps",
         ),
-        timeseries("Error ratio", "Errors of all requests, now and then.", _both(traffic.error_ratio), "percentunit"),
+        timeseries(
+            "Error ratio",
+            "Errors of all requests, now and then. As many then: the trouble is not new.",
+            _both(traffic.error_ratio),
+            "percentunit",
+        ),
         timeseries(
             "p99 latency",
             "p99 over all pods, now and then. Higher at the same traffic: the model or its machine.",

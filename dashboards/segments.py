@@ -126,7 +126,7 @@ def _over_time() -> Any:
         ),
         timeseries(
             "p99 latency",
-            "p99 by segment, the 20 slowest; dashed: the model's limit.",
+            "p99 by segment, the 20 slowest; dashed: the model's limit. One alone: its requests are larger.",
             [
                 over_time(largest(20, segments.latency(0.99)), SEGMENT),
                 over_time(limits.one_limit(limits.LATENCY_LIMIT), "limit"),
@@ -163,8 +163,8 @@ def _predictions() -> Any:
         "What is predicted by segment",
         timeseries(
             "Class mix",
-            "Each class's share of a segment's predictions. Segments whose mix differs are treated differently: is "
-            "that meant?",
+            "Each class's share of a segment's predictions. Segments whose mix differs are treated differently: see "
+            "that it is meant.",
             [
                 over_time(
                     largest(20, segments.classes()),

@@ -56,7 +56,7 @@ def _now() -> Any:
         ),
         stat(
             "Lines",
-            "Lines read a second, of all sidecars.",
+            "Lines read a second, of all sidecars. None: the models log nothing, or logs are not mounted.",
             over_time(f"sum({sidecar.rates(metrics.SOURCE_LINES)})", "lines"),
             "cps",
         ),
@@ -189,7 +189,7 @@ def _lag() -> Any:
         ),
         timeseries(
             "Bytes read",
-            "Bytes read a second, the ten busiest sources.",
+            "Bytes read a second, the ten busiest sources: what a sidecar has to do.",
             [over_time(largest(10, sidecar.rates(metrics.SOURCE_BYTES, sidecar.OF_SOURCE)), SOURCE)],
             "Bps",
             width=8,
@@ -318,10 +318,10 @@ def _process() -> Any:
             width=8,
         ),
         timeseries(
-            "Starts",
-            "Starts in the time shown by the checkpoint that was found: `previous` means that the newest was damaged, "
-            "`none` that counting began at zero.",
-            [over_time(sidecar.by_generation(), "{{generation}}")],
+            "Restarts",
+            "How often each sidecar was started anew, the ten with most. Above 0 without a rollout: out of memory, or "
+            "a crash; its log and `kubectl describe` say which.",
+            [over_time(largest(10, sidecar.restarts()), POD)],
             "none",
             decimals=0,
             width=8,

@@ -43,9 +43,8 @@ def counted(metric: str, labels: str = INSTANCE, *matchers: str) -> str:
     return per(f"increase({sidecars(metric, *matchers)}[$__range])", labels, "sum")
 
 
-def by_generation() -> str:
-    """Return how many of the sidecars that run began with which checkpoint: the counter begins at each start."""
-    return f"sum by (generation) (max_over_time({sidecars(metrics.CHECKPOINT_RECOVERIES)}[$__rate_interval]))"
+def restarts() -> str:
+    return per(f"changes({sidecars(metrics.PROCESS_START)}[$__rate_interval])", INSTANCE, "sum")
 
 
 def counted_in_all(metric: str, *matchers: str) -> str:
