@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from string import ascii_uppercase
 from typing import Any
 
-from dashboards.panels import OF_LIMIT, Steps, override
+from dashboards.look import OF_LIMIT, Steps, override
 
 Transformations = list[dict[str, Any]]
 # What is asked for each column, by its title.

@@ -7,13 +7,13 @@ from typing import Any
 from dashboards import metrics, variables
 from dashboards.assembly import Dashboard
 from dashboards.columns import VERSION_LABELS, Columns, coloured, column, joined, side_by_side
-from dashboards.panels import ANY, GREEN, NO_DRIFT, NO_TRUTH, RED, bar_chart, row, stat, table, timeseries
-from dashboards.promql import drift, limits, traffic, truth
-from dashboards.promql.selection import largest
-from dashboards.queries import VERSION, over_time, rows
+from dashboards.look import ANY, GREEN, NO_DRIFT, NO_TRUTH, RED
+from dashboards.panels import bar_chart, row, stat, table, timeseries
+from dashboards.promql import comparison, drift, limits, traffic, truth
+from dashboards.promql.selection import highest, in_all, largest, lowest
+from dashboards.queries import VERSION, as_rows, over_time
 
 NO_PAST = "Prometheus has nothing of that time. Choose a nearer one in `Against`."
-THEN = "$against"
 WAS = f"{VERSION}, $against before"
 COLUMNS: Columns = {
     "Requests": traffic.requests,
@@ -48,7 +48,7 @@ def _versions() -> Any:
             "Versions",
             "A row for each version, the busiest first. Compare a new version with the one before: errors, latency and "
             "accuracy should be no worse; with few records wait.",
-            [rows(of()) for of in COLUMNS.values()],
+            [as_rows(of()) for of in COLUMNS.values()],
             transformations=joined(VERSION_LABELS, [*COLUMNS]),
             sort=("Requests", True),
             overrides=(
@@ -124,7 +124,7 @@ def _now() -> Any:
         stat(
             "Requests",
             "Requests now, as a share of those at the same time before: 100% is as many. Far off: look upstream.",
-            over_time(_ratio("sum({})", traffic.requests), "of before"),
+            over_time(comparison.ratio(in_all, traffic.requests), "of before"),
             "percentunit",
             decimals=0,
             width=6,
@@ -133,7 +133,7 @@ def _now() -> Any:
         stat(
             "p99 latency",
             "p99 now, as a share of that at the same time before: red from 150%.",
-            over_time(_ratio("max({})", lambda at="": traffic.latency(0.99, at)), "of before"),
+            over_time(comparison.ratio(highest, lambda at: traffic.latency(0.99, at)), "of before"),
             "percentunit",
             decimals=0,
             steps=[(None, GREEN), (1.5, RED)],
@@ -143,7 +143,7 @@ def _now() -> Any:
         stat(
             "Error ratio",
             "By how much the share of errors is above that at the same time before, in points.",
-            over_time(_difference("max({})", traffic.error_ratio), "more"),
+            over_time(comparison.difference(highest, traffic.error_ratio), "more"),
             "percentunit",
             decimals=2,
             steps=[(None, GREEN), (0.01, RED)],
@@ -153,7 +153,7 @@ def _now() -> Any:
         stat(
             "Accuracy",
             "By how much accuracy is above or below that at the same time before, in points: red from -2%.",
-            over_time(_difference("min({})", truth.accuracy), "more"),
+            over_time(comparison.difference(lowest, truth.accuracy), "more"),
             "percentunit",
             decimals=1,
             steps=[(None, RED), (-0.02, GREEN)],
@@ -163,16 +163,8 @@ def _now() -> Any:
     )
 
 
-def _ratio(over_all: str, of: Any) -> str:
-    return f"{over_all.format(of())} / ({over_all.format(of(THEN))} > 0)"
-
-
-def _difference(over_all: str, of: Any) -> str:
-    return f"{over_all.format(of())} - {over_all.format(of(THEN))}"
-
-
-def _both(of: Any) -> list[Any]:
-    return [over_time(largest(5, of())), over_time(largest(5, of(THEN)), WAS)]
+def _both(of: comparison.At) -> list[Any]:
+    return [over_time(largest(5, of(""))), over_time(largest(5, of(comparison.THEN)), WAS)]
 
 
 def _week() -> Any:
@@ -193,7 +185,7 @@ def _week() -> Any:
         timeseries(
             "p99 latency",
             "p99 over all pods, now and then. Higher at the same traffic: the model or its machine.",
-            _both(lambda at="": traffic.latency(0.99, at)),
+            _both(lambda at: traffic.latency(0.99, at)),
             "s",
         ),
         timeseries(
@@ -214,7 +206,7 @@ def _inputs() -> Any:
             "$feature: now, and $against before",
             "The share of values in each bin, in the chosen window, the same window before, and the reference. Now as "
             "before and unlike the reference: the reference is old.",
-            [rows(drift.shares()), rows(drift.shares(THEN)), rows(drift.reference_shares())],
+            [as_rows(drift.shares()), as_rows(drift.shares(comparison.THEN)), as_rows(drift.reference_shares())],
             "percentunit",
             x="bin",
             transformations=side_by_side("bin", ["now", "before", "reference"]),

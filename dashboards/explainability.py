@@ -8,10 +8,11 @@ from dashboards import metrics, variables
 from dashboards.assembly import Dashboard
 from dashboards.columns import FEATURE_LABELS, OF_FEATURE, Columns, coloured, column, joined
 from dashboards.links import of_row
-from dashboards.panels import GREEN, RED, bar_gauge, row, stat, table, timeseries
+from dashboards.look import GREEN, RED
+from dashboards.panels import bar_gauge, row, stat, table, timeseries
 from dashboards.promql import attribution, drift, limits
-from dashboards.promql.selection import largest
-from dashboards.queries import FEATURE, VERSION, now, over_time, rows
+from dashboards.promql.selection import largest, largest_first, lowest
+from dashboards.queries import FEATURE, VERSION, as_rows, now, over_time
 
 NO_ATTRIBUTIONS = "The log has no `attributions`, such as SHAP values."
 COLUMNS: Columns = {
@@ -43,7 +44,7 @@ def _now() -> Any:
             "Agreement with the reference",
             "How far the ranking of features agrees with the reference's (NDCG): 1 is the same order; the lowest of "
             "versions and pods. Below 0.9 the model decides by something else.",
-            over_time(f"min({attribution.ranking()})", "NDCG"),
+            over_time(lowest(attribution.ranking()), "NDCG"),
             "none",
             decimals=3,
             steps=[(None, RED), (0.9, GREEN)],
@@ -65,7 +66,7 @@ def _now() -> Any:
         bar_gauge(
             "What decides now",
             "Each feature's share of all attributions, absolute values, the 15 largest.",
-            [now(f"sort_desc({attribution.shares()})", FEATURE)],
+            [now(largest_first(attribution.shares()), FEATURE)],
             "percentunit",
             steps=[(None, "blue")],
             width=9,
@@ -111,7 +112,7 @@ def _features() -> Any:
             "What each feature decides, how many places it has moved in the time shown (above 0: it matters less), and "
             "drift of its attributions and of its values. Both high: the culprit. Click a feature for its "
             "distribution.",
-            [rows(of()) for of in COLUMNS.values()],
+            [as_rows(of()) for of in COLUMNS.values()],
             transformations=joined(FEATURE_LABELS, [*COLUMNS]),
             sort=("Share", True),
             unit="none",

@@ -8,10 +8,11 @@ from dashboards import variables
 from dashboards.assembly import Dashboard
 from dashboards.columns import OF_VERSION, VERSION_LABELS, Columns, coloured, column, joined, of_limit
 from dashboards.links import ALERTS, of_row, of_series
-from dashboards.panels import ANY, NO_DRIFT, NO_TRUTH, OF_LIMIT, row, stat, state_timeline, table, timeseries
+from dashboards.look import ANY, NO_DRIFT, NO_TRUTH, OF_LIMIT
+from dashboards.panels import row, stat, state_timeline, table, timeseries
 from dashboards.promql import drift, limits, traffic, truth
-from dashboards.promql.selection import largest
-from dashboards.queries import over_time, rows
+from dashboards.promql.selection import in_all, largest, number_of, smallest
+from dashboards.queries import as_rows, over_time
 
 COLUMNS: Columns = {
     "Limits passed": limits.broken,
@@ -34,7 +35,7 @@ def dashboard() -> Dashboard:
         "fleet",
         "Fleet",
         "All models, the ones in trouble first: a row each with traffic, errors, latency, drift, accuracy and alerts. "
-        "What is coloured is a share of the model's own limit, `model_threshold`. Click a model to open it.",
+        "What is coloured is a share of the model's own limit, its `thresholds`. Click a model to open it.",
         variables.OF_MODELS,
         (_now(), _since_when(), _lines()),
     )
@@ -47,7 +48,7 @@ def _now() -> Any:
             "Models in trouble",
             "Versions that have passed at least one of their limits: latency, errors, drift or accuracy. "
             "Above 0, look at the first rows of the table.",
-            over_time(f"count(({limits.broken()}) > 0) or vector(0)", "in trouble"),
+            over_time(limits.in_trouble(), "in trouble"),
             "none",
             steps=ANY,
             width=6,
@@ -55,7 +56,7 @@ def _now() -> Any:
         stat(
             "Alerts firing",
             "Alerts that fire now for the chosen models, each version counted. The marks in the charts say since when.",
-            over_time(f"sum({limits.alerts()})", "firing"),
+            over_time(in_all(limits.alerts()), "firing"),
             "none",
             steps=ANY,
             width=6,
@@ -64,14 +65,14 @@ def _now() -> Any:
         stat(
             "Models",
             "Versions that are served. Fewer than there should be: a sidecar is down, see the exporter's dashboard.",
-            over_time(f"count({traffic.samples()})", "versions"),
+            over_time(number_of(traffic.samples()), "versions"),
             "none",
             width=6,
         ),
         stat(
             "Requests",
             "Predictions and errors a second, of all chosen models. A step down that nobody ordered is upstream.",
-            over_time(f"sum({traffic.requests()})", "requests"),
+            over_time(in_all(traffic.requests()), "requests"),
             "reqps",
             width=6,
         ),
@@ -80,7 +81,7 @@ def _now() -> Any:
             "A row for each version, those that have passed most limits first. A coloured cell is the share of the "
             "version's own limit: yellow from 80%, red from 100%; empty where there is no such limit or no such data. "
             "Drift counts only if it is large and not chance. Click a model or version to open it.",
-            [rows(of()) for of in COLUMNS.values()],
+            [as_rows(of()) for of in COLUMNS.values()],
             transformations=joined(VERSION_LABELS, [*COLUMNS]),
             sort=("Limits passed", True),
             overrides=(
@@ -156,7 +157,7 @@ def _lines() -> Any:
         timeseries(
             "Accuracy",
             "Right predictions of those whose truth is known, in the chosen window; the ten lowest.",
-            [over_time(f"bottomk(10, {truth.accuracy()})")],
+            [over_time(smallest(10, truth.accuracy()))],
             "percentunit",
             least=None,
             most=1,

@@ -11,44 +11,7 @@ from typing import Any
 
 from grafanalib import core
 
-from dashboards.queries import DATA_SOURCE, lettered
-
-NO_DATA = "Nothing here. Is the choice above too narrow, or has the model had no traffic?"
-NO_TRUTH = "No ground truth has been joined in this window. Is `ground_truth` configured, and does it arrive?"
-NO_DRIFT = "No value: the window holds fewer than 10 records a bin, or there is no reference. Try a longer window."
-
-GREEN, YELLOW, RED, BLUE, GREY = "green", "yellow", "red", "blue", "text"
-# Of what is a share of its limit, see promql.limits.
-OF_LIMIT = [(None, GREEN), (0.8, YELLOW), (1.0, RED)]
-# Of what should not be there at all.
-ANY = [(None, GREEN), (1.0, RED)]
-FLAG = [(None, GREEN), (1.0, RED)]
-# Of what should be there: 1, and not 0.
-WELL = [(None, RED), (1.0, GREEN)]
-PLAIN = [(None, GREY)]
-
-Steps = Sequence[tuple[float | None, str]]
-Overrides = Sequence[dict[str, Any]]
-
-
-def override(matcher: str, name: str, **properties: Any) -> dict[str, Any]:
-    """Return an override; a property's id has dots, which are written as two underscores."""
-    return {
-        "matcher": {"id": matcher, "options": name},
-        "properties": [{"id": key.replace("__", "."), "value": value} for key, value in properties.items()],
-    }
-
-
-# A query whose legend begins with `limit` is drawn as a line that is not to be crossed.
-LIMIT_LINE = override(
-    "byRegexp",
-    "/^limit/",
-    color={"fixedColor": RED, "mode": "fixed"},
-    custom__lineStyle={"dash": [10, 10], "fill": "dash"},
-    custom__fillOpacity=0,
-    custom__lineWidth=2,
-    custom__stacking={"group": "A", "mode": "none"},
-)
+from dashboards.look import LIMIT_LINE, NO_DATA, PLAIN, Overrides, Steps, common, defaults, steps_of
 
 
 def timeseries(
@@ -70,7 +33,7 @@ def timeseries(
 ) -> Any:
     """Return lines over time; stacked, areas on each other."""
     return core.TimeSeries(
-        **_common(title, description, targets, width, height),
+        **common(title, description, targets, width, height),
         unit=unit,
         valueDecimals=decimals,
         fillOpacity=40 if stacked else 8,
@@ -83,8 +46,8 @@ def timeseries(
         tooltipMode="multi",
         tooltipSort="desc",
         overrides=[LIMIT_LINE, *overrides],
-        thresholds=_steps(PLAIN),
-        extraJson=_defaults(empty, min=least, max=most, links=[*links]),
+        thresholds=steps_of(PLAIN),
+        extraJson=defaults(empty, min=least, max=most, links=[*links]),
     )
 
 
@@ -107,7 +70,7 @@ def stat(
     """Return one number, or one of each series, coloured by its steps."""
     coloured = steps is not PLAIN
     return core.Stat(
-        **_common(title, description, [target], width, height),
+        **common(title, description, [target], width, height),
         format=unit,
         decimals=decimals,
         color={"mode": "thresholds"},
@@ -117,7 +80,7 @@ def stat(
         textMode=text,
         noValue=empty,
         mappings=[*mappings],
-        thresholds=_steps(steps),
+        thresholds=steps_of(steps),
         extraJson={"fieldConfig": {"defaults": {"links": [*links]}}},
     )
 
@@ -138,15 +101,15 @@ def bar_gauge(
 ) -> Any:
     """Return a bar for each series, in the order in which they come."""
     return core.BarGauge(
-        **_common(title, description, targets, width, height),
+        **common(title, description, targets, width, height),
         calc="lastNotNull",
         format=unit,
         displayMode="gradient",
         min=least,
         max=most,
         dataLinks=[*links],
-        thresholds=_steps(steps),
-        extraJson=_defaults(empty, color={"mode": "thresholds"})
+        thresholds=steps_of(steps),
+        extraJson=defaults(empty, color={"mode": "thresholds"})
         | {"options": {"showUnfilled": True, "valueMode": "color", "namePlacement": "left", "sizing": "auto"}},
     )
 
@@ -166,14 +129,14 @@ def state_timeline(
 ) -> Any:
     """Return a row for each series, coloured by what it was at each time."""
     return core.StateTimeline(
-        **_common(title, description, targets, width, height),
+        **common(title, description, targets, width, height),
         fillOpacity=80,
         showValue="never",
         tooltipMode="multi",
         rowHeight=0.9,
         mappings=[*mappings],
-        thresholds=_steps(steps),
-        extraJson=_defaults(empty, unit=unit, links=[*links])
+        thresholds=steps_of(steps),
+        extraJson=defaults(empty, unit=unit, links=[*links])
         | {"options": {"perPage": 20, "tooltip": {"sort": "none"}}},
     )
 
@@ -203,11 +166,9 @@ def heatmap(
         "yAxis": {"axisPlacement": "left", "reverse": False, "unit": unit},
     }
     return core.Heatmap(
-        **_common(title, description, [target], width, height),
+        **common(title, description, [target], width, height),
         options=options,
-        extraJson=_defaults(
-            empty, unit="short", custom={"hideFrom": {"legend": False, "tooltip": False, "viz": False}}
-        ),
+        extraJson=defaults(empty, unit="short", custom={"hideFrom": {"legend": False, "tooltip": False, "viz": False}}),
     )
 
 
@@ -226,15 +187,15 @@ def bar_chart(
 ) -> Any:
     """Return groups of bars, one group for each value of the column `x`."""
     return core.BarChart(
-        **_common(title, description, targets, width, height),
+        **common(title, description, targets, width, height),
         orientation="auto",
         xTickLabelRotation=-30,
         showValue="never",
         tooltipMode="multi",
         legendPlacement="bottom",
         transformations=[*transformations],
-        thresholdSteps=_steps(PLAIN),
-        extraJson=_defaults(empty, unit=unit, min=0, max=most, color={"mode": "palette-classic", "fixedColor": None})
+        thresholdSteps=steps_of(PLAIN),
+        extraJson=defaults(empty, unit=unit, min=0, max=most, color={"mode": "palette-classic", "fixedColor": None})
         | {"options": {"xField": x, "fullHighlight": False}},
     )
 
@@ -256,15 +217,15 @@ def table(
 ) -> Any:
     """Return a table; `sort` is a column, and whether the greatest comes first."""
     return core.Table(
-        **_common(title, description, targets, width, height),
+        **common(title, description, targets, width, height),
         unit=unit,
         displayMode=display,
         filterable=True,
         overrides=[*overrides],
         sortBy=[core.TableSortByField(displayName=sort[0], desc=sort[1])] if sort else [],
         transformations=[*transformations],
-        thresholds=_steps(steps),
-        extraJson=_defaults(empty)
+        thresholds=steps_of(steps),
+        extraJson=defaults(empty)
         | {
             "options": {
                 "cellHeight": "sm",
@@ -283,21 +244,3 @@ def table(
 def row(title: str, *panels: Any, folded: bool = False) -> Any:
     """Return a row with its panels; `assembly` puts them in their places."""
     return core.RowPanel(title=title, panels=[*panels], collapsed=folded)
-
-
-def _common(title: str, description: str, targets: Sequence[Any], width: int, height: int) -> dict[str, Any]:
-    return {
-        "title": title,
-        "description": description,
-        "dataSource": DATA_SOURCE,
-        "targets": lettered(targets),
-        "gridPos": core.GridPos(h=height, w=width, x=0, y=0),
-    }
-
-
-def _steps(steps: Steps) -> list[dict[str, Any]]:
-    return [{"color": color, "value": value} for value, color in steps]
-
-
-def _defaults(empty: str, **more: Any) -> dict[str, Any]:
-    return {"fieldConfig": {"defaults": {"noValue": empty, **more}}}

@@ -4,28 +4,16 @@ from __future__ import annotations
 
 from typing import Any
 
-from dashboards import metrics, variables
+from dashboards import metrics, performance_truth, variables
 from dashboards.assembly import Dashboard
 from dashboards.columns import matrix, side_by_side
-from dashboards.panels import (
-    ANY,
-    GREEN,
-    NO_TRUTH,
-    RED,
-    YELLOW,
-    bar_chart,
-    row,
-    stat,
-    state_timeline,
-    table,
-    timeseries,
-)
-from dashboards.promql import limits, sidecar, truth
-from dashboards.promql.selection import largest
-from dashboards.queries import VERSION, over_time, rows
+from dashboards.look import ANY, GREEN, NO_TRUTH, RED, YELLOW, said
+from dashboards.panels import bar_chart, row, stat, state_timeline, table, timeseries
+from dashboards.promql import limits, truth
+from dashboards.promql.selection import highest, in_all, largest, lowest
+from dashboards.queries import VERSION, as_rows, over_time
 
-NO_REGRESSION = "Not a regression model, or no ground truth in this window."
-DEGRADED = [{"type": "value", "options": {"0": {"text": "no", "index": 0}, "1": {"text": "DEGRADED", "index": 1}}}]
+DEGRADED = said("no", "DEGRADED")
 FEW = [(None, RED), (0.1, YELLOW), (0.5, GREEN)]
 
 
@@ -36,7 +24,12 @@ def dashboard() -> Dashboard:
         "How good the models are: what is measured where the truth is known, beside the baseline of the reference and "
         "what is estimated until the truth comes. Look at coverage first: of few outcomes nothing follows.",
         variables.OF_MODELS,
-        (_now(), _against_baseline(), _confusion(), _truth(), _change(), _regression(), _business()),
+        (
+            _now(),
+            _against_baseline(),
+            _confusion(),
+            *performance_truth.rows(),
+        ),
     )
 
 
@@ -47,7 +40,7 @@ def _now() -> Any:
             "Degraded",
             "Whether accuracy, precision, recall or F1 has dropped below the baseline by more than the tolerance and "
             "than chance. Degraded: see since when below, then the drift dashboard.",
-            over_time(f"max({truth.any_degraded()})", "degraded"),
+            over_time(highest(truth.any_degraded()), "degraded"),
             "none",
             steps=ANY,
             mappings=DEGRADED,
@@ -56,7 +49,7 @@ def _now() -> Any:
         stat(
             "Accuracy",
             "Right predictions of those whose truth is known, in the window; of several versions, the lowest.",
-            over_time(f"min({truth.accuracy()})", "accuracy"),
+            over_time(lowest(truth.accuracy()), "accuracy"),
             "percentunit",
             decimals=1,
             empty="no truth",
@@ -64,7 +57,7 @@ def _now() -> Any:
         stat(
             "F1",
             "The harmonic mean of precision and recall, weighted by class; the lowest of versions and pods.",
-            over_time(f"min({truth.overall(metrics.F1)})", "F1"),
+            over_time(lowest(truth.overall(metrics.F1)), "F1"),
             "percentunit",
             decimals=1,
             empty="no truth",
@@ -72,7 +65,7 @@ def _now() -> Any:
         stat(
             "AUC",
             "How well probabilities tell the classes apart: 50% is chance; the lowest of versions and pods.",
-            over_time(f"min({truth.overall(metrics.AUC)})", "AUC"),
+            over_time(lowest(truth.overall(metrics.AUC)), "AUC"),
             "percentunit",
             decimals=1,
             empty="no truth",
@@ -81,7 +74,7 @@ def _now() -> Any:
             "Outcomes",
             "Predictions of the window whose truth is known: what all figures here are of. Under some hundreds they "
             "are noise.",
-            over_time(f"sum({truth.outcomes()})", "outcomes"),
+            over_time(in_all(truth.outcomes()), "outcomes"),
             "short",
             empty="no truth",
         ),
@@ -89,7 +82,7 @@ def _now() -> Any:
             "Coverage of truth",
             "The share of the window's predictions that have their truth. Low in a short window is delay; low in a "
             "long one, the truth does not arrive.",
-            over_time(f"min({truth.coverage()})", "covered"),
+            over_time(lowest(truth.coverage()), "covered"),
             "percentunit",
             decimals=0,
             steps=FEW,
@@ -169,7 +162,7 @@ def _confusion() -> Any:
             "Confusion: actual by row, predicted by column",
             "How many predictions of the window came to each pair of actual and predicted class, over all pods. Off "
             "the diagonal are mistakes; a dark cell there is the one to understand. Choose one model.",
-            [rows(truth.confusion())],
+            [as_rows(truth.confusion())],
             transformations=matrix("actual", "predicted"),
             steps=[(None, "transparent"), (1.0, "super-light-blue"), (100.0, "light-blue"), (1000.0, "blue")],
             display="color-background",
@@ -200,8 +193,8 @@ def _confusion() -> Any:
             "For predictions of each bin of probability: how sure the model was, and how often it was right. Where "
             "`right` is the lower bar the model is too sure of itself.",
             [
-                rows(truth.reliability(metrics.RELIABILITY_CONFIDENCE)),
-                rows(truth.reliability(metrics.RELIABILITY_ACCURACY)),
+                as_rows(truth.reliability(metrics.RELIABILITY_CONFIDENCE)),
+                as_rows(truth.reliability(metrics.RELIABILITY_ACCURACY)),
             ],
             "percentunit",
             x="bin",
@@ -226,150 +219,11 @@ def _confusion() -> Any:
         bar_chart(
             "Outcomes by probability",
             "How many outcomes each bin of probability has. Of a bin with few, calibration says nothing.",
-            [rows(truth.reliability_samples())],
+            [as_rows(truth.reliability_samples())],
             "short",
             x="bin",
             transformations=side_by_side("bin", ["outcomes"]),
             width=8,
             empty=NO_TRUTH,
         ),
-    )
-
-
-def _truth() -> Any:
-    return row(
-        "The truth itself",
-        timeseries(
-            "Coverage",
-            "The share of the window's predictions that have their truth. A fall is a labelling job that has stopped.",
-            [over_time(truth.coverage())],
-            "percentunit",
-            most=1,
-            width=8,
-            empty=NO_TRUTH,
-        ),
-        timeseries(
-            "Delay",
-            "How long the truth took to come: half, and 95 of 100. Choose a window that is longer.",
-            [over_time(truth.delay(quantile), f"p{100 * quantile:.0f} · {VERSION}") for quantile in (0.5, 0.95)],
-            "s",
-            width=8,
-            empty="No truth has arrived lately.",
-        ),
-        timeseries(
-            "Joins",
-            "What became of predictions and truths, a second. Expired and orphaned together: ids differ between the "
-            "two logs, or `ground_truth.wait` is too short.",
-            [over_time(sidecar.joins(), "{{result}}")],
-            "cps",
-            width=8,
-            empty="`ground_truth` is not configured.",
-        ),
-    )
-
-
-def _change() -> Any:
-    return row(
-        "Concept and labels",
-        state_timeline(
-            "Concept drift",
-            "Red: within the last day the error rate has changed for good, as a sequential test says. The relation of "
-            "inputs and truth is not what it was: retrain.",
-            [over_time(largest(20, truth.concept_drift()))],
-            "none",
-            steps=ANY,
-            width=8,
-            height=8,
-            mappings=[
-                {"type": "value", "options": {"0": {"text": "no", "index": 0}, "1": {"text": "changed", "index": 1}}}
-            ],
-            empty=NO_TRUTH,
-        ),
-        stat(
-            "Concept drift detections",
-            "How often the test has found a change in the time shown.",
-            over_time(f"sum({truth.concept_drift_detections()})", "detections"),
-            "none",
-            decimals=0,
-            steps=ANY,
-            height=8,
-            empty="no truth",
-        ),
-        timeseries(
-            "Label drift",
-            "PSI of the true labels against the reference. Up: the world has changed, whatever the model says.",
-            [over_time(largest(10, truth.worst(metrics.LABEL_DRIFT_PSI)))],
-            "none",
-            empty=NO_TRUTH,
-        ),
-    )
-
-
-def _regression() -> Any:
-    return row(
-        "Regression",
-        timeseries(
-            "Errors",
-            "Mean absolute and root mean squared error, in the target's unit, and bias: above 0 predictions are too "
-            "high. RMSE far above MAE: a few large errors.",
-            [
-                over_time(truth.worst(metrics.MAE), f"MAE · {VERSION}"),
-                over_time(truth.worst(metrics.RMSE), f"RMSE · {VERSION}"),
-                over_time(truth.worst(metrics.BIAS), f"bias · {VERSION}"),
-            ],
-            "short",
-            least=None,
-            width=8,
-            empty=NO_REGRESSION,
-        ),
-        timeseries(
-            "R² and mean percentage error",
-            "R²: the share of variance that is explained; under 0 a constant would be better. MAPE: the mean error as "
-            "a share of the truth.",
-            [
-                over_time(truth.worst(metrics.R2), f"R² · {VERSION}"),
-                over_time(truth.worst(metrics.MAPE), f"MAPE · {VERSION}"),
-            ],
-            "percentunit",
-            least=None,
-            width=8,
-            empty=NO_REGRESSION,
-        ),
-        timeseries(
-            "Residuals",
-            "Quantiles of prediction less truth. All up or down: a bias; wider apart: less certain.",
-            [over_time(truth.residuals(), "{{quantile}} · {{model_name}} {{model_version}}")],
-            "short",
-            least=None,
-            width=8,
-            empty=NO_REGRESSION,
-        ),
-        folded=True,
-    )
-
-
-def _business() -> Any:
-    return row(
-        "Business",
-        timeseries(
-            "Events",
-            "Business events a second, as configured. They move last; what moves them is above.",
-            [over_time(largest(20, truth.business_events()), "{{metric}} · {{model_name}} {{model_version}}")],
-            "cps",
-            empty="No business metrics are configured.",
-        ),
-        timeseries(
-            "Mean by class",
-            "The mean of a business figure in the window, by predicted class.",
-            [
-                over_time(
-                    largest(20, truth.business_mean()),
-                    "{{metric}} {{prediction_class}} · {{model_name}} {{model_version}}",
-                )
-            ],
-            "short",
-            least=None,
-            empty="No business metrics are configured.",
-        ),
-        folded=True,
     )

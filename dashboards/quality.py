@@ -8,10 +8,11 @@ from dashboards import metrics, variables
 from dashboards.assembly import Dashboard
 from dashboards.columns import FEATURE_LABELS, OF_FEATURE, Columns, coloured, column, joined
 from dashboards.links import of_row
-from dashboards.panels import ANY, GREEN, RED, YELLOW, row, stat, state_timeline, table, timeseries
+from dashboards.look import ANY, GREEN, RED, YELLOW, said
+from dashboards.panels import row, stat, state_timeline, table, timeseries
 from dashboards.promql import drift, limits, quality, sidecar
-from dashboards.promql.selection import largest
-from dashboards.queries import FEATURE, over_time, rows
+from dashboards.promql.selection import highest, largest
+from dashboards.queries import FEATURE, as_rows, over_time
 
 NO_FEATURES = "No features: is there a reference, and does the log hold `features`?"
 CHECK = "{{check}} · {{model_name}} {{model_version}}"
@@ -25,7 +26,7 @@ COLUMNS: Columns = {
     "Mean": lambda: drift.of_features(metrics.MEAN),
     "Deviation": lambda: drift.of_features(metrics.STDDEV),
 }
-FLAGGED = [{"type": "value", "options": {"0": {"text": "no", "index": 0}, "1": {"text": "yes", "index": 1}}}]
+FLAGGED = said("no", "yes")
 
 
 def dashboard() -> Dashboard:
@@ -61,28 +62,28 @@ def _now() -> Any:
         stat(
             "Unknown features",
             "Names in the log that the reference does not know. Above 0, with absent ones: a rename.",
-            over_time(f"max({quality.unknown_features()})", "unknown"),
+            over_time(highest(quality.unknown_features()), "unknown"),
             "none",
             steps=[(None, GREEN), (1.0, YELLOW)],
         ),
         stat(
             "Most missing",
             "The share of values missing, of the feature that misses most. The chart below names it.",
-            over_time(f"max({quality.missing(1)})", "missing"),
+            over_time(highest(quality.missing(1)), "missing"),
             "percentunit",
             decimals=1,
         ),
         stat(
             "Failed checks",
             "Failed checks a prediction, all features together: 1 is one broken value in each.",
-            over_time(f"max({quality.all_failed_checks()})", "a prediction"),
+            over_time(highest(quality.all_failed_checks()), "a prediction"),
             "short",
         ),
         stat(
             "Lines refused",
             "Share of lines that could not be read as records, of the source with most. Above 0: see the reasons "
             "below; the sidecar's log has samples.",
-            over_time(f"max({sidecar.rejected_ratio()})", "refused"),
+            over_time(highest(sidecar.rejected_ratio()), "refused"),
             "percentunit",
             decimals=2,
             steps=[(None, GREEN), (0.001, YELLOW), (0.05, RED)],
@@ -161,7 +162,7 @@ def _table() -> Any:
             "Features",
             "What each feature is like in the window; absent and stuck ones first. Compare mean and deviation with "
             "what the feature should be: a unit that changed shows here. Click a feature for its distribution.",
-            [rows(of()) for of in COLUMNS.values()],
+            [as_rows(of()) for of in COLUMNS.values()],
             transformations=joined(FEATURE_LABELS, [*COLUMNS]),
             sort=("Missing", True),
             overrides=(

@@ -11,6 +11,8 @@ from grafanalib import core
 # The one data source of all panels, which the variable of that name chooses.
 DATA_SOURCE = {"type": "prometheus", "uid": "${datasource}"}
 VERSION = "{{model_name}} {{model_version}}"
+POD = "{{instance}}"
+SOURCE = "{{source}} · {{instance}}"
 FEATURE = "{{feature_name}} · {{model_name}} {{model_version}}"
 
 
@@ -24,7 +26,7 @@ def now(expression: str, legend: str = VERSION) -> Any:
     return core.Target(expr=expression, legendFormat=legend, instant=True, datasource=DATA_SOURCE)
 
 
-def rows(expression: str) -> Any:
+def as_rows(expression: str) -> Any:
     """Return a query of the end of the time range: a row for each series, its labels as columns."""
     return core.Target(expr=expression, format="table", instant=True, datasource=DATA_SOURCE)
 

@@ -7,10 +7,11 @@ from typing import Any
 from dashboards import variables
 from dashboards.assembly import Dashboard
 from dashboards.columns import SEGMENT_LABELS, Columns, coloured, column, joined
-from dashboards.panels import GREEN, RED, YELLOW, row, stat, state_timeline, table, timeseries
+from dashboards.look import GREEN, RED, YELLOW
+from dashboards.panels import row, stat, state_timeline, table, timeseries
 from dashboards.promql import limits, segments
-from dashboards.promql.selection import largest
-from dashboards.queries import over_time, rows
+from dashboards.promql.selection import highest, largest, number_of
+from dashboards.queries import as_rows, over_time
 
 SEGMENT = "{{segment}}={{segment_value}} · {{model_name}} {{model_version}}"
 NO_SEGMENTS = "No segments: name features or fields to split by, `segments: [country]`."
@@ -44,7 +45,7 @@ def _now() -> Any:
             "Segments",
             "Values of the chosen segments that have records in the window. Past `limits.segment_values` they are "
             "`other`.",
-            over_time(f"count({segments.samples()})", "segments"),
+            over_time(number_of(segments.samples()), "segments"),
             "none",
             width=6,
             empty="no segments",
@@ -52,7 +53,7 @@ def _now() -> Any:
         stat(
             "Highest error ratio",
             "Errors of all requests, of the segment with most. The table names it.",
-            over_time(f"max({segments.error_ratio()})", "highest"),
+            over_time(highest(segments.error_ratio()), "highest"),
             "percentunit",
             decimals=2,
             width=6,
@@ -61,7 +62,7 @@ def _now() -> Any:
         stat(
             "Slowest p99",
             "p99 of the slowest segment. Far above the model's own: one kind of request is expensive.",
-            over_time(f"max({segments.latency(0.99)})", "slowest"),
+            over_time(highest(segments.latency(0.99)), "slowest"),
             "s",
             width=6,
             empty="no segments",
@@ -70,7 +71,7 @@ def _now() -> Any:
             "Largest PSI",
             "PSI of the feature that has moved most in any segment, as a share of the limit. Red, with the model's "
             "own green: drift that hides in the whole.",
-            over_time(f"max({limits.of_limit(segments.largest_psi(), limits.DRIFT_LIMIT)})", "of the limit"),
+            over_time(highest(limits.of_limit(segments.largest_psi(), limits.DRIFT_LIMIT)), "of the limit"),
             "percentunit",
             decimals=0,
             steps=[(None, GREEN), (0.8, YELLOW), (1.0, RED)],
@@ -87,7 +88,7 @@ def _table() -> Any:
             "Segments",
             "A row for each segment: its traffic and share, errors, latency, and the largest PSI of its features. A "
             "row that differs from the others of its segment is the one. Few records: no verdict.",
-            [rows(of()) for of in COLUMNS.values()],
+            [as_rows(of()) for of in COLUMNS.values()],
             transformations=joined(SEGMENT_LABELS, [*COLUMNS]),
             sort=("Largest PSI", True),
             overrides=(

@@ -9,8 +9,8 @@ from grafanalib import core
 
 from dashboards import metrics
 from dashboards.mend import ALL
-from dashboards.promql import drift
-from dashboards.promql.selection import SIDECARS, models, windowed
+from dashboards.promql import attribution, drift
+from dashboards.promql.selection import SIDECARS, models
 from dashboards.queries import DATA_SOURCE
 
 ANY = ".+"
@@ -62,9 +62,8 @@ def _one_feature(ranking: str) -> Any:
     )
 
 
-_KNOWN = f"0 * max by (feature_name) ({models(metrics.REFERENCE_BIN)})"
-FEATURE = _one_feature(f"sort_desc({drift.by_name(metrics.DRIFT_PSI)} or {_KNOWN})")
-USED_FEATURE = _one_feature(f"sort_desc(max by (feature_name) ({windowed(metrics.ATTRIBUTION_SHARE)}))")
+FEATURE = _one_feature(drift.ranking())
+USED_FEATURE = _one_feature(attribution.ranking_of_features())
 
 AGAINST = core.Template(name="against", label="Against", query="1w,1d,1h", type="custom", default="1w")
 

@@ -3,7 +3,16 @@
 from __future__ import annotations
 
 from dashboards import metrics
-from dashboards.promql.selection import AT_END, OF_FEATURE, OF_VERSION, ONE_FEATURE, largest, per, windowed
+from dashboards.promql.selection import (
+    AT_END,
+    OF_FEATURE,
+    OF_VERSION,
+    ONE_FEATURE,
+    largest,
+    largest_first,
+    per,
+    windowed,
+)
 
 MOST = 15
 
@@ -39,3 +48,8 @@ def rank_changes() -> str:
 
 def one(metric: str) -> str:
     return per(windowed(metric, ONE_FEATURE), OF_FEATURE)
+
+
+def ranking_of_features() -> str:
+    """Return all features by name alone, the one that decides most first."""
+    return largest_first(per(windowed(metrics.ATTRIBUTION_SHARE), "feature_name"))

@@ -10,6 +10,7 @@ from dashboards.promql.selection import (
     ONE_FEATURE,
     in_window,
     largest,
+    largest_first,
     models,
     offset,
     per,
@@ -101,6 +102,7 @@ def references() -> str:
     return per(per(models(metrics.REFERENCE_INFO), f"{OF_VERSION}, reference_id", "group"), OF_VERSION, "count")
 
 
-def by_name(metric: str) -> str:
-    """Return a gauge by the feature's name alone, to choose one by."""
-    return per(windowed(metric), "feature_name")
+def ranking() -> str:
+    """Return all features by name alone, the most drifted first; 0 for those without a value."""
+    known = f"0 * {per(models(metrics.REFERENCE_BIN), 'feature_name')}"
+    return largest_first(f"{per(windowed(metrics.DRIFT_PSI), 'feature_name')} or {known}")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dashboards.metrics import ALERTS, DRIFT_PSI, DRIFTED, PERFORMANCE_DEGRADED, THRESHOLD
+from dashboards.metrics import ALERTS, DRIFT_PSI, DRIFTED, THRESHOLD
 from dashboards.promql import traffic, truth
 from dashboards.promql.selection import OF_FEATURE, OF_VERSION, models, per, windowed
 
@@ -71,18 +71,14 @@ def broken() -> str:
     return f"{per(f'({each()}) > 1', OF_VERSION, 'count')} or 0 * {per(models(THRESHOLD), OF_VERSION)}"
 
 
-def degraded() -> str:
-    return per(windowed(PERFORMANCE_DEGRADED), f"{OF_VERSION}, metric")
+def in_trouble() -> str:
+    """Return how many versions have passed a limit."""
+    return f"count(({broken()}) > 0) or vector(0)"
 
 
 def alerts() -> str:
     """Return how many alerts fire for a version; 0 where none does."""
     return f"{per(_firing(), OF_VERSION, 'count')} or 0 * {per(models(THRESHOLD), OF_VERSION)}"
-
-
-def alerts_by_name() -> str:
-    """Return what fires, and 0 under the name `none` where nothing does."""
-    return f'{per(_firing(), "alertname, severity", "count")} or label_replace(vector(0), "alertname", "none", "", "")'
 
 
 def firing(severity: str) -> str:

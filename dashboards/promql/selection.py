@@ -45,6 +45,30 @@ def largest(count: int, values: str) -> str:
     return f"topk({count}, {values})"
 
 
+def smallest(count: int, values: str) -> str:
+    return f"bottomk({count}, {values})"
+
+
+def largest_first(values: str) -> str:
+    return f"sort_desc({values})"
+
+
+def in_all(values: str) -> str:
+    return f"sum({values})"
+
+
+def highest(values: str) -> str:
+    return f"max({values})"
+
+
+def lowest(values: str) -> str:
+    return f"min({values})"
+
+
+def number_of(values: str) -> str:
+    return f"count({values})"
+
+
 def per(expression: str, labels: str, aggregation: str = "max") -> str:
     return f"{aggregation} by ({labels}) ({expression})"
 

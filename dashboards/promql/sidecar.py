@@ -26,29 +26,26 @@ def of_source(metric: str) -> str:
     return per(sidecars(metric), OF_SOURCE)
 
 
-def total(metric: str) -> str:
-    return f"sum({sidecars(metric)})"
-
-
 def greatest(metric: str) -> str:
     return f"max({sidecars(metric)})"
 
 
-def rates(metric: str, labels: str = INSTANCE, *matchers: str) -> str:
-    return per(rate(sidecars(metric, *matchers)), labels, "sum")
+def rates(metric: str, labels: str = INSTANCE) -> str:
+    return per(rate(sidecars(metric)), labels, "sum")
 
 
-def counted(metric: str, labels: str = INSTANCE, *matchers: str) -> str:
+def counted(metric: str, labels: str = INSTANCE) -> str:
     """Return what was counted in the time shown."""
-    return per(f"increase({sidecars(metric, *matchers)}[$__range])", labels, "sum")
+    return per(f"increase({sidecars(metric)}[$__range])", labels, "sum")
 
 
 def restarts() -> str:
     return per(f"changes({sidecars(metrics.PROCESS_START)}[$__rate_interval])", INSTANCE, "sum")
 
 
-def counted_in_all(metric: str, *matchers: str) -> str:
-    return f"sum(increase({sidecars(metric, *matchers)}[$__range]))"
+def lost_files() -> str:
+    """Return how many files were gone before they were read, in the time shown; 0 where no files are read."""
+    return f"sum(increase({sidecars(metrics.SOURCE_GAPS)}[$__range])) or vector(0)"
 
 
 def rejected_ratio() -> str:
