@@ -11,7 +11,7 @@ from dashboards.look import ANY, GREEN, NO_DRIFT, NO_TRUTH, RED
 from dashboards.panels import bar_chart, row, stat, table, timeseries
 from dashboards.promql import comparison, drift, limits, traffic, truth
 from dashboards.promql.selection import highest, in_all, largest, lowest
-from dashboards.queries import VERSION, as_rows, over_time
+from dashboards.queries import VERSION, as_rows, now, over_time
 
 NO_PAST = "Prometheus has nothing of that time. Choose a nearer one in `Against`."
 WAS = f"{VERSION}, $against before"
@@ -122,18 +122,18 @@ def _now() -> Any:
     return row(
         "Now against $against before",
         stat(
-            "Requests",
+            "Requests, of those before",
             "Requests now, as a share of those at the same time before: 100% is as many. Far off: look upstream.",
-            over_time(comparison.ratio(in_all, traffic.requests), "of before"),
+            now(comparison.ratio(in_all, traffic.requests), "of before"),
             "percentunit",
             decimals=0,
             width=6,
             empty=NO_PAST,
         ),
         stat(
-            "p99 latency",
+            "p99 latency, of that before",
             "p99 now, as a share of that at the same time before: red from 150%.",
-            over_time(comparison.ratio(highest, lambda at: traffic.latency(0.99, at)), "of before"),
+            now(comparison.ratio(highest, lambda at: traffic.latency(0.99, at)), "of before"),
             "percentunit",
             decimals=0,
             steps=[(None, GREEN), (1.5, RED)],
@@ -141,9 +141,9 @@ def _now() -> Any:
             empty=NO_PAST,
         ),
         stat(
-            "Error ratio",
+            "Error ratio, change",
             "By how much the share of errors is above that at the same time before, in points.",
-            over_time(comparison.difference(highest, traffic.error_ratio), "more"),
+            now(comparison.difference(highest, traffic.error_ratio), "more"),
             "percentunit",
             decimals=2,
             steps=[(None, GREEN), (0.01, RED)],
@@ -151,9 +151,9 @@ def _now() -> Any:
             empty=NO_PAST,
         ),
         stat(
-            "Accuracy",
+            "Accuracy, change",
             "By how much accuracy is above or below that at the same time before, in points: red from -2%.",
-            over_time(comparison.difference(lowest, truth.accuracy), "more"),
+            now(comparison.difference(lowest, truth.accuracy), "more"),
             "percentunit",
             decimals=1,
             steps=[(None, RED), (-0.02, GREEN)],

@@ -12,7 +12,7 @@ from dashboards.look import ANY, NO_DRIFT, NO_TRUTH, OF_LIMIT
 from dashboards.panels import row, stat, state_timeline, table, timeseries
 from dashboards.promql import drift, limits, traffic, truth
 from dashboards.promql.selection import in_all, largest, number_of, smallest
-from dashboards.queries import as_rows, over_time
+from dashboards.queries import as_rows, now, over_time
 
 COLUMNS: Columns = {
     "Limits passed": limits.broken,
@@ -48,7 +48,7 @@ def _now() -> Any:
             "Models in trouble",
             "Versions that have passed at least one of their limits: latency, errors, drift or accuracy. "
             "Above 0, look at the first rows of the table.",
-            over_time(limits.in_trouble(), "in trouble"),
+            now(limits.in_trouble(), "in trouble"),
             "none",
             steps=ANY,
             width=6,

@@ -11,7 +11,7 @@ from dashboards.look import ANY, OF_LIMIT
 from dashboards.panels import heatmap, row, stat, state_timeline, timeseries
 from dashboards.promql import drift, limits, traffic, truth
 from dashboards.promql.selection import highest, in_all, largest, lowest
-from dashboards.queries import buckets, over_time
+from dashboards.queries import buckets, now, over_time
 
 
 def dashboard() -> Dashboard:
@@ -32,7 +32,7 @@ def _now() -> Any:
             "Nearest limit",
             "How much is used of the limit that is nearest, or furthest passed: latency, errors, drift or accuracy. "
             "Red: the row below says which one, and since when.",
-            over_time(highest(limits.nearest()), "of its limit"),
+            now(highest(limits.nearest()), "of its limit"),
             "percentunit",
             decimals=0,
             steps=OF_LIMIT,

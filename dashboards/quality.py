@@ -9,10 +9,10 @@ from dashboards.assembly import Dashboard
 from dashboards.columns import FEATURE_LABELS, OF_FEATURE, Columns, coloured, column, joined
 from dashboards.links import of_row
 from dashboards.look import ANY, GREEN, RED, YELLOW, said
-from dashboards.panels import row, stat, state_timeline, table, timeseries
+from dashboards.panels import bar_gauge, row, stat, state_timeline, table, timeseries
 from dashboards.promql import drift, limits, quality, sidecar
-from dashboards.promql.selection import highest, largest
-from dashboards.queries import FEATURE, as_rows, over_time
+from dashboards.promql.selection import highest, largest, largest_first
+from dashboards.queries import FEATURE, as_rows, now, over_time
 
 NO_FEATURES = "No features: is there a reference, and does the log hold `features`?"
 CHECK = "{{check}} · {{model_name}} {{model_version}}"
@@ -113,11 +113,12 @@ def _over_time() -> Any:
             width=12,
             empty=NO_FEATURES,
         ),
-        timeseries(
+        bar_gauge(
             "Features that fail most",
-            "Failed checks a prediction of the ten worst features and checks. 1 is every prediction.",
-            [over_time(quality.failing_features(), f"{{{{check}}}} · {FEATURE}")],
+            "Failed checks a prediction, now, of the ten worst features and checks. 1 is every prediction.",
+            [now(largest_first(quality.failing_features()), f"{{{{check}}}} · {FEATURE}")],
             "short",
+            steps=SHARE,
             width=12,
             empty=NO_FEATURES,
         ),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dashboards.metrics import ALERTS, DRIFT_PSI, DRIFTED, THRESHOLD
+from dashboards.metrics import ALERTS, DRIFT_PSI, DRIFTED_RATIO, THRESHOLD
 from dashboards.promql import traffic, truth
 from dashboards.promql.selection import OF_FEATURE, OF_VERSION, models, per, windowed
 
@@ -43,9 +43,9 @@ def psi_of_features() -> str:
 
 
 def drift() -> str:
-    """Return the largest PSI of a feature that has drifted, by size and not by chance; 0 where none has."""
-    judged = f"{windowed(DRIFT_PSI)} * {windowed(DRIFTED)}"
-    return of_limit(per(judged, OF_VERSION), DRIFT_LIMIT)
+    """Return the largest PSI of a version of which a feature has drifted, by size and not by chance; else 0."""
+    drifted = per(windowed(DRIFTED_RATIO), OF_VERSION)
+    return of_limit(f"{per(windowed(DRIFT_PSI), OF_VERSION)} * ({drifted} > bool 0)", DRIFT_LIMIT)
 
 
 def accuracy() -> str:
