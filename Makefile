@@ -5,7 +5,7 @@ SERVERS := prometheus promtool mtail initdb
 LOCK := --quiet --upgrade --universal --python-version 3.13 --generate-hashes --no-annotate --custom-compile-command "make lock"
 export REQUIRE_SERVERS
 
-.PHONY: demo test lint format rules manifests lock sbom image chaos bench servers clean
+.PHONY: demo test lint format rules dashboards manifests lock sbom image chaos bench servers clean
 
 demo: $(VENV)/installed  ## a real model, its log, and the sidecar on it; SECONDS=20 to end by itself
 	$(BIN)/prediction-exporter demo $(if $(SECONDS),--seconds $(SECONDS))
@@ -39,6 +39,9 @@ sbom: $(VENV)/installed  ## sbom.cdx.json, of the image's Python packages; `make
 image:  ## for both architectures, with an SBOM; needs Docker's buildx. ARGS="--push --build-arg BASE=..."
 	docker buildx build --platform linux/amd64,linux/arm64 --sbom=true --provenance=mode=max \
 		--tag prediction-exporter:$$(sed -n 's/^__version__ = "\(.*\)"/\1/p' exporter/__init__.py) $(ARGS) .
+
+dashboards: $(VENV)/installed  ## dashboards/json/*.json, from dashboards/*.py
+	$(BIN)/python -m dashboards dashboards/json
 
 chaos: $(VENV)/installed servers  ## five million records, a hundred kills
 	CHAOS_KILLS=50 CHAOS_RECORDS=2500000 $(BIN)/pytest -s tests/chaos

@@ -39,6 +39,12 @@ class OpenFiles:
     tails: dict[Key, Tail] = field(default_factory=dict)
     latest: dict[str, Tail] = field(default_factory=dict)
 
+    def __post_init__(self) -> None:
+        # At 0 from the start: a series that begins at 1 is to Prometheus no increase.
+        self.telemetry.gaps.labels(self.source)
+        for kind in ("rename", "truncate"):
+            self.telemetry.rotations.labels(self.source, kind)
+
     def begin(self, path: str, handle: Handle, position: Position, now: float) -> None:
         """Begin the file that is new at a path."""
         before = self.latest.get(path)

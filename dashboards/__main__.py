@@ -1,0 +1,49 @@
+"""`python -m dashboards OUT`: write the dashboards as JSON, for Grafana to import or to be provisioned with."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+import click
+
+from dashboards import (
+    compare,
+    drift,
+    explainability,
+    fleet,
+    model,
+    performance,
+    quality,
+    segments,
+    sidecar,
+)
+
+DASHBOARDS = (
+    fleet.dashboard(),
+    model.dashboard(),
+    drift.dashboard(),
+    quality.dashboard(),
+    performance.dashboard(),
+    explainability.dashboard(),
+    segments.dashboard(),
+    compare.dashboard(),
+    sidecar.dashboard(),
+)
+
+
+@click.command()
+@click.argument("out", type=click.Path(path_type=Path))
+def main(out: Path) -> None:
+    """Write the dashboards into the folder OUT, a JSON file each."""
+    try:
+        out.mkdir(parents=True, exist_ok=True)
+        for dashboard in DASHBOARDS:
+            (out / f"{dashboard.name}.json").write_text(dashboard.text())
+    except OSError as error:
+        click.echo(f"dashboards: {out}: {error.strerror}", err=True)
+        sys.exit(2)
+
+
+if __name__ == "__main__":
+    main(prog_name="python -m dashboards")

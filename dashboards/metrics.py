@@ -1,0 +1,149 @@
+"""The metrics that dashboards show, each named here once, and where the exporter has a name for it by that."""
+
+from __future__ import annotations
+
+from exporter.derived.reference_info import REFERENCE_INFO
+from exporter.stats import SEGMENTS
+from exporter.stats.feature_bins import FEATURE_BIN, REFERENCE_BIN
+from exporter.subject import FEATURES
+from exporter.telemetry import PREFIX
+
+__all__ = ["FEATURE_BIN", "REFERENCE_BIN", "REFERENCE_INFO"]
+
+# Traffic.
+PREDICTIONS = "model_predictions_total"
+ERRORS = "model_prediction_errors_total"
+LATENCY = "model_prediction_latency_seconds"
+PROBABILITY = "model_prediction_probability"
+THRESHOLD = "model_threshold"
+SAMPLES = "model_window_samples"
+
+# Drift.
+DRIFT_PSI = FEATURES.metric("drift_psi")
+DRIFT_PSI_CRITICAL = FEATURES.metric("drift_psi_critical")
+DRIFT_PSI_PVALUE = FEATURES.metric("drift_psi_pvalue")
+DRIFT_KS = FEATURES.metric("drift_ks")
+DRIFT_KS_PVALUE = FEATURES.metric("drift_ks_pvalue")
+DRIFT_CHI2_PVALUE = FEATURES.metric("drift_chi2_pvalue")
+DRIFT_JS = FEATURES.metric("drift_js")
+DRIFT_WASSERSTEIN = FEATURES.metric("drift_wasserstein")
+DRIFTED = FEATURES.metric("drifted")
+DRIFTED_RATIO = "model_drifted_features_ratio"
+JUDGED_FEATURES = "model_drift_judged_features"
+BIN_SHARE_CHANGE = FEATURES.metric("bin_share_change")
+CHANGE_PSI = FEATURES.metric("change_psi")
+CHANGED = FEATURES.metric("changed")
+PREDICTION_DRIFT_PSI = "model_prediction_drift_psi"
+PROBABILITY_DRIFT_PSI = "model_probability_drift_psi"
+PREDICTION_REFERENCE_BIN = "model_prediction_reference_bin"
+PREDICTION_DRIFTED = "model_prediction_drifted"
+MULTIVARIATE_ZSCORE = "model_multivariate_drift_zscore"
+EMBEDDING_DRIFT_PSI = "model_embedding_drift_psi"
+EMBEDDING_MEAN_SHIFT = "model_embedding_mean_shift"
+# Recorded by alerts/feature_drift.py.
+FLEET_PSI = "model_version_feature:model_feature_drift_psi:increase1h"
+
+# Data quality.
+FEATURE_QUALITY = FEATURES.metric("quality_total")
+RECORD_QUALITY = "model_record_quality_total"
+ABSENT = FEATURES.metric("absent")
+STUCK = FEATURES.metric("stuck")
+MISSING_RATIO = FEATURES.metric("missing_ratio")
+OUTLIER_RATIO = FEATURES.metric("outlier_ratio")
+REFERENCE_OUTLIER_RATIO = FEATURES.metric("reference_outlier_ratio")
+UNKNOWN_FEATURES = "model_unknown_features"
+DISTINCT_CATEGORIES = FEATURES.metric("distinct_categories")
+MEAN = FEATURES.metric("mean")
+STDDEV = FEATURES.metric("stddev")
+QUANTILE = FEATURES.metric("quantile")
+
+# Ground truth.
+OUTCOMES = "model_outcomes_total"
+WINDOW_OUTCOMES = "model_window_outcomes"
+TRUTH_DELAY = "model_ground_truth_delay_seconds"
+TRUTH_COVERAGE = "model_ground_truth_coverage"
+ACCURACY = "model_accuracy"
+PRECISION = "model_precision"
+RECALL = "model_recall"
+F1 = "model_f1"
+AUC = "model_auc"
+LOG_LOSS = "model_log_loss"
+BRIER_SCORE = "model_brier_score"
+CALIBRATION_ERROR = "model_expected_calibration_error"
+RELIABILITY_SAMPLES = "model_reliability_samples"
+RELIABILITY_CONFIDENCE = "model_reliability_confidence"
+RELIABILITY_ACCURACY = "model_reliability_accuracy"
+MAE = "model_mae"
+RMSE = "model_rmse"
+MAPE = "model_mape"
+R2 = "model_r2"
+BIAS = "model_bias"
+RESIDUAL_QUANTILE = "model_residual_quantile"
+PERFORMANCE_BASELINE = "model_performance_baseline"
+PERFORMANCE_DROP = "model_performance_drop"
+PERFORMANCE_DEGRADED = "model_performance_degraded"
+CONCEPT_DRIFT = "model_concept_drift"
+CONCEPT_DRIFT_DETECTIONS = "model_concept_drift_detections_total"
+LABEL_DRIFT_PSI = "model_label_drift_psi"
+ESTIMATED_ACCURACY = "model_estimated_accuracy"
+ESTIMATED_F1 = "model_estimated_f1"
+ESTIMATED_AUC = "model_estimated_auc"
+ESTIMATED_STDERR = "model_estimated_stderr"
+
+# Attributions.
+ATTRIBUTION_MEAN_ABS = "model_attribution_mean_abs"
+ATTRIBUTION_SHARE = "model_attribution_share"
+ATTRIBUTION_RANK = "model_attribution_rank"
+ATTRIBUTION_NDCG = "model_attribution_ranking_ndcg"
+ATTRIBUTION_DRIFT_PSI = "model_attribution_drift_psi"
+ATTRIBUTION_DRIFT_PSI_CRITICAL = "model_attribution_drift_psi_critical"
+ATTRIBUTION_DRIFT_PSI_PVALUE = "model_attribution_drift_psi_pvalue"
+
+# Business.
+BUSINESS_TOTAL = "model_business_total"
+BUSINESS_SUM = "model_business_sum"
+BUSINESS_COUNT = "model_business_count"
+
+# Segments.
+SEGMENT_PREDICTIONS = SEGMENTS.name(PREDICTIONS)
+SEGMENT_ERRORS = SEGMENTS.name(ERRORS)
+SEGMENT_LATENCY = SEGMENTS.name(LATENCY)
+SEGMENT_SAMPLES = SEGMENTS.name(SAMPLES)
+SEGMENT_DRIFT_PSI = SEGMENTS.name(DRIFT_PSI)
+
+# The sidecar about itself.
+BUILD_INFO = PREFIX + "build_info"
+CONFIG_SUCCESSFUL = PREFIX + "config_last_reload_successful"
+WEB_CONFIG_SUCCESSFUL = PREFIX + "web_config_last_reload_successful"
+COMMITS = PREFIX + "commits_total"
+COMMIT_SECONDS = PREFIX + "commit_duration_seconds"
+RENDER_SECONDS = PREFIX + "render_duration_seconds"
+CHECKPOINT_TIMESTAMP = PREFIX + "checkpoint_timestamp_seconds"
+CHECKPOINT_BYTES = PREFIX + "checkpoint_bytes"
+CAPPED_LABELS = PREFIX + "capped_labels_total"
+HTTP_OPEN_CONNECTIONS = PREFIX + "http_open_connections"
+HTTP_REFUSED_CONNECTIONS = PREFIX + "http_refused_connections_total"
+JOINS = PREFIX + "joins_total"
+JOINS_WAITING = PREFIX + "joins_waiting"
+SOURCE_LINES = PREFIX + "source_lines_total"
+SOURCE_BYTES = PREFIX + "source_bytes_total"
+SOURCE_RECORDS = PREFIX + "source_records_total"
+SOURCE_REJECTED = PREFIX + "source_rejected_lines_total"
+SOURCE_LAG_BYTES = PREFIX + "source_lag_bytes"
+SOURCE_LAG_SECONDS = PREFIX + "source_lag_seconds"
+SOURCE_LAST_RECORD = PREFIX + "source_last_record_timestamp_seconds"
+SOURCE_OPEN_FILES = PREFIX + "source_open_files"
+SOURCE_FAILING_FILES = PREFIX + "source_failing_files"
+SOURCE_ROTATIONS = PREFIX + "source_rotations_total"
+SOURCE_GAPS = PREFIX + "source_gaps_total"
+SOURCE_OPEN_CONNECTIONS = PREFIX + "source_open_connections"
+SOURCE_REFUSED_CONNECTIONS = PREFIX + "source_refused_connections_total"
+SOURCE_DROPPED_DATAGRAMS = PREFIX + "source_dropped_datagrams_total"
+PROCESS_MEMORY = "process_resident_memory_bytes"
+PROCESS_CPU = "process_cpu_seconds_total"
+PROCESS_START = "process_start_time_seconds"
+PROCESS_FILES = "process_open_fds"
+
+# Prometheus's own.
+UP = "up"
+ALERTS = "ALERTS"

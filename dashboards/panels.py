@@ -1,0 +1,246 @@
+"""Factories of panels: each of one type, with what all dashboards want of it.
+
+A panel says what it shows and what to do, has a unit, and where it has no data says why that may be. Sizes are in
+Grafana's grid, 24 columns wide.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from grafanalib import core
+
+from dashboards.look import LIMIT_LINE, NO_DATA, PLAIN, Overrides, Steps, common, defaults, steps_of
+
+
+def timeseries(
+    title: str,
+    description: str,
+    targets: Sequence[Any],
+    unit: str,
+    *,
+    width: int = 12,
+    height: int = 8,
+    least: float | None = 0,
+    most: float | None = None,
+    decimals: int | None = None,
+    stacked: bool = False,
+    stepped: bool = False,
+    empty: str = NO_DATA,
+    links: Sequence[dict[str, Any]] = (),
+    overrides: Overrides = (),
+) -> Any:
+    """Return lines over time; stacked, areas on each other."""
+    return core.TimeSeries(
+        **common(title, description, targets, width, height),
+        unit=unit,
+        valueDecimals=decimals,
+        fillOpacity=40 if stacked else 8,
+        lineWidth=1 if stacked else 2,
+        lineInterpolation="stepAfter" if stepped else "linear",
+        showPoints="auto",
+        stacking={"mode": "normal"} if stacked else {},
+        legendDisplayMode="table",
+        legendCalcs=["mean", "max", "lastNotNull"],
+        tooltipMode="multi",
+        tooltipSort="desc",
+        overrides=[LIMIT_LINE, *overrides],
+        thresholds=steps_of(PLAIN),
+        extraJson=defaults(empty, min=least, max=most, links=[*links]),
+    )
+
+
+def stat(
+    title: str,
+    description: str,
+    target: Any,
+    unit: str,
+    *,
+    steps: Steps = PLAIN,
+    width: int = 4,
+    height: int = 4,
+    decimals: int | None = None,
+    graph: bool = True,
+    empty: str = "none",
+    mappings: Sequence[dict[str, Any]] = (),
+    text: str = "auto",
+    links: Sequence[dict[str, Any]] = (),
+) -> Any:
+    """Return one number, or one of each series, coloured by its steps."""
+    coloured = steps is not PLAIN
+    return core.Stat(
+        **common(title, description, [target], width, height),
+        format=unit,
+        decimals=decimals,
+        color={"mode": "thresholds"},
+        colorMode="background" if coloured else "value",
+        graphMode="area" if graph and not target.instant else "none",
+        reduceCalc="lastNotNull",
+        textMode=text,
+        noValue=empty,
+        mappings=[*mappings],
+        thresholds=steps_of(steps),
+        extraJson={"fieldConfig": {"defaults": {"links": [*links]}}},
+    )
+
+
+def bar_gauge(
+    title: str,
+    description: str,
+    targets: Sequence[Any],
+    unit: str,
+    *,
+    steps: Steps,
+    width: int = 12,
+    height: int = 8,
+    least: float = 0,
+    most: float | None = None,
+    empty: str = NO_DATA,
+    links: Sequence[dict[str, Any]] = (),
+) -> Any:
+    """Return a bar for each series, in the order in which they come."""
+    return core.BarGauge(
+        **common(title, description, targets, width, height),
+        calc="lastNotNull",
+        format=unit,
+        displayMode="gradient",
+        min=least,
+        max=most,
+        dataLinks=[*links],
+        thresholds=steps_of(steps),
+        extraJson=defaults(empty, color={"mode": "thresholds"})
+        | {"options": {"showUnfilled": True, "valueMode": "color", "namePlacement": "left", "sizing": "auto"}},
+    )
+
+
+def state_timeline(
+    title: str,
+    description: str,
+    targets: Sequence[Any],
+    unit: str,
+    *,
+    steps: Steps,
+    width: int = 24,
+    height: int = 10,
+    empty: str = NO_DATA,
+    links: Sequence[dict[str, Any]] = (),
+    mappings: Sequence[dict[str, Any]] = (),
+) -> Any:
+    """Return a row for each series, coloured by what it was at each time."""
+    return core.StateTimeline(
+        **common(title, description, targets, width, height),
+        fillOpacity=80,
+        showValue="never",
+        tooltipMode="multi",
+        rowHeight=0.9,
+        mappings=[*mappings],
+        thresholds=steps_of(steps),
+        extraJson=defaults(empty, unit=unit, links=[*links])
+        | {"options": {"perPage": 20, "tooltip": {"sort": "none"}}},
+    )
+
+
+def heatmap(
+    title: str,
+    description: str,
+    target: Any,
+    unit: str,
+    *,
+    width: int = 12,
+    height: int = 8,
+    empty: str = NO_DATA,
+) -> Any:
+    """Return a histogram's buckets over time, darker where more fell; `unit` is of the buckets' bounds."""
+    options = {
+        "calculate": False,
+        "cellGap": 1,
+        "color": {"exponent": 0.5, "fill": "dark-orange", "mode": "scheme", "scale": "exponential", "scheme": "Oranges"}
+        | {"reverse": False, "steps": 64},
+        "exemplars": {"color": "rgba(255,0,255,0.7)"},
+        "filterValues": {"le": 1e-9},
+        "legend": {"show": True},
+        "rowsFrame": {"layout": "auto"},
+        "showValue": "never",
+        "tooltip": {"mode": "single", "showColorScale": False, "yHistogram": True},
+        "yAxis": {"axisPlacement": "left", "reverse": False, "unit": unit},
+    }
+    return core.Heatmap(
+        **common(title, description, [target], width, height),
+        options=options,
+        extraJson=defaults(empty, unit="short", custom={"hideFrom": {"legend": False, "tooltip": False, "viz": False}}),
+    )
+
+
+def bar_chart(
+    title: str,
+    description: str,
+    targets: Sequence[Any],
+    unit: str,
+    *,
+    x: str,
+    transformations: Sequence[dict[str, Any]],
+    width: int = 12,
+    height: int = 8,
+    most: float | None = None,
+    empty: str = NO_DATA,
+) -> Any:
+    """Return groups of bars, one group for each value of the column `x`."""
+    return core.BarChart(
+        **common(title, description, targets, width, height),
+        orientation="auto",
+        xTickLabelRotation=-30,
+        showValue="never",
+        tooltipMode="multi",
+        legendPlacement="bottom",
+        transformations=[*transformations],
+        thresholdSteps=steps_of(PLAIN),
+        extraJson=defaults(empty, unit=unit, min=0, max=most, color={"mode": "palette-classic", "fixedColor": None})
+        | {"options": {"xField": x, "fullHighlight": False}},
+    )
+
+
+def table(
+    title: str,
+    description: str,
+    targets: Sequence[Any],
+    *,
+    transformations: Sequence[dict[str, Any]],
+    overrides: Overrides = (),
+    sort: tuple[str, bool] | None = None,
+    unit: str = "short",
+    width: int = 24,
+    height: int = 10,
+    steps: Steps = PLAIN,
+    display: str = "auto",
+    empty: str = NO_DATA,
+) -> Any:
+    """Return a table; `sort` is a column, and whether the greatest comes first."""
+    return core.Table(
+        **common(title, description, targets, width, height),
+        unit=unit,
+        displayMode=display,
+        filterable=True,
+        overrides=[*overrides],
+        sortBy=[core.TableSortByField(displayName=sort[0], desc=sort[1])] if sort else [],
+        transformations=[*transformations],
+        thresholds=steps_of(steps),
+        extraJson=defaults(empty)
+        | {
+            "options": {
+                "cellHeight": "sm",
+                "footer": {
+                    "countRows": False,
+                    "enablePagination": True,
+                    "fields": "",
+                    "reducer": ["sum"],
+                    "show": False,
+                },
+            }
+        },
+    )
+
+
+def row(title: str, *panels: Any, folded: bool = False) -> Any:
+    """Return a row with its panels; `assembly` puts them in their places."""
+    return core.RowPanel(title=title, panels=[*panels], collapsed=folded)

@@ -1,0 +1,108 @@
+"""How far features and outputs have moved from the reference."""
+
+from __future__ import annotations
+
+from dashboards import metrics
+from dashboards.promql.selection import (
+    AT_END,
+    OF_FEATURE,
+    OF_VERSION,
+    ONE_FEATURE,
+    in_window,
+    largest,
+    largest_first,
+    models,
+    offset,
+    per,
+    windowed,
+)
+
+MOST = 20
+PREDICTION = metrics.PREDICTION_DRIFT_PSI
+PROBABILITY = metrics.PROBABILITY_DRIFT_PSI
+
+
+def of_features(metric: str, at: str = "") -> str:
+    """Return a gauge by feature: of several pods the largest."""
+    return per(offset(windowed(metric), at), OF_FEATURE)
+
+
+def least_of_features(metric: str) -> str:
+    return per(windowed(metric), OF_FEATURE, "min")
+
+
+def of_versions(metric: str, at: str = "") -> str:
+    return per(offset(windowed(metric), at), OF_VERSION)
+
+
+def least_of_versions(metric: str) -> str:
+    return per(windowed(metric), OF_VERSION, "min")
+
+
+def only_most_drifted(values: str, count: int = MOST) -> str:
+    """Return the features whose PSI was the largest at some time of the chart."""
+    greatest = f"max_over_time({windowed(metrics.DRIFT_PSI)}[$__range] {AT_END})"
+    return f"{values} and on ({OF_FEATURE}) {largest(count, per(greatest, OF_FEATURE))}"
+
+
+def most_drifted(count: int = MOST) -> str:
+    return only_most_drifted(of_features(metrics.DRIFT_PSI), count)
+
+
+def drifted_features(at: str = "") -> str:
+    return per(of_features(metrics.DRIFTED, at), OF_VERSION, "sum")
+
+
+def reference_shares() -> str:
+    """Return the share of each bin of the chosen feature in the reference."""
+    counts = per(models(metrics.REFERENCE_BIN, ONE_FEATURE), f"{OF_VERSION}, bin")
+    return f"{per(counts, 'bin', 'sum')} / on () group_left () sum({counts})"
+
+
+def shares(at: str = "") -> str:
+    """Return the share of each bin of the chosen feature in the window, over all pods."""
+    counted = per(in_window(models(metrics.FEATURE_BIN, ONE_FEATURE), at), "bin", "sum")
+    return f"{counted} / on () group_left () (sum({counted}) > 0)"
+
+
+def reference_classes() -> str:
+    """Return the share of each class in the reference, under the name that predictions have for it."""
+    counts = per(per(models(metrics.PREDICTION_REFERENCE_BIN), f"{OF_VERSION}, bin"), "bin", "sum")
+    named = per(f'label_replace({counts}, "prediction_class", "$1", "bin", "(.*)")', "prediction_class", "sum")
+    return f"{named} / on () group_left () (sum({counts}) > 0)"
+
+
+def moved_bins() -> str:
+    return largest(10, f"abs({per(windowed(metrics.BIN_SHARE_CHANGE), f'{OF_FEATURE}, bin')})")
+
+
+def of_one_feature(metric: str, *matchers: str) -> str:
+    return per(windowed(metric, ONE_FEATURE, *matchers), OF_FEATURE)
+
+
+def quantiles_of_one_feature() -> str:
+    return per(windowed(metrics.QUANTILE, ONE_FEATURE), f"{OF_FEATURE}, quantile")
+
+
+def changes(metric: str) -> str:
+    return per(windowed(metric), f"{OF_FEATURE}, against")
+
+
+def largest_changes(count: int = MOST) -> str:
+    return largest(count, changes(metrics.CHANGE_PSI))
+
+
+def of_fleet() -> str:
+    """Return the PSI of all pods' records together, as the rules of alerts/ record it: by model alone."""
+    return largest(MOST, f'{metrics.FLEET_PSI}{{model_name=~"$model_name", model_version=~"$model_version"}}')
+
+
+def references() -> str:
+    """Return how many references the pods of a version have; more than one is a mistake."""
+    return per(per(models(metrics.REFERENCE_INFO), f"{OF_VERSION}, reference_id", "group"), OF_VERSION, "count")
+
+
+def ranking() -> str:
+    """Return all features by name alone, the most drifted first; 0 for those without a value."""
+    known = f"0 * {per(models(metrics.REFERENCE_BIN), 'feature_name')}"
+    return largest_first(f"{per(windowed(metrics.DRIFT_PSI), 'feature_name')} or {known}")

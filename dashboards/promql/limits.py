@@ -1,0 +1,95 @@
+"""How near a model is to its limits, `model_threshold`, each a ratio: 1 is the limit, and more is trouble."""
+
+from __future__ import annotations
+
+from dashboards.metrics import ALERTS, DRIFT_PSI, DRIFTED_RATIO, THRESHOLD
+from dashboards.promql import traffic, truth
+from dashboards.promql.selection import OF_FEATURE, OF_VERSION, models, per, windowed
+
+LATENCY_LIMIT = "latency_p99_seconds"
+ERROR_LIMIT = "error_ratio"
+DRIFT_LIMIT = "feature_drift_psi"
+ACCURACY_LIMIT = "accuracy"
+MISSING_LIMIT = "missing_ratio"
+NDCG_LIMIT = "attribution_ranking_ndcg"
+TOLERANCE_LIMIT = "performance_tolerance"
+
+
+def limit(metric: str) -> str:
+    return per(models(THRESHOLD, _named(metric)), OF_VERSION)
+
+
+def one_limit(metric: str) -> str:
+    """Return the strictest limit of what is chosen, for a chart of several models."""
+    return f"min({models(THRESHOLD, _named(metric))})"
+
+
+def of_limit(value: str, metric: str) -> str:
+    """Return a value as a share of its limit; `value` has the labels of a version, and perhaps others."""
+    return f"({value}) / on ({OF_VERSION}) group_left () ({limit(metric)} > 0)"
+
+
+def latency() -> str:
+    return of_limit(traffic.latency(0.99), LATENCY_LIMIT)
+
+
+def errors() -> str:
+    return of_limit(traffic.error_ratio(), ERROR_LIMIT)
+
+
+def psi_of_features() -> str:
+    """Return each feature's PSI as a share of the limit, chance included."""
+    return of_limit(per(windowed(DRIFT_PSI), OF_FEATURE), DRIFT_LIMIT)
+
+
+def drift() -> str:
+    """Return the largest PSI of a version of which a feature has drifted, by size and not by chance; else 0."""
+    drifted = per(windowed(DRIFTED_RATIO), OF_VERSION)
+    return of_limit(f"{per(windowed(DRIFT_PSI), OF_VERSION)} * ({drifted} > bool 0)", DRIFT_LIMIT)
+
+
+def accuracy() -> str:
+    """Return the share of wrong predictions, of the share that is allowed."""
+    return f"(1 - ({truth.accuracy()})) / on ({OF_VERSION}) (1 - {limit(ACCURACY_LIMIT)} > 0)"
+
+
+NAMES = {"latency": latency, "errors": errors, "drift": drift, "accuracy": accuracy}
+
+
+def each() -> str:
+    """Return all of them, told apart by the label `limit`."""
+    return "\nor ".join(f'label_replace({of()}, "limit", "{name}", "", "")' for name, of in NAMES.items())
+
+
+def nearest() -> str:
+    """Return how much is used of the limit that is nearest, or furthest passed."""
+    return per(each(), OF_VERSION)
+
+
+def broken() -> str:
+    """Return how many limits are passed; 0 where none is."""
+    return f"{per(f'({each()}) > 1', OF_VERSION, 'count')} or 0 * {per(models(THRESHOLD), OF_VERSION)}"
+
+
+def in_trouble() -> str:
+    """Return how many versions have passed a limit."""
+    return f"count(({broken()}) > 0) or vector(0)"
+
+
+def alerts() -> str:
+    """Return how many alerts fire for a version; 0 where none does."""
+    return f"{per(_firing(), OF_VERSION, 'count')} or 0 * {per(models(THRESHOLD), OF_VERSION)}"
+
+
+def firing(severity: str) -> str:
+    return _firing(f'severity="{severity}"')
+
+
+def _firing(*matchers: str) -> str:
+    """Select by model alone: an alert on a sum over pods has no job and no instance."""
+    chosen = 'alertstate="firing", model_name=~"$model_name", model_version=~"$model_version"'
+    return f"{ALERTS}{{{', '.join((chosen, *matchers))}}}"
+
+
+def _named(metric: str) -> str:
+    return f'metric="{metric}"'

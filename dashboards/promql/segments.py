@@ -1,0 +1,58 @@
+"""Traffic, errors, latency and drift of parts of the records."""
+
+from __future__ import annotations
+
+from dashboards import metrics
+from dashboards.promql.selection import AT_END, OF_FEATURE, OF_VERSION, largest, models, per, rate, windowed
+
+CHOSEN = ('segment=~"$segment"', 'segment_value=~"$segment_value"')
+OF_SEGMENT = f"{OF_VERSION}, segment, segment_value"
+OF_SEGMENT_FEATURE = f"{OF_FEATURE}, segment, segment_value"
+
+
+def predictions() -> str:
+    return per(rate(models(metrics.SEGMENT_PREDICTIONS, *CHOSEN)), OF_SEGMENT, "sum")
+
+
+def share() -> str:
+    """Return a segment's share of the predictions."""
+    total = per(predictions(), f"{OF_VERSION}, segment", "sum")
+    return f"{predictions()} / on ({OF_VERSION}, segment) group_left () ({total} > 0)"
+
+
+def requests() -> str:
+    both = (metrics.SEGMENT_PREDICTIONS, metrics.SEGMENT_ERRORS)
+    return f"sum by ({OF_SEGMENT}) ({' or '.join(rate(models(metric, *CHOSEN)) for metric in both)})"
+
+
+def error_ratio() -> str:
+    errors = per(rate(models(metrics.SEGMENT_ERRORS, *CHOSEN)), OF_SEGMENT, "sum")
+    return f"({errors} or 0 * {requests()}) / ({requests()} > 0)"
+
+
+def latency(quantile: float) -> str:
+    buckets = per(rate(models(f"{metrics.SEGMENT_LATENCY}_bucket", *CHOSEN)), f"le, {OF_SEGMENT}", "sum")
+    return f"histogram_quantile({quantile}, {buckets}) >= 0"
+
+
+def samples() -> str:
+    return per(windowed(metrics.SEGMENT_SAMPLES, *CHOSEN), OF_SEGMENT, "sum")
+
+
+def classes() -> str:
+    of_class = per(rate(models(metrics.SEGMENT_PREDICTIONS, *CHOSEN)), f"{OF_SEGMENT}, prediction_class", "sum")
+    return f"{of_class} / on ({OF_SEGMENT}) group_left () ({predictions()} > 0)"
+
+
+def psi() -> str:
+    return per(windowed(metrics.SEGMENT_DRIFT_PSI, *CHOSEN), OF_SEGMENT_FEATURE)
+
+
+def largest_psi() -> str:
+    return per(windowed(metrics.SEGMENT_DRIFT_PSI, *CHOSEN), OF_SEGMENT)
+
+
+def most_drifted(count: int = 20) -> str:
+    """Return the segments' features that have drifted most at the end of the chart."""
+    at_end = per(f"{windowed(metrics.SEGMENT_DRIFT_PSI, *CHOSEN)} {AT_END}", OF_SEGMENT_FEATURE)
+    return f"{psi()} and on ({OF_SEGMENT_FEATURE}) {largest(count, at_end)}"

@@ -1,0 +1,78 @@
+"""The exporter about itself: whether it reads all, in time, and keeps what it has read."""
+
+from __future__ import annotations
+
+from dashboards import metrics
+from dashboards.promql.selection import per, rate, sidecars
+
+INSTANCE = "job, instance"
+OF_SOURCE = f"{INSTANCE}, source"
+
+
+def up() -> str:
+    return per(sidecars(metrics.UP), INSTANCE, "min")
+
+
+def down() -> str:
+    """Return how many are down; 0 where none is."""
+    return f"count({sidecars(metrics.UP)} == 0) or vector(0)"
+
+
+def gauge(metric: str) -> str:
+    return per(sidecars(metric), INSTANCE)
+
+
+def of_source(metric: str) -> str:
+    return per(sidecars(metric), OF_SOURCE)
+
+
+def greatest(metric: str) -> str:
+    return f"max({sidecars(metric)})"
+
+
+def rates(metric: str, labels: str = INSTANCE) -> str:
+    return per(rate(sidecars(metric)), labels, "sum")
+
+
+def counted(metric: str, labels: str = INSTANCE) -> str:
+    """Return what was counted in the time shown."""
+    return per(f"increase({sidecars(metric)}[$__range])", labels, "sum")
+
+
+def restarts() -> str:
+    return per(f"changes({sidecars(metrics.PROCESS_START)}[$__rate_interval])", INSTANCE, "sum")
+
+
+def lost_files() -> str:
+    """Return how many files were gone before they were read, in the time shown; 0 where no files are read."""
+    return f"sum(increase({sidecars(metrics.SOURCE_GAPS)}[$__range])) or vector(0)"
+
+
+def rejected_ratio() -> str:
+    rejected = per(rate(sidecars(metrics.SOURCE_REJECTED)), OF_SOURCE, "sum")
+    return f"{rejected} / ({rates(metrics.SOURCE_LINES, OF_SOURCE)} > 0)"
+
+
+def age(timestamp: str, labels: str = INSTANCE) -> str:
+    return f"time() - {per(sidecars(timestamp), labels)}"
+
+
+def duration(metric: str, quantile: float) -> str:
+    buckets = per(rate(sidecars(f"{metric}_bucket")), f"le, {INSTANCE}", "sum")
+    return f"histogram_quantile({quantile}, {buckets}) >= 0"
+
+
+def least(metric: str) -> str:
+    return f"min({sidecars(metric)})"
+
+
+def versions() -> str:
+    return per(sidecars(metrics.BUILD_INFO), "version, python", "count")
+
+
+def joins() -> str:
+    return rates(metrics.JOINS, "result")
+
+
+def joins_waiting() -> str:
+    return per(sidecars(metrics.JOINS_WAITING), "side", "sum")

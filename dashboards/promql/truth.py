@@ -1,0 +1,121 @@
+"""How good the models are, once it is known what was right; and what they seem to be until then."""
+
+from __future__ import annotations
+
+from dashboards import metrics
+from dashboards.promql.selection import OF_VERSION, in_window, models, offset, per, rate, windowed
+
+# An empty label is an absent one: the figure of all classes together.
+WEIGHTED = 'average="weighted"'
+OF_CLASS = 'average="", class!=""'
+# Of several pods the worst is shown: where more is better the least, else the greatest.
+WORST_IS_MOST = {
+    metrics.LOG_LOSS,
+    metrics.BRIER_SCORE,
+    metrics.CALIBRATION_ERROR,
+    metrics.MAE,
+    metrics.RMSE,
+    metrics.MAPE,
+    metrics.LABEL_DRIFT_PSI,
+    metrics.PERFORMANCE_DROP,
+    metrics.PERFORMANCE_DEGRADED,
+    metrics.CONCEPT_DRIFT,
+}
+
+
+def worst(metric: str, *matchers: str, labels: str = OF_VERSION) -> str:
+    return per(windowed(metric, *matchers), labels, "max" if metric in WORST_IS_MOST else "min")
+
+
+def accuracy(at: str = "") -> str:
+    """Return the share of right predictions over all pods: each pod's, weighted with its outcomes."""
+    outcomes = offset(windowed(metrics.WINDOW_OUTCOMES), at)
+    right = f"{offset(windowed(metrics.ACCURACY), at)} * {outcomes}"
+    return f"{per(right, OF_VERSION, 'sum')} / ({per(outcomes, OF_VERSION, 'sum')} > 0)"
+
+
+def overall(metric: str) -> str:
+    return worst(metric, WEIGHTED)
+
+
+def by_class(metric: str) -> str:
+    return worst(metric, OF_CLASS, labels=f"{OF_VERSION}, class")
+
+
+def estimated(metric: str, *matchers: str) -> str:
+    return worst(metric, *matchers)
+
+
+def estimate_bound(side: str) -> str:
+    """Return the estimated accuracy less or more (`-`, `+`) two standard errors."""
+    error = per(windowed(metrics.ESTIMATED_STDERR, 'metric="accuracy"'), OF_VERSION)
+    return f"{worst(metrics.ESTIMATED_ACCURACY)} {side} 2 * {error}"
+
+
+def baseline(metric: str) -> str:
+    return per(models(metrics.PERFORMANCE_BASELINE, f'metric="{metric}"'), OF_VERSION)
+
+
+def drops() -> str:
+    return worst(metrics.PERFORMANCE_DROP, labels=f"{OF_VERSION}, metric")
+
+
+def degraded() -> str:
+    return worst(metrics.PERFORMANCE_DEGRADED, labels=f"{OF_VERSION}, metric")
+
+
+def any_degraded() -> str:
+    return per(degraded(), OF_VERSION)
+
+
+def outcomes() -> str:
+    return per(windowed(metrics.WINDOW_OUTCOMES), OF_VERSION, "sum")
+
+
+def coverage() -> str:
+    """Return the share of predictions that have their truth, of the pod that has least."""
+    return worst(metrics.TRUTH_COVERAGE)
+
+
+def delay(quantile: float) -> str:
+    buckets = per(rate(models(f"{metrics.TRUTH_DELAY}_bucket")), f"le, {OF_VERSION}", "sum")
+    return f"histogram_quantile({quantile}, {buckets}) >= 0"
+
+
+def confusion() -> str:
+    return f"round({per(in_window(models(metrics.OUTCOMES)), 'actual, predicted', 'sum')})"
+
+
+def reliability(metric: str) -> str:
+    """Return a figure by bin of probability, over all pods: each pod's, weighted with its samples."""
+    samples = windowed(metrics.RELIABILITY_SAMPLES)
+    return f"{per(f'{windowed(metric)} * {samples}', 'bin', 'sum')} / ({per(samples, 'bin', 'sum')} > 0)"
+
+
+def reliability_samples() -> str:
+    return per(windowed(metrics.RELIABILITY_SAMPLES), "bin", "sum")
+
+
+def residuals() -> str:
+    return per(windowed(metrics.RESIDUAL_QUANTILE), f"{OF_VERSION}, quantile", "avg")
+
+
+def concept_drift() -> str:
+    return per(models(metrics.CONCEPT_DRIFT), OF_VERSION)
+
+
+def concept_drift_detections() -> str:
+    return per(f"increase({models(metrics.CONCEPT_DRIFT_DETECTIONS)}[$__range])", OF_VERSION, "sum")
+
+
+def business_events() -> str:
+    return per(rate(models(metrics.BUSINESS_TOTAL)), f"{OF_VERSION}, metric", "sum")
+
+
+def business_mean() -> str:
+    """Return the mean of a business figure by class in the window."""
+    labels = f"{OF_VERSION}, metric, prediction_class"
+    total, count = (
+        per(in_window(models(metric)), labels, "sum") for metric in (metrics.BUSINESS_SUM, metrics.BUSINESS_COUNT)
+    )
+    return f"{total} / ({count} > 0)"

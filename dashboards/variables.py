@@ -1,0 +1,71 @@
+"""What is chosen above a dashboard: each variable is asked for within what was chosen before it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from grafanalib import core
+
+from dashboards import metrics
+from dashboards.mend import ALL
+from dashboards.promql import attribution, drift
+from dashboards.promql.selection import SIDECARS, models
+from dashboards.queries import DATA_SOURCE
+
+ANY = ".+"
+AS_IT_COMES = 0
+
+DATASOURCE = core.Template(name="datasource", label="Data source", query="prometheus", type="datasource")
+
+
+def _of_labels(name: str, label: str, selected: str) -> Any:
+    """Return a variable of a label's values, several or all of them."""
+    return core.Template(
+        name=name,
+        label=label,
+        query=f"label_values({selected}, {name})",
+        dataSource=DATA_SOURCE,
+        includeAll=True,
+        allValue=ANY,
+        multi=True,
+        default=ALL,
+    )
+
+
+JOB = _of_labels("job", "Job", metrics.BUILD_INFO)
+INSTANCE = _of_labels("instance", "Instance", f'{metrics.BUILD_INFO}{{job=~"$job"}}')
+MODEL = _of_labels("model_name", "Model", f"{metrics.SAMPLES}{{{SIDECARS}}}")
+VERSION = _of_labels("model_version", "Version", f'{metrics.SAMPLES}{{{SIDECARS}, model_name=~"$model_name"}}')
+SEGMENT = _of_labels("segment", "Segment", models(metrics.SEGMENT_SAMPLES))
+SEGMENT_VALUE = _of_labels("segment_value", "Value", models(metrics.SEGMENT_SAMPLES, 'segment=~"$segment"'))
+
+# The hour, where there is one: of five minutes much is chance.
+WINDOW = core.Template(
+    name="window",
+    label="Window",
+    query=f"label_values({models(metrics.SAMPLES)}, window)",
+    dataSource=DATA_SOURCE,
+    default="1h",
+)
+
+
+def _one_feature(ranking: str) -> Any:
+    """Return the choice of one feature, the first of a ranking where none was chosen."""
+    return core.Template(
+        name="feature",
+        label="Feature",
+        query=f"query_result({ranking})",
+        regex='/feature_name="((?:[^"\\\\]|\\\\.)*)"/',
+        dataSource=DATA_SOURCE,
+        sort=AS_IT_COMES,
+    )
+
+
+FEATURE = _one_feature(drift.ranking())
+USED_FEATURE = _one_feature(attribution.ranking_of_features())
+
+AGAINST = core.Template(name="against", label="Against", query="1w,1d,1h", type="custom", default="1w")
+
+OF_SIDECARS: Sequence[Any] = (DATASOURCE, JOB, INSTANCE)
+OF_MODELS: Sequence[Any] = (*OF_SIDECARS, MODEL, VERSION, WINDOW)

@@ -1,0 +1,283 @@
+"""Every query of every panel and variable, asked of a real Prometheus as Grafana would, gives something."""
+
+from __future__ import annotations
+
+import json
+import math
+import random
+import re
+import socket
+import subprocess
+import sys
+import time
+import urllib.error
+import urllib.parse
+import urllib.request
+from collections.abc import Iterator, Mapping
+from contextlib import ExitStack
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import pytest
+
+from exporter import profile_file
+from exporter.components import Components
+from tests.dashboards import coming
+from tests.dashboards.grafana import ALL, NAMES, fill_in, interpolated, macros, panels, read, variables
+from tests.process import Exporter, exporter
+from tests.records import categorical, numeric, reference, vector
+from tests.servers import Prometheus, free_port, prometheus, require
+
+pytestmark = pytest.mark.servers
+
+SPAN_SECONDS = 300.0
+STEP_SECONDS = 2.0
+WEEK_SECONDS = 7 * 86400
+PARTS = 6
+PART = 150
+REFERENCE = msgspec.structs.replace(
+    reference(
+        {
+            "age": numeric([30.0, 40.0, 50.0], [250, 250, 250, 240], least=18.0, greatest=65.0, missing=10),
+            "income": numeric([20.0], [500, 500]),
+            "country": categorical({"DE": 700, "FR": 290}, missing=10),
+            "text": vector([0.5, 1.0], [[0.3]], [[500, 500]]),
+        },
+        classes=("approve", "deny", "review"),
+        components=Components(
+            ["age", "income"], [[1.0, 0.0]], explained=0.7, rows=500, error_mean=0.5, error_stddev=0.25
+        ),
+    ),
+    probability=numeric([0.25, 0.5, 0.75], [250, 250, 250, 250], least=0.0, greatest=1.0),
+)
+CONFIG = """\
+listen: 127.0.0.1:0
+state_dir: {folder}/state
+model: {{name: credit, version: "3"}}
+reference: {folder}/reference.json
+windows: [5m, 1h, 24h]
+sources:
+  - "{folder}/log.jsonl"
+  - {{url: "tcp://127.0.0.1:{tcp}", connections: 1}}
+  - "udp://127.0.0.1:{udp}"
+segments: [country]
+drift: {{live_version: "3"}}
+quality: {{duplicate_ids: 1000}}
+"""
+# What fires here fires always; the rules of alerts/ are tested where they are.
+ALERT = """\
+groups:
+- name: firing
+  rules:
+  - {alert: Critical, expr: 'model_threshold{metric="accuracy"} > 0', labels: {severity: critical}}
+  - {alert: Warning, expr: 'model_threshold{metric="accuracy"} > 0', labels: {severity: warning}}
+"""
+# What the dashboard of comparisons asks about last week.
+COMPARED = re.compile(
+    r"model_(predictions|prediction_errors|prediction_latency|prediction_probability|window_samples|feature_drifted"
+    r"|feature_bin|feature_reference_bin|accuracy|window_outcomes)"
+)
+
+
+def log(rng: random.Random) -> str:
+    """Return log lines of two versions with drift, errors, missing and repeated values, and one that is no JSON."""
+    lines = []
+    for index in range(PART):
+        record: dict[str, Any] = {"model_name": "credit", "model_version": "34"[index % 3 == 0]}
+        record |= {"timestamp": time.time(), "request_id": str(index)}
+        if index % 20 == 0:
+            lines.append(json.dumps(record | {"error_type": "timeout"}))
+            continue
+        features = {
+            "age": None if index % 9 == 0 else rng.gauss(55, 8),
+            "income": rng.uniform(10, 40),
+            "country": rng.choice(["DE", "FR", "XX"]),
+            "text": [rng.random(), rng.random()],
+            "unheard_of": 1,
+        }
+        record |= {"features": features, "prediction": rng.choice(["approve", "deny"]), "probability": rng.random()}
+        lines.append(json.dumps(record | {"latency_ms": rng.expovariate(1 / 60)}))
+    return "\n".join([*lines, "no JSON", ""])
+
+
+def last_week(folder: Path, sidecar: Exporter, coming_page: str) -> None:
+    """Put a minute of a week ago into Prometheus's folder: the sidecar's own page, whose counters grow."""
+    page = "".join((coming_page, sidecar.get("/metrics")))
+    found = [line.rpartition(" ") for line in page.splitlines() if COMPARED.match(line)]
+    begin = int(time.time() - WEEK_SECONDS) - 20
+    with (folder / "week.txt").open("w") as file:
+        for name, series in _by_metric(found):
+            file.write(f"# TYPE {name} unknown\n")
+            for labels, value in series:
+                grows = re.search(r"_(total|bucket|sum|count){", labels) is not None
+                for second in range(80):
+                    scaled = float(value) * (1 + second / 80) if grows else float(value)
+                    file.write(f'{labels[:-1]},instance="week",job="model"}} {scaled} {begin + second}\n')
+        file.write("# EOF\n")
+    subprocess.run(
+        [require("promtool"), "tsdb", "create-blocks-from", "openmetrics", folder / "week.txt", folder / "tsdb"],
+        check=True,
+        stdout=subprocess.DEVNULL,
+    )
+
+
+def _by_metric(found: list[tuple[str, str, str]]) -> Iterator[tuple[str, list[tuple[str, str]]]]:
+    grouped: dict[str, list[tuple[str, str]]] = {}
+    for labels, _, value in found:
+        grouped.setdefault(labels.split("{")[0], []).append((labels, value))
+    yield from grouped.items()
+
+
+@dataclass
+class Asked:
+    """A Prometheus that has scraped for long enough, and how long each query took."""
+
+    server: Prometheus
+    end: float
+    seconds: dict[str, float] = field(default_factory=dict)
+
+    def _get(self, path: str, **parameters: str) -> Any:
+        url = f"{self.server.address}/api/v1/{path}?{urllib.parse.urlencode(parameters)}"
+        began = time.perf_counter()
+        try:
+            with urllib.request.urlopen(url, timeout=30) as answer:
+                return json.load(answer)["data"]
+        except urllib.error.HTTPError as error:
+            return {"error": json.load(error)["error"]}
+        finally:
+            self.seconds[next(iter(parameters.values()))] = time.perf_counter() - began
+
+    def values(self, query: str) -> list[str]:
+        """Return a variable's values, as Grafana finds them."""
+        if label := re.fullmatch(r"label_values\((.+), (\w+)\)", query):
+            return list(self._get(f"label/{label[2]}/values", **{"match[]": label[1]}))
+        (expression,) = re.fullmatch(r"query_result\((.+)\)", query).groups()
+        found = self._get("query", query=expression, time=str(self.end))["result"]
+        spelt = (",".join(f'{label}="{value}"' for label, value in series["metric"].items()) for series in found)
+        return [f"{{{labels}}} 1 0" for labels in spelt]
+
+    def series(self, expression: str, *, instant: bool) -> list[tuple[Mapping[str, str], list[float]]] | str:
+        """Return a query's series and their values, or Prometheus's own words of what is wrong."""
+        if instant:
+            data = self._get("query", query=expression, time=str(self.end))
+        else:
+            begin = self.end - SPAN_SECONDS
+            data = self._get(
+                "query_range", query=expression, start=str(begin), end=str(self.end), step=str(STEP_SECONDS)
+            )
+        if "error" in data:
+            return str(data["error"])
+        return [
+            (found["metric"], [float(value) for _, value in found.get("values") or [found["value"]]])
+            for found in data["result"]
+        ]
+
+
+@pytest.fixture(scope="module")
+def asked(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Asked]:
+    folder = tmp_path_factory.mktemp("dashboards")
+    rng = random.Random(3)
+    (folder / "reference.json").write_bytes(profile_file.dump(REFERENCE))
+    tcp = free_port()
+    (folder / "config.yaml").write_text(CONFIG.format(folder=folder, tcp=tcp, udp=free_port()))
+    rules = folder / "rules"
+    subprocess.run([sys.executable, "-m", "alerts", rules], check=True)
+    (rules / "firing.yaml").write_text(ALERT)
+    for file in rules.iterdir():
+        file.write_text(re.sub("interval: .*|name: firing", lambda found: _every_second(found[0]), file.read_text()))
+    with ExitStack() as stack:
+        sidecar = stack.enter_context(exporter("--config", folder / "config.yaml"))
+        page = stack.enter_context(coming.page())
+        (folder / "log.jsonl").write_text(log(rng))
+        sidecar.wait_for("prediction_exporter_source_records_total", PART)
+        last_week(folder, sidecar, "".join((*coming.counters(1), *coming.gauges())))
+        for _ in range(2):  # of which one is allowed
+            stack.enter_context(socket.create_connection(("127.0.0.1", tcp)))
+        targets = (sidecar.address.removeprefix("http://"), page)
+        server = stack.enter_context(prometheus(folder, *targets, rules=str(rules / "*.yaml")))
+        server.wait_for("model_reference_info and model_reference_info offset 1s")
+        for _ in range(PARTS):
+            with (folder / "log.jsonl").open("a") as file:
+                file.write(log(rng))
+            time.sleep(1)
+        server.wait_for("model_version_feature:model_feature_drift_psi:increase1h and on () ALERTS")
+        yield Asked(server, time.time())
+
+
+def _every_second(found: str) -> str:
+    return "interval: 1s" if found.startswith("interval") else f"{found}\n  interval: 1s"
+
+
+def chosen(dashboard: Mapping[str, Any], asked: Asked) -> dict[str, str]:
+    """Choose as Grafana does when the dashboard is opened: in order, what is saved, or else the first value."""
+    filled: dict[str, str] = macros(scrape=1, step=STEP_SECONDS, span=SPAN_SECONDS)
+    for variable in variables(dashboard):
+        saved = variable["current"].get("value")
+        if variable["type"] == "datasource":
+            continue
+        if variable["type"] == "custom":
+            filled[variable["name"]] = interpolated(variable, [saved])
+            continue
+        values = asked.values(fill_in(variable["query"], filled))
+        if pattern := variable.get("regex"):
+            values = [found[1] for value in values if (found := re.search(pattern.strip("/"), value))]
+        assert values, f"${variable['name']} has no values"
+        first = saved if saved in values else values[0]
+        filled[variable["name"]] = interpolated(variable, [ALL] if saved == [ALL] else [first])
+    return filled
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_every_query_gives_something_and_what_its_legend_names(name: str, asked: Asked) -> None:
+    dashboard = read(name)
+    filled = chosen(dashboard, asked)
+    wrong = []
+    for panel in panels(dashboard):
+        columns: set[str] = set()
+        for target in panel["targets"]:
+            where = f"{panel['title']} {target['refId']}: {target['expr']}"
+            found = asked.series(fill_in(target["expr"], filled), instant=target["instant"])
+            if isinstance(found, str):
+                wrong.append(f"{where}: {found}")
+                continue
+            labels = {label for metric, _ in found for label in metric}
+            columns |= labels
+            named = {*re.findall(r"{{(\w+)}}", target["legendFormat"])}
+            if not found or all(math.isnan(value) for _, values in found for value in values):
+                wrong.append(f"{where}: nothing")
+            elif not named <= labels:
+                wrong.append(f"{where}: no label {named - labels}")
+        for transformation in panel["transformations"]:
+            if transformation["id"] == "organize":
+                titles = {key for key in transformation["options"]["renameByName"] if not key.startswith("Value")}
+                if missing := titles - columns - {"cluster", "namespace"}:
+                    wrong.append(f"{panel['title']}: no column {missing}")
+    assert not wrong, "\n".join(wrong)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_every_annotation_is_there(name: str, asked: Asked) -> None:
+    dashboard = read(name)
+    filled = chosen(dashboard, asked)
+    for mark in dashboard["annotations"]["list"]:
+        if "expr" in mark:
+            assert asked.series(fill_in(mark["expr"], filled), instant=False), mark["name"]
+
+
+def test_one_value_and_several_are_chosen_too(asked: Asked) -> None:
+    dashboard = read("model")
+    filled = chosen(dashboard, asked)
+    (version,) = (variable for variable in variables(dashboard) if variable["name"] == "model_version")
+    (requests,) = (
+        panel for panel in panels(dashboard) if panel["title"] == "Requests" and panel["type"] == "timeseries"
+    )
+    for values in (["3"], ["3", "4"]):
+        expression = fill_in(requests["targets"][0]["expr"], filled | {"model_version": interpolated(version, values)})
+        assert sorted(metric["model_version"] for metric, _ in asked.series(expression, instant=False)) == values
+
+
+def test_a_query_for_what_is_not_there_is_found(asked: Asked) -> None:
+    assert asked.series("model_predictions", instant=False) == []
+    assert "parse error" in asked.series("sum(", instant=True)
