@@ -152,6 +152,7 @@ def _alerts() -> Iterator[Alert]:
 
 
 def _of_share(name: str, metric: str, share: str, summary: str, says: str, first: str) -> Alert:
+    listed = Look(share).listed(["feature_name"], PERCENT, "topk(5, %s > 0)")
     return Alert(
         name,
         "quality",
@@ -162,7 +163,7 @@ def _of_share(name: str, metric: str, share: str, summary: str, says: str, first
         says=f"{says}, in requests to {{{{ $labels.model_name }}}}, version {{{{ $labels.model_version }}}}. Share of "
         "the last "
         f"hour by feature, the limit being {limit_of(metric, PERCENT)}: "
-        f"{Look(share).listed(['feature_name'], PERCENT)}.",
+        f"{listed}.",
         first=first,
         value=value(PERCENT),
         dashboard="quality",

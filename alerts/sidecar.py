@@ -45,8 +45,7 @@ def _alerts() -> Iterator[Alert]:
         pending="10m",
         summary="A model is no longer watched: no sidecar of it answers.",
         says="No pod of {{ $labels.model_name }} has answered Prometheus for 10 minutes, though some did within the "
-        "last day: "
-        "nothing is known of it, and no other alert of it can fire.",
+        "last day: nothing is known of it, and no other alert of it can fire.",
         first="First see whether its pods run, and whether Prometheus still finds them (Status, Targets).",
         value="0 pods",
         dashboard="exporter",
