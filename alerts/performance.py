@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from alerts.alert import PERCENT, TWO_DIGITS, Alert, Look, limit_of, of_version, value
-from alerts.limits import below
+from alerts.limits import LIMIT, below
 from alerts.models import ENOUGH, SERVED, half_of_pods, where_known_since
 from alerts.promql import VERSION, by
 from alerts.rules import Group, Recording, RuleFile

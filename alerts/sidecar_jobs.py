@@ -34,6 +34,7 @@ def alerts_of_jobs() -> Iterator[Alert]:
         "PredictionExporterLagging",
         pods=f"max by ({by(POD)}) (prediction_exporter_source_lag_seconds) > {LAG_SECONDS}",
         listed="prediction_exporter_source_lag_seconds",
+        around=f"max by (pod, instance) (%s) > {LAG_SECONDS}",
         pending="10m",
         summary="Sidecars read more slowly than the model writes.",
         says="are behind: bytes that are not read yet have waited for up to",
@@ -51,7 +52,7 @@ def alerts_of_jobs() -> Iterator[Alert]:
         spelt="humanize",
         first="First look at the volume of `state_dir`: is it full, read-only or gone?",
         limit="0",
-        around="sum by (pod, instance) (increase(%s[15m]))",
+        around="sum by (pod, instance) (increase(%s[15m])) > 0",
         where='result="failure"',
     )
     rejected = Look(REJECTED, subject=JOB)
@@ -86,20 +87,22 @@ def alerts_of_jobs() -> Iterator[Alert]:
         spelt="humanize",
         first="First see which label it is, and whether its values are what they should be (an id is none).",
         limit="0",
-        around="sum by (pod, instance) (increase(%s[1h]))",
+        around="sum by (pod, instance) (increase(%s[1h])) > 0",
         severity="info",
     )
-    reloads = '{__name__=~"prediction_exporter_(web_)?config_last_reload_successful"}'
+    reloads = '__name__=~"prediction_exporter_(web_)?config_last_reload_successful"'
     yield _of_pods(
         "PredictionExporterReloadFailed",
-        pods=f"min by ({by(POD)}) ({reloads}) == 0",
-        listed="up",
+        pods=f"min by ({by(POD)}) ({{{reloads}}}) == 0",
+        listed="",
         pending="5m",
         summary="Sidecars could not read their changed configuration.",
-        says="go on with the configuration that they had, because the new one is wrong; pods that answer:",
-        spelt="humanize",
+        says="go on with the configuration that they had, because the new one is wrong:",
+        spelt="",
         first="First run `prediction-exporter check` on the new file, which lists every mistake.",
         limit="",
+        around="min by (pod, instance) (%s) == 0",
+        where=reloads,
     )
     lost = (
         "prediction_exporter_source_gaps_total",
@@ -164,12 +167,12 @@ def _of_pods(
     spelt: str,
     first: str,
     limit: str,
-    around: str = "max by (pod, instance) (%s)",
+    around: str = "max by (pod, instance) (%s) > 0",
     where: str = "",
     severity: Severity = "warning",
 ) -> Alert:
     """Return an alert of a job, with its pods listed; `pods` is what is the matter with each."""
-    found = Look(listed, where, JOB).listed(["pod", "instance"], spelt, f"topk(5, {around} > 0)")
+    found = Look(listed, where, JOB).listed(["pod", "instance"], spelt, f"topk(5, {around})")
     return Alert(
         name,
         "sidecar",
@@ -181,7 +184,7 @@ def _of_pods(
         summary=summary,
         says=f"Sidecars of {{{{ $labels.job }}}} {says} {found}.",
         first=first,
-        value=value(spelt),
+        value=value(spelt or "humanize"),
         dashboard="exporter",
         limit=limit,
         keep_firing_for="10m",
