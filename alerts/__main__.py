@@ -20,6 +20,7 @@ from alerts import (
     slo,
 )
 from alerts.alert import GRAFANA, RUNBOOKS, Links
+from alerts.alertmanager_config import alertmanager_config
 
 FLEET_DRIFT = (feature_drift.file(), feature_drift_comparisons.file(), feature_drift_instances.file())
 ALERTING = (
@@ -47,6 +48,9 @@ def main(out: Path, *, operator: bool, grafana: str, runbooks: str) -> None:
         for file in FILES:
             text = file.prometheus_rule(links) if operator else file.plain(links)
             (out / f"{file.name}.yaml").write_text(text)
+        if operator:
+            (out / "alertmanager").mkdir(exist_ok=True)
+            (out / "alertmanager" / "alertmanagerconfig.yaml").write_text(alertmanager_config())
     except OSError as error:
         click.echo(f"alerts: {out}: {error.strerror}", err=True)
         sys.exit(2)

@@ -21,7 +21,7 @@ def require(program: str) -> str:
     """Return the program's path; without it the test is skipped, or fails where REQUIRE_SERVERS=1."""
     path = shutil.which(program)
     if path is None:
-        told = f"{program} is not installed (apt-get install prometheus mtail)"
+        told = f"{program} is not installed (apt-get install prometheus prometheus-alertmanager mtail)"
         if os.environ.get("REQUIRE_SERVERS") == "1":
             pytest.fail(told)
         pytest.skip(told)
@@ -81,13 +81,13 @@ def prometheus(folder: Path, *targets: str, interval: str = "1s", rules: str = "
     ) as process:
         server = Prometheus(f"http://127.0.0.1:{port}")
         try:
-            _wait_until_ready(server.address)
+            wait_until_ready(server.address)
             yield server
         finally:
             process.terminate()
 
 
-def _wait_until_ready(address: str) -> None:
+def wait_until_ready(address: str) -> None:
     deadline = time.monotonic() + 30
     while True:
         try:
