@@ -65,14 +65,18 @@ class Prometheus:
 
 
 @contextmanager
-def prometheus(folder: Path, *targets: str, interval: str = "1s", rules: str = "") -> Iterator[Prometheus]:
+def prometheus(
+    folder: Path, *targets: str, interval: str = "1s", rules: str = "", alertmanager: str = ""
+) -> Iterator[Prometheus]:
     """Run a Prometheus that scrapes targets, HOST:PORT each; `rules` are files of rules, a pattern."""
+    told = json.dumps([{"static_configs": [{"targets": [alertmanager]}]}] if alertmanager else [])
     program = require("prometheus")
     config = folder / "prometheus.yml"
     config.write_text(
         f"global: {{scrape_interval: {interval}, scrape_timeout: {interval}}}\n"
         f"scrape_configs: [{{job_name: model, static_configs: [{{targets: {json.dumps(targets)}}}]}}]\n"
         f"rule_files: {json.dumps([rules] if rules else [])}\n"
+        f"alerting: {{alertmanagers: {told}}}\n"
     )
     port = free_port()
     command = [program, f"--config.file={config}", f"--storage.tsdb.path={folder / 'tsdb'}"]
@@ -87,11 +91,11 @@ def prometheus(folder: Path, *targets: str, interval: str = "1s", rules: str = "
             process.terminate()
 
 
-def wait_until_ready(address: str) -> None:
+def wait_until_ready(address: str, path: str = "/-/ready") -> None:
     deadline = time.monotonic() + 30
     while True:
         try:
-            with urllib.request.urlopen(f"{address}/-/ready", timeout=5):
+            with urllib.request.urlopen(f"{address}{path}", timeout=5):
                 return
         except OSError:
             if time.monotonic() > deadline:

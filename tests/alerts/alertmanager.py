@@ -34,7 +34,7 @@ class Inbox:
         deadline = time.monotonic() + seconds
         while len(found := self.of(path)) < number:
             if time.monotonic() > deadline:
-                raise TimeoutError(f"{len(found)} of {number} at {path}; all: {[at for at, _, _ in self.received]}")
+                raise TimeoutError(f"{len(found)} of {number} at {path}: {self.received}")
             time.sleep(0.05)
         return found
 

@@ -136,6 +136,6 @@ def test_a_critical_alert_also_goes_out_as_mail_and_as_an_event(tmp_path: Path) 
     assert (event["event_action"], event["routing_key"]) == ("trigger", "key")
     assert event["payload"]["summary"] == "CRITICAL: credit in prod: It is."
     assert event["payload"]["severity"] == "critical"
-    assert event["payload"]["custom_details"]["value"] == "1"
+    assert str(event["payload"]["custom_details"]["value"]) == "1"
     assert b"Subject: CRITICAL: credit in prod: It is." in mail
     assert b"ModelFeatureAbsent of &lt;!channel&gt; &amp; co." in mail.replace(b"=\r\n", b"")
