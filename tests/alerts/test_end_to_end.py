@@ -114,7 +114,7 @@ def test_drift_is_told_once_starts_one_training_and_its_end_is_told(tmp_path: Pa
     (tmp_path / "reference.json").write_bytes(profile_file.dump(reference(known)))
     (tmp_path / "config.yaml").write_text(
         f"listen: 127.0.0.1:0\nmodel: {{name: credit, version: '3'}}\nreference: reference.json\n"
-        f"sources: [{tmp_path}/*.jsonl]\nquality: {{bounds: {json.dumps(dict.fromkeys(SHIFTS, [-9, 9]))}}}\n"
+        f"sources: [{tmp_path}/*.jsonl]\nquality: {{bounds: {json.dumps({feature: [-9, 9] for feature in SHIFTS})}}}\n"
     )
     known_for_an_hour(tmp_path)
     with ExitStack() as stack:
