@@ -15,39 +15,35 @@ RUNBOOKS = {file.stem: file.read_text() for file in sorted((ROOT / "alerts" / "r
 ALERTS = {alert.name: alert for file in FILES for group in file.groups for alert in group.alerts}
 RECORDED = {rule.name for file in FILES for group in file.groups for rule in group.recordings}
 SECTIONS = ["Meaning", "Impact", "Diagnosis", "Mitigation", "Tuning and silencing"]
-# What Prometheus, the kubelet and the process itself tell.
-FOREIGN = {"up", "container_cpu_cfs_throttled_seconds_total", "kubelet_volume_stats_available_bytes"}
 # What comes with ground truth and attributions.
-COMING = set(
-    [
-        "model_outcomes_total",
-        "model_window_outcomes",
-        "model_accuracy",
-        "model_recall",
-        "model_expected_calibration_error",
-        "model_mae",
-        "model_rmse",
-        "model_mape",
-        "model_bias",
-        "model_residual_quantile",
-        "model_performance_baseline",
-        "model_performance_drop",
-        "model_performance_degraded",
-        "model_concept_drift",
-        "model_concept_drift_detections_total",
-        "model_label_drift_psi",
-        "model_label_drift_psi_critical",
-        "model_estimated_accuracy",
-        "model_estimated_stderr",
-        "model_attribution_share",
-        "model_attribution_rank",
-        "model_attribution_ranking_ndcg",
-        "model_attribution_drift_psi",
-        "model_attribution_drift_psi_critical",
-        "prediction_exporter_joins_total",
-        "prediction_exporter_joins_waiting",
-    ]
-)
+COMING = {
+    "model_outcomes_total",
+    "model_window_outcomes",
+    "model_accuracy",
+    "model_recall",
+    "model_expected_calibration_error",
+    "model_mae",
+    "model_rmse",
+    "model_mape",
+    "model_bias",
+    "model_residual_quantile",
+    "model_performance_baseline",
+    "model_performance_drop",
+    "model_performance_degraded",
+    "model_concept_drift",
+    "model_concept_drift_detections_total",
+    "model_label_drift_psi",
+    "model_label_drift_psi_critical",
+    "model_estimated_accuracy",
+    "model_estimated_stderr",
+    "model_attribution_share",
+    "model_attribution_rank",
+    "model_attribution_ranking_ndcg",
+    "model_attribution_drift_psi",
+    "model_attribution_drift_psi_critical",
+    "prediction_exporter_joins_total",
+    "prediction_exporter_joins_waiting",
+}
 KEYWORDS = {"model_name", "model_version", "prediction_exporter"}
 
 
