@@ -17,8 +17,10 @@ REQUESTS_1H = "model:model_requests:avg_rate1h"
 CLASS_SHARE = "model_version_class:model_predictions_per_prediction:ratio_increase1h"
 CLASS_SHARE_BEFORE = "model_version_class:model_predictions_per_prediction:ratio_increase24h_offset1h"
 CLASS = (*VERSION, "prediction_class")
-# A rate that is many requests in five minutes: of fewer, a p99 is the slowest one, and one error is a percent.
+# A hundred requests in five minutes: of fewer, one error is more than a percent.
 BUSY = f"{ENOUGH} / 300"
+# Five hundred: five of them are slower than the p99, so one slow request does not move it.
+MANY = f"{5 * ENOUGH} / 300"
 # Four hundred in an hour: of such a model twenty minutes of silence are not chance.
 STEADY = f"{4 * ENOUGH} / 3600"
 
@@ -66,7 +68,7 @@ def _alerts() -> Iterator[Alert]:
         "ModelLatencyHigh",
         "serving",
         "warning",
-        expression=f"{over(P99, 'latency_p99_seconds')}\nand on ({by(VERSION)}) {SERVED} >= {BUSY}",
+        expression=f"{over(P99, 'latency_p99_seconds')}\nand on ({by(VERSION)}) {SERVED} >= {MANY}",
         pending="5m",
         summary="A model answers too slowly.",
         says=f"{of_version('The slowest hundredth of the predictions')} takes {value('humanizeDuration')} or more; the "

@@ -22,7 +22,8 @@ BUDGET = "slo:error_budget:ratio"
 WINDOWS = ("5m", "30m", "1h", "2h", "6h", "1d", "3d", "30d")
 # Bad requests that a long window must hold: one failure in a quiet night is no burn.
 LEAST = 10
-SECONDS = {"1h": 3600, "6h": 21600, "1d": 86400, "3d": 259200}
+# Between recordings of rates, so that a sum of them times this is a count.
+INTERVAL_SECONDS = 60
 
 
 def file() -> RuleFile:
@@ -34,7 +35,7 @@ def file() -> RuleFile:
         "`slo` is errors (99.9% of requests answered, `slo_errors`) or latency (99% of predictions within "
         "`latency_p99_seconds`, `slo_latency`; there where a bucket of the histogram has that bound).",
         (
-            Group("model-slo", (*_recorded(),), 50_000, "1m"),
+            Group("model-slo", (*_recorded(),), 50_000, f"{INTERVAL_SECONDS}s"),
             Group("model-slo-alerts", (*_alerts(),), 5_000, "15s"),
         ),
     )
@@ -108,7 +109,7 @@ def _burn(
     first: str,
 ) -> Alert:
     def burns(factor: float, short: str, long: str) -> str:
-        enough = f"avg_over_time({BAD}[{long}]) >= {LEAST} / {SECONDS[long]}"
+        enough = f"sum_over_time({BAD}[{long}]) * {INTERVAL_SECONDS} >= {LEAST}"
         return (
             f"(\n  {error_ratio(long)} > {factor} * {BUDGET}\n"
             f"  and {error_ratio(short)} > {factor} * {BUDGET}\n  and {enough}\n)"

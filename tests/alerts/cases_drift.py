@@ -6,6 +6,7 @@ from tests.alerts.timeline import POD, Case, Level, Rate, Shape, of
 
 HOUR = 'window="1h"'
 OTHER_POD = 'job="model",pod="b",instance="b:9465"'
+THIRD_POD = 'job="model",pod="c",instance="c:9465"'
 FLEET = ("feature-drift",)
 
 
@@ -126,17 +127,17 @@ CASES = [
     ),
     Case(
         "ModelInstanceDrift",
-        healthy=even("age") | even("age", pod=OTHER_POD),
-        fault=bins({"age": (50, 10)}) | bins({"age": (22, 38)}, OTHER_POD),
-        near=bins({"age": (34, 26)}) | bins({"age": (26, 34)}, OTHER_POD),
+        healthy=even("age") | even("age", pod=OTHER_POD) | even("age", pod=THIRD_POD),
+        fault=bins({"age": (50, 10)}),
+        near=bins({"age": (42, 18)}),
         files=(*FLEET, "feature-drift-instances"),
         fires=80,
         resolves=120,
         says="Pods of credit, version 3, get inputs unlike those of all other pods. Greatest PSI of a feature, the "
         "limit "
-        "being 0.25: a a:9465 1.01, b b:9465 1.01. First look at how requests are routed to these pods, and what their "
+        "being 0.25: a a:9465 0.54. First look at how requests are routed to these pods, and what their "
         "feature store or cache returns.",
-        value="1.01",
+        value="0.54",
         limit="0.25",
     ),
     Case(

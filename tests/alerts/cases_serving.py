@@ -5,6 +5,7 @@ from tests.alerts.timeline import MODEL_LABELS, Case, Rate, of, thresholds
 BUCKET = "model_prediction_latency_seconds_bucket"
 ERRORS = of("model_prediction_errors_total", 'error_type="timeout"')
 APPROVE = of("model_predictions_total", 'prediction_class="approve"')
+ALL, COUNT = of(BUCKET, 'le="+Inf"'), of("model_prediction_latency_seconds_count")
 DECLINE = of("model_predictions_total", 'prediction_class="decline"')
 # Objectives that are out of reach, where a case is of something else.
 NO_OBJECTIVE = thresholds(slo_errors=0.5, slo_latency=0.5)
@@ -25,10 +26,10 @@ def of_slo(slo: str) -> dict[str, str]:
 CASES = [
     Case(
         "ModelLatencyHigh",
-        # Of sixty, 1.2 take half a second to one: the 99th of a hundred lies in the middle of that.
-        fault=latency(50, 58.8, 60),
-        near=latency(50, 59.46, 60),
-        healthy=NO_OBJECTIVE,
+        # Of 180, 3.6 take half a second to one: the 99th of a hundred lies in the middle of that.
+        fault=latency(150, 176.4, 180),
+        near=latency(150, 178.4, 180),
+        healthy=NO_OBJECTIVE | latency(180, 180, 180) | {APPROVE: Rate(160), ALL: Rate(180), COUNT: Rate(180)},
         fires=16,
         says="The slowest hundredth of the predictions of credit, version 3, takes 750ms or more; the limit is 500ms. "
         "First see whether one pod or all are slow, and whether CPU is throttled or traffic has risen.",

@@ -132,11 +132,9 @@ def rules() -> Path:
     return folder
 
 
-def simulation(case: Case, tests: dict[str, Any]) -> dict[str, Any]:
+def simulation(case: Case) -> dict[str, str]:
     """Return a model at fault, and beside it another one that has the near miss."""
-    series = {**timeline(case, case.fault), **{other(name): text for name, text in timeline(case, case.near).items()}}
-    listed = [{"series": name, "values": values} for name, values in series.items()]
-    return {"interval": f"{case.step}m", "input_series": listed, **tests}
+    return {**timeline(case, case.fault), **{other(name): text for name, text in timeline(case, case.near).items()}}
 
 
 def timeline(case: Case, meanwhile: Series) -> dict[str, str]:
@@ -151,7 +149,7 @@ def timeline(case: Case, meanwhile: Series) -> dict[str, str]:
 
 def other(series: str) -> str:
     """Return the name of the same series of the model beside."""
-    for one, another in (('"credit"', '"beside"'), ('job="model"', 'job="beside"'), ('="a', '="x'), ('="b:', '="y:')):
+    for one, another in (('"credit"', '"beside"'), ('job="model"', 'job="beside"'), ('="a', '="x'), ('="b', '="y')):
         series = series.replace(one, another)
     return series
 
@@ -173,13 +171,19 @@ def nothing_beside(minute: int, but: Sequence[str]) -> dict[str, Any]:
 
 
 def run(folder: Path, case: Case, tests: dict[str, Any]) -> str:
-    """Run promtool; return what it has found wrong."""
+    """Run promtool on a case; return what it has found wrong."""
+    return run_series(folder, case, simulation(case), tests)
+
+
+def run_series(folder: Path, case: Case, series: Mapping[str, str], tests: dict[str, Any]) -> str:
+    """Run promtool on series, with the files and steps of a case."""
+    listed = [{"series": name, "values": values} for name, values in series.items()]
     files = [file for file in FILES if file in ALERTING or file.name in case.files]
     unit = {
         "rule_files": [str(rules() / f"{file.name}.yaml") for file in files],
         "evaluation_interval": f"{case.step}m",
         "group_eval_order": [group.name for file in files for group in file.groups],
-        "tests": [simulation(case, tests)],
+        "tests": [{"interval": f"{case.step}m", "input_series": listed, **tests}],
     }
     path = folder / "alerts.test.yaml"
     path.write_text(json.dumps(unit))
