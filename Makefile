@@ -1,7 +1,8 @@
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
-SERVERS := prometheus promtool mtail initdb
+SERVERS := prometheus promtool prometheus-alertmanager amtool mtail initdb
+PACKAGES := prometheus prometheus-alertmanager mtail postgresql
 LOCK := --quiet --upgrade --universal --python-version 3.13 --generate-hashes --no-annotate --custom-compile-command "make lock"
 export REQUIRE_SERVERS
 
@@ -54,9 +55,9 @@ servers:
 	@PATH="$$PATH$$(printf ':%s' /usr/lib/postgresql/*/bin)"; \
 	missing=$$(for name in $(SERVERS); do command -v $$name >/dev/null || echo $$name; done); \
 	if [ -n "$$missing" ] && [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null; then \
-		apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -qq -y prometheus mtail postgresql >/dev/null; \
+		apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -qq -y $(PACKAGES) >/dev/null; \
 	elif [ -n "$$missing" ]; then \
-		echo "not installed, and their tests are skipped:" $$missing "(apt-get install prometheus mtail postgresql)"; \
+		echo "not installed, and their tests are skipped:" $$missing "(apt-get install $(PACKAGES))"; \
 	fi
 
 $(VENV)/installed: pyproject.toml

@@ -7,21 +7,50 @@ from pathlib import Path
 
 import click
 
-from alerts import feature_drift, feature_drift_comparisons, feature_drift_instances
+from alerts import (
+    drift,
+    feature_drift,
+    feature_drift_comparisons,
+    feature_drift_instances,
+    models,
+    performance,
+    quality,
+    serving,
+    sidecar,
+    slo,
+)
+from alerts.alert import GRAFANA, RUNBOOKS, Links
+from alerts.alertmanager_config import alertmanager_config
 
-FILES = (feature_drift.file(), feature_drift_comparisons.file(), feature_drift_instances.file())
+FLEET_DRIFT = (feature_drift.file(), feature_drift_comparisons.file(), feature_drift_instances.file())
+ALERTING = (
+    models.file(),
+    serving.file(),
+    quality.file(),
+    drift.file(),
+    performance.file(),
+    slo.file(),
+    sidecar.file(),
+)
+FILES = (*FLEET_DRIFT, *ALERTING)
 
 
 @click.command()
 @click.argument("out", type=click.Path(path_type=Path))
 @click.option("--operator", is_flag=True, help="PrometheusRule objects for the Prometheus operator.")
-def main(out: Path, *, operator: bool) -> None:
-    """Write the recording rules into the folder OUT, as files for Prometheus's `rule_files`."""
+@click.option("--grafana", default=GRAFANA, show_default=True, help="Where alerts' links to dashboards lead.")
+@click.option("--runbooks", default=RUNBOOKS, show_default=True, help="Where their links to runbooks lead.")
+def main(out: Path, *, operator: bool, grafana: str, runbooks: str) -> None:
+    """Write the rules into the folder OUT, as files for Prometheus's `rule_files`."""
+    links = Links(grafana.rstrip("/"), runbooks.rstrip("/"))
     try:
         out.mkdir(parents=True, exist_ok=True)
         for file in FILES:
-            text = file.prometheus_rule() if operator else file.plain()
+            text = file.prometheus_rule(links) if operator else file.plain(links)
             (out / f"{file.name}.yaml").write_text(text)
+        if operator:
+            (out / "alertmanager").mkdir(exist_ok=True)
+            (out / "alertmanager" / "alertmanagerconfig.yaml").write_text(alertmanager_config())
     except OSError as error:
         click.echo(f"alerts: {out}: {error.strerror}", err=True)
         sys.exit(2)

@@ -27,7 +27,7 @@ def require(program: str) -> str:
     """Return the program's path; without it the test is skipped, or fails where REQUIRE_SERVERS=1."""
     path = shutil.which(program, path=PLACES)
     if path is None:
-        told = f"{program} is not installed (apt-get install prometheus mtail postgresql)"
+        told = f"{program} is not installed (apt-get install prometheus prometheus-alertmanager mtail postgresql)"
         if os.environ.get("REQUIRE_SERVERS") == "1":
             pytest.fail(told)
         pytest.skip(told)
@@ -71,14 +71,18 @@ class Prometheus:
 
 
 @contextmanager
-def prometheus(folder: Path, *targets: str, interval: str = "1s", rules: str = "") -> Iterator[Prometheus]:
+def prometheus(
+    folder: Path, *targets: str, interval: str = "1s", rules: str = "", alertmanager: str = ""
+) -> Iterator[Prometheus]:
     """Run a Prometheus that scrapes targets, HOST:PORT each; `rules` are files of rules, a pattern."""
+    told = json.dumps([{"static_configs": [{"targets": [alertmanager]}]}] if alertmanager else [])
     program = require("prometheus")
     config = folder / "prometheus.yml"
     config.write_text(
         f"global: {{scrape_interval: {interval}, scrape_timeout: {interval}}}\n"
         f"scrape_configs: [{{job_name: model, static_configs: [{{targets: {json.dumps(targets)}}}]}}]\n"
         f"rule_files: {json.dumps([rules] if rules else [])}\n"
+        f"alerting: {{alertmanagers: {told}}}\n"
     )
     port = free_port()
     command = [program, f"--config.file={config}", f"--storage.tsdb.path={folder / 'tsdb'}"]
@@ -87,17 +91,17 @@ def prometheus(folder: Path, *targets: str, interval: str = "1s", rules: str = "
     ) as process:
         server = Prometheus(f"http://127.0.0.1:{port}")
         try:
-            _wait_until_ready(server.address)
+            wait_until_ready(server.address)
             yield server
         finally:
             process.terminate()
 
 
-def _wait_until_ready(address: str) -> None:
+def wait_until_ready(address: str, path: str = "/-/ready") -> None:
     deadline = time.monotonic() + 30
     while True:
         try:
-            with urllib.request.urlopen(f"{address}/-/ready", timeout=5):
+            with urllib.request.urlopen(f"{address}{path}", timeout=5):
                 return
         except OSError:
             if time.monotonic() > deadline:

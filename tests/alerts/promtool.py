@@ -9,7 +9,7 @@ from typing import Any
 
 from click.testing import CliRunner
 
-from alerts.__main__ import FILES, main
+from alerts.__main__ import FLEET_DRIFT, main
 from tests.servers import require
 
 MINUTES = 5  # between scrapes
@@ -18,7 +18,7 @@ Labels = Mapping[str, str]
 
 
 def rule_names() -> set[str]:
-    return {rule.name for file in FILES for group in file.groups for rule in group.rules}
+    return {rule.name for file in FLEET_DRIFT for group in file.groups for rule in group.recordings}
 
 
 @dataclass
@@ -76,9 +76,9 @@ class Scenario:
         series = [{"series": name, "values": values} for name, values in self.series.items()]
         groups = [{"interval": f"{MINUTES}m", "input_series": series, "promql_expr_test": self.tests}]
         unit = {
-            "rule_files": [f"{file.name}.yaml" for file in FILES],
+            "rule_files": [f"{file.name}.yaml" for file in FLEET_DRIFT],
             "evaluation_interval": "1m" if self.minutes else "1h",
-            "group_eval_order": [group.name for file in FILES for group in file.groups],
+            "group_eval_order": [group.name for file in FLEET_DRIFT for group in file.groups],
             "tests": groups,
         }
         file = self.folder / "test.yaml"

@@ -11,12 +11,13 @@ import yaml
 from click.testing import CliRunner
 
 from alerts.__main__ import FILES, main
+from alerts.alert import Links
 from alerts.rules import RuleFile
 from tests.servers import require
 
 ROOT = Path(__file__).parent.parent.parent
 README = (ROOT / "alerts" / "README.md").read_text()
-RULES = [rule for file in FILES for group in file.groups for rule in group.rules]
+RULES = [rule for file in FILES for group in file.groups for rule in group.recordings]
 
 each_file = pytest.mark.parametrize("file", FILES, ids=lambda file: file.name)
 
@@ -36,13 +37,17 @@ def test_what_is_committed_is_what_is_made(file: RuleFile, tmp_path: Path) -> No
 
 @each_file
 def test_a_prometheus_rule_holds_the_plain_file_s_groups(file: RuleFile, tmp_path: Path) -> None:
-    made = yaml.safe_load(file.prometheus_rule())
+    made = yaml.safe_load(file.prometheus_rule(Links()))
     assert (made["apiVersion"], made["kind"]) == ("monitoring.coreos.com/v1", "PrometheusRule")
     assert re.fullmatch(r"[a-z0-9-]{1,63}", made["metadata"]["name"])
     assert made["spec"] == plain(file, tmp_path)
     for group in made["spec"]["groups"]:
         assert group.keys() == {"name", "interval", "limit", "rules"}
-        assert [{"record": rule["record"], "expr": rule["expr"]} for rule in group["rules"]] == group["rules"]
+        for rule in group["rules"]:
+            assert rule.keys() - {"keep_firing_for"} in (
+                {"record", "expr"},
+                {"alert", "expr", "for", "labels", "annotations"},
+            )
 
 
 @pytest.mark.servers
@@ -69,9 +74,13 @@ def test_a_series_is_recorded_once() -> None:
 @pytest.mark.parametrize("rule", RULES, ids=lambda rule: rule.name)
 def test_a_rule_is_named_by_level_metric_and_operations(rule: Any) -> None:
     level, metric, operations = rule.name.split(":")
-    assert re.fullmatch(r"(instance_)?model_version(_feature(_bin|_edge)?)?", level)
-    assert re.fullmatch(r"model_[a-z0-9_]+", metric)
-    assert re.fullmatch(r"(sum_)?increase(1h|24h)|count(1h|24h)|max|sum", operations)
+    of_version = r"(instance_)?model_version(_feature(_bin|_edge|_check)?|_class|_window|_metric)?"
+    assert re.fullmatch(rf"{of_version}|model(_slo)?|job_source|slo", level)
+    assert re.fullmatch(r"(model|prediction_exporter)_[a-z0-9_]+|up", metric) or level.endswith("slo")
+    windows = "5m|15m|30m|1h|24h|2h|6h|1d|3d|30d"
+    known = r"count_(1h|24h)_ago|known1h|down|drifted|degraded|broken|max|sum|mean|ratio(_of_pods)?"
+    rates = rf"(avg_|p99_|ratio_)?rate({windows})|((sum|ratio)_)?increase({windows})(_offset1h)?|count({windows})"
+    assert re.fullmatch(rf"{known}|{rates}|(excess_ratio|median)({windows})", operations)
 
 
 @pytest.mark.parametrize("rule", RULES, ids=lambda rule: rule.name)
@@ -80,7 +89,7 @@ def test_a_rule_uses_what_is_recorded_before_it(rule: Any) -> None:
     used = {*re.findall(r"[a-z_]+:[a-z0-9_]+:[a-z0-9_]+", rule.expression)}
     assert used <= recorded
     for group in (group for file in FILES for group in file.groups if rule in group.rules):
-        names = [other.name for other in group.rules]
+        names = [other.name for other in group.recordings]
         assert not used & {*names[names.index(rule.name) :]}
 
 

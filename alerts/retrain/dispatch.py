@@ -1,0 +1,54 @@
+"""What starts a training: a repository_dispatch of GitHub, or a POST to any webhook, such as that of Argo Events."""
+
+from __future__ import annotations
+
+import json
+import urllib.request
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+SECONDS = 10
+
+
+@dataclass(frozen=True)
+class Target:
+    """Where a training is started; `token_file` holds what is sent as a bearer token, and is read at each use."""
+
+    url: str
+    token_file: Path | None = None
+    repository_dispatch: bool = False
+
+    def start(self, alert: dict[str, Any]) -> None:
+        """Start it; raises OSError where that is not accepted."""
+        headers = {"Content-Type": "application/json", "User-Agent": "prediction-exporter-retrain"}
+        if self.token_file:
+            headers["Authorization"] = f"Bearer {self.token_file.read_text().strip()}"
+        if self.repository_dispatch:
+            headers["Accept"] = "application/vnd.github+json"
+        body = json.dumps(self.body(alert)).encode()
+        request = urllib.request.Request(self.url, body, headers)  # noqa: S310  # of http and https: see target_of
+        with urllib.request.urlopen(request, timeout=SECONDS):  # noqa: S310  # the same
+            pass
+
+    def body(self, alert: dict[str, Any]) -> dict[str, Any]:
+        labels, annotations = alert["labels"], alert.get("annotations", {})
+        asked = {
+            **{name: labels.get(name, "") for name in ("cluster", "namespace", "model_name", "model_version")},
+            "reason": labels.get("alertname", ""),
+            "description": annotations.get("description", ""),
+            "since": alert.get("startsAt", ""),
+        }
+        return {"event_type": "retrain", "client_payload": asked} if self.repository_dispatch else asked
+
+
+def target_of(to: str, token_file: Path | None) -> Target:
+    """Read `github:OWNER/REPOSITORY` or a URL; raises ValueError for anything else."""
+    if to.startswith("github:"):
+        repository = to.removeprefix("github:")
+        if repository.count("/") != 1 or token_file is None:
+            raise ValueError(f"{to}: expected github:OWNER/REPOSITORY, and a --token-file")
+        return Target(f"https://api.github.com/repos/{repository}/dispatches", token_file, repository_dispatch=True)
+    if not to.startswith(("http://", "https://")):
+        raise ValueError(f"{to}: expected github:OWNER/REPOSITORY or a URL of http or https")
+    return Target(to, token_file)

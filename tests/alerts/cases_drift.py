@@ -1,0 +1,184 @@
+"""Cases of the alerts of drift."""
+
+from collections.abc import Mapping
+
+from tests.alerts.timeline import POD, Case, Level, Rate, Shape, of
+
+HOUR = 'window="1h"'
+OTHER_POD = 'job="model",pod="b",instance="b:9465"'
+THIRD_POD = 'job="model",pod="c",instance="c:9465"'
+FLEET = ("feature-drift",)
+
+
+def bins(features: Mapping[str, tuple[float, float]], pod: str = POD) -> dict[str, Shape]:
+    """Return two bins of each feature, with so many values a minute; in the reference they are equal."""
+    return {
+        of("model_feature_bin_total", f'feature_name="{feature}",bin="{bin_}"', pod=pod): Rate(rate)
+        for feature, rates in features.items()
+        for bin_, rate in zip("ab", rates, strict=True)
+    }
+
+
+def reference(*features: str, pod: str = POD) -> dict[str, Shape]:
+    return {
+        of("model_feature_reference_bin", f'feature_name="{feature}",bin="{bin_}"', pod=pod): Level(500)
+        for feature in features
+        for bin_ in "ab"
+    }
+
+
+def even(*features: str, pod: str = POD) -> dict[str, Shape]:
+    return reference(*features, pod=pod) | bins(dict.fromkeys(features, (30.0, 30.0)), pod)
+
+
+def gauge(name: str, value: float, labels: str = HOUR) -> dict[str, Shape]:
+    return {of(name, labels): Level(value)}
+
+
+AGE = f'feature_name="age",{HOUR}'
+
+CASES = [
+    Case(
+        "ModelFeatureDrift",
+        healthy=even("age", "income", "city", "size"),
+        fault=bins({"age": (50, 10)}),
+        near=bins({"age": (42, 18)}),
+        files=FLEET,
+        fires=80,
+        resolves=120,
+        says="Inputs of credit, version 3, have moved away from the reference, more than chance explains. PSI by "
+        "feature, "
+        "the limit being 0.25: age 0.54. First look at which bins have grown, and ask where that feature comes from.",
+        value="0.54",
+        limit="0.25",
+    ),
+    Case(
+        "ModelDriftWidespread",
+        healthy=even("age", "income", "city", "size"),
+        fault=bins({"age": (50, 10), "income": (8, 52), "city": (54, 6)}),
+        near=bins({"age": (42, 18), "income": (18, 42), "city": (42, 18)}),
+        files=FLEET,
+        fires=80,
+        resolves=160,
+        also=("ModelFeatureDrift",),
+        says="75% of the features of credit, version 3, have drifted; the limit is 30%. PSI of those that have moved "
+        "most: "
+        "city 0.88, income 0.69, age 0.54. First rule out a broken source that they share; if the world has changed, "
+        "train "
+        "anew.",
+        value="75%",
+        limit="30%",
+    ),
+    Case(
+        "ModelPredictionDrift",
+        healthy=gauge("model_prediction_drifted", 0) | gauge("model_prediction_drift_psi", 0.02),
+        fault=gauge("model_prediction_drifted", 1) | gauge("model_prediction_drift_psi", 0.41),
+        near=gauge("model_prediction_drift_psi", 0.41),
+        says="The predictions of credit, version 3, have moved away from the reference, more than chance explains: "
+        "median "
+        "PSI 0.41, limit 0.25. First see whether its inputs have drifted too; if not, look for a changed model or "
+        "threshold.",
+        value="0.41",
+        limit="0.25",
+    ),
+    Case(
+        "ModelLabelDrift",
+        healthy={
+            **gauge("model_label_drift_psi", 0.02, 'window="24h"'),
+            **gauge("model_label_drift_psi_critical", 0.1, 'window="24h"'),
+        },
+        fault=gauge("model_label_drift_psi", 0.3, 'window="24h"'),
+        near={
+            **gauge("model_label_drift_psi", 0.3, 'window="24h"'),
+            **gauge("model_label_drift_psi_critical", 0.16, 'window="24h"'),
+        },
+        begins=1500,
+        step=20,
+        fires=80,
+        resolves=380,
+        says="The true outcomes of credit, version 3, of the last day have moved away from the reference: PSI 0.30, "
+        "limit "
+        "0.25. First see whether accuracy has fallen with it, and whether the labels are made as before.",
+        value="0.30",
+        limit="0.25",
+    ),
+    Case(
+        "ModelMultivariateDrift",
+        healthy=gauge("model_multivariate_drift", 0.01) | gauge("model_multivariate_drift_zscore", 0.5),
+        fault=gauge("model_multivariate_drift", -0.4) | gauge("model_multivariate_drift_zscore", -8),
+        near=gauge("model_multivariate_drift", -0.4) | gauge("model_multivariate_drift_zscore", -5),
+        says="The features of credit, version 3, no longer move together as in the reference: their distance from its "
+        "principal components has moved by 0.40 of the reference's standard deviations; the limit is 0.25. First look "
+        "for "
+        "features that are shifted in time, joined to the wrong record or missing.",
+        value="0.40",
+        limit="0.25",
+    ),
+    Case(
+        "ModelEmbeddingDrift",
+        healthy=gauge("model_embedding_drift_psi", 0.05, f'feature_name="text",{HOUR}'),
+        fault=gauge("model_embedding_drift_psi", 0.5, f'feature_name="text",{HOUR}'),
+        near=gauge("model_embedding_drift_psi", 0.24, f'feature_name="text",{HOUR}'),
+        says="Embeddings of credit, version 3, have moved away from the reference. Mean PSI of their projections, the "
+        "limit "
+        "being 0.25: text 0.50. First see whether the encoder is the one of the training.",
+        value="0.50",
+        limit="0.25",
+    ),
+    Case(
+        "ModelInstanceDrift",
+        healthy=even("age") | even("age", pod=OTHER_POD) | even("age", pod=THIRD_POD),
+        fault=bins({"age": (50, 10)}),
+        near=bins({"age": (42, 18)}),
+        files=(*FLEET, "feature-drift-instances"),
+        fires=80,
+        resolves=120,
+        says="Pods of credit, version 3, get inputs unlike those of all other pods. Greatest PSI of a feature, the "
+        "limit "
+        "being 0.25: a a:9465 0.54. First look at how requests are routed to these pods, and what their "
+        "feature store or cache returns.",
+        value="0.54",
+        limit="0.25",
+    ),
+    Case(
+        "ModelAttributionDrift",
+        healthy=gauge("model_attribution_drift_psi", 0.01, AGE)
+        | gauge("model_attribution_drift_psi_critical", 0.1, AGE),
+        fault=gauge("model_attribution_drift_psi", 0.3, AGE),
+        near=gauge("model_attribution_drift_psi", 0.3, AGE) | gauge("model_attribution_drift_psi_critical", 0.16, AGE),
+        says="The attributions of credit, version 3, have moved away from the reference. PSI by feature, the limit "
+        "being "
+        "0.25: age 0.30. First see whether these features have drifted, and whether the explainer is the one of the "
+        "reference.",
+        value="0.30",
+        limit="0.25",
+    ),
+    Case(
+        "ModelAttributionRankingChanged",
+        healthy=gauge("model_attribution_ranking_ndcg", 0.99),
+        fault=gauge("model_attribution_ranking_ndcg", 0.7),
+        near=gauge("model_attribution_ranking_ndcg", 0.91),
+        fires=40,
+        says="The ranking of features by attribution of credit, version 3, agrees with the reference's by 0.70 (NDCG, "
+        "1 is "
+        "the same); the limit is 0.90. First see which features have risen, and whether that makes sense to who knows "
+        "the "
+        "model.",
+        value="0.70",
+        limit="0.90",
+    ),
+    Case(
+        "ModelReferencesDiffer",
+        fault={of("model_reference_info", 'reference_id="r2"', pod=OTHER_POD): Level(1)},
+        near={of("model_reference_info", 'reference_id="r1"', pod=OTHER_POD): Level(1)},
+        fires=40,
+        resolves=20,
+        says="Pods of credit, version 3, compare with 2 different references, so drift of the whole fleet is not "
+        "recorded. "
+        "Pods by reference: r1 1, r2 1. First see whether a rollout is stuck; then give all pods of the version the "
+        "same "
+        "profile.",
+        value="2",
+        limit="1",
+    ),
+]

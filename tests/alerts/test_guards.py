@@ -1,0 +1,105 @@
+"""What keeps alerts quiet: few values, a new version, broken data, a name from a log; and what owners set."""
+
+from pathlib import Path
+
+import pytest
+
+from tests.alerts.cases_drift import FLEET, bins, even
+from tests.alerts.cases_quality import failing
+from tests.alerts.timeline import HEALTHY, STEP, VERSION, Case, Level, Series, firing, of, run, thresholds
+
+pytestmark = pytest.mark.servers
+
+DRIFTING = bins({"age": (50, 10)})
+
+
+def fires(folder: Path, case: Case, *expected: str) -> None:
+    wrong = run(folder, case, {"promql_expr_test": [firing(case.begins + case.fires, expected)]})
+    assert not wrong, wrong
+
+
+def case(healthy: Series, fault: Series, *, begins: int = 80, fires: int = 80) -> Case:
+    return Case("", fault, {}, "", "", healthy=healthy, files=FLEET, begins=begins, fires=fires, resolves=STEP)
+
+
+def test_drift_of_fewer_than_a_hundred_values_is_not_told(tmp_path: Path) -> None:
+    # 90 values in the hour, of one bin alone: by itself beyond chance.
+    few = even("age") | bins({"age": (0.75, 0.75)})
+    fires(tmp_path, case(few, bins({"age": (1.5, 0.0)})))
+    fires(tmp_path, case(few, bins({"age": (2.0, 0.0)})), "ModelFeatureDrift")
+
+
+def test_a_new_version_is_not_told_of_drift_until_its_window_is_full(tmp_path: Path) -> None:
+    new = {name.replace('"3"', '"4"'): shape for name, shape in {**HEALTHY, **even("age"), **DRIFTING}.items()}
+    silent = {name: shape for name, shape in new.items() if "model_version" in name}
+    # It comes after 80 minutes; an hour later it is known, and told a quarter of an hour after that.
+    fires(tmp_path, case(even("age"), silent, fires=60))
+    fires(tmp_path, case(even("age"), silent, fires=88), "ModelFeatureDrift")
+
+
+def test_the_drift_of_broken_values_is_told_as_broken_alone_and_another_feature_s_beside_it(tmp_path: Path) -> None:
+    healthy = even("age", "income", "city", "size") | failing("missing", age=0)
+    broken = DRIFTING | failing("missing", age=30)
+    fires(tmp_path, case(healthy, broken), "ModelFeatureMissing")
+    fires(tmp_path, case(healthy, broken | bins({"income": (50, 10)})), "ModelFeatureMissing", "ModelFeatureDrift")
+
+
+def test_a_model_s_owner_may_set_its_limit(tmp_path: Path) -> None:
+    fires(tmp_path, case(even("age") | thresholds(feature_drift_psi=0.6), DRIFTING))
+    fires(tmp_path, case(even("age") | thresholds(feature_drift_psi=0.5), DRIFTING), "ModelFeatureDrift")
+
+
+def test_drift_is_told_by_the_pods_where_bins_are_not_exported(tmp_path: Path) -> None:
+    age = 'feature_name="age",window="1h"'
+    gauges = {of("model_feature_drift_psi", age): Level(0.4), of("model_feature_drifted", age): Level(1)}
+    fires(tmp_path, case({name: Level(0) for name in gauges}, gauges), "ModelFeatureDrift")
+
+
+def test_one_pod_of_three_that_says_so_by_chance_is_not_told(tmp_path: Path) -> None:
+    hour = 'window="1h"'
+    pods = [f'job="model",pod="{pod}",instance="{pod}:9465"' for pod in ("a", "c", "d")]
+    healthy = {of("model_prediction_drifted", hour, pod=pod): Level(0) for pod in pods}
+    fires(tmp_path, case(healthy, {of("model_prediction_drifted", hour, pod=pods[0]): Level(1)}))
+    two = {of("model_prediction_drifted", hour, pod=pod): Level(1) for pod in pods[:2]}
+    fires(tmp_path, case(healthy, two), "ModelPredictionDrift")
+
+
+def test_a_name_of_a_log_cannot_become_a_query_or_a_template(tmp_path: Path) -> None:
+    name = 'x\\"} or vector(1) #{{ .Value }}'
+    odd = VERSION.replace('"3"', f'"{name}"')
+    healthy, fault = (
+        {one.replace(VERSION, odd): shape for one, shape in series.items()}
+        for series in ({**HEALTHY, **even("age")}, DRIFTING)
+    )
+    label = 'x"} or vector(1) #{{ .Value }}'
+    alert = {
+        "eval_time": "160m",
+        "alertname": "ModelFeatureDrift",
+        "exp_alerts": [
+            {
+                "exp_labels": {
+                    "namespace": "prod",
+                    "model_name": "credit",
+                    "model_version": label,
+                    "severity": "warning",
+                    "theme": "drift",
+                },
+                "exp_annotations": {
+                    "summary": "A model's inputs are not what it was trained on.",
+                    "description": f"Inputs of credit, version {label}, have moved away from the reference, more than "
+                    "chance "
+                    "explains. PSI by feature, the limit being 0.25: age 0.54. First look at which bins have grown, "
+                    "and ask "
+                    "where that feature comes from.",
+                    "value": "0.54",
+                    "limit": "0.25",
+                    "runbook_url": "https://github.com/prediction-exporter/prediction-exporter/blob/main/alerts/runbooks/"
+                    "ModelFeatureDrift.md",
+                    "dashboard_url": "http://localhost:3000/d/prediction-exporter-drift?var-model_name=credit&"
+                    "var-model_version=x%22%7D+or+vector%281%29+%23%7B%7B+.Value+%7D%7D",
+                },
+            }
+        ],
+    }
+    wrong = run(tmp_path, case(healthy, fault), {"alert_rule_test": [alert]})
+    assert not wrong, wrong

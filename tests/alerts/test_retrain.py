@@ -1,0 +1,138 @@
+"""The retrain trigger: it starts a training once, and then not again before its time, whatever it is told."""
+
+import json
+import subprocess
+import sys
+import threading
+import urllib.error
+import urllib.request
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from alerts.retrain.__main__ import Trigger, server_of
+from alerts.retrain.dispatch import Target, target_of
+from alerts.retrain.throttle import Throttle, requests
+from tests.alerts.alertmanager import http_inbox
+
+HOUR = 3600.0
+ROOT = Path(__file__).parent.parent.parent
+LABELS = {"alertname": "ModelAccuracyLow", "action": "retrain", "model_name": "credit", "model_version": "3"}
+
+
+def notification(*, status: str = "firing", **labels: str) -> dict[str, Any]:
+    alert = {"status": status, "labels": {**LABELS, **labels}, "annotations": {"description": "It is wrong."}}
+    return {"alerts": [alert | {"startsAt": "2026-01-05T10:00:00Z"}]}
+
+
+def test_a_model_is_trained_once_in_the_cooldown_and_so_often_in_the_period() -> None:
+    throttle = Throttle(cooldown=24 * HOUR, most=3, period=168 * HOUR)
+    started: list[float] = []
+    # An alert that no training helps, told every hour for two weeks.
+    for hour in range(14 * 24):
+        if not throttle.refusal(started, hour * HOUR):
+            started = [*started, hour * HOUR]
+    assert [time / HOUR for time in started] == [0, 24, 48, 168, 192, 216]
+    assert throttle.refusal([0.0], 23 * HOUR) == "cooldown"
+    assert throttle.refusal([0.0, 24 * HOUR, 48 * HOUR], 80 * HOUR) == "too many"
+
+
+@pytest.mark.parametrize(
+    "labels", [{"status": "resolved"}, {"action": ""}, {"model_name": ""}], ids=["resolved", "other", "nameless"]
+)
+def test_what_asks_for_no_training(labels: dict[str, str]) -> None:
+    assert requests(notification(**labels)) == {}
+    assert [*requests(notification())] == ["//credit"]
+
+
+@contextmanager
+def running(trigger: Trigger) -> Iterator[str]:
+    with server_of(trigger, "127.0.0.1", 0) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        yield f"http://127.0.0.1:{server.server_address[1]}"
+        server.shutdown()
+
+
+def post(url: str, body: bytes) -> Any:
+    with urllib.request.urlopen(urllib.request.Request(url, body), timeout=10) as answer:
+        return json.load(answer)
+
+
+def test_github_is_asked_as_it_wants_and_a_new_version_or_a_restart_is_no_reason_to_ask_again(tmp_path: Path) -> None:
+    token = tmp_path / "token"
+    token.write_text("secret\n")
+    with http_inbox() as inbox:
+        target = Target(f"{inbox.address}/dispatches", token, repository_dispatch=True)
+        trigger = Trigger(target, Throttle(), tmp_path / "state.json")
+        with running(trigger) as address:
+            body = json.dumps(notification()).encode()
+            assert post(f"{address}/alerts", body) == {"//credit": "started"}
+            assert post(f"{address}/alerts", body) == {"//credit": "cooldown"}
+        again = Trigger(target, Throttle(), tmp_path / "state.json")
+        with running(again) as address:
+            newer = json.dumps(notification(model_version="4")).encode()
+            assert post(f"{address}/alerts", newer) == {"//credit": "cooldown"}
+            another = json.dumps(notification(model_name="fraud")).encode()
+            assert post(f"{address}/alerts", another) == {"//fraud": "started"}
+        first, second = inbox.of("/dispatches")
+    assert first == {
+        "event_type": "retrain",
+        "client_payload": {
+            "cluster": "",
+            "namespace": "",
+            "model_name": "credit",
+            "model_version": "3",
+            "reason": "ModelAccuracyLow",
+            "description": "It is wrong.",
+            "since": "2026-01-05T10:00:00Z",
+        },
+    }
+    assert second["client_payload"]["model_name"] == "fraud"
+
+
+def test_a_training_that_could_not_be_started_is_not_tried_without_end() -> None:
+    trigger = Trigger(Target("http://127.0.0.1:1/"), Throttle())
+    assert trigger.take(notification(), 0.0)["//credit"].startswith("failed: ")
+    assert trigger.take(notification(), HOUR) == {"//credit": "cooldown"}
+
+
+@pytest.mark.parametrize(("path", "body", "status"), [("/alerts", b"[]", 400), ("/alerts", b"{", 400), ("/", b"", 404)])
+def test_what_is_no_notification_is_refused(path: str, body: bytes, status: int) -> None:
+    with running(Trigger(Target("http://127.0.0.1:1/"), Throttle())) as address:
+        with pytest.raises(urllib.error.HTTPError) as refused:
+            post(address + path, body)
+        refused.value.close()
+        assert refused.value.code == status
+
+
+@pytest.mark.parametrize("to", ["github:owner", "github:owner/repository", "ftp://host", "host"])
+def test_a_wrong_target_is_told_in_one_line(to: str) -> None:
+    command = [sys.executable, "-m", "alerts.retrain", "--to", to, "--listen", "127.0.0.1:0"]
+    done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=30)
+    assert done.returncode == 2
+    assert done.stderr.startswith(f"retrain: {to}: expected github:OWNER/REPOSITORY")
+    assert done.stderr.count("\n") == 1
+
+
+def test_github_s_address_is_that_of_its_api(tmp_path: Path) -> None:
+    target = target_of("github:owner/models", tmp_path)
+    assert target.url == "https://api.github.com/repos/owner/models/dispatches"
+
+
+def test_the_examples_take_what_is_sent() -> None:
+    """Argo's sensor and GitHub's workflow read fields that the trigger sends."""
+    plain = Target("http://x").body(notification()["alerts"][0])
+    source, sensor = yaml.safe_load_all((ROOT / "alerts" / "retrain" / "argo-events.yaml").read_text())
+    (trigger,) = sensor["spec"]["triggers"]
+    read = [one["src"]["dataKey"] for one in trigger["template"]["argoWorkflow"]["parameters"]]
+    assert {key.removeprefix("body.") for key in read} <= plain.keys()
+    assert source["spec"]["webhook"][sensor["spec"]["dependencies"][0]["eventName"]]["endpoint"] == "/retrain"
+    workflow = yaml.safe_load((ROOT / "alerts" / "retrain" / "github-workflow.yaml").read_text())
+    # YAML 1.1 takes the key `on` for true.
+    assert workflow[True] == {"repository_dispatch": {"types": ["retrain"]}}
+    steps = json.dumps(workflow["jobs"]["train"]["steps"])
+    assert "${{" not in steps
