@@ -41,6 +41,7 @@ LOG = [
             "prediction": "deny" if second % 4 == 0 else "approve",
             "probability": round(second / 120, 3),
             "latency_ms": 5.0 * (second % 7),
+            "request_id": f"r{second}",
             "attributions": {"age": (second % 8 - 4) / 16, "country": (second % 4) / 2},
         }
         for second in range(120)
@@ -103,8 +104,23 @@ def scraped(folder: Path, use: Callable[[aiohttp.ClientSession], Awaitable[None]
 
 def ours(page: str) -> str:
     """Leave out what depends on the machine: what the process says of itself."""
-    durable = ("model_", "prediction_exporter_source_", "prediction_exporter_capped_labels")
-    process = ("_open_", "_lag_", "_rotations", "_gaps", "_failing_files", "_connections", "_datagrams", "_requests")
+    durable = (
+        "model_",
+        "prediction_exporter_source_",
+        "prediction_exporter_capped_labels",
+        "prediction_exporter_joins",
+    )
+    process = (
+        "_open_",
+        "_lag_",
+        "_rotations",
+        "_gaps",
+        "_failing_files",
+        "_connections",
+        "_datagrams",
+        "_requests",
+        "_errors",
+    )
     lines = []
     for line in page.splitlines():
         name = (line.split()[2] if line.startswith("#") and line != "# EOF" else line).split("{")[0]
@@ -123,6 +139,23 @@ def test_the_page_is_the_committed_one(tmp_path: Path, accept: str, golden: str)
         assert page == (GOLDEN / golden).read_text()
 
     scraped(tmp_path, use)
+
+
+def test_the_page_has_what_ground_truth_tells(tmp_path: Path) -> None:
+    truths = [{"request_id": f"r{second}", "actual": "deny" if second % 5 == 0 else "approve"} for second in range(120)]
+    (tmp_path / "truth.jsonl").write_text("".join(json.dumps(truth) + "\n" for truth in truths))
+
+    async def use(client: aiohttp.ClientSession) -> None:
+        # What waits is counted as of the last commit.
+        async with client.get("/metrics", headers={"Accept-Encoding": "identity"}) as answer:
+            lines = ours(await answer.text()).splitlines(keepends=True)
+        before = (GOLDEN / "metrics.txt").read_text().splitlines(keepends=True)
+        page = "".join(line for line in lines if line not in before and "truth.jsonl" not in line)
+        if os.environ.get("UPDATE_GOLDEN"):
+            (GOLDEN / "metrics.truth.txt").write_text(page)
+        assert page == (GOLDEN / "metrics.truth.txt").read_text()
+
+    scraped(tmp_path, use, "ground_truth: {sources: [truth.jsonl]}", "business: [{name: latency, field: latency_ms}]")
 
 
 def test_the_page_has_segments_where_they_are_asked_for(tmp_path: Path) -> None:
