@@ -119,7 +119,7 @@ def ours(page: str) -> str:
         "_connections",
         "_datagrams",
         "_requests",
-        "_errors",
+        "source_errors",
     )
     lines = []
     for line in page.splitlines():
