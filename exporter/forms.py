@@ -63,7 +63,8 @@ class Forms:
         split_by = segments.paths(segments.resolve(self.config, self.profile))
         if not self.profile:
             return Schema(fields, asked_for=asked_for, segments=split_by)
+        classes = tuple(self.profile.calibration.classes) if self.profile.calibration else ()
         vectors = {name: vector.dimension for name, vector in self.profile.vectors.items()}
         return Schema(
-            fields, tuple(self.profile.numeric), tuple(self.profile.categorical), vectors, asked_for, split_by
+            fields, tuple(self.profile.numeric), tuple(self.profile.categorical), vectors, asked_for, split_by, classes
         )

@@ -14,6 +14,7 @@ from exporter.derived.changes import Changes
 from exporter.derived.comparison import Comparison, Judgement
 from exporter.derived.drift import Drift
 from exporter.derived.embedding_drift import EmbeddingDrift
+from exporter.derived.estimated_performance import EstimatedPerformance
 from exporter.derived.feature_health import FeatureHealth
 from exporter.derived.multivariate_drift import MultivariateDrift
 from exporter.derived.outlier_ratio import OutlierRatio
@@ -36,6 +37,7 @@ from exporter.stats.label_counts import LabelCounts
 from exporter.stats.outputs import OfOutputs
 from exporter.stats.reconstruction_error import ReconstructionError
 from exporter.stats.record_quality import RecordQuality
+from exporter.stats.score_bins import ScoreBins
 from exporter.subject import FEATURES, OUTPUTS, Subject
 from exporter.units import Duration
 from exporter.windows import Window
@@ -122,6 +124,10 @@ def measures(config: Config, profile: Profile | None) -> Measures:
             distances = ReconstructionError(profile, profile.components)
             statistics.append(distances)
             derived.append(MultivariateDrift(distances))
+        if profile.calibration:
+            scores = ScoreBins(profile, profile.calibration)
+            statistics.append(scores)
+            derived.append(EstimatedPerformance(scores, predictions.name))
         if profile.vectors:
             embeddings = [Embedding(profile, feature) for feature in profile.vectors]
             statistics += embeddings

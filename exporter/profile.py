@@ -15,6 +15,7 @@ import numpy as np
 from msgspec import UNSET, UnsetType
 
 from exporter.batch import Floats
+from exporter.calibration import Calibration
 from exporter.components import Components
 
 VERSION = 1
@@ -128,6 +129,7 @@ class Profile(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     probability: Numeric | None = None
     components: Components | UnsetType = UNSET
     actual: Feature | UnsetType = UNSET
+    calibration: Calibration | UnsetType = UNSET
     created: str = ""
     made_by: str = ""
 

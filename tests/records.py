@@ -17,6 +17,7 @@ from hypothesis import strategies as st
 from msgspec import UNSET, UnsetType
 
 from exporter.batch import NON_FINITE, WRONG_TYPE, Batch, Encoded, Series
+from exporter.calibration import Calibration, ScoredClass
 from exporter.components import Components
 from exporter.decode import Decoder
 from exporter.engine import Engine
@@ -87,7 +88,10 @@ def vector(mean: Sequence[float], edges: Sequence[Sequence[float]], counts: Sequ
 
 
 def reference(
-    features: Mapping[str, Feature | Vector], classes: Iterable[str] = (), components: Components | UnsetType = UNSET
+    features: Mapping[str, Feature | Vector],
+    classes: Iterable[str] = (),
+    components: Components | UnsetType = UNSET,
+    calibration: Calibration | UnsetType = UNSET,
 ) -> Profile:
     """Make a reference profile."""
     known = dict.fromkeys(classes, 100)
@@ -97,6 +101,7 @@ def reference(
         features=dict(features),
         prediction=categorical(known) if known else None,
         components=components,
+        calibration=calibration,
     )
 
 
@@ -110,6 +115,13 @@ PROFILE = reference(
     },
     classes=("approve", "deny"),
     components=Components(["income", "age"], [[0.6, 0.8]], explained=0.7, rows=500, error_mean=0.5, error_stddev=0.25),
+    calibration=Calibration(
+        rows=300,
+        classes={
+            "approve": ScoredClass([0.5, 0.75], [0, 40, 80], [0, 20, 72], [160, 20, 0], [8, 9, 0]),
+            "deny": ScoredClass([0.375], [10, 170], [5, 165], [110, 10], [20, 4]),
+        },
+    ),
 )
 # Limits that the few bins of PROFILE have.
 CONFIG = Config(sources=[], quality=Quality(outliers=Tails((0.3, 0.7))))
@@ -121,11 +133,13 @@ def schema(
     fields: Mapping[str, tuple[str, ...]] | None = None,
     asked_for: tuple[str, ...] = (),
     segments: Sequence[Segment] = (),
-    classes: tuple[str, ...] = (),
+    classes: tuple[str, ...] | None = None,
 ) -> Schema:
-    """Return the schema of a log; the default's latencies are in seconds."""
+    """Return the schema of a log; the default's latencies are in seconds, and its scores the profile says."""
     fields = FIELDS if fields is None else fields
     split_by = paths(segments)
+    if classes is None:
+        classes = tuple(profile.calibration.classes) if profile and profile.calibration else ()
     if not profile:
         return Schema(fields, asked_for=asked_for, segments=split_by, classes=classes)
     vectors = {name: feature.dimension for name, feature in profile.vectors.items()}
@@ -137,7 +151,7 @@ def decoder(
     fields: Mapping[str, tuple[str, ...]] | None = None,
     asked_for: tuple[str, ...] = (),
     segments: Sequence[Segment] = (),
-    classes: tuple[str, ...] = (),
+    classes: tuple[str, ...] | None = None,
 ) -> Decoder:
     """Return a decoder of logs."""
     read = schema(profile, fields, asked_for, segments, classes)

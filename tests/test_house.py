@@ -43,6 +43,7 @@ CORE = {
         "reading",
         "checks",
         "columns",
+        "calibration",
         "components",
         "projections",
         "salvage",

@@ -16,7 +16,8 @@ from msgspec import UNSET
 
 from exporter import __version__
 from exporter.columns import class_of, label_of
-from exporter.profile import VERSION, Numeric, Profile
+from exporter.profile import VERSION, Categorical, Numeric, Profile
+from exporter.profiling.calibration import ScoreSample
 from exporter.profiling.categorical import CategoryTally
 from exporter.profiling.column import Spell
 from exporter.profiling.components import RowSample
@@ -67,6 +68,7 @@ def make_profile(
     is_value = isinstance(prediction, NumericTally)
     actual = _optional(survey.actual, partial(actual_kind, is_value=is_value), options)
     together = RowSample([name for name, tally in features.items() if isinstance(tally, NumericTally)])
+    scored = ScoreSample(survey.prediction.labels.frequent if isinstance(prediction, CategoryTally) else ())
     rows = 0
     for block in inputs.blocks():
         rows += block.rows
@@ -77,20 +79,23 @@ def make_profile(
             if tally and of_all is not None:
                 tally.add(of_all)
         together.add(block)
+        scored.add(block)
     if rows != survey.rows:
         raise ProfilingError(f"{', '.join(map(str, paths))}: the data changed while it was read")
     scores = probability.feature(survey.rows) if probability else None
     made = {name: tally.feature(survey.rows) for name, tally in features.items()}
+    classes = prediction.feature(survey.rows) if prediction else None
     profile = Profile(
         version=VERSION,
         rows=survey.rows,
         features=made,
-        prediction=prediction.feature(survey.rows) if prediction else None,
+        prediction=classes,
         probability=scores if isinstance(scores, Numeric) else None,
         components=together.components(
             {name: feature for name, feature in made.items() if isinstance(feature, Numeric)}
         ),
         actual=actual.feature(survey.rows) if actual else UNSET,
+        calibration=scored.calibration(classes.categories) if isinstance(classes, Categorical) else UNSET,
         created=(now or datetime.now(UTC)).isoformat(timespec="seconds"),
         made_by=f"prediction-exporter {__version__}",
     )

@@ -76,18 +76,21 @@ def read(path: Path, layout: Layout, block_rows: int, types: Mapping[str, Type])
 
     for batch in tables.rechunk(batches(), block_rows):
         kept = tables.without_errors(batch, _errors(batch, layout, types))
-        columns = {
-            name: _column(array, types[name]) for name, array in zip(kept.schema.names, kept.columns, strict=True)
-        }
+        arrays = dict(zip(kept.schema.names, kept.columns, strict=True))
+        columns = {name: _column(array, types[name]) for name, array in arrays.items()}
+        said = [".".join(path) for path in (layout.prediction, layout.probability, layout.actual)]
         yield (
             Block(
                 rows=kept.num_rows,
                 errors=batch.num_rows - kept.num_rows,
                 features={name: column for name, column in columns.items() if layout.is_feature(name)},
                 fields=tuple(name for name in columns if not layout.is_feature(name)),
-                prediction=columns.get(".".join(layout.prediction)),
-                probability=columns.get(".".join(layout.probability)),
-                actual=columns.get(".".join(layout.actual)),
+                prediction=columns.get(said[0]),
+                probability=columns.get(said[1]),
+                actual=columns.get(said[2]),
+                outcomes=tables.outcomes(
+                    *(_typed(arrays[name], types[name]) if name in arrays else None for name in said)
+                ),
             ),
             position,
         )
@@ -107,16 +110,24 @@ def _matching(texts: pa.Array, pattern: str) -> int:
 
 
 def _column(array: pa.Array, kind: Type) -> Column:
+    typed = _typed(array, kind)
+    column = of_array(typed)
+    if kind is not Type.NUMBER or typed.null_count == (texts := _filled(array)).null_count:
+        return column
+    others = texts.filter(pc.invert(pc.match_substring_regex(texts, NUMBER)))
+    return Column(column.numbers, column.rows, of_array(others).texts)
+
+
+def _typed(array: pa.Array, kind: Type) -> pa.Array:
+    """Return the values of a column, null where one of numbers holds something else."""
     if kind is Type.TEXT:
-        return of_array(array)
+        return array
     texts = _filled(array)
     if kind is Type.BOOLEAN:
-        return of_array(pc.equal(pc.utf8_lower(texts), "true"))
+        return pc.equal(pc.utf8_lower(texts), "true")
     if (numbers := _as_numbers(texts)) is not None:
-        return of_array(numbers)
-    good = pc.match_substring_regex(texts, NUMBER)
-    column = of_array(_as_numbers(pc.if_else(good, texts, None)))
-    return Column(column.numbers, column.rows, of_array(texts.filter(pc.invert(good))).texts)
+        return numbers
+    return _as_numbers(pc.if_else(pc.match_substring_regex(texts, NUMBER), texts, None))
 
 
 def _errors(batch: pa.RecordBatch, layout: Layout, types: Mapping[str, Type]) -> pa.Array | None:

@@ -8,7 +8,7 @@ from typing import Any
 
 from exporter.profiling.column import of_values
 from exporter.profiling.errors import ProfilingError
-from exporter.profiling.records import Block, Layout, scores_of
+from exporter.profiling.records import Block, Layout, Outcomes, scores_of
 from exporter.schema import Path
 
 NOUNS = {dict: "an object", list: "an array", str: "text", bool: "a boolean", type(None): "null"}
@@ -40,6 +40,7 @@ class ObjectBlocks:
         fields = tuple(name for name in names if self._is_flat and not self._layout.is_feature(name))
         predictions = [_at(row, self._layout.prediction) for _, row in kept]
         scored = [_at(row, self._layout.probability) for _, row in kept]
+        actual = [_at(row, self._layout.actual) for _, row in kept]
         return Block(
             rows=len(kept),
             errors=len(rows) - len(kept),
@@ -49,7 +50,8 @@ class ObjectBlocks:
             fields=fields,
             prediction=of_values(predictions),
             probability=of_values(scores_of(scored, predictions, self._name)),
-            actual=of_values([_at(row, self._layout.actual) for _, row in kept]),
+            actual=of_values(actual),
+            outcomes=None if actual.count(None) == len(actual) else Outcomes(predictions, scored, actual),
         )
 
     def _features(self, number: int, row: dict[str, Any]) -> dict[str, Any]:

@@ -20,10 +20,20 @@ OTHER_FIELDS = ("attributions",)
 
 
 @dataclass(frozen=True, slots=True)
+class Outcomes:
+    """Of each row of a block its prediction, score (or those by class) and truth, as JSON has them."""
+
+    predictions: Sequence[Any]
+    scores: Sequence[Any]
+    actual: Sequence[Any]
+
+
+@dataclass(frozen=True, slots=True)
 class Block:
     """Consecutive records of an input: `rows` predictions, and `errors` that were skipped.
 
-    `fields` are the columns of a flat input that are other fields of a record.
+    `fields` are the columns of a flat input that are other fields of a record. `outcomes` are there where a row has a
+    truth.
     """
 
     rows: int
@@ -33,6 +43,7 @@ class Block:
     prediction: Column | None = None
     probability: Column | None = None
     actual: Column | None = None
+    outcomes: Outcomes | None = None
 
 
 class Layout:

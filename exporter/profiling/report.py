@@ -35,6 +35,8 @@ class Report:
                 f"multivariate: {len(components.loadings)} components of {len(components.features)} numeric features "
                 f"explain {components.explained:.0%} of their variance"
             )
+        if calibration := profile.calibration:
+            lines.append(f"calibration: of the scores of {calibration.rows:,} predictions that have a truth")
         if self.errors:
             lines.append(f"skipped: {self.errors:,} records with an error_type, which are no predictions")
         if self.fields:

@@ -9,7 +9,7 @@ import pyarrow.compute as pc
 
 from exporter.profiling.column import Column, of_array, of_values
 from exporter.profiling.errors import ProfilingError
-from exporter.profiling.records import Block, Layout, scores_of
+from exporter.profiling.records import Block, Layout, Outcomes, scores_of
 from exporter.schema import Path
 
 
@@ -49,15 +49,24 @@ def block(batch: pa.RecordBatch, layout: Layout, path: object) -> Block:
     kept = without_errors(batch, _at(batch, layout.error_type))
     features, fields = _features(kept, layout, path)
     prediction, actual = _at(kept, layout.prediction), _at(kept, layout.actual)
+    scored = _at(kept, layout.probability)
     return Block(
         rows=kept.num_rows,
         errors=batch.num_rows - kept.num_rows,
         features={name: of_array(array) for name, array in features.items()},
         fields=fields,
         prediction=None if prediction is None else of_array(prediction),
-        probability=_probability(_at(kept, layout.probability), prediction, path),
+        probability=_probability(scored, prediction, path),
         actual=None if actual is None else of_array(actual),
+        outcomes=outcomes(prediction, scored, actual),
     )
+
+
+def outcomes(prediction: pa.Array | None, scored: pa.Array | None, actual: pa.Array | None) -> Outcomes | None:
+    """Return the predictions, scores and truths of rows, where all three are there."""
+    if prediction is None or scored is None or actual is None or actual.null_count == len(actual):
+        return None
+    return Outcomes(prediction.to_pylist(), scored.to_pylist(), actual.to_pylist())
 
 
 def without_errors(batch: pa.RecordBatch, errors: pa.Array | None) -> pa.RecordBatch:

@@ -25,7 +25,7 @@ def arrow_decoder(
     profile: Profile | None = PROFILE,
     fields: Mapping[str, tuple[str, ...]] | None = None,
     segments: Sequence[Segment] = (),
-    classes: tuple[str, ...] = (),
+    classes: tuple[str, ...] | None = None,
 ) -> ArrowDecoder:
     read = schema(profile, fields, segments=segments, classes=classes)
     return ArrowDecoder(read, DEFAULT, past_seconds=PAST_SECONDS, future_seconds=FUTURE_SECONDS)

@@ -1,0 +1,195 @@
+"""Estimated performance: how good a model is as far as its scores tell, before any truth has come.
+
+Each prediction adds the chance that it is right, which the reference's calibration gives its score, to what would be
+the confusion matrix (confidence-based performance estimation). It is right as long as the same score means the same.
+Where that is what changes (concept drift), it cannot know, and says what was before.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, replace
+from functools import cached_property
+
+import numpy as np
+
+from exporter.batch import Floats
+from exporter.calibration import Rates
+from exporter.derived.estimated_auc import auc, drawn_variance
+from exporter.families import Family, GaugeFamily
+from exporter.stats import BASE_LABELS
+from exporter.stats.score_bins import ScoreBins
+from exporter.tally import Row, Tallies
+
+FEWEST_PREDICTIONS = 100
+# Of the predictions of a window, this share has to have a score that the reference knows.
+FEWEST_JUDGED = 0.9
+# Of records, by which slopes are taken.
+STEP = 1e-3
+
+
+@dataclass(frozen=True)
+class Expected:
+    """What is expected of n predictions, by class: how many were `predicted`, of these `right`, and of others `missed`.
+
+    `variance` is that of what is right. Where `is_whole` is not set, not all of what was missed is known.
+    """
+
+    predicted: Floats
+    right: Floats
+    missed: Floats
+    variance: Floats
+    is_whole: bool
+
+    @classmethod
+    def of(cls, counts: Floats, rates: Rates) -> Expected:
+        """Return what is expected of the tally of stats.ScoreBins."""
+        judged = np.where(np.isnan(rates.rate), 0.0, counts)
+        expected = (judged * np.nan_to_num(rates.rate)).sum(axis=-1)
+        predicted = judged[:, 1].sum(axis=-1)
+        only_predicted = judged * np.array([[0.0], [1.0]])
+        return cls(
+            predicted=predicted,
+            right=expected[:, 1],
+            missed=expected[:, 0],
+            variance=np.array([drawn_variance(of, of, rates, row) for row, of in enumerate(only_predicted)]),
+            is_whole=bool((judged.sum(axis=(1, 2)) == counts[:, 1].sum()).all()),
+        )
+
+    @property
+    def size(self) -> float:
+        return float(self.predicted.sum())
+
+    @property
+    def support(self) -> Floats:
+        return self.right + self.missed
+
+    @property
+    def accuracy(self) -> float:
+        return float(self.right.sum()) / self.size
+
+    @property
+    def by_class(self) -> dict[str, Floats]:
+        """Precision, recall and F1 of each class, NaN where they are not defined."""
+        with np.errstate(invalid="ignore", divide="ignore"):
+            return {
+                "precision": self.right / self.predicted,
+                "recall": self.right / self.support,
+                "f1": 2 * self.right / (self.predicted + self.support),
+            }
+
+    @property
+    def weighted(self) -> dict[str, float]:
+        """The figures of classes weighted by their support; 0 where they are not defined."""
+        # Of a class that the reference never predicts, all is missed.
+        weights = self.support / max(self.size, float(self.support.sum()))
+        return {metric: float(np.nan_to_num(values) @ weights) for metric, values in self.by_class.items()}
+
+    @property
+    def macro(self) -> dict[str, float]:
+        """Their plain means over the classes that are predicted or expected; 0 where they are not defined."""
+        there = self.predicted + self.support > 0
+        return {metric: float(np.nan_to_num(values)[there].mean()) for metric, values in self.by_class.items()}
+
+    @property
+    def stderr(self) -> dict[str, float]:
+        """The standard errors of the accuracy and the weighted figures, to first order.
+
+        A prediction that is not right after all is missed by another class, by how much others are missed already.
+        """
+        errors = {"accuracy": math.sqrt(self.variance.sum()) / self.size}
+        if self.is_whole:
+            there = np.flatnonzero(self.predicted)
+            slopes = [self._slope(row) for row in there.tolist()]
+            for metric in self.weighted:
+                slope = np.array([of_class[metric] for of_class in slopes])
+                errors[metric] = math.sqrt(float(slope**2 @ self.variance[there]))
+        return errors
+
+    def _slope(self, row: int) -> dict[str, float]:
+        """Return by how much the weighted figures grow with one more right prediction of a class."""
+        step = np.zeros(len(self.right))
+        step[row] = STEP
+        others = np.where(step > 0, 0.0, self.missed)
+        moved = others * STEP / others.sum() if others.sum() > 0 else others
+        more, less = (
+            replace(self, right=self.right + sign * step, missed=self.missed - sign * moved).weighted
+            for sign in (1, -1)
+        )
+        return {metric: (more[metric] - less[metric]) / (2 * STEP) for metric in more}
+
+
+@dataclass(frozen=True)
+class EstimatedPerformance:
+    """`model_estimated_*`; `predictions` names the statistic whose tally sums to the number of predictions.
+
+    No value under FEWEST_PREDICTIONS that the calibration can judge, or where these are not FEWEST_JUDGED of all.
+    """
+
+    bins: ScoreBins
+    predictions: str
+
+    @cached_property
+    def _rates(self) -> Rates:
+        return Rates.of(self.bins.calibration)
+
+    def collect(self, windows: Mapping[str, Tallies]) -> Iterator[Family]:
+        labels = (*BASE_LABELS, "window")
+        accuracy = GaugeFamily(
+            "model_estimated_accuracy", "Share of predictions in a window that are right, as their scores tell.", labels
+        )
+        of_class = {
+            metric: GaugeFamily(
+                f"model_estimated_{metric}",
+                f"{metric.capitalize()} of the predictions in a window, as their scores tell.",
+                (*labels, "average", "class"),
+            )
+            for metric in ("precision", "recall", "f1")
+        }
+        area = GaugeFamily(
+            "model_estimated_auc", "Area under the ROC curve of a window's predictions, as their scores tell.", labels
+        )
+        stderr = GaugeFamily(
+            "model_estimated_stderr",
+            "Standard error of an estimated figure: by the size of the window and by that of the reference.",
+            (*labels, "metric"),
+        )
+        for label, tallies in windows.items():
+            for series, row in tallies.items():
+                expected = self._expected(row)
+                if expected is None:
+                    continue
+                key = (*series, label)
+                accuracy.add(key, expected.accuracy)
+                for metric, family in of_class.items():
+                    if expected.is_whole or metric == "precision":
+                        family.extend(
+                            [(*key, "", name) for name in self.bins.classes], expected.by_class[metric].tolist()
+                        )
+                    if expected.is_whole:
+                        family.add((*key, "weighted", ""), expected.weighted[metric])
+                        family.add((*key, "macro", ""), expected.macro[metric])
+                errors = expected.stderr
+                if expected.is_whole and (areas := self._areas(row)):
+                    area.add(key, areas[0])
+                    errors["auc"] = areas[1]
+                stderr.extend([(*key, metric) for metric in errors], errors.values())
+        yield from (accuracy, *of_class.values(), area, stderr)
+
+    def _expected(self, row: Row) -> Expected | None:
+        """Return what is expected of a window; None where it cannot be known."""
+        expected = Expected.of(row[self.bins.name].astype(np.float64), self._rates)
+        enough = max(FEWEST_PREDICTIONS, FEWEST_JUDGED * row[self.predictions].sum())
+        return expected if expected.size >= enough else None
+
+    def _areas(self, row: Row) -> tuple[float, float] | None:
+        """Return the mean area of the classes, each against the rest, and the mean of their errors.
+
+        The error of the mean is no greater than that; of two classes both areas are the same.
+        """
+        counts = row[self.bins.name].astype(np.float64)
+        areas = [area for number in range(len(counts)) if (area := auc(counts[number], self._rates, number))]
+        if not areas:
+            return None
+        return float(np.mean([area.value for area in areas])), float(np.mean([area.stderr for area in areas]))
