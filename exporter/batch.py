@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from typing import Generic, Literal, NamedTuple, TypeVar
 
@@ -171,16 +170,12 @@ class Batch:
             delay_seconds=None if self.delay_seconds is None else self.delay_seconds[mask],
         )
 
-    def outputs(self, numeric: Iterable[str], categorical: Iterable[str]) -> Batch:
-        """Return the same with the outputs of the model in the place of features, in the order given."""
-        numbers = [{"prediction": self.value, "probability": self.probability}[name] for name in numeric]
-        return replace(
-            self,
-            numbers=np.array(numbers).reshape(len(numbers), len(self)),
-            categories=tuple({"prediction": self.prediction}[name] for name in categorical),
-            vectors=(),
-            marks=None,
-        )
+    @property
+    def truth(self) -> tuple[Encoded[str], Floats]:
+        """`actual` and `actual_value`, which a batch of outcomes has; raises ValueError of another."""
+        if self.actual is None or self.actual_value is None:
+            raise ValueError("not a batch of outcomes")
+        return self.actual, self.actual_value
 
     def without_unused(self) -> Batch:
         """Return the same with those labels alone that some record holds."""

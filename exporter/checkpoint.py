@@ -23,6 +23,7 @@ import numpy as np
 
 from exporter.batch import SegmentSeries, Series
 from exporter.framing import Position
+from exporter.joins.join import Changes, JoinCounts
 from exporter.snapshot import Snapshot, SourceCounts, Stream
 from exporter.tally import AnyTallies, Tally, only, segment_identity
 
@@ -73,6 +74,8 @@ class _Stored(msgspec.Struct):
     request_ids: bytes = b""
     unknown: list[tuple[Series, dict[str, float]]] = []
     segment_values: dict[str, list[str]] = {}
+    joins: Changes | None = None
+    join_counts: JoinCounts = JoinCounts()
 
 
 def encode(snapshot: Snapshot, identities: Mapping[str, str]) -> bytes:
@@ -92,6 +95,8 @@ def encode(snapshot: Snapshot, identities: Mapping[str, str]) -> bytes:
         request_ids=snapshot.request_ids,
         unknown=[(series, dict(names)) for series, names in snapshot.unknown.items()],
         segment_values={segment: list(values) for segment, values in snapshot.segment_values.items()},
+        joins=snapshot.joins,
+        join_counts=snapshot.join_counts,
     )
     body = zlib.compress(msgspec.msgpack.encode(stored), level=1)
     return HEADER.pack(MAGIC, VERSION, _hash(body)) + body
@@ -129,6 +134,8 @@ def decode(data: bytes, identities: Mapping[str, str]) -> Snapshot:
             for segment, values in stored.segment_values.items()
             if segment_identity(segment) in kept
         },
+        joins=stored.joins,
+        join_counts=stored.join_counts,
     )
 
 

@@ -50,6 +50,11 @@ class Checks:
         # A label that only refused records hold must take no other's place.
         return (batch.where(good).without_unused() if refused else batch), refused
 
+    @property
+    def ahead(self) -> str:
+        """What is told of a timestamp in the future."""
+        return f"timestamp more than {self.future_seconds:.0f} s ahead"
+
     def _failed(self, batch: Batch, now: float) -> list[Failed]:
         latency, probability, time = batch.latency_seconds, batch.probability, batch.time
         missing = (batch.prediction.codes < 0) & (batch.error.codes < 0)
@@ -59,8 +64,21 @@ class Checks:
         return [
             Failed(MISSING_FIELD, missing, "neither a prediction nor an error_type"),
             Failed(OUT_OF_RANGE, absurd, "expected a latency of 0 or more and a probability from 0 to 1"),
-            Failed(TIMESTAMP_FUTURE, future, f"timestamp more than {self.future_seconds:.0f} s ahead"),
+            Failed(TIMESTAMP_FUTURE, future, self.ahead),
             Failed(TIMESTAMP_PAST, past, f"timestamp more than {self.past_seconds:.0f} s old"),
+        ]
+
+
+@dataclass(frozen=True, slots=True)
+class TruthChecks(Checks):
+    """Of ground truths, which are decoded as predictions are; a truth may be of a time long past."""
+
+    def _failed(self, batch: Batch, now: float) -> list[Failed]:
+        without_id = np.ones(len(batch), np.bool_) if batch.request_id is None else batch.request_id.codes < 0
+        return [
+            Failed(MISSING_FIELD, without_id, "no request_id"),
+            Failed(MISSING_FIELD, batch.prediction.codes < 0, "no actual"),
+            Failed(TIMESTAMP_FUTURE, batch.time > now + self.future_seconds, self.ahead),
         ]
 
 

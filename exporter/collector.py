@@ -6,8 +6,9 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from exporter import history
+from exporter.admission import CLASS_LABEL
 from exporter.batch import SegmentSeries, Series
-from exporter.derived import Derived, DerivedOfPast, DerivedOfSegments, Judge
+from exporter.derived import Derived, DerivedOfClasses, DerivedOfPast, DerivedOfSegments, Judge
 from exporter.families import CounterFamily, Family, GaugeFamily
 from exporter.rejects import REASONS
 from exporter.snapshot import Snapshot
@@ -42,6 +43,7 @@ class Collector:
     judge: Judge | None = None
     changes: DerivedOfPast | None = None
     segmented: Segmented | None = None
+    of_classes: Sequence[DerivedOfClasses] = ()
 
     def collect(self, snapshot: Snapshot) -> Iterator[Family]:
         """Return all families of the snapshot."""
@@ -50,6 +52,8 @@ class Collector:
         windows = {window.label: _in_view(Series, window, snapshot, self.statistics) for window in self.windows}
         for derived in self.derived:
             yield from derived.collect(windows)
+        for of_classes in self.of_classes:
+            yield from of_classes.collect(windows, snapshot.names.get(CLASS_LABEL, ()))
         if self.changes:
             yield from self.changes.collect(windows, self._past(snapshot))
         if self.segmented:
@@ -58,6 +62,8 @@ class Collector:
             yield _unknown_features(snapshot)
         yield self._threshold(snapshot)
         yield from _about_sources(snapshot)
+        if snapshot.joins:
+            yield from _about_joins(snapshot)
 
     def _past(self, snapshot: Snapshot) -> dict[tuple[str, str], Tallies]:
         """Return what windows held before, by their label and how long before; only what is remembered."""
@@ -148,3 +154,22 @@ def _about_sources(snapshot: Snapshot) -> Iterator[Family]:
     for label in ("model_version", "prediction_class", "error_type", *of_segments):
         capped.add((label,), snapshot.capped.get(label, 0))
     yield from (lines, read, records, rejected, last, capped)
+
+
+def _about_joins(snapshot: Snapshot) -> Iterator[Family]:
+    prefix = "prediction_exporter_joins_"
+    results = CounterFamily(prefix + "total", "What became of predictions and ground truths.", ("result",))
+    waiting = GaugeFamily(prefix + "waiting", "Predictions and ground truths that wait for each other.", ("side",))
+    counts, waited = snapshot.join_counts, snapshot.waited
+    for result, count in (
+        ("joined", counts.joined),
+        ("repeated", counts.repeated),
+        ("revised", counts.revised),
+        ("expired", waited.expired),
+        ("orphaned", waited.orphaned),
+        ("evicted", waited.evicted),
+    ):
+        results.add((result,), count)
+    waiting.add(("predictions",), waited.predictions)
+    waiting.add(("truths",), waited.truths)
+    yield from (results, waiting)

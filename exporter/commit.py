@@ -7,12 +7,13 @@ that as a reset and add the whole of it again.
 from __future__ import annotations
 
 import asyncio
+import sqlite3
 from collections.abc import Callable
 from time import perf_counter
 
 import structlog
 
-from exporter.checkpoint import Checkpoint
+from exporter.durable_state import DurableState
 from exporter.engine import Engine
 from exporter.snapshot import Snapshot
 from exporter.telemetry import Telemetry
@@ -25,7 +26,7 @@ class CommitError(Exception):
 
 
 class Committer:
-    """Commits the engine's state, one commit at a time; without a checkpoint, to memory.
+    """Commits the engine's state, one commit at a time; where nothing is kept, to memory.
 
     `tell` is told what was committed.
     """
@@ -33,13 +34,13 @@ class Committer:
     def __init__(
         self,
         engine: Engine,
-        checkpoint: Checkpoint | None,
+        state: DurableState,
         telemetry: Telemetry,
         clock: Callable[[], float],
         tell: Callable[[Snapshot], None] = lambda _: None,
     ) -> None:
         self._engine = engine
-        self._checkpoint = checkpoint
+        self._state = state
         self._telemetry = telemetry
         self._clock = clock
         self._tell = tell
@@ -68,19 +69,19 @@ class Committer:
     async def _commit(self) -> Snapshot:
         begin = perf_counter()
         snapshot = self._engine.snapshot(self._clock())
-        if self._checkpoint is not None:
+        if self._state.is_kept:
             try:
-                size = await asyncio.to_thread(self._checkpoint.save, snapshot)
-            except OSError as error:
+                snapshot = await asyncio.to_thread(self._state.save, snapshot)
+            except (OSError, sqlite3.Error) as error:
                 self._telemetry.commits.labels("failure").inc()
                 if not self._failed:
                     log.error("cannot save the state; scrapes are refused until it can be", error=str(error))
                 self._failed = True
                 raise CommitError(f"cannot save the state: {error}") from None
-            self._telemetry.checkpoint_bytes.set(size)
             if self._failed:
                 log.info("the state can be saved again")
             self._failed = False
+            self._engine.committed()
         self._telemetry.commits.labels("success").inc()
         self._telemetry.commit_seconds.observe(perf_counter() - begin)
         self._telemetry.committed_timestamp.set(snapshot.time)

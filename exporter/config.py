@@ -15,11 +15,21 @@ from typing import Any
 
 import msgspec
 
-from exporter import presets, profile, profile_file, quality, segments, validation, yamlfile
+from exporter import (
+    ground_truth,
+    presets,
+    profile,
+    profile_file,
+    quality,
+    segments,
+    source_settings,
+    validation,
+    yamlfile,
+)
 from exporter.profile import Profile
 from exporter.profile_file import ProfileError
 from exporter.schema import FEATURES, RECORD_FIELDS, Schema, SchemaError
-from exporter.settings import DEFAULT_THRESHOLDS, SOURCE_OPTIONS, Config, Source
+from exporter.settings import DEFAULT_THRESHOLDS, TRUTH_THRESHOLDS, Config
 from exporter.units import MOST_WINDOWS, UNITS
 from exporter.validation import nearest
 from exporter.web import loading
@@ -72,9 +82,9 @@ def from_options(source: str, reference: str | None, listen: str | None, web_con
 
 
 def _validated(data: Any, folder: Path, prefix: str) -> Config:
-    if isinstance(data, dict) and isinstance(data.get("sources"), list):
-        # A bare URL is short for a mapping with only that.
-        data = data | {"sources": [{"url": item} if isinstance(item, str) else item for item in data["sources"]]}
+    data = source_settings.written_out(data)
+    if isinstance(data, dict) and "ground_truth" in data:
+        data = data | {"ground_truth": source_settings.written_out(data["ground_truth"])}
     if isinstance(data, dict) and isinstance(data.get("segments"), list):
         data = data | {"segments": [{"name": item} if isinstance(item, str) else item for item in data["segments"]]}
     wrong = list(validation.problems(data, Config, _parse))
@@ -92,15 +102,11 @@ def _validated(data: Any, folder: Path, prefix: str) -> Config:
 
 def resolve(config: Config, folder: Path) -> Config:
     """Make relative paths relative to the configuration's folder, as Prometheus does."""
-    sources = [
-        msgspec.structs.replace(
-            source, url=source.url.below(folder), token_file=source.token_file and str(folder / source.token_file)
-        )
-        for source in config.sources
-    ]
+    truth = config.ground_truth
     return msgspec.structs.replace(
         config,
-        sources=sources,
+        sources=source_settings.below(config.sources, folder),
+        ground_truth=truth and msgspec.structs.replace(truth, sources=source_settings.below(truth.sources, folder)),
         reference=config.reference and str(folder / config.reference),
         state_dir=config.state_dir and str(folder / config.state_dir),
         web_config=config.web_config and str(folder / config.web_config),
@@ -131,7 +137,8 @@ def notes(config: Config) -> Iterator[str]:
 
 def _contradictions(config: Config) -> Iterator[str]:
     """Yield mistakes that a key's type does not show."""
-    yield from _about_sources(config)
+    yield from source_settings.problems(config.sources, "sources", "file:///var/log/model/*.jsonl")
+    yield from (f"ground_truth.{problem}" for problem in ground_truth.problems(config))
     reference: Profile | None = None
     try:
         reference = read_reference(config.reference) if config.reference else None
@@ -144,8 +151,9 @@ def _contradictions(config: Config) -> Iterator[str]:
     yield from _about_fields(config, features)
     yield from _about_exported_bins(config, features)
     yield from _about_windows(config)
-    for name in config.thresholds.keys() - DEFAULT_THRESHOLDS.keys():
-        yield f"thresholds.{name}: no such threshold{nearest(name, DEFAULT_THRESHOLDS)}"
+    known = DEFAULT_THRESHOLDS | TRUTH_THRESHOLDS
+    for name in config.thresholds.keys() - known.keys():
+        yield f"thresholds.{name}: no such threshold{nearest(name, known)}"
     if config.state_dir and (problem := _unwritable(Path(config.state_dir))):
         yield f"state_dir: {problem}"
     if config.web_config:
@@ -153,30 +161,6 @@ def _contradictions(config: Config) -> Iterator[str]:
             loading.load(Path(config.web_config))
         except WebConfigError as error:
             yield from (f"web_config: {problem}" for problem in error.problems)
-
-
-def _about_sources(config: Config) -> Iterator[str]:
-    if not config.sources:
-        yield "sources: expected at least one source, such as file:///var/log/model/*.jsonl"
-    places = [(source.url.scheme, source.url.path, source.url.host, source.url.port) for source in config.sources]
-    for index, source in enumerate(config.sources):
-        if places[index] in places[:index]:
-            yield f"sources[{index}]: {source.url.path or source.url} is there twice"
-        known = SOURCE_OPTIONS[source.url.scheme]
-        for option in Source.__struct_fields__[1:]:
-            if option not in known and getattr(source, option) != getattr(Source(source.url), option):
-                yield f"sources[{index}].{option}: a {source.url.scheme} source has no such option{_choices(known)}"
-        yield from (f"sources[{index}].{problem}" for problem in presets.problems(source))
-        if source.token_file and (problem := _unreadable(Path(source.token_file))):
-            yield f"sources[{index}].token_file: {source.token_file}: {problem}"
-        if source.url.scheme == "http" and source.url.path.startswith(("/-/", "/metrics")):
-            yield f"sources[{index}]: {source.url.path} is a path of the sidecar's own"
-        if source.socket == "datagram" and source.framing == "length":
-            yield f"sources[{index}].framing: a datagram is a record already; `length` is for streams"
-
-
-def _choices(options: tuple[str, ...]) -> str:
-    return f"; it has {', '.join(options)}" if options else ""
 
 
 def _about_windows(config: Config) -> Iterator[str]:
@@ -223,14 +207,6 @@ def _about_exported_bins(config: Config, features: tuple[str, ...]) -> Iterator[
     for index, name in enumerate(config.exported_bins or ()):
         if features and name not in features:
             yield f"exported_bins[{index}]: the reference has no feature `{name}`{nearest(name, features)}"
-
-
-def _unreadable(file: Path) -> str | None:
-    """Say why a file cannot be read, or holds nothing."""
-    try:
-        return None if file.read_bytes().strip() else "it is empty"
-    except OSError as error:
-        return error.strerror
 
 
 def _unwritable(folder: Path) -> str | None:

@@ -50,11 +50,10 @@ class _Rows:
 class Decoder:
     """Decodes the blocks of one log format.
 
-    `default` names the model where a record does not; `past_seconds` and `future_seconds` bound how far a
-    timestamp may lie from the time of arrival.
+    `default` names the model where a record does not.
     """
 
-    def __init__(self, schema: Schema, default: Series, *, past_seconds: float, future_seconds: float) -> None:
+    def __init__(self, schema: Schema, default: Series, checks: Checks) -> None:
         self._tree = schema.tree()
         self._struct = self._tree.struct()
         self._decoder = msgspec.json.Decoder(self._struct)
@@ -65,7 +64,7 @@ class Decoder:
         self._segments = [self._tree.at(path) for path in schema.segment_paths().values()]
         self._classes = schema.classes
         self._default = default
-        self._checks = Checks(past_seconds, future_seconds)
+        self._checks = checks
 
     def read(self, gathered: Gathered, now: float) -> Iterator[Reading]:
         """Decode whole lines that arrived at epoch time `now`."""

@@ -7,47 +7,54 @@ snapshot is consistent by construction. There is no clock in here: the time come
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+
+import numpy as np
 
 from exporter.admission import Admission
-from exporter.batch import LOGGED, Batch, Reads, SegmentSeries, Series
+from exporter.batch import Batch
 from exporter.batches import Batches
 from exporter.bodies import Sent
 from exporter.framing import Lines, Position
-from exporter.grouping import Group, grouped, parts, split
 from exporter.intake import BadLine, Gathered, Intake, Receipt, cut_off, gather
-from exporter.panes import Panes
+from exporter.joins.join import Joins, Store
+from exporter.joins.rows import Pair, outcomes
+from exporter.ledger import Ledger
 from exporter.plan import Plan
 from exporter.reading import Decoder, Form
 from exporter.request_ids import RequestIds
-from exporter.snapshot import Snapshot, SourceCounts, Stream
-from exporter.stats import Statistic
-from exporter.tally import AnySeries, AnyTallies, Row, copy, only, put
-from exporter.unknown_features import UnknownFeatures
+from exporter.snapshot import NOTHING_JOINED, NOTHING_WAITED, Snapshot, SourceCounts, Stream
+from exporter.unknown_features import Sample, UnknownFeatures
 
 # A fold of a few lines costs nearly as much as one of hundreds.
 BLOCK_BYTES = 256 * 1024
 # The more features there are, the more a fold costs, whatever it holds: a hundred records of them.
 FEATURE_BYTES = 100 * 20
-# Of all tallies of a batch.
-MOST_CELLS = 2_000_000
 
 
 class Engine:
-    """Folds the bytes of any number of streams into tallies, by a plan. `report` is told samples of bad lines."""
+    """Folds the bytes of any number of streams into tallies, by a plan. `report` is told samples of bad lines.
+
+    `store` keeps what waits to be joined, where the plan has ground truth.
+    """
 
     def __init__(
-        self, plan: Plan, restored: Snapshot | None = None, report: Callable[[BadLine], None] = lambda _: None
+        self,
+        plan: Plan,
+        restored: Snapshot | None = None,
+        report: Callable[[BadLine], None] = lambda _: None,
+        store: Store | None = None,
     ) -> None:
         state = restored or Snapshot(time=0.0)
         self._report = report
-        self._totals: AnyTallies = copy(state.totals)
-        self._panes = Panes(plan.windows, plan.remembered, state.windows, state.history)
         self._admission = Admission(plan, state)
+        self._ledger = Ledger(plan, state, lambda: self._admission.known_segments)
         self._sources = {name: counts.copy() for name, counts in state.sources.items()}
         self._batches = Batches(state.batches)
         self._request_ids = RequestIds(plan.limits.request_ids, state.request_ids)
         self._unknown = UnknownFeatures(state.unknown)
+        self._joins = Joins(store, plan.wait_seconds, plan.limits.waiting, state.join_counts) if store else None
         self._intake = Intake(plan.limits.line_bytes, state.positions, plan.framers)
         self._now = state.time
         self._begin(plan)
@@ -57,11 +64,12 @@ class Engine:
         self.fold()
         before, after = self._plan.identities, plan.identities
         kept = {name for name, identity in after.items() if before.get(name) == identity}
-        self._totals = only(kept, self._totals)
-        self._panes = self._panes.adopted(plan.windows, plan.remembered, kept)
         self._admission.adopt(plan, kept)
+        self._ledger.adopt(plan, kept)
         self._request_ids = RequestIds(plan.limits.request_ids, self._request_ids.digests)
         self._intake.adopt(plan.limits.line_bytes, plan.framers)
+        if self._joins:
+            self._joins.adopt(plan.wait_seconds, plan.limits.waiting)
         self._begin(plan)
 
     def release(self, source: str) -> None:
@@ -71,14 +79,9 @@ class Engine:
 
     def _begin(self, plan: Plan) -> None:
         self._plan = plan
-        cells = sum(statistic.zero().size for statistic in plan.statistics)
-        self._most_groups = max(1, MOST_CELLS // max(1, cells))
         self._sources = {name: self._sources.get(name) or SourceCounts() for name in plan.decoders}
         self._unknown.forget(plan.features)
-        for series in plan.known_series:
-            self._row(self._admission.admit_series(series))
-        for any_series in list(self._totals):
-            self._row(any_series)
+        self._ledger.begin(map(self._admission.admit_series, plan.known_series))
 
     @property
     def held_bytes(self) -> int:
@@ -141,9 +144,10 @@ class Engine:
                 records += len(reading.batch)
                 counts.records += len(reading.batch)
                 counts.last_timestamp = max(counts.last_timestamp, float(reading.batch.time.max()))
-                batch = self._admission.admit(self._request_ids.mark(reading.batch))
-                self._add(batch)
-                self._unknown.see(batch.series, reading.sample, self._now)
+                if source in self._plan.truths:
+                    self._answer(reading.batch)
+                else:
+                    self._take(reading.batch, reading.sample)
         for bad in refused:
             counts.rejected[bad.reason] = counts.rejected.get(bad.reason, 0) + bad.count
             self._report(bad)
@@ -153,12 +157,12 @@ class Engine:
         """Fold what is pending and return all there is; later folds do not change it."""
         self._now = now
         self.fold()
-        self._panes.settle(self._now)
+        self._ledger.panes.settle(self._now)
         return Snapshot(
             time=self._now,
-            totals=copy(self._totals),
-            windows=self._panes.held,
-            history=self._panes.rolled_out,
+            totals=self._ledger.totals,
+            windows=self._ledger.panes.held,
+            history=self._ledger.panes.rolled_out,
             series=self._admission.series,
             names=self._admission.names,
             sources={name: counts.copy() for name, counts in self._sources.items()},
@@ -168,54 +172,30 @@ class Engine:
             request_ids=self._request_ids.digests,
             unknown=self._unknown.at(self._now),
             segment_values=self._admission.segment_values,
+            joins=self._joins.changes(self._now) if self._joins else None,
+            join_counts=self._joins.counts if self._joins else NOTHING_JOINED,
+            waited=self._joins.waited if self._joins else NOTHING_WAITED,
         )
 
-    def _add(self, batch: Batch, reads: Sequence[Reads] = LOGGED) -> None:
-        batch, groups = grouped(batch, self._plan.windows, self._now)
-        self._tally(self._plan.statistics, reads, batch, groups)
-        for segment, values in zip(self._plan.segments, batch.segments, strict=True):
-            self._tally(self._plan.segmented, reads, *split(batch, groups, segment.name, values))
+    def committed(self) -> None:
+        """Let go of what the last snapshot, and the store, has."""
+        if self._joins:
+            self._joins.applied()
 
-    def _tally(
-        self, statistics: Sequence[Statistic], reads: Sequence[Reads], batch: Batch, groups: Sequence[Group]
-    ) -> None:
-        """Add what each statistic makes of the batch to the totals and to each window's pane."""
-        for series in dict.fromkeys(group.series for group in groups):
-            if series not in self._totals:
-                self._row(series)
-        for part, some in parts(batch, groups, self._most_groups):
-            read = {kind: part.read_as(kind) for kind in reads}
-            self._tally_part([statistic for statistic in statistics if statistic.reads in reads], read, some)
+    def _take(self, read: Batch, sample: Sample) -> None:
+        batch = self._admission.admit(self._request_ids.mark(read))
+        self._ledger.add(batch, self._now)
+        self._unknown.see(batch.series, sample, self._now)
+        if self._joins:
+            self._add_outcomes(self._joins.predictions(batch, self._now))
 
-    def _tally_part(
-        self, statistics: Sequence[Statistic], read: Mapping[Reads, Batch], groups: Sequence[Group]
-    ) -> None:
-        rows_of_groups = self._rows(groups)
-        for statistic in statistics:
-            rows = read[statistic.reads]
-            if not len(rows):
-                continue
-            tally = statistic.tally(rows)
-            for held, added in zip(rows_of_groups, tally, strict=True):
-                for row in held:
-                    put(row, statistic.name, added)
+    def _answer(self, truths: Batch) -> None:
+        if self._joins:
+            self._add_outcomes(self._joins.truths(truths, self._now))
 
-    def _rows(self, groups: Sequence[Group]) -> list[list[Row]]:
-        """Return what each group is added to: its series' totals, and its panes that are in view."""
-        rows = [[self._totals[group.series]] for group in groups]
-        for index, window in enumerate(self._plan.windows):
-            first = window.first_in_view(self._now)
-            for group, held in zip(groups, rows, strict=True):
-                if group.panes[index] >= first:
-                    held.append(self._panes.row(window, group.panes[index], group.series))
-        return rows
-
-    def _row(self, series: AnySeries) -> None:
-        """Give a series a tally of every statistic, at zero where there is none, and its known segments too."""
-        row = self._totals.setdefault(series, {})
-        for statistic in self._plan.statistics if isinstance(series, Series) else self._plan.segmented:
-            if statistic.name not in row:
-                row[statistic.name] = statistic.zero()
-        if isinstance(series, Series):
-            for segment in self._admission.known_segments:
-                self._row(SegmentSeries(*series, *segment))
+    def _add_outcomes(self, pairs: Sequence[Pair]) -> None:
+        if pairs:
+            batch = self._admission.admit(outcomes(pairs, self._now, len(self._plan.segments)))
+            self._ledger.add(batch, self._now, ("outcomes",))
+            predicted = np.array([pair.prediction.time for pair in pairs])
+            self._ledger.add(replace(batch, time=predicted), self._now, ("answered",))

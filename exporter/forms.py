@@ -9,8 +9,9 @@ from typing import TypeVar
 
 from exporter import presets, segments, source_list
 from exporter.batch import Series
+from exporter.checks import Checks
 from exporter.decode import Decoder
-from exporter.profile import Profile
+from exporter.profile import Categorical, Profile
 from exporter.reading import Form
 from exporter.schema import Schema
 from exporter.settings import Config, Source
@@ -26,6 +27,7 @@ class Forms:
 
     config: Config
     profile: Profile | None
+    checks: Callable[[float, float], Checks] = Checks
 
     @property
     def model(self) -> Series | None:
@@ -51,19 +53,16 @@ class Forms:
 
     def _made(self, kind: Callable[..., D], source: Source) -> D:
         limits = self.config.limits
-        return kind(
-            self._schema(source),
-            self.model or UNKNOWN,
-            past_seconds=limits.past.seconds,
-            future_seconds=limits.future.seconds,
-        )
+        checks = self.checks(limits.past.seconds, limits.future.seconds)
+        return kind(self._schema(source), self.model or UNKNOWN, checks)
 
     def _schema(self, source: Source) -> Schema:
         fields, asked_for = presets.fields(source, self.config.fields), self.config.fields_asked_for
         split_by = segments.paths(segments.resolve(self.config, self.profile))
         if not self.profile:
             return Schema(fields, asked_for=asked_for, segments=split_by)
-        classes = tuple(self.profile.calibration.classes) if self.profile.calibration else ()
+        known = self.profile.prediction if self.profile.calibration or self.config.ground_truth else None
+        classes = tuple(known.categories) if isinstance(known, Categorical) else ()
         vectors = {name: vector.dimension for name, vector in self.profile.vectors.items()}
         return Schema(
             fields, tuple(self.profile.numeric), tuple(self.profile.categorical), vectors, asked_for, split_by, classes

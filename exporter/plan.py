@@ -24,6 +24,7 @@ class Limits:
     error_types: int
     request_ids: int = 0
     segment_values: int = 20
+    waiting: int = 1_000_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,6 +61,8 @@ class Plan:
     remembered: frozenset[str] = frozenset()
     segments: Sequence[Segment] = ()
     segmented: Sequence[Statistic] = ()
+    truths: frozenset[str] = frozenset()
+    wait_seconds: float = 0.0
 
     @property
     def identities(self) -> dict[str, str]:

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
-from exporter import segments
+from exporter import ground_truth, segments
 from exporter.admission import CLASS_LABEL, ERROR_LABEL
 from exporter.collector import Collector, Segmented
-from exporter.derived import Derived, DerivedOfSegments, Judge
+from exporter.derived import Derived, DerivedOfClasses, DerivedOfSegments, Judge
 from exporter.derived.absent_features import AbsentFeatures
 from exporter.derived.changes import Changes
 from exporter.derived.comparison import Comparison, Judgement
+from exporter.derived.coverage import Coverage
+from exporter.derived.degradation import Tolerance
 from exporter.derived.drift import Drift
 from exporter.derived.embedding_drift import EmbeddingDrift
 from exporter.derived.estimated_performance import EstimatedPerformance
@@ -23,10 +25,13 @@ from exporter.derived.segment_drift import SegmentDrift
 from exporter.derived.stuck_features import StuckFeatures
 from exporter.derived.window_samples import WindowSamples
 from exporter.forms import Forms
+from exporter.performance import Performance, performance
 from exporter.plan import Limits, Plan
 from exporter.profile import Categorical, Profile
-from exporter.settings import DEFAULT_THRESHOLDS, Config
+from exporter.reading import Form
+from exporter.settings import Config
 from exporter.stats import SEGMENTS, Scoped, Statistic
+from exporter.stats.answered import Answered
 from exporter.stats.embedding import Embedding
 from exporter.stats.feature_bins import FeatureBins
 from exporter.stats.feature_cuts import FeatureCuts
@@ -38,7 +43,7 @@ from exporter.stats.outputs import OfOutputs
 from exporter.stats.reconstruction_error import ReconstructionError
 from exporter.stats.record_quality import RecordQuality
 from exporter.stats.score_bins import ScoreBins
-from exporter.subject import FEATURES, OUTPUTS, Subject
+from exporter.subject import FEATURES, LABELS, OUTPUTS, Subject
 from exporter.units import Duration
 from exporter.windows import Window
 
@@ -52,6 +57,7 @@ class Measures:
     segmented: Segmented
     judge: Judge | None = None
     changes: Changes | None = None
+    of_classes: Sequence[DerivedOfClasses] = ()
 
 
 def measures(config: Config, profile: Profile | None) -> Measures:
@@ -96,6 +102,7 @@ def measures(config: Config, profile: Profile | None) -> Measures:
     if records.checks:
         statistics.append(records)
     absent = changes = None
+    of_classes: Sequence[DerivedOfClasses] = ()
     if profile:
         features = _comparison(config, profile, FEATURES)
         if config.drift.before or config.drift.live_version is not None:
@@ -132,15 +139,35 @@ def measures(config: Config, profile: Profile | None) -> Measures:
             embeddings = [Embedding(profile, feature) for feature in profile.vectors]
             statistics += embeddings
             derived.append(EmbeddingDrift(embeddings, config.smoothing.epsilon))
+    if config.ground_truth:
+        truth = _of_truth(config, profile, predictions)
+        statistics += truth.statistics
+        derived += truth.derived
+        of_classes = truth.of_classes
     segmented = Segmented(of_segments, derived_of_segments, tallied)
-    return Measures(statistics, derived, segmented, absent, changes)
+    return Measures(statistics, derived, segmented, absent, changes, of_classes)
+
+
+def _of_truth(config: Config, profile: Profile | None, predictions: LabelCounts) -> Performance:
+    limit = config.limits_of_metrics["performance_tolerance"]
+    tolerance = Tolerance(limit, config.drift.significance, config.drift.overdispersion)
+    chosen = performance(profile, _known_classes(profile), tolerance)
+    answered = Answered()
+    chosen.statistics.append(answered)
+    chosen.derived.append(Coverage(predictions.name, answered.name))
+    if profile and profile.actual:
+        labels = _comparison(config, profile.truth, LABELS)
+        parts = (labels.bins, labels.cuts, labels.moments)
+        chosen.statistics += [OfOutputs(statistic, profile.truth, "outcomes") for statistic in parts]
+        chosen.derived.append(Drift(labels, config.drift.methods))
+    return chosen
 
 
 def _comparison(config: Config, profile: Profile, subject: Subject) -> Comparison:
     judgement = Judgement(
         config.drift.significance,
         config.drift.overdispersion,
-        (DEFAULT_THRESHOLDS | config.thresholds)["feature_drift_psi"],
+        config.limits_of_metrics["feature_drift_psi"],
         config.smoothing.epsilon,
     )
     bins = FeatureBins(profile, subject, config.exported_bins if subject == FEATURES else None)
@@ -153,8 +180,11 @@ def plan(config: Config, profile: Profile | None) -> tuple[Plan, Collector]:
     chosen = measures(config, profile)
     windows = [Window(str(window), window.seconds, _before(config, window)) for window in config.windows]
     forms = Forms(config, profile)
-    read = {str(source.url): forms.of(source) for source in config.sources}
-    arrow = {str(source.url): make for source in config.sources if (make := forms.beside(source))}
+    read, arrow = _read(forms)
+    truth = config.ground_truth
+    if truth:
+        of_truths, arrow_of_truths = _read(ground_truth.forms(config, truth))
+        read, arrow = read | of_truths, arrow | arrow_of_truths
     split_by = segments.resolve(config, profile)
     limits = Limits(
         line_bytes=config.limits.line_bytes,
@@ -163,8 +193,8 @@ def plan(config: Config, profile: Profile | None) -> tuple[Plan, Collector]:
         error_types=config.limits.error_types,
         request_ids=config.quality.duplicate_ids,
         segment_values=config.limits.segment_values,
+        waiting=truth.waiting if truth else 0,
     )
-    thresholds = DEFAULT_THRESHOLDS | config.thresholds
     return (
         Plan(
             chosen.statistics,
@@ -179,16 +209,28 @@ def plan(config: Config, profile: Profile | None) -> tuple[Plan, Collector]:
             remembered=frozenset({chosen.changes.comparison.bins.name}) if chosen.changes else frozenset(),
             segments=split_by,
             segmented=chosen.segmented.tallied,
+            truths=frozenset(str(source.url) for source in truth.sources) if truth else frozenset(),
+            wait_seconds=truth.wait.seconds if truth else 0.0,
         ),
         Collector(
             chosen.statistics,
             chosen.derived,
             windows,
-            thresholds,
+            config.limits_of_metrics,
             chosen.judge,
             chosen.changes,
             chosen.segmented if split_by else None,
+            chosen.of_classes,
         ),
+    )
+
+
+def _read(forms: Forms) -> tuple[dict[str, Form], dict[str, Callable[[], Form]]]:
+    """Return how each source is read, and how the Arrow is that its clients may send beside lines."""
+    sources = forms.config.sources
+    return (
+        {str(source.url): forms.of(source) for source in sources},
+        {str(source.url): make for source in sources if (make := forms.beside(source))},
     )
 
 
@@ -198,5 +240,6 @@ def _before(config: Config, window: Duration) -> tuple[tuple[str, float], ...]:
 
 
 def _known_classes(profile: Profile | None) -> tuple[str, ...]:
-    known = profile.prediction if profile else None
-    return tuple(known.categories) if isinstance(known, Categorical) else ()
+    known = (profile.prediction, profile.actual) if profile else ()
+    categories = [name for feature in known if isinstance(feature, Categorical) for name in feature.categories]
+    return tuple(dict.fromkeys(categories))

@@ -14,6 +14,7 @@ import msgspec
 import numpy as np
 from msgspec import UNSET, UnsetType
 
+from exporter.baseline import Baseline
 from exporter.batch import Floats
 from exporter.calibration import Calibration
 from exporter.components import Components
@@ -117,7 +118,9 @@ Feature = Numeric | Categorical
 
 
 class Profile(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """The reference of one model. `rows` is how many records it was made from; `actual` is their truth.
+    """The reference of one model. `rows` is how many records it was made from.
+
+    `actual` is their truth, and `baseline` how good the predictions of it were.
 
     What is UNSET is not written, so that a profile from before it was known is the same as ever.
     """
@@ -129,6 +132,7 @@ class Profile(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     probability: Numeric | None = None
     components: Components | UnsetType = UNSET
     actual: Feature | UnsetType = UNSET
+    baseline: Baseline | UnsetType = UNSET
     calibration: Calibration | UnsetType = UNSET
     created: str = ""
     made_by: str = ""
@@ -144,6 +148,11 @@ class Profile(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         """The model's outputs, what is known of them, as if they were features: `prediction` and `probability`."""
         known = {"prediction": self.prediction, "probability": self.probability}
         return Profile(self.version, self.rows, {name: feature for name, feature in known.items() if feature})
+
+    @property
+    def truth(self) -> Profile:
+        """The truth, if it is known, as if it were a feature called `label`."""
+        return Profile(self.version, self.rows, {"label": self.actual} if self.actual else {})
 
     @property
     def ordered(self) -> dict[str, Feature]:

@@ -26,8 +26,9 @@ def load(data: bytes) -> Profile:
     for name, feature in profile.features.items():
         if problem := feature.problem():
             raise ProfileError(f"features.{name}: {problem}")
-    if profile.actual and (problem := profile.actual.problem()):
-        raise ProfileError(f"actual: {problem}")
+    for name, part in (("actual", profile.actual), ("baseline", profile.baseline)):
+        if part and (problem := part.problem()):
+            raise ProfileError(f"{name}: {problem}")
     if profile.components and (problem := _problem_of(profile.components, profile)):
         raise ProfileError(f"components: {problem}")
     if profile.calibration and (problem := _problem_of_scores(profile.calibration, profile)):

@@ -36,7 +36,7 @@ class RequestIds:
 
     def mark(self, batch: Batch) -> Batch:
         """Return the batch with `repeated` set, where ids were read; and remember its ids."""
-        if batch.request_id is None:
+        if batch.request_id is None or not self._limit:
             return batch
         ids, codes = batch.request_id.names, batch.request_id.codes.tolist()
         prefixes = [f"{series.model_name}\n{series.model_version}\n".encode() for series in batch.series.names]

@@ -13,6 +13,8 @@ from exporter.units import Before, Bounds, Duration, FieldPath, FileMode, Listen
 
 DEFAULT_LISTEN = "0.0.0.0:9465"
 DEFAULT_THRESHOLDS = {"feature_drift_psi": 0.25, "latency_p99_seconds": 0.5, "accuracy": 0.8}
+# Those that there are where there is ground truth.
+TRUTH_THRESHOLDS = {"performance_tolerance": 0.05}
 
 MOST_IDS = 1_000_000
 
@@ -110,6 +112,18 @@ class Quality(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     duplicate_ids: Annotated[int, msgspec.Meta(ge=0, le=MOST_IDS)] = 0
 
 
+class GroundTruth(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Where the truth comes from; for `wait` it and its prediction wait for each other, `waiting` predictions at most.
+
+    `fields` says where `request_id`, `actual` and `timestamp` lie.
+    """
+
+    sources: list[Source]
+    wait: Duration = Duration.parse("24h")
+    waiting: Positive = 1_000_000
+    fields: dict[str, FieldPath] = {}
+
+
 class Config(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """The whole of it; every key is described in the README."""
 
@@ -120,6 +134,7 @@ class Config(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     web_config: str | None = None
     model: Model | None = None
     reference: str | None = None
+    ground_truth: GroundTruth | None = None
     exported_bins: tuple[str, ...] | None = None
     windows: tuple[Duration, ...] = tuple(map(Duration.parse, ("5m", "1h", "24h")))
     fields: dict[str, FieldPath] = {}
@@ -132,6 +147,16 @@ class Config(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     quality: Quality = Quality()
 
     @property
+    def limits_of_metrics(self) -> dict[str, float]:
+        """The thresholds, those that are not given at their defaults."""
+        return DEFAULT_THRESHOLDS | (TRUTH_THRESHOLDS if self.ground_truth else {}) | self.thresholds
+
+    @property
+    def all_sources(self) -> list[Source]:
+        """Those of predictions, and those of truth."""
+        return [*self.sources, *(self.ground_truth.sources if self.ground_truth else ())]
+
+    @property
     def fields_asked_for(self) -> tuple[str, ...]:
         """The record fields that are read only for what the configuration asks for."""
-        return ("request_id",) if self.quality.duplicate_ids else ()
+        return ("request_id",) if self.quality.duplicate_ids or self.ground_truth else ()

@@ -13,10 +13,10 @@ from pathlib import Path
 import structlog
 
 from exporter import planning, server, settings, source_list
-from exporter.checkpoint import Checkpoint
 from exporter.collector import Collector
 from exporter.commit import CommitError, Committer
 from exporter.config import ConfigError, read_reference
+from exporter.durable_state import DurableState
 from exporter.engine import Engine
 from exporter.exposition import Exposition, Format
 from exporter.logs import BadLineLog, SchemaLog
@@ -53,19 +53,11 @@ class Sidecar:
         self._telemetry = Telemetry()
         self._profile = _profile(config)
         plan, collector = planning.plan(config, self._profile)
-        self._checkpoint = None
-        restored = None
-        if config.state_dir:
-            self._checkpoint = Checkpoint(Path(config.state_dir), plan.identities)
-            loaded = self._checkpoint.load()
-            restored = loaded.snapshot
-            self._telemetry.recoveries.labels(loaded.generation).inc()
-            for problem in loaded.problems:
-                log.error("damaged checkpoint", problem=problem, using=loaded.generation)
-        self._engine = Engine(plan, restored, BadLineLog(clock))
+        self._state = DurableState(config, plan.identities, self._telemetry)
+        self._engine = Engine(plan, self._state.restored, BadLineLog(clock), self._state.store)
         self._pages = Pages(collector, self._telemetry)
-        self._schema_log = SchemaLog(collector.absent, restored)
-        self._committer = Committer(self._engine, self._checkpoint, self._telemetry, clock, self._schema_log)
+        self._schema_log = SchemaLog(collector.absent, self._state.restored)
+        self._committer = Committer(self._engine, self._state, self._telemetry, clock, self._schema_log)
         self._sources = RunningSources(self._make, self._engine.release)
         tell = self._telemetry.web_config_successful.set
         self._guard = Guard(Path(config.web_config), tell, self._has_own_token) if config.web_config else None
@@ -107,7 +99,7 @@ class Sidecar:
         serving = await site.start(listen.host, listen.port, tls)
         self._telemetry.http_open_connections.set_function(lambda: serving.connections)
         try:
-            await self._sources.start(self._config.sources)
+            await self._sources.start(self._config.all_sources)
             self._ready = True
             address = f"{'https' if tls else 'http'}://{listen.host}:{serving.port}"
             log.info("listening", address=address, state=self._config.state_dir or "memory")
@@ -152,17 +144,20 @@ class Sidecar:
             return error.problems
         except ProfileError as error:
             return [f"reference: {error}"]
-        if fixed := [key for key in FIXED if getattr(config, key) != getattr(self._config, key)]:
+        fixed = [key for key in FIXED if getattr(config, key) != getattr(self._config, key)]
+        if bool(config.ground_truth) != bool(self._config.ground_truth):
+            fixed.append("ground_truth")
+        if fixed:
             return [f"{key}: a change of it needs a restart" for key in fixed]
         plan, collector = planning.plan(config, profile)
         profile_before = self._profile
         await self._committer.settle()
         # From here to the next await nothing else runs: sources, engine and pages change at once.
-        stopped = self._sources.stop_others(config.sources)
+        stopped = self._sources.stop_others(config.all_sources)
         self._adopt(plan, collector)
         self._profile = profile
         try:
-            await self._sources.start(config.sources)
+            await self._sources.start(config.all_sources)
         except SourceError as error:
             await self._committer.settle()
             self._adopt(*planning.plan(self._config, profile_before))
@@ -176,8 +171,7 @@ class Sidecar:
         self._engine.adopt(plan)
         self._pages = Pages(collector, self._telemetry)
         self._schema_log.absent = collector.absent
-        if self._checkpoint:
-            self._checkpoint.identities = plan.identities
+        self._state.adopt(plan.identities)
 
     def _loaded(self) -> None:
         self._telemetry.config_successful.set(1)
@@ -197,8 +191,7 @@ class Sidecar:
     def close(self) -> None:
         """Let go of files and of the state folder."""
         self._sources.close()
-        if self._checkpoint:
-            self._checkpoint.close()
+        self._state.close()
 
     async def _serve(self, stop: asyncio.Event) -> None:
         """Go on until `stop`, or until a source or the timed commits fail."""

@@ -12,6 +12,7 @@ import msgspec
 
 from exporter.batch import Series
 from exporter.framing import Position
+from exporter.joins.join import Changes, JoinCounts, Waited
 from exporter.tally import AnyTallies
 
 
@@ -31,6 +32,10 @@ class Stream(msgspec.Struct, frozen=True, order=True):
     def is_lasting(self) -> bool:
         """Whether it is there after a restart, as a file is and a connection is not."""
         return self.inode != 0
+
+
+NOTHING_JOINED = JoinCounts()
+NOTHING_WAITED = Waited()
 
 
 class SourceCounts(msgspec.Struct):
@@ -54,7 +59,8 @@ class Snapshot:
     `windows` holds tallies by window label and pane, `history` what has rolled out by window label and quarter.
 
     `unknown` says when each feature was last seen that the profile does not know. `segment_values` are the values
-    admitted for each segment.
+    admitted for each segment. `joins` are the changes that the store of what waits to be joined is to be told of, and
+    `join_counts` and `waited` count what became of truths; `waited` is as of the last commit.
     """
 
     time: float
@@ -70,3 +76,6 @@ class Snapshot:
     request_ids: bytes = b""
     unknown: Mapping[Series, Mapping[str, float]] = field(default_factory=dict)
     segment_values: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    joins: Changes | None = None
+    join_counts: JoinCounts = NOTHING_JOINED
+    waited: Waited = NOTHING_WAITED

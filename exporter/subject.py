@@ -1,4 +1,4 @@
-"""What a statistic is of, features or the outputs of the model, and how its metrics are named."""
+"""What a statistic is of, features, the outputs of the model or its labels, and how its metrics are named."""
 
 from __future__ import annotations
 
@@ -14,9 +14,12 @@ Kind = type[GaugeFamily] | type[CounterFamily]
 
 @dataclass(frozen=True)
 class Subject:
-    """Features share a metric, told apart by the label `feature_name`; each output has metrics of its own."""
+    """Features share a metric, told apart by the label `feature_name`; each output has metrics of its own.
 
-    name: Literal["feature", "output"]
+    The label is what the prediction turned out to be in truth.
+    """
+
+    name: Literal["feature", "output", "label"]
 
     @property
     def has_many(self) -> bool:
@@ -60,3 +63,4 @@ class Families:
 
 FEATURES = Subject("feature")
 OUTPUTS = Subject("output")
+LABELS = Subject("label")

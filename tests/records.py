@@ -18,6 +18,7 @@ from msgspec import UNSET, UnsetType
 
 from exporter.batch import NON_FINITE, WRONG_TYPE, Batch, Encoded, Series
 from exporter.calibration import Calibration, ScoredClass
+from exporter.checks import Checks
 from exporter.components import Components
 from exporter.decode import Decoder
 from exporter.engine import Engine
@@ -155,7 +156,7 @@ def decoder(
 ) -> Decoder:
     """Return a decoder of logs."""
     read = schema(profile, fields, asked_for, segments, classes)
-    return Decoder(read, DEFAULT, past_seconds=PAST_SECONDS, future_seconds=FUTURE_SECONDS)
+    return Decoder(read, DEFAULT, Checks(PAST_SECONDS, FUTURE_SECONDS))
 
 
 def engine(

@@ -15,6 +15,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from exporter.bodies import BodyError
+from exporter.checks import Checks
 from exporter.decode import Decoder
 from exporter.inference import Names, Outcome, instances, outcomes
 from exporter.kserve import MAX_INSTANCES, InferenceLog, event, records
@@ -140,7 +141,7 @@ def test_a_failed_request_is_an_error_an_instance() -> None:
 
 def decoded(block: bytes) -> tuple[int, dict[str, int]]:
     """Return how many of the lines are records, and how many are refused by reason."""
-    decoder = Decoder(Schema(), DEFAULT, past_seconds=1e10, future_seconds=300.0)
+    decoder = Decoder(Schema(), DEFAULT, Checks(1e10, 300.0))
     found = decoder.decode(block, NOW)
     rejected: dict[str, int] = {}
     for reject in found.rejects:

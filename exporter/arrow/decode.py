@@ -27,7 +27,7 @@ from exporter.schema import LATENCY_UNITS, TIMESTAMP_UNITS, Schema
 class ArrowDecoder:
     """Decodes the batches of one shape of record; the parameters are decode.Decoder's."""
 
-    def __init__(self, schema: Schema, default: Series, *, past_seconds: float, future_seconds: float) -> None:
+    def __init__(self, schema: Schema, default: Series, checks: Checks) -> None:
         self._tree = schema.tree()
         self._numeric = [FEATURE + name for name in schema.numeric]
         self._categorical = [FEATURE + name for name in schema.categorical]
@@ -36,7 +36,7 @@ class ArrowDecoder:
         self._segments = [self._tree.at(path) for path in schema.segment_paths().values()]
         self._classes = schema.classes
         self._default = default
-        self._checks = Checks(past_seconds, future_seconds)
+        self._checks = checks
         paths = schema.paths()
         self._latency = next(name for name in LATENCY_UNITS if name in paths)
         self._timestamp = next(name for name in TIMESTAMP_UNITS if name in paths)

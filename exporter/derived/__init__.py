@@ -5,7 +5,7 @@ Nothing here keeps anything. What windows hold is counted by `stats`.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Protocol
 
 from exporter.batch import SegmentSeries
@@ -18,6 +18,14 @@ class Derived(Protocol):
 
     def collect(self, windows: Mapping[str, Tallies]) -> Iterator[Family]:
         """Return metric families; `windows` holds the tallies of each window by its label."""
+        ...
+
+
+class DerivedOfClasses(Protocol):
+    """What rolling tallies mean that are by class."""
+
+    def collect(self, windows: Mapping[str, Tallies], classes: Sequence[str]) -> Iterator[Family]:
+        """Return metric families; `classes` are the names of the classes admitted, in the order of tallies."""
         ...
 
 

@@ -1,4 +1,4 @@
-"""Window samples: how many predictions each rolling window holds."""
+"""Window samples: how many predictions, or outcomes, each rolling window holds."""
 
 from __future__ import annotations
 
@@ -12,15 +12,17 @@ from exporter.tally import Row, S
 
 @dataclass(frozen=True)
 class WindowSamples:
-    """`model_window_samples`; `counted` names the statistic whose tally sums to the number of predictions."""
+    """A gauge of what a window holds; `counted` names the statistic whose tally sums to the number of it."""
 
     counted: str
     scope: Scope = SERIES
+    metric: str = "model_window_samples"
+    help: str = "Predictions that a rolling window holds."
 
     def collect(self, windows: Mapping[str, Mapping[S, Row]]) -> Iterator[Family]:
         family = GaugeFamily(
-            self.scope.name("model_window_samples"),
-            "Predictions that a rolling window holds.",
+            self.scope.name(self.metric),
+            self.help,
             (*self.scope.labels, "window"),
         )
         for label, tallies in windows.items():

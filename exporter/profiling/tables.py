@@ -63,10 +63,11 @@ def block(batch: pa.RecordBatch, layout: Layout, path: object) -> Block:
 
 
 def outcomes(prediction: pa.Array | None, scored: pa.Array | None, actual: pa.Array | None) -> Outcomes | None:
-    """Return the predictions, scores and truths of rows, where all three are there."""
-    if prediction is None or scored is None or actual is None or actual.null_count == len(actual):
+    """Return the predictions, scores and truths of rows, where there are predictions and truths."""
+    if prediction is None or actual is None or actual.null_count == len(actual):
         return None
-    return Outcomes(prediction.to_pylist(), scored.to_pylist(), actual.to_pylist())
+    scores = [None] * len(actual) if scored is None else scored.to_pylist()
+    return Outcomes(prediction.to_pylist(), scores, actual.to_pylist())
 
 
 def without_errors(batch: pa.RecordBatch, errors: pa.Array | None) -> pa.RecordBatch:

@@ -1,12 +1,13 @@
-"""A statistic of features, of what the model gives out instead: its predictions and their probabilities."""
+"""A statistic of features, of what the model gives out instead: its predictions, their probabilities, or the truth."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
-from typing import Literal
+from dataclasses import dataclass, replace
 
-from exporter.batch import Batch, Floats, Series
+import numpy as np
+
+from exporter.batch import Batch, Floats, Reads, Series
 from exporter.families import Family
 from exporter.profile import Profile
 from exporter.stats import Names, Statistic
@@ -15,11 +16,11 @@ from exporter.tally import Tally
 
 @dataclass(frozen=True, repr=False)
 class OfOutputs:
-    """`inner`, made for the profile's outputs, reads them as its features."""
+    """`inner`, made for the profile's outputs, or for its truth, reads them as its features."""
 
     inner: Statistic
     outputs: Profile
-    reads: Literal["predictions"] = "predictions"
+    reads: Reads = "predictions"
 
     @property
     def name(self) -> str:
@@ -32,7 +33,19 @@ class OfOutputs:
         return self.inner.zero()
 
     def tally(self, batch: Batch) -> Tally:
-        return self.inner.tally(batch.outputs(self.outputs.numeric, self.outputs.categorical))
+        numbers = {"prediction": batch.value, "probability": batch.probability}
+        categories = {"prediction": batch.prediction}
+        if self.reads == "outcomes":
+            categories["label"], numbers["label"] = batch.truth
+        chosen = [numbers[name] for name in self.outputs.numeric]
+        outputs = replace(
+            batch,
+            numbers=np.array(chosen).reshape(len(chosen), len(batch)),
+            categories=tuple(categories[name] for name in self.outputs.categorical),
+            vectors=(),
+            marks=None,
+        )
+        return self.inner.tally(outputs)
 
     def collect(self, tallies: Mapping[Series, Floats], names: Names) -> Iterator[Family]:
         return self.inner.collect(tallies, names)

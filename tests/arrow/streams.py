@@ -12,6 +12,7 @@ import pyarrow as pa
 
 from exporter.arrow.decode import ArrowDecoder
 from exporter.batch import Batch
+from exporter.checks import Checks
 from exporter.engine import Engine
 from exporter.intake import BadLine, Gathered, gather
 from exporter.plan import Limits, Plan, Segment
@@ -28,7 +29,7 @@ def arrow_decoder(
     classes: tuple[str, ...] | None = None,
 ) -> ArrowDecoder:
     read = schema(profile, fields, segments=segments, classes=classes)
-    return ArrowDecoder(read, DEFAULT, past_seconds=PAST_SECONDS, future_seconds=FUTURE_SECONDS)
+    return ArrowDecoder(read, DEFAULT, Checks(PAST_SECONDS, FUTURE_SECONDS))
 
 
 def arrow_engine(

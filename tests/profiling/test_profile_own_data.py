@@ -12,6 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from exporter.batch import Series
+from exporter.checks import Checks
 from exporter.config import Config
 from exporter.decode import Decoder
 from exporter.derived.psi import psi
@@ -50,9 +51,7 @@ predictions = st.one_of(st.sampled_from(["approve", "deny", 1, 0.25, True]), st.
 def as_sidecar(log: bytes, profile: Profile) -> tuple[FeatureBins, Any]:
     """Return the bins that the sidecar counts of a log, and the counts."""
     chosen = measures(Config(sources=[]), profile)
-    decoder = Decoder(
-        Schema({}, tuple(profile.numeric), tuple(profile.categorical)), MODEL, past_seconds=1e9, future_seconds=1e9
-    )
+    decoder = Decoder(Schema({}, tuple(profile.numeric), tuple(profile.categorical)), MODEL, Checks(1e9, 1e9))
     limits = Limits(line_bytes=1 << 20, models=20, prediction_classes=100, error_types=100)
     engine = Engine(Plan(chosen.statistics, (), {STREAM.source: decoder}, limits))
     engine.open(STREAM)

@@ -21,6 +21,7 @@ import pytest
 from exporter.admission import CLASS_LABEL
 from exporter.batch import Series
 from exporter.checkpoint import decode, encode
+from exporter.checks import Checks
 from exporter.decode import Decoder
 from exporter.engine import Engine
 from exporter.intake import BadLine
@@ -143,7 +144,7 @@ class Log:
         """Start as a new process would, from what was saved last."""
         self.telemetry = Telemetry()
         self.names = [str(self.folder / pattern) for pattern in self._patterns]
-        decoder = Decoder(Schema({"prediction": ("prediction",)}), Series("m", "1"), past_seconds=9e9, future_seconds=0)
+        decoder = Decoder(Schema({"prediction": ("prediction",)}), Series("m", "1"), Checks(9e9, 0))
         limits = Limits(line_bytes=self._line_bytes, models=2, prediction_classes=10**6, error_types=2)
         plan = Plan([CLASSES], [], dict.fromkeys(self.names, decoder), limits)
         self.engine = Engine(plan, decode(self.saved, IDENTITIES) if self.saved else None, self.bad.append)

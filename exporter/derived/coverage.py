@@ -1,0 +1,30 @@
+"""Coverage: the share of the predictions of a window that have their ground truth by now."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+
+from exporter.families import Family, GaugeFamily
+from exporter.stats import BASE_LABELS
+from exporter.tally import Tallies
+
+
+@dataclass(frozen=True)
+class Coverage:
+    """`model_ground_truth_coverage`; `predictions` and `answered` name the statistics that count them."""
+
+    predictions: str
+    answered: str
+
+    def collect(self, windows: Mapping[str, Tallies]) -> Iterator[Family]:
+        family = GaugeFamily(
+            "model_ground_truth_coverage",
+            "Share of the predictions made in a window that have their ground truth.",
+            (*BASE_LABELS, "window"),
+        )
+        for label, tallies in windows.items():
+            for series, row in tallies.items():
+                if made := row[self.predictions].sum():
+                    family.add((*series, label), row[self.answered].sum() / made)
+        yield family

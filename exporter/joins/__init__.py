@@ -1,0 +1,1 @@
+"""Predictions and their ground truth, joined by request id."""

@@ -1,0 +1,50 @@
+"""The baseline: how good predictions of classes are on data that has their truth."""
+
+from __future__ import annotations
+
+import math
+from collections import Counter
+from typing import Any
+
+import numpy as np
+from msgspec import UNSET, UnsetType
+
+from exporter.baseline import Baseline
+from exporter.columns import class_of
+from exporter.confusion import figures
+from exporter.profiling.records import Block
+
+# As many as the sidecar counts one by one.
+MOST_CLASSES = 100
+
+
+class OutcomeTally:
+    """Counts pairs of a predicted and an actual class. Of too many classes it gives up."""
+
+    def __init__(self) -> None:
+        self._pairs: Counter[tuple[str, str]] = Counter()
+        self._classes: set[str] = set()
+
+    def add(self, block: Block) -> None:
+        """Count the rows of a block that have both."""
+        if block.outcomes is None or len(self._classes) > MOST_CLASSES:
+            return
+        for predicted, actual in zip(block.outcomes.predictions, block.outcomes.actual, strict=True):
+            if _is_class(predicted) and _is_class(actual):
+                self._pairs[class_of(predicted), class_of(actual)] += 1
+        self._classes = {name for pair in self._pairs for name in pair}
+
+    def baseline(self) -> Baseline | UnsetType:
+        """Return the baseline; UNSET where there is no pair, or too many classes."""
+        if not 0 < len(self._classes) <= MOST_CLASSES:
+            return UNSET
+        places = {name: place for place, name in enumerate(sorted(self._classes))}
+        counts = np.zeros((len(places), len(places)))
+        for (predicted, actual), count in self._pairs.items():
+            counts[places[predicted], places[actual]] = count
+        return Baseline(samples=self._pairs.total(), **figures(counts))
+
+
+def _is_class(value: Any) -> bool:
+    """Whether the value is a label, as the sidecar sees it."""
+    return isinstance(value, str | bool | int) or (isinstance(value, float) and math.isfinite(value))

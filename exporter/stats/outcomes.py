@@ -1,0 +1,76 @@
+"""Outcomes: how many predictions of each class turned out to be of which, the confusion matrix as counters."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Literal
+
+import numpy as np
+
+from exporter.admission import CLASS_LABEL
+from exporter.batch import Batch, Floats, Ints
+from exporter.families import CounterFamily, Family
+from exporter.stats import SERIES, Names, Scope
+from exporter.tally import COUNTS, S, Tally
+
+# Of so many classes all pairs are exported from the start; of more, a pair once it is there.
+MOST_KNOWN = 10
+
+
+@dataclass(frozen=True)
+class Outcomes:
+    """Counts by predicted and actual class, which have their names in common; see `matrix` for their order.
+
+    Pairs of `known` classes are exported from the start, at 0, so that the first increase is seen.
+    """
+
+    known: frozenset[str] = field(default=frozenset(), repr=False)
+    scope: Scope = field(default=SERIES, repr=False)
+    name = "model_outcomes_total"
+    reads: Literal["outcomes"] = "outcomes"
+
+    def zero(self) -> Floats:
+        return np.zeros(0)
+
+    def tally(self, batch: Batch) -> Tally:
+        actual, _ = batch.truth
+        predicted, true = batch.prediction.codes, actual.codes
+        told = (predicted >= 0) & (true >= 0)
+        cells = cell(predicted[told], true[told])
+        width = (int(np.maximum(predicted, true).max(initial=-1)) + 1) ** 2
+        counts = np.bincount(batch.group[told] * width + cells, minlength=batch.groups * width)
+        return counts.reshape(batch.groups, width).astype(COUNTS)
+
+    def collect(self, tallies: Mapping[S, Floats], names: Names) -> Iterator[Family]:
+        labels = (*self.scope.labels, "predicted", "actual")
+        family = CounterFamily(self.scope.name(self.name), "Predictions joined with their truth.", labels)
+        classes = names[CLASS_LABEL]
+        known = np.array([len(self.known) <= MOST_KNOWN and name in self.known for name in classes], np.bool_)
+        from_the_start = np.outer(known, known)
+        for series, tally in tallies.items():
+            counts = matrix(tally, len(classes))
+            for predicted, actual in np.argwhere((counts > 0) | from_the_start).tolist():
+                family.add((*series, classes[predicted], classes[actual]), counts[predicted, actual])
+        yield family
+
+
+def cell(predicted: Ints, actual: Ints) -> Ints:
+    """Return where in a tally pairs of classes are counted; the first K classes fill the first K * K cells.
+
+    A tally grows along its last axis alone, so each class that is admitted adds a corner around those before it.
+    """
+    corner = np.maximum(predicted, actual)
+    cells: Ints = corner * corner + np.where(predicted < corner, predicted, corner + actual)
+    return cells
+
+
+def matrix(tally: Floats, classes: int | None = None) -> Floats:
+    """Return the counts by predicted class (row) and actual class (column), of at least so many `classes`."""
+    held = math.isqrt(tally.shape[-1])
+    size = max(held, classes or 0)
+    counts = np.zeros((size, size))
+    rows, columns = np.indices((held, held))
+    counts[:held, :held] = tally[cell(rows, columns)]
+    return counts

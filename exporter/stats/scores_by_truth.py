@@ -1,0 +1,55 @@
+"""Scores by truth: how the score of each class is distributed where the class is the truth, and where it is not."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Literal
+
+import numpy as np
+
+from exporter.batch import Batch, Floats, Series
+from exporter.class_scores import classes_of, scored
+from exporter.families import Family
+from exporter.profile import Categorical
+from exporter.stats import Names
+from exporter.tally import COUNTS, Tally
+
+# Between FINE and 1 - FINE bins have this width; towards 0 and 1 each of them is narrower by the same factor.
+WIDTH = 1 / 512
+FINE = 1 / 64
+PER_OCTAVE = 3
+OCTAVES = 20
+TAIL = FINE * 2.0 ** -(np.arange(1, OCTAVES * PER_OCTAVE + 1) / PER_OCTAVE)
+EDGES: Floats = np.concatenate((TAIL[::-1], np.arange(FINE, 1 - FINE + WIDTH / 2, WIDTH), 1 - TAIL))
+BINS = len(EDGES) + 1
+
+
+class ScoresByTruth:
+    """Counts by class of the reference, whether it is the truth (0 or 1), and bin of its score.
+
+    Bin i holds the scores s with EDGES[i-1] <= s < EDGES[i]. Where a class has no score nothing is counted.
+    """
+
+    name = "scores_by_truth"
+    reads: Literal["outcomes"] = "outcomes"
+
+    def __init__(self, prediction: Categorical) -> None:
+        self.classes = classes_of(prediction)
+
+    def __repr__(self) -> str:
+        return f"ScoresByTruth({self.classes})"
+
+    def zero(self) -> Floats:
+        return np.zeros((len(self.classes), 2, BINS))
+
+    def tally(self, batch: Batch) -> Tally:
+        scores, truth = scored(batch, self.classes)
+        shape = (batch.groups, *self.zero().shape)
+        rows, records = np.nonzero(~np.isnan(scores) & (batch.truth[0].codes >= 0))
+        bins = np.searchsorted(EDGES, scores[rows, records], side="right")
+        cells = ((batch.group[records] * len(self.classes) + rows) * 2 + (truth[records] == rows)) * BINS + bins
+        return np.bincount(cells, minlength=int(np.prod(shape))).reshape(shape).astype(COUNTS)
+
+    def collect(self, tallies: Mapping[Series, Floats], names: Names) -> Iterator[Family]:
+        """Totals since the start are of no use here."""
+        return iter(())
