@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from exporter import ground_truth, segments
 from exporter.admission import CLASS_LABEL, ERROR_LABEL
 from exporter.collector import Collector, Segmented
-from exporter.derived import Derived, DerivedOfClasses, DerivedOfSegments, Judge
+from exporter.derived import Derived, DerivedOfClasses, DerivedOfPanes, DerivedOfSegments, Judge
 from exporter.derived.absent_features import AbsentFeatures
 from exporter.derived.changes import Changes
 from exporter.derived.comparison import Comparison, Judgement
@@ -58,6 +58,7 @@ class Measures:
     judge: Judge | None = None
     changes: Changes | None = None
     of_classes: Sequence[DerivedOfClasses] = ()
+    of_panes: Sequence[DerivedOfPanes] = ()
 
 
 def measures(config: Config, profile: Profile | None) -> Measures:
@@ -102,7 +103,6 @@ def measures(config: Config, profile: Profile | None) -> Measures:
     if records.checks:
         statistics.append(records)
     absent = changes = None
-    of_classes: Sequence[DerivedOfClasses] = ()
     if profile:
         features = _comparison(config, profile, FEATURES)
         if config.drift.before or config.drift.live_version is not None:
@@ -139,13 +139,11 @@ def measures(config: Config, profile: Profile | None) -> Measures:
             embeddings = [Embedding(profile, feature) for feature in profile.vectors]
             statistics += embeddings
             derived.append(EmbeddingDrift(embeddings, config.smoothing.epsilon))
-    if config.ground_truth:
-        truth = _of_truth(config, profile, predictions)
-        statistics += truth.statistics
-        derived += truth.derived
-        of_classes = truth.of_classes
+    truth = _of_truth(config, profile, predictions) if config.ground_truth else Performance()
+    statistics += truth.statistics
+    derived += truth.derived
     segmented = Segmented(of_segments, derived_of_segments, tallied)
-    return Measures(statistics, derived, segmented, absent, changes, of_classes)
+    return Measures(statistics, derived, segmented, absent, changes, truth.of_classes, truth.of_panes)
 
 
 def _of_truth(config: Config, profile: Profile | None, predictions: LabelCounts) -> Performance:
@@ -221,6 +219,7 @@ def plan(config: Config, profile: Profile | None) -> tuple[Plan, Collector]:
             chosen.changes,
             chosen.segmented if split_by else None,
             chosen.of_classes,
+            chosen.of_panes,
         ),
     )
 

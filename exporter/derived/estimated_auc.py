@@ -9,6 +9,7 @@ import numpy as np
 
 from exporter.batch import Floats
 from exporter.calibration import Rates
+from exporter.derived.auc import auc
 
 FEWEST_OF_EITHER = 1.0
 
@@ -20,15 +21,12 @@ class Estimate(NamedTuple):
     stderr: float
 
 
-def auc(counts: Floats, rates: Rates, row: int) -> Estimate | None:
+def estimated_auc(counts: Floats, rates: Rates, row: int) -> Estimate | None:
     """Return the expected area for class `row`, one against the rest; None where either may well not be there.
 
-    `counts` has shape (2, bins), and all of them have a rate. Mann-Whitney over the bins of the score, ties half:
-
-        A = sum over bins (positives * (negatives below + negatives / 2)) / (all positives * all negatives)
-
-    The error is that of A to first order, when the truth of each record is drawn by its rate, and the rates by the
-    records of the reference that they are known from.
+    `counts` has shape (2, bins), and all of them have a rate. It is the area of the counts that are expected of the
+    class and of the rest. The error is its own to first order, when the truth of each record is drawn by its rate, and
+    the rates by the records of the reference that they are known from.
     """
     rate = np.nan_to_num(rates.rate[row])
     total = counts.sum(axis=0)
@@ -37,9 +35,9 @@ def auc(counts: Floats, rates: Rates, row: int) -> Estimate | None:
     of_class, of_rest = float(positives.sum()), float(negatives.sum())
     if min(of_class, of_rest) < FEWEST_OF_EITHER:
         return None
+    value = float(auc(negatives, positives))
     below = negatives.cumsum() - negatives / 2
     above = of_class - positives.cumsum() + positives / 2
-    value = float(positives @ below) / (of_class * of_rest)
     # By how much it grows with each record of a bin that is of the class after all.
     slope = (below - above) / (of_class * of_rest) - value * (1 / of_class - 1 / of_rest)
     return Estimate(value, math.sqrt(drawn_variance(counts * slope, counts * slope**2, rates, row)))

@@ -14,9 +14,10 @@ from functools import cached_property
 
 import numpy as np
 
+from exporter import confusion
 from exporter.batch import Floats
 from exporter.calibration import Rates
-from exporter.derived.estimated_auc import auc, drawn_variance
+from exporter.derived.estimated_auc import drawn_variance, estimated_auc
 from exporter.families import Family, GaugeFamily
 from exporter.stats import BASE_LABELS
 from exporter.stats.score_bins import ScoreBins
@@ -27,6 +28,12 @@ FEWEST_PREDICTIONS = 100
 FEWEST_JUDGED = 0.9
 # Of records, by which slopes are taken.
 STEP = 1e-3
+# Names of confusion.Rates, and what they tell.
+FIGURES = {
+    "precision": "Of a window's predictions of a class, the share that is right, as their scores tell.",
+    "recall": "Of what is of a class in a window, the share that is predicted, as the scores tell.",
+    "f1": "Harmonic mean of precision and recall in a window, as the scores tell.",
+}
 
 
 @dataclass(frozen=True)
@@ -70,27 +77,14 @@ class Expected:
         return float(self.right.sum()) / self.size
 
     @property
-    def by_class(self) -> dict[str, Floats]:
-        """Precision, recall and F1 of each class, NaN where they are not defined."""
-        with np.errstate(invalid="ignore", divide="ignore"):
-            return {
-                "precision": self.right / self.predicted,
-                "recall": self.right / self.support,
-                "f1": 2 * self.right / (self.predicted + self.support),
-            }
+    def rates(self) -> confusion.Rates:
+        return confusion.Rates.of_totals(self.predicted, self.support, self.right)
 
-    @property
-    def weighted(self) -> dict[str, float]:
-        """The figures of classes weighted by their support; 0 where they are not defined."""
-        # Of a class that the reference never predicts, all is missed.
-        weights = self.support / max(self.size, float(self.support.sum()))
-        return {metric: float(np.nan_to_num(values) @ weights) for metric, values in self.by_class.items()}
-
-    @property
-    def macro(self) -> dict[str, float]:
-        """Their plain means over the classes that are predicted or expected; 0 where they are not defined."""
-        there = self.predicted + self.support > 0
-        return {metric: float(np.nan_to_num(values)[there].mean()) for metric, values in self.by_class.items()}
+    def weighted(self, metric: str) -> float:
+        """Return the average of a figure over classes, each by how often it is expected."""
+        # Of truths that the reference never predicts, all is missed.
+        known = min(1.0, float(self.support.sum()) / self.size)
+        return self.rates.weighted(getattr(self.rates, metric)) * known
 
     @property
     def stderr(self) -> dict[str, float]:
@@ -102,7 +96,7 @@ class Expected:
         if self.is_whole:
             there = np.flatnonzero(self.predicted)
             slopes = [self._slope(row) for row in there.tolist()]
-            for metric in self.weighted:
+            for metric in FIGURES:
                 slope = np.array([of_class[metric] for of_class in slopes])
                 errors[metric] = math.sqrt(float(slope**2 @ self.variance[there]))
         return errors
@@ -114,10 +108,9 @@ class Expected:
         others = np.where(step > 0, 0.0, self.missed)
         moved = others * STEP / others.sum() if others.sum() > 0 else others
         more, less = (
-            replace(self, right=self.right + sign * step, missed=self.missed - sign * moved).weighted
-            for sign in (1, -1)
+            replace(self, right=self.right + sign * step, missed=self.missed - sign * moved) for sign in (1, -1)
         )
-        return {metric: (more[metric] - less[metric]) / (2 * STEP) for metric in more}
+        return {metric: (more.weighted(metric) - less.weighted(metric)) / (2 * STEP) for metric in FIGURES}
 
 
 @dataclass(frozen=True)
@@ -142,10 +135,10 @@ class EstimatedPerformance:
         of_class = {
             metric: GaugeFamily(
                 f"model_estimated_{metric}",
-                f"{metric.capitalize()} of the predictions in a window, as their scores tell.",
+                text,
                 (*labels, "average", "class"),
             )
-            for metric in ("precision", "recall", "f1")
+            for metric, text in FIGURES.items()
         }
         area = GaugeFamily(
             "model_estimated_auc", "Area under the ROC curve of a window's predictions, as their scores tell.", labels
@@ -163,13 +156,12 @@ class EstimatedPerformance:
                 key = (*series, label)
                 accuracy.add(key, expected.accuracy)
                 for metric, family in of_class.items():
-                    if expected.is_whole or metric == "precision":
-                        family.extend(
-                            [(*key, "", name) for name in self.bins.classes], expected.by_class[metric].tolist()
-                        )
+                    values = getattr(expected.rates, metric)
                     if expected.is_whole:
-                        family.add((*key, "weighted", ""), expected.weighted[metric])
-                        family.add((*key, "macro", ""), expected.macro[metric])
+                        family.add((*key, "weighted", ""), expected.weighted(metric))
+                        family.add((*key, "macro", ""), expected.rates.macro(values))
+                    if expected.is_whole or metric == "precision":
+                        family.extend([(*key, "", name) for name in self.bins.classes], values.tolist())
                 errors = expected.stderr
                 if expected.is_whole and (areas := self._areas(row)):
                     area.add(key, areas[0])
@@ -189,7 +181,7 @@ class EstimatedPerformance:
         The error of the mean is no greater than that; of two classes both areas are the same.
         """
         counts = row[self.bins.name].astype(np.float64)
-        areas = [area for number in range(len(counts)) if (area := auc(counts[number], self._rates, number))]
+        areas = [area for number in range(len(counts)) if (area := estimated_auc(counts[number], self._rates, number))]
         if not areas:
             return None
         return float(np.mean([area.value for area in areas])), float(np.mean([area.stderr for area in areas]))
