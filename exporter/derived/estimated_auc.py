@@ -55,5 +55,6 @@ def drawn_variance(weights: Floats, squares: Floats, rates: Rates, row: int) -> 
     ):
         # The same for all bins of a pool.
         shared = np.divide(spread, records, out=np.zeros(len(records)), where=records > 0)
-        variance += float(np.bincount(pool, of_kind) ** 2 @ shared[np.unique(pool, return_index=True)[1]])
+        first = np.unique(pool, return_index=True)[1]
+        variance += float((np.square(np.bincount(pool, of_kind)) * shared[first]).sum())
     return variance

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
@@ -26,8 +26,6 @@ from exporter.tally import Row, Tallies
 FEWEST_PREDICTIONS = 100
 # Of the predictions of a window, this share has to have a score that the reference knows.
 FEWEST_JUDGED = 0.9
-# Of records, by which slopes are taken.
-STEP = 1e-3
 # Names of confusion.Rates, and what they tell.
 FIGURES = {
     "precision": "Of a window's predictions of a class, the share that is right, as their scores tell.",
@@ -88,29 +86,31 @@ class Expected:
 
     @property
     def stderr(self) -> dict[str, float]:
-        """The standard errors of the accuracy and the weighted figures, to first order.
+        """The standard errors of the accuracy and the weighted figures, to first order."""
+        slopes = self._slopes() if self.is_whole else {"accuracy": np.ones(len(self.right))}
+        variances = {metric: float((np.square(slope) * self.variance).sum()) for metric, slope in slopes.items()}
+        return {metric: math.sqrt(variance) / self.size for metric, variance in variances.items()}
 
-        A prediction that is not right after all is missed by another class, by how much others are missed already.
+    def _slopes(self) -> dict[str, Floats]:
+        """Return by how much n times a figure grows with one more right prediction of each class.
+
+        It would be of another class, were it not right: of each by how much it is missed already.
         """
-        errors = {"accuracy": math.sqrt(self.variance.sum()) / self.size}
-        if self.is_whole:
-            there = np.flatnonzero(self.predicted)
-            slopes = [self._slope(row) for row in there.tolist()]
-            for metric in FIGURES:
-                slope = np.array([of_class[metric] for of_class in slopes])
-                errors[metric] = math.sqrt(float(slope**2 @ self.variance[there]))
-        return errors
-
-    def _slope(self, row: int) -> dict[str, float]:
-        """Return by how much the weighted figures grow with one more right prediction of a class."""
-        step = np.zeros(len(self.right))
-        step[row] = STEP
-        others = np.where(step > 0, 0.0, self.missed)
-        moved = others * STEP / others.sum() if others.sum() > 0 else others
-        more, less = (
-            replace(self, right=self.right + sign * step, missed=self.missed - sign * moved) for sign in (1, -1)
-        )
-        return {metric: (more.weighted(metric) - less.weighted(metric)) / (2 * STEP) for metric in FIGURES}
+        others = np.where(np.eye(len(self.missed)), 0.0, self.missed)
+        total = others.sum(axis=1, keepdims=True)
+        share = np.divide(others, total, out=np.zeros_like(others), where=total > 0)
+        precision, f1 = np.nan_to_num(self.rates.precision), np.nan_to_num(self.rates.f1)
+        with np.errstate(invalid="ignore", divide="ignore"):
+            by_predicted = np.nan_to_num(self.support / self.predicted, posinf=0.0)
+            by_either = np.nan_to_num(self.support / (self.predicted + self.support))
+        of_f1 = f1 * (1 - by_either)
+        every = np.ones(len(self.right))
+        return {
+            "accuracy": every,
+            "precision": by_predicted + precision - (share * precision).sum(axis=1),
+            "recall": every,
+            "f1": 2 * by_either + of_f1 - (share * of_f1).sum(axis=1),
+        }
 
 
 @dataclass(frozen=True)
