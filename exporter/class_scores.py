@@ -10,8 +10,6 @@ from exporter.batch import Batch, Floats, Ints
 from exporter.profile import Categorical
 from exporter.vocabulary import printable
 
-TWO_CLASSES = 2
-
 
 class Scored(NamedTuple):
     """The scores by class, shape (classes, n), NaN where it is not said; and the true class of each, -1 for others."""
@@ -26,14 +24,11 @@ def classes_of(prediction: Categorical) -> tuple[str, ...]:
 
 
 def scored(batch: Batch, classes: tuple[str, ...]) -> Scored:
-    """Return the scores of a batch of outcomes; of two classes, one that is not told of has what the other leaves."""
+    """Return the scores of a batch of outcomes."""
     actual, _ = batch.truth
     places = {name: place for place, name in enumerate(classes)}
     truth = np.array([places.get(name, -1) for name in actual.names] + [-1], np.int64)[actual.codes]
     # Those of a prediction that waited while the reference was replaced may be of others.
     if batch.scores is None or len(batch.scores) != len(classes):
         return Scored(np.full((len(classes), len(batch)), np.nan), truth)
-    scores = batch.scores
-    if len(classes) == TWO_CLASSES:
-        scores = np.where(np.isnan(scores), 1 - scores[::-1], scores)
-    return Scored(scores, truth)
+    return Scored(batch.scores, truth)

@@ -64,6 +64,7 @@ class Forms:
         known = self.profile.prediction if self.profile.calibration or self.config.ground_truth else None
         classes = tuple(known.categories) if isinstance(known, Categorical) else ()
         vectors = {name: vector.dimension for name, vector in self.profile.vectors.items()}
+        classes = self.profile.classes if self.config.ground_truth else ()
         return Schema(
             fields, tuple(self.profile.numeric), tuple(self.profile.categorical), vectors, asked_for, split_by, classes
         )

@@ -150,6 +150,11 @@ class Profile(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         return Profile(self.version, self.rows, {name: feature for name, feature in known.items() if feature})
 
     @property
+    def classes(self) -> tuple[str, ...]:
+        """The classes that were predicted, in the order of Batch.scores; none where predictions are values."""
+        return tuple(self.prediction.categories) if isinstance(self.prediction, Categorical) else ()
+
+    @property
     def truth(self) -> Profile:
         """The truth, if it is known, as if it were a feature called `label`."""
         return Profile(self.version, self.rows, {"label": self.actual} if self.actual else {})

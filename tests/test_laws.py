@@ -6,6 +6,7 @@ from dataclasses import replace
 from itertools import pairwise, permutations
 from typing import Any
 
+import msgspec
 import numpy as np
 import pytest
 from hypothesis import example, given, settings
@@ -15,18 +16,33 @@ from exporter import checkpoint, tally
 from exporter.batch import Batch, Encoded, Floats, Series
 from exporter.grouping import Group, grouped
 from exporter.planning import measures
+from exporter.settings import GroundTruth
 from exporter.snapshot import Snapshot
 from exporter.stats import Statistic
-from tests.records import CHOSEN, CONFIG, NOW, PROFILE, RICH, WINDOWS, block, decoder, good, logs
+from tests.outcomes import of_values, with_truth
+from tests.records import CONFIG, NOW, PROFILE, RICH, WINDOWS, block, decoder, good, logs
 
 DECODER = decoder()
-EVERY = pytest.mark.parametrize("statistic", CHOSEN.statistics, ids=lambda statistic: statistic.name)
+WITH_TRUTH = msgspec.structs.replace(CONFIG, ground_truth=GroundTruth(sources=[]))
+TRUTHS = ("deny", "approve", "new", "refused")
+
+
+def chosen() -> dict[str, Statistic]:
+    """Return every statistic there is, of a model of classes, and what one of values has besides."""
+    every = {}
+    for profile in (of_values(), with_truth(PROFILE, dict.fromkeys(TRUTHS, 100))):
+        every.update({statistic.name: statistic for statistic in measures(WITH_TRUTH, profile).statistics})
+    return every
+
+
+STATISTICS = chosen()
+EVERY = pytest.mark.parametrize("statistic", STATISTICS.values(), ids=lambda statistic: statistic.name)
 # Each law draws so many for every statistic.
 FEWER = settings(max_examples=25)
-IDENTITIES = {statistic.name: repr(statistic) for statistic in CHOSEN.statistics}
+IDENTITIES = {name: repr(statistic) for name, statistic in STATISTICS.items()}
 
 # Sums of differences, which may be negative.
-SIGNED = {"feature_moments", "output_moments"}
+SIGNED = {"feature_moments", "output_moments", "residual_sums"}
 
 Record = Any
 Tallied = Mapping[Group, Floats]
@@ -36,12 +52,16 @@ class Spelling:
     """Numbers labels in the order of their arrival, as an engine does that admits them all."""
 
     def __init__(self) -> None:
-        self._predictions: dict[str, int] = {}
+        # In common with truths, whose names all have their number before.
+        self._predictions = {name: number for number, name in enumerate(TRUTHS)}
         self._errors: dict[str, int] = {}
 
     def __call__(self, batch: Batch) -> Batch:
         return replace(
-            batch, prediction=_spelt(batch.prediction, self._predictions), error=_spelt(batch.error, self._errors)
+            batch,
+            prediction=_spelt(batch.prediction, self._predictions),
+            error=_spelt(batch.error, self._errors),
+            actual=batch.actual and _spelt(batch.actual, self._predictions),
         )
 
 
@@ -51,11 +71,26 @@ def _spelt(column: Encoded[str], known: dict[str, int]) -> Encoded[str]:
 
 
 def decoded(records: Iterable[Record]) -> Batch | None:
-    return DECODER.decode(block(records), NOW).batch
+    batch = DECODER.decode(block(records), NOW).batch
+    return batch and joined(batch)
+
+
+def joined(batch: Batch) -> Batch:
+    """Give each prediction a truth that follows from what its own record says, and scores of two classes."""
+    number = np.nan_to_num(64 * batch.probability).astype(np.int64) + (np.nan_to_num(batch.time) % 7).astype(np.int64)
+    rest = np.where(number % 5 == 0, np.nan, 1 - batch.probability)
+    return replace(
+        batch,
+        # A truth may be absent.
+        actual=Encoded(TRUTHS, number % (len(TRUTHS) + 1) - 1),
+        actual_value=np.where(np.isnan(batch.value), np.nan, batch.value + number % 4 - 1.5),
+        delay_seconds=batch.latency_seconds,
+        scores=np.stack([batch.probability, rest]),
+    )
 
 
 def read_by(statistic: Statistic, batch: Batch) -> Batch:
-    return batch.predictions() if statistic.reads == "predictions" else batch.errors()
+    return batch.errors() if statistic.reads == "errors" else batch.predictions()
 
 
 def tallied(statistic: Statistic, batch: Batch | None, spelling: Spelling) -> Tallied:
@@ -286,9 +321,23 @@ def test_what_is_saved_is_what_is_loaded(statistic: Statistic, log: list[Record]
 
 @EVERY
 def test_the_identity_that_it_is_saved_under_is_the_same_at_the_next_start(statistic: Statistic) -> None:
-    again = {other.name: repr(other) for other in measures(CONFIG, PROFILE).statistics}
-    assert again[statistic.name] == repr(statistic)
+    assert repr(chosen()[statistic.name]) == repr(statistic)
 
 
 def test_names_are_given_once() -> None:
-    assert len(IDENTITIES) == len(CHOSEN.statistics)
+    for profile in (None, PROFILE, with_truth(PROFILE, dict.fromkeys(TRUTHS, 100)), of_values()):
+        statistics = measures(WITH_TRUTH, profile).statistics
+        assert len({statistic.name for statistic in statistics}) == len(statistics)
+
+
+def test_the_laws_are_tried_on_outcomes_of_every_kind() -> None:
+    batch = decoded(RICH)
+    assert batch is not None
+    batch = batch.predictions()
+    of_outcomes = [statistic for statistic in STATISTICS.values() if statistic.reads == "outcomes"]
+    assert {"model_outcomes_total", "confidence", "scores_by_truth", "residual_sums", "label_bins"} < {
+        statistic.name for statistic in of_outcomes
+    }
+    for statistic in of_outcomes:
+        tallied = statistic.tally(Spelling()(batch))[0]
+        assert tallied.any() or not tallied.size, statistic.name

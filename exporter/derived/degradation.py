@@ -16,7 +16,7 @@ from exporter.stats.outcomes import Outcomes, matrix
 from exporter.tally import Tallies
 
 # Of fewer the interval is too narrow.
-FEWEST_OUTCOMES = 30
+FEWEST_OUTCOMES = 50
 
 
 @dataclass(frozen=True, slots=True)

@@ -66,7 +66,7 @@ class ResidualSums:
             difference,
             np.square(difference),
         ]
-        return np.stack([np.bincount(group, values, batch.groups) for values in columns], axis=1)
+        return np.stack([np.bincount(group, values, batch.groups) for values in columns], axis=1).astype(np.float64)
 
     def collect(self, tallies: Mapping[Series, Floats], names: Names) -> Iterator[Family]:
         """Totals since the start are of no use here."""

@@ -8,11 +8,12 @@ from typing import Literal, NamedTuple
 import numpy as np
 
 from exporter.batch import Batch, Floats, Series
-from exporter.class_scores import TWO_CLASSES, classes_of, scored
+from exporter.class_scores import classes_of, scored
 from exporter.families import Family
 from exporter.profile import Categorical
 from exporter.stats import Names
 
+TWO_CLASSES = 2
 # As far as scikit-learn keeps scores from 0 and 1.
 LEAST = np.finfo(np.float64).eps
 

@@ -14,13 +14,11 @@ from exporter.profile import Categorical
 from exporter.stats import Names
 from exporter.tally import COUNTS, Tally
 
-# Between FINE and 1 - FINE bins have this width; towards 0 and 1 each of them is narrower by the same factor.
-WIDTH = 1 / 512
-FINE = 1 / 64
-PER_OCTAVE = 3
-OCTAVES = 20
-TAIL = FINE * 2.0 ** -(np.arange(1, OCTAVES * PER_OCTAVE + 1) / PER_OCTAVE)
-EDGES: Floats = np.concatenate((TAIL[::-1], np.arange(FINE, 1 - FINE + WIDTH / 2, WIDTH), 1 - TAIL))
+# Bins between 1/32 and 31/32 have the same width. Towards 0 and 1 six halve the distance, and from 2**-24 on one does,
+# as far as a score is not 1 itself: models that are too sure of themselves, or look for what is rare, have them there.
+_MIDDLE = np.arange(8, 249) / 256
+_TAIL = 2.0 ** -np.concatenate((5 + np.arange(1, 19 * 6 + 1) / 6, np.arange(25, 53)))
+EDGES: Floats = np.concatenate((_TAIL[::-1], _MIDDLE, 1 - _TAIL))
 BINS = len(EDGES) + 1
 
 

@@ -71,8 +71,9 @@ SCORES: dict[str, Draw] = {
 
 
 @pytest.mark.parametrize("name", SCORES)
-def test_auc_is_scikit_learn_s_to_the_bins(name: str) -> None:
-    scores, truth = SCORES[name](np.random.default_rng(7))
+@pytest.mark.parametrize("seed", range(4))
+def test_auc_is_scikit_learn_s_to_the_bins(name: str, seed: int) -> None:
+    scores, truth = SCORES[name](np.random.default_rng(seed))
     cells = np.searchsorted(EDGES, scores, side="right")
     of_class, others = (np.bincount(cells[mask], minlength=BINS).astype(float) for mask in (truth, ~truth))
     error = abs(float(auc(others, of_class)) - roc_auc_score(truth, scores))
@@ -172,19 +173,6 @@ def test_a_score_on_an_edge_is_in_the_bin_below_it(score: float) -> None:
     assert count == 1
     assert low < score <= high or score == low == 0
     assert found["model_expected_calibration_error"] == {(): pytest.approx(score)}
-
-
-def test_of_two_classes_one_score_tells_both() -> None:
-    scores, truth = softmax(np.random.default_rng(5), 400, 2, 1.0)
-    whole = of_model(scores, truth, "ab")
-    predicted = scores.argmax(axis=1)
-    # As a log has it that gives the score of the predicted class alone.
-    part = np.where(np.arange(2) == predicted[:, None], scores, np.nan)
-    batch = outcomes(["ab"[code] for code in predicted], ["ab"[code] for code in truth], classes="ab", scores=part.T)
-    found = told(batch, of_classes("ab"))
-    for metric in ("model_log_loss", "model_brier_score"):
-        assert found[metric][()] == pytest.approx(whole[metric][()])
-    assert found["model_auc"] == {key: pytest.approx(value, abs=1e-3) for key, value in whole["model_auc"].items()}
 
 
 def test_what_the_model_does_not_say_is_not_counted() -> None:
