@@ -11,7 +11,7 @@ from exporter import presets, segments, source_list
 from exporter.batch import Series
 from exporter.checks import Checks
 from exporter.decode import Decoder
-from exporter.profile import Categorical, Profile
+from exporter.profile import Profile
 from exporter.reading import Form
 from exporter.schema import Schema
 from exporter.settings import Config, Source
@@ -61,10 +61,9 @@ class Forms:
         split_by = segments.paths(segments.resolve(self.config, self.profile))
         if not self.profile:
             return Schema(fields, asked_for=asked_for, segments=split_by)
-        known = self.profile.prediction if self.profile.calibration or self.config.ground_truth else None
-        classes = tuple(known.categories) if isinstance(known, Categorical) else ()
         vectors = {name: vector.dimension for name, vector in self.profile.vectors.items()}
-        classes = self.profile.classes if self.config.ground_truth else ()
+        are_wanted = self.profile.calibration or self.config.ground_truth
+        classes = self.profile.classes if are_wanted else ()
         return Schema(
             fields, tuple(self.profile.numeric), tuple(self.profile.categorical), vectors, asked_for, split_by, classes
         )

@@ -28,7 +28,7 @@ from exporter.tally import Tally
 FEWEST_OUTCOMES = 100
 # Where nothing changes it is passed once in a hundred windows at most, whatever the error rate and the traffic, by
 # simulation (tests/derived/test_concept_drift.py).
-CRITICAL = 22.0
+CRITICAL = 23.0
 
 
 class Errors(Protocol):
