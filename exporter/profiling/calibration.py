@@ -21,6 +21,7 @@ FEWEST_ROWS = 100
 # them together would be more than MOST_BINS.
 BINS = 64
 MOST_BINS = 640
+SCORES = {float, int, dict, type(None)}
 
 
 class ScoreSample:
@@ -37,7 +38,7 @@ class ScoreSample:
         if not self._labels or outcomes is None:
             return
         predicted, actual = _encoded(outcomes.predictions), _encoded(outcomes.actual)
-        values = tuple(map(_score, outcomes.scores))
+        values = _scores(outcomes.scores)
         known = {name: code for code, name in enumerate(self._labels)}
         at, true = (
             np.array([known.get(name, -1) for name in column.names] + [-1])[column.codes]
@@ -99,9 +100,17 @@ def _edges(scores: Floats, bins: int) -> Floats:
 
 
 def _encoded(values: Sequence[Any]) -> Encoded[str]:
-    labels = (class_of(value) if isinstance(value, str | int | float) and value == value else None for value in values)  # noqa: PLR0124  # NaN
-    return Encoded.of(tuple(labels))
+    """Encode a column of labels; what is none, or NaN, is absent."""
+    if set(map(type, values)) <= {str, type(None)}:
+        return Encoded.of(tuple(values))
+    known = (isinstance(value, str | int | float) and value == value for value in values)  # noqa: PLR0124  # NaN
+    return Encoded.of(
+        tuple(class_of(value) if is_known else None for value, is_known in zip(values, known, strict=True))
+    )
 
 
-def _score(value: Any) -> Any:
-    return value if isinstance(value, dict) or type(value) in (int, float) else None
+def _scores(values: Sequence[Any]) -> tuple[Any, ...]:
+    """Return a column of scores; what is none is absent."""
+    if set(map(type, values)) <= SCORES:
+        return tuple(values)
+    return tuple(value if type(value) in SCORES else None for value in values)
