@@ -3,7 +3,7 @@ WORKDIR /src
 RUN python -m venv /opt/venv
 COPY pyproject.toml README.md LICENSE ./
 COPY exporter ./exporter
-RUN /opt/venv/bin/pip install --no-cache-dir .
+RUN /opt/venv/bin/pip install --no-cache-dir '.[sql]'
 
 FROM python:3.13-slim
 COPY --from=build /opt/venv /opt/venv

@@ -1,7 +1,7 @@
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
-SERVERS := prometheus promtool mtail
+SERVERS := prometheus promtool mtail initdb
 export REQUIRE_SERVERS
 
 .PHONY: demo test lint format rules chaos bench servers clean
@@ -32,11 +32,12 @@ bench: $(VENV)/installed servers  ## the README's table of measurements
 
 # Without them the tests that need them are skipped, and say so; with REQUIRE_SERVERS=1 they fail.
 servers:
-	@missing=$$(for name in $(SERVERS); do command -v $$name >/dev/null || echo $$name; done); \
+	@PATH="$$PATH$$(printf ':%s' /usr/lib/postgresql/*/bin)"; \
+	missing=$$(for name in $(SERVERS); do command -v $$name >/dev/null || echo $$name; done); \
 	if [ -n "$$missing" ] && [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null; then \
-		apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -qq -y prometheus mtail >/dev/null; \
+		apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -qq -y prometheus mtail postgresql >/dev/null; \
 	elif [ -n "$$missing" ]; then \
-		echo "not installed, and their tests are skipped:" $$missing "(apt-get install prometheus mtail)"; \
+		echo "not installed, and their tests are skipped:" $$missing "(apt-get install prometheus mtail postgresql)"; \
 	fi
 
 $(VENV)/installed: pyproject.toml

@@ -10,7 +10,8 @@ from dataclasses import replace
 
 import numpy as np
 
-from exporter.batch import Batch, Encoded, Series
+from exporter.batch import Batch, Series
+from exporter.encoded import Encoded
 from exporter.plan import Plan
 from exporter.snapshot import Snapshot
 from exporter.tally import segment_identity

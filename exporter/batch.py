@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import Generic, Literal, NamedTuple, TypeVar
+from typing import Literal, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
+
+from exporter.encoded import Encoded
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
@@ -20,8 +22,6 @@ NON_FINITE = 2
 # `answered` are the same at the time of the prediction.
 Reads = Literal["predictions", "errors", "outcomes", "answered"]
 LOGGED: tuple[Reads, ...] = ("predictions", "errors")
-
-T = TypeVar("T")
 
 
 class Series(NamedTuple):
@@ -45,60 +45,6 @@ class SegmentSeries(NamedTuple):
 
 
 @dataclass(frozen=True, slots=True)
-class Encoded(Generic[T]):
-    """A column of few distinct values, dictionary-encoded as in Arrow: row i holds `names[codes[i]]`.
-
-    A negative code is an absent value.
-    """
-
-    names: tuple[T, ...]
-    codes: Ints
-
-    @classmethod
-    def of(cls, values: tuple[T | None, ...]) -> Encoded[T]:
-        """Encode a column; `None` is absent."""
-        distinct = dict.fromkeys(values)
-        names = tuple(name for name in distinct if name is not None)
-        codes: dict[T | None, int] = {name: code for code, name in enumerate(names)}
-        codes[None] = -1
-        if len(distinct) == 1:
-            return cls(names, np.full(len(values), len(names) - 1))
-        return cls(names, np.fromiter(map(codes.__getitem__, values), np.int64, len(values)))
-
-    def where(self, mask: Bools) -> Encoded[T]:
-        """Return the rows for which `mask` holds."""
-        return Encoded(self.names, self.codes[mask])
-
-    def without_unused(self) -> Encoded[T]:
-        """Return the same with the names alone that some row holds, in the order in which they come first."""
-        used, codes = in_order(self.codes, len(self.names))
-        return Encoded(tuple(self.names[code] for code in used.tolist()), codes)
-
-    def without(self, name: T) -> Encoded[T]:
-        """Return the same with `name` as absent."""
-        if name not in self.names:
-            return self
-        gone = self.names.index(name)
-        codes = np.where(self.codes == gone, -1, self.codes - (self.codes > gone))
-        return Encoded(self.names[:gone] + self.names[gone + 1 :], codes)
-
-
-def in_order(codes: Ints, size: int) -> tuple[Ints, Ints]:
-    """Return the codes below `size` that occur, in the order in which they come first, and the place of each row's.
-
-    A negative code is that of no value, and has no place: -1.
-    """
-    first = np.full(size + 1, len(codes))
-    # Of repeated ones the last assignment counts, which is of the first row; -1 is the entry after all others.
-    first[codes[::-1]] = np.arange(len(codes))[::-1]
-    used = np.flatnonzero(first[:-1] < len(codes))
-    used = used[np.argsort(first[used])]
-    places = np.full(size + 1, -1)
-    places[used] = np.arange(len(used))
-    return used, places[codes]
-
-
-@dataclass(frozen=True, slots=True)
 class Batch:
     """Records as columns, n rows.
 
@@ -109,7 +55,10 @@ class Batch:
     be, which is nearly always.
 
     `value` is the prediction where it is a number, and NaN where it is a label or absent. `request_id` is there only
-    where it was asked for. `repeated` says which rows' request id was seen before; the engine sets it.
+    where it was asked for. `attributions` has the shape (attributed features, n), NaN being a missing value; it is None
+    where none are read. `repeated` says which rows' request id was seen before; the engine sets it.
+
+    `amounts` are those of business figures, shape (figures, n), NaN where there is none; None where there are none.
 
     `scores` is there where it was asked for: what the model gives each class of the reference, 0 to 1, shape
     (classes, n), and NaN where it does not say.
@@ -141,6 +90,8 @@ class Batch:
     actual: Encoded[str] | None = None
     actual_value: Floats | None = None
     delay_seconds: Floats | None = None
+    attributions: Floats | None = None
+    amounts: Floats | None = None
 
     def __len__(self) -> int:
         return len(self.time)
@@ -167,8 +118,20 @@ class Batch:
             scores=None if self.scores is None else self.scores[:, mask],
             actual=self.actual and self.actual.where(mask),
             actual_value=None if self.actual_value is None else self.actual_value[mask],
+            amounts=None if self.amounts is None else self.amounts[:, mask],
             delay_seconds=None if self.delay_seconds is None else self.delay_seconds[mask],
+            attributions=None if self.attributions is None else self.attributions[:, mask],
         )
+
+    def explained(self) -> Batch:
+        """Return the records that have attributions, with these in the place of features."""
+        if self.attributions is None:
+            raise ValueError("a batch of which no attributions were read")
+        bare = replace(
+            self, numbers=self.attributions, categories=(), vectors=(), marks=None, segments=(), attributions=None
+        )
+        has_any: Bools = np.logical_or.reduce(~np.isnan(self.attributions), axis=0)
+        return bare if has_any.all() else bare.where(has_any)
 
     @property
     def truth(self) -> tuple[Encoded[str], Floats]:

@@ -8,8 +8,9 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from exporter.batch import Batch, Bools, Encoded, Ints, Series
+from exporter.batch import Batch, Bools, Ints, Series
 from exporter.columns import SCORE_ROUNDING, label_of
+from exporter.encoded import Encoded
 from exporter.rejects import MISSING_FIELD, OUT_OF_RANGE, TIMESTAMP_FUTURE, TIMESTAMP_PAST
 
 MAX_LATENCY_SECONDS = 1e7

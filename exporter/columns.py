@@ -14,7 +14,8 @@ from typing import Any
 
 import numpy as np
 
-from exporter.batch import Encoded, Floats
+from exporter.batch import Floats
+from exporter.encoded import Encoded
 
 Column = tuple[Any, ...]
 
@@ -64,6 +65,17 @@ def _number(value: object) -> float:
         return np.nan
 
 
+def amounts(values: Column) -> Floats:
+    """Return the values that are finite numbers, true as 1 and false as 0; any other is NaN."""
+    column = np.fromiter(
+        (float(value) if value is True or value is False else _number(value) for value in values),
+        np.float64,
+        len(values),
+    )
+    column[~np.isfinite(column)] = np.nan
+    return column
+
+
 def ids(values: Column | None) -> Encoded[str] | None:
     """Encode a column of ids, if it was read; an empty one is absent."""
     return None if values is None else labels(tuple(None if value == "" else value for value in values), label_of)
@@ -77,6 +89,18 @@ def matrix(columns: Sequence[Column], rows: int) -> Floats:
     except (struct.error, OverflowError):  # a None, or an integer beyond a float's range
         return np.array(columns, dtype=np.float64).reshape(len(columns), rows)
     return np.frombuffer(packed).reshape(len(columns), rows)
+
+
+def sparse_matrix(columns: Sequence[Column], rows: int) -> Floats:
+    """Return the same of at least one column, faster where many rows hold nothing but None."""
+    if None not in columns[0]:
+        return matrix(columns, rows)
+    nothing = (None,) * len(columns)
+    there = {row: values for row, values in enumerate(zip(*columns, strict=True)) if values != nothing}
+    numbers = np.full((len(columns), rows), np.nan)
+    if there:
+        numbers[:, list(there)] = matrix(list(there.values()), len(columns)).T
+    return numbers
 
 
 def vectors(column: Column, dimension: int) -> Floats:

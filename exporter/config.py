@@ -16,6 +16,7 @@ from typing import Any
 import msgspec
 
 from exporter import (
+    business,
     ground_truth,
     presets,
     profile,
@@ -147,8 +148,10 @@ def _contradictions(config: Config) -> Iterator[str]:
     else:
         yield from (f"quality.{problem}" for problem in quality.problems(config.quality, reference))
         yield from segments.problems(config, reference)
+    yield from business.problems(config)
     features = tuple(reference.features) if reference else ()
-    yield from _about_fields(config, features)
+    attributions = tuple(reference.attributions or ()) if reference else ()
+    yield from _about_fields(config, features, attributions)
     yield from _about_exported_bins(config, features)
     yield from _about_windows(config)
     known = DEFAULT_THRESHOLDS | TRUTH_THRESHOLDS
@@ -179,8 +182,8 @@ def _about_windows(config: Config) -> Iterator[str]:
             yield f"buckets.{key}: expected ascending bounds"
 
 
-def _about_fields(config: Config, features: tuple[str, ...]) -> Iterator[str]:
-    """Yield what is wrong with `fields`, and with the reference's features, which are fields too."""
+def _about_fields(config: Config, features: tuple[str, ...], attributions: tuple[str, ...]) -> Iterator[str]:
+    """Yield what is wrong with `fields`, and with the reference's features and attributions, which are fields too."""
     for name in config.fields.keys() - set(RECORD_FIELDS):
         yield f"fields.{name}: no such record field{nearest(name, RECORD_FIELDS)}"
     fields = {name: path for name, path in config.fields.items() if name in RECORD_FIELDS}
@@ -189,13 +192,14 @@ def _about_fields(config: Config, features: tuple[str, ...]) -> Iterator[str]:
         yield f"fields.{name}: expected a path such as timing.total; only `features` can lie at the top level, `.`"
     if not empty:
         try:
-            Schema(fields, features, asked_for=config.fields_asked_for).tree()
+            Schema(fields, features, asked_for=config.fields_asked_for, attributions=attributions).tree()
         except SchemaError as error:
             yield f"fields: {error}"
         for index, source in enumerate(config.sources):
             if source.prediction:
                 try:
-                    Schema(presets.fields(source, fields), features, asked_for=config.fields_asked_for).tree()
+                    read = presets.fields(source, fields)
+                    Schema(read, features, asked_for=config.fields_asked_for, attributions=attributions).tree()
                 except SchemaError as error:
                     yield f"sources[{index}].prediction: {error}"
 

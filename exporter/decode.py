@@ -14,9 +14,10 @@ import msgspec
 import numpy as np
 
 from exporter import columns
-from exporter.batch import Batch, Encoded, Ints, Marks, Series
+from exporter.batch import Batch, Ints, Marks, Series
 from exporter.checks import Checks, series
 from exporter.columns import Column, class_of, label_of
+from exporter.encoded import Encoded
 from exporter.intake import BadLine, Gathered
 from exporter.reading import Reading
 from exporter.rejects import RefusedError, Reject
@@ -61,8 +62,10 @@ class Decoder:
         self._categorical = schema.categorical
         self._probe = Probe(schema)
         self._vectors = schema.vectors
+        self._attributions = [self._tree.at(path).name for path in schema.attribution_paths().values()]
         self._segments = [self._tree.at(path) for path in schema.segment_paths().values()]
         self._classes = schema.classes
+        self._amounts = [self._tree.at(path) for path in schema.amounts.values()]
         self._default = default
         self._checks = checks
 
@@ -172,6 +175,14 @@ class Decoder:
                 if self._classes
                 else None
             ),
+            amounts=np.array(
+                [columns.amounts((features if leaf.is_feature else fields)[leaf.name]) for leaf in self._amounts]
+            )
+            if self._amounts
+            else None,
+            attributions=columns.sparse_matrix([fields[name] for name in self._attributions], n)
+            if self._attributions
+            else None,
         )
 
     def _marks(self, flaws: dict[int, Flaws], n: int) -> Marks | None:

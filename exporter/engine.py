@@ -28,7 +28,7 @@ from exporter.snapshot import NOTHING_JOINED, NOTHING_WAITED, Snapshot, SourceCo
 from exporter.unknown_features import Sample, UnknownFeatures
 
 # A fold of a few lines costs nearly as much as one of hundreds.
-BLOCK_BYTES = 256 * 1024
+BLOCK_BYTES = 512 * 1024
 # The more features there are, the more a fold costs, whatever it holds: a hundred records of them.
 FEATURE_BYTES = 100 * 20
 

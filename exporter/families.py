@@ -99,7 +99,7 @@ class HistogramFamily(Family):
 
     def __init__(self, name: str, text: str, labels: Sequence[str], bounds: Sequence[float]) -> None:
         buckets = [Line("_bucket", {"le": bound}) for bound in map(floatToGoString, (*bounds, math.inf))]
-        totals = [Line("_count", {}), Line("_sum", {})] if bounds[0] >= 0 else []
+        totals = [Line("_count", {}), Line("_sum", {})] if not bounds or bounds[0] >= 0 else []
         super().__init__(name, text, "histogram", labels, buckets + totals)
 
     def add(self, label_values: LabelValues, counts: Sequence[float], total: float) -> None:

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from functools import cache
 from typing import TypeVar
 
@@ -13,7 +13,7 @@ from exporter.checks import Checks
 from exporter.decode import Decoder
 from exporter.profile import Profile
 from exporter.reading import Form
-from exporter.schema import Schema
+from exporter.schema import Path, Schema
 from exporter.settings import Config, Source
 
 UNKNOWN = Series("unknown", "unknown")
@@ -28,6 +28,7 @@ class Forms:
     config: Config
     profile: Profile | None
     checks: Callable[[float, float], Checks] = Checks
+    amounts: Mapping[str, Path] = field(default_factory=dict)
 
     @property
     def model(self) -> Series | None:
@@ -60,10 +61,18 @@ class Forms:
         fields, asked_for = presets.fields(source, self.config.fields), self.config.fields_asked_for
         split_by = segments.paths(segments.resolve(self.config, self.profile))
         if not self.profile:
-            return Schema(fields, asked_for=asked_for, segments=split_by)
+            return Schema(fields, asked_for=asked_for, segments=split_by, amounts=self.amounts)
         vectors = {name: vector.dimension for name, vector in self.profile.vectors.items()}
         are_wanted = self.profile.calibration or self.config.ground_truth
         classes = self.profile.classes if are_wanted else ()
         return Schema(
-            fields, tuple(self.profile.numeric), tuple(self.profile.categorical), vectors, asked_for, split_by, classes
+            fields,
+            tuple(self.profile.numeric),
+            tuple(self.profile.categorical),
+            vectors,
+            asked_for,
+            split_by,
+            classes,
+            attributions=tuple(self.profile.attributions or ()),
+            amounts=self.amounts,
         )

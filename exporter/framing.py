@@ -37,13 +37,15 @@ class Position(msgspec.Struct, frozen=True):
     """Where to go on in a stream, and how to know that it is still the same stream.
 
     `head` covers the stream's first bytes and `context` the ones just before `offset`, at most
-    CONTEXT_BYTES each. `skipping` says that `offset` lies within an oversize line.
+    CONTEXT_BYTES each. `skipping` says that `offset` lies within an oversize line. `mark` is the source's own: how far
+    it has read what is no run of bytes, such as a table.
     """
 
     offset: int = 0
     skipping: bool = False
     head: Digest = Digest()
     context: Digest = Digest()
+    mark: bytes = b""
 
 
 class Cut(NamedTuple):
@@ -112,6 +114,7 @@ class Lines:
         self._skipping = position.skipping
         self._head = position.head
         self._context = context
+        self._mark = position.mark
         # Joined when the newline comes, or a line that comes byte by byte would be copied for each of them.
         self._rest: list[bytes] = []
         self.held = 0
@@ -123,7 +126,7 @@ class Lines:
 
     @property
     def position(self) -> Position:
-        return Position(self._offset, self._skipping, self._head, Digest.of(self._context))
+        return Position(self._offset, self._skipping, self._head, Digest.of(self._context), self._mark)
 
     def feed(self, data: bytes) -> Cut:
         """Take the stream's next bytes."""

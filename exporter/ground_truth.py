@@ -9,7 +9,7 @@ from collections.abc import Iterator
 
 import msgspec
 
-from exporter import source_settings
+from exporter import business, source_settings
 from exporter.checks import TruthChecks
 from exporter.forms import Forms
 from exporter.schema import Path, Schema, SchemaError
@@ -27,7 +27,7 @@ def forms(config: Config, truth: GroundTruth) -> Forms:
     """Return how the sources of truth are read."""
     fields = {name: FieldPath(path) for name, path in _fields(truth).items()}
     read = msgspec.structs.replace(config, sources=truth.sources, fields=fields, segments=())
-    return Forms(read, None, TruthChecks)
+    return Forms(read, None, TruthChecks, business.of_truths(config))
 
 
 def _fields(truth: GroundTruth) -> dict[str, Path]:
@@ -54,6 +54,6 @@ def problems(config: Config) -> Iterator[str]:
             yield f"fields.{name}: expected a path such as outcome.label"
     if all(name in FIELDS and path for name, path in truth.fields.items()):
         try:
-            Schema(_fields(truth), asked_for=("request_id",)).tree()
+            Schema(_fields(truth), asked_for=("request_id",), amounts=business.of_truths(config)).tree()
         except SchemaError as error:
             yield f"fields: {error}"

@@ -10,7 +10,8 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from exporter.batch import Batch, Encoded, Ints, SegmentSeries
+from exporter.batch import Batch, Ints, SegmentSeries
+from exporter.encoded import Encoded
 from exporter.tally import AnySeries
 from exporter.windows import Window
 

@@ -24,6 +24,8 @@ MISSING_BIN = "missing"
 OTHER_BIN = "other"
 MAX_BINS = 100
 MAX_PROJECTIONS = 64
+# As which a larger one counts, or the sum of a few would be infinite.
+LARGEST_ATTRIBUTION = 1e140
 
 
 class Numeric(msgspec.Struct, frozen=True, tag="numeric", tag_field="kind", forbid_unknown_fields=True):
@@ -62,6 +64,20 @@ class Numeric(msgspec.Struct, frozen=True, tag="numeric", tag_field="kind", forb
             if any(b <= a for a, b in pairwise(edges)):
                 return f"expected `{name}` in ascending order"
         return None
+
+
+class Attribution(Numeric, frozen=True, tag="attribution", tag_field="kind", forbid_unknown_fields=True):
+    """What the reference's predictions were attributed to a feature, such as its SHAP values.
+
+    `missing` is of the records that have an attribution to any feature. So is `mean_abs`, the mean absolute
+    attribution, which takes a missing one for 0.
+    """
+
+    mean_abs: float
+
+    def problem(self) -> str | None:
+        """Say what contradicts itself, if anything."""
+        return super().problem() or (None if self.mean_abs >= 0 else "expected a `mean_abs` of 0 or more")
 
 
 class Categorical(msgspec.Struct, frozen=True, tag="categorical", tag_field="kind", forbid_unknown_fields=True):
@@ -132,6 +148,7 @@ class Profile(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     probability: Numeric | None = None
     components: Components | UnsetType = UNSET
     actual: Feature | UnsetType = UNSET
+    attributions: dict[str, Attribution] | UnsetType = UNSET
     baseline: Baseline | UnsetType = UNSET
     calibration: Calibration | UnsetType = UNSET
     created: str = ""
@@ -148,6 +165,11 @@ class Profile(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         """The model's outputs, what is known of them, as if they were features: `prediction` and `probability`."""
         known = {"prediction": self.prediction, "probability": self.probability}
         return Profile(self.version, self.rows, {name: feature for name, feature in known.items() if feature})
+
+    @property
+    def attributed(self) -> Profile:
+        """The attributions as if they were features."""
+        return Profile(self.version, self.rows, dict(self.attributions or {}))
 
     @property
     def classes(self) -> tuple[str, ...]:

@@ -23,10 +23,13 @@ def load(data: bytes) -> Profile:
         raise ProfileError(f"not JSON: {error}") from None
     if profile.version != VERSION:
         raise ProfileError(f"version: expected {VERSION}, got {profile.version}; make the profile anew")
-    for name, feature in profile.features.items():
-        if problem := feature.problem():
-            raise ProfileError(f"features.{name}: {problem}")
-    for name, part in (("actual", profile.actual), ("baseline", profile.baseline)):
+    parts = {
+        **{f"features.{name}": feature for name, feature in profile.features.items()},
+        **{f"attributions.{name}": attribution for name, attribution in (profile.attributions or {}).items()},
+        "actual": profile.actual,
+        "baseline": profile.baseline,
+    }
+    for name, part in parts.items():
         if part and (problem := part.problem()):
             raise ProfileError(f"{name}: {problem}")
     if profile.components and (problem := _problem_of(profile.components, profile)):

@@ -60,14 +60,14 @@ def _clean(node: Node, record: dict[str, Any], flaws: Flaws) -> None:
     for key, child in node.children.items():
         value: Any = record.get(key)
         if isinstance(child, Node):
-            if value is None or (not isinstance(value, dict) and child.has_segments_alone()):
+            if value is None or (not isinstance(value, dict) and child.is_spare):
                 record.pop(key, None)
             elif isinstance(value, dict):
                 _clean(child, value, flaws)
         elif child.is_feature:
             _clean_value(child, key, record, flaws)
-        elif child.is_segment:
-            # One that is no label is missing, and no flaw.
+        elif child.is_spare:
+            # One of a wrong type is missing, and no flaw.
             _clean_value(child, key, record, {})
         else:
             _check_finite(child.name, value)

@@ -63,8 +63,10 @@ def _schemas(config: Config, profile: Profile | None) -> Iterator[Schema]:
     }
     vectors = {name: vector.dimension for name, vector in profile.vectors.items()} if profile else {}
     features = (tuple(profile.numeric), tuple(profile.categorical)) if profile else ((), ())
+    attributed = tuple(profile.attributions or ()) if profile else ()
     for source in config.sources:
-        yield Schema(presets.fields(source, fields), *features, vectors, config.fields_asked_for)
+        read = presets.fields(source, fields)
+        yield Schema(read, *features, vectors, config.fields_asked_for, attributions=attributed)
 
 
 def _is_sound(schema: Schema) -> bool:

@@ -9,10 +9,15 @@ from typing import Annotated, Literal
 
 import msgspec
 
-from exporter.units import Before, Bounds, Duration, FieldPath, FileMode, Listen, Size, SourceUrl, Tails
+from exporter.units import DATABASES, Before, Bounds, Duration, FieldPath, FileMode, Listen, Size, SourceUrl, Tails
 
 DEFAULT_LISTEN = "0.0.0.0:9465"
-DEFAULT_THRESHOLDS = {"feature_drift_psi": 0.25, "latency_p99_seconds": 0.5, "accuracy": 0.8}
+DEFAULT_THRESHOLDS = {
+    "feature_drift_psi": 0.25,
+    "latency_p99_seconds": 0.5,
+    "accuracy": 0.8,
+    "attribution_ranking_ndcg": 0.9,
+}
 # Those that there are where there is ground truth.
 TRUTH_THRESHOLDS = {"performance_tolerance": 0.05}
 
@@ -46,12 +51,25 @@ class Source(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     body_bytes: Size = Size(8 * 1024**2)
     requests: Positive = 32
     token_file: str | None = None
+    query: str | None = None
+    mark: str | None = None
+    initial: str | int | float | None = None
+    every: Duration = Duration.parse("30s")
+    lag: Duration | None = None
+    timeout: Duration = Duration.parse("30s")
+    rows: Positive = 10_000
+    password_file: str | None = None
+
+    @property
+    def is_database(self) -> bool:
+        return self.url.scheme in DATABASES
 
     @property
     def is_datagram(self) -> bool:
         return self.url.scheme == "udp" or self.socket == "datagram"
 
 
+QUERY_OPTIONS = ("query", "mark", "initial", "every", "lag", "timeout", "rows")
 STREAM_OPTIONS = ("format", "framing", "connections", "idle_timeout")
 SOURCE_OPTIONS = {
     "file": ("start", "format", "prediction"),
@@ -59,6 +77,8 @@ SOURCE_OPTIONS = {
     "tcp": STREAM_OPTIONS,
     "udp": (),
     "http": ("body_bytes", "requests", "token_file", "format", "features"),
+    "postgresql": ("password_file", *QUERY_OPTIONS),
+    "sqlite": QUERY_OPTIONS,
 }
 
 
@@ -124,6 +144,15 @@ class GroundTruth(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     fields: dict[str, FieldPath] = {}
 
 
+class Figure(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """A business figure: an amount at the path `field` of a record, or at the path `truth` of a ground truth."""
+
+    name: str
+    field: FieldPath | None = None
+    truth: FieldPath | None = None
+    buckets: tuple[float, ...] = ()
+
+
 class Config(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """The whole of it; every key is described in the README."""
 
@@ -145,6 +174,7 @@ class Config(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     thresholds: dict[str, float] = {}
     limits: LimitsConfig = LimitsConfig()
     quality: Quality = Quality()
+    business: tuple[Figure, ...] = ()
 
     @property
     def limits_of_metrics(self) -> dict[str, float]:

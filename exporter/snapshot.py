@@ -19,7 +19,8 @@ from exporter.tally import AnyTallies
 class Stream(msgspec.Struct, frozen=True, order=True):
     """One ordered run of bytes: a file by device and inode, read from its start once.
 
-    `serial` tells a file from what it held before it was truncated.
+    `serial` tells a file from what it held before it was truncated. What lasts and is no file has an inode of its
+    source's choice.
     """
 
     source: str

@@ -14,10 +14,11 @@ from exporter.frames import Frames
 from exporter.framing import Framer, Lines
 from exporter.inference import Names
 from exporter.kserve import InferenceLog
-from exporter.sources import Source
+from exporter.sources import Sink, Source
 from exporter.sources.datagram_socket import DatagramSocket
 from exporter.sources.file import FileSource
 from exporter.sources.http import HttpSource
+from exporter.sources.sql import SqlSource
 from exporter.sources.stream_socket import StreamSocket
 from exporter.sources.unix_path import UnixPath
 from exporter.telemetry import Telemetry
@@ -60,6 +61,8 @@ def make(
         )
     if source.url.scheme == "file":
         return FileSource(name, source.url.path, sink, telemetry, clock, source.start == "end")
+    if source.is_database:
+        return _sql(source, sink, telemetry, clock)
     bind, forget = _unix(source) if source.url.scheme == "unix" else _internet(source)
     if source.is_datagram:
         return DatagramSocket(name, bind, forget, sink, telemetry, clock)
@@ -72,6 +75,26 @@ def _reader(source: settings.Source, features: Sequence[str]) -> Reader:
         order = tuple(features) if source.features is None else source.features
         return InferenceLog(Names(order, frozenset((*features, *order))))
     return Records()
+
+
+def _sql(source: settings.Source, sink: Sink, telemetry: Telemetry, clock: Callable[[], float]) -> Source:
+    from exporter.sources.database import SqlDatabase  # noqa: PLC0415  # of an extra, which few sidecars need
+
+    query, column = source.query or "", source.mark or ""
+    lag = source.lag.seconds if source.lag else 0.0
+    password = Path(source.password_file) if source.password_file else None
+    database = SqlDatabase(
+        str(source.url),
+        source.url.path,
+        query,
+        column,
+        source.initial,
+        source.rows,
+        lag,
+        source.timeout.seconds,
+        password,
+    )
+    return SqlSource(str(source.url), database, column, source.every.seconds, sink, telemetry, clock)
 
 
 def _unix(source: settings.Source) -> tuple[Callable[[], socket.socket], Callable[[], None]]:

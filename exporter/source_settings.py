@@ -8,7 +8,7 @@ from typing import Any
 
 import msgspec
 
-from exporter import presets
+from exporter import presets, queries
 from exporter.settings import SOURCE_OPTIONS, Source
 
 
@@ -23,7 +23,10 @@ def below(sources: Sequence[Source], folder: Path) -> list[Source]:
     """Return the sources with relative paths taken from `folder`."""
     return [
         msgspec.structs.replace(
-            source, url=source.url.below(folder), token_file=source.token_file and str(folder / source.token_file)
+            source,
+            url=source.url.below(folder),
+            token_file=source.token_file and str(folder / source.token_file),
+            password_file=source.password_file and str(folder / source.password_file),
         )
         for source in sources
     ]
@@ -48,8 +51,11 @@ def problems(sources: Sequence[Source], key: str, example: str) -> Iterator[str]
             if option not in known and getattr(source, option) != getattr(Source(source.url), option):
                 yield f"{at}.{option}: a {source.url.scheme} source has no such option{_choices(known)}"
         yield from (f"{at}.{problem}" for problem in presets.problems(source))
-        if source.token_file and (problem := _unreadable(Path(source.token_file))):
-            yield f"{at}.token_file: {source.token_file}: {problem}"
+        yield from (f"{at}.{problem}" for problem in queries.problems(source))
+        for option in ("token_file", "password_file"):
+            secret = getattr(source, option)
+            if secret and (problem := _unreadable(Path(secret))):
+                yield f"{at}.{option}: {secret}: {problem}"
         if source.url.scheme == "http" and source.url.path.startswith(("/-/", "/metrics")):
             yield f"{at}: {source.url.path} is a path of the sidecar's own"
         if source.socket == "datagram" and source.framing == "length":

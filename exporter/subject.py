@@ -1,4 +1,4 @@
-"""What a statistic is of, features, the outputs of the model or its labels, and how its metrics are named."""
+"""What a statistic is of, features, attributions, the outputs of the model or labels, and how its metrics are named."""
 
 from __future__ import annotations
 
@@ -14,27 +14,23 @@ Kind = type[GaugeFamily] | type[CounterFamily]
 
 @dataclass(frozen=True)
 class Subject:
-    """Features share a metric, told apart by the label `feature_name`; each output has metrics of its own.
+    """Features share a metric, told apart by the label `feature_name`, and so do what predictions are attributed to.
 
-    The label is what the prediction turned out to be in truth.
+    Each output has metrics of its own. The label is what the prediction turned out to be in truth.
     """
 
-    name: Literal["feature", "output", "label"]
-
-    @property
-    def has_many(self) -> bool:
-        """Whether there may be many, of which some drift by chance."""
-        return self.name == "feature"
+    name: Literal["feature", "attribution", "output", "label"]
 
     def metric(self, suffix: str) -> str:
-        """Return the name of a metric that features share."""
+        """Return the name of a metric that all share."""
         return f"model_{self.name}_{suffix}"
 
     def families(self, kind: Kind, variables: Iterable[str], suffix: str, text: str, labels: Iterable[str]) -> Families:
         """Return the families `model_..._suffix`; `text` says what of `{}` they tell."""
-        if self.name == "feature":
+        if self.name != "output":
+            what = "a feature" if self.name == "feature" else "the attribution to a feature"
             labels = (*BASE_LABELS, "feature_name", *labels)
-            return Families(kind(self.metric(suffix), text.format("a feature"), labels), {})
+            return Families(kind(self.metric(suffix), text.format(what), labels), {})
         labels = (*BASE_LABELS, *labels)
         return Families(
             None,
@@ -62,5 +58,6 @@ class Families:
 
 
 FEATURES = Subject("feature")
+ATTRIBUTIONS = Subject("attribution")
 OUTPUTS = Subject("output")
 LABELS = Subject("label")

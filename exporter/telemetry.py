@@ -86,6 +86,7 @@ class Telemetry:
         self.rotations = self._count("source_rotations_total", "Files that took another's place, by how.", "kind")
         self.gaps = self._count("source_gaps_total", "Files that were gone before they were read to their end.")
         self.failing_files = self._by_source("source_failing_files", "Files that cannot be opened or read.")
+        self.errors = self._count("source_errors_total", "Polls of a database that failed.")
         self.open_connections = self._by_source("source_open_connections", "Connections that are open.")
         self.connections = self._count("source_connections_total", "Connections that were made.")
         self.refused_connections = self._count(

@@ -10,6 +10,11 @@ _SECONDS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0, "w": 60
 MAX_PORT = 65535
 # So many windows ago a window is compared with itself, at most: a week ago, of one of an hour.
 MOST_WINDOWS = 200
+DATABASES = ("postgresql", "sqlite")
+_DATABASE_URLS = {
+    "postgresql": re.compile(r"([^:@/?#]+@)?[^@/?#]*/[^:@/?#]+(\?[^#]*)?"),
+    "sqlite": re.compile(r"/[^?#]+"),
+}
 _BYTES = {"": 1, "B": 1, "KiB": 1024, "MiB": 1024**2, "GiB": 1024**3, "KB": 1000, "MB": 1000**2, "GB": 1000**3}
 
 
@@ -151,8 +156,8 @@ class FieldPath(tuple[str, ...]):
 class SourceUrl(str):
     """Where records come from: a path or file:// URL with wildcards, unix://PATH, tcp://HOST:PORT and the like.
 
-    http:///PATH is on the address that serves metrics. `path` is of a file, a unix socket or HTTP, `host` and `port`
-    are of the others.
+    http:///PATH is on the address that serves metrics. `path` is of a file, a unix socket, HTTP or SQLite, `host` and
+    `port` are of the others. A database is spelt as SQLAlchemy has it, and without a password.
     """
 
     __slots__ = ("host", "path", "port", "scheme")
@@ -177,15 +182,27 @@ class SourceUrl(str):
                 return url
             if url.scheme == "http" and re.fullmatch(r"(/[\w.~-]+)+", url.path):
                 return url
+            if url.scheme in DATABASES:
+                # What it got is not repeated, it may hold a password.
+                if not _DATABASE_URLS[url.scheme].fullmatch(rest) or re.search(r"[?&](ssl)?password=", rest):
+                    raise ValueError(
+                        "expected sqlite:////PATH"
+                        if url.scheme == "sqlite"
+                        else "expected postgresql://USER@HOST/DATABASE, got another; a password: `password_file`"
+                    )
+                url.path = rest.removeprefix("/") if url.scheme == "sqlite" else rest
+                return url
+            text = re.sub(r"//.*@", "//…@", text)
         raise ValueError(
             "expected a path or a URL such as file:///var/log/model/*.jsonl, unix:///run/model.sock, "
-            f"tcp://127.0.0.1:9466, udp://127.0.0.1:9467 or http:///v1/predictions, got {text!r}"
+            "tcp://127.0.0.1:9466, udp://127.0.0.1:9467, http:///v1/predictions, "
+            f"postgresql://user@host/database or sqlite:////path, got {text!r}"
         )
 
     def below(self, folder: Path) -> SourceUrl:
         """Return the same with a relative path taken from `folder`."""
         url = SourceUrl.parse(self)
-        if url.scheme in ("file", "unix"):
+        if url.scheme in ("file", "unix", "sqlite"):
             url.path = str(folder / url.path)
         return url
 

@@ -12,7 +12,8 @@ from typing import NamedTuple
 
 import msgspec
 
-from exporter.batch import Encoded, Series
+from exporter.batch import Series
+from exporter.encoded import Encoded
 from exporter.rejects import RefusedError
 from exporter.salvage import loads
 from exporter.schema import FEATURES, RECORD_FIELDS, Leaf, Node, Schema

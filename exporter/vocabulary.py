@@ -11,7 +11,8 @@ from typing import Generic, TypeVar
 
 import numpy as np
 
-from exporter.batch import Encoded, Ints, Series
+from exporter.batch import Ints, Series
+from exporter.encoded import Encoded
 
 OTHER = "other"
 MISSING = "missing"

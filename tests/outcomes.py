@@ -10,9 +10,10 @@ import numpy as np
 from msgspec.structs import replace as with_fields
 
 from exporter.admission import CLASS_LABEL
-from exporter.batch import Batch, Encoded, Floats
+from exporter.batch import Batch, Floats
 from exporter.collector import Collector
-from exporter.planning import measures
+from exporter.encoded import Encoded
+from exporter.measuring import measures
 from exporter.profile import Categorical, Numeric, Profile
 from exporter.settings import Config, GroundTruth
 from exporter.snapshot import Snapshot

@@ -12,20 +12,22 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
 
+import msgspec
 import numpy as np
 from hypothesis import strategies as st
 from msgspec import UNSET, UnsetType
 
-from exporter.batch import NON_FINITE, WRONG_TYPE, Batch, Encoded, Series
+from exporter.batch import NON_FINITE, WRONG_TYPE, Batch, Series
 from exporter.calibration import Calibration, ScoredClass
 from exporter.checks import Checks
 from exporter.components import Components
 from exporter.decode import Decoder
+from exporter.encoded import Encoded
 from exporter.engine import Engine
 from exporter.intake import BadLine
+from exporter.measuring import Measures, measures
 from exporter.plan import Limits, Plan, Segment
-from exporter.planning import Measures, measures
-from exporter.profile import VERSION, Categorical, Feature, Numeric, Profile, Vector
+from exporter.profile import VERSION, Attribution, Categorical, Feature, Numeric, Profile, Vector
 from exporter.schema import Schema
 from exporter.segments import paths
 from exporter.settings import Config, Quality
@@ -70,6 +72,12 @@ def numeric(
     )
 
 
+def attribution(mean_abs: float, edges: Sequence[float], counts: Sequence[int], *, missing: int = 0) -> Attribution:
+    """Make what the predictions of a reference were attributed to a feature."""
+    feature = numeric(edges, counts, least=-4.0, greatest=4.0, missing=missing)
+    return Attribution(**msgspec.structs.asdict(feature), mean_abs=mean_abs)
+
+
 def categorical(counts: Mapping[str, int], *, missing: int = 0, other: int = 0) -> Categorical:
     """Make a categorical feature of a reference."""
     return Categorical(categories=dict(counts), missing=missing, other=other, distinct=len(counts))
@@ -93,6 +101,7 @@ def reference(
     classes: Iterable[str] = (),
     components: Components | UnsetType = UNSET,
     calibration: Calibration | UnsetType = UNSET,
+    attributions: dict[str, Attribution] | UnsetType = UNSET,
 ) -> Profile:
     """Make a reference profile."""
     known = dict.fromkeys(classes, 100)
@@ -103,6 +112,7 @@ def reference(
         prediction=categorical(known) if known else None,
         components=components,
         calibration=calibration,
+        attributions=attributions,
     )
 
 
@@ -123,6 +133,10 @@ PROFILE = reference(
             "deny": ScoredClass([0.375], [10, 170], [5, 165], [110, 10], [20, 4]),
         },
     ),
+    attributions={
+        "age": attribution(1.5, [-0.5, 0.25], [300, 300, 390], missing=10),
+        "country=DE": attribution(0.25, [0.0], [700, 300]),
+    },
 )
 # Limits that the few bins of PROFILE have.
 CONFIG = Config(sources=[], quality=Quality(outliers=Tails((0.3, 0.7))))
@@ -135,6 +149,7 @@ def schema(
     asked_for: tuple[str, ...] = (),
     segments: Sequence[Segment] = (),
     classes: tuple[str, ...] | None = None,
+    amounts: Mapping[str, tuple[str, ...]] | None = None,
 ) -> Schema:
     """Return the schema of a log; the default's latencies are in seconds, and its scores the profile says."""
     fields = FIELDS if fields is None else fields
@@ -142,9 +157,20 @@ def schema(
     if classes is None:
         classes = tuple(profile.calibration.classes) if profile and profile.calibration else ()
     if not profile:
-        return Schema(fields, asked_for=asked_for, segments=split_by, classes=classes)
+        return Schema(fields, asked_for=asked_for, segments=split_by, amounts=amounts or {}, classes=classes)
     vectors = {name: feature.dimension for name, feature in profile.vectors.items()}
-    return Schema(fields, tuple(profile.numeric), tuple(profile.categorical), vectors, asked_for, split_by, classes)
+    attributions = tuple(profile.attributions or ())
+    return Schema(
+        fields,
+        tuple(profile.numeric),
+        tuple(profile.categorical),
+        vectors,
+        asked_for,
+        split_by,
+        classes,
+        attributions,
+        amounts or {},
+    )
 
 
 def decoder(
@@ -153,9 +179,10 @@ def decoder(
     asked_for: tuple[str, ...] = (),
     segments: Sequence[Segment] = (),
     classes: tuple[str, ...] | None = None,
+    amounts: Mapping[str, tuple[str, ...]] | None = None,
 ) -> Decoder:
     """Return a decoder of logs."""
-    read = schema(profile, fields, asked_for, segments, classes)
+    read = schema(profile, fields, asked_for, segments, classes, amounts)
     return Decoder(read, DEFAULT, Checks(PAST_SECONDS, FUTURE_SECONDS))
 
 
@@ -237,6 +264,15 @@ features = st.fixed_dictionaries(
     }
     | {"text": st.one_of(texts, texts, weird_texts)},
 )
+attributed = st.one_of(st.sampled_from([-0.5, 0.25, 0, 1e300, 2**70, None]), dyadic)
+sound_attributions = st.one_of(
+    st.none(), st.fixed_dictionaries({}, optional={"age": attributed, "country=DE": attributed, "unknown": attributed})
+)
+attributions = st.one_of(
+    sound_attributions,
+    st.fixed_dictionaries({}, optional=dict.fromkeys(("age", "country=DE"), st.one_of(attributed, weird))),
+    weird,
+)
 # Few distinct ones, so that records share their panes.
 times = st.one_of(
     st.sampled_from([NOW, NOW, NOW - 0.5, NOW - 70, NOW - 70.5, NOW + 200, NOW - 29 * 86400, None]),
@@ -274,17 +310,18 @@ probabilities = st.one_of(
 )
 
 
-def _records(features: st.SearchStrategy[dict[str, Any]]) -> st.SearchStrategy[dict[str, Any]]:
-    rest = st.fixed_dictionaries(
-        {}, optional={"features": features, "latency_seconds": latencies, "probability": probabilities}
-    )
+def _records(
+    features: st.SearchStrategy[dict[str, Any]], attributions: st.SearchStrategy[Any]
+) -> st.SearchStrategy[dict[str, Any]]:
+    optional = {"features": features, "latency_seconds": latencies, "probability": probabilities}
+    rest = st.fixed_dictionaries({}, optional=optional | {"attributions": attributions})
     parts = st.tuples(times.map(lambda time: {"timestamp": time}), series_fields, outcomes, rest)
     return parts.map(lambda drawn: drawn[0] | drawn[1] | drawn[2] | drawn[3])
 
 
 # All is as it should be; a feature may be wrong; the record is refused.
-sound_records = _records(sound_features)
-good_records = _records(features)
+sound_records = _records(sound_features, sound_attributions)
+good_records = _records(features, attributions)
 bad_records = st.sampled_from(
     [
         {},
@@ -314,6 +351,8 @@ RICH: list[Any] = [
     *(good(prediction=1, latency_seconds=n / 4, probability=n / 8, features={"plan": "gold"}) for n in range(6)),
     *[good(prediction="new", model_name="fraud", features={"age": 30, "income": 9, "plan": "other"})] * 5,
     *[good(features={"text": text}) for text in ([1, 2, 3], [0.5, 1.25, -3], [1, 2], [1, float("nan"), 2], None)] * 3,
+    *[good(attributions=given) for given in ({"age": 1}, {"age": -0.25, "country=DE": 2}, [1], None)] * 3,
+    *[good(attributions={"age": bad, "country=DE": 0.5}) for bad in (float("nan"), float("inf"), "high", 1e300)],
     {},
     *[good(prediction="last")] * 3,
 ]
@@ -331,6 +370,7 @@ class Meaning:
     probability: float | None = None
     features: dict[str, float | str | list[float] | None] = field(default_factory=dict)
     flaws: dict[str, str] = field(default_factory=dict)
+    attributions: dict[str, float | None] = field(default_factory=dict)
 
 
 def spelt(value: Any) -> str:
@@ -398,6 +438,11 @@ def meaning(record: Any, now: float = NOW) -> Meaning | str:  # noqa: C901, PLR0
             read.features[name] = (
                 float(value) if isinstance(feature, Numeric) else str(value) if infinite else spelt(value)
             )
+    explained = record.get("attributions")
+    for name in PROFILE.attributions or ():
+        value = explained.get(name) if isinstance(explained, dict) else None
+        is_number = isinstance(value, (int, float)) and not isinstance(value, bool) and not math.isnan(value)
+        read.attributions[name] = float(value) if is_number else None
     return read
 
 
@@ -417,6 +462,10 @@ def rows(batch: Batch | None, profile: Profile = PROFILE) -> Iterator[Meaning]:
         return
     names = (*profile.numeric, *profile.categorical, *profile.vectors)
     reasons = {WRONG_TYPE: "wrong_type", NON_FINITE: "non_finite"}
+
+    none_read = np.empty((0, len(batch)))
+    read = none_read if batch.attributions is None else batch.attributions
+    attributions = list(zip(profile.attributions or (), read, strict=True))
 
     def number(value: float) -> float | None:
         return None if math.isnan(value) else float(value)
@@ -439,6 +488,7 @@ def rows(batch: Batch | None, profile: Profile = PROFILE) -> Iterator[Meaning]:
             probability=number(batch.probability[i]),
             features=dict(zip(names, values, strict=True)),
             flaws={name: reasons[mark] for name, mark in zip(names, marks, strict=True) if mark},
+            attributions={name: number(row[i]) for name, row in attributions},
         )
 
 
@@ -457,6 +507,7 @@ def columns(
     group: Sequence[int] = (),
     groups: int = 1,
     repeated: Sequence[bool] | None = None,
+    attributions: Sequence[Sequence[float]] | None = None,
 ) -> Batch:
     """Return a batch with some columns of one's own; the others are as of records that say nothing."""
     nothing = [math.nan] * rows
@@ -475,4 +526,5 @@ def columns(
         group=np.array(group or [0] * rows, np.int64),
         groups=groups,
         repeated=None if repeated is None else np.array(repeated, np.bool_),
+        attributions=None if attributions is None else np.array(attributions, np.float64).reshape(-1, rows),
     )

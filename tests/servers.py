@@ -1,10 +1,12 @@
 """Real servers for tests: each on a free port of 127.0.0.1, stopped by who started it."""
 
+import glob
 import json
 import os
 import shutil
 import socket
 import subprocess
+import tempfile
 import time
 import urllib.parse
 import urllib.request
@@ -14,14 +16,18 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import psycopg
 import pytest
+
+# Debian keeps the programs of PostgreSQL's server off the path.
+PLACES = os.pathsep.join([os.environ.get("PATH", ""), *sorted(glob.glob("/usr/lib/postgresql/*/bin"), reverse=True)])
 
 
 def require(program: str) -> str:
     """Return the program's path; without it the test is skipped, or fails where REQUIRE_SERVERS=1."""
-    path = shutil.which(program)
+    path = shutil.which(program, path=PLACES)
     if path is None:
-        told = f"{program} is not installed (apt-get install prometheus mtail)"
+        told = f"{program} is not installed (apt-get install prometheus mtail postgresql)"
         if os.environ.get("REQUIRE_SERVERS") == "1":
             pytest.fail(told)
         pytest.skip(told)
@@ -97,3 +103,77 @@ def _wait_until_ready(address: str) -> None:
             if time.monotonic() > deadline:
                 raise
             time.sleep(0.1)
+
+
+class Postgres:
+    """A PostgreSQL of its own, with a database `postgres` and its owner of the same name."""
+
+    def __init__(self, folder: Path, password: str) -> None:
+        self._folder = folder
+        self._port = free_port()
+        self.url = f"postgresql://postgres@127.0.0.1:{self._port}/postgres"
+        self._password = password
+        options = f"-p {self._port} -c listen_addresses=127.0.0.1 -c unix_socket_directories= -c fsync=off"
+        self._options = ("--options", options, "--log", str(folder / "log"))
+        secret = folder / "password"
+        secret.write_text(password)
+        secret.chmod(0o644)
+        kind = ("--username=postgres", "--auth=scram-sha-256", "--no-sync", "--encoding=UTF8", "--no-locale")
+        self._run("initdb", f"--pgdata={folder / 'data'}", f"--pwfile={secret}", *kind)
+
+    def start(self) -> None:
+        """Start it, and return when it takes connections."""
+        self._control("start", *self._options)
+
+    def stop(self) -> None:
+        """End it, and all connections."""
+        self._control("stop", "--mode", "immediate")
+
+    def restart(self) -> None:
+        """Start it anew, whether it runs or not."""
+        self._control("restart", "--mode", "immediate", *self._options)
+
+    def execute(self, statement: str, *rows: tuple[Any, ...]) -> None:
+        """Execute a statement, once or for each row, in a transaction of its own."""
+        with self.connection() as connection:
+            if rows:
+                connection.cursor().executemany(statement, rows)
+            else:
+                connection.execute(statement)
+
+    def connection(self) -> psycopg.Connection[Any]:
+        return psycopg.connect(self.url, password=self._password)
+
+    def _control(self, *arguments: str) -> None:
+        self._run("pg_ctl", "--pgdata", str(self._folder / "data"), "--wait", *arguments)
+
+    def _run(self, program: str, *arguments: str) -> None:
+        # It refuses to be run by root.
+        user = "postgres" if os.geteuid() == 0 else None
+        command = [require(program), *arguments]
+        done = subprocess.run(
+            command,
+            user=user,
+            group=user,
+            cwd=self._folder,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.PIPE,
+            check=False,
+        )
+        assert not done.returncode, done.stderr.decode()
+
+
+@contextmanager
+def postgres(password: str = "secret") -> Iterator[Postgres]:
+    """Run a PostgreSQL, in a folder that its user can reach."""
+    require("initdb")
+    with tempfile.TemporaryDirectory(prefix="postgres", ignore_cleanup_errors=True) as name:
+        folder = Path(name)
+        if os.geteuid() == 0:
+            shutil.chown(folder, "postgres", "postgres")
+        server = Postgres(folder, password)
+        server.start()
+        try:
+            yield server
+        finally:
+            server.stop()

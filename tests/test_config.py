@@ -1,5 +1,6 @@
 """The configuration, through the command `check`: every mistake at once, each one line."""
 
+import importlib.util
 from pathlib import Path
 
 import pytest
@@ -41,6 +42,59 @@ SOURCES = "sources: [/var/log/model.jsonl]\n"
         pytest.param("sources: [/a, /a]", "sources[1]: /a is there twice", id="twice"),
         pytest.param(
             "sources: [{url: /a, start: now}]", "sources[0].start: expected beginning or end, got 'now'", id="start"
+        ),
+        pytest.param(
+            "sources: [{url: 'postgresql://u:secret@h/db', query: ':mark', mark: m}]",
+            "sources[0].url: expected postgresql://USER@HOST/DATABASE, got another; a password: `password_file`",
+            id="password in the URL",
+        ),
+        pytest.param(
+            "sources: [{url: 'postgresql://u@h/db?password=secret', query: ':mark', mark: m}]",
+            "sources[0].url: expected postgresql://USER@HOST/DATABASE, got another; a password: `password_file`",
+            id="password as a parameter",
+        ),
+        pytest.param(
+            "sources: [{url: 'postgresql://h:http/db', query: ':mark', mark: m}]",
+            "sources[0].url: expected postgresql://USER@HOST/DATABASE",
+            id="port of a database",
+        ),
+        pytest.param(
+            "sources: [{url: 'sqlite://', query: ':mark', mark: m}]",
+            "sources[0].url: expected sqlite:////PATH",
+            id="sqlite",
+        ),
+        pytest.param(
+            "sources: [{url: 'sqlite:////a', query: ':mark'}]",
+            "sources[0].mark: this key is required: the col",
+            id="mark",
+        ),
+        pytest.param(
+            "sources: [{url: 'sqlite:////a', mark: m}]",
+            "sources[0].query: this key is required, such as SELECT",
+            id="query",
+        ),
+        pytest.param(
+            "sources: [{url: 'sqlite:////a', mark: m, query: SELECT 1}]",
+            "sources[0].query: expected one parameter, :mark, and found none",
+            id="no parameter",
+        ),
+        pytest.param(
+            "sources: [{url: 'sqlite:////a', mark: m, query: 'SELECT :mark::int'}]",
+            "sources[0].query: expected one parameter, :mark, and found ",
+            id="cast",
+        ),
+        pytest.param(
+            "sources: [{url: 'sqlite:////a', mark: m, query: ':mark', mode: '0600'}]",
+            "sources[0].mode: a sqlite source has no such option; it has query, mark, initial, every, lag",
+            id="option of sqlite",
+        ),
+        pytest.param(
+            "sources: [{url: 'postgresql:///db', mark: m, query: ':mark', password_file: /none}]",
+            "sources[0].password_file: /none: No such file or directory",
+            id="no password file",
+        ),
+        pytest.param(
+            "sources: [{url: /a, query: x}]", "sources[0].query: a file source has no such option", id="not sql"
         ),
         pytest.param("sources: [tcp://x]", "sources[0].url: expected an address such as", id="no port"),
         pytest.param("sources: [tcp://x:1, tcp://x:1]", "sources[1]: tcp://x:1 is there twice", id="address twice"),
@@ -102,7 +156,9 @@ SOURCES = "sources: [/var/log/model.jsonl]\n"
         ),
         pytest.param(SOURCES + "listn: :1", "listn: unknown key; did you mean `listen`?", id="unknown key"),
         pytest.param(
-            SOURCES + "zzz: 1", "zzz: unknown key; known: buckets, drift, exported_bins, fields", id="no key near"
+            SOURCES + "zzz: 1",
+            "zzz: unknown key; known: buckets, business, drift, exported_bins, fields",
+            id="no key near",
         ),
         pytest.param(SOURCES + "limits: {model: 1}", "limits.model: unknown key; did you mean `models`?", id="nested"),
         pytest.param(SOURCES + "limits: {models: 0}", "limits.models: expected a whole number >= 1, got 0", id="bound"),
@@ -213,6 +269,23 @@ def test_bins_to_export_need_a_reference_that_can_be_read(tmp_path: Path) -> Non
     assert problems(tmp_path, SOURCES + "exported_bins: [age]") == expected
     (told,) = problems(tmp_path, SOURCES + "reference: no.json\nexported_bins: [age]")
     assert told.startswith("reference:")
+
+
+@pytest.mark.parametrize(
+    ("fields", "expected"),
+    [
+        ("{attributions: why, prediction: why.age}", "fields: `why.age` is read as prediction already, and cannot be"),
+        (
+            "{attributions: features}",
+            "fields: `features.age` is read as age already, and cannot be attribution age",
+        ),
+        ("{attributions: .}", "fields.attributions: expected a path such as timing.total; only `features` can lie at"),
+    ],
+)
+def test_attributions_have_a_place_of_their_own(tmp_path: Path, fields: str, expected: str) -> None:
+    (tmp_path / "reference.json").write_bytes(profile_file.dump(PROFILE))
+    (told,) = problems(tmp_path, f"{SOURCES}reference: reference.json\nfields: {fields}")
+    assert told.startswith(expected)
     assert check(tmp_path, SOURCES + "exported_bins: []").exit_code == 0
 
 
@@ -258,6 +331,20 @@ def test_a_segment_that_may_be_a_feature_misspelt_is_noted(tmp_path: Path) -> No
     assert noted == [
         "note: segments[1]: county is no known feature, and read from the record itself; did you mean `country`?"
     ]
+
+
+def test_a_password_in_an_address_is_not_told(tmp_path: Path) -> None:
+    for url in ("mysql://u:secret@h/db", "postgresql://u:sec/ret@h:1/db", "postgres://u:secret@@h"):
+        (told,) = problems(tmp_path, f"sources: [{{url: '{url}'}}]")
+        assert told.startswith("sources[0].url: expected")
+        assert "sec" not in told
+
+
+def test_what_a_database_needs_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(importlib.util, "find_spec", lambda _: None)
+    expected = "sources[0].url: sqlalchemy and psycopg not installed: pip install 'prediction-exporter[sql]'"
+    text = "sources: [{url: 'postgresql:///db', mark: m, query: ':mark'}]"
+    assert problems(tmp_path, text) == [expected]
 
 
 def test_a_missing_file_is_one_line(tmp_path: Path) -> None:

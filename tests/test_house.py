@@ -28,6 +28,7 @@ MODULES = {name_of(file): file for file in sorted(PACKAGE.rglob("*.py"))}
 CORE = {
     *(
         "batch",
+        "encoded",
         "batches",
         "chance",
         "bodies",
@@ -127,7 +128,7 @@ def test_statistics_do_not_know_each_other(module: str) -> None:
     assert not [name for name in ours(module) if room(name) in ("stats", "derived") and name != "stats"]
 
 
-@pytest.mark.parametrize("module", sorted({*MODULES} - {"planning", "performance", "stats"}))
+@pytest.mark.parametrize("module", sorted({*MODULES} - {"measuring", "performance", "stats"}))
 def test_only_the_plan_lists_the_statistics(module: str) -> None:
     if room(module) not in ("stats", "derived"):
         assert not [name for name in ours(module) if name.startswith(("stats.", "derived."))]
@@ -157,7 +158,7 @@ def loaded() -> set[str]:
     )
 
 
-@pytest.mark.parametrize("heavy", ["scipy.stats", "pyarrow", "sklearn", "pandas"])
+@pytest.mark.parametrize("heavy", ["scipy.stats", "pyarrow", "sklearn", "pandas", "sqlalchemy"])
 def test_the_sidecar_does_not_load(heavy: str, loaded: set[str]) -> None:
     assert "exporter.sidecar" in loaded
     assert heavy not in loaded
@@ -231,4 +232,4 @@ def test_a_record_field_is_in_the_readme(field: str) -> None:
 def test_the_readme_s_table_of_fields_has_no_others() -> None:
     named = {name for names, *_ in table("field") for name in re.findall(r"`([^`]+)`", names)}
     assert named <= {*RECORD_FIELDS}
-    assert {"prediction", "features", "latency_ms"} <= named <= {*FIELD_TYPES, "features"}
+    assert {"prediction", "features", "latency_ms"} <= named <= {*FIELD_TYPES, "features", "attributions"}

@@ -13,9 +13,10 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from exporter import checkpoint, tally
-from exporter.batch import Batch, Encoded, Floats, Series
+from exporter.batch import Batch, Floats, Series
+from exporter.encoded import Encoded
 from exporter.grouping import Group, grouped
-from exporter.planning import measures
+from exporter.measuring import measures
 from exporter.settings import GroundTruth
 from exporter.snapshot import Snapshot
 from exporter.stats import Statistic
@@ -42,7 +43,7 @@ FEWER = settings(max_examples=25)
 IDENTITIES = {name: repr(statistic) for name, statistic in STATISTICS.items()}
 
 # Sums of differences, which may be negative.
-SIGNED = {"feature_moments", "output_moments", "residual_sums"}
+SIGNED = {"feature_moments", "output_moments", "attribution_moments", "residual_sums"}
 
 Record = Any
 Tallied = Mapping[Group, Floats]
@@ -209,7 +210,7 @@ def test_the_order_of_records_does_not_matter(statistic: Statistic, log: list[Re
 @example(RICH)
 def test_a_record_that_is_not_read_adds_nothing(statistic: Statistic, log: list[Record]) -> None:
     unread = {"prediction": "approve"} if statistic.reads == "errors" else {"error_type": "timeout"}
-    unread |= {"features": {"age": 41}, "latency_seconds": 1, "probability": 0.5}
+    unread |= {"features": {"age": 41}, "latency_seconds": 1, "probability": 0.5, "attributions": {"age": 0.5}}
     spelling = Spelling()
     before = tallied(statistic, decoded(log), spelling)
     assert_all_same(before, tallied(statistic, decoded([*log, {"timestamp": NOW} | unread]), spelling), statistic)

@@ -22,7 +22,7 @@ from exporter.calibration import Calibration, ScoredClass
 from exporter.components import Components
 from exporter.exposition import Exposition, Format
 from exporter.sidecar import Sidecar
-from tests.records import categorical, numeric, reference, vector
+from tests.records import attribution, categorical, numeric, reference, vector
 from tests.servers import require
 
 GOLDEN = Path(__file__).parent / "golden"
@@ -48,6 +48,7 @@ LOG = [
             "prediction": "deny" if second % 4 == 0 else "approve",
             "probability": scores("approve" if second % 4 else "deny", round(second / 120, 3)),
             "latency_ms": 5.0 * (second % 7),
+            "attributions": {"age": (second % 8 - 4) / 16, "country": (second % 4) / 2},
         }
         for second in range(120)
     ),
@@ -78,6 +79,10 @@ REFERENCE = msgspec.structs.replace(
                 "review": ScoredClass([0.5], [0, 50], [0, 40], [450, 0], [50, 0]),
             },
         ),
+        attributions={
+            "age": attribution(0.5, [-0.125, 0.0], [400, 200, 400]),
+            "country": attribution(0.25, [0.5], [500, 490], missing=10),
+        },
     ),
     probability=numeric([0.25, 0.5, 0.75], [250, 250, 250, 250], least=0.0, greatest=1.0),
 )

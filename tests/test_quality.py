@@ -11,7 +11,7 @@ from exporter import config, profile_file
 from exporter.collector import Collector
 from exporter.config import ConfigError
 from exporter.logs import SchemaLog
-from exporter.planning import measures
+from exporter.measuring import measures
 from exporter.settings import Config, Quality
 from exporter.snapshot import Snapshot
 from exporter.units import Bounds

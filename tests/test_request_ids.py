@@ -9,7 +9,7 @@ import pytest
 
 from exporter import checkpoint
 from exporter.engine import Engine
-from exporter.planning import measures
+from exporter.measuring import measures
 from exporter.request_ids import DIGEST_BYTES, RequestIds
 from exporter.settings import Config, Quality
 from exporter.snapshot import Snapshot

@@ -47,6 +47,7 @@ def test_names_are_read_from_where_the_features_lie() -> None:
     }
     # At the top level, what is a field of the record is no feature, whether it is read or not.
     flat = {"age": 1, "b": 2, "timestamp": 3, "request_id": "r", "prediction": "p", "timing": {"total": 4}}
+    flat["attributions"] = {"age": 1}
     assert unknown(flat, fields={"features": (), "latency_ms": ("timing", "total")}) == {"b"}
 
 

@@ -16,8 +16,9 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from pyarrow import types
 
-from exporter.batch import NON_FINITE, WRONG_TYPE, Bools, Encoded, Floats, Ints, Marks, in_order
+from exporter.batch import NON_FINITE, WRONG_TYPE, Bools, Floats, Ints, Marks
 from exporter.columns import class_of, epoch
+from exporter.encoded import Encoded, in_order
 
 UNIT_PARTS = {"s": 1, "ms": 10**3, "us": 10**6, "ns": 10**9}
 # One value for all fractional numbers, which are of one class.

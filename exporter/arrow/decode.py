@@ -33,8 +33,10 @@ class ArrowDecoder:
         self._categorical = [FEATURE + name for name in schema.categorical]
         self._vectors = {FEATURE + name: dimension for name, dimension in schema.vectors.items()}
         self._reads_ids = "request_id" in schema.paths()
+        self._attributions = [key(self._tree.at(path)) for path in schema.attribution_paths().values()]
         self._segments = [self._tree.at(path) for path in schema.segment_paths().values()]
         self._classes = schema.classes
+        self._amounts = [key(self._tree.at(path)) for path in schema.amounts.values()]
         self._default = default
         self._checks = checks
         paths = schema.paths()
@@ -97,6 +99,8 @@ class ArrowDecoder:
                 for leaf in self._segments
             ),
             scores=scores,
+            amounts=fields.amounts(self._amounts) if self._amounts else None,
+            attributions=fields.matrix(self._attributions) if self._attributions else None,
         )
         not_finite, wrong = fields.failed()
         return batch, [*not_finite, *no_score, *wrong, *no_time]

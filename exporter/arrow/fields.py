@@ -17,9 +17,10 @@ from exporter.arrow.columns import by_class, floats, is_float, labels, present, 
 from exporter.arrow.leaves import NO_STRUCT, WRONG
 from exporter.batch import NON_FINITE as NON_FINITE_MARK
 from exporter.batch import WRONG_TYPE as WRONG_TYPE_MARK
-from exporter.batch import Bools, Encoded, Floats, Marks
+from exporter.batch import Bools, Floats, Marks
 from exporter.checks import Failed
 from exporter.columns import label_of
+from exporter.encoded import Encoded
 from exporter.rejects import NON_FINITE, WRONG_TYPE
 from exporter.schema import FIELD_TYPES
 
@@ -44,6 +45,21 @@ class Fields:
         for row, name in zip(matrix, names, strict=True):
             column = self._columns.get(name)
             row[:] = np.nan if column is None else floats(column)
+        return matrix
+
+    def amounts(self, names: Sequence[str]) -> Floats:
+        """Return columns of finite numbers, true as 1 and false as 0, as an array of shape (names, rows)."""
+        matrix = np.full((len(names), self.rows), np.nan)
+        for row, name in zip(matrix, names, strict=True):
+            column = self._columns.get(name)
+            if column is None:
+                continue
+            kind = value_type(column)
+            if pa.types.is_boolean(kind):
+                row[:] = floats(column.cast(pa.int8()))
+            elif is_float(column) or pa.types.is_integer(kind):
+                row[:] = floats(column)
+        matrix[~np.isfinite(matrix)] = np.nan
         return matrix
 
     def values(self) -> Floats:

@@ -58,7 +58,7 @@ def _places(fields: list[pa.Field], node: Node, path: tuple[int, ...], within: s
             yield Place(below, (WRONG if is_wrong else "") + key(child), is_wrong)
         elif types.is_struct(kind):
             yield from _places(list(kind), child, below, f"{within}{name}.")
-        elif not child.has_segments_alone():
+        elif not child.is_spare:
             yield Place(below, f"{NO_STRUCT}{within}{name}", is_wrong=True)
 
 

@@ -32,12 +32,14 @@ class Classification:
         accuracy = GaugeFamily(
             "model_accuracy", "Share of the outcomes of a window that were predicted, 0 to 1.", (*BASE_LABELS, "window")
         )
-        texts = {
-            "precision": "Of a window's predictions of a class, the share that was right, 0 to 1.",
-            "recall": "Of a window's outcomes of a class, the share that was predicted, 0 to 1.",
-            "f1": "Harmonic mean of precision and recall in a window, 0 to 1.",
-        }
-        families = {name: GaugeFamily(f"model_{name}", text, LABELS) for name, text in texts.items()}
+        families = [
+            GaugeFamily(name, text, LABELS)
+            for name, text in (
+                ("model_precision", "Of a window's predictions of a class, the share that was right, 0 to 1."),
+                ("model_recall", "Of a window's outcomes of a class, the share that was predicted, 0 to 1."),
+                ("model_f1", "Harmonic mean of precision and recall in a window, 0 to 1."),
+            )
+        ]
         kept = [place for place, name in enumerate(classes) if self.is_declared or name != VALUE_CLASS]
         names = [classes[place] for place in kept]
         for label, tallies in windows.items():
@@ -47,9 +49,8 @@ class Classification:
                     continue
                 rates = Rates.of(counts)
                 accuracy.add((*series, label), counts.trace() / counts.sum())
-                for name, family in families.items():
-                    values = getattr(rates, name)
+                for family, values in zip(families, (rates.precision, rates.recall, rates.f1), strict=True):
                     family.add((*series, label, "weighted", ""), rates.weighted(values))
                     family.add((*series, label, "macro", ""), rates.macro(values))
                     family.extend([(*series, label, "", of_class) for of_class in names], values.tolist())
-        yield from (accuracy, *families.values())
+        yield from (accuracy, *families)

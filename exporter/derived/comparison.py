@@ -1,7 +1,7 @@
 """How far the distribution of each variable has moved, by every method at once, and whether chance explains it.
 
-Variables are features, or the outputs of a model; numeric ones come first. A result is an array of one value for each,
-and NaN where there is none: for want of records, or because a method does not apply.
+Variables are features, attributions to them, or the outputs of a model; numeric ones come first. A result is an array
+of one value for each, and NaN where there is none: for want of records, or because a method does not apply.
 """
 
 from __future__ import annotations

@@ -12,6 +12,7 @@ from exporter.derived import drift_causes
 from exporter.derived.comparison import Comparison, Shift
 from exporter.families import Family, GaugeFamily
 from exporter.stats import BASE_LABELS
+from exporter.subject import FEATURES
 from exporter.tally import Tallies
 
 # A field of Shift, and what it tells, in a metric of the same name.
@@ -52,7 +53,7 @@ class Drift:
         yield from self._gauges(
             shifts, "drifted", "drifted", "Whether {} has drifted: by more than its limit and chance."
         )
-        if comparison.subject.has_many:
+        if comparison.subject == FEATURES:
             yield from _over_all(shifts)
             yield from drift_causes.collect(comparison, held, shifts)
 

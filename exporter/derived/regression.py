@@ -16,30 +16,30 @@ from exporter.tally import Tallies, Tally
 
 ROUNDING = 1e-14
 TEXTS = {
-    "mae": "Mean absolute error of a window's predictions.",
-    "rmse": "Root of the mean squared error of a window's predictions.",
-    "mape": "Mean of absolute errors relative to the truth in a window; 1 is 100 %.",
-    "bias": "Mean of prediction less truth in a window.",
-    "r2": "Share of the variance of the truth in a window that predictions explain; 1 at best, and negative below 0.",
+    "model_mae": "Mean absolute error of a window's predictions.",
+    "model_rmse": "Root of the mean squared error of a window's predictions.",
+    "model_mape": "Mean of absolute errors relative to the truth in a window; 1 is 100 %.",
+    "model_bias": "Mean of prediction less truth in a window.",
+    "model_r2": "Share of the variance of the truth in a window that predictions explain, at most 1.",
 }
 
 
 def figures(sums: Sums) -> dict[str, float]:
-    """Return the figures of some outcomes, as scikit-learn defines them.
+    """Return the figures of some outcomes by metric, as scikit-learn defines them.
 
     Of fewer than two outcomes, or where the truth is one and the same, there is no R2.
     """
     n = sums.number
     found = {
-        "mae": sums.absolute / n,
-        "rmse": math.sqrt(sums.squares / n),
-        "mape": sums.ratios / n,
-        "bias": sums.residuals / n,
+        "model_mae": sums.absolute / n,
+        "model_rmse": math.sqrt(sums.squares / n),
+        "model_mape": sums.ratios / n,
+        "model_bias": sums.residuals / n,
     }
     variation = sums.squared_differences - sums.differences**2 / n
     # What is smaller is rounding, as of one and the same value.
     if variation > ROUNDING * sums.squared_differences:
-        found["r2"] = 1 - sums.squares / variation
+        found["model_r2"] = 1 - sums.squares / variation
     return found
 
 
@@ -56,7 +56,7 @@ class Regression:
 
     def collect(self, windows: Mapping[str, Tallies]) -> Iterator[Family]:
         labels = (*BASE_LABELS, "window")
-        families = {name: GaugeFamily(f"model_{name}", text, labels) for name, text in TEXTS.items()}
+        families = {name: GaugeFamily(name, text, labels) for name, text in TEXTS.items()}
         quantile = SummaryFamily(
             "model_residual_quantile", "Quantile of prediction less truth in a window.", (*labels, "quantile")
         )

@@ -39,11 +39,11 @@ class Reliability:
             labels,
         )
         samples, confidence, accuracy = (
-            GaugeFamily(f"model_reliability_{name}", text, (*labels, "bin"))
+            GaugeFamily(name, text, (*labels, "bin"))
             for name, text in (
-                ("samples", "Outcomes of a window by bin of their prediction's score."),
-                ("confidence", "Mean score of the predictions in a bin, 0 to 1."),
-                ("accuracy", "Share of the predictions in a bin that were right, 0 to 1."),
+                ("model_reliability_samples", "Outcomes of a window by bin of their prediction's score."),
+                ("model_reliability_confidence", "Mean score of the predictions in a bin, 0 to 1."),
+                ("model_reliability_accuracy", "Share of the predictions in a bin that were right, 0 to 1."),
             )
         )
         bins = [f"{low / BINS:.1f}-{(low + 1) / BINS:.1f}" for low in range(BINS)]

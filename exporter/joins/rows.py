@@ -9,7 +9,8 @@ from typing import NamedTuple, TypeVar
 import msgspec
 import numpy as np
 
-from exporter.batch import Batch, Encoded, Floats, Series
+from exporter.batch import Batch, Floats, Series
+from exporter.encoded import Encoded
 
 DIGEST_BYTES = 8
 
@@ -39,6 +40,7 @@ class Truth(msgspec.Struct, frozen=True, array_like=True, gc=False):
     actual: str | None
     value: float
     answered: tuple[Series, ...] = ()
+    amounts: tuple[float, ...] = ()
 
     def says(self, other: Truth) -> bool:
         """Whether the other says the same."""
@@ -58,7 +60,7 @@ def predictions(batch: Batch, now: float) -> list[Waiting]:
         return []
     n = len(batch)
     classes: list[str | None] = _spelt(batch.prediction)
-    scores = [tuple(row) for row in batch.scores.T.tolist()] if batch.scores is not None else [()] * n
+    scores = _tuples(batch.scores, n)
     segments = list(zip(*[_spelt(column) for column in batch.segments], strict=True)) if batch.segments else [()] * n
     columns = zip(
         _digests(batch.request_id),
@@ -84,8 +86,13 @@ def truths(batch: Batch, now: float) -> list[Truth]:
     if batch.request_id is None:
         return []
     actual: list[str | None] = _spelt(batch.prediction)
-    columns = zip(_digests(batch.request_id), batch.time.tolist(), actual, batch.value.tolist(), strict=True)
-    return [Truth(digest, now, time, label, value) for digest, time, label, value in columns if digest is not None]
+    amounts = _tuples(batch.amounts, len(batch))
+    columns = zip(_digests(batch.request_id), batch.time.tolist(), actual, batch.value.tolist(), amounts, strict=True)
+    return [
+        Truth(digest, now, time, label, value, (), of_figures)
+        for digest, time, label, value, of_figures in columns
+        if digest is not None
+    ]
 
 
 def _digests(ids: Encoded[str]) -> list[int | None]:
@@ -122,14 +129,21 @@ def outcomes(pairs: Sequence[Pair], now: float, segments: int = 0) -> Batch:
         marks=None,
         group=np.zeros(n, np.int64),
         segments=tuple(map(Encoded.of, zip(*(_of_width(row.segments, segments) for row in predictions), strict=True))),
-        scores=_scores([row.scores for row in predictions]),
+        scores=_matrix([row.scores for row in predictions]),
+        amounts=_matrix([truth.amounts for truth in found]),
         actual=Encoded.of(tuple(truth.actual for truth in found)),
         actual_value=np.array([truth.value for truth in found]),
         delay_seconds=np.maximum(truth_time - time, 0.0),
     )
 
 
-def _scores(rows: Sequence[tuple[float, ...]]) -> Floats | None:
+def _tuples(matrix: Floats | None, n: int) -> list[tuple[float, ...]]:
+    """Return the columns of an array of shape (things, n), of which there may be none."""
+    return [()] * n if matrix is None else [tuple(row) for row in matrix.T.tolist()]
+
+
+def _matrix(rows: Sequence[tuple[float, ...]]) -> Floats | None:
+    """Return the opposite; there may be more things since a plan was changed."""
     width = max(map(len, rows))
     if not width:
         return None

@@ -17,6 +17,7 @@ from msgspec import UNSET
 from exporter import __version__
 from exporter.columns import class_of, label_of
 from exporter.profile import VERSION, Categorical, Numeric, Profile
+from exporter.profiling.attributions import AttributionTally
 from exporter.profiling.baseline import OutcomeTally
 from exporter.profiling.calibration import ScoreSample
 from exporter.profiling.categorical import CategoryTally
@@ -69,6 +70,7 @@ def make_profile(
     is_value = isinstance(prediction, NumericTally)
     actual = _optional(survey.actual, partial(actual_kind, is_value=is_value), options)
     together = RowSample([name for name, tally in features.items() if isinstance(tally, NumericTally)])
+    attributions = AttributionTally(survey.attributions, options)
     outcomes = OutcomeTally()
     scored = ScoreSample(survey.prediction.labels.frequent if isinstance(prediction, CategoryTally) else ())
     rows = 0
@@ -81,6 +83,7 @@ def make_profile(
             if tally and of_all is not None:
                 tally.add(of_all)
         together.add(block)
+        attributions.add(block)
         outcomes.add(block)
         scored.add(block)
     if rows != survey.rows:
@@ -98,6 +101,7 @@ def make_profile(
             {name: feature for name, feature in made.items() if isinstance(feature, Numeric)}
         ),
         actual=actual.feature(survey.rows) if actual else UNSET,
+        attributions=attributions.attributions(),
         baseline=UNSET if is_value or isinstance(actual, NumericTally) else outcomes.baseline(),
         calibration=scored.calibration(classes.categories) if isinstance(classes, Categorical) else UNSET,
         created=(now or datetime.now(UTC)).isoformat(timespec="seconds"),

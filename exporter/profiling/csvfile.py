@@ -85,6 +85,9 @@ def read(path: Path, layout: Layout, block_rows: int, types: Mapping[str, Type])
                 errors=batch.num_rows - kept.num_rows,
                 features={name: column for name, column in columns.items() if layout.is_feature(name)},
                 fields=tuple(name for name in columns if not layout.is_feature(name)),
+                attributions={
+                    feature: column for name, column in columns.items() if (feature := layout.attribution(name))
+                },
                 prediction=columns.get(said[0]),
                 probability=columns.get(said[1]),
                 actual=columns.get(said[2]),

@@ -39,6 +39,8 @@ class ObjectBlocks:
         names = dict.fromkeys(chain.from_iterable(features))
         fields = tuple(name for name in names if self._is_flat and not self._layout.is_feature(name))
         predictions = [_at(row, self._layout.prediction) for _, row in kept]
+        attributions = [self._attributions(number, row) for number, row in kept]
+        attributed = dict.fromkeys(chain.from_iterable(attributions))
         scored = [_at(row, self._layout.probability) for _, row in kept]
         actual = [_at(row, self._layout.actual) for _, row in kept]
         return Block(
@@ -50,6 +52,7 @@ class ObjectBlocks:
             fields=fields,
             prediction=of_values(predictions),
             probability=of_values(scores_of(scored, predictions, self._name)),
+            attributions={name: of_values([values.get(name) for values in attributions]) for name in attributed},
             actual=of_values(actual),
             outcomes=None if actual.count(None) == len(actual) else Outcomes(predictions, scored, actual),
         )
@@ -66,6 +69,13 @@ class ObjectBlocks:
         if not isinstance(features, dict | None):
             raise self._error(number, f"`{'.'.join(path)}`: expected an object, got {_noun(features)}")
         return row if self._is_flat else features or {}
+
+    def _attributions(self, number: int, row: dict[str, Any]) -> dict[str, Any]:
+        path = self._layout.attributions
+        attributions = _at(row, path)
+        if not isinstance(attributions, dict | None):
+            raise self._error(number, f"`{'.'.join(path)}`: expected an object, got {_noun(attributions)}")
+        return attributions or {}
 
     def _error(self, number: int, text: str) -> ProfilingError:
         return ProfilingError(f"{self._name}:{number}: {text}")

@@ -7,16 +7,13 @@ unless it is named like another field of a record).
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from exporter.columns import scores
 from exporter.profiling.column import Column
 from exporter.profiling.errors import ProfilingError
-from exporter.schema import FEATURES, RECORD_FIELDS, Schema
-
-# Fields of a record that the sidecar reads elsewhere, or not at all.
-OTHER_FIELDS = ("attributions",)
+from exporter.schema import ATTRIBUTIONS, FEATURES, RECORD_FIELDS, Schema
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,6 +40,7 @@ class Block:
     prediction: Column | None = None
     probability: Column | None = None
     actual: Column | None = None
+    attributions: Mapping[str, Column] = field(default_factory=dict)
     outcomes: Outcomes | None = None
 
 
@@ -53,19 +51,25 @@ class Layout:
     """
 
     def __init__(self, schema: Schema) -> None:
-        paths = schema.paths()
+        paths = replace(schema, asked_for=(*schema.asked_for, ATTRIBUTIONS)).paths()
         self.features = paths[FEATURES]
         self.prediction = paths["prediction"]
         self.probability = paths["probability"]
         self.error_type = paths["error_type"]
         self.actual = schema.fields.get("actual", ("actual",))
+        self.attributions = paths[ATTRIBUTIONS]
         self.is_flat = not self.features if FEATURES in schema.fields else None
         heads = {path[0] for name, path in paths.items() if name != FEATURES} | {self.actual[0]}
-        self._taken = heads | set(RECORD_FIELDS) | set(OTHER_FIELDS)
+        self._taken = heads | set(RECORD_FIELDS)
 
     def is_feature(self, name: str) -> bool:
         """Whether a column of a flat input is a feature."""
-        return name not in self._taken
+        return name not in self._taken and not self.attribution(name)
+
+    def attribution(self, name: str) -> str:
+        """Return the feature whose attributions a column of a table holds, such as `attributions.age`; "" if none."""
+        prefix = ".".join((*self.attributions, ""))
+        return name.removeprefix(prefix) if name.startswith(prefix) else ""
 
 
 def scores_of(values: Sequence[Any], predictions: Sequence[Any], path: object) -> list[Any]:

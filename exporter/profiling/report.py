@@ -6,6 +6,8 @@ from dataclasses import dataclass, field
 
 from exporter.profile import Categorical, Numeric, Profile
 
+MOST_NAMED = 5
+
 
 @dataclass(slots=True)
 class Report:
@@ -42,6 +44,9 @@ class Report:
             )
         if calibration := profile.calibration:
             lines.append(f"calibration: of the scores of {calibration.rows:,} predictions that have a truth")
+        if attributions := profile.attributions:
+            most = sorted(attributions, key=lambda name: -attributions[name].mean_abs)[:MOST_NAMED]
+            lines.append(f"attributions: to {len(attributions)} features, most to {', '.join(most)}")
         if self.errors:
             lines.append(f"skipped: {self.errors:,} records with an error_type, which are no predictions")
         if self.fields:

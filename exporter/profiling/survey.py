@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from exporter.columns import class_of, label_of
+from exporter.profiling import attributions
 from exporter.profiling.categorical import CATEGORIES
 from exporter.profiling.errors import ProfilingError
 from exporter.profiling.inference import ColumnSketch, Kind, LeftOutError, MixedError, kind_of
@@ -25,11 +26,12 @@ class Survey:
         self.prediction = ColumnSketch(class_of)
         self.probability = ColumnSketch()
         self.actual = ColumnSketch(class_of)
+        self.attributions: dict[str, ColumnSketch] = {}
         for block in inputs.blocks():
             self._add(block)
 
     def kinds(self, report: Report) -> dict[str, Kind]:
-        """Return the kind of each feature, and report what is left out; raises ProfilingError."""
+        """Return the kind of each feature, and report what is left out, of attributions too; raises ProfilingError."""
         self._check_names()
         kinds: dict[str, Kind] = {}
         mixed = []
@@ -53,6 +55,7 @@ class Survey:
         if not kinds:
             reasons = "; ".join(f"{name} {why}" for name, why in report.left_out.items())
             raise ProfilingError(f"no column can be a feature: {reasons or 'there are only fields of a record'}")
+        attributions.tell(self.attributions, report)
         return kinds
 
     def _add(self, block: Block) -> None:
@@ -72,6 +75,8 @@ class Survey:
             self.probability.add(block.probability)
         if block.actual is not None:
             self.actual.add(block.actual)
+        for name, column in block.attributions.items():
+            self.attributions.setdefault(name, ColumnSketch()).add(column)
 
     def _declared(self, name: str) -> Kind | None:
         if name in self._options.numeric:

@@ -58,6 +58,7 @@ def block(batch: pa.RecordBatch, layout: Layout, path: object) -> Block:
         prediction=None if prediction is None else of_array(prediction),
         probability=_probability(scored, prediction, path),
         actual=None if actual is None else of_array(actual),
+        attributions=_attributions(kept, layout, path),
         outcomes=outcomes(prediction, scored, actual),
     )
 
@@ -79,14 +80,28 @@ def _features(batch: pa.RecordBatch, layout: Layout, path: object) -> tuple[dict
     """Return the columns of features, and the names of columns that are other fields of a record."""
     struct = _at(batch, layout.features) if layout.features else None
     if struct is not None:
-        if not pa.types.is_struct(struct.type):
-            raise ProfilingError(f"{path}: column `{'.'.join(layout.features)}`: expected a struct, got {struct.type}")
-        return {field.name: pc.struct_field(struct, [index]) for index, field in enumerate(struct.type)}, ()
+        return _fields(struct, layout.features, path), ()
     if layout.is_flat is False:
         raise ProfilingError(f"{path}: no column `{'.'.join(layout.features)}`, where `fields` says that features are")
     columns = dict(zip(batch.schema.names, batch.columns, strict=True))
     features = {name: array for name, array in columns.items() if layout.is_feature(name)}
     return features, tuple(name for name in columns if name not in features)
+
+
+def _attributions(batch: pa.RecordBatch, layout: Layout, path: object) -> dict[str, Column]:
+    """Return those in a struct, and those in columns of their own."""
+    columns = zip(batch.schema.names, batch.columns, strict=True)
+    flat = {feature: array for name, array in columns if (feature := layout.attribution(name))}
+    struct = _at(batch, layout.attributions)
+    nested = {} if struct is None or pa.types.is_null(struct.type) else _fields(struct, layout.attributions, path)
+    return {name: of_array(array) for name, array in (flat | nested).items()}
+
+
+def _fields(struct: pa.Array, path: Path, file: object) -> dict[str, pa.Array]:
+    """Return the fields of the column at `path`; raises ProfilingError where it is no struct."""
+    if not pa.types.is_struct(struct.type):
+        raise ProfilingError(f"{file}: column `{'.'.join(path)}`: expected a struct, got {struct.type}")
+    return {field.name: pc.struct_field(struct, [index]) for index, field in enumerate(struct.type)}
 
 
 def _probability(scored: pa.Array | None, prediction: pa.Array | None, path: object) -> Column | None:

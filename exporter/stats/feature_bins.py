@@ -12,7 +12,8 @@ from typing import Literal
 
 import numpy as np
 
-from exporter.batch import WRONG_TYPE, Batch, Encoded, Floats, Ints, Series
+from exporter.batch import WRONG_TYPE, Batch, Floats, Ints, Series
+from exporter.encoded import Encoded
 from exporter.families import CounterFamily, Family, GaugeFamily
 from exporter.profile import MISSING_BIN, OTHER_BIN, Profile, bin_labels, reference_counts
 from exporter.stats import Names

@@ -8,7 +8,8 @@ from typing import Literal
 
 import numpy as np
 
-from exporter.batch import Batch, Encoded, Floats, Reads
+from exporter.batch import Batch, Floats, Reads
+from exporter.encoded import Encoded
 from exporter.families import CounterFamily, Family
 from exporter.stats import SERIES, Names, Scope
 from exporter.tally import S

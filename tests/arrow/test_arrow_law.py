@@ -149,6 +149,7 @@ FIELDS = {
     "tier": ANY,
     "request": [*ANY, (pa.struct({"channel": pa.string()}), CHANNELS), (pa.struct({"channel": pa.float64()}), SCORED)],
 }
+ATTRIBUTIONS = dict.fromkeys(("age", "country=DE", "unknown"), ANY)
 FEATURES = dict.fromkeys(("age", "income", "plan", "country", "unknown"), ANY)
 
 
@@ -166,17 +167,18 @@ def tables(draw: st.DrawFn) -> tuple[pa.Table, list[dict[str, Any]]]:
 
     for name in draw(st.lists(st.sampled_from(list(FIELDS)), unique=True)):
         columns[name], spelt[name] = column(FIELDS[name])
-    children = {name: column(FEATURES[name]) for name in draw(st.lists(st.sampled_from(list(FEATURES)), unique=True))}
-    shape = draw(st.sampled_from(["struct", "struct", "nulls", "no struct", "absent"]))
-    if shape == "no struct":
-        columns["features"], spelt["features"] = column([*NUMBERS, *TEXTS])
-    elif children and shape != "absent":
-        hidden = draw(st.lists(st.booleans(), min_size=rows, max_size=rows)) if shape == "nulls" else [False] * rows
-        arrays, names = [values for values, _ in children.values()], list(children)
-        columns["features"] = pa.StructArray.from_arrays(arrays, names, mask=pa.array(hidden))
-        spelt["features"] = [
-            None if hidden[i] else {name: values[i] for name, (_, values) in children.items()} for i in range(rows)
-        ]
+    for field, kinds in (("features", FEATURES), ("attributions", ATTRIBUTIONS)):
+        children = {name: column(kinds[name]) for name in draw(st.lists(st.sampled_from(list(kinds)), unique=True))}
+        shape = draw(st.sampled_from(["struct", "struct", "nulls", "no struct", "absent"]))
+        if shape == "no struct":
+            columns[field], spelt[field] = column([*NUMBERS, *TEXTS])
+        elif children and shape != "absent":
+            hidden = draw(st.lists(st.booleans(), min_size=rows, max_size=rows)) if shape == "nulls" else [False] * rows
+            arrays, names = [values for values, _ in children.values()], list(children)
+            columns[field] = pa.StructArray.from_arrays(arrays, names, mask=pa.array(hidden))
+            spelt[field] = [
+                None if hidden[i] else {name: values[i] for name, (_, values) in children.items()} for i in range(rows)
+            ]
     table = pa.table(columns) if columns else pa.table({"other": pa.nulls(rows)})
     return table, [{name: values[i] for name, values in spelt.items()} for i in range(rows)]
 

@@ -9,7 +9,7 @@ from exporter.batch import Series
 from exporter.derived.comparison import Judgement
 from exporter.derived.drift import Drift
 from exporter.families import Family
-from exporter.planning import measures
+from exporter.measuring import measures
 from exporter.profile import Profile
 from exporter.settings import Config, DriftConfig
 from exporter.subject import OUTPUTS

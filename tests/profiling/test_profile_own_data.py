@@ -2,7 +2,7 @@
 
 import json
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -17,13 +17,15 @@ from exporter.config import Config
 from exporter.decode import Decoder
 from exporter.derived.psi import psi
 from exporter.engine import Engine
+from exporter.measuring import measures
 from exporter.plan import Limits, Plan
-from exporter.planning import measures
 from exporter.profile import Profile
 from exporter.schema import Schema
 from exporter.snapshot import Stream
+from exporter.stats import Statistic
 from exporter.stats.feature_bins import FeatureBins
-from tests.profiling.training import Row, made
+from exporter.tally import Row
+from tests.profiling.training import made
 
 NOW = 1_700_000_000.0
 MODEL = Series("credit", "3")
@@ -48,26 +50,28 @@ rows = st.fixed_dictionaries(
 predictions = st.one_of(st.sampled_from(["approve", "deny", 1, 0.25, True]), st.just(2.0))
 
 
-def as_sidecar(log: bytes, profile: Profile) -> tuple[FeatureBins, Any]:
-    """Return the bins that the sidecar counts of a log, and the counts."""
+def as_sidecar(log: bytes, profile: Profile) -> tuple[Sequence[Statistic], Row]:
+    """Return the sidecar's statistics, and what it counts of a log."""
     chosen = measures(Config(sources=[]), profile)
-    decoder = Decoder(Schema({}, tuple(profile.numeric), tuple(profile.categorical)), MODEL, Checks(1e9, 1e9))
+    attributions = tuple(profile.attributions or ())
+    schema = Schema({}, tuple(profile.numeric), tuple(profile.categorical), attributions=attributions)
+    decoder = Decoder(schema, MODEL, Checks(1e9, 1e9))
     limits = Limits(line_bytes=1 << 20, models=20, prediction_classes=100, error_types=100)
     engine = Engine(Plan(chosen.statistics, (), {STREAM.source: decoder}, limits))
     engine.open(STREAM)
     for start in range(0, len(log), 50_000):
         engine.feed(STREAM, log[start : start + 50_000], NOW)
-    totals = engine.snapshot(NOW).totals
-    (bins,) = [statistic for statistic in chosen.statistics if isinstance(statistic, FeatureBins)]
-    (row,) = totals.values()
-    return bins, row[bins.name]
+    (row,) = engine.snapshot(NOW).totals.values()
+    return chosen.statistics, row
 
 
-def assert_no_drift(folder: Path, log: Sequence[Row], *options: str) -> Profile:
+def assert_no_drift(folder: Path, log: Sequence[Mapping[str, Any]], *options: str) -> Profile:
     source = folder / "own.jsonl"
     source.write_text("".join(json.dumps(record) + "\n" for record in log))
     profile = made(source, *options, output=folder / "own.json")
-    bins, counts = as_sidecar(source.read_bytes(), profile)
+    statistics, row = as_sidecar(source.read_bytes(), profile)
+    (bins,) = [statistic for statistic in statistics if isinstance(statistic, FeatureBins)]
+    counts = row[bins.name]
     for name, expected, actual in zip(bins.features, bins.reference.tolist(), counts.tolist(), strict=True):
         assert (name, expected) == (name, actual)
     assert counts.sum(axis=-1).tolist() == [profile.rows] * len(profile.features)
@@ -77,7 +81,7 @@ def assert_no_drift(folder: Path, log: Sequence[Row], *options: str) -> Profile:
 
 @given(st.lists(st.tuples(rows, predictions), max_size=40), st.sampled_from([(), ("--binning", "uniform")]))
 def test_own_data_has_no_drift(
-    tmp_path_factory: pytest.TempPathFactory, drawn: list[tuple[Row, Any]], binning: tuple[str, ...]
+    tmp_path_factory: pytest.TempPathFactory, drawn: list[tuple[Mapping[str, Any], Any]], binning: tuple[str, ...]
 ) -> None:
     log = [{"features": features, "prediction": prediction} for features, prediction in drawn]
     first = {"features": {"number": 1.5, "text": "a", "code": 7, "amount": 3}, "prediction": "approve"}
@@ -119,3 +123,23 @@ def test_own_data_of_many_categories_and_errors_has_no_drift(tmp_path: Path) -> 
     assert 20_000 - len(log[100::50]) == profile.rows
     rare = [record["features"].get("rare") for record in log if not record["error_type"]]
     assert rare.count("missing") == profile.features["rare"].missing
+
+
+@given(st.lists(st.one_of(st.dictionaries(st.sampled_from("ab"), anything), st.none()), max_size=60))
+def test_own_attributions_have_the_same_bins_and_sizes(
+    tmp_path_factory: pytest.TempPathFactory, drawn: list[dict[str, Any] | None]
+) -> None:
+    first: dict[str, Any] = {"features": {"x": 1}, "prediction": "a", "attributions": {"a": -1.5}}
+    log = [first, *(first | {"attributions": attributions} for attributions in drawn)]
+    source = tmp_path_factory.getbasetemp() / "own.jsonl"
+    source.write_text("".join(json.dumps(record) + "\n" for record in log))
+    profile = made(source, output=source.with_suffix(".json"))
+    _, row = as_sidecar(source.read_bytes(), profile)
+    *sums, explained = row["absolute_attributions"].tolist()
+    learnt = (profile.attributions or {}).values()
+    for counts, total, attribution in zip(row["attribution_bins"].tolist(), sums, learnt, strict=True):
+        own = len(attribution.counts)
+        assert counts[:own] == attribution.counts
+        assert counts[-2:] == [attribution.missing, attribution.other]
+        assert sum(counts) == explained
+        assert total / explained == pytest.approx(attribution.mean_abs, rel=1e-12)

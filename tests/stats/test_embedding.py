@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from exporter.batch import Floats, Series
 from exporter.derived.embedding_drift import EmbeddingDrift
 from exporter.derived.psi import psi
-from exporter.planning import measures
+from exporter.measuring import measures
 from exporter.profile import Profile, Vector
 from exporter.profiling.column import Column
 from exporter.profiling.vector import VectorSketch, VectorTally

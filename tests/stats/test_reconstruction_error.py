@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from exporter.batch import Floats, Series
 from exporter.components import Components
 from exporter.derived.multivariate_drift import MultivariateDrift
-from exporter.planning import measures
+from exporter.measuring import measures
 from exporter.profile import Profile
 from exporter.profiling.components import fit
 from exporter.settings import Config

@@ -1,0 +1,105 @@
+"""How far a query has been read: a high-water mark, and which of the rows at it.
+
+A row is read again as long as others may come to lie beside it: those of the newest mark, and those that are newer
+than it less a lag. So a page may end between two rows of the same mark, and a row may come to a mark that was
+reached, and neither is lost nor counted twice, whether the query says `>` or `>=`.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Sequence
+from datetime import date, datetime
+from decimal import Decimal
+from typing import Any, NamedTuple
+from uuid import UUID
+
+import msgspec
+
+DIGEST_BYTES = 8
+# Past so many rows that are read again and again, those of the newest mark have to be all there is of it.
+MOST_READ_AGAIN = 100_000
+
+
+class MarkError(ValueError):
+    """A column cannot be the mark; the message says why."""
+
+
+class Row(NamedTuple):
+    """The mark of a row, as the database has it, and a digest of all that the row holds."""
+
+    mark: Any
+    digest: bytes
+
+
+class Mark(msgspec.Struct, frozen=True):
+    """What `:mark` stands for, and the digests of those rows at it and behind it that have been read, joined.
+
+    The first `level` of them lie at it.
+    """
+
+    value: int | float | str
+    seen: bytes = b""
+    level: int = 0
+
+    @property
+    def digests(self) -> list[bytes]:
+        """The digests of `seen`."""
+        return [self.seen[at : at + DIGEST_BYTES] for at in range(0, len(self.seen), DIGEST_BYTES)]
+
+    def after(self, rows: Sequence[Row], *, is_whole: bool, lag: float = 0.0) -> Mark:
+        """Return the mark after the rows that the query gave, in their order, `seen` ones too.
+
+        They are not whole where a limit cut them off. `lag` is in seconds. Raises MarkError.
+        """
+        digests = [row.digest for row in rows]
+        value, first = self.value, 0
+        settled = _settled(rows, lag)
+        if is_whole and len(rows) > MOST_READ_AGAIN and set(digests).issubset(self.digests):
+            settled = len(rows) - 1
+        if settled is not None:
+            mark = rows[settled].mark
+            value = storable(mark)
+            first = next(index for index, row in enumerate(rows) if row.mark == mark)
+        level = sum(storable(row.mark) == value for row in rows[first:])
+        # What lies behind the cut is remembered. All else that did not come again will not.
+        ahead = [] if is_whole else sorted({*self.digests[self.level :]}.difference(digests))
+        return Mark(value, b"".join((*digests[first:], *ahead)), level)
+
+
+def digest(line: bytes) -> bytes:
+    """Return what a row is known by."""
+    return hashlib.blake2b(line, digest_size=DIGEST_BYTES).digest()
+
+
+def storable(mark: Any) -> int | float | str:
+    """Return a mark as it is kept and given to the database again; raises MarkError."""
+    if isinstance(mark, (int, float, str)) and not isinstance(mark, bool):
+        return mark
+    if isinstance(mark, date):
+        return mark.isoformat()
+    if isinstance(mark, (Decimal, UUID)):
+        return str(mark)
+    kind = "null" if mark is None else type(mark).__name__
+    raise MarkError(f"the mark has to be a time, a number or text in each row, and in one it is {kind}")
+
+
+def _settled(rows: Sequence[Row], lag: float) -> int | None:
+    """Return the last row that is older than the newest, by `lag` seconds at least."""
+    newest = rows[-1].mark if rows else None
+    for index in range(len(rows) - 1, -1, -1):
+        mark = rows[index].mark
+        if mark != newest and (not lag or _seconds(mark, newest) >= lag):
+            return index
+    return None
+
+
+def _seconds(earlier: Any, later: Any) -> float:
+    try:
+        if isinstance(later, str):
+            earlier, later = datetime.fromisoformat(earlier), datetime.fromisoformat(later)
+        if isinstance(later, date):
+            return float((later - earlier).total_seconds())
+        return float(later - earlier)
+    except (TypeError, ValueError):
+        raise MarkError("`lag` is for marks that are times, or numbers of seconds") from None
