@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from exporter import history
 from exporter.admission import CLASS_LABEL
 from exporter.batch import SegmentSeries, Series
-from exporter.derived import Derived, DerivedOfClasses, DerivedOfPast, DerivedOfSegments, Judge
+from exporter.derived import Derived, DerivedOfClasses, DerivedOfPanes, DerivedOfPast, DerivedOfSegments, Judge
 from exporter.families import CounterFamily, Family, GaugeFamily
 from exporter.rejects import REASONS
 from exporter.snapshot import Snapshot
@@ -44,6 +44,7 @@ class Collector:
     changes: DerivedOfPast | None = None
     segmented: Segmented | None = None
     of_classes: Sequence[DerivedOfClasses] = ()
+    of_panes: Sequence[DerivedOfPanes] = ()
 
     def collect(self, snapshot: Snapshot) -> Iterator[Family]:
         """Return all families of the snapshot."""
@@ -52,8 +53,11 @@ class Collector:
         windows = {window.label: _in_view(Series, window, snapshot, self.statistics) for window in self.windows}
         for derived in self.derived:
             yield from derived.collect(windows)
+        classes = snapshot.names.get(CLASS_LABEL, ())
         for of_classes in self.of_classes:
-            yield from of_classes.collect(windows, snapshot.names.get(CLASS_LABEL, ()))
+            yield from of_classes.collect(windows, classes)
+        for of_panes in self.of_panes:
+            yield from of_panes.collect(self._panes(snapshot, of_panes.reads), classes)
         if self.changes:
             yield from self.changes.collect(windows, self._past(snapshot))
         if self.segmented:
@@ -64,6 +68,17 @@ class Collector:
         yield from _about_sources(snapshot)
         if snapshot.joins:
             yield from _about_joins(snapshot)
+
+    def _panes(self, snapshot: Snapshot, name: str) -> dict[Series, list[Tally]]:
+        """Return what the panes of the longest window that are in view hold of a statistic, in the order of time."""
+        window = max(self.windows, key=lambda window: window.seconds)
+        first = window.first_in_view(snapshot.time)
+        panes: dict[Series, list[Tally]] = {}
+        for pane, tallies in sorted(snapshot.windows.get(window.label, {}).items()):
+            for series, row in of_kind(Series, tallies).items():
+                if pane >= first and name in row:
+                    panes.setdefault(series, []).append(row[name])
+        return panes
 
     def _past(self, snapshot: Snapshot) -> dict[tuple[str, str], Tallies]:
         """Return what windows held before, by their label and how long before; only what is remembered."""

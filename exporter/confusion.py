@@ -24,7 +24,11 @@ class Rates(NamedTuple):
 
     @classmethod
     def of(cls, counts: Floats) -> Rates:
-        predicted, actual, right = counts.sum(axis=1), counts.sum(axis=0), counts.diagonal()
+        return cls.of_totals(counts.sum(axis=1), counts.sum(axis=0), counts.diagonal())
+
+    @classmethod
+    def of_totals(cls, predicted: Floats, actual: Floats, right: Floats) -> Rates:
+        """Return the rates of classes of which so many were predicted, the truth, and both."""
         with np.errstate(invalid="ignore"):
             return cls(predicted, actual, right / predicted, right / actual, 2 * right / (predicted + actual))
 

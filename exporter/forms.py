@@ -63,7 +63,8 @@ class Forms:
         if not self.profile:
             return Schema(fields, asked_for=asked_for, segments=split_by, amounts=self.amounts)
         vectors = {name: vector.dimension for name, vector in self.profile.vectors.items()}
-        classes = self.profile.classes if self.config.ground_truth else ()
+        are_wanted = self.profile.calibration or self.config.ground_truth
+        classes = self.profile.classes if are_wanted else ()
         return Schema(
             fields,
             tuple(self.profile.numeric),

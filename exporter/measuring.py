@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from exporter import business
 from exporter.admission import CLASS_LABEL, ERROR_LABEL
 from exporter.collector import Segmented
-from exporter.derived import Derived, DerivedOfClasses, DerivedOfSegments, Judge
+from exporter.derived import Derived, DerivedOfClasses, DerivedOfPanes, DerivedOfSegments, Judge
 from exporter.derived.absent_features import AbsentFeatures
 from exporter.derived.attribution_ranking import AttributionRanking
 from exporter.derived.changes import Changes
@@ -17,6 +17,7 @@ from exporter.derived.coverage import Coverage
 from exporter.derived.degradation import Tolerance
 from exporter.derived.drift import Drift
 from exporter.derived.embedding_drift import EmbeddingDrift
+from exporter.derived.estimated_performance import EstimatedPerformance
 from exporter.derived.feature_health import FeatureHealth
 from exporter.derived.multivariate_drift import MultivariateDrift
 from exporter.derived.outlier_ratio import OutlierRatio
@@ -42,6 +43,7 @@ from exporter.stats.label_counts import LabelCounts
 from exporter.stats.outputs import OfOutputs
 from exporter.stats.reconstruction_error import ReconstructionError
 from exporter.stats.record_quality import RecordQuality
+from exporter.stats.score_bins import ScoreBins
 from exporter.subject import ATTRIBUTIONS, FEATURES, LABELS, OUTPUTS, Subject
 
 
@@ -60,6 +62,7 @@ class Measures:
     judge: Judge | None = None
     changes: Changes | None = None
     of_classes: Sequence[DerivedOfClasses] = ()
+    of_panes: Sequence[DerivedOfPanes] = ()
 
     @property
     def segmented(self) -> Segmented:
@@ -87,6 +90,10 @@ def measures(config: Config, profile: Profile | None) -> Measures:
         if profile.attributions:
             _add_attributions(chosen, config, profile, profile.attributions)
         _add_relations(chosen, config, profile)
+        if profile.calibration:
+            scores = ScoreBins(profile, profile.calibration)
+            chosen.statistics.append(scores)
+            chosen.derived.append(EstimatedPerformance(scores, predictions.name))
     if config.ground_truth:
         _add_truth(chosen, config, profile, predictions)
     return chosen
@@ -197,7 +204,7 @@ def _add_truth(chosen: Measures, config: Config, profile: Profile | None, predic
     told = performance(profile, known_classes(profile), tolerance)
     chosen.statistics += [*told.statistics, answered]
     chosen.derived += [*told.derived, Coverage(predictions.name, answered.name)]
-    chosen.of_classes = told.of_classes
+    chosen.of_classes, chosen.of_panes = told.of_classes, told.of_panes
     if profile and profile.actual:
         labels = _comparison(config, profile.truth, LABELS)
         parts = (labels.bins, labels.cuts, labels.moments)

@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from exporter.derived import Derived, DerivedOfClasses
+from exporter.derived import Derived, DerivedOfClasses, DerivedOfPanes
 from exporter.derived.auc import Auc
 from exporter.derived.classification import Classification
+from exporter.derived.concept_drift import ConceptDrift, Errors, LargeResiduals, WrongClasses
 from exporter.derived.degradation import Degradation, Tolerance
 from exporter.derived.regression import Regression
 from exporter.derived.reliability import Reliability
@@ -33,6 +34,7 @@ class Performance:
     statistics: list[Statistic] = field(default_factory=list)
     derived: list[Derived] = field(default_factory=list)
     of_classes: list[DerivedOfClasses] = field(default_factory=list)
+    of_panes: list[DerivedOfPanes] = field(default_factory=list)
 
 
 def performance(profile: Profile | None, classes: Sequence[str], tolerance: Tolerance) -> Performance:
@@ -40,10 +42,13 @@ def performance(profile: Profile | None, classes: Sequence[str], tolerance: Tole
     prediction = profile.prediction if profile else None
     if isinstance(prediction, Numeric):
         chosen = _of_values(prediction)
+        errors: Errors = LargeResiduals(ResidualBins(prediction))
     else:
         chosen = _of_classes(prediction, classes)
+        errors = WrongClasses(Outcomes(), is_declared=prediction is not None)
         if profile and profile.baseline:
             chosen.derived.append(Degradation(Outcomes(), profile.baseline, tolerance))
+    chosen.of_panes.append(ConceptDrift(errors, tolerance.overdispersion))
     chosen.statistics.append(
         Histogram(
             "model_ground_truth_delay_seconds",

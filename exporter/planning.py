@@ -62,6 +62,7 @@ def plan(config: Config, profile: Profile | None) -> tuple[Plan, Collector]:
             chosen.changes,
             chosen.segmented if split_by else None,
             chosen.of_classes,
+            chosen.of_panes,
         ),
     )
 

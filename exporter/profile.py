@@ -16,6 +16,7 @@ from msgspec import UNSET, UnsetType
 
 from exporter.baseline import Baseline
 from exporter.batch import Floats
+from exporter.calibration import Calibration
 from exporter.components import Components
 
 VERSION = 1
@@ -149,6 +150,7 @@ class Profile(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     actual: Feature | UnsetType = UNSET
     attributions: dict[str, Attribution] | UnsetType = UNSET
     baseline: Baseline | UnsetType = UNSET
+    calibration: Calibration | UnsetType = UNSET
     created: str = ""
     made_by: str = ""
 

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import msgspec
 
+from exporter.calibration import Calibration
 from exporter.components import Components
-from exporter.profile import VERSION, Profile
+from exporter.profile import VERSION, Categorical, Profile
 
 
 class ProfileError(ValueError):
@@ -33,6 +34,8 @@ def load(data: bytes) -> Profile:
             raise ProfileError(f"{name}: {problem}")
     if profile.components and (problem := _problem_of(profile.components, profile)):
         raise ProfileError(f"components: {problem}")
+    if profile.calibration and (problem := _problem_of_scores(profile.calibration, profile)):
+        raise ProfileError(f"calibration: {problem}")
     return profile
 
 
@@ -41,6 +44,13 @@ def _problem_of(components: Components, profile: Profile) -> str | None:
         if name not in profile.numeric or profile.numeric[name].stddev <= 0:
             return f"expected `{name}` among the numeric features, with a standard deviation above 0"
     return components.problem()
+
+
+def _problem_of_scores(calibration: Calibration, profile: Profile) -> str | None:
+    known = profile.prediction.categories if isinstance(profile.prediction, Categorical) else {}
+    if list(known) != list(calibration.classes):
+        return "expected the classes of `prediction`, in their order"
+    return calibration.problem()
 
 
 def dump(profile: Profile) -> bytes:

@@ -18,6 +18,7 @@ from hypothesis import strategies as st
 from msgspec import UNSET, UnsetType
 
 from exporter.batch import NON_FINITE, WRONG_TYPE, Batch, Series
+from exporter.calibration import Calibration, ScoredClass
 from exporter.checks import Checks
 from exporter.components import Components
 from exporter.decode import Decoder
@@ -99,6 +100,7 @@ def reference(
     features: Mapping[str, Feature | Vector],
     classes: Iterable[str] = (),
     components: Components | UnsetType = UNSET,
+    calibration: Calibration | UnsetType = UNSET,
     attributions: dict[str, Attribution] | UnsetType = UNSET,
 ) -> Profile:
     """Make a reference profile."""
@@ -109,6 +111,7 @@ def reference(
         features=dict(features),
         prediction=categorical(known) if known else None,
         components=components,
+        calibration=calibration,
         attributions=attributions,
     )
 
@@ -123,6 +126,13 @@ PROFILE = reference(
     },
     classes=("approve", "deny"),
     components=Components(["income", "age"], [[0.6, 0.8]], explained=0.7, rows=500, error_mean=0.5, error_stddev=0.25),
+    calibration=Calibration(
+        rows=300,
+        classes={
+            "approve": ScoredClass([0.5, 0.75], [0, 40, 80], [0, 20, 72], [160, 20, 0], [8, 9, 0]),
+            "deny": ScoredClass([0.375], [10, 170], [5, 165], [110, 10], [20, 4]),
+        },
+    ),
     attributions={
         "age": attribution(1.5, [-0.5, 0.25], [300, 300, 390], missing=10),
         "country=DE": attribution(0.25, [0.0], [700, 300]),
@@ -138,12 +148,14 @@ def schema(
     fields: Mapping[str, tuple[str, ...]] | None = None,
     asked_for: tuple[str, ...] = (),
     segments: Sequence[Segment] = (),
-    classes: tuple[str, ...] = (),
+    classes: tuple[str, ...] | None = None,
     amounts: Mapping[str, tuple[str, ...]] | None = None,
 ) -> Schema:
-    """Return the schema of a log; the default's latencies are in seconds."""
+    """Return the schema of a log; the default's latencies are in seconds, and its scores the profile says."""
     fields = FIELDS if fields is None else fields
     split_by = paths(segments)
+    if classes is None:
+        classes = tuple(profile.calibration.classes) if profile and profile.calibration else ()
     if not profile:
         return Schema(fields, asked_for=asked_for, segments=split_by, amounts=amounts or {}, classes=classes)
     vectors = {name: feature.dimension for name, feature in profile.vectors.items()}
@@ -166,7 +178,7 @@ def decoder(
     fields: Mapping[str, tuple[str, ...]] | None = None,
     asked_for: tuple[str, ...] = (),
     segments: Sequence[Segment] = (),
-    classes: tuple[str, ...] = (),
+    classes: tuple[str, ...] | None = None,
     amounts: Mapping[str, tuple[str, ...]] | None = None,
 ) -> Decoder:
     """Return a decoder of logs."""

@@ -47,6 +47,7 @@ CORE = {
         "reading",
         "checks",
         "columns",
+        "calibration",
         "components",
         "projections",
         "salvage",

@@ -18,6 +18,7 @@ from prometheus_client.openmetrics.parser import text_string_to_metric_families 
 from prometheus_client.parser import text_string_to_metric_families as parse_text
 
 from exporter import config, profile_file
+from exporter.calibration import Calibration, ScoredClass
 from exporter.components import Components
 from exporter.exposition import Exposition, Format
 from exporter.sidecar import Sidecar
@@ -27,6 +28,12 @@ from tests.servers import require
 GOLDEN = Path(__file__).parent / "golden"
 NOW = 1_700_000_000.0
 OPENMETRICS = "application/openmetrics-text; version=1.0.0"
+
+
+def scores(predicted: str, score: float) -> dict[str, float]:
+    """Return the score of each class, of which the predicted one has this."""
+    return dict.fromkeys(("approve", "deny", "review"), (1 - score) / 2) | {predicted: score}
+
 
 LOG = [
     *(
@@ -39,7 +46,7 @@ LOG = [
                 "text": [second / 64, 1.0],
             },
             "prediction": "deny" if second % 4 == 0 else "approve",
-            "probability": round(second / 120, 3),
+            "probability": scores("approve" if second % 4 else "deny", round(second / 120, 3)),
             "latency_ms": 5.0 * (second % 7),
             "request_id": f"r{second}",
             "attributions": {"age": (second % 8 - 4) / 16, "country": (second % 4) / 2},
@@ -64,6 +71,14 @@ REFERENCE = msgspec.structs.replace(
         # Whose errors have the same last digit on every machine.
         components=Components(
             ["age", "income"], [[1.0, 0.0]], explained=0.7, rows=500, error_mean=0.5, error_stddev=0.25
+        ),
+        calibration=Calibration(
+            500,
+            {
+                "approve": ScoredClass([0.25, 0.5], [100, 50, 150], [25, 30, 140], [70, 80, 50], [10, 20, 25]),
+                "deny": ScoredClass([0.5], [50, 100], [10, 75], [250, 100], [25, 50]),
+                "review": ScoredClass([0.5], [0, 50], [0, 40], [450, 0], [50, 0]),
+            },
         ),
         attributions={
             "age": attribution(0.5, [-0.125, 0.0], [400, 200, 400]),

@@ -8,9 +8,9 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Protocol
 
-from exporter.batch import SegmentSeries
+from exporter.batch import SegmentSeries, Series
 from exporter.families import Family
-from exporter.tally import Row, Tallies
+from exporter.tally import Row, Tallies, Tally
 
 
 class Derived(Protocol):
@@ -34,6 +34,17 @@ class DerivedOfPast(Protocol):
 
     def collect(self, windows: Mapping[str, Tallies], past: Mapping[tuple[str, str], Tallies]) -> Iterator[Family]:
         """Return metric families; `past` holds what windows held before, by their label and how long before."""
+        ...
+
+
+class DerivedOfPanes(Protocol):
+    """What the panes of the longest window mean; `reads` names the statistic."""
+
+    @property
+    def reads(self) -> str: ...
+
+    def collect(self, panes: Mapping[Series, Sequence[Tally]], classes: Sequence[str]) -> Iterator[Family]:
+        """Return metric families; `panes` holds the tallies of those that are in view, in the order of time."""
         ...
 
 

@@ -16,9 +16,10 @@ from msgspec import UNSET
 
 from exporter import __version__
 from exporter.columns import class_of, label_of
-from exporter.profile import VERSION, Numeric, Profile
+from exporter.profile import VERSION, Categorical, Numeric, Profile
 from exporter.profiling.attributions import AttributionTally
 from exporter.profiling.baseline import OutcomeTally
+from exporter.profiling.calibration import ScoreSample
 from exporter.profiling.categorical import CategoryTally
 from exporter.profiling.column import Spell
 from exporter.profiling.components import RowSample
@@ -71,6 +72,7 @@ def make_profile(
     together = RowSample([name for name, tally in features.items() if isinstance(tally, NumericTally)])
     attributions = AttributionTally(survey.attributions, options)
     outcomes = OutcomeTally()
+    scored = ScoreSample(survey.prediction.labels.frequent if isinstance(prediction, CategoryTally) else ())
     rows = 0
     for block in inputs.blocks():
         rows += block.rows
@@ -83,15 +85,17 @@ def make_profile(
         together.add(block)
         attributions.add(block)
         outcomes.add(block)
+        scored.add(block)
     if rows != survey.rows:
         raise ProfilingError(f"{', '.join(map(str, paths))}: the data changed while it was read")
     scores = probability.feature(survey.rows) if probability else None
     made = {name: tally.feature(survey.rows) for name, tally in features.items()}
+    classes = prediction.feature(survey.rows) if prediction else None
     profile = Profile(
         version=VERSION,
         rows=survey.rows,
         features=made,
-        prediction=prediction.feature(survey.rows) if prediction else None,
+        prediction=classes,
         probability=scores if isinstance(scores, Numeric) else None,
         components=together.components(
             {name: feature for name, feature in made.items() if isinstance(feature, Numeric)}
@@ -99,6 +103,7 @@ def make_profile(
         actual=actual.feature(survey.rows) if actual else UNSET,
         attributions=attributions.attributions(),
         baseline=UNSET if is_value or isinstance(actual, NumericTally) else outcomes.baseline(),
+        calibration=scored.calibration(classes.categories) if isinstance(classes, Categorical) else UNSET,
         created=(now or datetime.now(UTC)).isoformat(timespec="seconds"),
         made_by=f"prediction-exporter {__version__}",
     )

@@ -42,6 +42,8 @@ class Report:
                 f"multivariate: {len(components.loadings)} components of {len(components.features)} numeric features "
                 f"explain {components.explained:.0%} of their variance"
             )
+        if calibration := profile.calibration:
+            lines.append(f"calibration: of the scores of {calibration.rows:,} predictions that have a truth")
         if attributions := profile.attributions:
             most = sorted(attributions, key=lambda name: -attributions[name].mean_abs)[:MOST_NAMED]
             lines.append(f"attributions: to {len(attributions)} features, most to {', '.join(most)}")

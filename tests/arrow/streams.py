@@ -26,7 +26,7 @@ def arrow_decoder(
     profile: Profile | None = PROFILE,
     fields: Mapping[str, tuple[str, ...]] | None = None,
     segments: Sequence[Segment] = (),
-    classes: tuple[str, ...] = (),
+    classes: tuple[str, ...] | None = None,
 ) -> ArrowDecoder:
     read = schema(profile, fields, segments=segments, classes=classes)
     return ArrowDecoder(read, DEFAULT, Checks(PAST_SECONDS, FUTURE_SECONDS))

@@ -79,5 +79,7 @@ def test_a_record_that_is_refused_has_no_column() -> None:
 
 def test_none_are_read_where_none_are_wanted() -> None:
     assert by_line([good(probability=0.75)], ()).scores is None
-    (batch,) = streams.read(streams.stream(streams.batch([good(probability=0.75)])))[0]
+    (batch,) = streams.read(streams.stream(streams.batch([good(probability=0.75)])), streams.arrow_decoder(classes=()))[
+        0
+    ]
     assert batch.scores is None

@@ -1,0 +1,61 @@
+"""Score bins: how many predictions have a score in each bin of the reference's calibration, by class."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Literal
+
+import numpy as np
+
+from exporter.batch import Batch, Floats, Series
+from exporter.calibration import Calibration
+from exporter.families import Family
+from exporter.profile import Profile
+from exporter.stats import Names
+from exporter.tally import COUNTS, Tally
+from exporter.vocabulary import printable
+
+
+class ScoreBins:
+    """Counts by class, whether it is not or is predicted (0 or 1), and bin of its score.
+
+    A prediction is counted where the score of the predicted class is known, which the reference knows, and then for
+    each class whose score is. Where no scores were read, none is.
+    """
+
+    name = "score_bins"
+    reads: Literal["predictions"] = "predictions"
+
+    def __init__(self, profile: Profile, calibration: Calibration) -> None:
+        self.calibration = calibration
+        self.classes = {printable(name): row for row, name in enumerate(calibration.classes)}
+        self._reference_id = profile.reference_id
+        self._edges = [np.array(scored.edges) for scored in calibration.classes.values()]
+        self._shape = (len(calibration.classes), 2, calibration.bins)
+
+    def __repr__(self) -> str:
+        return f"ScoreBins({self._reference_id})"
+
+    def zero(self) -> Floats:
+        return np.zeros(self._shape)
+
+    def tally(self, batch: Batch) -> Tally:
+        bins = self._shape[-1]
+        tally = np.zeros((batch.groups, *self._shape), COUNTS)
+        if batch.scores is None:
+            return tally
+        known = np.array([self.classes.get(name, -1) for name in batch.prediction.names] + [-1])
+        predicted = known[batch.prediction.codes]
+        counted = np.flatnonzero(predicted >= 0)
+        counted = counted[~np.isnan(batch.scores[predicted[counted], counted])]
+        predicted, group, scores = predicted[counted], batch.group[counted], batch.scores[:, counted]
+        for row, (edges, values) in enumerate(zip(self._edges, scores, strict=True)):
+            cells = (group * 2 + (predicted == row)) * bins + np.searchsorted(edges, values, "right")
+            cells = cells[~np.isnan(values)]
+            counts = np.bincount(cells, minlength=batch.groups * 2 * bins)
+            tally[:, row] = counts.reshape(batch.groups, 2, bins)
+        return tally
+
+    def collect(self, tallies: Mapping[Series, Tally], names: Names) -> Iterator[Family]:
+        """Totals since the start are of no use here."""
+        return iter(())
