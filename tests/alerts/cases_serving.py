@@ -99,14 +99,14 @@ CASES = [
         fault={ERRORS: Rate(60 / 39)},
         near={ERRORS: Rate(0.3)},
         labels=of_slo("errors"),
-        fires=64,
+        fires=76,
         resolves=40,
         also=("ModelErrorBudgetBurnSlow",),
         beside=("ModelErrorBudgetBurnSlow",),
-        says="2.485% of the requests to credit miss the objective for errors; 0.1% may. In the last 1h it was 2.485%, "
+        says="2.5% of the requests to credit miss the objective for errors; 0.1% may. In the last 1h it was 2.5%, "
         "in the "
         "last 5m 2.5%. First see whether it is errors or latency, and roll back what was deployed last.",
-        value="2.485%",
+        value="2.5%",
         limit="0.1%",
     ),
     Case(
