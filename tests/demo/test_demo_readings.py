@@ -13,7 +13,8 @@ from hypothesis import strategies as st
 from rich.console import Console, RenderableType
 
 from exporter.demo import readings, table
-from exporter.demo.readings import Activity, Reading, histogram_quantile
+from exporter.demo.readings import Activity, Reading
+from exporter.histogram_quantile import histogram_quantile
 from exporter.demo.table import View
 
 GOLDEN = (Path(__file__).parents[1] / "golden" / "metrics.txt").read_text()
