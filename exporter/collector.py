@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 from exporter import history
 from exporter.batch import SegmentSeries, Series
-from exporter.derived import Derived, DerivedOfPast, DerivedOfSegments, Judge
+from exporter.derived import Derived, DerivedOfPast, DerivedOfSegments, Judge, Pictures
 from exporter.families import CounterFamily, Family, GaugeFamily
 from exporter.rejects import REASONS
 from exporter.snapshot import Snapshot
@@ -32,7 +32,7 @@ class Segmented:
 class Collector:
     """Derives metric families. `thresholds` are the limits that alerts compare with, by metric.
 
-    `judge` is there where the features are known, and `segmented` where there are segments.
+    `judge` is there where the features are known, and `segmented` where there are segments. `pictures` are for people.
     """
 
     statistics: Sequence[Statistic]
@@ -42,6 +42,7 @@ class Collector:
     judge: Judge | None = None
     changes: DerivedOfPast | None = None
     segmented: Segmented | None = None
+    pictures: Sequence[Pictures] = ()
 
     def collect(self, snapshot: Snapshot) -> Iterator[Family]:
         """Return all families of the snapshot."""
@@ -54,6 +55,27 @@ class Collector:
             yield from self.changes.collect(windows, self._past(snapshot))
         if self.segmented:
             yield from self._of_segments(self.segmented, snapshot)
+        if self.judge:
+            yield _unknown_features(snapshot)
+        yield self._threshold(snapshot)
+        yield from _about_sources(snapshot)
+
+    def of_window(self, snapshot: Snapshot, window: Window) -> tuple[Tallies, Iterator[Family]]:
+        """Return what a window holds, and the same as families: as if it were all there was, and what it means.
+
+        Bins are not among them; `pictures` show them.
+        """
+        held = _in_view(Series, window, snapshot, self.statistics)
+        return held, self._of_window(snapshot, window, held)
+
+    def _of_window(self, snapshot: Snapshot, window: Window, held: Tallies) -> Iterator[Family]:
+        pictured = {pictures.reads for pictures in self.pictures}
+        for statistic in self.statistics:
+            if statistic.name not in pictured:
+                tallies = {series: row[statistic.name] for series, row in held.items()}
+                yield from statistic.collect(tallies, snapshot.names)
+        for derived in self.derived:
+            yield from derived.collect({window.label: held})
         if self.judge:
             yield _unknown_features(snapshot)
         yield self._threshold(snapshot)

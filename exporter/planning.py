@@ -8,11 +8,12 @@ from dataclasses import dataclass, replace
 from exporter import segments
 from exporter.admission import CLASS_LABEL, ERROR_LABEL
 from exporter.collector import Collector, Segmented
-from exporter.derived import Derived, DerivedOfSegments, Judge
+from exporter.derived import Derived, DerivedOfSegments, Judge, Pictures
 from exporter.derived.absent_features import AbsentFeatures
 from exporter.derived.changes import Changes
 from exporter.derived.comparison import Comparison, Judgement
 from exporter.derived.drift import Drift
+from exporter.derived.drift_pictures import DriftPictures
 from exporter.derived.embedding_drift import EmbeddingDrift
 from exporter.derived.feature_health import FeatureHealth
 from exporter.derived.multivariate_drift import MultivariateDrift
@@ -50,6 +51,7 @@ class Measures:
     segmented: Segmented
     judge: Judge | None = None
     changes: Changes | None = None
+    pictures: Sequence[Pictures] = ()
 
 
 def measures(config: Config, profile: Profile | None) -> Measures:
@@ -94,6 +96,7 @@ def measures(config: Config, profile: Profile | None) -> Measures:
     if records.checks:
         statistics.append(records)
     absent = changes = None
+    pictures: list[Pictures] = []
     if profile:
         features = _comparison(config, profile, FEATURES)
         if config.drift.before or config.drift.live_version is not None:
@@ -110,6 +113,7 @@ def measures(config: Config, profile: Profile | None) -> Measures:
             OutlierRatio(features.cuts, config.quality.outliers),
             StuckFeatures(profile, features.bins, features.moments),
         ]
+        pictures.append(DriftPictures(features))
         # Tallied for drift, and not shown: a series for each feature, bin and value is too much.
         tallied.append(features.bins)
         derived_of_segments.append(SegmentDrift(features.bins, features.judgement))
@@ -118,6 +122,7 @@ def measures(config: Config, profile: Profile | None) -> Measures:
             parts = (outputs.bins, outputs.cuts, outputs.moments)
             statistics += [OfOutputs(statistic, profile.outputs) for statistic in parts]
             derived.append(Drift(outputs, config.drift.methods))
+            pictures.append(DriftPictures(outputs))
         if profile.components:
             distances = ReconstructionError(profile, profile.components)
             statistics.append(distances)
@@ -127,7 +132,7 @@ def measures(config: Config, profile: Profile | None) -> Measures:
             statistics += embeddings
             derived.append(EmbeddingDrift(embeddings, config.smoothing.epsilon))
     segmented = Segmented(of_segments, derived_of_segments, tallied)
-    return Measures(statistics, derived, segmented, absent, changes)
+    return Measures(statistics, derived, segmented, absent, changes, pictures)
 
 
 def _comparison(config: Config, profile: Profile, subject: Subject) -> Comparison:
@@ -182,6 +187,7 @@ def plan(config: Config, profile: Profile | None) -> tuple[Plan, Collector]:
             chosen.judge,
             chosen.changes,
             chosen.segmented if split_by else None,
+            chosen.pictures,
         ),
     )
 

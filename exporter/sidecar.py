@@ -20,6 +20,7 @@ from exporter.config import ConfigError, read_reference
 from exporter.engine import Engine
 from exporter.exposition import Exposition, Format
 from exporter.logs import BadLineLog, SchemaLog
+from exporter.page.answers import Looks
 from exporter.pages import Pages
 from exporter.plan import Plan
 from exporter.profile import Profile
@@ -97,6 +98,7 @@ class Sidecar:
         refused = self._telemetry.http_refused_connections
         site = server.Site(
             scrape=self.scrape,
+            looks=Looks(self._committer, lambda: self._pages.collector, self._telemetry, self._config.state_dir),
             is_ready=lambda: self._ready,
             receivers=lambda: self._sources.posts,
             reload=reload,

@@ -6,7 +6,7 @@ Nothing here keeps anything. What windows hold is counted by `stats`.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 from exporter.batch import SegmentSeries
 from exporter.families import Family
@@ -45,4 +45,32 @@ class Judge(Protocol):
 
     def judge(self, row: Row) -> Iterator[tuple[str, bool]]:
         """Yield the features of which the tallies of a window can tell it, and whether they are absent."""
+        ...
+
+
+class Bin(NamedTuple):
+    """How many values of a window, and of the reference, lie in a bin."""
+
+    name: str
+    held: float
+    reference: float
+
+
+class Pictures(Protocol):
+    """What pictures of variables are drawn from; `reads` names the statistic it needs."""
+
+    @property
+    def reads(self) -> str: ...
+
+    @property
+    def of_features(self) -> bool:
+        """Whether the variables are features, or the outputs of the model."""
+        ...
+
+    def bins(self, row: Row) -> Iterator[tuple[str, list[Bin]]]:
+        """Yield each variable with those of its bins that are not empty on both sides."""
+        ...
+
+    def course(self, stack: Row) -> Mapping[str, list[float]]:
+        """Return the PSI of each variable at several times, NaN for want of records; tallies have an axis for time."""
         ...
