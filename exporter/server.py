@@ -67,16 +67,16 @@ class Site:
     """What is served. `scrape` takes the format that is wanted; it may raise CommitError.
 
     `receivers` returns who takes what is POSTed, by path. `reload` returns what was wrong, in lines; None: it is off.
-    `gate` lets requests through, or answers them. `refused` is told why a client was hung up on.
+    `gate` lets requests through, or answers them. `refused` is told why a client was hung up on. `looks` answers who looks at the state.
     """
 
     scrape: Scrape
-    looks: Looks
     is_ready: Callable[[], bool]
     receivers: Callable[[], Mapping[str, Receiver]]
     reload: Reload | None
     gate: Gate | None
     refused: Tell = field(default=lambda _: None)
+    looks: Looks | None = None
     _answers: Answers = field(init=False)
 
     def __post_init__(self) -> None:
@@ -104,10 +104,10 @@ class Site:
     def _application(self) -> web.Application:
         app = web.Application(middlewares=[self._admit])
         app.on_response_prepare.append(self._add_headers)
+        if self.looks:
+            app.add_routes([web.get("/", self.looks.page), web.get("/api/v1/status", self.looks.document)])
         app.add_routes(
             [
-                web.get("/", self.looks.page),
-                web.get("/api/v1/status", self.looks.document),
                 web.get("/metrics", self._metrics),
                 web.get("/-/healthy", self._healthy),
                 web.get("/-/ready", self._ready),

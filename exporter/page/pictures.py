@@ -70,12 +70,12 @@ def line(values: Sequence[float], what: str, *, limit: float = math.nan, form: s
 
 def share(now: float, reference: float, label: str) -> Markup:
     """Draw a share lying, in front of the reference's."""
+    inset = HEIGHT * INSET
     parts = [
-        Markup('<rect class="{}" x="0" y="{}" width="{:.1f}" height="{}"/>').format(name, y, WIDTH * value, height)
-        for name, value, y, height in (
-            ("ref", reference, 0, HEIGHT),
-            ("now", now, HEIGHT * INSET, HEIGHT * (1 - 2 * INSET)),
+        Markup('<rect class="{}" x="0" y="{}" width="{:.1f}" height="{}"/>').format(
+            name, top, WIDTH * value, bottom - top
         )
+        for name, value, top, bottom in (("ref", reference, 0, HEIGHT), ("now", now, inset, HEIGHT - inset))
         if value > 0
     ]
     return _picture("share", label, Markup("").join(parts))
@@ -100,6 +100,5 @@ def _most_changed(bins: Sequence[Bin]) -> str:
 
 
 def _picture(kind: str, label: str, inner: Markup) -> Markup:
-    return Markup(
-        '<svg class="{}" viewBox="-3 0 {} {}" preserveAspectRatio="none" role="img" aria-label="{}">{}</svg>'
-    ).format(kind, WIDTH + 6, HEIGHT, escape(label), inner)
+    frame = '<svg class="{}" viewBox="-3 0 {} {}" preserveAspectRatio="none" role="img" aria-label="{}">{}</svg>'
+    return Markup(frame).format(kind, WIDTH + 6, HEIGHT, escape(label), inner)

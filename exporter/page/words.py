@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from datetime import UTC, datetime
 
-DASH = "–"
+DASH = "\N{EN DASH}"
 MINUTE, HOUR, DAY = 60.0, 3600.0, 86400.0
 
 
