@@ -67,7 +67,8 @@ class Site:
     """What is served. `scrape` takes the format that is wanted; it may raise CommitError.
 
     `receivers` returns who takes what is POSTed, by path. `reload` returns what was wrong, in lines; None: it is off.
-    `gate` lets requests through, or answers them. `refused` is told why a client was hung up on. `looks` answers who looks at the state.
+    `gate` lets requests through, or answers them. `refused` is told why a client was hung up on.
+    `looks` answers who looks at the state.
     """
 
     scrape: Scrape

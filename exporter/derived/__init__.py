@@ -49,11 +49,11 @@ class Judge(Protocol):
 
 
 class Bin(NamedTuple):
-    """How many values of a window, and of the reference, lie in a bin."""
+    """A bin, and its share of the values in a window, and in the reference; NaN where there are none."""
 
     name: str
-    held: float
-    reference: float
+    share: float
+    reference_share: float
 
 
 class Pictures(Protocol):

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import cached_property
+from typing import cast
 
 import numpy as np
 
@@ -13,7 +15,7 @@ from exporter.derived.comparison import Comparison, is_enough
 from exporter.tally import Row
 
 # More would make a long document of many features.
-COURSE_DIGITS = 4
+SHARE_DIGITS, COURSE_DIGITS = 6, 4
 
 
 @dataclass(frozen=True)
@@ -34,10 +36,14 @@ class DriftPictures:
     def bins(self, row: Row) -> Iterator[tuple[str, list[Bin]]]:
         """Yield each variable with those of its bins that are not empty on both sides."""
         bins = self.comparison.bins
-        counts = row.get(bins.name, bins.zero()).tolist()
-        for index, (name, reference) in enumerate(zip(bins.features, bins.reference.tolist(), strict=True)):
-            cells = [Bin(label, counts[index][cell], reference[cell]) for cell, label in bins.cells(index)]
-            yield name, [cell for cell in cells if cell.held or cell.reference]
+        shares = _shares(row.get(bins.name, bins.zero()))
+        for index, (name, held, reference) in enumerate(zip(bins.features, shares, self._reference, strict=True)):
+            cells = [Bin(label, held[cell], reference[cell]) for cell, label in bins.cells(index)]
+            yield name, [each for each in cells if each.share > 0 or each.reference_share > 0]
+
+    @cached_property
+    def _reference(self) -> list[list[float]]:
+        return _shares(self.comparison.bins.reference)
 
     def course(self, stack: Row) -> dict[str, list[float]]:
         """Return the PSI of each variable at several times, NaN for want of records; tallies have an axis for time."""
@@ -46,3 +52,9 @@ class DriftPictures:
         enough = is_enough(counts / judgement.overdispersion, bins.reference)
         values = np.where(enough, psi.psi(counts, bins.reference, judgement.epsilon), np.nan)
         return dict(zip(bins.features, values.round(COURSE_DIGITS).T.tolist(), strict=True))
+
+
+def _shares(counts: Floats) -> list[list[float]]:
+    with np.errstate(invalid="ignore"):
+        shares: Floats = counts / counts.sum(axis=-1, keepdims=True)
+    return cast(list[list[float]], shares.round(SHARE_DIGITS).tolist())

@@ -10,8 +10,8 @@ from collections.abc import Sequence
 
 from markupsafe import Markup, escape
 
-from exporter.page.words import number, percent
-from exporter.status.document import Bin
+from exporter.page.words import index, number, percent
+from exporter.status.document import Bin, ClassShare
 
 WIDTH, HEIGHT = 200, 40
 # Of a bin's width, on either side of the bar of the window; that of the reference is broader.
@@ -22,83 +22,77 @@ MOST_BARS = 40
 def bars(bins: Sequence[Bin]) -> Markup:
     """Draw the shares of a window in front of those of the reference."""
     shown = bins[:MOST_BARS]
-    most = max((share for each in shown for share in (each.share, each.reference_share) if share == share), default=0)  # noqa: PLR0124
+    most = max((max(_known(each.share), _known(each.reference_share)) for each in shown), default=0.0) or 1.0
     step = WIDTH / max(len(shown), 1)
-    parts = []
-    for index, each in enumerate(shown):
-        left = index * step
-        label = f"{each.name}: {percent(each.share)} now, {percent(each.reference_share)} in the reference"
-        parts.append(
-            Markup("<g><title>{}</title>{}{}</g>").format(
-                label,
-                _bar("ref", left + 0.5, step - 1, each.reference_share, most),
-                _bar("now", left + step * INSET, step * (1 - 2 * INSET), each.share, most),
-            )
+    drawn = [
+        f"<g><title>{escape(_told(each))}</title>"
+        f"{_upright('ref', place * step + 0.5, step - 1, each.reference_share / most)}"
+        f"{_upright('now', (place + INSET) * step, step * (1 - 2 * INSET), each.share / most)}</g>"
+        for place, each in enumerate(shown)
+    ]
+    told = [each for each in bins if not math.isnan(each.share - each.reference_share)]
+    label = "Share by bin: no values in the window"
+    if told:
+        changed = max(told, key=lambda each: abs(each.share - each.reference_share))
+        label = f"Share by bin, now before the reference. Most changed is {_told(changed)}"
+    return _picture("bars", label, "".join(drawn))
+
+
+def share(each: Bin | ClassShare) -> Markup:
+    """Draw a share lying, in front of the reference's."""
+    inset = HEIGHT * INSET
+    drawn = [
+        f'<rect class="{name}" x="0" y="{top:.1f}" width="{WIDTH * value:.1f}" height="{bottom - top:.1f}"/>'
+        for name, value, top, bottom in (
+            ("ref", each.reference_share, 0, HEIGHT),
+            ("now", each.share, inset, HEIGHT - inset),
         )
-    return _picture("bars", _most_changed(bins), Markup("").join(parts))
+        if value > 0
+    ]
+    return _picture("share", _told(each), "".join(drawn))
 
 
-def line(values: Sequence[float], what: str, *, limit: float = math.nan, form: str = "") -> Markup:
+def line(values: Sequence[float], what: str, form: str = "number", *, limit: float = math.nan) -> Markup:
     """Draw how a figure went, from the oldest value to the newest; NaN is a gap. A `limit` is a dashed line."""
     told = [value for value in values if math.isfinite(value)]
     if not told:
-        return _picture("line", f"{what}: not known yet", Markup(""))
-    spell = percent if form == "%" else number
-    label = f"{what}: from {spell(told[0])} to {spell(told[-1])}, at most {spell(max(told))}"
-    top = max(*told, 0.0 if math.isnan(limit) or limit > 4 * max(told) else limit, 1e-12) * 1.1
+        return _picture("line", f"{what}: not known yet", "")
+    spell = {"number": number, "percent": percent, "index": index}[form]
+    top = 1.1 * max(*told, _known(limit), 1e-9)
     across = WIDTH / max(len(values) - 1, 1)
-    at = [
-        (index * across, HEIGHT - 1 - (HEIGHT - 2) * value / top) if math.isfinite(value) else None
-        for index, value in enumerate(values)
-    ]
+
+    def height(value: float) -> str:
+        return f"{HEIGHT - 1 - (HEIGHT - 2) * value / top:.1f}"
+
     path, pen = [], "M"
-    for point in at:
-        if point is None:
-            pen = "M"
-            continue
-        path.append(f"{pen}{point[0]:.1f} {point[1]:.1f}")
-        pen = "L"
-    parts = [Markup('<path d="{}"/>').format(" ".join(path))]
-    if limit <= top:
-        y = HEIGHT - 1 - (HEIGHT - 2) * limit / top
-        parts.insert(0, Markup('<line x1="0" x2="{}" y1="{:.1f}" y2="{:.1f}"/>').format(WIDTH, y, y))
-    if at[-1] is not None:
-        x, y = at[-1]
-        parts.append(Markup('<path class="dot" d="M{:.1f} {:.1f}h0"/>').format(x, y))
-    return _picture("line", label, Markup("").join(parts))
+    for place, value in enumerate(values):
+        if math.isfinite(value):
+            path.append(f"{pen}{place * across:.1f} {height(value)}")
+        pen = "L" if math.isfinite(value) else "M"
+    drawn = f'<path d="{"".join(path)}"/>'
+    if not math.isnan(limit):
+        drawn = f'<line x1="0" x2="{WIDTH}" y1="{height(limit)}" y2="{height(limit)}"/>{drawn}'
+    if math.isfinite(values[-1]):
+        drawn += f'<path class="dot" d="M{WIDTH} {height(values[-1])}h0"/>'
+    label = f"{what}: from {spell(told[0])} to {spell(told[-1])}, at most {spell(max(told))}"
+    return _picture("line", label, drawn)
 
 
-def share(now: float, reference: float, label: str) -> Markup:
-    """Draw a share lying, in front of the reference's."""
-    inset = HEIGHT * INSET
-    parts = [
-        Markup('<rect class="{}" x="0" y="{}" width="{:.1f}" height="{}"/>').format(
-            name, top, WIDTH * value, bottom - top
-        )
-        for name, value, top, bottom in (("ref", reference, 0, HEIGHT), ("now", now, inset, HEIGHT - inset))
-        if value > 0
-    ]
-    return _picture("share", label, Markup("").join(parts))
+def _told(each: Bin | ClassShare) -> str:
+    return f"{each.name}: {percent(each.share)} now, {percent(each.reference_share)} in the reference"
 
 
-def _bar(name: str, left: float, width: float, share: float, most: float) -> Markup:
-    height = HEIGHT * share / most if most and share > 0 else 0.0
-    return Markup('<rect class="{}" x="{:.1f}" y="{:.1f}" width="{:.1f}" height="{:.1f}"/>').format(
-        name, left, HEIGHT - height, width, height
+def _upright(name: str, left: float, width: float, part: float) -> str:
+    height = HEIGHT * _known(part)
+    return f'<rect class="{name}" x="{left:.1f}" y="{HEIGHT - height:.1f}" width="{width:.1f}" height="{height:.1f}"/>'
+
+
+def _known(value: float) -> float:
+    return 0.0 if math.isnan(value) else value
+
+
+def _picture(kind: str, label: str, drawn: str) -> Markup:
+    return Markup(  # noqa: S704  # what is drawn is numbers, and texts that are escaped
+        f'<svg class="{kind}" viewBox="-3 0 {WIDTH + 6} {HEIGHT}" preserveAspectRatio="none" role="img" '
+        f'aria-label="{escape(label)}">{drawn}</svg>'
     )
-
-
-def _most_changed(bins: Sequence[Bin]) -> str:
-    told = [each for each in bins if not math.isnan(each.share - each.reference_share)]
-    if not told:
-        return "Share by bin: no values in the window"
-    most = max(told, key=lambda each: abs(each.share - each.reference_share))
-    return (
-        f"Share by bin, now before the reference. Most changed: {most.name}, "
-        f"{percent(most.share)} now and {percent(most.reference_share)} in the reference"
-    )
-
-
-def _picture(kind: str, label: str, inner: Markup) -> Markup:
-    frame = '<svg class="{}" viewBox="-3 0 {} {}" preserveAspectRatio="none" role="img" aria-label="{}">{}</svg>'
-    return Markup(frame).format(kind, WIDTH + 6, HEIGHT, escape(label), inner)

@@ -40,7 +40,7 @@ ENVIRONMENT = Environment(
     lstrip_blocks=True,
 )
 ENVIRONMENT.filters |= {
-    name: getattr(words, name) for name in ("number", "percent", "duration", "size", "moment", "iso", "plain")
+    name: getattr(words, name) for name in ("number", "percent", "duration", "size", "moment", "iso", "plain", "index")
 }
 ENVIRONMENT.globals |= {"bars": pictures.bars, "line": pictures.line, "share": pictures.share, "PICTURED": PICTURED}
 ENVIRONMENT.globals |= {"STYLE": Markup(STYLE), "SCRIPT": Markup(SCRIPT)}  # noqa: S704  # our own files

@@ -32,6 +32,17 @@ def percent(share: float) -> str:
     return f"{value:.0f}%" if value >= 10 or value == 0 else f"{value:.1f}%" if value >= 0.1 else f"{value:.2g}%"  # noqa: PLR2004
 
 
+def index(value: float) -> str:
+    """Spell a PSI.
+
+    >>> index(0.01234), index(0.2567), index(7.123), index(12.34)
+    ('0.012', '0.26', '7.1', '12')
+    """
+    if math.isnan(value):
+        return DASH
+    return f"{value:.3f}" if value < 0.1 else f"{value:.2f}" if value < 1 else f"{value:.2g}"  # noqa: PLR2004
+
+
 def duration(seconds: float) -> str:
     """Spell a duration in its largest unit.
 

@@ -121,7 +121,7 @@ class _View:
             name=series.model_name,
             version=series.model_version,
             serving=self._served(series),
-            classes=serving.classes(figures),
+            classes=serving.classes(figures, next((each for each in outputs if each.name == "prediction"), None)),
             outputs=outputs,
             drift=variables.drift(figures, features) if self.collector.pictures else None,
             features=features,

@@ -61,7 +61,7 @@ class ClassShare(msgspec.Struct, frozen=True, kw_only=True):
     reference_share: float
 
 
-class Bin(msgspec.Struct, frozen=True, kw_only=True):
+class Bin(msgspec.Struct, frozen=True):
     """A bin: its share of the values in the window, and in the reference."""
 
     name: str
@@ -90,12 +90,16 @@ class Variable(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Drift(msgspec.Struct, frozen=True, kw_only=True):
-    """How many features could be judged, how many of them have drifted, and the PSI from which on a drift matters."""
+    """How many features could be judged, how many of them have drifted, and the PSI from which on a drift matters.
+
+    The course is of how many are over that PSI, be it by chance.
+    """
 
     judged: int
     drifted: int
     threshold: float
     reference_id: str
+    over_threshold_course: list[float]
 
 
 class Quality(msgspec.Struct, frozen=True, kw_only=True):

@@ -9,7 +9,7 @@ import numpy as np
 from exporter.batch import Floats, Series
 from exporter.course import Course
 from exporter.histogram_quantile import Buckets, histogram_quantile
-from exporter.status.document import ClassShare, Serving
+from exporter.status.document import ClassShare, Serving, Variable
 from exporter.status.figures import NAN, Figures, ratio
 from exporter.tally import Row
 
@@ -51,20 +51,22 @@ def serving(figures: Figures, series: Series, seconds: float, begin: float, cour
     )
 
 
-def classes(figures: Figures) -> list[ClassShare]:
-    """Return the classes, those of the window by their count first; what is beyond MOST_CLASSES is one, `other`."""
+def classes(figures: Figures, prediction: Variable | None) -> list[ClassShare]:
+    """Return the classes, those of the window by their count first; beyond MOST_CLASSES they are one.
+
+    `prediction` is known where the reference knows it; of numbers it has other bins than classes.
+    """
     counts = figures.by("prediction_class", PREDICTIONS)
-    reference = figures.by("bin", "model_prediction_reference_bin")
-    # Only labels are classes, and not the bins of numbers.
-    known = {name: count for name, count in reference.items() if name in counts}
-    total, reference_total = sum(counts.values()), sum(reference.values()) if known else 0.0
-    ordered = sorted(counts, key=lambda name: (-counts[name], -known.get(name, 0), name))
+    reference = {each.name: each.reference_share for each in prediction.bins} if prediction else {}
+    is_known = any(name in counts for name in reference)
+    total = sum(counts.values())
+    ordered = sorted(counts, key=lambda name: (-counts[name], -reference.get(name, 0.0), name))
     shown = [
         ClassShare(
             name=name,
             count=int(counts[name]),
             share=ratio(counts[name], total),
-            reference_share=ratio(known.get(name, 0.0), reference_total),
+            reference_share=reference.get(name, 0.0) if is_known else NAN,
         )
         for name in ordered
     ]

@@ -8,14 +8,12 @@ from collections.abc import Sequence
 
 from exporter.batch import Series
 from exporter.course import Course
-from exporter.derived import Bin as Counted
 from exporter.derived import Pictures
 from exporter.status.document import Bin, Drift, Quality, Variable
-from exporter.status.figures import NAN, Figures, flag, ratio
+from exporter.status.figures import NAN, Figures, flag
 from exporter.tally import Row
 
 QUALITY = "model_feature_quality_total"
-SHARE_DIGITS = 6
 
 
 def features(figures: Figures, pictures: Pictures, row: Row, series: Series, course: Course) -> list[Variable]:
@@ -43,7 +41,7 @@ def features(figures: Figures, pictures: Pictures, row: Row, series: Series, cou
             missing_ratio=values["missing_ratio"].get(name, NAN),
             outlier_ratio=values["outlier_ratio"].get(name, NAN),
             checks=checks[name],
-            bins=_bins(binned.get(name, ())),
+            bins=[Bin(*each) for each in binned.get(name, ())],
             psi_course=went.get(name, []),
         )
         for name in names
@@ -60,7 +58,7 @@ def outputs(figures: Figures, pictures: Pictures, row: Row, series: Series, cour
             psi=figures.one(f"model_{name}_drift_psi"),
             psi_critical=figures.one(f"model_{name}_drift_psi_critical"),
             drifted=flag(figures.one(f"model_{name}_drifted")),
-            bins=_bins(bins),
+            bins=[Bin(*each) for each in bins],
             psi_course=went.get(name, []),
         )
         for name, bins in pictures.bins(row)
@@ -69,11 +67,14 @@ def outputs(figures: Figures, pictures: Pictures, row: Row, series: Series, cour
 
 def drift(figures: Figures, found: Sequence[Variable]) -> Drift:
     """Return how many have drifted."""
+    threshold = figures.one("model_threshold", metric="feature_drift_psi")
+    courses = [feature.psi_course for feature in found if feature.psi_course]
     return Drift(
         judged=sum(feature.drifted is not None for feature in found),
         drifted=sum(feature.drifted is True for feature in found),
-        threshold=figures.one("model_threshold", metric="feature_drift_psi"),
+        threshold=threshold,
         reference_id=next(iter(figures.by("reference_id", "model_reference_info")), ""),
+        over_threshold_course=[_count_over(threshold, values) for values in zip(*courses, strict=True)],
     )
 
 
@@ -92,16 +93,9 @@ def quality(figures: Figures, found: Sequence[Variable]) -> Quality:
     )
 
 
-def _bins(counted: Sequence[Counted]) -> list[Bin]:
-    held, reference = sum(each.held for each in counted), sum(each.reference for each in counted)
-    return [
-        Bin(
-            name=each.name,
-            share=round(ratio(each.held, held), SHARE_DIGITS),
-            reference_share=round(ratio(each.reference, reference), SHARE_DIGITS),
-        )
-        for each in counted
-    ]
+def _count_over(threshold: float, values: Sequence[float]) -> float:
+    """Return how many values are over it; NaN where none is known."""
+    return NAN if all(map(math.isnan, values)) else float(sum(value > threshold for value in values))
 
 
 def _by_drift(feature: Variable) -> tuple[bool, float, str]:
