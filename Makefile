@@ -1,7 +1,7 @@
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
-SERVERS := prometheus promtool mtail
+SERVERS := prometheus promtool mtail chromium
 export REQUIRE_SERVERS
 
 .PHONY: demo test lint format rules chaos bench servers clean
@@ -34,9 +34,9 @@ bench: $(VENV)/installed servers  ## the README's table of measurements
 servers:
 	@missing=$$(for name in $(SERVERS); do command -v $$name >/dev/null || echo $$name; done); \
 	if [ -n "$$missing" ] && [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null; then \
-		apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -qq -y prometheus mtail >/dev/null; \
+		apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -qq -y prometheus mtail chromium >/dev/null; \
 	elif [ -n "$$missing" ]; then \
-		echo "not installed, and their tests are skipped:" $$missing "(apt-get install prometheus mtail)"; \
+		echo "not installed, and their tests are skipped:" $$missing "(apt-get install prometheus mtail chromium)"; \
 	fi
 
 $(VENV)/installed: pyproject.toml

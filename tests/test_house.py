@@ -52,7 +52,7 @@ CORE = {
         "splitmix",
     ),
     *("vocabulary", "admission", "windows", "grouping", "tally", "snapshot", "engine", "plan", "profile", "families"),
-    *("subject", "panes", "history"),
+    *("subject", "panes", "history", "course", "histogram_quantile"),
     *(name for name in MODULES if name.split(".")[0] in ("stats", "derived", "arrow")),
 }
 OUTSIDE = {"asyncio", "time", "os", "pathlib", "logging", "structlog", "aiohttp"}

@@ -24,7 +24,7 @@ def percent(share: float) -> str:
     """Spell a share in percent.
 
     >>> percent(0.12345), percent(0.5), percent(0.00012), percent(1)
-    ('12%', '50%', '0.01%', '100%')
+    ('12%', '50%', '0.012%', '100%')
     """
     if math.isnan(share):
         return DASH
