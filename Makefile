@@ -1,13 +1,13 @@
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
-SERVERS := prometheus promtool mtail chromium
+SERVERS := prometheus promtool prometheus-alertmanager mtail chromium
 export REQUIRE_SERVERS
 
 .PHONY: demo test lint format rules chaos bench servers clean
 
-demo: $(VENV)/installed  ## a real model, its log, and the sidecar on it; SECONDS=20 to end by itself
-	$(BIN)/prediction-exporter demo $(if $(SECONDS),--seconds $(SECONDS))
+demo: $(VENV)/installed  ## a real model, the sidecar on it, incidents and alerts; SECONDS=20 to end by itself
+	$(BIN)/prediction-exporter demo --story $(if $(SECONDS),--seconds $(SECONDS))
 
 test: $(VENV)/installed servers  ## all tests
 	$(BIN)/pytest
@@ -34,9 +34,9 @@ bench: $(VENV)/installed servers  ## the README's table of measurements
 servers:
 	@missing=$$(for name in $(SERVERS); do command -v $$name >/dev/null || echo $$name; done); \
 	if [ -n "$$missing" ] && [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null; then \
-		apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -qq -y prometheus mtail chromium >/dev/null; \
+		apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -qq -y prometheus prometheus-alertmanager mtail chromium >/dev/null; \
 	elif [ -n "$$missing" ]; then \
-		echo "not installed, and their tests are skipped:" $$missing "(apt-get install prometheus mtail chromium)"; \
+		echo "not installed, and their tests are skipped:" $$missing "(apt-get install prometheus prometheus-alertmanager mtail chromium)"; \
 	fi
 
 $(VENV)/installed: pyproject.toml

@@ -21,7 +21,7 @@ def require(program: str) -> str:
     """Return the program's path; without it the test is skipped, or fails where REQUIRE_SERVERS=1."""
     path = shutil.which(program)
     if path is None:
-        told = f"{program} is not installed (apt-get install prometheus mtail chromium)"
+        told = f"{program} is not installed (apt-get install prometheus prometheus-alertmanager mtail chromium)"
         if os.environ.get("REQUIRE_SERVERS") == "1":
             pytest.fail(told)
         pytest.skip(told)

@@ -26,7 +26,7 @@ def of_model(model: Model, thresholds: Mapping[str, float], window: str, *, coun
         )
     p99, limit = serving.latency_seconds.get("0.99", math.nan), thresholds.get("latency_p99_seconds", math.inf)
     if p99 > limit:
-        text = f"The slowest of 100 predictions takes {p99 * 1000:.3g} ms; the limit is {limit * 1000:.3g} ms."
+        text = f"The 99th percentile of latency is {p99 * 1000:.3g} ms; the limit is {limit * 1000:.3g} ms."
         yield Finding(severity=CRITICAL, check="latency_p99_seconds", text=text)
     yield from _of_performance(model, thresholds)
     yield from _of_features(model)
