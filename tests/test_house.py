@@ -156,7 +156,7 @@ def loaded() -> set[str]:
     )
 
 
-@pytest.mark.parametrize("heavy", ["scipy.stats", "pyarrow", "sklearn", "pandas"])
+@pytest.mark.parametrize("heavy", ["scipy.stats", "pyarrow", "sklearn", "pandas", "jinja2"])
 def test_the_sidecar_does_not_load(heavy: str, loaded: set[str]) -> None:
     assert "exporter.sidecar" in loaded
     assert heavy not in loaded

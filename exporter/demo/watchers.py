@@ -67,7 +67,7 @@ class Watchers:
 
     def _prometheus(self) -> dict[str, Any]:
         return {
-            "global": {"scrape_interval": "2s", "evaluation_interval": "2s"},
+            "global": {"scrape_interval": "1s", "evaluation_interval": "1s"},
             "scrape_configs": [{"job_name": "model", "static_configs": [{"targets": [str(self._sidecar)]}]}],
             "rule_files": [str(RULES), str(self._folder / "rules" / "*.yaml")],
             "alerting": {"alertmanagers": [{"static_configs": [{"targets": [str(self._addresses["alertmanager"])]}]}]},
@@ -87,7 +87,7 @@ class Watchers:
             "route": {
                 "receiver": "slack",
                 "group_by": ["alertname", "model_name", "model_version"],
-                "group_wait": "2s",
+                "group_wait": "1s",
                 "group_interval": "10s",
                 "repeat_interval": "1h",
             },
