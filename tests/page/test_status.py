@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import random
+import re
 from collections import Counter
 from typing import Any
 
@@ -15,6 +16,7 @@ from prometheus_client import CollectorRegistry, Gauge
 from exporter.collector import Collector
 from exporter.engine import Engine
 from exporter.families import Family, GaugeFamily
+from exporter.page import rendering
 from exporter.planning import plan
 from exporter.settings import Config, Model, Source
 from exporter.snapshot import Snapshot
@@ -282,6 +284,11 @@ def test_performance_is_shown_where_there_is_ground_truth(
     assert performance.degraded == ["f1"]
     assert status.model.estimated == {"accuracy": 0.9}
     assert {"accuracy", "performance", "concept_drift"} <= {finding.check for finding in status.findings}
+    shown = rendering.page(status).decode()
+    assert "Of 40 predictions whose truth came in the last 5m; 50% have theirs." in shown
+    assert re.search(r"<dt>accuracy</dt><dd>75%</dd>", shown)
+    assert re.search(r"<tr><td>yes</td><td>60%</td>", shown)
+    assert "no ground truth has come" not in shown
 
 
 def test_as_json_it_has_null_for_what_is_not_known() -> None:
