@@ -1,15 +1,15 @@
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
-SERVERS := prometheus promtool prometheus-alertmanager amtool mtail initdb
-PACKAGES := prometheus prometheus-alertmanager mtail postgresql
+SERVERS := prometheus promtool prometheus-alertmanager amtool mtail initdb chromium
+PACKAGES := prometheus prometheus-alertmanager mtail postgresql chromium
 LOCK := --quiet --upgrade --universal --python-version 3.13 --generate-hashes --no-annotate --custom-compile-command "make lock"
 export REQUIRE_SERVERS
 
 .PHONY: demo test lint format rules dashboards manifests lock sbom image chaos bench servers clean
 
-demo: $(VENV)/installed  ## a real model, its log, and the sidecar on it; SECONDS=20 to end by itself
-	$(BIN)/prediction-exporter demo $(if $(SECONDS),--seconds $(SECONDS))
+demo: $(VENV)/installed  ## a real model, the sidecar on it, incidents and alerts; SECONDS=20 to end by itself
+	$(BIN)/prediction-exporter demo --story $(if $(SECONDS),--seconds $(SECONDS))
 
 test: $(VENV)/installed servers  ## all tests
 	$(BIN)/pytest

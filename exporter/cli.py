@@ -208,13 +208,16 @@ def profile(
     show_default=True,
     help="When some inputs shift, in seconds, so that drift appears.",
 )
-def demo(seconds: float | None, rate: float, listen: str | None, shift_after: float) -> None:
+@click.option(
+    "--story", is_flag=True, help="The whole: the model over HTTP, several incidents, and alerts where they can be had."
+)
+def demo(*, seconds: float | None, rate: float, listen: str | None, shift_after: float, story: bool) -> None:
     """Watch a real scikit-learn model for a while: its log, its metrics, and a drift."""
     from exporter.demo import DemoError, DemoSettings, run_demo
     from exporter.units import Listen
 
     try:
-        run_demo(DemoSettings(seconds, rate, Listen.parse(listen) if listen else None, shift_after))
+        run_demo(DemoSettings(seconds, rate, Listen.parse(listen) if listen else None, shift_after, story))
     except (DemoError, ValueError) as error:
         _fail(f"demo: {error}")
 

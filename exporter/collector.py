@@ -8,7 +8,15 @@ from dataclasses import dataclass, field
 from exporter import history
 from exporter.admission import CLASS_LABEL
 from exporter.batch import SegmentSeries, Series
-from exporter.derived import Derived, DerivedOfClasses, DerivedOfPanes, DerivedOfPast, DerivedOfSegments, Judge
+from exporter.derived import (
+    Derived,
+    DerivedOfClasses,
+    DerivedOfPanes,
+    DerivedOfPast,
+    DerivedOfSegments,
+    Judge,
+    Pictures,
+)
 from exporter.families import CounterFamily, Family, GaugeFamily
 from exporter.rejects import REASONS
 from exporter.snapshot import Snapshot
@@ -33,7 +41,7 @@ class Segmented:
 class Collector:
     """Derives metric families. `thresholds` are the limits that alerts compare with, by metric.
 
-    `judge` is there where the features are known, and `segmented` where there are segments.
+    `judge` is there where the features are known, and `segmented` where there are segments. `pictures` are for people.
     """
 
     statistics: Sequence[Statistic]
@@ -45,6 +53,7 @@ class Collector:
     segmented: Segmented | None = None
     of_classes: Sequence[DerivedOfClasses] = ()
     of_panes: Sequence[DerivedOfPanes] = ()
+    pictures: Sequence[Pictures] = ()
 
     def collect(self, snapshot: Snapshot) -> Iterator[Family]:
         """Return all families of the snapshot."""
@@ -79,6 +88,29 @@ class Collector:
                 if pane >= first and name in row:
                     panes.setdefault(series, []).append(row[name])
         return panes
+
+    def of_window(self, snapshot: Snapshot, window: Window) -> tuple[Tallies, Iterator[Family]]:
+        """Return what a window holds, and the same as families: as if it were all there was, and what it means.
+
+        Bins are not among them; `pictures` show them.
+        """
+        held = _in_view(Series, window, snapshot, self.statistics)
+        return held, self._of_window(snapshot, window, held)
+
+    def _of_window(self, snapshot: Snapshot, window: Window, held: Tallies) -> Iterator[Family]:
+        pictured = {pictures.reads for pictures in self.pictures}
+        for statistic in self.statistics:
+            if statistic.name not in pictured:
+                tallies = {series: row[statistic.name] for series, row in held.items()}
+                yield from statistic.collect(tallies, snapshot.names)
+        for derived in self.derived:
+            yield from derived.collect({window.label: held})
+        for of_classes in self.of_classes:
+            yield from of_classes.collect({window.label: held}, snapshot.names.get(CLASS_LABEL, ()))
+        if self.judge:
+            yield _unknown_features(snapshot)
+        yield self._threshold(snapshot)
+        yield from _about_sources(snapshot)
 
     def _past(self, snapshot: Snapshot) -> dict[tuple[str, str], Tallies]:
         """Return what windows held before, by their label and how long before; only what is remembered."""

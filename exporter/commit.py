@@ -28,7 +28,7 @@ class CommitError(Exception):
 class Committer:
     """Commits the engine's state, one commit at a time; where nothing is kept, to memory.
 
-    `tell` is told what was committed.
+    `tell` is told what was committed; `last` is the newest of it.
     """
 
     def __init__(
@@ -46,6 +46,7 @@ class Committer:
         self._tell = tell
         self._running: asyncio.Task[Snapshot] | None = None
         self._failed = False
+        self.last: Snapshot | None = None
 
     async def commit(self) -> Snapshot:
         """Return a snapshot that is durable; callers at the same time share one. Raises CommitError."""
@@ -85,5 +86,6 @@ class Committer:
         self._telemetry.commits.labels("success").inc()
         self._telemetry.commit_seconds.observe(perf_counter() - begin)
         self._telemetry.committed_timestamp.set(snapshot.time)
+        self.last = snapshot
         self._tell(snapshot)
         return snapshot

@@ -30,7 +30,7 @@ from exporter import (
 from exporter.profile import Profile
 from exporter.profile_file import ProfileError
 from exporter.schema import FEATURES, RECORD_FIELDS, Schema, SchemaError
-from exporter.settings import DEFAULT_THRESHOLDS, TRUTH_THRESHOLDS, Config
+from exporter.settings import DEFAULT_THRESHOLDS, RULES_THRESHOLDS, TRUTH_THRESHOLDS, Config
 from exporter.units import MOST_WINDOWS, UNITS
 from exporter.validation import nearest
 from exporter.web import loading
@@ -154,8 +154,8 @@ def _contradictions(config: Config) -> Iterator[str]:
     yield from _about_fields(config, features, attributions)
     yield from _about_exported_bins(config, features)
     yield from _about_windows(config)
-    known = DEFAULT_THRESHOLDS | TRUTH_THRESHOLDS
-    for name in config.thresholds.keys() - known.keys():
+    known = {*DEFAULT_THRESHOLDS, *TRUTH_THRESHOLDS, *RULES_THRESHOLDS}
+    for name in config.thresholds.keys() - known:
         yield f"thresholds.{name}: no such threshold{nearest(name, known)}"
     if config.state_dir and (problem := _unwritable(Path(config.state_dir))):
         yield f"state_dir: {problem}"

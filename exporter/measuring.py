@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 from exporter import business
 from exporter.admission import CLASS_LABEL, ERROR_LABEL
 from exporter.collector import Segmented
-from exporter.derived import Derived, DerivedOfClasses, DerivedOfPanes, DerivedOfSegments, Judge
+from exporter.derived import Derived, DerivedOfClasses, DerivedOfPanes, DerivedOfSegments, Judge, Pictures
 from exporter.derived.absent_features import AbsentFeatures
 from exporter.derived.attribution_ranking import AttributionRanking
 from exporter.derived.changes import Changes
@@ -16,6 +16,7 @@ from exporter.derived.comparison import Comparison, Judgement
 from exporter.derived.coverage import Coverage
 from exporter.derived.degradation import Tolerance
 from exporter.derived.drift import Drift
+from exporter.derived.drift_pictures import DriftPictures
 from exporter.derived.embedding_drift import EmbeddingDrift
 from exporter.derived.estimated_performance import EstimatedPerformance
 from exporter.derived.feature_health import FeatureHealth
@@ -63,6 +64,7 @@ class Measures:
     changes: Changes | None = None
     of_classes: Sequence[DerivedOfClasses] = ()
     of_panes: Sequence[DerivedOfPanes] = ()
+    pictures: list[Pictures] = field(default_factory=list)
 
     @property
     def segmented(self) -> Segmented:
@@ -165,6 +167,7 @@ def _add_features(chosen: Measures, config: Config, profile: Profile, records: R
         OutlierRatio(features.cuts, config.quality.outliers),
         StuckFeatures(profile, features.bins, features.moments),
     ]
+    chosen.pictures.append(DriftPictures(features))
     # Tallied for drift, and not shown: a series for each feature, bin and value is too much.
     chosen.tallied.append(features.bins)
     chosen.derived_of_segments.append(SegmentDrift(features.bins, features.judgement))
@@ -175,6 +178,7 @@ def _add_outputs(chosen: Measures, config: Config, profile: Profile) -> None:
     parts = (outputs.bins, outputs.cuts, outputs.moments)
     chosen.statistics += [OfOutputs(statistic, profile.outputs) for statistic in parts]
     chosen.derived.append(Drift(outputs, config.drift.methods))
+    chosen.pictures.append(DriftPictures(outputs))
 
 
 def _add_attributions(chosen: Measures, config: Config, profile: Profile, reference: Mapping[str, Attribution]) -> None:

@@ -14,7 +14,7 @@ class Pages:
     """Renders snapshots; scrapers that share a commit share its pages."""
 
     def __init__(self, collector: Collector, telemetry: Telemetry) -> None:
-        self._collector = collector
+        self.collector = collector
         self._telemetry = telemetry
         self._writer = Writer()
         self._snapshot: Snapshot | None = None
@@ -31,5 +31,5 @@ class Pages:
 
     def _render(self, snapshot: Snapshot, wanted: Format) -> Exposition:
         with self._telemetry.render_seconds.time():
-            pieces = self._writer.write(self._collector.collect(snapshot), wanted)
+            pieces = self._writer.write(self.collector.collect(snapshot), wanted)
         return complete(pieces, self._telemetry.registry, wanted)

@@ -63,6 +63,7 @@ def plan(config: Config, profile: Profile | None) -> tuple[Plan, Collector]:
             chosen.segmented if split_by else None,
             chosen.of_classes,
             chosen.of_panes,
+            chosen.pictures,
         ),
     )
 

@@ -1,4 +1,4 @@
-"""The HTTP side: `/metrics`, health, and a landing page. It knows no statistics and no sources."""
+"""The HTTP side: `/metrics`, health, and the page for people. It knows no statistics and no sources."""
 
 from __future__ import annotations
 
@@ -9,7 +9,6 @@ from typing import Protocol, cast
 
 from aiohttp import web
 
-from exporter import __version__
 from exporter.commit import CommitError
 from exporter.connections import Answers, Listener, Tell
 from exporter.exposition import Exposition, Format
@@ -28,19 +27,20 @@ class Receiver(Protocol):
     async def handle(self, request: web.Request) -> web.StreamResponse: ...
 
 
+class Looks(Protocol):
+    """Who answers people and scripts that look at the state (page.answers)."""
+
+    async def page(self, request: web.Request) -> web.Response: ...
+
+    async def document(self, request: web.Request) -> web.Response: ...
+
+
 class Gate(Protocol):
     """What stands before every request (web.guard)."""
 
     def headers(self) -> Mapping[str, str]: ...
 
     async def admit(self, request: web.Request, handler: Handler) -> web.StreamResponse: ...
-
-
-LANDING_PAGE = f"""<!doctype html>
-<html lang="en"><head><meta charset="utf-8"><title>prediction-exporter</title></head>
-<body><h1>prediction-exporter {__version__}</h1>
-<p><a href="/metrics">Metrics</a> · <a href="/-/healthy">Healthy</a> · <a href="/-/ready">Ready</a></p></body></html>
-"""
 
 
 @dataclass(frozen=True)
@@ -68,6 +68,7 @@ class Site:
 
     `receivers` returns who takes what is POSTed, by path. `reload` returns what was wrong, in lines; None: it is off.
     `gate` lets requests through, or answers them. `refused` is told why a client was hung up on.
+    `looks` answers who looks at the state.
     """
 
     scrape: Scrape
@@ -76,6 +77,7 @@ class Site:
     reload: Reload | None
     gate: Gate | None
     refused: Tell = field(default=lambda _: None)
+    looks: Looks | None = None
     _answers: Answers = field(init=False)
 
     def __post_init__(self) -> None:
@@ -103,9 +105,10 @@ class Site:
     def _application(self) -> web.Application:
         app = web.Application(middlewares=[self._admit])
         app.on_response_prepare.append(self._add_headers)
+        if self.looks:
+            app.add_routes([web.get("/", self.looks.page), web.get("/api/v1/status", self.looks.document)])
         app.add_routes(
             [
-                web.get("/", self._landing),
                 web.get("/metrics", self._metrics),
                 web.get("/-/healthy", self._healthy),
                 web.get("/-/ready", self._ready),
@@ -142,9 +145,6 @@ class Site:
         if self.is_ready():
             return web.Response(text="prediction-exporter is ready.\n")
         return web.Response(status=503, text="prediction-exporter is not ready.\n")
-
-    async def _landing(self, _: web.Request) -> web.Response:
-        return web.Response(text=LANDING_PAGE, content_type="text/html")
 
     async def _reload(self, request: web.Request) -> web.Response:
         if self.reload is None:

@@ -20,6 +20,21 @@ DEFAULT_THRESHOLDS = {
 }
 # Those that there are where there is ground truth.
 TRUTH_THRESHOLDS = {"performance_tolerance": 0.05}
+# Those that rules have limits of their own for, where none is set.
+RULES_THRESHOLDS = (
+    "error_ratio",
+    "class_share",
+    "drifted_features_ratio",
+    "label_drift_psi",
+    "embedding_drift_psi",
+    "multivariate_drift",
+    "attribution_drift_psi",
+    "missing_ratio",
+    "invalid_ratio",
+    "unseen_ratio",
+    "slo_errors",
+    "slo_latency",
+)
 
 MOST_IDS = 1_000_000
 

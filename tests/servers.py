@@ -21,13 +21,14 @@ import pytest
 
 # Debian keeps the programs of PostgreSQL's server off the path.
 PLACES = os.pathsep.join([os.environ.get("PATH", ""), *sorted(glob.glob("/usr/lib/postgresql/*/bin"), reverse=True)])
+PACKAGES = "prometheus prometheus-alertmanager mtail postgresql chromium"
 
 
 def require(program: str) -> str:
     """Return the program's path; without it the test is skipped, or fails where REQUIRE_SERVERS=1."""
     path = shutil.which(program, path=PLACES)
     if path is None:
-        told = f"{program} is not installed (apt-get install prometheus prometheus-alertmanager mtail postgresql)"
+        told = f"{program} is not installed (apt-get install {PACKAGES})"
         if os.environ.get("REQUIRE_SERVERS") == "1":
             pytest.fail(told)
         pytest.skip(told)

@@ -59,6 +59,7 @@ CORE = {
     *("vocabulary", "admission", "windows", "grouping", "tally", "snapshot", "engine", "plan", "profile", "families"),
     *("subject", "panes", "history", "ledger", "baseline", "class_scores", "confusion"),
     *(name for name in MODULES if name.split(".")[0] in ("stats", "derived", "arrow", "joins")),
+    *("course", "histogram_quantile"),
 }
 OUTSIDE = {"asyncio", "time", "os", "pathlib", "logging", "structlog", "aiohttp"}
 SHELL = {"sources", "server", "web", "checkpoint", "config", "sidecar", "cli"}
@@ -161,7 +162,7 @@ def loaded() -> set[str]:
     )
 
 
-@pytest.mark.parametrize("heavy", ["scipy.stats", "pyarrow", "sklearn", "pandas", "sqlalchemy"])
+@pytest.mark.parametrize("heavy", ["scipy.stats", "pyarrow", "sklearn", "pandas", "sqlalchemy", "jinja2"])
 def test_the_sidecar_does_not_load(heavy: str, loaded: set[str]) -> None:
     assert "exporter.sidecar" in loaded
     assert heavy not in loaded

@@ -21,12 +21,16 @@ class DemoError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class DemoSettings:
-    """What a user may choose. `seconds` None is until Ctrl-C; `listen` None is the usual port or a free one."""
+    """What a user may choose. `seconds` None is until Ctrl-C; `listen` None is the usual port or a free one.
+
+    `story` is the whole: the model over HTTP, incidents, truth, and alerts where they can be had.
+    """
 
     seconds: float | None = None
     rate: float = 50.0
     listen: Listen | None = None
     shift_after: float = 60.0
+    story: bool = False
 
 
 class Stop:

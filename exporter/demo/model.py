@@ -36,13 +36,17 @@ class Prediction:
 
 @dataclass(frozen=True, slots=True)
 class Model:
-    """A trained classifier with the rows it was trained on and those it was not; `accuracy` is on the latter."""
+    """A trained classifier with the rows it was trained on and those it was not; `accuracy` is on the latter.
+
+    `truth` are the classes that the rows it was not trained on are of.
+    """
 
     classifier: Any
     features: tuple[str, ...]
     classes: tuple[str, ...]
     training: Floats
     held_out: Floats
+    truth: tuple[str, ...]
     accuracy: float
 
     def predict(self, row: Floats) -> Prediction:
@@ -70,5 +74,6 @@ def train() -> Model:
         classes=tuple(map(str, data.target_names)),
         training=training,
         held_out=held_out,
+        truth=tuple(str(data.target_names[label]) for label in held_out_classes),
         accuracy=float(classifier.score(held_out, held_out_classes)),
     )

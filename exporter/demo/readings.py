@@ -6,12 +6,12 @@ import math
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from itertools import pairwise
 
 from prometheus_client.parser import text_string_to_metric_families
 
+from exporter.histogram_quantile import Buckets, histogram_quantile
+
 Labels = Mapping[str, str]
-Buckets = Sequence[tuple[float, float]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,24 +84,6 @@ def activity(earlier: Reading, later: Reading, quantiles: Sequence[float] = (0.5
         latency={quantile: histogram_quantile(quantile, latency) for quantile in quantiles},
         class_shares={name: _ratio(count, predictions) for name, count in classes.items()},
     )
-
-
-def histogram_quantile(quantile: float, buckets: Buckets) -> float:
-    """Estimate a quantile as PromQL's function of that name: evenly spread within the bucket it falls in.
-
-    What falls in the last bucket, which has no upper bound, is given as that bucket's lower bound.
-
-    >>> histogram_quantile(0.5, [(1.0, 10.0), (2.0, 30.0), (float("inf"), 40.0)])
-    1.5
-    """
-    total = buckets[-1][1] if buckets else 0
-    if not total:
-        return math.nan
-    rank = quantile * total
-    for (low, below), (high, count) in pairwise([(0.0, 0.0), *buckets]):
-        if count >= rank and count > below:
-            return low if math.isinf(high) else low + (high - low) * (rank - below) / (count - below)
-    return math.nan
 
 
 def _ratio(part: float, whole: float) -> float:

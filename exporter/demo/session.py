@@ -7,7 +7,7 @@ import tempfile
 import time
 from collections import deque
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 from rich.console import Console
@@ -17,8 +17,9 @@ from exporter.demo import DemoError, DemoSettings, Stop, model, readings, table
 from exporter.demo.model import Model
 from exporter.demo.readings import Reading
 from exporter.demo.sidecar_process import SidecarProcess, free_address, make_profile
+from exporter.demo.stage import stage
 from exporter.demo.table import View
-from exporter.demo.traffic import Traffic, training_lines
+from exporter.demo.traffic import Requests, Shifting, Traffic, training_lines
 from exporter.units import Listen
 
 DEFAULT_LISTEN = Listen.parse("127.0.0.1:9465")
@@ -35,8 +36,10 @@ model: {{name: {name}, version: "{version}"}}
 reference: reference.json
 windows: [1m, 5m, 1h]
 buckets: {{latency_seconds: [0.00025, 0.0005, 0.00075, 0.001, 0.0015, 0.002, 0.003, 0.005, 0.01, 0.025, 0.1]}}
+thresholds: {{latency_p99_seconds: 0.01}}
 sources: [predictions.jsonl]
 """
+TRUTH = "ground_truth: {sources: [truth.jsonl], wait: 1h}\n"
 
 NEXT = """\
 The configuration was
@@ -57,31 +60,34 @@ def run(settings: DemoSettings, stop: Stop) -> None:
         f"Trained a logistic regression on {len(trained.training)} of scikit-learn's breast-cancer records. "
         f"It is right on {trained.accuracy:.0%} of the other {len(trained.held_out)}, which are its traffic."
     )
-    config = CONFIG.format(listen=listen, name=model.NAME, version=model.VERSION)
+    config = CONFIG.format(listen=listen, name=model.NAME, version=model.VERSION) + (TRUTH if settings.story else "")
     with tempfile.TemporaryDirectory(prefix="prediction-exporter-demo-") as name:
         folder = Path(name)
         _prepare(folder, trained, config)
         if stop.asked:
             return
-        with (
-            SidecarProcess(folder / "config.yaml", listen) as sidecar,
-            Traffic(trained, folder / "predictions.jsonl", time.perf_counter) as traffic,
-        ):
+        with SidecarProcess(folder / "config.yaml", listen) as sidecar, ExitStack() as stack:
             console.print(f"The sidecar serves http://{listen}/metrics until {_end(settings)}.\n")
+            traffic: Requests
+            if settings.story:
+                traffic = stage(stack, trained, folder, listen, settings.seconds, console)
+            else:
+                log = stack.enter_context(Traffic(trained, folder / "predictions.jsonl", time.perf_counter))
+                traffic = Shifting(log, settings.shift_after)
             session = Session(settings, sidecar, traffic, f"http://{listen}/metrics")
             with _display(console) as show:
                 session.serve(show, stop)
             counted = session.drained()
     _compare(console, {**traffic.predictions, **traffic.errors}, {**counted.predictions, **counted.errors})
     console.print(NEXT.format(config=config, listen=listen), markup=False)
-    if session.seconds < settings.shift_after:
+    if not settings.story and session.seconds < settings.shift_after:
         console.print(f"No input was shifted: --shift-after {settings.shift_after:g} was not reached.")
 
 
 class Session:
     """Writes traffic and reads the sidecar, in turns, so that neither disturbs what the other measures."""
 
-    def __init__(self, settings: DemoSettings, sidecar: SidecarProcess, traffic: Traffic, address: str) -> None:
+    def __init__(self, settings: DemoSettings, sidecar: SidecarProcess, traffic: Requests, address: str) -> None:
         self._settings = settings
         self._sidecar = sidecar
         self._traffic = traffic
@@ -104,7 +110,7 @@ class Session:
                 show(self._view())
                 next_look = self.seconds + LOOK_SECONDS
             elif self.seconds >= due:
-                self._traffic.write(shifted=self.seconds >= self._settings.shift_after)
+                self._traffic.write(self.seconds)
             else:
                 time.sleep(max(0.0, min(due - self.seconds, next_look - self.seconds, LONGEST_SLEEP)))
 
@@ -121,13 +127,7 @@ class Session:
     def _view(self) -> View:
         latest = self._recent[-1]
         recent, overall = readings.activity(self._recent[0], latest), readings.activity(self._first, latest)
-        return View(self._address, self._inputs(), latest, recent, overall)
-
-    def _inputs(self) -> str:
-        change = f"{', '.join(model.SHIFTED)} x {model.SHIFT_FACTOR:g}"
-        if self.seconds >= self._settings.shift_after:
-            return f"Inputs: since {self._settings.shift_after:g} s as of a camera with more contrast: {change}."
-        return f"Inputs: as in training; from {self._settings.shift_after:g} s on {change}."
+        return View(self._address, self._traffic.inputs(self.seconds), latest, recent, overall)
 
 
 def _address(wanted: Listen | None, console: Console) -> Listen:

@@ -9,10 +9,10 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from types import TracebackType
-from typing import Self
+from typing import BinaryIO, Self
 
 from exporter.demo import DemoError
 from exporter.units import Listen
@@ -38,14 +38,7 @@ class SidecarProcess:
 
     def __enter__(self) -> Self:
         with self._log.open("wb") as log:
-            self._process = subprocess.Popen(  # noqa: S603  # our own command
-                [*COMMAND, "run", "--config", str(self._config)],
-                stdin=subprocess.DEVNULL,
-                stdout=log,
-                stderr=log,
-                process_group=0,
-                preexec_fn=_end_with_parent(),  # noqa: PLW1509  # there are no threads yet
-            )
+            self._process = start([*COMMAND, "run", "--config", str(self._config)], log)
         try:
             self._wait_until_ready()
         except BaseException:
@@ -95,16 +88,33 @@ class SidecarProcess:
         raise DemoError(f"the sidecar was not ready after {READY_SECONDS:.0f} seconds")
 
     def _stop(self) -> None:
-        self._process.terminate()
-        try:
-            self._process.wait(STOP_SECONDS)
-        except subprocess.TimeoutExpired:
-            self._process.kill()
-            self._process.wait()
+        stop(self._process)
 
     def _last_words(self) -> str:
         lines = self._log.read_text(errors="replace").splitlines()
         return f"the sidecar ended with status {self._process.returncode}: {lines[-1] if lines else 'it said nothing'}"
+
+
+def start(command: Sequence[str], log: BinaryIO) -> subprocess.Popen[bytes]:
+    """Start a process in a group of its own, that ends at the latest with the demo; it says what it says to the log."""
+    return subprocess.Popen(  # noqa: S603  # commands of the demo's own
+        command,
+        stdin=subprocess.DEVNULL,
+        stdout=log,
+        stderr=log,
+        process_group=0,
+        preexec_fn=_end_with_parent(),  # noqa: PLW1509  # there are no threads yet
+    )
+
+
+def stop(process: subprocess.Popen[bytes]) -> None:
+    """Ask a process to end, and see that it does."""
+    process.terminate()
+    try:
+        process.wait(STOP_SECONDS)
+    except subprocess.TimeoutExpired:
+        process.kill()
+        process.wait()
 
 
 def make_profile(training: Path, output: Path) -> None:

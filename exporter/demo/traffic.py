@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Self
+from typing import Any, Protocol, Self
 
 import numpy as np
 
@@ -84,6 +85,56 @@ class Traffic:
             "probability": round(prediction.probability, 6),
             "latency_ms": round(seconds * 1000, 3),
         }
+
+
+class Requests(Protocol):
+    """What is served in a demo, a request at a time, by seconds since its start."""
+
+    @property
+    def written(self) -> int: ...
+
+    @property
+    def predictions(self) -> Mapping[str, int]: ...
+
+    @property
+    def errors(self) -> Mapping[str, int]: ...
+
+    def write(self, seconds: float) -> None:
+        """Make the next request."""
+        ...
+
+    def inputs(self, seconds: float) -> str:
+        """Say what the requests are like."""
+        ...
+
+
+@dataclass(frozen=True)
+class Shifting:
+    """Traffic whose inputs shift after some seconds."""
+
+    traffic: Traffic
+    shift_after: float
+
+    @property
+    def written(self) -> int:
+        return self.traffic.written
+
+    @property
+    def predictions(self) -> Mapping[str, int]:
+        return self.traffic.predictions
+
+    @property
+    def errors(self) -> Mapping[str, int]:
+        return self.traffic.errors
+
+    def write(self, seconds: float) -> None:
+        self.traffic.write(shifted=seconds >= self.shift_after)
+
+    def inputs(self, seconds: float) -> str:
+        change = f"{', '.join(model.SHIFTED)} x {model.SHIFT_FACTOR:g}"
+        if seconds >= self.shift_after:
+            return f"Inputs: since {self.shift_after:g} s as of a camera with more contrast: {change}."
+        return f"Inputs: as in training; from {self.shift_after:g} s on {change}."
 
 
 def training_lines(trained: Model) -> Iterator[str]:

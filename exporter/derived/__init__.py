@@ -6,7 +6,7 @@ Nothing here keeps anything. What windows hold is counted by `stats`.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 from exporter.batch import SegmentSeries, Series
 from exporter.families import Family
@@ -64,4 +64,32 @@ class Judge(Protocol):
 
     def judge(self, row: Row) -> Iterator[tuple[str, bool]]:
         """Yield the features of which the tallies of a window can tell it, and whether they are absent."""
+        ...
+
+
+class Bin(NamedTuple):
+    """A bin, and its share of the values in a window, and in the reference; NaN where there are none."""
+
+    name: str
+    share: float
+    reference_share: float
+
+
+class Pictures(Protocol):
+    """What pictures of variables are drawn from; `reads` names the statistic it needs."""
+
+    @property
+    def reads(self) -> str: ...
+
+    @property
+    def of_features(self) -> bool:
+        """Whether the variables are features, or the outputs of the model."""
+        ...
+
+    def bins(self, row: Row) -> Iterator[tuple[str, list[Bin]]]:
+        """Yield each variable with those of its bins that are not empty on both sides."""
+        ...
+
+    def course(self, stack: Row) -> Mapping[str, list[float]]:
+        """Return the PSI of each variable at several times, NaN for want of records; tallies have an axis for time."""
         ...

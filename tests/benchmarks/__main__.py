@@ -78,6 +78,11 @@ def main() -> None:
         width = wide.measure(folder / "wide")
         rows += [
             (f"CPU of deriving a scrape of {wide.WIDE} features in 3 windows", f"{width.derive_ms:.0f} ms", "50 ms"),
+            (
+                f"CPU of the page of {wide.NORMAL} features, and of {wide.WIDE}",
+                f"{width.normal_page_ms:.0f}, {width.page_ms:.0f} ms",
+                "50 ms, of 20",
+            ),
             (f"Resident memory with {wide.WIDE} features", f"{width.resident_mib:.0f} MiB", "200 MiB"),
             (
                 f"CPU a record and feature, of {wide.NARROW} features and of {wide.WIDE}",

@@ -1,9 +1,10 @@
-"""What 500 features in three windows cost: deriving a scrape from full windows, memory, and the CPU of a record."""
+"""What 500 features in three windows cost: a scrape and the page from full windows, memory, and the CPU of a record."""
 
 from __future__ import annotations
 
 import json
 import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import NamedTuple
 
@@ -11,10 +12,14 @@ import numpy as np
 
 from exporter import config, planning
 from exporter.engine import Engine
+from exporter.page import rendering
 from exporter.snapshot import Stream
+from exporter.status import assembly
+from exporter.status.assembly import Asked
+from exporter.status.operation import Operation
 from tests.benchmarks.exporter import make_reference, resident_mib, running, wait_for_records
 
-WIDE, NARROW = 500, 50
+WIDE, NARROW, NORMAL = 500, 50, 20
 RECORDS = 3000
 READ_BYTES = 256 * 1024
 SCRAPES = 20
@@ -23,9 +28,14 @@ PANES = 60
 
 
 class Width(NamedTuple):
-    """Milliseconds of CPU to derive a scrape of WIDE features, MiB resident, and microseconds a record and feature."""
+    """Milliseconds of CPU to derive a scrape of WIDE features, and for the page of them and of NORMAL.
+
+    MiB resident, and microseconds a record and feature.
+    """
 
     derive_ms: float
+    page_ms: float
+    normal_page_ms: float
     resident_mib: float
     wide_us: float
     narrow_us: float
@@ -34,7 +44,7 @@ class Width(NamedTuple):
 def measure(folder: Path) -> Width:
     folder.mkdir()
     costs = {}
-    for features in (WIDE, NARROW):
+    for features in (WIDE, NARROW, NORMAL):
         log, reference = folder / f"{features}.jsonl", folder / f"{features}.json"
         # Panes of all windows are full.
         log.write_bytes(b"".join(_lines(features, RECORDS // len(WINDOWS), spread=window) for window in WINDOWS))
@@ -45,11 +55,12 @@ def measure(folder: Path) -> Width:
     with running(state, str(folder / f"{WIDE}.jsonl"), folder / f"{WIDE}.json") as sidecar:
         wait_for_records(sidecar, RECORDS)
         resident = resident_mib(sidecar)
-    return Width(costs[WIDE][1], resident, costs[WIDE][0] / WIDE, costs[NARROW][0] / NARROW)
+    wide, narrow = costs[WIDE], costs[NARROW]
+    return Width(wide[1], wide[2], costs[NORMAL][2], resident, wide[0] / WIDE, narrow[0] / NARROW)
 
 
-def _in_process(features: int, reference: Path) -> tuple[float, float]:
-    """Return the microseconds of a record, and the milliseconds of deriving a scrape."""
+def _in_process(features: int, reference: Path) -> tuple[float, float, float]:
+    """Return the microseconds of a record, and the milliseconds of deriving a scrape, and of the page."""
     settings = config.from_options("/log", str(reference), None)
     plan, collector = planning.plan(settings, config.read_reference(str(reference)))
     engine = Engine(plan)
@@ -67,13 +78,20 @@ def _in_process(features: int, reference: Path) -> tuple[float, float]:
     engine.fold()
     record_us = (time.process_time() - begin) / RECORDS * 1e6
     snapshot = engine.snapshot(now)
+    return (
+        record_us,
+        _median_ms(lambda: [*collector.collect(snapshot)]),
+        _median_ms(lambda: rendering.page(assembly.status(collector, snapshot, Asked(), Operation()))),
+    )
+
+
+def _median_ms(work: Callable[[], object]) -> float:
     spent = []
     for _ in range(SCRAPES):
         begin = time.process_time()
-        for family in collector.collect(snapshot):
-            assert family.name
+        assert work()
         spent.append(time.process_time() - begin)
-    return record_us, sorted(spent)[SCRAPES // 2] * 1e3
+    return sorted(spent)[SCRAPES // 2] * 1e3
 
 
 def _lines(features: int, records: int, *, spread: float, end: float | None = None) -> bytes:

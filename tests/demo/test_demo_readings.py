@@ -13,8 +13,9 @@ from hypothesis import strategies as st
 from rich.console import Console, RenderableType
 
 from exporter.demo import readings, table
-from exporter.demo.readings import Activity, Reading, histogram_quantile
+from exporter.demo.readings import Activity, Reading
 from exporter.demo.table import View
+from exporter.histogram_quantile import histogram_quantile
 
 GOLDEN = (Path(__file__).parents[1] / "golden" / "metrics.txt").read_text()
 # A demo has one model; the committed page has two versions of one.

@@ -13,7 +13,7 @@ ALICE = {"basic_auth_users": {"alice": hashed("wonderland"), "björn": hashed("s
 
 def test_only_who_has_the_password_may_read(tmp_path: Path) -> None:
     with site(tmp_path, ALICE) as running:
-        for path in ("/metrics", "/", "/-/healthy", "/-/ready", "/nowhere"):
+        for path in ("/metrics", "/", "/api/v1/status", "/-/healthy", "/-/ready", "/nowhere"):
             answer = running.ask(path)
             assert answer.status == 401
             assert answer.headers["WWW-Authenticate"].startswith("Basic ")

@@ -1,0 +1,92 @@
+"""What wants a look, by the limits that alerts compare with, in words."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Iterator, Mapping
+
+from exporter.status.document import Checkpoint, Finding, Model, Source, Variable
+
+CRITICAL, WARNING = "critical", "warning"
+MOST_NAMES = 3
+LAG_SECONDS = 60.0
+
+
+def of_model(model: Model, thresholds: Mapping[str, float], window: str, *, counted_before: bool) -> Iterator[Finding]:
+    """Yield the findings of a model, the worst first."""
+    serving = model.serving
+    if not serving.predictions and counted_before:
+        yield Finding(severity=CRITICAL, check="traffic", text=f"No predictions in the last {window}.")
+    if serving.error_ratio > thresholds.get("error_ratio", math.inf):
+        limit = thresholds["error_ratio"]
+        yield Finding(
+            severity=CRITICAL,
+            check="error_ratio",
+            text=f"{serving.error_ratio:.1%} of requests failed; the limit is {limit:.1%}.",
+        )
+    p99, limit = serving.latency_seconds.get("0.99", math.nan), thresholds.get("latency_p99_seconds", math.inf)
+    if p99 > limit:
+        text = f"The 99th percentile of latency is {p99 * 1000:.3g} ms; the limit is {limit * 1000:.3g} ms."
+        yield Finding(severity=CRITICAL, check="latency_p99_seconds", text=text)
+    yield from _of_performance(model, thresholds)
+    yield from _of_features(model)
+
+
+def _of_performance(model: Model, thresholds: Mapping[str, float]) -> Iterator[Finding]:
+    if model.performance is None:
+        return
+    accuracy, least = model.performance.figures.get("accuracy", math.nan), thresholds.get("accuracy", -math.inf)
+    if accuracy < least:
+        text = f"Accuracy is {accuracy:.1%}; the limit is {least:.1%}."
+        yield Finding(severity=CRITICAL, check="accuracy", text=text)
+    if model.performance.degraded:
+        text = f"By more than chance below the baseline: {', '.join(model.performance.degraded)}."
+        yield Finding(severity=WARNING, check="performance", text=text)
+    if model.performance.concept_drift:
+        yield Finding(severity=WARNING, check="concept_drift", text="The rate of wrong predictions has changed.")
+
+
+def _of_features(model: Model) -> Iterator[Finding]:
+    for check, severity, one, many, found in (
+        ("absent", CRITICAL, "is absent", "are absent", [each for each in model.features if each.absent]),
+        ("stuck", WARNING, "is stuck at one value", "are stuck at one value", [e for e in model.features if e.stuck]),
+        ("drift", WARNING, "has drifted", "have drifted", [each for each in model.features if each.drifted]),
+    ):
+        if found:
+            what = f"1 feature {one}" if len(found) == 1 else f"{len(found)} features {many}"
+            yield Finding(severity=severity, check=f"feature_{check}", text=f"{what}: {_names(found)}.")
+    for output in model.outputs:
+        if output.drifted:
+            yield Finding(
+                severity=WARNING,
+                check=f"{output.name}_drift",
+                text=f"The {output.name} has drifted from the reference: PSI {output.psi:.2f}.",
+            )
+    if model.quality and model.quality.unknown_features:
+        count = model.quality.unknown_features
+        features = "feature" if count == 1 else "features"
+        text = f"Records hold {count} {features} that the reference does not know."
+        yield Finding(severity=WARNING, check="unknown_features", text=text)
+
+
+def of_operation(sources: Iterable[Source], checkpoint: Checkpoint) -> Iterator[Finding]:
+    """Yield the findings of the sidecar itself."""
+    if checkpoint.problem:
+        text = f"{checkpoint.problem}. What is shown is of the last time that it could be."
+        yield Finding(severity=CRITICAL, check="checkpoint", text=text[0].upper() + text[1:])
+    for source in sources:
+        if source.failing_files:
+            text = f"{source.name}: {source.failing_files} files cannot be opened or read."
+            yield Finding(severity=CRITICAL, check="source", text=text)
+        if source.lag_seconds > LAG_SECONDS:
+            text = f"{source.name}: reading is {source.lag_seconds:.0f} seconds behind."
+            yield Finding(severity=WARNING, check="source", text=text)
+        if source.gaps:
+            text = f"{source.name}: {source.gaps} files were gone before they were read to their end."
+            yield Finding(severity=WARNING, check="source", text=text)
+
+
+def _names(found: list[Variable]) -> str:
+    names = ", ".join(feature.name for feature in found[:MOST_NAMES])
+    more = len(found) - MOST_NAMES
+    return f"{names} and {more} more" if more > 0 else names
