@@ -13,6 +13,7 @@ from alerts import (
     feature_drift_comparisons,
     feature_drift_instances,
     models,
+    outcomes,
     performance,
     quality,
     serving,
@@ -22,6 +23,7 @@ from alerts import (
 from alerts.alert import GRAFANA, RUNBOOKS, Links
 from alerts.alertmanager_config import alertmanager_config
 
+FLEET_PERFORMANCE = (outcomes.file(),)
 FLEET_DRIFT = (feature_drift.file(), feature_drift_comparisons.file(), feature_drift_instances.file())
 ALERTING = (
     models.file(),
@@ -32,7 +34,7 @@ ALERTING = (
     slo.file(),
     sidecar.file(),
 )
-FILES = (*FLEET_DRIFT, *ALERTING)
+FILES = (*FLEET_DRIFT, *FLEET_PERFORMANCE, *ALERTING)
 
 
 @click.command()

@@ -9,9 +9,10 @@ from typing import Any
 
 from click.testing import CliRunner
 
-from alerts.__main__ import FLEET_DRIFT, main
+from alerts.__main__ import FLEET_DRIFT, FLEET_PERFORMANCE, main
 from tests.servers import require
 
+FLEET = (*FLEET_DRIFT, *FLEET_PERFORMANCE)
 MINUTES = 5  # between scrapes
 
 Labels = Mapping[str, str]
@@ -76,9 +77,9 @@ class Scenario:
         series = [{"series": name, "values": values} for name, values in self.series.items()]
         groups = [{"interval": f"{MINUTES}m", "input_series": series, "promql_expr_test": self.tests}]
         unit = {
-            "rule_files": [f"{file.name}.yaml" for file in FLEET_DRIFT],
+            "rule_files": [f"{file.name}.yaml" for file in FLEET],
             "evaluation_interval": "1m" if self.minutes else "1h",
-            "group_eval_order": [group.name for file in FLEET_DRIFT for group in file.groups],
+            "group_eval_order": [group.name for file in FLEET for group in file.groups],
             "tests": groups,
         }
         file = self.folder / "test.yaml"
