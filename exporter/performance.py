@@ -1,4 +1,4 @@
-"""What is measured of outcomes, predictions joined with their truth: the part of `planning.measures` for these."""
+"""What is measured of outcomes, predictions joined with their truth: the part of `measuring.measures` for these."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ DELAYS = (60.0, 600.0, 3600.0, 21600.0, 86400.0, 604800.0, 2592000.0)
 
 @dataclass
 class Performance:
-    """Statistics, and what is derived from them; see planning.Measures."""
+    """Statistics, and what is derived from them; see measuring.Measures."""
 
     statistics: list[Statistic] = field(default_factory=list)
     derived: list[Derived] = field(default_factory=list)
