@@ -10,7 +10,7 @@ import urllib.error
 import urllib.request
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -236,11 +236,15 @@ def test_more_requests_at_once_than_allowed_are_told_to_try_again(tmp_path: Path
 
 def test_while_the_state_cannot_be_saved_it_is_503_and_the_same_batch_again_counts_once(tmp_path: Path) -> None:
     with listening(tmp_path) as running:
-        (tmp_path / "state" / "checkpoint.new").mkdir(parents=True)
+        in_the_way = tmp_path / "state" / "checkpoint.new"
+        while not in_the_way.is_dir():
+            # The commit at the start may be about to write it.
+            with suppress(FileExistsError):
+                in_the_way.mkdir(parents=True)
         status, told = post(running, GOOD, Idempotency_Key="a")
         assert status == 503
         assert "cannot save the state" in told["error"]
-        (tmp_path / "state" / "checkpoint.new").rmdir()
+        in_the_way.rmdir()
         assert post(running, GOOD, Idempotency_Key="a") == (200, {"accepted": 0, "repeated": True})
         assert running.samples("model_predictions_total") == {("approve",): 1}
 
