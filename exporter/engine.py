@@ -33,6 +33,10 @@ BLOCK_BYTES = 512 * 1024
 FEATURE_BYTES = 100 * 20
 
 
+# Predictions and truths, some 10 MiB.
+MOST_PENDING = 10_000
+
+
 class Engine:
     """Folds the bytes of any number of streams into tallies, by a plan. `report` is told samples of bad lines.
 
@@ -87,6 +91,11 @@ class Engine:
     def held_bytes(self) -> int:
         """How many bytes of all open streams wait for the rest of their lines."""
         return self._intake.held_bytes
+
+    @property
+    def is_full(self) -> bool:
+        """Whether so much is joined, or waits to be, since the last commit that there should be one."""
+        return self._joins is not None and self._joins.pending > MOST_PENDING
 
     def remembered(self, source: str) -> dict[Stream, Position]:
         """Return the streams of a source that were being read when the restored state was saved."""

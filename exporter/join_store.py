@@ -18,7 +18,7 @@ from exporter.joins.join import Changes, Waited
 from exporter.joins.rows import Truth, Waiting
 
 NAME = "joins.sqlite"
-CACHE_KIB = 16 * 1024
+CACHE_KIB = 4 * 1024
 SCHEMA = """
 CREATE TABLE IF NOT EXISTS predictions (digest INTEGER NOT NULL, at REAL NOT NULL, row BLOB NOT NULL);
 CREATE INDEX IF NOT EXISTS predictions_by_digest ON predictions (digest);

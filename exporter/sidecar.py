@@ -26,7 +26,7 @@ from exporter.profile import Profile
 from exporter.profile_file import ProfileError
 from exporter.running_sources import RunningSources
 from exporter.settings import Config
-from exporter.sources import Source, SourceError
+from exporter.sources import FULL_SECONDS, Source, SourceError
 from exporter.telemetry import Telemetry
 from exporter.web.guard import Guard
 
@@ -218,7 +218,15 @@ class Sidecar:
         while True:
             with suppress(CommitError):
                 await self._committer.commit()
-            await asyncio.sleep(COMMIT_SECONDS)
+            await self._until_due()
+
+    async def _until_due(self) -> None:
+        loop = asyncio.get_running_loop()
+        due = loop.time() + COMMIT_SECONDS
+        while loop.time() < due:
+            await asyncio.sleep(FULL_SECONDS)
+            if self._engine.is_full:
+                return
 
     async def _drain(self) -> None:
         """Read what is written already, and commit."""

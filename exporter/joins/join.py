@@ -153,6 +153,11 @@ class Joins:
         self._count(joined=len(pairs))
         return pairs
 
+    @property
+    def pending(self) -> int:
+        """How many requests there are changes of that the store does not have."""
+        return sum(len(layer.predictions) + len(layer.truths) for layer in (self._new, self._saving))
+
     def changes(self, now: float) -> Changes:
         """Return what is to be applied to the store when the snapshot of this moment is saved."""
         self._saving, self._new = self._new.over(self._saving), _Layer()

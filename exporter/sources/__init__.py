@@ -2,17 +2,27 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import Protocol
 
 from exporter.framing import Position
 from exporter.snapshot import Stream
 
+# How long to wait before looking again whether a full sink has room.
+FULL_SECONDS = 0.05
+
 
 class Sink(Protocol):
-    """Where a source's bytes go (the engine). `held_bytes` of them wait for the rest of their lines."""
+    """Where a source's bytes go (the engine). `held_bytes` of them wait for the rest of their lines.
+
+    While it `is_full` a source should bring nothing: something waits for a commit, which comes at once.
+    """
 
     @property
     def held_bytes(self) -> int: ...
+
+    @property
+    def is_full(self) -> bool: ...
 
     def remembered(self, source: str) -> dict[Stream, Position]: ...
 
@@ -25,6 +35,14 @@ class Sink(Protocol):
         ...
 
     def close(self, stream: Stream) -> None: ...
+
+
+async def room(sink: Sink) -> None:
+    """Wait until a sink has room."""
+    while True:
+        if not sink.is_full:
+            return
+        await asyncio.sleep(FULL_SECONDS)
 
 
 class SourceError(Exception):

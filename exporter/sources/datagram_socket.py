@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from exporter.snapshot import Stream
-from exporter.sources import Sink
+from exporter.sources import FULL_SECONDS, Sink
 from exporter.sources.listening import QUIET_SECONDS, bound
 from exporter.telemetry import Telemetry
 
@@ -91,6 +91,22 @@ class DatagramSocket:
                 continue
             data = bytes(memoryview(self._buffer)[:size])
             self.sink.feed(self._stream, data if data.endswith(b"\n") else data + b"\n", now)
+            if self.sink.is_full:
+                self._pause()
+                return
+
+    def _pause(self) -> None:
+        """Leave what comes to the kernel until there is room."""
+        loop = asyncio.get_running_loop()
+        if self._socket is not None:
+            loop.remove_reader(self._socket)
+            loop.call_later(FULL_SECONDS, self._go_on)
+
+    def _go_on(self) -> None:
+        if self.sink.is_full:
+            self._pause()
+        elif self._socket is not None:
+            asyncio.get_running_loop().add_reader(self._socket, self._take, self._socket)
 
     def _count_dropped(self) -> None:
         if self._socket is not None and self._socket.family in (socket.AF_INET, socket.AF_INET6):

@@ -20,7 +20,7 @@ import structlog
 
 from exporter.framing import Position
 from exporter.snapshot import Stream
-from exporter.sources import Sink
+from exporter.sources import Sink, room
 from exporter.sources.content import behind_last_line
 from exporter.sources.failures import Failures
 from exporter.sources.gzipped import SUFFIXES
@@ -65,6 +65,7 @@ class FileSource:
     async def run(self) -> None:
         """Poll until cancelled; while there is more to read, without a pause."""
         while True:
+            await room(self.sink)
             more = self.poll(self.clock())
             await asyncio.sleep(0 if more else POLL_SECONDS)
 
@@ -89,7 +90,8 @@ class FileSource:
     async def drain(self, deadline: float) -> None:
         """Read what is written already."""
         more = True
-        while more and self.clock() < deadline:
+        # What there is no room for is read at the next start.
+        while more and self.clock() < deadline and not self.sink.is_full:
             more = self.poll(self.clock())
             await asyncio.sleep(0)
 

@@ -18,7 +18,7 @@ import structlog
 
 from exporter.framing import Position
 from exporter.snapshot import Stream
-from exporter.sources import Sink
+from exporter.sources import Sink, room
 from exporter.sources.marks import Mark
 from exporter.telemetry import Telemetry
 
@@ -98,6 +98,7 @@ class SqlSource:
             log.info("the database answers again", source=self.name, failures=self._failures)
             self._failures, self._told = 0, ""
         for part in page.parts:
+            await room(self.sink)
             self._take(part)
             # A page may be large, and others wait.
             await asyncio.sleep(0)

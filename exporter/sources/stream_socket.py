@@ -16,7 +16,7 @@ from dataclasses import dataclass, field
 from itertools import count
 
 from exporter.snapshot import Stream
-from exporter.sources import Sink
+from exporter.sources import FULL_SECONDS, Sink
 from exporter.sources.listening import QUIET_SECONDS, bound
 from exporter.telemetry import Telemetry
 
@@ -98,6 +98,8 @@ class StreamSocket:
             self.refuse(connection, "invalid")
         elif self.sink.held_bytes > MOST_HELD_BYTES:
             self.refuse(connection, "memory")
+        elif self.sink.is_full:
+            connection.pause()
 
     def refuse(self, connection: _Connection, reason: str) -> None:
         """Hang up on a client, and count why."""
@@ -139,6 +141,18 @@ class _Connection(asyncio.Protocol):
 
     def connection_lost(self, exc: Exception | None) -> None:
         self._source.left(self)
+
+    def pause(self) -> None:
+        """Leave what comes to the kernel until there is room."""
+        if isinstance(self._transport, asyncio.ReadTransport):
+            self._transport.pause_reading()
+            asyncio.get_running_loop().call_later(FULL_SECONDS, self._go_on)
+
+    def _go_on(self) -> None:
+        if isinstance(self._transport, asyncio.ReadTransport) and not self._transport.is_closing():
+            self._transport.resume_reading()
+            if self._source.sink.is_full:
+                self.pause()
 
     def waiting(self) -> int:
         """How many bytes the kernel holds for us."""

@@ -1,0 +1,49 @@
+"""More waits to be joined than may be in memory: sources wait for commits, and nothing is lost."""
+
+import json
+import socket
+from pathlib import Path
+
+import psutil
+import pytest
+
+from exporter.engine import MOST_PENDING
+from tests.process import exporter
+
+PREDICTIONS = 8 * MOST_PENDING
+MOST_MIB = 150
+
+
+def lines(key: str, number: int) -> bytes:
+    return b"".join(json.dumps({"request_id": f"r{n}", key: "yes"}).encode() + b"\n" for n in range(number))
+
+
+@pytest.mark.parametrize("way", ["file", "unix", "tcp"])
+def test_a_log_that_is_caught_up_with_takes_no_more_memory(tmp_path: Path, way: str) -> None:
+    where = {"file": tmp_path / "log.jsonl", "unix": f"unix://{tmp_path}/s", "tcp": "tcp://127.0.0.1:0"}[way]
+    if way == "tcp":
+        with socket.socket() as free:
+            free.bind(("127.0.0.1", 0))
+            where = f"tcp://127.0.0.1:{free.getsockname()[1]}"
+    (tmp_path / "truth.jsonl").write_bytes(lines("actual", MOST_PENDING))
+    config = tmp_path / "config.yaml"
+    config.write_text(
+        f"listen: 127.0.0.1:0\nsources: ['{where}']\nstate_dir: {tmp_path}/state\n"
+        f"ground_truth: {{sources: ['{tmp_path}/truth.jsonl'], wait: 1h}}\n"
+    )
+    if way == "file":
+        (tmp_path / "log.jsonl").write_bytes(lines("prediction", PREDICTIONS))
+    with exporter("--config", config) as sidecar:
+        assert sidecar.address
+        if way != "file":
+            family = socket.AF_UNIX if way == "unix" else socket.AF_INET
+            port = int(str(where).rpartition(":")[2]) if way == "tcp" else 0
+            with socket.socket(family) as client:
+                client.connect(f"{tmp_path}/s" if way == "unix" else ("127.0.0.1", port))
+                client.sendall(lines("prediction", PREDICTIONS))
+        sidecar.wait_for("prediction_exporter_source_records_total", PREDICTIONS + MOST_PENDING)
+        joined = sidecar.samples("prediction_exporter_joins_total")
+        assert joined["joined",] == MOST_PENDING
+        waiting = sidecar.samples("prediction_exporter_joins_waiting")
+        assert waiting == {("predictions",): PREDICTIONS - MOST_PENDING, ("truths",): 0}
+        assert psutil.Process(sidecar.process.pid).memory_info().rss < MOST_MIB * 2**20
