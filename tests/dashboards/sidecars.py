@@ -6,11 +6,11 @@ import json
 import random
 import socket
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 from tests.process import Exporter, command, exporter
 from tests.servers import free_port
@@ -46,10 +46,16 @@ ground_truth: {{sources: ["{folder}/truth.jsonl"]}}
 """
 
 Record = dict[str, Any]
-Make = Callable[[random.Random, bool], Record]
 
 
-def decision(rng: random.Random, drifted: bool) -> Record:
+class Make(Protocol):
+    """How a model's records are made."""
+
+    def __call__(self, rng: random.Random, *, drifted: bool) -> Record:
+        """Return a prediction and its truth."""
+
+
+def decision(rng: random.Random, *, drifted: bool) -> Record:
     """Return a prediction of a class and its truth; what has drifted is older, misses more and is wrong more often."""
     age = rng.gauss(55 if drifted else 40, 8)
     missing = rng.random() < (0.1 if drifted else 0.02)
@@ -69,7 +75,7 @@ def decision(rng: random.Random, drifted: bool) -> Record:
     }
 
 
-def estimate(rng: random.Random, drifted: bool) -> Record:
+def estimate(rng: random.Random, *, drifted: bool) -> Record:
     """Return a prediction of a value and its truth."""
     size = rng.gauss(80, 20)
     actual = 12 * size + rng.gauss(0, 100)
@@ -88,7 +94,7 @@ class Model:
     records: int = 0
 
     def serve(self) -> None:
-        """Log a part more: two versions with drift, errors and repeated ids, their truth, and a line that is no JSON."""
+        """Log a part more, and its truth: two versions, drift, errors, repeated ids and a line that is no JSON."""
         log, truths = [], []
         for index in range(PART):
             # One in thirty has the id of the one before it, which is of the same version.
@@ -99,7 +105,7 @@ class Model:
             if index % 20 == 0:
                 log.append(record | {"error_type": "timeout"})
                 continue
-            made = self.make(self.rng, True)
+            made = self.make(self.rng, drifted=True)
             made["features"]["unheard_of"] = 1
             actual = made.pop("actual")
             latency = self.rng.expovariate(1 / 60)
@@ -125,7 +131,7 @@ def model(folder: Path, make: Make, config: str, **ports: int) -> Iterator[Model
     folder.mkdir()
     rng = random.Random(3)
     training = folder / "training.jsonl"
-    training.write_text("".join(json.dumps(make(rng, False)) + "\n" for _ in range(REFERENCE)))
+    training.write_text("".join(json.dumps(make(rng, drifted=False)) + "\n" for _ in range(REFERENCE)))
     made = command("profile", training, "--output", folder / "reference.json")
     assert not made.returncode, made.stderr
     (folder / "config.yaml").write_text(config.format(folder=folder, **ports))

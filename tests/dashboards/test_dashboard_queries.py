@@ -21,6 +21,7 @@ import pytest
 
 from tests.dashboards.grafana import ALL, NAMES, fill_in, interpolated, macros, panels, read, variables
 from tests.dashboards.sidecars import models
+from tests.dashboards.test_dashboard_house import NAMED
 from tests.servers import Prometheus, prometheus, require
 
 pytestmark = pytest.mark.servers
@@ -213,3 +214,9 @@ def test_one_value_and_several_are_chosen_too(asked: Asked) -> None:
 def test_a_query_for_what_is_not_there_is_found(asked: Asked) -> None:
     assert asked.series("model_predictions", instant=False) == []
     assert "parse error" in asked.series("sum(", instant=True)
+
+
+@pytest.mark.parametrize("metric", [name for name in NAMED.values() if "$" not in name and "(" not in name])
+def test_every_metric_that_is_named_is_there(metric: str, asked: Asked) -> None:
+    """Of a query, another branch of an `or` might have given something."""
+    assert asked.series(f'{{__name__=~"{metric}(_count)?"}}', instant=True)
