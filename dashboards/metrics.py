@@ -83,7 +83,6 @@ PERFORMANCE_BASELINE = "model_performance_baseline"
 PERFORMANCE_DROP = "model_performance_drop"
 PERFORMANCE_DEGRADED = "model_performance_degraded"
 CONCEPT_DRIFT = "model_concept_drift"
-CONCEPT_DRIFT_DETECTIONS = "model_concept_drift_detections_total"
 LABEL_DRIFT_PSI = "model_label_drift_psi"
 ESTIMATED_ACCURACY = "model_estimated_accuracy"
 ESTIMATED_F1 = "model_estimated_f1"
@@ -99,10 +98,9 @@ ATTRIBUTION_DRIFT_PSI = "model_attribution_drift_psi"
 ATTRIBUTION_DRIFT_PSI_CRITICAL = "model_attribution_drift_psi_critical"
 ATTRIBUTION_DRIFT_PSI_PVALUE = "model_attribution_drift_psi_pvalue"
 
-# Business.
-BUSINESS_TOTAL = "model_business_total"
-BUSINESS_SUM = "model_business_sum"
-BUSINESS_COUNT = "model_business_count"
+# Business figures, which the configuration names: those that there are, and the one that is chosen.
+BUSINESS_FIGURES = "model_business_(.+)_count"
+BUSINESS = "model_business_${figure}"
 
 # Segments.
 SEGMENT_PREDICTIONS = SEGMENTS.name(PREDICTIONS)

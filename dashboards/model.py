@@ -86,7 +86,7 @@ def _since_when() -> Any:
             "Limits",
             "Each limit of each chosen version (`thresholds`): how much of it was used. Green below 80%, yellow "
             "below 100%, red past it. Of accuracy it is the share of wrong predictions, of the share allowed. A limit "
-            "that is not there is not set, or there is no data for it.",
+            "that is not there is not set, or there is no data for it; of errors, there never was one.",
             [over_time(largest(20, f"({limits.each()})"), "{{limit}} · {{model_name}} {{model_version}}")],
             "percentunit",
             steps=OF_LIMIT,

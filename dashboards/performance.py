@@ -23,7 +23,7 @@ def dashboard() -> Dashboard:
         "Performance",
         "How good the models are: what is measured where the truth is known, beside the baseline of the reference and "
         "what is estimated until the truth comes. Look at coverage first: of few outcomes nothing follows.",
-        variables.OF_MODELS,
+        (*variables.OF_MODELS, variables.FIGURE),
         (
             _now(),
             _against_baseline(),

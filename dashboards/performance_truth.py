@@ -7,13 +7,14 @@ from typing import Any
 
 from dashboards import metrics
 from dashboards.look import ANY, NO_TRUTH, said
-from dashboards.panels import row, stat, state_timeline, timeseries
+from dashboards.panels import row, state_timeline, timeseries
 from dashboards.promql import sidecar, truth
-from dashboards.promql.selection import in_all, largest
+from dashboards.promql.selection import largest
 from dashboards.queries import VERSION, over_time
 
 NO_REGRESSION = "Not a regression model, or no ground truth in this window."
-DEGRADED = said("no", "DEGRADED")
+NO_BUSINESS = "No `business` figures are configured, or none of the chosen name."
+BY_CLASS = "{{prediction_class}} · {{model_name}} {{model_version}}"
 
 
 def rows() -> Sequence[Any]:
@@ -57,25 +58,15 @@ def _change() -> Any:
         "Concept and labels",
         state_timeline(
             "Concept drift",
-            "Red: within the last day the error rate has changed for good, as a sequential test says. The relation of "
-            "inputs and truth is not what it was: retrain.",
+            "Red: within the longest window the error rate has risen, by more than chance. The relation of inputs and "
+            "truth is not what it was: retrain.",
             [over_time(largest(20, truth.concept_drift()))],
             "none",
             steps=ANY,
-            width=8,
+            width=12,
             height=8,
-            mappings=said("no", "changed"),
+            mappings=said("no", "risen"),
             empty=NO_TRUTH,
-        ),
-        stat(
-            "Concept drift detections",
-            "How often the test has found a change in the time shown.",
-            over_time(in_all(truth.concept_drift_detections()), "detections"),
-            "none",
-            decimals=0,
-            steps=ANY,
-            height=8,
-            empty="no truth",
         ),
         timeseries(
             "Label drift",
@@ -134,24 +125,30 @@ def _business() -> Any:
     return row(
         "Business",
         timeseries(
-            "Events",
-            "Business events a second, as configured. They move last; what moves them is above.",
-            [over_time(largest(20, truth.business_events()), "{{metric}} · {{model_name}} {{model_version}}")],
+            "$figure: records by class",
+            "Predictions, or truths, a second that have the chosen business figure, by predicted class. A fall that "
+            "requests do not have: the field is no longer logged.",
+            [over_time(largest(20, truth.business_rate("count")), BY_CLASS)],
             "cps",
-            empty="No business metrics are configured.",
+            width=8,
+            empty=NO_BUSINESS,
         ),
         timeseries(
-            "Mean by class",
-            "The mean of a business figure in the window, by predicted class.",
-            [
-                over_time(
-                    largest(20, truth.business_mean()),
-                    "{{metric}} {{prediction_class}} · {{model_name}} {{model_version}}",
-                )
-            ],
+            "$figure: sum by class",
+            "The figure a second, such as revenue, by predicted class. It moves last; what moves it is above.",
+            [over_time(largest(20, truth.business_rate("sum")), BY_CLASS)],
+            "short",
+            width=8,
+            empty=NO_BUSINESS,
+        ),
+        timeseries(
+            "$figure: mean by class",
+            "What a decision is worth: the mean of the figure in the window, by predicted class.",
+            [over_time(largest(20, truth.business_mean()), BY_CLASS)],
             "short",
             least=None,
-            empty="No business metrics are configured.",
+            width=8,
+            empty=NO_BUSINESS,
         ),
         folded=True,
     )

@@ -9,7 +9,7 @@ from grafanalib import core
 
 from dashboards import metrics
 from dashboards.mend import ALL
-from dashboards.promql import attribution, drift
+from dashboards.promql import attribution, drift, truth
 from dashboards.promql.selection import SIDECARS, models
 from dashboards.queries import DATA_SOURCE
 
@@ -64,6 +64,14 @@ def _one_feature(ranking: str) -> Any:
 
 FEATURE = _one_feature(drift.ranking())
 USED_FEATURE = _one_feature(attribution.ranking_of_features())
+
+FIGURE = core.Template(
+    name="figure",
+    label="Business figure",
+    query=f"label_values({truth.business_figures()}, __name__)",
+    regex=f"/{metrics.BUSINESS_FIGURES}/",
+    dataSource=DATA_SOURCE,
+)
 
 AGAINST = core.Template(name="against", label="Against", query="1w,1d,1h", type="custom", default="1w")
 

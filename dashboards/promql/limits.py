@@ -37,6 +37,11 @@ def errors() -> str:
     return of_limit(traffic.error_ratio(), ERROR_LIMIT)
 
 
+def ratio_of_errors() -> str:
+    """Return the same of what has had an error; half as dear."""
+    return of_limit(traffic.ratio_of_errors(), ERROR_LIMIT)
+
+
 def psi_of_features() -> str:
     """Return each feature's PSI as a share of the limit, chance included."""
     return of_limit(per(windowed(DRIFT_PSI), OF_FEATURE), DRIFT_LIMIT)
@@ -53,7 +58,7 @@ def accuracy() -> str:
     return f"(1 - ({truth.accuracy()})) / on ({OF_VERSION}) (1 - {limit(ACCURACY_LIMIT)} > 0)"
 
 
-NAMES = {"latency": latency, "errors": errors, "drift": drift, "accuracy": accuracy}
+NAMES = {"latency": latency, "errors": ratio_of_errors, "drift": drift, "accuracy": accuracy}
 
 
 def each() -> str:

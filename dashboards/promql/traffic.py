@@ -22,14 +22,14 @@ def share_of_requests() -> str:
     return f"{requests()} / on ({OF_MODEL}) group_left () (sum by ({OF_MODEL}) ({requests()}) > 0)"
 
 
-def errors(at: str = "", labels: str = OF_VERSION) -> str:
-    """Return errors a second; 0 for a model that has had none."""
-    return f"{per(rate(models(ERRORS), at), labels, 'sum')} or 0 * {requests(at, labels)}"
+def ratio_of_errors(at: str = "", labels: str = OF_VERSION) -> str:
+    """Return errors / (errors + predictions) of what has had an error, ever."""
+    return f"{per(rate(models(ERRORS), at), labels, 'sum')} / ({requests(at, labels)} > 0)"
 
 
 def error_ratio(at: str = "", labels: str = OF_VERSION) -> str:
-    """Return errors / (errors + predictions); nothing where nothing was asked."""
-    return f"({errors(at, labels)}) / ({requests(at, labels)} > 0)"
+    """Return the same, and 0 for what has had none; nothing where nothing was asked."""
+    return f"({ratio_of_errors(at, labels)} or 0 * ({requests(at, labels)} > 0))"
 
 
 def errors_by_type() -> str:

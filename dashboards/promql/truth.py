@@ -104,18 +104,20 @@ def concept_drift() -> str:
     return per(models(metrics.CONCEPT_DRIFT), OF_VERSION)
 
 
-def concept_drift_detections() -> str:
-    return per(f"increase({models(metrics.CONCEPT_DRIFT_DETECTIONS)}[$__range])", OF_VERSION, "sum")
+def business_figures() -> str:
+    """Return a selector of all business figures, whose names are no labels."""
+    return models("", f'__name__=~"{metrics.BUSINESS_FIGURES}"')
 
 
-def business_events() -> str:
-    return per(rate(models(metrics.BUSINESS_TOTAL)), f"{OF_VERSION}, metric", "sum")
+def business_rate(part: str) -> str:
+    """Return the chosen figure's `count` or `sum` a second, by class."""
+    return per(rate(models(f"{metrics.BUSINESS}_{part}")), f"{OF_VERSION}, prediction_class", "sum")
 
 
 def business_mean() -> str:
-    """Return the mean of a business figure by class in the window."""
-    labels = f"{OF_VERSION}, metric, prediction_class"
+    """Return the mean of the chosen business figure in the window, by class."""
     total, count = (
-        per(in_window(models(metric)), labels, "sum") for metric in (metrics.BUSINESS_SUM, metrics.BUSINESS_COUNT)
+        per(in_window(models(f"{metrics.BUSINESS}_{part}")), f"{OF_VERSION}, prediction_class", "sum")
+        for part in ("sum", "count")
     )
     return f"{total} / ({count} > 0)"

@@ -79,6 +79,7 @@ EXAMPLE = {
     "segment_value": ".+",
     "window": "1h",
     "feature": "age",
+    "figure": "latency",
     "against": "1w",
     **macros(scrape=15, step=15, span=3600),
 }

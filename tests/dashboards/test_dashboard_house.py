@@ -9,9 +9,9 @@ import promql_parser as promql
 import pytest
 
 from dashboards import metrics
-from tests.dashboards import coming
 from tests.dashboards.grafana import EXAMPLE, NAMES, fill_in, queries, read
-from tests.test_house import PAGES, SELF_METRICS
+from tests.test_house import PAGES, README, SELF_METRICS
+from tests.test_house import metrics as table_of_metrics
 
 ROOT = Path(__file__).parent.parent.parent
 MODULES = sorted((ROOT / "dashboards").rglob("*.py"))
@@ -69,15 +69,47 @@ def shown() -> set[str]:
     return found
 
 
+def served() -> dict[str, str]:
+    """Return the metrics that the golden pages show, the README names or the sidecar tells of itself, with their type.
+
+    Of what the README alone names, the type is empty.
+    """
+    prose = dict.fromkeys(re.findall(r"`(model_\w+)`", README), "")
+    of_itself = {metrics.PREFIX + name: "" for name in SELF_METRICS}
+    golden = dict(re.findall(r"^# TYPE (\S+) (\w+)$", PAGES, re.MULTILINE))
+    return prose | dict.fromkeys(table_of_metrics(), "") | of_itself | golden
+
+
+def is_served(series: str) -> bool:
+    """Tell whether a metric of this name is served, or such a part of a histogram or summary."""
+    family = re.sub(r"_(bucket|sum|count)$", "", series)
+    return series in SERVED or (family != series and SERVED.get(family) in ("histogram", "summary", ""))
+
+
+SERVED = served()
+ELSEWHERE = {metrics.UP, metrics.ALERTS, metrics.FLEET_PSI}
+
+
+def test_what_is_not_served_is_found() -> None:
+    assert is_served("model_prediction_latency_seconds_bucket")
+    assert not is_served("model_concept_drift_detections_total")
+    assert not is_served("model_predictions_total_sum")
+    assert not is_served("model_business_sum")
+
+
+@pytest.mark.parametrize("metric", [name for name in NAMED.values() if name.startswith(("model_", metrics.PREFIX))])
+def test_a_metric_that_is_named_is_served(metric: str) -> None:
+    if metric in (metrics.BUSINESS, metrics.BUSINESS_FIGURES, metrics.FLEET_PSI):
+        return
+    assert is_served(metric)
+
+
+def test_business_figures_are_found_by_their_names() -> None:
+    served = {found[1] for name in SERVED if (found := re.fullmatch(metrics.BUSINESS_FIGURES, f"{name}_count"))}
+    assert EXAMPLE["figure"] in served
+    assert fill_in(metrics.BUSINESS, EXAMPLE) in SERVED
+
+
 @pytest.mark.parametrize("series", sorted(shown()))
 def test_a_series_that_is_shown_is_served(series: str) -> None:
-    family = re.sub(r"_(bucket|sum|count|total)$", "", series)
-    pages = PAGES + "".join((*coming.counters(1), *coming.gauges()))
-    assert (
-        re.search(rf"^(# TYPE )?{re.escape(series)}[ {{]", pages, re.MULTILINE)
-        or re.search(rf"^# TYPE {re.escape(family)}[ _]", pages, re.MULTILINE)
-        or series.removeprefix("prediction_exporter_") in SELF_METRICS
-        or family.removeprefix("prediction_exporter_") in SELF_METRICS
-        or series.startswith("process_")
-        or series in (metrics.UP, metrics.ALERTS, metrics.FLEET_PSI, metrics.CHANGE_PSI, metrics.CHANGED)
-    )
+    assert is_served(series) or series.startswith("process_") or series in ELSEWHERE

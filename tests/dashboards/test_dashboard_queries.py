@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import json
 import math
-import random
 import re
-import socket
 import subprocess
 import sys
 import time
@@ -19,16 +17,12 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-import msgspec
 import pytest
 
-from exporter import profile_file
-from exporter.components import Components
-from tests.dashboards import coming
 from tests.dashboards.grafana import ALL, NAMES, fill_in, interpolated, macros, panels, read, variables
-from tests.process import Exporter, exporter
-from tests.records import categorical, numeric, reference, vector
-from tests.servers import Prometheus, free_port, prometheus, require
+from tests.dashboards.sidecars import models
+from tests.dashboards.test_dashboard_house import NAMED
+from tests.servers import Prometheus, prometheus, require
 
 pytestmark = pytest.mark.servers
 
@@ -36,36 +30,6 @@ SPAN_SECONDS = 300.0
 STEP_SECONDS = 2.0
 WEEK_SECONDS = 7 * 86400
 PARTS = 6
-PART = 150
-REFERENCE = msgspec.structs.replace(
-    reference(
-        {
-            "age": numeric([30.0, 40.0, 50.0], [250, 250, 250, 240], least=18.0, greatest=65.0, missing=10),
-            "income": numeric([20.0], [500, 500]),
-            "country": categorical({"DE": 700, "FR": 290}, missing=10),
-            "text": vector([0.5, 1.0], [[0.3]], [[500, 500]]),
-        },
-        classes=("approve", "deny", "review"),
-        components=Components(
-            ["age", "income"], [[1.0, 0.0]], explained=0.7, rows=500, error_mean=0.5, error_stddev=0.25
-        ),
-    ),
-    probability=numeric([0.25, 0.5, 0.75], [250, 250, 250, 250], least=0.0, greatest=1.0),
-)
-CONFIG = """\
-listen: 127.0.0.1:0
-state_dir: {folder}/state
-model: {{name: credit, version: "3"}}
-reference: {folder}/reference.json
-windows: [5m, 1h, 24h]
-sources:
-  - "{folder}/log.jsonl"
-  - {{url: "tcp://127.0.0.1:{tcp}", connections: 1}}
-  - "udp://127.0.0.1:{udp}"
-segments: [country]
-drift: {{live_version: "3"}}
-quality: {{duplicate_ids: 1000}}
-"""
 # What fires here fires always; the rules of alerts/ are tested where they are.
 ALERT = """\
 groups:
@@ -81,30 +45,8 @@ COMPARED = re.compile(
 )
 
 
-def log(rng: random.Random) -> str:
-    """Return log lines of two versions with drift, errors, missing and repeated values, and one that is no JSON."""
-    lines = []
-    for index in range(PART):
-        record: dict[str, Any] = {"model_name": "credit", "model_version": "34"[index % 3 == 0]}
-        record |= {"timestamp": time.time(), "request_id": str(index)}
-        if index % 20 == 0:
-            lines.append(json.dumps(record | {"error_type": "timeout"}))
-            continue
-        features = {
-            "age": None if index % 9 == 0 else rng.gauss(55, 8),
-            "income": rng.uniform(10, 40),
-            "country": rng.choice(["DE", "FR", "XX"]),
-            "text": [rng.random(), rng.random()],
-            "unheard_of": 1,
-        }
-        record |= {"features": features, "prediction": rng.choice(["approve", "deny"]), "probability": rng.random()}
-        lines.append(json.dumps(record | {"latency_ms": rng.expovariate(1 / 60)}))
-    return "\n".join([*lines, "no JSON", ""])
-
-
-def last_week(folder: Path, sidecar: Exporter, coming_page: str) -> None:
-    """Put a minute of a week ago into Prometheus's folder: the sidecar's own page, whose counters grow."""
-    page = "".join((coming_page, sidecar.get("/metrics")))
+def last_week(folder: Path, page: str) -> None:
+    """Put a minute of a week ago into Prometheus's folder: a sidecar's own page, whose counters grow."""
     found = [line.rpartition(" ") for line in page.splitlines() if COMPARED.match(line)]
     begin = int(time.time() - WEEK_SECONDS) - 20
     with (folder / "week.txt").open("w") as file:
@@ -178,29 +120,20 @@ class Asked:
 @pytest.fixture(scope="module")
 def asked(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Asked]:
     folder = tmp_path_factory.mktemp("dashboards")
-    rng = random.Random(3)
-    (folder / "reference.json").write_bytes(profile_file.dump(REFERENCE))
-    tcp = free_port()
-    (folder / "config.yaml").write_text(CONFIG.format(folder=folder, tcp=tcp, udp=free_port()))
     rules = folder / "rules"
     subprocess.run([sys.executable, "-m", "alerts", rules], check=True)
     (rules / "firing.yaml").write_text(ALERT)
     for file in rules.iterdir():
         file.write_text(re.sub("interval: .*|name: firing", lambda found: _every_second(found[0]), file.read_text()))
     with ExitStack() as stack:
-        sidecar = stack.enter_context(exporter("--config", folder / "config.yaml"))
-        page = stack.enter_context(coming.page())
-        (folder / "log.jsonl").write_text(log(rng))
-        sidecar.wait_for("prediction_exporter_source_records_total", PART)
-        last_week(folder, sidecar, "".join((*coming.counters(1), *coming.gauges())))
-        for _ in range(2):  # of which one is allowed
-            stack.enter_context(socket.create_connection(("127.0.0.1", tcp)))
-        targets = (sidecar.address.removeprefix("http://"), page)
+        served = stack.enter_context(models(folder))
+        last_week(folder, served["credit"].sidecar.get("/metrics"))
+        targets = [model.sidecar.address.removeprefix("http://") for model in served.values()]
         server = stack.enter_context(prometheus(folder, *targets, rules=str(rules / "*.yaml")))
         server.wait_for("model_reference_info and model_reference_info offset 1s")
         for _ in range(PARTS):
-            with (folder / "log.jsonl").open("a") as file:
-                file.write(log(rng))
+            for model in served.values():
+                model.serve()
             time.sleep(1)
         server.wait_for("model_version_feature:model_feature_drift_psi:increase1h and on () ALERTS")
         yield Asked(server, time.time())
@@ -281,3 +214,9 @@ def test_one_value_and_several_are_chosen_too(asked: Asked) -> None:
 def test_a_query_for_what_is_not_there_is_found(asked: Asked) -> None:
     assert asked.series("model_predictions", instant=False) == []
     assert "parse error" in asked.series("sum(", instant=True)
+
+
+@pytest.mark.parametrize("metric", [name for name in NAMED.values() if "$" not in name and "(" not in name])
+def test_every_metric_that_is_named_is_there(metric: str, asked: Asked) -> None:
+    """Of a query, another branch of an `or` might have given something."""
+    assert asked.series(f'{{__name__=~"{metric}(_count)?"}}', instant=True)
