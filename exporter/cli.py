@@ -64,7 +64,7 @@ def run(
     except LockedError as error:
         _fail(f"state_dir: {error}")
     except OSError as error:
-        _fail(f"state_dir: {settings.state_dir}: {error.strerror}")
+        _fail(f"state_dir: {error.filename or settings.state_dir}: {error.strerror}")
     try:
         asyncio.run(running.run())
     except SourceError as error:

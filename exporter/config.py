@@ -30,7 +30,7 @@ from exporter import (
 from exporter.profile import Profile
 from exporter.profile_file import ProfileError
 from exporter.schema import FEATURES, RECORD_FIELDS, Schema, SchemaError
-from exporter.settings import DEFAULT_THRESHOLDS, RULES_THRESHOLDS, TRUTH_THRESHOLDS, Config
+from exporter.settings import DEFAULT_THRESHOLDS, RULES_THRESHOLDS, SHARES, TRUTH_THRESHOLDS, Config
 from exporter.units import MOST_WINDOWS, UNITS
 from exporter.validation import nearest
 from exporter.web import loading
@@ -157,6 +157,9 @@ def _contradictions(config: Config) -> Iterator[str]:
     known = {*DEFAULT_THRESHOLDS, *TRUTH_THRESHOLDS, *RULES_THRESHOLDS}
     for name in config.thresholds.keys() - known:
         yield f"thresholds.{name}: no such threshold{nearest(name, known)}"
+    for name in sorted(config.thresholds.keys() & SHARES):
+        if config.thresholds[name] > 1:
+            yield f"thresholds.{name}: expected a share from 0 to 1, got {config.thresholds[name]:g}"
     if config.state_dir and (problem := _unwritable(Path(config.state_dir))):
         yield f"state_dir: {problem}"
     if config.web_config:

@@ -5,6 +5,7 @@ Without a state folder both are in memory, and nothing is restored.
 
 from __future__ import annotations
 
+import errno
 import sqlite3
 from collections.abc import Mapping
 from dataclasses import replace
@@ -13,7 +14,7 @@ from pathlib import Path
 import structlog
 
 from exporter.checkpoint import Checkpoint
-from exporter.join_store import JoinStore
+from exporter.join_store import NAME, JoinStore, is_damage
 from exporter.joins.join import Store
 from exporter.joins.memory_store import MemoryStore
 from exporter.settings import Config
@@ -74,18 +75,28 @@ class DurableState:
 
 
 def _store(folder: Path | None, restored: Snapshot | None) -> Store:
-    """Open the store, and bring it up to the restored snapshot; one that cannot be read is put aside."""
+    """Open the store as of the restored snapshot; one that is damaged is put aside. Raises OSError."""
     if folder is None:
         return MemoryStore()
     try:
-        store = JoinStore(folder)
-    except sqlite3.DatabaseError as error:
+        return _brought_up(folder, restored)
+    except sqlite3.Error as error:
+        if not is_damage(error):
+            raise OSError(errno.EIO, str(error), str(folder / NAME)) from None
         log.error("damaged store of what waits to be joined; it is put aside and begun anew", problem=str(error))
-        JoinStore.put_aside(folder)
-        store = JoinStore(folder)
-    if restored is None:
-        # What was counted begins anew, and so does what was joined.
-        store.clear()
-    elif restored.joins:
-        store.apply(restored.joins)
+    JoinStore.put_aside(folder)
+    return _brought_up(folder, restored)
+
+
+def _brought_up(folder: Path, restored: Snapshot | None) -> JoinStore:
+    store = JoinStore(folder)
+    try:
+        if restored is None:
+            # What was counted begins anew, and so does what was joined.
+            store.clear()
+        elif restored.joins:
+            store.apply(restored.joins)
+    except sqlite3.Error:
+        store.close()
+        raise
     return store

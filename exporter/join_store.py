@@ -18,6 +18,7 @@ from exporter.joins.join import Changes, Waited
 from exporter.joins.rows import Truth, Waiting
 
 NAME = "joins.sqlite"
+DAMAGE = (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB)
 CACHE_KIB = 4 * 1024
 SCHEMA = """
 CREATE TABLE IF NOT EXISTS predictions (digest INTEGER NOT NULL, at REAL NOT NULL, row BLOB NOT NULL);
@@ -153,12 +154,22 @@ class JoinStore:
         # SQLite would make it readable for all.
         os.close(os.open(self._path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600))
         connection = sqlite3.connect(self._path, check_same_thread=False)
-        connection.execute(f"PRAGMA cache_size = -{CACHE_KIB}")
-        # Readers do not wait for the writer, and what was committed outlives a loss of power.
-        connection.execute("PRAGMA journal_mode = WAL")
-        connection.execute("PRAGMA synchronous = FULL")
-        connection.executescript(SCHEMA)
+        try:
+            connection.execute(f"PRAGMA cache_size = -{CACHE_KIB}")
+            # Readers do not wait for the writer, and what was committed outlives a loss of power.
+            connection.execute("PRAGMA journal_mode = WAL")
+            connection.execute("PRAGMA synchronous = FULL")
+            connection.executescript(SCHEMA)
+        except sqlite3.Error:
+            connection.close()
+            raise
         return connection
+
+
+def is_damage(error: sqlite3.Error) -> bool:
+    """Whether it says that the file is no good, and not that the disk is full or such."""
+    # Of an extended code, the lowest byte is what kind of error it is.
+    return error.sqlite_errorcode & 0xFF in DAMAGE
 
 
 def _delete(cursor: sqlite3.Connection, statement: str, value: object) -> int:

@@ -35,6 +35,19 @@ RULES_THRESHOLDS = (
     "slo_errors",
     "slo_latency",
 )
+# Those that are no more than 1.
+SHARES = {
+    "accuracy",
+    "attribution_ranking_ndcg",
+    "error_ratio",
+    "class_share",
+    "drifted_features_ratio",
+    "missing_ratio",
+    "invalid_ratio",
+    "unseen_ratio",
+    "slo_errors",
+    "slo_latency",
+}
 
 MOST_IDS = 1_000_000
 
@@ -186,7 +199,7 @@ class Config(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     drift: DriftConfig = DriftConfig()
     smoothing: Smoothing = Smoothing()
     buckets: Buckets = Buckets()
-    thresholds: dict[str, float] = {}
+    thresholds: dict[str, Annotated[float, msgspec.Meta(ge=0)]] = {}
     limits: LimitsConfig = LimitsConfig()
     quality: Quality = Quality()
     business: tuple[Figure, ...] = ()

@@ -176,6 +176,16 @@ SOURCES = "sources: [/var/log/model.jsonl]\n"
         pytest.param(SOURCES + "model: {name: [1]}", "model.name: expected text, got [1]", id="model name"),
         pytest.param(SOURCES + "thresholds: {accuracy: high}", "thresholds.accuracy: expected a number", id="number"),
         pytest.param(
+            SOURCES + "thresholds: {latency_p99_seconds: -1}",
+            "thresholds.latency_p99_seconds: expected a number >= 0.0, got -1",
+            id="threshold below 0",
+        ),
+        pytest.param(
+            SOURCES + "thresholds: {accuracy: 80}",
+            "thresholds.accuracy: expected a share from 0 to 1, got 80",
+            id="threshold of a share in percent",
+        ),
+        pytest.param(
             SOURCES + "thresholds: {acuracy: 1}",
             "thresholds.acuracy: no such threshold; did you mean `accuracy`?",
             id="threshold",

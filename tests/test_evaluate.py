@@ -182,6 +182,10 @@ def test_a_database_has_the_truth(tmp_path: Path, log: Path) -> None:
         (["{log}", "--truth", "{truth}", "--least", "f1=high"], "--least: expected f1=NUMBER, got 'f1=high'"),
         (["{log}", "--truth", "{truth}", "--least", "mae=1"], "--least: of mae less is better"),
         (["{log}", "--truth", "{truth}", "--from", "yesterday"], "--from: expected a date or time such as"),
+        (
+            ["{log}", "--truth", "{truth}", "--from", "2026-07-01", "--to", "2026-06-01"],
+            "--to: expected a time after --from, which is 2026-07-01, got '2026-06-01'",
+        ),
         (["{log}", "--truth", "{truth}", "--reference", "no.json"], "no.json: No such file or directory"),
     ],
 )

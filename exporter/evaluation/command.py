@@ -52,6 +52,8 @@ class Asked:
 def evaluate(asked: Asked) -> tuple[list[str], bool]:
     """Return the lines to show, and whether a figure falls short. Raises EvaluationError."""
     span = Span(_time("--from", asked.begin, -math.inf), _time("--to", asked.end, math.inf))
+    if span.begin >= span.end:
+        raise EvaluationError([f"--to: expected a time after --from, which is {asked.begin}, got {asked.end!r}"])
     at_least, at_most = _limits("--least", asked.least), _limits("--max-drop", asked.max_drop)
     settings = _settings(asked.config_file, asked.reference)
     sources = settings.ground_truth.sources if settings.ground_truth else ()

@@ -1,0 +1,93 @@
+"""A store of what waits that cannot be used: damaged, put aside and begun anew; or not to be opened, and left alone."""
+
+import json
+import signal
+import sqlite3
+from pathlib import Path
+
+import pytest
+
+from tests.process import command, exporter
+
+DAMAGED = "damaged store of what waits to be joined; it is put aside and begun anew"
+RECORDS = "prediction_exporter_source_records_total"
+
+
+def configure(folder: Path) -> Path:
+    path = folder / "config.yaml"
+    path.write_text(
+        "listen: 127.0.0.1:0\nstate_dir: state\nsources: [log.jsonl]\nground_truth: {sources: [truth.jsonl]}\n"
+    )
+    return path
+
+
+def predict(folder: Path, ids: range) -> None:
+    with (folder / "log.jsonl").open("a") as log:
+        log.writelines(json.dumps({"request_id": f"r{n}", "prediction": "yes"}) + "\n" for n in ids)
+
+
+def run_and_kill(config: Path) -> None:
+    predict(config.parent, range(1000))
+    with exporter("--config", config) as running:
+        running.wait_for(RECORDS, 1000)
+        running.stop(signal.SIGKILL)
+
+
+@pytest.mark.parametrize("damage", [b"?" * 9000, b"SQLite format 3\0" + b"?" * 1000])
+def test_a_damaged_store_is_put_aside_and_predictions_from_then_on_are_joined(tmp_path: Path, damage: bytes) -> None:
+    config = configure(tmp_path)
+    run_and_kill(config)
+    for suffix in ("-wal", "-shm"):
+        (tmp_path / "state" / f"joins.sqlite{suffix}").unlink(missing_ok=True)
+    (tmp_path / "state" / "joins.sqlite").write_bytes(damage)
+    with exporter("--config", config) as running:
+        predict(tmp_path, range(1000, 1010))
+        (tmp_path / "truth.jsonl").write_text('{"request_id": "r1005", "actual": "yes"}\n')
+        running.wait_for(RECORDS, 1011)
+        running.wait_for("model_outcomes_total", 1)
+        assert len(running.entries(DAMAGED)) == 1
+        assert (tmp_path / "state" / "joins.sqlite.damaged").exists()
+
+
+def test_damage_that_shows_only_when_the_last_changes_are_applied_is_found_at_the_start(tmp_path: Path) -> None:
+    config = configure(tmp_path)
+    run_and_kill(config)
+    store = tmp_path / "state" / "joins.sqlite"
+    with sqlite3.connect(store) as connection:
+        # As if it had been killed after the checkpoint, and before its changes came into the store.
+        connection.execute("DELETE FROM counts")
+        (page,) = connection.execute("SELECT rootpage FROM sqlite_master WHERE name = 'predictions'").fetchone()
+        (size,) = connection.execute("PRAGMA page_size").fetchone()
+    connection.close()
+    with store.open("r+b") as file:
+        file.seek((page - 1) * size)
+        file.write(b"?" * size)
+    with exporter("--config", config) as running:
+        predict(tmp_path, range(1000, 1010))
+        running.wait_for(RECORDS, 1010)
+        assert len(running.entries(DAMAGED)) == 1
+
+
+def test_a_store_that_cannot_be_opened_is_told_in_one_line_and_left_alone(tmp_path: Path) -> None:
+    config = configure(tmp_path)
+    run_and_kill(config)
+    store = tmp_path / "state" / "joins.sqlite"
+    # Locked by another program, which is no damage.
+    with sqlite3.connect(store) as connection:
+        connection.execute("PRAGMA locking_mode = EXCLUSIVE")
+        connection.execute("BEGIN EXCLUSIVE")
+        connection.execute("DELETE FROM counts")
+        done = command("run", "--config", config)
+        connection.rollback()
+    connection.close()
+    assert done.returncode == 2
+    assert done.stderr == f"prediction-exporter: state_dir: {store}: database is locked\n"
+    assert not (tmp_path / "state" / "joins.sqlite.damaged").exists()
+
+
+def test_what_is_wrong_with_the_state_folder_is_told_with_the_file(tmp_path: Path) -> None:
+    config = configure(tmp_path)
+    (tmp_path / "state" / "joins.sqlite").mkdir(parents=True)
+    done = command("run", "--config", config)
+    assert done.returncode == 2
+    assert done.stderr == f"prediction-exporter: state_dir: {tmp_path}/state/joins.sqlite: Is a directory\n"
