@@ -23,11 +23,12 @@ from exporter.derived.feature_health import FeatureHealth
 from exporter.derived.multivariate_drift import MultivariateDrift
 from exporter.derived.outlier_ratio import OutlierRatio
 from exporter.derived.reference_info import ReferenceInfo
+from exporter.derived.segment_accuracy import SegmentAccuracy
 from exporter.derived.segment_drift import SegmentDrift
 from exporter.derived.stuck_features import StuckFeatures
 from exporter.derived.window_samples import WindowSamples
-from exporter.performance import performance
-from exporter.profile import Attribution, Categorical, Profile
+from exporter.performance import OUTCOMES_HELD, performance
+from exporter.profile import Attribution, Categorical, Numeric, Profile
 from exporter.settings import Config
 from exporter.stats import SEGMENTS, SERIES, Scope, Scoped, Statistic
 from exporter.stats.absolute_attributions import AbsoluteAttributions
@@ -41,6 +42,7 @@ from exporter.stats.feature_moments import FeatureMoments
 from exporter.stats.feature_quality import FeatureQuality
 from exporter.stats.histogram import Histogram
 from exporter.stats.label_counts import LabelCounts
+from exporter.stats.outcomes import Outcomes
 from exporter.stats.outputs import OfOutputs
 from exporter.stats.reconstruction_error import ReconstructionError
 from exporter.stats.record_quality import RecordQuality
@@ -209,11 +211,23 @@ def _add_truth(chosen: Measures, config: Config, profile: Profile | None, predic
     chosen.statistics += [*told.statistics, answered]
     chosen.derived += [*told.derived, Coverage(predictions.name, answered.name)]
     chosen.of_classes, chosen.of_panes = told.of_classes, told.of_panes
+    if not profile or not isinstance(profile.prediction, Numeric):
+        _add_outcomes_of_segments(chosen)
     if profile and profile.actual:
         labels = _comparison(config, profile.truth, LABELS)
         parts = (labels.bins, labels.cuts, labels.moments)
         chosen.statistics += [OfOutputs(statistic, profile.truth, "outcomes") for statistic in parts]
         chosen.derived.append(Drift(labels, config.drift.methods))
+
+
+def _add_outcomes_of_segments(chosen: Measures) -> None:
+    outcomes = Outcomes(scope=SEGMENTS)
+    chosen.of_segments.append(outcomes)
+    chosen.tallied.append(outcomes)
+    chosen.derived_of_segments += [
+        WindowSamples(outcomes.name, SEGMENTS, "model_window_outcomes", OUTCOMES_HELD),
+        SegmentAccuracy(outcomes.name),
+    ]
 
 
 def _comparison(config: Config, profile: Profile, subject: Subject) -> Comparison:

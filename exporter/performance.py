@@ -27,6 +27,9 @@ from exporter.stats.scores_by_truth import ScoresByTruth
 DELAYS = (60.0, 600.0, 3600.0, 21600.0, 86400.0, 604800.0, 2592000.0)
 
 
+OUTCOMES_HELD = "Outcomes that a rolling window holds."
+
+
 @dataclass
 class Performance:
     """Statistics, and what is derived from them; see measuring.Measures."""
@@ -81,4 +84,4 @@ def _of_classes(prediction: Feature | None, classes: Sequence[str]) -> Performan
 
 
 def _samples(counted: str) -> WindowSamples:
-    return WindowSamples(counted, SERIES, "model_window_outcomes", "Outcomes that a rolling window holds.")
+    return WindowSamples(counted, SERIES, "model_window_outcomes", OUTCOMES_HELD)

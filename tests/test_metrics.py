@@ -170,7 +170,8 @@ def test_the_page_has_what_ground_truth_tells(tmp_path: Path) -> None:
             (GOLDEN / "metrics.truth.txt").write_text(page)
         assert page == (GOLDEN / "metrics.truth.txt").read_text()
 
-    scraped(tmp_path, use, "ground_truth: {sources: [truth.jsonl]}", "business: [{name: latency, field: latency_ms}]")
+    truth = "ground_truth: {sources: [truth.jsonl]}"
+    scraped(tmp_path, use, truth, "business: [{name: latency, field: latency_ms}]", "segments: [country]")
 
 
 def test_the_page_has_segments_where_they_are_asked_for(tmp_path: Path) -> None:
