@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import os
+import sqlite3
 import sys
+from collections.abc import Coroutine
 from functools import partial
 from pathlib import Path
 from typing import Any, Literal, NoReturn
@@ -20,6 +22,23 @@ def _fail(*lines: str) -> NoReturn:
     for line in lines:
         click.echo(f"prediction-exporter: {line}", err=True)
     sys.exit(2)
+
+
+def _serve(serving: Coroutine[Any, Any, None], listen: object, state_dir: str | None) -> None:
+    from exporter.join_store import NAME
+    from exporter.sources import SourceError
+
+    try:
+        asyncio.run(serving)
+    except SourceError as error:
+        _fail(f"sources: {error}")
+    except sqlite3.Error as error:
+        # What was being folded is neither counted nor left out, so there is no going on.
+        _fail(f"state_dir: {state_dir}/{NAME}: {error}")
+    except OSError as error:
+        # asyncio wraps the system's words in its own.
+        reason = os.strerror(error.errno) if error.errno and error.errno > 0 else error.strerror
+        _fail(f"listen: {listen}: {reason}")
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
@@ -42,7 +61,6 @@ def run(
     """Read prediction logs and serve /metrics until SIGTERM."""
     from exporter import config, logs, sidecar
     from exporter.checkpoint import LockedError
-    from exporter.sources import SourceError
     from exporter.web.loading import WebConfigError
 
     if (config_file is None) == (source is None):
@@ -65,14 +83,7 @@ def run(
         _fail(f"state_dir: {error}")
     except OSError as error:
         _fail(f"state_dir: {error.filename or settings.state_dir}: {error.strerror}")
-    try:
-        asyncio.run(running.run())
-    except SourceError as error:
-        _fail(f"sources: {error}")
-    except OSError as error:
-        # asyncio wraps the system's words in its own.
-        reason = os.strerror(error.errno) if error.errno and error.errno > 0 else error.strerror
-        _fail(f"listen: {settings.listen}: {reason}")
+    _serve(running.run(), settings.listen, settings.state_dir)
 
 
 @main.command()

@@ -91,3 +91,23 @@ def test_what_is_wrong_with_the_state_folder_is_told_with_the_file(tmp_path: Pat
     done = command("run", "--config", config)
     assert done.returncode == 2
     assert done.stderr == f"prediction-exporter: state_dir: {tmp_path}/state/joins.sqlite: Is a directory\n"
+
+
+def test_damage_that_a_lookup_finds_ends_the_sidecar_with_one_line(tmp_path: Path) -> None:
+    config = configure(tmp_path)
+    run_and_kill(config)
+    store = tmp_path / "state" / "joins.sqlite"
+    with sqlite3.connect(store) as connection:
+        (page,) = connection.execute(
+            "SELECT rootpage FROM sqlite_master WHERE name = 'predictions_by_digest'"
+        ).fetchone()
+        (size,) = connection.execute("PRAGMA page_size").fetchone()
+    connection.close()
+    with store.open("r+b") as file:
+        file.seek((page - 1) * size)
+        file.write(b"?" * size)
+    (tmp_path / "truth.jsonl").write_text('{"request_id": "r5", "actual": "yes"}\n')
+    done = command("run", "--config", config)
+    assert done.returncode == 2
+    assert done.stderr.splitlines()[-1] == f"prediction-exporter: state_dir: {store}: database disk image is malformed"
+    assert "Traceback" not in done.stderr
