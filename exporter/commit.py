@@ -69,10 +69,13 @@ class Committer:
 
     async def _commit(self) -> Snapshot:
         begin = perf_counter()
-        snapshot = self._engine.snapshot(self._clock())
-        if self._state.is_kept:
+        if self._state.failure:
+            raise CommitError(f"cannot save the state: {self._state.failure}")
+        if not self._state.is_kept:
+            snapshot = self._engine.snapshot(self._clock())
+        else:
             try:
-                snapshot = await asyncio.to_thread(self._state.save, snapshot)
+                snapshot = await asyncio.to_thread(self._state.save, self._engine.snapshot(self._clock()))
             except (OSError, sqlite3.Error) as error:
                 self._telemetry.commits.labels("failure").inc()
                 if not self._failed:

@@ -49,6 +49,11 @@ class DurableState:
         """Whether there is anything to save to."""
         return self._checkpoint is not None or self.store is not None
 
+    @property
+    def failure(self) -> str | None:
+        """Why there is no going on, if there is not."""
+        return self.store.failure if self.store else None
+
     def adopt(self, identities: Mapping[str, str]) -> None:
         """Save under other identities from now on."""
         if self._checkpoint:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 import sqlite3
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from operator import attrgetter
 from pathlib import Path
 
@@ -44,6 +45,8 @@ class JoinStore:
 
     def __init__(self, folder: Path) -> None:
         self._path = folder / NAME
+        self.failure: str | None = None
+        self._is_damaged = False
         self._write = self._connect()
         # So that lookups do not wait for a commit.
         self._read = self._connect()
@@ -54,7 +57,8 @@ class JoinStore:
         """Rename the file of a store that cannot be read."""
         for suffix in ("-wal", "-shm"):
             (folder / f"{NAME}{suffix}").unlink(missing_ok=True)
-        (folder / NAME).rename(folder / f"{NAME}.damaged")
+        with suppress(FileNotFoundError):
+            (folder / NAME).rename(folder / f"{NAME}.damaged")
 
     def clear(self) -> None:
         """Forget all; what was counted begins anew."""
@@ -81,16 +85,24 @@ class JoinStore:
         """Make changes durable, all or none; those that were applied before change nothing."""
         if changes.number <= self._number:
             return
-        with self._write as cursor:
-            waited = self._applied(cursor, changes)
-            cursor.execute("DELETE FROM counts")
-            cursor.execute("INSERT INTO counts VALUES (?, ?)", (changes.number, _encode(waited)))
+        try:
+            with self._write as cursor:
+                waited = self._applied(cursor, changes)
+                cursor.execute("DELETE FROM counts")
+                cursor.execute("INSERT INTO counts VALUES (?, ?)", (changes.number, _encode(waited)))
+        except sqlite3.Error as error:
+            # A full disk may have room again.
+            if is_damage(error):
+                self._failed(error)
+            raise
         self._number, self._waited = changes.number, waited
 
     def close(self) -> None:
-        """Let go of the file."""
+        """Let go of the file; one that was found damaged is put aside, so that the next start begins another."""
         self._read.close()
         self._write.close()
+        if self._is_damaged:
+            self.put_aside(self._path.parent)
 
     def _applied(self, cursor: sqlite3.Connection, changes: Changes) -> Waited:
         """Change the tables, and return what there is then."""
@@ -144,7 +156,16 @@ class JoinStore:
 
     def _under(self, table: str, digests: Sequence[int]) -> Iterator[bytes]:
         asked = msgspec.json.encode(digests).decode()
-        return (row for (row,) in self._read.execute(UNDER.format(table=table), (asked,)))
+        try:
+            yield from (row for (row,) in self._read.execute(UNDER.format(table=table), (asked,)))
+        except sqlite3.Error as error:
+            # What was being folded is neither counted nor left out.
+            self._failed(error)
+            raise
+
+    def _failed(self, error: sqlite3.Error) -> None:
+        self.failure = str(error)
+        self._is_damaged |= is_damage(error)
 
     def _counts(self) -> tuple[int, Waited]:
         found = self._write.execute("SELECT number, waited FROM counts").fetchone()

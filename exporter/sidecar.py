@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import signal
+import sqlite3
 import time
 from collections.abc import Callable
 from contextlib import suppress
@@ -225,6 +226,8 @@ class Sidecar:
         due = loop.time() + COMMIT_SECONDS
         while loop.time() < due:
             await asyncio.sleep(FULL_SECONDS)
+            if self._state.failure:
+                raise sqlite3.DatabaseError(self._state.failure)
             if self._engine.is_full:
                 return
 

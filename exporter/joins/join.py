@@ -64,6 +64,11 @@ class Store(Protocol):
     @property
     def waited(self) -> Waited: ...
 
+    @property
+    def failure(self) -> str | None:
+        """Why there is no going on with it, if there is not."""
+        ...
+
     def predictions(self, digests: Sequence[int]) -> Iterable[Waiting]:
         """Return all that wait under any of the digests."""
         ...

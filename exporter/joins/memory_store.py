@@ -14,6 +14,7 @@ class MemoryStore:
     def __init__(self) -> None:
         self.number = 0
         self.waited = Waited()
+        self.failure = None
         self._predictions: dict[int, list[Waiting]] = {}
         self._truths: dict[int, Truth] = {}
 

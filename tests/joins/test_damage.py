@@ -7,6 +7,10 @@ from pathlib import Path
 
 import pytest
 
+from exporter.batch import Series
+from exporter.join_store import JoinStore
+from exporter.joins.join import Changes
+from exporter.joins.rows import Waiting
 from tests.process import command, exporter
 
 DAMAGED = "damaged store of what waits to be joined; it is put aside and begun anew"
@@ -24,6 +28,18 @@ def configure(folder: Path) -> Path:
 def predict(folder: Path, ids: range) -> None:
     with (folder / "log.jsonl").open("a") as log:
         log.writelines(json.dumps({"request_id": f"r{n}", "prediction": "yes"}) + "\n" for n in ids)
+
+
+def damage_index(store: Path) -> None:
+    with sqlite3.connect(store) as connection:
+        (page,) = connection.execute(
+            "SELECT rootpage FROM sqlite_master WHERE name = 'predictions_by_digest'"
+        ).fetchone()
+        (size,) = connection.execute("PRAGMA page_size").fetchone()
+    connection.close()
+    with store.open("r+b") as file:
+        file.seek((page - 1) * size)
+        file.write(b"?" * size)
 
 
 def run_and_kill(config: Path) -> None:
@@ -97,17 +113,34 @@ def test_damage_that_a_lookup_finds_ends_the_sidecar_with_one_line(tmp_path: Pat
     config = configure(tmp_path)
     run_and_kill(config)
     store = tmp_path / "state" / "joins.sqlite"
-    with sqlite3.connect(store) as connection:
-        (page,) = connection.execute(
-            "SELECT rootpage FROM sqlite_master WHERE name = 'predictions_by_digest'"
-        ).fetchone()
-        (size,) = connection.execute("PRAGMA page_size").fetchone()
-    connection.close()
-    with store.open("r+b") as file:
-        file.seek((page - 1) * size)
-        file.write(b"?" * size)
+    damage_index(store)
     (tmp_path / "truth.jsonl").write_text('{"request_id": "r5", "actual": "yes"}\n')
     done = command("run", "--config", config)
     assert done.returncode == 2
     assert done.stderr.splitlines()[-1] == f"prediction-exporter: state_dir: {store}: database disk image is malformed"
     assert "Traceback" not in done.stderr
+    assert store.with_name("joins.sqlite.damaged").exists()
+    with exporter("--config", config) as running:
+        predict(tmp_path, range(1000, 1001))
+        with (tmp_path / "truth.jsonl").open("a") as truth:
+            truth.write('{"request_id": "r1000", "actual": "yes"}\n')
+        running.wait_for(RECORDS, 1003)
+        # The last changes are in the checkpoint too, so what was predicted before waits on.
+        assert running.samples("prediction_exporter_joins_total")["joined",] == 2
+
+
+def test_damage_that_a_commit_finds_ends_the_sidecar_too(tmp_path: Path) -> None:
+    folder = tmp_path / "state"
+    folder.mkdir()
+    store = JoinStore(folder)
+    row = Waiting(1, 0.0, 0.0, Series("m", "1"), "yes", 1.0, 0.5)
+    store.apply(Changes(1, -1.0, 10, (row,)))
+    store.close()
+    damage_index(folder / "joins.sqlite")
+    store = JoinStore(folder)
+    assert store.failure is None
+    with pytest.raises(sqlite3.DatabaseError):
+        store.apply(Changes(2, -1.0, 10, (row,)))
+    assert store.failure is not None
+    store.close()
+    assert (folder / "joins.sqlite.damaged").exists()
