@@ -11,8 +11,8 @@ export REQUIRE_SERVERS
 demo: $(VENV)/installed  ## a real model, the sidecar on it, incidents and alerts; SECONDS=20 to end by itself
 	$(BIN)/prediction-exporter demo --story $(if $(SECONDS),--seconds $(SECONDS))
 
-test: $(VENV)/installed servers  ## all tests
-	$(BIN)/pytest
+test: $(VENV)/installed servers  ## all tests, those of a file one after another
+	$(BIN)/pytest -n 2 --dist loadfile
 
 lint: $(VENV)/installed
 	$(BIN)/ruff check

@@ -95,6 +95,7 @@ def test_health_asks_the_sidecar(tmp_path: Path) -> None:
         (f"http://127.0.0.1:{free_port()}/-/healthy", "Connection refused"),
         ("localhost", "unknown url type"),
     ],
+    ids=["nobody listens", "no URL"],
 )
 def test_health_says_in_one_line_what_is_wrong(url: str, told: str) -> None:
     done = command("health", url)

@@ -329,6 +329,8 @@ def test_good_files_have_nothing_to_tell(folder: Path, text: str) -> None:
         (f"basic_auth_users: {{a: {HASH}}}", "basic_auth_users: without tls_server_config, passwords can be read"),
         (f"basic_auth_users: {{a: {HASH.replace('$04$', '$18$')}}}", "basic_auth_users.a: a login at cost 18 takes"),
     ],
+    # A hash is another each time.
+    ids=["HTTP/2", "ciphers", "without TLS", "cost"],
 )
 def test_what_is_done_otherwise_is_noted(folder: Path, text: str, note: str) -> None:
     result = check(folder, text)
