@@ -21,7 +21,7 @@ import pytest
 
 # Debian keeps the programs of PostgreSQL's server off the path.
 PLACES = os.pathsep.join([os.environ.get("PATH", ""), *sorted(glob.glob("/usr/lib/postgresql/*/bin"), reverse=True)])
-PACKAGES = "prometheus prometheus-alertmanager mtail postgresql chromium"
+PACKAGES = "prometheus prometheus-alertmanager mtail postgresql chromium systemd"
 
 
 def require(program: str) -> str:

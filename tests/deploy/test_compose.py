@@ -2,7 +2,6 @@
 
 import json
 import re
-import shutil
 import subprocess
 import sys
 import time
@@ -92,9 +91,9 @@ def test_prometheus_takes_its_configuration_and_the_rules(tmp_path: Path) -> Non
     assert done.stdout.count("rules found") == len([*(tmp_path / "rules").glob("*.yaml")]) > 0
 
 
-@pytest.mark.skipif(shutil.which("amtool") is None, reason="amtool is not installed (prometheus-alertmanager)")
+@pytest.mark.servers
 def test_alertmanager_takes_its_configuration() -> None:
-    subprocess.run(["amtool", "check-config", FOLDER / "alertmanager.yml"], check=True, timeout=60)
+    subprocess.run([require("amtool"), "check-config", FOLDER / "alertmanager.yml"], check=True, timeout=60)
 
 
 def test_the_model_the_reference_and_the_sidecar_work_together(tmp_path: Path) -> None:

@@ -1,25 +1,23 @@
 """The systemd unit: what it may do, and that it names what there is."""
 
 import re
-import shutil
 import subprocess
 from pathlib import Path
 
 import pytest
 
 from tests.deploy.manifests import DEPLOY
+from tests.servers import require
 
 UNIT = DEPLOY / "systemd" / "prediction-exporter.service"
 # As deploy/README.md says; 10 is the worst.
 EXPOSURE = 1.0
 
-needs_systemd = pytest.mark.skipif(shutil.which("systemd-analyze") is None, reason="systemd-analyze is not installed")
 
-
-@needs_systemd
+@pytest.mark.servers
 def test_its_exposure_is_as_stated() -> None:
     done = subprocess.run(
-        ["systemd-analyze", "security", "--offline=true", "--no-pager", UNIT],
+        [require("systemd-analyze"), "security", "--offline=true", "--no-pager", UNIT],
         capture_output=True,
         text=True,
         check=True,
@@ -29,12 +27,12 @@ def test_its_exposure_is_as_stated() -> None:
     assert f"{EXPOSURE}" in (DEPLOY / "README.md").read_text()
 
 
-@needs_systemd
+@pytest.mark.servers
 def test_systemd_understands_every_line(tmp_path: Path) -> None:
     """With the program elsewhere, since the unit's is not installed here."""
     copy = tmp_path / UNIT.name
     copy.write_text(UNIT.read_text().replace("/opt/prediction-exporter/bin/prediction-exporter", "/bin/true"))
-    done = subprocess.run(["systemd-analyze", "verify", copy], capture_output=True, text=True, check=False)
+    done = subprocess.run([require("systemd-analyze"), "verify", copy], capture_output=True, text=True, check=False)
     assert (done.returncode, done.stderr) == (0, "")
 
 
