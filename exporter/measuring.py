@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Iterator, Mapping
+from dataclasses import replace
 
 from exporter import business
 from exporter.admission import CLASS_LABEL, ERROR_LABEL
-from exporter.collector import Segmented
-from exporter.derived import Derived, DerivedOfClasses, DerivedOfPanes, DerivedOfSegments, Judge, Pictures
 from exporter.derived.absent_features import AbsentFeatures
 from exporter.derived.attribution_ranking import AttributionRanking
 from exporter.derived.changes import Changes
@@ -23,14 +21,14 @@ from exporter.derived.feature_health import FeatureHealth
 from exporter.derived.multivariate_drift import MultivariateDrift
 from exporter.derived.outlier_ratio import OutlierRatio
 from exporter.derived.reference_info import ReferenceInfo
-from exporter.derived.segment_accuracy import SegmentAccuracy
 from exporter.derived.segment_drift import SegmentDrift
 from exporter.derived.stuck_features import StuckFeatures
 from exporter.derived.window_samples import WindowSamples
-from exporter.performance import OUTCOMES_HELD, performance
-from exporter.profile import Attribution, Categorical, Numeric, Profile
+from exporter.measures import Measures
+from exporter.performance import add_performance
+from exporter.profile import Attribution, Categorical, Profile
 from exporter.settings import Config
-from exporter.stats import SEGMENTS, SERIES, Scope, Scoped, Statistic
+from exporter.stats import SEGMENTS, SERIES, Scope, Scoped
 from exporter.stats.absolute_attributions import AbsoluteAttributions
 from exporter.stats.answered import Answered
 from exporter.stats.attributions import OfAttributions
@@ -42,35 +40,11 @@ from exporter.stats.feature_moments import FeatureMoments
 from exporter.stats.feature_quality import FeatureQuality
 from exporter.stats.histogram import Histogram
 from exporter.stats.label_counts import LabelCounts
-from exporter.stats.outcomes import Outcomes
 from exporter.stats.outputs import OfOutputs
 from exporter.stats.reconstruction_error import ReconstructionError
 from exporter.stats.record_quality import RecordQuality
 from exporter.stats.score_bins import ScoreBins
 from exporter.subject import ATTRIBUTIONS, FEATURES, LABELS, OUTPUTS, Subject
-
-
-@dataclass
-class Measures:
-    """What is computed: the statistics, what is derived from them, and what of both is told of segments too.
-
-    `tallied` are the statistics of segments, of which `of_segments` are shown.
-    """
-
-    statistics: list[Statistic]
-    derived: list[Derived]
-    of_segments: list[Scoped]
-    derived_of_segments: list[DerivedOfSegments]
-    tallied: list[Statistic]
-    judge: Judge | None = None
-    changes: Changes | None = None
-    of_classes: Sequence[DerivedOfClasses] = ()
-    of_panes: Sequence[DerivedOfPanes] = ()
-    pictures: list[Pictures] = field(default_factory=list)
-
-    @property
-    def segmented(self) -> Segmented:
-        return Segmented(self.of_segments, self.derived_of_segments, self.tallied)
 
 
 def measures(config: Config, profile: Profile | None) -> Measures:
@@ -158,6 +132,7 @@ def _add_features(chosen: Measures, config: Config, profile: Profile, records: R
     if config.drift.before or config.drift.live_version is not None:
         live = config.drift.live_version
         chosen.changes = Changes(features, None if live is None else str(live))
+        chosen.remembered = frozenset({features.bins.name})
     quality = FeatureQuality(profile, config.quality.bounds)
     chosen.judge = absent = AbsentFeatures(profile, quality, records)
     chosen.statistics += [features.bins, features.cuts, features.moments, quality]
@@ -206,28 +181,15 @@ def _add_relations(chosen: Measures, config: Config, profile: Profile) -> None:
 def _add_truth(chosen: Measures, config: Config, profile: Profile | None, predictions: LabelCounts) -> None:
     limit = config.limits_of_metrics["performance_tolerance"]
     tolerance = Tolerance(limit, config.drift.significance, config.drift.overdispersion)
+    add_performance(chosen, profile, known_classes(profile), tolerance)
     answered = Answered()
-    told = performance(profile, known_classes(profile), tolerance)
-    chosen.statistics += [*told.statistics, answered]
-    chosen.derived += [*told.derived, Coverage(predictions.name, answered.name)]
-    chosen.of_classes, chosen.of_panes = told.of_classes, told.of_panes
-    if not profile or not isinstance(profile.prediction, Numeric):
-        _add_outcomes_of_segments(chosen)
+    chosen.statistics.append(answered)
+    chosen.derived.append(Coverage(predictions.name, answered.name))
     if profile and profile.actual:
         labels = _comparison(config, profile.truth, LABELS)
         parts = (labels.bins, labels.cuts, labels.moments)
         chosen.statistics += [OfOutputs(statistic, profile.truth, "outcomes") for statistic in parts]
         chosen.derived.append(Drift(labels, config.drift.methods))
-
-
-def _add_outcomes_of_segments(chosen: Measures) -> None:
-    outcomes = Outcomes(scope=SEGMENTS)
-    chosen.of_segments.append(outcomes)
-    chosen.tallied.append(outcomes)
-    chosen.derived_of_segments += [
-        WindowSamples(outcomes.name, SEGMENTS, "model_window_outcomes", OUTCOMES_HELD),
-        SegmentAccuracy(outcomes.name),
-    ]
 
 
 def _comparison(config: Config, profile: Profile, subject: Subject) -> Comparison:

@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
 
-from exporter.derived import Derived, DerivedOfClasses, DerivedOfPanes
 from exporter.derived.auc import Auc
 from exporter.derived.classification import Classification
 from exporter.derived.concept_drift import ConceptDrift, Errors, LargeResiduals, WrongClasses
@@ -13,9 +11,11 @@ from exporter.derived.degradation import Degradation, Tolerance
 from exporter.derived.regression import Regression
 from exporter.derived.reliability import Reliability
 from exporter.derived.score_loss import ScoreLoss
+from exporter.derived.segment_accuracy import SegmentAccuracy
 from exporter.derived.window_samples import WindowSamples
+from exporter.measures import Measures
 from exporter.profile import Categorical, Feature, Numeric, Profile
-from exporter.stats import SERIES, Statistic
+from exporter.stats import SEGMENTS, SERIES, Scope
 from exporter.stats.confidence import Confidence
 from exporter.stats.histogram import Histogram
 from exporter.stats.outcomes import Outcomes
@@ -27,27 +27,15 @@ from exporter.stats.scores_by_truth import ScoresByTruth
 DELAYS = (60.0, 600.0, 3600.0, 21600.0, 86400.0, 604800.0, 2592000.0)
 
 
-OUTCOMES_HELD = "Outcomes that a rolling window holds."
-
-
-@dataclass
-class Performance:
-    """Statistics, and what is derived from them; see measuring.Measures."""
-
-    statistics: list[Statistic] = field(default_factory=list)
-    derived: list[Derived] = field(default_factory=list)
-    of_classes: list[DerivedOfClasses] = field(default_factory=list)
-    of_panes: list[DerivedOfPanes] = field(default_factory=list)
-
-
-def performance(profile: Profile | None, classes: Sequence[str], tolerance: Tolerance) -> Performance:
-    """Choose what is measured. What the model predicts is classes, unless the reference says that it is values."""
+def add_performance(chosen: Measures, profile: Profile | None, classes: Sequence[str], tolerance: Tolerance) -> None:
+    """Add what is measured. What the model predicts is classes, unless the reference says that it is values."""
     prediction = profile.prediction if profile else None
     if isinstance(prediction, Numeric):
-        chosen = _of_values(prediction)
+        _add_values(chosen, prediction)
         errors: Errors = LargeResiduals(ResidualBins(prediction))
     else:
-        chosen = _of_classes(prediction, classes)
+        _add_classes(chosen, prediction, classes)
+        _add_segments(chosen)
         errors = WrongClasses(Outcomes(), is_declared=prediction is not None)
         if profile and profile.baseline:
             chosen.derived.append(Degradation(Outcomes(), profile.baseline, tolerance))
@@ -61,27 +49,31 @@ def performance(profile: Profile | None, classes: Sequence[str], tolerance: Tole
             "outcomes",
         )
     )
-    return chosen
 
 
-def _of_values(prediction: Numeric) -> Performance:
+def _add_values(chosen: Measures, prediction: Numeric) -> None:
     sums, bins = ResidualSums(prediction), ResidualBins(prediction)
-    return Performance([sums, bins], [_samples(bins.name), Regression(sums, bins)])
+    chosen.statistics += [sums, bins]
+    chosen.derived += [_samples(bins.name), Regression(sums, bins)]
 
 
-def _of_classes(prediction: Feature | None, classes: Sequence[str]) -> Performance:
+def _add_classes(chosen: Measures, prediction: Feature | None, classes: Sequence[str]) -> None:
     outcomes, confidence = Outcomes(frozenset(classes)), Confidence()
-    chosen = Performance(
-        [outcomes, confidence],
-        [_samples(outcomes.name), Reliability(confidence)],
-        [Classification(outcomes, is_declared=prediction is not None)],
-    )
+    chosen.statistics += [outcomes, confidence]
+    chosen.derived += [_samples(outcomes.name), Reliability(confidence)]
+    chosen.of_classes.append(Classification(outcomes, is_declared=prediction is not None))
     if isinstance(prediction, Categorical):
         scores, losses = ScoresByTruth(prediction), ScoreLosses(prediction)
         chosen.statistics += [scores, losses]
         chosen.derived += [Auc(scores), ScoreLoss(losses)]
-    return chosen
 
 
-def _samples(counted: str) -> WindowSamples:
-    return WindowSamples(counted, SERIES, "model_window_outcomes", OUTCOMES_HELD)
+def _add_segments(chosen: Measures) -> None:
+    outcomes = Outcomes(scope=SEGMENTS)
+    chosen.of_segments.append(outcomes)
+    chosen.tallied.append(outcomes)
+    chosen.derived_of_segments += [_samples(outcomes.name, SEGMENTS), SegmentAccuracy(outcomes.name)]
+
+
+def _samples(counted: str, scope: Scope = SERIES) -> WindowSamples:
+    return WindowSamples(counted, scope, "model_window_outcomes", "Outcomes that a rolling window holds.")

@@ -47,7 +47,7 @@ def plan(config: Config, profile: Profile | None) -> tuple[Plan, Collector]:
             known_series=(forms.model,) if forms.model else (),
             known_classes=known_classes(profile),
             features=tuple(profile.features) if profile else (),
-            remembered=frozenset({chosen.changes.comparison.bins.name}) if chosen.changes else frozenset(),
+            remembered=chosen.remembered,
             segments=split_by,
             segmented=chosen.segmented.tallied,
             truths=frozenset(str(source.url) for source in truth.sources) if truth else frozenset(),

@@ -25,7 +25,8 @@ from exporter.decode import Decoder
 from exporter.encoded import Encoded
 from exporter.engine import Engine
 from exporter.intake import BadLine
-from exporter.measuring import Measures, measures
+from exporter.measures import Measures
+from exporter.measuring import measures
 from exporter.plan import Limits, Plan, Segment
 from exporter.profile import VERSION, Attribution, Categorical, Feature, Numeric, Profile, Vector
 from exporter.schema import Schema

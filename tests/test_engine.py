@@ -20,7 +20,8 @@ from exporter.collector import Collector
 from exporter.engine import Engine
 from exporter.exposition import Format, Writer
 from exporter.intake import BadLine
-from exporter.measuring import Measures, measures
+from exporter.measures import Measures
+from exporter.measuring import measures
 from exporter.profile import Profile
 from exporter.projections import directions
 from exporter.rejects import REASONS
