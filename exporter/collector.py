@@ -60,21 +60,14 @@ class Collector:
         for statistic in self.statistics:
             yield from statistic.collect(_totals(Series, snapshot, statistic.name), snapshot.names)
         windows = {window.label: _in_view(Series, window, snapshot, self.statistics) for window in self.windows}
-        for derived in self.derived:
-            yield from derived.collect(windows)
-        classes = snapshot.names.get(CLASS_LABEL, ())
-        for of_classes in self.of_classes:
-            yield from of_classes.collect(windows, classes)
+        yield from self._meaning(windows, snapshot)
         for of_panes in self.of_panes:
-            yield from of_panes.collect(self._panes(snapshot, of_panes.reads), classes)
+            yield from of_panes.collect(self._panes(snapshot, of_panes.reads), _classes(snapshot))
         if self.changes:
             yield from self.changes.collect(windows, self._past(snapshot))
         if self.segmented:
             yield from self._of_segments(self.segmented, snapshot)
-        if self.judge:
-            yield _unknown_features(snapshot)
-        yield self._threshold(snapshot)
-        yield from _about_sources(snapshot)
+        yield from self._besides(snapshot)
         if snapshot.joins:
             yield from _about_joins(snapshot)
 
@@ -103,10 +96,16 @@ class Collector:
             if statistic.name not in pictured:
                 tallies = {series: row[statistic.name] for series, row in held.items()}
                 yield from statistic.collect(tallies, snapshot.names)
+        yield from self._meaning({window.label: held}, snapshot)
+        yield from self._besides(snapshot)
+
+    def _meaning(self, windows: Mapping[str, Tallies], snapshot: Snapshot) -> Iterator[Family]:
         for derived in self.derived:
-            yield from derived.collect({window.label: held})
+            yield from derived.collect(windows)
         for of_classes in self.of_classes:
-            yield from of_classes.collect({window.label: held}, snapshot.names.get(CLASS_LABEL, ()))
+            yield from of_classes.collect(windows, _classes(snapshot))
+
+    def _besides(self, snapshot: Snapshot) -> Iterator[Family]:
         if self.judge:
             yield _unknown_features(snapshot)
         yield self._threshold(snapshot)
@@ -144,6 +143,10 @@ class Collector:
             for metric, limit in self.thresholds.items():
                 family.add((*series, metric), limit)
         return family
+
+
+def _classes(snapshot: Snapshot) -> tuple[str, ...]:
+    return snapshot.names.get(CLASS_LABEL, ())
 
 
 def _totals(kind: type[S], snapshot: Snapshot, name: str) -> dict[S, Tally]:
