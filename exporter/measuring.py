@@ -31,7 +31,6 @@ from exporter.settings import Config
 from exporter.stats import SEGMENTS, SERIES, Scope, Scoped
 from exporter.stats.absolute_attributions import AbsoluteAttributions
 from exporter.stats.answered import Answered
-from exporter.stats.attributions import OfAttributions
 from exporter.stats.business import Business
 from exporter.stats.embedding import Embedding
 from exporter.stats.feature_bins import FeatureBins
@@ -40,10 +39,10 @@ from exporter.stats.feature_moments import FeatureMoments
 from exporter.stats.feature_quality import FeatureQuality
 from exporter.stats.histogram import Histogram
 from exporter.stats.label_counts import LabelCounts
-from exporter.stats.outputs import OfOutputs
 from exporter.stats.reconstruction_error import ReconstructionError
 from exporter.stats.record_quality import RecordQuality
 from exporter.stats.score_bins import ScoreBins
+from exporter.stats.views import of_attributions, of_outputs, of_truth
 from exporter.subject import ATTRIBUTIONS, FEATURES, LABELS, OUTPUTS, Subject
 
 
@@ -153,7 +152,7 @@ def _add_features(chosen: Measures, config: Config, profile: Profile, records: R
 def _add_outputs(chosen: Measures, config: Config, profile: Profile) -> None:
     outputs = _comparison(config, profile.outputs, OUTPUTS)
     parts = (outputs.bins, outputs.cuts, outputs.moments)
-    chosen.statistics += [OfOutputs(statistic, profile.outputs) for statistic in parts]
+    chosen.statistics += [of_outputs(statistic, profile.outputs) for statistic in parts]
     chosen.derived.append(Drift(outputs, config.drift.methods))
     chosen.pictures.append(DriftPictures(outputs))
 
@@ -162,7 +161,7 @@ def _add_attributions(chosen: Measures, config: Config, profile: Profile, refere
     attributions = _comparison(config, profile.attributed, ATTRIBUTIONS)
     absolute = AbsoluteAttributions(profile.attributed)
     parts = (attributions.bins, attributions.cuts, attributions.moments)
-    chosen.statistics += [*(OfAttributions(statistic) for statistic in parts), absolute]
+    chosen.statistics += [*(of_attributions(statistic) for statistic in parts), absolute]
     chosen.derived += [Drift(attributions, config.drift.methods), AttributionRanking(reference, absolute)]
 
 
@@ -188,7 +187,7 @@ def _add_truth(chosen: Measures, config: Config, profile: Profile | None, predic
     if profile and profile.actual:
         labels = _comparison(config, profile.truth, LABELS)
         parts = (labels.bins, labels.cuts, labels.moments)
-        chosen.statistics += [OfOutputs(statistic, profile.truth, "outcomes") for statistic in parts]
+        chosen.statistics += [of_truth(statistic, profile.truth) for statistic in parts]
         chosen.derived.append(Drift(labels, config.drift.methods))
 
 

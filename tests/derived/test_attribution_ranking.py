@@ -16,7 +16,7 @@ from exporter.measuring import measures
 from exporter.profile import Attribution, Profile
 from exporter.settings import Config
 from exporter.stats.absolute_attributions import AbsoluteAttributions
-from exporter.stats.attributions import OfAttributions
+from exporter.stats.views import View
 from tests.derived.samples import profiled
 from tests.records import attribution, columns, numeric, reference
 
@@ -120,7 +120,7 @@ def drift(*window: list[float]) -> dict[tuple[str, str], float]:
     row = {
         statistic.name: statistic.tally(batch)[0].astype(np.float64)
         for statistic in chosen.statistics
-        if isinstance(statistic, OfAttributions)
+        if isinstance(statistic, View) and statistic.name.startswith("attribution")
     }
     (told,) = (
         derived

@@ -8,13 +8,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from exporter.stats.absolute_attributions import AbsoluteAttributions
-from exporter.stats.attributions import OfAttributions
 from exporter.stats.feature_bins import FeatureBins
+from exporter.stats.views import of_attributions
 from exporter.subject import ATTRIBUTIONS
 from tests.records import PROFILE, columns
 
 ABSOLUTE = AbsoluteAttributions(PROFILE.attributed)
-BINS = OfAttributions(FeatureBins(PROFILE.attributed, ATTRIBUTIONS))
+BINS = of_attributions(FeatureBins(PROFILE.attributed, ATTRIBUTIONS))
 
 numbers = st.one_of(
     st.sampled_from([math.nan, math.inf, -math.inf, 1e300, -0.5, 0.0, 0.25]),
