@@ -22,6 +22,7 @@ from exporter.calibration import Calibration, ScoredClass
 from exporter.components import Components
 from exporter.exposition import Exposition, Format
 from exporter.sidecar import Sidecar
+from tests.in_process import serve
 from tests.records import attribution, categorical, numeric, reference, vector
 from tests.servers import require
 
@@ -103,18 +104,7 @@ def scraped(folder: Path, use: Callable[[aiohttp.ClientSession], Awaitable[None]
     )
     sidecar = Sidecar(config.load(folder / "config.yaml"), clock=lambda: NOW)
 
-    async def main() -> None:
-        port: asyncio.Future[int] = asyncio.get_running_loop().create_future()
-        running = asyncio.create_task(sidecar.run(port.set_result))
-        await asyncio.wait({port, running}, return_when=asyncio.FIRST_COMPLETED)
-        if running.done():
-            running.result()
-        async with aiohttp.ClientSession(f"http://127.0.0.1:{await port}", auto_decompress=False) as client:
-            await use(client)
-        running.cancel()
-        await asyncio.gather(running, return_exceptions=True)
-
-    asyncio.run(main())
+    serve(sidecar, use, auto_decompress=False)
 
 
 def ours(page: str) -> str:

@@ -16,6 +16,7 @@ import pytest
 from exporter import config, profile_file
 from exporter.page import rendering
 from exporter.sidecar import Sidecar
+from tests.in_process import serve
 from tests.page.chromium import Tab, chromium
 from tests.records import categorical, numeric, reference
 
@@ -58,16 +59,7 @@ def served(folder: Path, use: Use, log: str | None = None, *more: str) -> None:
     )
     sidecar = Sidecar(config.load(folder / "config.yaml"), clock=lambda: NOW)
 
-    async def main() -> None:
-        port: asyncio.Future[int] = asyncio.get_running_loop().create_future()
-        running = asyncio.create_task(sidecar.run(port.set_result))
-        await asyncio.wait({port, running}, return_when=asyncio.FIRST_COMPLETED)
-        async with aiohttp.ClientSession(f"http://127.0.0.1:{await port}") as client:
-            await use(client, folder / "log.jsonl")
-        running.cancel()
-        await asyncio.gather(running, return_exceptions=True)
-
-    asyncio.run(main())
+    serve(sidecar, lambda client: use(client, folder / "log.jsonl"))
 
 
 async def document(client: aiohttp.ClientSession, query: str = "") -> Any:
