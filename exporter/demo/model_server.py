@@ -10,14 +10,14 @@ from collections.abc import Collection, Mapping
 from datetime import UTC, datetime
 from functools import partial
 from http import HTTPStatus
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Self
+from typing import Any
 
 import numpy as np
 
 from exporter.demo import model, story
+from exporter.demo.local_server import Handler, LocalServer
 from exporter.demo.model import Model
 from exporter.demo.story import Incident
 
@@ -25,34 +25,27 @@ ERROR_TYPE = "out_of_memory"
 SLOW_SECONDS = 0.015
 
 
-class ModelServer:
+class ModelServer(LocalServer):
     """Serves on a free port of 127.0.0.1 while the `with` block lasts, and counts what it has logged.
 
     `incidents` are what goes wrong in it now.
     """
 
     def __init__(self, trained: Model, log: Path) -> None:
+        super().__init__(partial(_Handler, self))
         self._model = trained
         self._means = trained.training.mean(axis=0)
         self._file = log.open("a", buffering=1)
         self._one = threading.Lock()
         self._random = np.random.default_rng()
-        self._server = ThreadingHTTPServer(("127.0.0.1", 0), partial(_Handler, self))
-        self._server.daemon_threads = True
-        self.port: int = self._server.server_address[1]
         self.incidents: Collection[Incident] = ()
         self.predictions: Counter[str] = Counter()
         self.errors: Counter[str] = Counter()
 
-    def __enter__(self) -> Self:
-        threading.Thread(target=self._server.serve_forever, daemon=True).start()
-        return self
-
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        self._server.shutdown()
-        self._server.server_close()
+        super().__exit__(kind, error, trace)
         self._file.close()
 
     def predict(self, request_id: str, features: Mapping[str, float | None]) -> tuple[HTTPStatus, dict[str, Any]]:
@@ -84,7 +77,7 @@ class ModelServer:
         return HTTPStatus.OK, answer
 
 
-class _Handler(BaseHTTPRequestHandler):
+class _Handler(Handler):
     protocol_version = "HTTP/1.1"
     # An answer is one packet, and waits for no other.
     wbufsize = -1
@@ -94,15 +87,7 @@ class _Handler(BaseHTTPRequestHandler):
         self._served = served
         super().__init__(*arguments)
 
-    def do_POST(self) -> None:
-        body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
+    def do_POST(self) -> None:  # noqa: N802  # http.server's name
+        body = self.read_json()
         status, answer = self._served.predict(body["request_id"], body["features"])
-        content = json.dumps(answer).encode()
-        self.send_response(status)
-        self.send_header("Content-Type", "application/json")
-        self.send_header("Content-Length", str(len(content)))
-        self.end_headers()
-        self.wfile.write(content)
-
-    def log_message(self, *_: Any) -> None:
-        """Say nothing: requests are in the model's log."""
+        self.answer(json.dumps(answer).encode(), "application/json", status)

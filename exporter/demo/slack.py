@@ -3,15 +3,12 @@
 from __future__ import annotations
 
 import html
-import json
-import threading
 from collections import deque
 from datetime import UTC, datetime
 from functools import partial
-from http import HTTPStatus
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from types import TracebackType
-from typing import Any, Self
+from typing import Any
+
+from exporter.demo.local_server import Handler, LocalServer
 
 MOST_MESSAGES = 100
 PAGE = """<!doctype html>
@@ -27,23 +24,12 @@ h2 {{ font-size: 1rem; margin: 0; }}
 """
 
 
-class Slack:
+class Slack(LocalServer):
     """Takes messages on a port of 127.0.0.1 while the `with` block lasts, and keeps the last ones."""
 
     def __init__(self, port: int) -> None:
         self.messages: deque[tuple[datetime, dict[str, Any]]] = deque(maxlen=MOST_MESSAGES)
-        self._server = ThreadingHTTPServer(("127.0.0.1", port), partial(_Handler, self))
-        self._server.daemon_threads = True
-
-    def __enter__(self) -> Self:
-        threading.Thread(target=self._server.serve_forever, daemon=True).start()
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self._server.shutdown()
-        self._server.server_close()
+        super().__init__(partial(_Handler, self), port)
 
     def page(self) -> str:
         """Return the page: the newest message first."""
@@ -57,26 +43,14 @@ class Slack:
         return PAGE.format(count=len(self.messages), messages=shown or "<p>No message yet.</p>")
 
 
-class _Handler(BaseHTTPRequestHandler):
+class _Handler(Handler):
     def __init__(self, slack: Slack, *arguments: Any) -> None:
         self._slack = slack
         super().__init__(*arguments)
 
-    def do_POST(self) -> None:
-        message = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
-        self._slack.messages.append((datetime.now(UTC), message))
-        self._answer("ok", "text/plain")
+    def do_POST(self) -> None:  # noqa: N802  # http.server's name
+        self._slack.messages.append((datetime.now(UTC), self.read_json()))
+        self.answer(b"ok", "text/plain")
 
-    def do_GET(self) -> None:
-        self._answer(self._slack.page(), "text/html; charset=utf-8")
-
-    def _answer(self, text: str, content_type: str) -> None:
-        content = text.encode()
-        self.send_response(HTTPStatus.OK)
-        self.send_header("Content-Type", content_type)
-        self.send_header("Content-Length", str(len(content)))
-        self.end_headers()
-        self.wfile.write(content)
-
-    def log_message(self, *_: Any) -> None:
-        """Say nothing."""
+    def do_GET(self) -> None:  # noqa: N802  # http.server's name
+        self.answer(self._slack.page().encode(), "text/html; charset=utf-8")
