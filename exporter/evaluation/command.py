@@ -20,7 +20,6 @@ from exporter.profile_file import ProfileError
 from exporter.settings import Config
 from exporter.sources.sql import QueryError
 
-FIGURES = (*figures.WHOLE.values(), *figures.BY_CLASS.values())
 # Of which less is better.
 LOSSES = ("log_loss", "brier_score", "expected_calibration_error", "mae", "rmse", "mape", "bias")
 
@@ -94,8 +93,8 @@ def _limits(option: str, given: Sequence[str]) -> dict[str, float]:
     limits = {}
     for text in given:
         name, _, value = text.partition("=")
-        if name not in FIGURES:
-            raise EvaluationError([f"{option}: no such figure {name!r}; known: {', '.join(FIGURES)}"])
+        if name not in figures.ORDER:
+            raise EvaluationError([f"{option}: no such figure {name!r}; known: {', '.join(figures.ORDER)}"])
         if name in LOSSES:
             raise EvaluationError([f"{option}: of {name} less is better, and it has no such limit"])
         try:

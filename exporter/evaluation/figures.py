@@ -24,7 +24,7 @@ WHOLE = {
 # Metrics that are told as averages, and by class.
 BY_CLASS = {"model_precision": "precision", "model_recall": "recall", "model_f1": "f1", "model_auc": "auc"}
 # In the order in which they are told.
-ORDER = ("accuracy", "precision", "recall", "f1", "auc", *WHOLE.values())
+ORDER = tuple(dict.fromkeys(("accuracy", *BY_CLASS.values(), *WHOLE.values())))
 # Of a baseline, by metric.
 BASELINE = "model_performance_baseline"
 

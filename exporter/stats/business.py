@@ -7,12 +7,11 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
+from exporter.admission import CLASS_LABEL
 from exporter.batch import Batch, Floats, Reads
 from exporter.families import Family, HistogramFamily
 from exporter.stats import SERIES, Names, Scope
 from exporter.tally import S
-
-CLASS_LABEL = "prediction_class"
 
 
 @dataclass(frozen=True)
