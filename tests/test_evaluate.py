@@ -149,8 +149,13 @@ def test_tables_are_read_too(tmp_path: Path, log: Path, kind: str) -> None:
         csv.write_csv(table, folder / "truth.csv")
     else:
         parquet.write_table(table, folder / "truth.parquet")
-    (model,) = told(log, "--truth", folder)["models"]
+    # As Spark leaves them.
+    (folder / "_SUCCESS").write_text("")
+    (folder / f".truth.{kind}.crc").write_bytes(b"crc\x00")
+    answer = told(log, "--truth", folder)
+    (model,) = answer["models"]
     assert model["outcomes"] == len(GOOD)
+    assert answer["refused_lines"] == {}
 
 
 def test_a_database_has_the_truth(tmp_path: Path, log: Path) -> None:

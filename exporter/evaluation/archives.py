@@ -19,15 +19,6 @@ class ArchiveError(Exception):
     """A file cannot be read; the message says which and why."""
 
 
-def files(path: Path) -> list[Path]:
-    """Return a file, or all those of a folder. Raises ArchiveError."""
-    if path.is_dir():
-        return sorted(file for file in path.rglob("*") if file.is_file())
-    if not path.exists():
-        raise ArchiveError(f"{path}: No such file or directory")
-    return [path]
-
-
 def lines(path: Path) -> Iterator[bytes]:
     """Yield whole lines, about BLOCK_BYTES at a time. Raises ArchiveError."""
     kind = Path(path.name.removesuffix(".gz")).suffix

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import msgspec
 
-from exporter import business, ground_truth, planning, source_list
+from exporter import business, data_files, ground_truth, planning, source_list
 from exporter.batch import Batch
 from exporter.evaluation import archives
 from exporter.evaluation.figures import Evaluated, read
@@ -105,7 +105,7 @@ def _batches(
 
 def _lines(paths: Iterable[Path]) -> Iterator[bytes]:
     for path in paths:
-        for file in archives.files(path):
+        for file in data_files.within(path):
             yield from archives.lines(file)
 
 

@@ -7,6 +7,7 @@ from enum import Enum, auto
 from pathlib import Path
 from typing import TypeVar
 
+from exporter import data_files
 from exporter.profiling import csvfile, jsonlines, parquet
 from exporter.profiling.errors import ProfilingError
 from exporter.profiling.records import Block, Layout
@@ -83,10 +84,7 @@ class Inputs:
 
 
 def _files(path: Path) -> list[Path]:
-    """Return the files of a data set that is a folder, as Spark writes them; what it hides begins with _ or a dot."""
-    if not path.is_dir():
-        return [path]
-    found = sorted(file for file in path.rglob("*") if file.is_file() and not file.name.startswith(("_", ".")))
+    found = data_files.within(path)
     if not found:
         raise ProfilingError(f"{path}: there are no files in this folder")
     return found
