@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from alerts import feature_drift
-from alerts.feature_drift import derived
+from alerts.feature_series import derived, size
 from alerts.limits import over
 from alerts.models import ENOUGH, where_known_since
 from alerts.promql import FEATURE, VERSION, by
@@ -21,7 +20,7 @@ BEYOND_CHANCE = 2
 
 
 def recordings() -> Iterator[Recording]:
-    hour, busy = feature_drift.size("1h"), f"max_over_time({feature_drift.size('1h')}[1d:10m]) >= {ENOUGH}"
+    hour, busy = size("1h"), f"max_over_time({size('1h')}[1d:10m]) >= {ENOUGH}"
     gauges = (
         f'quantile by ({by(FEATURE)}) (0.5, model_feature_drift_psi{{window="1h"}})\n'
         f'and avg by ({by(FEATURE)}) (model_feature_drifted{{window="1h"}}) >= 0.5\n'
@@ -47,10 +46,10 @@ def recordings() -> Iterator[Recording]:
         "The share of features that have drifted.",
     )
     instances = "instance_model_version_feature:model_feature_drift_psi_other_instances"
-    size = "instance_model_version_feature:model_feature_bin:increase1h"
+    of_pod = "instance_model_version_feature:model_feature_bin:increase1h"
     pod = (*VERSION, "pod", "instance")
     drifted = (
-        f"{instances}:increase1h\nand {size} >= {ENOUGH}\n"
+        f"{instances}:increase1h\nand {of_pod} >= {ENOUGH}\n"
         f"and {instances}:increase1h > {BEYOND_CHANCE} * {instances}_critical:increase1h"
     )
     yield Recording(
@@ -70,9 +69,5 @@ def recordings() -> Iterator[Recording]:
 
 
 def _certain(window: str) -> str:
-    psi, n, critical = (
-        derived("drift_psi", window),
-        feature_drift.size(window),
-        derived("drift_psi_critical", window),
-    )
+    psi, n, critical = derived("drift_psi", window), size(window), derived("drift_psi_critical", window)
     return f"{psi}\nand {n} >= {ENOUGH}\nand {psi} > {BEYOND_CHANCE} * {critical}"

@@ -6,32 +6,13 @@ from collections.abc import Iterator
 from textwrap import indent
 
 from alerts import promql
+from alerts.feature_series import LIMIT, REFERENCE, REFERENCE_SIZE, counts, derived, references, size
 from alerts.promql import BIN, FEATURE, by
 from alerts.rules import Group, Recording, RuleFile
 from exporter.stats.feature_bins import REFERENCE_BIN
 
 # The hours are looked up at whole hours; a millisecond short, so that there are 24 of them and never 25.
 DAY_OF_HOURS = "[23h59m59s999ms:1h]"
-LIMIT = 50_000
-
-REFERENCE = "model_version_feature_bin:model_feature_reference_bin:max"
-REFERENCE_SIZE = "model_version_feature:model_feature_reference_bin:sum"
-
-
-def counts(window: str) -> str:
-    return f"model_version_feature_bin:model_feature_bin:increase{window}"
-
-
-def size(window: str) -> str:
-    return f"model_version_feature:model_feature_bin:increase{window}"
-
-
-def references(window: str) -> str:
-    return f"model_version:model_reference_info:count{window}"
-
-
-def derived(name: str, window: str) -> str:
-    return f"model_version_feature:model_feature_{name}:increase{window}"
 
 
 def file() -> RuleFile:

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from textwrap import indent
 
 from alerts import promql
-from alerts.feature_drift import references
+from alerts.feature_series import references
 from alerts.promql import BIN, FEATURE, INSTANCE, by
 from alerts.rules import Group, Recording, RuleFile
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from alerts.alert import PERCENT, Alert, Look, limit_of, of_version, value
-from alerts.feature_drift import REFERENCE, REFERENCE_SIZE
+from alerts.feature_series import REFERENCE, REFERENCE_SIZE
 from alerts.limits import over
 from alerts.models import ENOUGH, PREDICTIONS, where_enough_predictions, where_known_since
 from alerts.promql import FEATURE, VERSION, by
