@@ -24,11 +24,12 @@ from alerts.alert import GRAFANA, RUNBOOKS, Links
 from alerts.alertmanager_config import alertmanager_config
 
 FLEET_PERFORMANCE = (outcomes.file(),)
-FLEET_DRIFT = (feature_drift.file(), feature_drift_comparisons.file(), feature_drift_instances.file())
+FLEET_DRIFT = (feature_drift_comparisons.file(), feature_drift_instances.file())
 ALERTING = (
     models.file(),
     serving.file(),
     quality.file(),
+    feature_drift.file(),
     drift.file(),
     performance.file(),
     slo.file(),

@@ -9,7 +9,7 @@ from alerts.feature_series import REFERENCE, REFERENCE_SIZE
 from alerts.limits import over
 from alerts.models import ENOUGH, PREDICTIONS, where_enough_predictions, where_known_since
 from alerts.promql import FEATURE, VERSION, by
-from alerts.rules import Group, Recording, RuleFile
+from alerts.rules import ALERT_INTERVAL, Group, Recording, RuleFile
 
 CHECKED = "model_version_feature_check:model_feature_quality:increase1h"
 FAILING = "model_version_feature_check:model_feature_quality_per_prediction:ratio_increase1h"
@@ -29,7 +29,7 @@ def file() -> RuleFile:
         "feature-drift.yaml what the reference itself lacks.",
         (
             Group("model-quality", (*_recorded(),), 50_000, "30s"),
-            Group("model-quality-alerts", (*_alerts(),), 5_000, "15s"),
+            Group("model-quality-alerts", (*_alerts(),), 5_000, ALERT_INTERVAL),
         ),
     )
 

@@ -12,7 +12,7 @@ from alerts.alert import PERCENT, Alert, Look, Severity, value
 from alerts.limits import limit, limit_of_a_model
 from alerts.models import ERRORS, REQUESTS
 from alerts.promql import MODEL, VERSION, by
-from alerts.rules import Group, Recording, RuleFile
+from alerts.rules import ALERT_INTERVAL, Group, Recording, RuleFile
 
 SLO = (*MODEL, "slo")
 BAD = "model_slo:slo_bad_requests:rate5m"
@@ -36,7 +36,7 @@ def file() -> RuleFile:
         "`latency_p99_seconds`, `slo_latency`; there where a bucket of the histogram has that bound).",
         (
             Group("model-slo", (*_recorded(),), 50_000, f"{INTERVAL_SECONDS}s"),
-            Group("model-slo-alerts", (*_alerts(),), 5_000, "15s"),
+            Group("model-slo-alerts", (*_alerts(),), 5_000, ALERT_INTERVAL),
         ),
     )
 

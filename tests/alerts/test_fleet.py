@@ -14,6 +14,7 @@ from typing import Any
 
 import pytest
 
+from alerts.feature_series import EVERY
 from exporter import profile_file
 from tests.alerts.oracle import drift
 from tests.process import Exporter, exporter
@@ -79,7 +80,9 @@ def rule_files(folder: Path) -> str:
     """Write the rules as the README says, evaluated every second."""
     subprocess.run([sys.executable, "-m", "alerts", folder / "rules"], check=True)
     for file in (folder / "rules").iterdir():
-        file.write_text(re.sub("interval: .*", "interval: 1s", file.read_text()))
+        # Of which counts are taken as often as they are evaluated.
+        text = file.read_text().replace(EVERY, "1s")
+        file.write_text(re.sub("interval: .*", "interval: 1s", text))
     return str(folder / "rules" / "*.yaml")
 
 

@@ -6,7 +6,7 @@ import pytest
 
 from alerts import limits
 from exporter.settings import DEFAULT_THRESHOLDS, RULES_THRESHOLDS, TRUTH_THRESHOLDS
-from tests.alerts.cases_drift import FLEET, bins, even
+from tests.alerts.cases_drift import bins, even
 from tests.alerts.cases_quality import failing
 from tests.alerts.timeline import HEALTHY, STEP, VERSION, Case, Level, Series, firing, of, run, thresholds
 
@@ -21,7 +21,7 @@ def fires(folder: Path, case: Case, *expected: str) -> None:
 
 
 def case(healthy: Series, fault: Series, *, begins: int = 80, fires: int = 80) -> Case:
-    return Case("", fault, {}, "", "", healthy=healthy, files=FLEET, begins=begins, fires=fires, resolves=STEP)
+    return Case("", fault, {}, "", "", healthy=healthy, begins=begins, fires=fires, resolves=STEP)
 
 
 def test_drift_of_fewer_than_a_hundred_values_is_not_told(tmp_path: Path) -> None:
