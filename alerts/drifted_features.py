@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from textwrap import indent
 
 from alerts.alert import PERCENT, TWO_DIGITS, Alert, Look, limit_of, of_version, value
 from alerts.feature_series import derived, size
@@ -46,12 +47,14 @@ def drifted() -> Iterator[Recording]:
 
 def alerts() -> Iterator[Alert]:
     limit_of_psi = limit_of("feature_drift_psi", TWO_DIGITS)
+    widespread = f"{over(DRIFTED_RATIO, 'drifted_features_ratio')}\nand count by ({by(VERSION)}) ({DRIFTED}) >= 3"
     listed = Look(DRIFTED).listed(["feature_name"], TWO_DIGITS)
     yield Alert(
         "ModelFeatureDrift",
         "drift",
         "warning",
-        expression=f"max by ({by(VERSION)}) ({DRIFTED})\n> 0",
+        expression=f"max by ({by(VERSION)}) ({DRIFTED})\n> 0\n"
+        f"unless on ({by(VERSION)}) (\n{indent(widespread, '  ')}\n)",
         pending="15m",
         summary="A model's inputs are not what it was trained on.",
         says=f"{of_version('Inputs')} have moved away from the reference, more than chance explains. PSI by feature, "
@@ -67,8 +70,8 @@ def alerts() -> Iterator[Alert]:
         "ModelDriftWidespread",
         "drift",
         "warning",
-        expression=f"{over(DRIFTED_RATIO, 'drifted_features_ratio')}\nand count by ({by(VERSION)}) ({DRIFTED}) >= 3",
-        pending="30m",
+        expression=widespread,
+        pending="15m",
         summary="Many of a model's inputs are not what it was trained on.",
         says=f"{of_version(f'{value(PERCENT)} of the features')} have drifted; the limit is "
         f"{limit_of('drifted_features_ratio', PERCENT)}. PSI of those that have moved most: {listed}.",

@@ -94,6 +94,7 @@ def _alerts() -> Iterator[Alert]:
         dashboard="quality",
         limit="0",
         keep_firing_for="10m",
+        action="hold",
     )
     yield _of_share(
         "ModelFeatureMissing",
@@ -133,6 +134,7 @@ def _alerts() -> Iterator[Alert]:
         dashboard="quality",
         limit="0",
         keep_firing_for="15m",
+        action="hold",
     )
     unknown = f"max by ({by(VERSION)}) (model_unknown_features)"
     yield Alert(
@@ -169,4 +171,5 @@ def _of_share(name: str, metric: str, share: str, summary: str, says: str, first
         dashboard="quality",
         limit=limit_of(metric, PERCENT),
         keep_firing_for="15m",
+        action="hold",
     )

@@ -57,7 +57,6 @@ CASES = [
         near=bins({"age": (42, 18), "income": (18, 42), "city": (42, 18)}),
         fires=80,
         resolves=160,
-        also=("ModelFeatureDrift",),
         says="75% of the features of credit, version 3, have drifted; the limit is 30%. PSI of those that have moved "
         "most: "
         "city 0.88, income 0.69, age 0.54. First rule out a broken source that they share; if the world has changed, "

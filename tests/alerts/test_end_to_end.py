@@ -107,7 +107,10 @@ def resolution(inbox: Inbox) -> dict[str, Any]:
 @contextmanager
 def retrainer(folder: Path, inbox: Inbox) -> Iterator[str]:
     address = f"127.0.0.1:{free_port()}"
+    # The key of all that the Alertmanager of the test sends.
+    (folder / "key").write_text("key")
     options = ["--listen", address, "--to", f"{inbox.address}/train", "--state", str(folder / "retrain.json")]
+    options += ["--secret-file", str(folder / "key")]
     with subprocess.Popen([sys.executable, "-m", "alerts.retrain", *options], stderr=subprocess.DEVNULL) as process:
         try:
             wait_until_ready(f"http://{address}", "/-/healthy")
