@@ -7,6 +7,7 @@ from pathlib import Path
 
 import click
 
+from alerts.alert import RUNBOOKS, Links
 from dashboards import (
     compare,
     drift,
@@ -34,12 +35,14 @@ DASHBOARDS = (
 
 @click.command()
 @click.argument("out", type=click.Path(path_type=Path))
-def main(out: Path) -> None:
+@click.option("--runbooks", default=RUNBOOKS, show_default=True, help="Where panels' links to runbooks lead.")
+def main(out: Path, *, runbooks: str) -> None:
     """Write the dashboards into the folder OUT, a JSON file each."""
+    links = Links(runbooks=runbooks.rstrip("/"))
     try:
         out.mkdir(parents=True, exist_ok=True)
         for dashboard in DASHBOARDS:
-            (out / f"{dashboard.name}.json").write_text(dashboard.text())
+            (out / f"{dashboard.name}.json").write_text(dashboard.text(links))
     except OSError as error:
         click.echo(f"dashboards: {out}: {error.strerror}", err=True)
         sys.exit(2)

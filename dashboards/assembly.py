@@ -11,8 +11,9 @@ import attr
 from grafanalib import core
 from grafanalib._gen import DashboardEncoder
 
-from dashboards import links
-from dashboards.mend import mended
+from alerts.alert import Links
+from dashboards import alerting, links
+from dashboards.mend import mended, panels
 from dashboards.promql import limits, traffic
 from dashboards.queries import DATA_SOURCE
 
@@ -41,11 +42,11 @@ class Dashboard:
     rows: Sequence[Any]
     of_models: bool = True
 
-    def text(self) -> str:
-        """Return the file: the same bytes at every run."""
-        return json.dumps(self.data(), indent=1, sort_keys=True, ensure_ascii=False) + "\n"
+    def text(self, told: Links) -> str:
+        """Return the file: the same bytes at every run. `told` is where runbooks are."""
+        return json.dumps(self.data(told), indent=1, sort_keys=True, ensure_ascii=False) + "\n"
 
-    def data(self) -> dict[str, Any]:
+    def data(self, told: Links) -> dict[str, Any]:
         made = core.Dashboard(
             title=f"Prediction exporter / {self.title}",
             uid=links.uid(self.name),
@@ -61,7 +62,11 @@ class Dashboard:
             annotations=core.Annotations(list=[NOTES, *(_annotations() if self.of_models else ())]),
             panels=[*_placed(self.rows)],
         ).auto_panel_ids()
-        return mended(json.loads(json.dumps(made.to_json_data(), cls=DashboardEncoder)))
+        dashboard = mended(json.loads(json.dumps(made.to_json_data(), cls=DashboardEncoder)))
+        for panel in (panel for panel in panels(dashboard) if panel["type"] != "row"):
+            if alerts := [*alerting.of_panel(self.name, panel["title"], told)]:
+                panel["links"] = alerts
+        return dashboard
 
 
 def _placed(rows: Sequence[Any]) -> Iterator[Any]:
