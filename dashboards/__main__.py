@@ -7,6 +7,7 @@ from pathlib import Path
 
 import click
 
+from alerts.address import Address
 from alerts.alert import RUNBOOKS, Links
 from dashboards import (
     compare,
@@ -35,10 +36,10 @@ DASHBOARDS = (
 
 @click.command()
 @click.argument("out", type=click.Path(path_type=Path))
-@click.option("--runbooks", default=RUNBOOKS, show_default=True, help="Where panels' links to runbooks lead.")
+@click.option("--runbooks", type=Address(), default=RUNBOOKS, show_default=True, help="Where links to runbooks lead.")
 def main(out: Path, *, runbooks: str) -> None:
     """Write the dashboards into the folder OUT, a JSON file each."""
-    links = Links(runbooks=runbooks.rstrip("/"))
+    links = Links(runbooks=runbooks)
     try:
         out.mkdir(parents=True, exist_ok=True)
         for dashboard in DASHBOARDS:

@@ -2,10 +2,12 @@
 
 from pathlib import Path
 
+import click
 import pytest
 from click.testing import CliRunner
 
 from alerts.__main__ import FILES
+from alerts.__main__ import main as write_rules
 from alerts.alert import RUNBOOKS, Links
 from dashboards.__main__ import main
 from dashboards.alerting import ALERTS
@@ -33,6 +35,16 @@ def test_an_alert_is_led_to_from_the_dashboard_that_it_opens(alert) -> None:
     assert alert.dashboard in NAMES
     linked = {name for dashboard, _, name in PAIRS if dashboard == alert.dashboard}
     assert alert.name in linked, "name it in dashboards/alerting.py"
+
+
+@pytest.mark.parametrize("command", [main, write_rules])
+@pytest.mark.parametrize("wrong", ["", "wiki.example.org", "https://", "https://wiki example.org", "file:///runbooks"])
+def test_what_is_no_address_is_told_in_one_line(command: click.Command, wrong: str, tmp_path: Path) -> None:
+    done = CliRunner().invoke(command, [str(tmp_path / "out"), "--runbooks", wrong])
+    assert done.exit_code == 2
+    *_, said = done.output.splitlines()
+    assert said == f"Error: Invalid value for '--runbooks': {wrong!r} is no address; expected is https://HOST/PATH"
+    assert not (tmp_path / "out").exists()
 
 
 def test_where_runbooks_are_can_be_told(tmp_path: Path) -> None:
