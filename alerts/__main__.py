@@ -8,6 +8,7 @@ from pathlib import Path
 import click
 
 from alerts import (
+    dashboards,
     drift,
     feature_drift,
     feature_drift_comparisons,
@@ -26,6 +27,7 @@ from alerts.alertmanager_config import alertmanager_config
 
 FLEET_PERFORMANCE = (outcomes.file(),)
 FLEET_DRIFT = (feature_drift.file(), feature_drift_comparisons.file(), feature_drift_instances.file())
+FOR_DASHBOARDS = (dashboards.file(),)
 ALERTING = (
     models.file(),
     serving.file(),
@@ -35,7 +37,7 @@ ALERTING = (
     slo.file(),
     sidecar.file(),
 )
-FILES = (*FLEET_DRIFT, *FLEET_PERFORMANCE, *ALERTING)
+FILES = (*FLEET_DRIFT, *FLEET_PERFORMANCE, *FOR_DASHBOARDS, *ALERTING)
 
 
 @click.command()

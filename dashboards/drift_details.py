@@ -103,6 +103,7 @@ def _together() -> Any:
             decimals=1,
             steps=ZSCORE,
             height=8,
+            empty="too few records",
         ),
         timeseries(
             "Embeddings",

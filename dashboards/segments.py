@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from dashboards import segments_truth, variables
-from dashboards.assembly import Dashboard
+from dashboards.assembly import POINTS_OF_STATES, Dashboard
 from dashboards.columns import SEGMENT_LABELS, Columns, coloured, column, joined
 from dashboards.look import GREEN, RED, YELLOW
 from dashboards.panels import row, stat, state_timeline, table, timeseries
@@ -36,6 +36,7 @@ def dashboard() -> Dashboard:
         "that are configured. Compare a segment with the others, not with itself.",
         (*variables.OF_MODELS, variables.SEGMENT, variables.SEGMENT_VALUE, variables.FIGURE),
         (_now(), _table(), _over_time(), _drift(), _predictions(), *segments_truth.rows()),
+        points=POINTS_OF_STATES,
     )
 
 
