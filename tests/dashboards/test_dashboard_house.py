@@ -9,7 +9,7 @@ import promql_parser as promql
 import pytest
 
 from dashboards import metrics
-from tests.dashboards.grafana import EXAMPLE, NAMES, fill_in, queries, read
+from tests.dashboards.grafana import EXAMPLE, NAMES, fill_in, panels, queries, read
 from tests.test_house import PAGES, README, SELF_METRICS
 from tests.test_house import metrics as table_of_metrics
 
@@ -114,3 +114,12 @@ def test_business_figures_are_found_by_their_names() -> None:
 @pytest.mark.parametrize("series", sorted(shown()))
 def test_a_series_that_is_shown_is_served(series: str) -> None:
     assert is_served(series) or series.startswith("process_") or series in ELSEWHERE
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_chart_of_five_hundred_models_has_lines_of_some_alone(name: str) -> None:
+    for panel in panels(read(name)):
+        if panel["type"] in ("timeseries", "state-timeline", "bargauge"):
+            for target in panel["targets"]:
+                is_by_version = "model_name, model_version" in target["expr"]
+                assert not is_by_version or re.search(r"\b(topk|bottomk)\(", target["expr"]), panel["title"]
