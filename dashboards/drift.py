@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from dashboards import drift_details, metrics, variables
-from dashboards.assembly import Dashboard
+from dashboards.assembly import POINTS_OF_STATES, Dashboard
 from dashboards.columns import FEATURE_LABELS, OF_FEATURE, Columns, coloured, column, joined, of_limit
 from dashboards.links import of_row
 from dashboards.look import ANY, GREEN, NO_DRIFT, OF_LIMIT, RED, YELLOW, said
@@ -46,6 +46,7 @@ def dashboard() -> Dashboard:
             _table(),
             *drift_details.rows(),
         ),
+        points=POINTS_OF_STATES,
     )
 
 
@@ -75,12 +76,14 @@ def _now() -> Any:
             "window.",
             over_time(lowest(drift.least_of_versions(metrics.JUDGED_FEATURES)), "judged"),
             "none",
+            empty="no reference",
         ),
         stat(
             "Records in the window",
             "Predictions that the chosen window holds, over all pods. Few records: no verdict.",
             over_time(in_all(traffic.samples()), "records"),
             "short",
+            empty="no records",
         ),
         stat(
             "Predictions drifted",

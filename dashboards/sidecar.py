@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from dashboards import metrics, sidecar_internals, variables
-from dashboards.assembly import Dashboard
+from dashboards.assembly import POINTS_OF_STATES, Dashboard
 from dashboards.columns import Columns, coloured, column, joined
 from dashboards.look import ANY, GREEN, RED, WELL, YELLOW, said
 from dashboards.panels import row, stat, state_timeline, table, timeseries
@@ -43,6 +43,7 @@ def dashboard() -> Dashboard:
             *sidecar_internals.rows(),
         ),
         of_models=False,
+        points=POINTS_OF_STATES,
     )
 
 
@@ -56,12 +57,14 @@ def _now() -> Any:
             over_time(sidecar.down(), "down"),
             "none",
             steps=ANY,
+            empty="no answer",
         ),
         stat(
             "Lines",
             "Lines read a second, of all sidecars. None: the models log nothing, or logs are not mounted.",
             over_time(in_all(sidecar.rates(metrics.SOURCE_LINES)), "lines"),
             "cps",
+            empty="no sidecars",
         ),
         stat(
             "Lines refused",
@@ -70,6 +73,7 @@ def _now() -> Any:
             "percentunit",
             decimals=2,
             steps=[(None, GREEN), (0.001, YELLOW), (0.05, RED)],
+            empty="no lines",
         ),
         stat(
             "Furthest behind",
@@ -88,6 +92,7 @@ def _now() -> Any:
             "none",
             steps=WELL,
             mappings=LOADED,
+            empty="no sidecars",
         ),
         stat(
             "Lost in the time shown",
@@ -97,6 +102,7 @@ def _now() -> Any:
             "none",
             decimals=0,
             steps=ANY,
+            empty="no answer",
         ),
     )
 

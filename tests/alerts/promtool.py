@@ -10,12 +10,12 @@ from typing import Any
 from click.testing import CliRunner
 
 from alerts import feature_drift
-from alerts.__main__ import FLEET_DRIFT, FLEET_PERFORMANCE, main
+from alerts.__main__ import FLEET_DRIFT, FLEET_PERFORMANCE, FOR_DASHBOARDS, main
 from alerts.drifted_features import drifted
 from tests.servers import require
 
 DRIFT = (feature_drift.file(), *FLEET_DRIFT)
-FLEET = (*DRIFT, *FLEET_PERFORMANCE)
+FLEET = (*DRIFT, *FLEET_PERFORMANCE, *FOR_DASHBOARDS)
 MINUTES = 5  # between scrapes
 
 Labels = Mapping[str, str]
