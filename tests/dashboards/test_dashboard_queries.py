@@ -19,6 +19,7 @@ from typing import Any
 
 import pytest
 
+from alerts.feature_series import EVERY
 from tests.dashboards.grafana import ALL, NAMES, fill_in, interpolated, macros, panels, read, variables
 from tests.dashboards.sidecars import models
 from tests.dashboards.test_dashboard_house import NAMED
@@ -124,7 +125,8 @@ def asked(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Asked]:
     subprocess.run([sys.executable, "-m", "alerts", rules], check=True)
     (rules / "firing.yaml").write_text(ALERT)
     for file in rules.iterdir():
-        file.write_text(re.sub("interval: .*|name: firing", lambda found: _every_second(found[0]), file.read_text()))
+        text = file.read_text().replace(EVERY, "1s")
+        file.write_text(re.sub("interval: .*|name: firing", lambda found: _every_second(found[0]), text))
     with ExitStack() as stack:
         served = stack.enter_context(models(folder))
         last_week(folder, served["credit"].sidecar.get("/metrics"))
