@@ -30,7 +30,8 @@ from exporter import (
 from exporter.profile import Profile
 from exporter.profile_file import ProfileError
 from exporter.schema import FEATURES, RECORD_FIELDS, Schema, SchemaError
-from exporter.settings import DEFAULT_THRESHOLDS, RULES_THRESHOLDS, SHARES, TRUTH_THRESHOLDS, Config
+from exporter.settings import Config
+from exporter.thresholds import MEANINGS, SHARES
 from exporter.units import MOST_WINDOWS, UNITS
 from exporter.validation import nearest
 from exporter.web import loading
@@ -154,9 +155,8 @@ def _contradictions(config: Config) -> Iterator[str]:
     yield from _about_fields(config, features, attributions)
     yield from _about_exported_bins(config, features)
     yield from _about_windows(config)
-    known = {*DEFAULT_THRESHOLDS, *TRUTH_THRESHOLDS, *RULES_THRESHOLDS}
-    for name in config.thresholds.keys() - known:
-        yield f"thresholds.{name}: no such threshold{nearest(name, known)}"
+    for name in config.thresholds.keys() - MEANINGS.keys():
+        yield f"thresholds.{name}: no such threshold{nearest(name, MEANINGS)}"
     for name in sorted(config.thresholds.keys() & SHARES):
         if config.thresholds[name] > 1:
             yield f"thresholds.{name}: expected a share from 0 to 1, got {config.thresholds[name]:g}"

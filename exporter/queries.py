@@ -5,7 +5,7 @@ from __future__ import annotations
 import importlib.util
 from collections.abc import Iterator
 
-from exporter.settings import Source
+from exporter.source_options import Source
 
 MODULES = {"postgresql": ("sqlalchemy", "psycopg"), "sqlite": ("sqlalchemy",)}
 

@@ -9,7 +9,7 @@ from typing import Any
 import msgspec
 
 from exporter import presets, queries
-from exporter.settings import SOURCE_OPTIONS, Source
+from exporter.source_options import SOURCE_OPTIONS, Source
 
 
 def written_out(data: Any) -> Any:

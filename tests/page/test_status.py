@@ -18,8 +18,9 @@ from exporter.engine import Engine
 from exporter.families import Family, GaugeFamily
 from exporter.page import rendering
 from exporter.planning import plan
-from exporter.settings import Config, Model, Source
+from exporter.settings import Config, Model
 from exporter.snapshot import Snapshot
+from exporter.source_options import Source
 from exporter.status import assembly, findings
 from exporter.status.assembly import Asked, UnknownError
 from exporter.status.document import Status
