@@ -6,7 +6,6 @@ A mistake is one line: the key's path, what was expected, and for an unknown key
 
 from __future__ import annotations
 
-import glob
 import os
 from collections.abc import Iterator
 from itertools import pairwise
@@ -130,9 +129,9 @@ def notes(config: Config) -> Iterator[str]:
     if not config.state_dir:
         yield "no state_dir: counters start at zero at each start"
     yield from segments.notes(config, read_reference(config.reference) if config.reference else None)
-    for index, source in enumerate(config.sources):
-        if source.url.scheme == "file" and not glob.glob(source.url.path):
-            yield f"sources[{index}]: nothing matches {source.url.path} yet"
+    yield from source_settings.notes(config.sources, "sources")
+    if config.ground_truth:
+        yield from source_settings.notes(config.ground_truth.sources, "ground_truth.sources")
     if config.web_config:
         yield from (f"web_config: {note}" for note in loading.load(Path(config.web_config)).notes())
 

@@ -61,7 +61,7 @@ class TlsConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         "VerifyClientCertIfGiven",
         "RequireAndVerifyClientCert",
     ] = "NoClientCert"
-    """Whether clients show a certificate. The second and third are refused, since Python verifies all that it asks for."""
+    """Whether clients show a certificate. The second and third are refused: Python verifies all that it asks for."""
     client_allowed_sans: list[str] | None = None
     """The names of which a client's certificate needs one; others get 403."""
     min_version: Version = "TLS12"

@@ -70,7 +70,7 @@ def shown() -> set[str]:
 
 
 def served() -> dict[str, str]:
-    """Return the metrics that the golden pages show, the reference names or the sidecar tells of itself, with their type.
+    """Return the metrics that golden pages show, the reference names or the sidecar tells of itself, with their type.
 
     Of what the reference alone names, the type is empty.
     """

@@ -25,7 +25,11 @@ def prose(text: str) -> str:
 
 def links(text: str) -> list[str]:
     inline = re.findall(r"\]\(<?([^)\s>]*)>?(?:\s+\"[^\"]*\")?\)", prose(text))
-    return inline + re.findall(r"<(\w+://[^>]+)>", prose(text)) + re.findall(r"^\[[^\]]+\]: (\S+)", prose(text), re.MULTILINE)
+    return (
+        inline
+        + re.findall(r"<(\w+://[^>]+)>", prose(text))
+        + re.findall(r"^\[[^\]]+\]: (\S+)", prose(text), re.MULTILINE)
+    )
 
 
 @cache
@@ -69,13 +73,24 @@ def test_all_pages_are_looked_at() -> None:
 
 def test_links_and_headings_are_read(tmp_path: Path) -> None:
     page = tmp_path / "page.md"
-    page.write_text("# A `b[]`, c?\n\n[x](#a) `[no](link)`\n\n```\n# no heading [no](link)\n```\n\n## D\n\n## D\n\n<https://a.b/c>\n")
+    page.write_text(
+        "# A `b[]`, c?\n\n[x](#a) `[no](link)`\n\n```\n# no heading [no](link)\n```\n\n## D\n\n## D\n\n<https://a.b/c>\n"
+    )
     assert anchors(page) == {"a-b-c", "d", "d-1"}
     assert links(page.read_text()) == ["#a", "https://a.b/c"]
 
 
 @pytest.mark.parametrize(
-    "link", ["no-such-file.md", "README.md#no-such-heading", "LICENSE#x", "http://example.org", "ftp://a.b", "../x", "https://x"]
+    "link",
+    [
+        "no-such-file.md",
+        "README.md#no-such-heading",
+        "LICENSE#x",
+        "http://example.org",
+        "ftp://a.b",
+        "../x",
+        "https://x",
+    ],
 )
 def test_a_broken_link_is_found(link: str) -> None:
     assert broken(ROOT / "README.md", link)
