@@ -127,7 +127,7 @@ class Figure(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class Config(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """The whole of it; every key is described in the README."""
+    """The whole of it; every key has a line in exporter/CONFIGURATION.md."""
 
     sources: list[Source]
     """Where predictions come from: URLs or paths, or mappings with a `url` and its options."""

@@ -20,6 +20,7 @@ NUMERIC = f"{FEW}, or it is of categories"
 DRIFT = {"_(ks|wasserstein)": NUMERIC, "_drift": FEW}
 EMPTY = "the window holds none"
 NO_OUTCOME = "the window holds no outcome"
+NO_BASELINE = "the reference has no `actual` beside its predictions"
 
 
 @dataclass(frozen=True)
@@ -59,6 +60,7 @@ CHAPTERS = (
         r"model_(feature_(drift_.*|drifted|bin_.*|reference_bin)|drifted_features_ratio|drift_judged_features"
         r"|reference_info)",
         {
+            "judged": "",
             "bin_(drift_psi|share_change)": f"{FEW}, or the feature is not among these five",
             "bin_total|reference_bin": "`exported_bins` leaves the feature out, or it is an embedding",
             "drifted_features_ratio": "no feature of the window can be judged",
@@ -111,8 +113,7 @@ CHAPTERS = (
         "There with a `reference` that has [attributions](derived/README.md#attributions).",
         r"model_attribution_.*",
         {
-            "_drift(ed|_(psi|chi2|js).*)$": FEW,
-            "_drift": NUMERIC,
+            "_drift": FEW,
             "": f"fewer than {FEWEST_ATTRIBUTED} records of the window have attributions",
         },
         {"What a model leans on most": 'topk(5, model_attribution_share{window="24h"})'},
@@ -152,15 +153,17 @@ CHAPTERS = (
         r"|expected_calibration_error|reliability_.*|mae|rmse|mape|r2|bias|residual_quantile|performance_.*"
         r"|concept_drift)",
         {
-            "performance_(drop|degraded)": f"the window holds fewer than {FEWEST_OUTCOMES} outcomes, or the reference "
-            "has no `actual` beside its predictions",
-            "performance_baseline": "the reference has no `actual` beside its predictions",
+            "performance_baseline": NO_BASELINE,
+            "performance_drop": f"{NO_OUTCOME}, or {NO_BASELINE}",
+            "performance_degraded": f"the window holds fewer than {FEWEST_OUTCOMES} outcomes, or {NO_BASELINE}",
             "concept_drift": f"the longest window holds fewer than {FEWEST_FOR_CONCEPT_DRIFT} outcomes",
-            "auc|log_loss|brier": f"{NO_OUTCOME} with a score of each class of the reference",
-            "calibration|reliability_(conf|acc)": f"{NO_OUTCOME} with a score",
-            "outcomes_total|window_outcomes|delay|reliability_samples": "",
+            "brier": f"{NO_OUTCOME} with a score of each class of the reference",
+            "log_loss": f"{NO_OUTCOME} with a score of the class that is true",
+            "auc": f"{NO_OUTCOME} with scores, of either kind",
+            "calibration|reliability": f"{NO_OUTCOME} with a score",
+            "outcomes_total|window_outcomes|delay": "",
             "coverage": "no prediction was made in the window",
-            "mape": f"{NO_OUTCOME} whose truth is not 0",
+            "r2": f"{NO_OUTCOME}, or only one and the same truth",
             "": NO_OUTCOME,
         },
         {
@@ -196,9 +199,10 @@ CHAPTERS = (
     ),
     Chapter(
         "Business figures",
-        "There with [`business`](joins/README.md#business-figures); `NAME` is the name given there.",
+        "There with [`business`](joins/README.md#business-figures); `NAME` is the name given there. With a bound below 0 "
+        "there is neither `_sum` nor `_count`.",
         r"model_business_.*",
-        {"": "a bound is below 0 (then `_sum` and `_count` are left out)"},
+        {},
         {
             "Mean amount a decision, of a figure named revenue": "sum by (prediction_class) "
             "(rate(model_business_revenue_sum[1h])) / sum by (prediction_class) "
