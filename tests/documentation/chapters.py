@@ -199,8 +199,8 @@ CHAPTERS = (
     ),
     Chapter(
         "Business figures",
-        "There with [`business`](joins/README.md#business-figures), by the `NAME` that it has there. With a bound below "
-        "0 there is neither `_sum` nor `_count`.",
+        "There with [`business`](joins/README.md#business-figures), by the `NAME` that it has there. With a bound "
+        "below 0 there is neither `_sum` nor `_count`.",
         r"model_business_.*",
         {},
         {
