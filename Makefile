@@ -6,7 +6,7 @@ PACKAGES := prometheus prometheus-alertmanager mtail postgresql chromium systemd
 LOCK := --quiet --upgrade --universal --python-version 3.13 --generate-hashes --no-annotate --custom-compile-command "make lock"
 export REQUIRE_SERVERS
 
-.PHONY: demo test lint format rules dashboards manifests lock sbom image chaos bench servers clean
+.PHONY: demo test lint format rules dashboards reference manifests lock sbom image chaos bench sizing servers clean
 
 demo: $(VENV)/installed  ## a real model, the sidecar on it, incidents and alerts; SECONDS=20 to end by itself
 	$(BIN)/prediction-exporter demo --story $(if $(SECONDS),--seconds $(SECONDS))
@@ -25,6 +25,9 @@ format: $(VENV)/installed
 
 rules: $(VENV)/installed  ## alerts/*.yaml, from alerts/*.py
 	$(BIN)/python -m alerts --operator alerts
+
+reference: $(VENV)/installed  ## exporter/CONFIGURATION.md and METRICS.md, from the code
+	$(BIN)/python -m tests.documentation
 
 manifests: $(VENV)/installed  ## what kustomize and Helm are told of alerts/ and dashboards/
 	$(BIN)/python -m deploy
@@ -49,6 +52,9 @@ chaos: $(VENV)/installed servers  ## five million records, a hundred kills
 
 bench: $(VENV)/installed servers  ## the README's table of measurements
 	$(BIN)/python -m tests.benchmarks
+
+sizing: $(VENV)/installed  ## the tables of deploy/SIZING.md; half an hour
+	$(BIN)/python -m tests.benchmarks.sizing
 
 # Without them the tests that need them are skipped, and say so; with REQUIRE_SERVERS=1 they fail.
 servers:

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from alerts import limits
-from exporter.settings import DEFAULT_THRESHOLDS, RULES_THRESHOLDS, TRUTH_THRESHOLDS
+from exporter.thresholds import MEANINGS
 from tests.alerts.cases_drift import bins, even
 from tests.alerts.cases_quality import failing
 from tests.alerts.timeline import HEALTHY, STEP, VERSION, Case, Level, Series, firing, of, run, thresholds
@@ -108,4 +108,4 @@ def test_a_name_of_a_log_cannot_become_a_query_or_a_template(tmp_path: Path) -> 
 
 
 def test_every_limit_of_a_rule_can_be_set_in_a_sidecar() -> None:
-    assert limits.DEFAULTS.keys() <= {*DEFAULT_THRESHOLDS, *TRUTH_THRESHOLDS, *RULES_THRESHOLDS}
+    assert limits.DEFAULTS.keys() <= MEANINGS.keys()
