@@ -64,7 +64,7 @@ servers:
 $(VENV)/demo: pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.version_info >= (3, 11) or sys.exit("Python 3.11 or newer is needed: make PYTHON=python3.12 ...")'
 	$(PYTHON) -m venv $(VENV)
-	$(BIN)/pip install --quiet --disable-pip-version-check --editable '.[demo]'
+	$(BIN)/pip install --quiet --disable-pip-version-check --no-compile --editable '.[demo]'
 	@touch $@
 
 $(VENV)/installed: $(VENV)/demo
