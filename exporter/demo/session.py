@@ -38,6 +38,7 @@ reference: reference.json
 windows: [{windows}]
 buckets: {{latency_seconds: [0.00025, 0.0005, 0.00075, 0.001, 0.0015, 0.002, 0.003, 0.005, 0.01, 0.025, 0.05, 0.1]}}
 thresholds: {{latency_p99_seconds: 0.05}}
+quality: {{bounds: {{mean texture: [0, 100], texture error: [0, 100], worst texture: [0, 100]}}}}
 sources: [predictions.jsonl]
 """
 WINDOWS = ["1m", "5m", "1h"]

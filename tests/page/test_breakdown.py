@@ -123,8 +123,8 @@ def test_attributions_stand_beside_the_reference_s(tmp_path: Path) -> None:
         assert by_name["income"]["rank"] == 1
         assert by_name["age"]["reference_share"] == pytest.approx(0.5)
         text = re.sub(r"\s+", " ", re.sub(r"<.*?>", " ", await page(client)))
-        assert re.search(r"income (drifted )?50% 33% 1 2 ", text)
-        assert f"(NDCG): {told['ndcg']:.3f}; below 0.9 it has changed" in text
+        assert re.search(r"income (drifted )?50% was 33% 1 was 2 ", text)
+        assert f"agree by {told['ndcg']:.3f} (NDCG); below 0.9 the order has changed" in text
 
     served(tmp_path, use)
 
