@@ -51,7 +51,7 @@ class Story:
     def at(self, seconds: float) -> tuple[Incident, ...]:
         """Return what goes wrong at a time after the start.
 
-        >>> [incident.name for incident in Story(100).at(70)], Story(100).at(5)
+        >>> [incident.name for incident in Story(100).at(70)], Story(100).at(2)
         (['sensor'], ())
         """
         part = min(seconds / self.seconds, 1.0)
