@@ -8,7 +8,7 @@ export REQUIRE_SERVERS
 
 .PHONY: demo test lint format rules dashboards reference manifests lock sbom image chaos bench sizing servers clean
 
-demo: $(VENV)/installed  ## a real model, the sidecar on it, incidents and alerts; SECONDS=20 to end by itself
+demo: $(VENV)/demo  ## a real model, the sidecar on it, incidents and alerts; SECONDS=20 to end by itself
 	$(BIN)/prediction-exporter demo --story $(if $(SECONDS),--seconds $(SECONDS))
 
 test: $(VENV)/installed servers  ## all tests, those of a file one after another
@@ -66,9 +66,14 @@ servers:
 		echo "not installed, and their tests are skipped:" $$missing "(apt-get install $(PACKAGES))"; \
 	fi
 
-$(VENV)/installed: pyproject.toml
+# All that the demo needs, which is there much sooner than what tests need too.
+$(VENV)/demo: pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.version_info >= (3, 11) or sys.exit("Python 3.11 or newer is needed: make PYTHON=python3.12 ...")'
 	$(PYTHON) -m venv $(VENV)
+	$(BIN)/pip install --quiet --disable-pip-version-check --no-compile --editable '.[demo]'
+	@touch $@
+
+$(VENV)/installed: $(VENV)/demo
 	$(BIN)/pip install --quiet --disable-pip-version-check --editable '.[dev]'
 	@touch $@
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import socket
 from collections.abc import Awaitable, Callable, Sequence
 from pathlib import Path
@@ -57,7 +58,16 @@ def make(
         token = Path(source.token_file) if source.token_file else None
         limits = (source.body_bytes, source.requests)
         return HttpSource(
-            name, source.url.path, engine, commit, telemetry, clock, *limits, token, _reader(source, features)
+            name,
+            source.url.path,
+            engine,
+            commit,
+            telemetry,
+            clock,
+            *limits,
+            token,
+            _reader(source, features),
+            _load_arrow,
         )
     if source.url.scheme == "file":
         return FileSource(name, source.url.path, sink, telemetry, clock, source.start == "end")
@@ -68,6 +78,10 @@ def make(
         return DatagramSocket(name, bind, forget, sink, telemetry, clock)
     idle_seconds = source.idle_timeout.seconds
     return StreamSocket(name, bind, forget, sink, telemetry, clock, source.connections, idle_seconds)
+
+
+def _load_arrow() -> None:
+    importlib.import_module("exporter.arrow.decode")
 
 
 def _reader(source: source_options.Source, features: Sequence[str]) -> Reader:
