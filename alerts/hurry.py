@@ -52,12 +52,8 @@ def expression(promql: str, factor: int) -> str:
 def _group(group: Group, factor: int) -> Group:
     interval = max(Duration.parse(group.interval).divided(factor), LEAST_INTERVAL, key=lambda each: each.seconds)
     # What is new since the evaluation before is asked of that evaluation's time, also where it cannot be as soon.
-    asked = (
-        f" offset {interval}".join(
-            expression(part, factor) for part in rule.expression.split(f" offset {group.interval}")
-        )
-        for rule in group.rules
-    )
+    before, now = f" offset {group.interval}", f" offset {interval}"
+    asked = (now.join(expression(part, factor) for part in rule.expression.split(before)) for rule in group.rules)
     rules = tuple(_rule(rule, promql, factor) for rule, promql in zip(group.rules, asked, strict=True))
     return replace(group, interval=interval, rules=rules)
 

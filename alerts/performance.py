@@ -121,13 +121,13 @@ def _alerts() -> Iterator[Alert]:
         "warning",
         expression=half_of_pods("model_concept_drift"),
         pending="5m",
-        summary="A model's error rate has changed for good.",
-        says=f"{of_version('The error rate')} has changed within the last day, by a sequential test of each outcome: "
-        "what "
-        "was learnt no longer holds.",
+        summary="A model's error rate has risen for good.",
+        says=f"{of_version('The error rate')} has risen within the last day, by more than chance: what was learnt no "
+        "longer holds.",
         first="First see what has changed in the world or in how labels are made, then train anew.",
-        value="changed",
+        value="risen",
         dashboard="performance",
+        keep_firing_for="1h",
         action="retrain",
     )
     limits = Look(LIMIT, f'metric=~"{REGRESSION}"').listed(["metric"], "humanize")
