@@ -8,6 +8,7 @@ from pathlib import Path
 import click
 
 from alerts import (
+    dashboards,
     drift,
     feature_drift,
     feature_drift_comparisons,
@@ -20,11 +21,13 @@ from alerts import (
     sidecar,
     slo,
 )
+from alerts.address import Address
 from alerts.alert import GRAFANA, RUNBOOKS, Links
 from alerts.alertmanager_config import alertmanager_config
 
 FLEET_PERFORMANCE = (outcomes.file(),)
 FLEET_DRIFT = (feature_drift.file(), feature_drift_comparisons.file(), feature_drift_instances.file())
+FOR_DASHBOARDS = (dashboards.file(),)
 ALERTING = (
     models.file(),
     serving.file(),
@@ -34,17 +37,21 @@ ALERTING = (
     slo.file(),
     sidecar.file(),
 )
-FILES = (*FLEET_DRIFT, *FLEET_PERFORMANCE, *ALERTING)
+FILES = (*FLEET_DRIFT, *FLEET_PERFORMANCE, *FOR_DASHBOARDS, *ALERTING)
 
 
 @click.command()
 @click.argument("out", type=click.Path(path_type=Path))
 @click.option("--operator", is_flag=True, help="PrometheusRule objects for the Prometheus operator.")
-@click.option("--grafana", default=GRAFANA, show_default=True, help="Where alerts' links to dashboards lead.")
-@click.option("--runbooks", default=RUNBOOKS, show_default=True, help="Where their links to runbooks lead.")
+@click.option(
+    "--grafana", type=Address(), default=GRAFANA, show_default=True, help="Where alerts' links to dashboards lead."
+)
+@click.option(
+    "--runbooks", type=Address(), default=RUNBOOKS, show_default=True, help="Where their links to runbooks lead."
+)
 def main(out: Path, *, operator: bool, grafana: str, runbooks: str) -> None:
     """Write the rules into the folder OUT, as files for Prometheus's `rule_files`."""
-    links = Links(grafana.rstrip("/"), runbooks.rstrip("/"))
+    links = Links(grafana, runbooks)
     try:
         out.mkdir(parents=True, exist_ok=True)
         for file in FILES:

@@ -32,6 +32,10 @@ class Links:
     grafana: str = GRAFANA
     runbooks: str = RUNBOOKS
 
+    def runbook(self, alert: str) -> str:
+        """Return where the runbook of an alert is."""
+        return f"{self.runbooks}/{alert}.md"
+
 
 @dataclass(frozen=True)
 class Alert:
@@ -68,7 +72,7 @@ class Alert:
             "description": f"{self.says} {self.first}",
             "value": self.value,
             "limit": self.limit,
-            "runbook_url": f"{links.runbooks}/{self.name}.md",
+            "runbook_url": links.runbook(self.name),
             "dashboard_url": f"{links.grafana}/d/prediction-exporter-{self.dashboard}{self._variables()}",
         }
         return {name: text for name, text in texts.items() if text}

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -11,13 +11,17 @@ import attr
 from grafanalib import core
 from grafanalib._gen import DashboardEncoder
 
-from dashboards import links
-from dashboards.mend import mended
+from alerts.alert import Links
+from dashboards import alerting, links
+from dashboards.mend import mended, panels
 from dashboards.promql import limits, traffic
 from dashboards.queries import DATA_SOURCE
 
 COLUMNS = 24
 SHARED_CROSSHAIR = 1
+# Three pixels or more each: of six hours a point every two minutes, and every five of what is a state and lasts. A
+# point a pixel would cost four times as much, or ten.
+POINTS, POINTS_OF_STATES = 200, 100
 # Grafana's own, of what people note by hand.
 NOTES = {
     "builtIn": 1,
@@ -32,7 +36,7 @@ NOTES = {
 
 @dataclass(frozen=True)
 class Dashboard:
-    """One dashboard. `name` ends its UID and is its file's; `about` is of models, which can be annotated."""
+    """One dashboard. `name` ends its UID and is its file's; `of_models` are annotated; `points` are of each chart."""
 
     name: str
     title: str
@@ -40,12 +44,13 @@ class Dashboard:
     variables: Sequence[Any]
     rows: Sequence[Any]
     of_models: bool = True
+    points: int | None = None
 
-    def text(self) -> str:
-        """Return the file: the same bytes at every run."""
-        return json.dumps(self.data(), indent=1, sort_keys=True, ensure_ascii=False) + "\n"
+    def text(self, told: Links) -> str:
+        """Return the file: the same bytes at every run. `told` is where runbooks are."""
+        return json.dumps(self.data(told), indent=1, sort_keys=True, ensure_ascii=False) + "\n"
 
-    def data(self) -> dict[str, Any]:
+    def data(self, told: Links) -> dict[str, Any]:
         made = core.Dashboard(
             title=f"Prediction exporter / {self.title}",
             uid=links.uid(self.name),
@@ -61,7 +66,18 @@ class Dashboard:
             annotations=core.Annotations(list=[NOTES, *(_annotations() if self.of_models else ())]),
             panels=[*_placed(self.rows)],
         ).auto_panel_ids()
-        return mended(json.loads(json.dumps(made.to_json_data(), cls=DashboardEncoder)))
+        dashboard = mended(json.loads(json.dumps(made.to_json_data(), cls=DashboardEncoder)))
+        for panel in (panel for panel in panels(dashboard) if panel["type"] != "row"):
+            panel["maxDataPoints"] = self.points or _points(panel)
+            if alerts := [*alerting.of_panel(self.name, panel["title"], told)]:
+                panel["links"] = alerts
+        return dashboard
+
+
+def _points(panel: Mapping[str, Any]) -> int:
+    is_line = panel["type"] in ("timeseries", "heatmap")
+    is_stepped = panel["fieldConfig"]["defaults"].get("custom", {}).get("lineInterpolation") == "stepAfter"
+    return POINTS if is_line and not is_stepped else POINTS_OF_STATES
 
 
 def _placed(rows: Sequence[Any]) -> Iterator[Any]:

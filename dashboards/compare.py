@@ -10,7 +10,7 @@ from dashboards.columns import VERSION_LABELS, Columns, coloured, column, joined
 from dashboards.look import ANY, GREEN, NO_DRIFT, NO_TRUTH, RED
 from dashboards.panels import bar_chart, row, stat, table, timeseries
 from dashboards.promql import comparison, drift, limits, traffic, truth
-from dashboards.promql.selection import highest, in_all, largest, lowest
+from dashboards.promql.selection import highest, in_all, largest, lowest, smallest
 from dashboards.queries import VERSION, as_rows, now, over_time
 
 NO_PAST = "Prometheus has nothing of that time. Choose a nearer one in `Against`."
@@ -81,7 +81,7 @@ def _versions() -> Any:
             "Accuracy",
             "Right predictions of those whose truth is known, by version. Two versions are compared fairly only on "
             "the same kind of traffic.",
-            [over_time(truth.accuracy())],
+            [over_time(smallest(10, truth.accuracy()))],
             "percentunit",
             least=None,
             most=1,

@@ -75,12 +75,14 @@ def _now() -> Any:
             "window.",
             over_time(lowest(drift.least_of_versions(metrics.JUDGED_FEATURES)), "judged"),
             "none",
+            empty="no reference",
         ),
         stat(
             "Records in the window",
             "Predictions that the chosen window holds, over all pods. Few records: no verdict.",
             over_time(in_all(traffic.samples()), "records"),
             "short",
+            empty="no records",
         ),
         stat(
             "Predictions drifted",

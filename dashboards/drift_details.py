@@ -10,9 +10,11 @@ from dashboards.columns import side_by_side
 from dashboards.look import ANY, GREEN, NO_DRIFT, RED, said
 from dashboards.panels import bar_chart, bar_gauge, row, stat, state_timeline, timeseries
 from dashboards.promql import drift, limits
-from dashboards.promql.selection import highest, largest, largest_first
+from dashboards.promql.selection import highest, largest, largest_first, smallest
 from dashboards.queries import FEATURE, VERSION, as_rows, now, over_time
 
+# Of models that have the same feature.
+MOST = 20
 CHANGE = "{{feature_name}} · against {{against}} · {{model_version}}"
 # Beyond 3 standard errors in 0.3% of windows without drift.
 ZSCORE = [(None, RED), (-3.0, GREEN), (3.0, RED)]
@@ -45,7 +47,10 @@ def one() -> Any:
             "Its PSI, and what PSI may reach by chance with as many records. Below the second line it says nothing; "
             "dashed: the limit.",
             [
-                *(over_time(drift.of_one_feature(metric), f"{name} · {VERSION}") for metric, name in of_psi),
+                *(
+                    over_time(largest(MOST, drift.of_one_feature(metric)), f"{name} · {VERSION}")
+                    for metric, name in of_psi
+                ),
                 over_time(limits.one_limit(limits.DRIFT_LIMIT), "limit"),
             ],
             "none",
@@ -57,9 +62,12 @@ def one() -> Any:
             "Mean and standard deviation of its values in the window; nothing for a category. A jump by a factor of "
             "1000 or 100 is a unit that changed.",
             [
-                over_time(drift.of_one_feature(metrics.MEAN), f"mean · {VERSION}"),
-                over_time(drift.of_one_feature(metrics.STDDEV), f"deviation · {VERSION}"),
-                over_time(drift.quantiles_of_one_feature(), "quantile {{quantile}} · {{model_name}} {{model_version}}"),
+                over_time(largest(MOST, drift.of_one_feature(metrics.MEAN)), f"mean · {VERSION}"),
+                over_time(largest(MOST, drift.of_one_feature(metrics.STDDEV)), f"deviation · {VERSION}"),
+                over_time(
+                    largest(MOST, drift.quantiles_of_one_feature()),
+                    "quantile {{quantile}} · {{model_name}} {{model_version}}",
+                ),
             ],
             "short",
             least=None,
@@ -70,9 +78,9 @@ def one() -> Any:
             "The probability of as much movement where nothing has changed, by PSI, Kolmogorov-Smirnov and χ². Near 0 "
             "it is no chance; whether it matters, PSI says.",
             [
-                over_time(drift.of_one_feature(metrics.DRIFT_PSI_PVALUE), f"PSI · {VERSION}"),
-                over_time(drift.of_one_feature(metrics.DRIFT_KS_PVALUE), f"KS · {VERSION}"),
-                over_time(drift.of_one_feature(metrics.DRIFT_CHI2_PVALUE), f"χ² · {VERSION}"),
+                over_time(smallest(MOST, drift.of_one_feature(metrics.DRIFT_PSI_PVALUE)), f"PSI · {VERSION}"),
+                over_time(smallest(MOST, drift.of_one_feature(metrics.DRIFT_KS_PVALUE)), f"KS · {VERSION}"),
+                over_time(smallest(MOST, drift.of_one_feature(metrics.DRIFT_CHI2_PVALUE)), f"χ² · {VERSION}"),
             ],
             "none",
             most=1,
@@ -103,6 +111,7 @@ def _together() -> Any:
             decimals=1,
             steps=ZSCORE,
             height=8,
+            empty="too few records",
         ),
         timeseries(
             "Embeddings",

@@ -11,9 +11,10 @@ from dashboards.links import of_row
 from dashboards.look import GREEN, RED
 from dashboards.panels import bar_gauge, row, stat, table, timeseries
 from dashboards.promql import attribution, drift, limits
-from dashboards.promql.selection import largest, largest_first, lowest
+from dashboards.promql.selection import largest, largest_first, lowest, smallest
 from dashboards.queries import FEATURE, VERSION, as_rows, now, over_time
 
+MOST = 10
 NO_ATTRIBUTIONS = "The log has no `attributions`, such as SHAP values."
 COLUMNS: Columns = {
     "Place": lambda: attribution.of_features(metrics.ATTRIBUTION_RANK),
@@ -56,7 +57,7 @@ def _now() -> Any:
             "Agreement with the reference",
             "The same over time, by version; dashed: the limit (`thresholds.attribution_ranking_ndcg`), which it "
             "should not be below. A step is a deployment or a feature that broke.",
-            [over_time(attribution.ranking()), over_time(limits.one_limit(limits.NDCG_LIMIT), "limit")],
+            [over_time(smallest(MOST, attribution.ranking())), over_time(limits.one_limit(limits.NDCG_LIMIT), "limit")],
             "none",
             least=None,
             most=1,
@@ -141,7 +142,7 @@ def _one() -> Any:
         timeseries(
             "$feature: mean attribution",
             "The mean absolute attribution of the chosen feature, in the unit of the model's output.",
-            [over_time(attribution.one(metrics.ATTRIBUTION_MEAN_ABS))],
+            [over_time(largest(MOST, attribution.one(metrics.ATTRIBUTION_MEAN_ABS)))],
             "short",
             width=8,
             empty=NO_ATTRIBUTIONS,
@@ -150,7 +151,7 @@ def _one() -> Any:
             "$feature: drift of attributions",
             "PSI of its attributions, and what PSI may reach by chance with as many records. Below the second line it "
             "says nothing.",
-            [over_time(attribution.one(metric), f"{name} · {VERSION}") for metric, name in psi],
+            [over_time(largest(MOST, attribution.one(metric)), f"{name} · {VERSION}") for metric, name in psi],
             "none",
             width=8,
             empty=NO_ATTRIBUTIONS,
@@ -158,7 +159,7 @@ def _one() -> Any:
         timeseries(
             "$feature: p-value",
             "The probability of as much drift of its attributions where nothing has changed. Near 0 it is no chance.",
-            [over_time(attribution.one(metrics.ATTRIBUTION_DRIFT_PSI_PVALUE))],
+            [over_time(smallest(MOST, attribution.one(metrics.ATTRIBUTION_DRIFT_PSI_PVALUE)))],
             "none",
             most=1,
             width=8,

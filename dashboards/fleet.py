@@ -52,6 +52,7 @@ def _now() -> Any:
             "none",
             steps=ANY,
             width=6,
+            empty="no answer",
         ),
         stat(
             "Alerts firing",
@@ -61,6 +62,7 @@ def _now() -> Any:
             steps=ANY,
             width=6,
             links=[ALERTS],
+            empty="no models",
         ),
         stat(
             "Models",
@@ -68,6 +70,7 @@ def _now() -> Any:
             over_time(number_of(traffic.samples()), "versions"),
             "none",
             width=6,
+            empty="no models",
         ),
         stat(
             "Requests",
@@ -75,6 +78,7 @@ def _now() -> Any:
             over_time(in_all(traffic.requests()), "requests"),
             "reqps",
             width=6,
+            empty="no models",
         ),
         table(
             "Models",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from alerts import dashboards
 from exporter.derived.reference_info import REFERENCE_INFO
 from exporter.stats import SEGMENTS
 from exporter.stats.feature_bins import FEATURE_BIN, REFERENCE_BIN
@@ -40,6 +41,8 @@ PREDICTION_DRIFTED = "model_prediction_drifted"
 MULTIVARIATE_ZSCORE = "model_multivariate_drift_zscore"
 EMBEDDING_DRIFT_PSI = "model_embedding_drift_psi"
 EMBEDDING_MEAN_SHIFT = "model_embedding_mean_shift"
+# Recorded by alerts/dashboards.py, of each pod over all features.
+FAILED_CHECKS = dashboards.FAILED_CHECKS
 # Recorded by alerts/feature_drift.py.
 FLEET_PSI = "model_version_feature:model_feature_drift_psi:increase1h"
 
@@ -108,6 +111,10 @@ SEGMENT_ERRORS = SEGMENTS.name(ERRORS)
 SEGMENT_LATENCY = SEGMENTS.name(LATENCY)
 SEGMENT_SAMPLES = SEGMENTS.name(SAMPLES)
 SEGMENT_DRIFT_PSI = SEGMENTS.name(DRIFT_PSI)
+SEGMENT_OUTCOMES = SEGMENTS.name(OUTCOMES)
+SEGMENT_WINDOW_OUTCOMES = SEGMENTS.name(WINDOW_OUTCOMES)
+SEGMENT_ACCURACY = SEGMENTS.name(ACCURACY)
+SEGMENT_BUSINESS = SEGMENTS.name(BUSINESS)
 
 # The sidecar about itself.
 BUILD_INFO = PREFIX + "build_info"

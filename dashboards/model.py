@@ -36,6 +36,7 @@ def _now() -> Any:
             "percentunit",
             decimals=0,
             steps=OF_LIMIT,
+            empty="no traffic",
         ),
         stat(
             "Alerts firing",
@@ -44,18 +45,21 @@ def _now() -> Any:
             "none",
             steps=ANY,
             links=[ALERTS],
+            empty="no models",
         ),
         stat(
             "Requests",
             "Predictions and errors a second. None: callers are gone, or the sidecar does not read.",
             over_time(in_all(traffic.requests()), "requests"),
             "reqps",
+            empty="no models",
         ),
         stat(
             "p99 latency",
             "99 of 100 predictions are faster; of several versions, the slowest.",
             over_time(highest(traffic.latency(0.99)), "p99"),
             "s",
+            empty="no traffic",
         ),
         stat(
             "Drifted features",

@@ -9,7 +9,7 @@ from dashboards.columns import side_by_side
 from dashboards.look import NO_DRIFT, NO_TRUTH
 from dashboards.panels import bar_chart, heatmap, row, timeseries
 from dashboards.promql import drift, limits, traffic, truth
-from dashboards.promql.selection import largest
+from dashboards.promql.selection import largest, smallest
 from dashboards.queries import POD, VERSION, as_rows, buckets, over_time
 
 
@@ -74,7 +74,7 @@ def _predictions() -> Any:
             "Accuracy",
             "Right predictions of those whose truth is known, in the chosen window; dashed: the limit, which accuracy "
             "should not be below.",
-            [over_time(truth.accuracy()), over_time(limits.one_limit(limits.ACCURACY_LIMIT), "limit")],
+            [over_time(smallest(10, truth.accuracy())), over_time(limits.one_limit(limits.ACCURACY_LIMIT), "limit")],
             "percentunit",
             least=None,
             most=1,

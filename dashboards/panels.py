@@ -62,7 +62,7 @@ def stat(
     height: int = 4,
     decimals: int | None = None,
     graph: bool = True,
-    empty: str = "none",
+    empty: str,
     mappings: Sequence[dict[str, Any]] = (),
     text: str = "auto",
     links: Sequence[dict[str, Any]] = (),

@@ -10,9 +10,11 @@ from dashboards.columns import matrix, side_by_side
 from dashboards.look import ANY, GREEN, NO_TRUTH, RED, YELLOW, said
 from dashboards.panels import bar_chart, row, stat, state_timeline, table, timeseries
 from dashboards.promql import limits, truth
-from dashboards.promql.selection import highest, in_all, largest, lowest
+from dashboards.promql.selection import highest, in_all, largest, lowest, smallest
 from dashboards.queries import VERSION, as_rows, over_time
 
+# Of many models, those with the worst of each figure.
+MOST = 10
 DEGRADED = said("no", "DEGRADED")
 FEW = [(None, RED), (0.1, YELLOW), (0.5, GREEN)]
 
@@ -99,11 +101,11 @@ def _against_baseline() -> Any:
             "Measured, the baseline of the reference, and estimated without truth, with two standard errors around "
             "it; dashed: the limit. If the estimate falls first, the truth will follow.",
             [
-                over_time(truth.accuracy(), f"measured · {VERSION}"),
-                over_time(truth.baseline("accuracy"), f"baseline · {VERSION}"),
-                over_time(truth.estimated(metrics.ESTIMATED_ACCURACY), f"estimated · {VERSION}"),
-                over_time(truth.estimate_bound("-"), f"estimated, at least · {VERSION}"),
-                over_time(truth.estimate_bound("+"), f"estimated, at most · {VERSION}"),
+                over_time(smallest(MOST, truth.accuracy()), f"measured · {VERSION}"),
+                over_time(smallest(MOST, truth.baseline("accuracy")), f"baseline · {VERSION}"),
+                over_time(smallest(MOST, truth.estimated(metrics.ESTIMATED_ACCURACY)), f"estimated · {VERSION}"),
+                over_time(smallest(MOST, truth.estimate_bound("-")), f"estimated, at least · {VERSION}"),
+                over_time(smallest(MOST, truth.estimate_bound("+")), f"estimated, at most · {VERSION}"),
                 over_time(limits.one_limit(limits.ACCURACY_LIMIT), "limit"),
             ],
             "percentunit",
@@ -117,11 +119,13 @@ def _against_baseline() -> Any:
             "Measured, estimated and the baseline of F1; of several pods the lowest. AUC well and F1 down: the "
             "cut-off is wrong, not the model.",
             [
-                over_time(truth.overall(metrics.F1), f"F1 · {VERSION}"),
-                over_time(truth.baseline("f1"), f"F1, baseline · {VERSION}"),
-                over_time(truth.estimated(metrics.ESTIMATED_F1, truth.WEIGHTED), f"F1, estimated · {VERSION}"),
-                over_time(truth.overall(metrics.AUC), f"AUC · {VERSION}"),
-                over_time(truth.estimated(metrics.ESTIMATED_AUC), f"AUC, estimated · {VERSION}"),
+                over_time(smallest(MOST, truth.overall(metrics.F1)), f"F1 · {VERSION}"),
+                over_time(smallest(MOST, truth.baseline("f1")), f"F1, baseline · {VERSION}"),
+                over_time(
+                    smallest(MOST, truth.estimated(metrics.ESTIMATED_F1, truth.WEIGHTED)), f"F1, estimated · {VERSION}"
+                ),
+                over_time(smallest(MOST, truth.overall(metrics.AUC)), f"AUC · {VERSION}"),
+                over_time(smallest(MOST, truth.estimated(metrics.ESTIMATED_AUC)), f"AUC, estimated · {VERSION}"),
             ],
             "percentunit",
             least=None,
@@ -208,9 +212,9 @@ def _confusion() -> Any:
             "How far probabilities are from what comes true; less is better. Up with accuracy unchanged: probabilities "
             "can no longer be trusted, calibrate anew.",
             [
-                over_time(truth.worst(metrics.CALIBRATION_ERROR), f"calibration error · {VERSION}"),
-                over_time(truth.worst(metrics.BRIER_SCORE), f"Brier score · {VERSION}"),
-                over_time(truth.worst(metrics.LOG_LOSS), f"log loss · {VERSION}"),
+                over_time(largest(MOST, truth.worst(metrics.CALIBRATION_ERROR)), f"calibration error · {VERSION}"),
+                over_time(largest(MOST, truth.worst(metrics.BRIER_SCORE)), f"Brier score · {VERSION}"),
+                over_time(largest(MOST, truth.worst(metrics.LOG_LOSS)), f"log loss · {VERSION}"),
             ],
             "none",
             width=16,

@@ -9,9 +9,10 @@ from dashboards import metrics
 from dashboards.look import ANY, NO_TRUTH, said
 from dashboards.panels import row, state_timeline, timeseries
 from dashboards.promql import sidecar, truth
-from dashboards.promql.selection import largest
+from dashboards.promql.selection import largest, smallest
 from dashboards.queries import VERSION, over_time
 
+MOST = 10
 NO_REGRESSION = "Not a regression model, or no ground truth in this window."
 NO_BUSINESS = "No `business` figures are configured, or none of the chosen name."
 BY_CLASS = "{{prediction_class}} · {{model_name}} {{model_version}}"
@@ -27,7 +28,7 @@ def _truth() -> Any:
         timeseries(
             "Coverage",
             "The share of the window's predictions that have their truth. A fall is a labelling job that has stopped.",
-            [over_time(truth.coverage())],
+            [over_time(smallest(MOST, truth.coverage()))],
             "percentunit",
             most=1,
             width=8,
@@ -36,7 +37,10 @@ def _truth() -> Any:
         timeseries(
             "Delay",
             "How long the truth took to come: half, and 95 of 100. Choose a window that is longer.",
-            [over_time(truth.delay(quantile), f"p{100 * quantile:.0f} · {VERSION}") for quantile in (0.5, 0.95)],
+            [
+                over_time(largest(MOST, truth.delay(quantile)), f"p{100 * quantile:.0f} · {VERSION}")
+                for quantile in (0.5, 0.95)
+            ],
             "s",
             width=8,
             empty="No truth has arrived lately.",
@@ -86,9 +90,9 @@ def _regression() -> Any:
             "Mean absolute and root mean squared error, in the target's unit, and bias: above 0 predictions are too "
             "high. RMSE far above MAE: a few large errors.",
             [
-                over_time(truth.worst(metrics.MAE), f"MAE · {VERSION}"),
-                over_time(truth.worst(metrics.RMSE), f"RMSE · {VERSION}"),
-                over_time(truth.worst(metrics.BIAS), f"bias · {VERSION}"),
+                over_time(largest(MOST, truth.worst(metrics.MAE)), f"MAE · {VERSION}"),
+                over_time(largest(MOST, truth.worst(metrics.RMSE)), f"RMSE · {VERSION}"),
+                over_time(largest(MOST, truth.worst(metrics.BIAS)), f"bias · {VERSION}"),
             ],
             "short",
             least=None,
@@ -100,8 +104,8 @@ def _regression() -> Any:
             "R²: the share of variance that is explained; under 0 a constant would be better. MAPE: the mean error as "
             "a share of the truth.",
             [
-                over_time(truth.worst(metrics.R2), f"R² · {VERSION}"),
-                over_time(truth.worst(metrics.MAPE), f"MAPE · {VERSION}"),
+                over_time(smallest(MOST, truth.worst(metrics.R2)), f"R² · {VERSION}"),
+                over_time(largest(MOST, truth.worst(metrics.MAPE)), f"MAPE · {VERSION}"),
             ],
             "percentunit",
             least=None,
@@ -111,7 +115,7 @@ def _regression() -> Any:
         timeseries(
             "Residuals",
             "Quantiles of prediction less truth. All up or down: a bias; wider apart: less certain.",
-            [over_time(truth.residuals(), "{{quantile}} · {{model_name}} {{model_version}}")],
+            [over_time(largest(5 * MOST, truth.residuals()), "{{quantile}} · {{model_name}} {{model_version}}")],
             "short",
             least=None,
             width=8,

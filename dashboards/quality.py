@@ -50,6 +50,7 @@ def _now() -> Any:
             over_time(quality.all_flagged(metrics.ABSENT), "absent"),
             "none",
             steps=ANY,
+            empty="no reference",
         ),
         stat(
             "Features stuck",
@@ -58,6 +59,7 @@ def _now() -> Any:
             over_time(quality.all_flagged(metrics.STUCK), "stuck"),
             "none",
             steps=ANY,
+            empty="no reference",
         ),
         stat(
             "Unknown features",
@@ -65,6 +67,7 @@ def _now() -> Any:
             over_time(highest(quality.unknown_features()), "unknown"),
             "none",
             steps=[(None, GREEN), (1.0, YELLOW)],
+            empty="no reference",
         ),
         stat(
             "Most missing",
@@ -72,12 +75,14 @@ def _now() -> Any:
             over_time(highest(quality.missing(1)), "missing"),
             "percentunit",
             decimals=1,
+            empty="no records",
         ),
         stat(
             "Failed checks",
             "Failed checks a prediction, all features together: 1 is one broken value in each.",
             now(highest(quality.all_failed_checks()), "a prediction"),
             "short",
+            empty="needs the rules of alerts/",
         ),
         stat(
             "Lines refused",
@@ -87,6 +92,7 @@ def _now() -> Any:
             "percentunit",
             decimals=2,
             steps=[(None, GREEN), (0.001, YELLOW), (0.05, RED)],
+            empty="no lines",
         ),
     )
 
@@ -111,7 +117,7 @@ def _over_time() -> Any:
             [over_time(largest(20, quality.failed_checks()), CHECK)],
             "short",
             width=12,
-            empty=NO_FEATURES,
+            empty="Needs the recording rules of alerts/, and a reference.",
         ),
         bar_gauge(
             "Features that fail most",

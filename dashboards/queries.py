@@ -13,6 +13,7 @@ DATA_SOURCE = {"type": "prometheus", "uid": "${datasource}"}
 VERSION = "{{model_name}} {{model_version}}"
 POD = "{{instance}}"
 SOURCE = "{{source}} · {{instance}}"
+SEGMENT = "{{segment}}={{segment_value}} · {{model_name}} {{model_version}}"
 FEATURE = "{{feature_name}} · {{model_name}} {{model_version}}"
 
 

@@ -4,16 +4,15 @@ from __future__ import annotations
 
 from typing import Any
 
-from dashboards import variables
-from dashboards.assembly import Dashboard
+from dashboards import segments_truth, variables
+from dashboards.assembly import POINTS_OF_STATES, Dashboard
 from dashboards.columns import SEGMENT_LABELS, Columns, coloured, column, joined
 from dashboards.look import GREEN, RED, YELLOW
 from dashboards.panels import row, stat, state_timeline, table, timeseries
 from dashboards.promql import limits, segments
 from dashboards.promql.selection import highest, largest, number_of
-from dashboards.queries import as_rows, over_time
+from dashboards.queries import SEGMENT, as_rows, over_time
 
-SEGMENT = "{{segment}}={{segment_value}} · {{model_name}} {{model_version}}"
 NO_SEGMENTS = "No segments: name features or fields to split by, `segments: [country]`."
 PSI = [(None, GREEN), (0.1, YELLOW), (0.25, RED)]
 COLUMNS: Columns = {
@@ -24,6 +23,8 @@ COLUMNS: Columns = {
     "p99": lambda: segments.latency(0.99),
     "Largest PSI": segments.largest_psi,
     "Records": segments.samples,
+    "Accuracy": segments.accuracy,
+    "Outcomes": segments.outcomes,
 }
 
 
@@ -31,10 +32,11 @@ def dashboard() -> Dashboard:
     return Dashboard(
         "segments",
         "Segments",
-        "Whether trouble is everyone's, or only of some: traffic, errors, latency and drift by the segments that are "
-        "configured. Compare a segment with the others, not with itself.",
-        (*variables.OF_MODELS, variables.SEGMENT, variables.SEGMENT_VALUE),
-        (_now(), _table(), _over_time(), _drift(), _predictions()),
+        "Whether trouble is everyone's, or only of some: traffic, errors, latency, drift and accuracy by the segments "
+        "that are configured. Compare a segment with the others, not with itself.",
+        (*variables.OF_MODELS, variables.SEGMENT, variables.SEGMENT_VALUE, variables.FIGURE),
+        (_now(), _table(), _over_time(), _drift(), _predictions(), *segments_truth.rows()),
+        points=POINTS_OF_STATES,
     )
 
 
@@ -86,8 +88,8 @@ def _table() -> Any:
         "Which segment?",
         table(
             "Segments",
-            "A row for each segment: its traffic and share, errors, latency, and the largest PSI of its features. A "
-            "row that differs from the others of its segment is the one. Few records: no verdict.",
+            "A row for each segment: its traffic and share, errors, latency, the largest PSI of its features, and "
+            "accuracy. A row that differs from the others of its segment is the one. Few records: no verdict.",
             [as_rows(of()) for of in COLUMNS.values()],
             transformations=joined(SEGMENT_LABELS, [*COLUMNS]),
             sort=("Largest PSI", True),
@@ -98,7 +100,8 @@ def _table() -> Any:
                 column("p50", unit="s"),
                 column("p99", unit="s"),
                 coloured("Largest PSI", PSI, decimals=3),
-                column("Records", decimals=0),
+                column("Accuracy", unit="percentunit", decimals=1),
+                *(column(title, decimals=0) for title in ("Records", "Outcomes")),
             ),
             empty=NO_SEGMENTS,
         ),

@@ -56,12 +56,14 @@ def _now() -> Any:
             over_time(sidecar.down(), "down"),
             "none",
             steps=ANY,
+            empty="no answer",
         ),
         stat(
             "Lines",
             "Lines read a second, of all sidecars. None: the models log nothing, or logs are not mounted.",
             over_time(in_all(sidecar.rates(metrics.SOURCE_LINES)), "lines"),
             "cps",
+            empty="no sidecars",
         ),
         stat(
             "Lines refused",
@@ -70,6 +72,7 @@ def _now() -> Any:
             "percentunit",
             decimals=2,
             steps=[(None, GREEN), (0.001, YELLOW), (0.05, RED)],
+            empty="no lines",
         ),
         stat(
             "Furthest behind",
@@ -88,6 +91,7 @@ def _now() -> Any:
             "none",
             steps=WELL,
             mappings=LOADED,
+            empty="no sidecars",
         ),
         stat(
             "Lost in the time shown",
@@ -97,6 +101,7 @@ def _now() -> Any:
             "none",
             decimals=0,
             steps=ANY,
+            empty="no answer",
         ),
     )
 

@@ -10,7 +10,7 @@ import tempfile
 import time
 import urllib.parse
 import urllib.request
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -49,17 +49,21 @@ class Prometheus:
 
     def query(self, expression: str) -> dict[tuple[str, ...], float]:
         """Return an instant query's values by their labels' values, sorted by label name."""
-        url = f"{self.address}/api/v1/query?{urllib.parse.urlencode({'query': expression})}"
-        with urllib.request.urlopen(url, timeout=10) as answer:
-            result: list[dict[str, Any]] = json.load(answer)["data"]["result"]
         return {
             tuple(
-                value
-                for label, value in sorted(sample["metric"].items())
-                if label not in ("__name__", "job", "instance")
-            ): float(sample["value"][1])
-            for sample in result
+                value for label, value in sorted(labels.items()) if label not in ("__name__", "job", "instance")
+            ): found
+            for labels, found in self.labelled(expression)
         }
+
+    def labelled(self, expression: str, at: float | None = None) -> list[tuple[dict[str, str], float]]:
+        """Return an instant query's labels and values, as of a Unix time or now."""
+        asked = {"query": expression} | ({} if at is None else {"time": str(at)})
+        with urllib.request.urlopen(
+            f"{self.address}/api/v1/query?{urllib.parse.urlencode(asked)}", timeout=60
+        ) as answer:
+            result: list[dict[str, Any]] = json.load(answer)["data"]["result"]
+        return [(sample["metric"], float(sample["value"][1])) for sample in result]
 
     def wait_for(self, expression: str, *, seconds: float = 30) -> dict[tuple[str, ...], float]:
         """Return the first answer that is not empty."""
@@ -73,9 +77,17 @@ class Prometheus:
 
 @contextmanager
 def prometheus(
-    folder: Path, *targets: str, interval: str = "1s", rules: str = "", alertmanager: str = ""
+    folder: Path,
+    *targets: str,
+    interval: str = "1s",
+    rules: str = "",
+    alertmanager: str = "",
+    options: Sequence[str] = (),
 ) -> Iterator[Prometheus]:
-    """Run a Prometheus that scrapes targets, HOST:PORT each; `rules` are files of rules, a pattern."""
+    """Run a Prometheus that scrapes targets, HOST:PORT each; `rules` are files of rules, a pattern.
+
+    `options` are more of its command line.
+    """
     told = json.dumps([{"static_configs": [{"targets": [alertmanager]}]}] if alertmanager else [])
     program = require("prometheus")
     config = folder / "prometheus.yml"
@@ -86,7 +98,7 @@ def prometheus(
         f"alerting: {{alertmanagers: {told}}}\n"
     )
     port = free_port()
-    command = [program, f"--config.file={config}", f"--storage.tsdb.path={folder / 'tsdb'}"]
+    command = [program, f"--config.file={config}", f"--storage.tsdb.path={folder / 'tsdb'}", *options]
     with subprocess.Popen(
         [*command, f"--web.listen-address=127.0.0.1:{port}"], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
     ) as process:

@@ -8,8 +8,8 @@ from dashboards.promql.traffic import predictions
 
 
 def failed_checks() -> str:
-    """Return failed checks of features, a prediction."""
-    failed = per(rate(models(metrics.FEATURE_QUALITY)), f"{OF_VERSION}, check", "sum")
+    """Return failed checks of features, a prediction, as the rules of alerts/ record them over five minutes."""
+    failed = per(models(metrics.FAILED_CHECKS), f"{OF_VERSION}, check", "sum")
     return f"{failed} / on ({OF_VERSION}) group_left () ({predictions()} > 0)"
 
 
@@ -55,5 +55,5 @@ def unknown_features() -> str:
 
 
 def all_failed_checks() -> str:
-    failed = per(rate(models(metrics.FEATURE_QUALITY)), OF_VERSION, "sum")
+    failed = per(models(metrics.FAILED_CHECKS), OF_VERSION, "sum")
     return f"{failed} / ({predictions()} > 0)"

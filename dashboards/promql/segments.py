@@ -1,9 +1,19 @@
-"""Traffic, errors, latency and drift of parts of the records."""
+"""Traffic, errors, latency, drift, accuracy and business figures of parts of the records."""
 
 from __future__ import annotations
 
 from dashboards import metrics
-from dashboards.promql.selection import AT_END, OF_FEATURE, OF_VERSION, largest, models, per, rate, windowed
+from dashboards.promql.selection import (
+    AT_END,
+    OF_FEATURE,
+    OF_VERSION,
+    in_window,
+    largest,
+    models,
+    per,
+    rate,
+    windowed,
+)
 
 CHOSEN = ('segment=~"$segment"', 'segment_value=~"$segment_value"')
 OF_SEGMENT = f"{OF_VERSION}, segment, segment_value"
@@ -56,3 +66,34 @@ def most_drifted(count: int = 20) -> str:
     """Return the segments' features that have drifted most at the end of the chart."""
     at_end = per(f"{windowed(metrics.SEGMENT_DRIFT_PSI, *CHOSEN)} {AT_END}", OF_SEGMENT_FEATURE)
     return f"{psi()} and on ({OF_SEGMENT_FEATURE}) {largest(count, at_end)}"
+
+
+def outcomes() -> str:
+    return per(windowed(metrics.SEGMENT_WINDOW_OUTCOMES, *CHOSEN), OF_SEGMENT, "sum")
+
+
+def accuracy() -> str:
+    """Return the share of right predictions over all pods: each pod's, weighted with its outcomes."""
+    counted = windowed(metrics.SEGMENT_WINDOW_OUTCOMES, *CHOSEN)
+    right = f"{windowed(metrics.SEGMENT_ACCURACY, *CHOSEN)} * {counted}"
+    return f"{per(right, OF_SEGMENT, 'sum')} / ({outcomes()} > 0)"
+
+
+def confusion() -> str:
+    """Return the share of each pair of actual and predicted class in the window's outcomes of its segment."""
+    counted = per(in_window(models(metrics.SEGMENT_OUTCOMES, *CHOSEN)), f"{OF_SEGMENT}, actual, predicted", "sum")
+    return f"{counted} / on ({OF_SEGMENT}) group_left () ({per(counted, OF_SEGMENT, 'sum')} > 0)"
+
+
+def business_rate(part: str) -> str:
+    """Return the chosen figure's `count` or `sum` a second."""
+    return per(rate(models(f"{metrics.SEGMENT_BUSINESS}_{part}", *CHOSEN)), OF_SEGMENT, "sum")
+
+
+def business_mean() -> str:
+    """Return the mean of the chosen business figure in the window."""
+    total, count = (
+        per(in_window(models(f"{metrics.SEGMENT_BUSINESS}_{part}", *CHOSEN)), OF_SEGMENT, "sum")
+        for part in ("sum", "count")
+    )
+    return f"{total} / ({count} > 0)"

@@ -9,10 +9,10 @@ from typing import Any
 
 from click.testing import CliRunner
 
-from alerts.__main__ import FLEET_DRIFT, FLEET_PERFORMANCE, main
+from alerts.__main__ import FLEET_DRIFT, FLEET_PERFORMANCE, FOR_DASHBOARDS, main
 from tests.servers import require
 
-FLEET = (*FLEET_DRIFT, *FLEET_PERFORMANCE)
+FLEET = (*FLEET_DRIFT, *FLEET_PERFORMANCE, *FOR_DASHBOARDS)
 MINUTES = 5  # between scrapes
 
 Labels = Mapping[str, str]
@@ -50,6 +50,7 @@ class Scenario:
 
     folder: Path
     minutes: int = 0
+    scraped: int = MINUTES
     series: dict[str, str] = field(default_factory=dict)
     tests: list[dict[str, Any]] = field(default_factory=list)
     checked: set[str] = field(default_factory=set)
@@ -75,7 +76,7 @@ class Scenario:
         """Run promtool; fails with what it says."""
         assert CliRunner().invoke(main, [str(self.folder)]).exit_code == 0
         series = [{"series": name, "values": values} for name, values in self.series.items()]
-        groups = [{"interval": f"{MINUTES}m", "input_series": series, "promql_expr_test": self.tests}]
+        groups = [{"interval": f"{self.scraped}m", "input_series": series, "promql_expr_test": self.tests}]
         unit = {
             "rule_files": [f"{file.name}.yaml" for file in FLEET],
             "evaluation_interval": "1m" if self.minutes else "1h",

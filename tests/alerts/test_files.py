@@ -74,7 +74,9 @@ def test_a_series_is_recorded_once() -> None:
 @pytest.mark.parametrize("rule", RULES, ids=lambda rule: rule.name)
 def test_a_rule_is_named_by_level_metric_and_operations(rule: Any) -> None:
     level, metric, operations = rule.name.split(":")
-    of_version = r"(instance_)?model_version(_feature(_bin|_edge|_check)?|_predicted_actual|_class|_window|_metric)?"
+    of_version = (
+        r"(instance_)?model_version(_feature(_bin|_edge|_check)?|_predicted_actual|_class|_check|_window|_metric)?"
+    )
     assert re.fullmatch(rf"{of_version}|model(_slo)?|job_source|slo", level)
     assert re.fullmatch(r"(model|prediction_exporter)_[a-z0-9_]+|up", metric) or level.endswith("slo")
     windows = "5m|15m|30m|1h|24h|2h|6h|1d|3d|30d"

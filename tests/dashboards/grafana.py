@@ -70,6 +70,18 @@ def macros(*, scrape: float, step: float, span: float) -> dict[str, str]:
     }
 
 
+# A screen of 1920 pixels, less the margins.
+SCREEN_PIXELS = 1850
+# What Grafana rounds the step of a chart to, in seconds: up to each first, the second.
+STEPS = ((12.5, 10), (17.5, 15), (25, 20), (45, 30), (90, 60), (210, 120), (450, 300), (750, 600), (1050, 900))
+
+
+def step_of(panel: Mapping[str, Any], span: float, scrape: float) -> float:
+    """Return the step of a panel's charts in seconds: a point a pixel or fewer, no more often than scrapes."""
+    points = panel.get("maxDataPoints") or SCREEN_PIXELS * panel["gridPos"]["w"] // 24
+    return max(scrape, next(step for below, step in STEPS if span / points < below))
+
+
 EXAMPLE = {
     "job": ".+",
     "instance": ".+",

@@ -9,7 +9,7 @@ import promql_parser as promql
 import pytest
 
 from dashboards import metrics
-from tests.dashboards.grafana import EXAMPLE, NAMES, fill_in, queries, read
+from tests.dashboards.grafana import EXAMPLE, NAMES, fill_in, panels, queries, read
 from tests.test_house import PAGES, README, SELF_METRICS
 from tests.test_house import metrics as table_of_metrics
 
@@ -87,7 +87,7 @@ def is_served(series: str) -> bool:
 
 
 SERVED = served()
-ELSEWHERE = {metrics.UP, metrics.ALERTS, metrics.FLEET_PSI}
+ELSEWHERE = {metrics.UP, metrics.ALERTS, metrics.FLEET_PSI, metrics.FAILED_CHECKS}
 
 
 def test_what_is_not_served_is_found() -> None:
@@ -99,7 +99,7 @@ def test_what_is_not_served_is_found() -> None:
 
 @pytest.mark.parametrize("metric", [name for name in NAMED.values() if name.startswith(("model_", metrics.PREFIX))])
 def test_a_metric_that_is_named_is_served(metric: str) -> None:
-    if metric in (metrics.BUSINESS, metrics.BUSINESS_FIGURES, metrics.FLEET_PSI):
+    if "$" in metric or ":" in metric or metric == metrics.BUSINESS_FIGURES:
         return
     assert is_served(metric)
 
@@ -108,8 +108,18 @@ def test_business_figures_are_found_by_their_names() -> None:
     served = {found[1] for name in SERVED if (found := re.fullmatch(metrics.BUSINESS_FIGURES, f"{name}_count"))}
     assert EXAMPLE["figure"] in served
     assert fill_in(metrics.BUSINESS, EXAMPLE) in SERVED
+    assert fill_in(metrics.SEGMENT_BUSINESS, EXAMPLE) in SERVED
 
 
 @pytest.mark.parametrize("series", sorted(shown()))
 def test_a_series_that_is_shown_is_served(series: str) -> None:
     assert is_served(series) or series.startswith("process_") or series in ELSEWHERE
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_chart_of_five_hundred_models_has_lines_of_some_alone(name: str) -> None:
+    for panel in panels(read(name)):
+        if panel["type"] in ("timeseries", "state-timeline", "bargauge"):
+            for target in panel["targets"]:
+                is_by_version = "model_name, model_version" in target["expr"]
+                assert not is_by_version or re.search(r"\b(topk|bottomk)\(", target["expr"]), panel["title"]

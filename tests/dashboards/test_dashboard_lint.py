@@ -120,6 +120,15 @@ def _overridden(panel: dict[str, Any]) -> Iterator[dict[str, Any]]:
 
 
 @each
+def test_a_panel_without_data_says_why(name: str) -> None:
+    for panel in panels(read(name)):
+        said = panel["fieldConfig"]["defaults"].get("noValue", "")
+        # A number has little room for it.
+        whole = r".{9,}[.?]"
+        assert re.fullmatch(rf"(no|too|needs) .+|{whole}" if panel["type"] == "stat" else whole, said), panel["title"]
+
+
+@each
 def test_panel_no_targets(name: str) -> None:
     for panel in panels(read(name)):
         assert panel["targets"]

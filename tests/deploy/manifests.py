@@ -16,6 +16,8 @@ import kubernetes_validate
 import yaml
 from cloudcoil.models.prometheus_operator import v1, v1alpha1
 
+from tests.deploy import grafana_operator
+
 ROOT = Path(__file__).parent.parent.parent
 DEPLOY = ROOT / "deploy"
 KUBERNETES = DEPLOY / "kubernetes"
@@ -84,6 +86,8 @@ def validate(made: Object, version: str) -> None:
     group = made["apiVersion"].split("/")[0]
     if group == "monitoring.coreos.com":
         jsonschema.validate(made, operator_schema(made["apiVersion"], made["kind"]))
+    elif group == "grafana.integreatly.org":
+        jsonschema.validate(made, grafana_operator.SCHEMA)
     elif group != "serving.kserve.io":  # of which there is no package with schemas
         kubernetes_validate.validate(made, version, strict=True)
 

@@ -12,6 +12,7 @@ import compose_spec
 import pytest
 import yaml
 
+from deploy import listing
 from exporter import __version__
 from tests.deploy.manifests import DEPLOY, ROOT, Object
 from tests.process import command, exporter
@@ -20,6 +21,15 @@ from tests.servers import require
 FOLDER = DEPLOY / "compose"
 PROJECT: Object = yaml.safe_load((FOLDER / "compose.yaml").read_text())
 SERVICES: dict[str, Any] = PROJECT["services"]
+PROVISIONED: dict[str, Any] = {
+    str(file.relative_to(FOLDER / "grafana")): yaml.safe_load(file.read_text())
+    for file in (FOLDER / "grafana").rglob("*.yaml")
+}
+# Of Grafana's provisioning files, what is used here of what it knows.
+PROVIDER = {"name": str, "type": str, "folder": str, "disableDeletion": bool, "allowUiUpdates": bool, "options": dict}
+DATA_SOURCE = {"name": str, "uid": str, "type": str, "url": str, "access": str, "isDefault": bool, "editable": bool} | {
+    "jsonData": dict
+}
 VOLUMES = [volume for service in SERVICES.values() for volume in service["volumes"]]
 
 
@@ -39,9 +49,7 @@ def test_images_are_pinned_and_ours_is_this_version() -> None:
 @pytest.mark.parametrize("volume", VOLUMES)
 def test_what_is_mounted_is_there(volume: str) -> None:
     source, *_ = volume.split(":")
-    # Docker makes a folder that is not there, and Grafana finds no dashboards in it.
-    if source != "../../dashboards":
-        assert (FOLDER / source).exists() if source.startswith(".") else source in PROJECT["volumes"]
+    assert (FOLDER / source).exists() if source.startswith(".") else source in PROJECT["volumes"]
 
 
 def test_who_is_waited_for_is_there() -> None:
@@ -66,13 +74,35 @@ def test_a_host_that_is_named_is_a_service_and_listens_there() -> None:
 
 
 def test_grafana_reads_the_folders_that_are_mounted() -> None:
-    mounted = {volume.split(":")[1] for volume in SERVICES["grafana"]["volumes"]}
-    (provider,) = yaml.safe_load((FOLDER / "grafana/dashboards/models.yaml").read_text())["providers"]
-    assert provider["options"]["path"] in mounted
-    assert {f"/etc/grafana/provisioning/{folder.name}" for folder in (FOLDER / "grafana").iterdir()} < mounted
-    (source,) = yaml.safe_load((FOLDER / "grafana/datasources/prometheus.yaml").read_text())["datasources"]
+    mounted = {
+        inside: FOLDER / here for here, inside, _ in (volume.split(":") for volume in SERVICES["grafana"]["volumes"])
+    }
+    (provider,) = PROVISIONED["dashboards/models.yaml"]["providers"]
+    assert mounted[provider["options"]["path"]].resolve() == ROOT / "dashboards" / "json"
+    folders = {f"/etc/grafana/provisioning/{folder.name}": folder for folder in (FOLDER / "grafana").iterdir()}
+    assert {inside: mounted[inside] for inside in folders} == folders
+
+
+def test_what_grafana_is_provisioned_with_has_the_keys_that_it_knows() -> None:
+    assert {*PROVISIONED} == {"dashboards/models.yaml", "datasources/prometheus.yaml"}
+    assert all(file["apiVersion"] == 1 for file in PROVISIONED.values())
+    (provider,) = PROVISIONED["dashboards/models.yaml"]["providers"]
+    assert {name: type(value) for name, value in provider.items()} == PROVIDER
+    assert (provider["type"], provider["options"].keys()) == ("file", {"path"})
+    (source,) = PROVISIONED["datasources/prometheus.yaml"]["datasources"]
+    assert {name: type(value) for name, value in source.items()} == DATA_SOURCE
+    assert (source["type"], source["uid"], source["access"]) == ("prometheus", "prometheus", "proxy")
+    # The one that dashboards choose when they are opened.
     assert source["isDefault"]
-    assert source["uid"] == "prometheus"
+    scraped = yaml.safe_load((FOLDER / "prometheus.yml").read_text())["global"]["scrape_interval"]
+    assert source["jsonData"] == {"timeInterval": scraped}
+
+
+def test_dashboards_are_in_the_same_folder_of_grafana_however_they_come() -> None:
+    (provider,) = PROVISIONED["dashboards/models.yaml"]["providers"]
+    assert provider["folder"] == listing.FOLDER
+    values = yaml.safe_load((DEPLOY / "helm/prediction-exporter/values.yaml").read_text())
+    assert values["monitoring"]["dashboards"]["folder"] == listing.FOLDER
 
 
 @pytest.mark.servers

@@ -86,6 +86,16 @@ def test_it_renders_what_prometheus_needs() -> None:
         validate(made, VERSIONS[-1])
 
 
+def test_grafana_s_operator_is_told_of_dashboards_where_it_is_there() -> None:
+    mine = named(helm({"monitoring": {"dashboards": {"operator": {"enabled": True}}}}))
+    theirs = named(kustomize(KUBERNETES / "grafana-operator"))
+    assert theirs
+    for key, made in theirs.items():
+        assert mine[key]["spec"] == made["spec"]
+        validate(mine[key], VERSIONS[-1])
+    assert not [key for key in named(helm({})) if key[0] == "GrafanaDashboard"]
+
+
 def test_dashboards_are_taken_up_as_they_are(tmp_path: Path) -> None:
     root = copy_of_the_house(tmp_path)
     text = json.dumps({"title": "{{ .Values }} {{label}}", "lines": "a\n  b"}, indent=2)
@@ -109,6 +119,7 @@ def test_dashboards_are_taken_up_as_they_are(tmp_path: Path) -> None:
         ({"model": {"port": 9465}}, "/model/port"),
         ({"model": {"terminationGracePeriodSeconds": 5}}, "/model/terminationGracePeriodSeconds"),
         ({"monitoring": {"podMonitor": {"interval": "30"}}}, "/monitoring/podMonitor/interval"),
+        ({"monitoring": {"dashboards": {"operator": {"resyncPeriod": 10}}}}, "/operator/resyncPeriod"),
     ],
 )
 def test_values_that_mean_nothing_are_refused(wrong: Object, told: str) -> None:

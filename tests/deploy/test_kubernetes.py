@@ -25,6 +25,9 @@ from tests.deploy.manifests import (
     validate,
 )
 
+ONCE_A_CLUSTER = ("monitoring", "grafana-operator")
+# What `kubectl apply` may keep in an annotation.
+LARGEST_CONFIGMAP = 262_144
 README = (ROOT / "README.md").read_text()
 
 
@@ -32,12 +35,12 @@ README = (ROOT / "README.md").read_text()
 def built() -> dict[str, list[Object]]:
     return {
         **{overlay: kustomize(KUBERNETES / "overlays" / overlay) for overlay in OVERLAYS},
-        "monitoring": kustomize(KUBERNETES / "monitoring"),
+        **{folder: kustomize(KUBERNETES / folder) for folder in ONCE_A_CLUSTER},
     }
 
 
 @pytest.mark.parametrize("version", VERSIONS)
-@pytest.mark.parametrize("what", [*OVERLAYS, "monitoring"])
+@pytest.mark.parametrize("what", [*OVERLAYS, *ONCE_A_CLUSTER])
 def test_each_object_is_valid(built: dict[str, list[Object]], what: str, version: str) -> None:
     assert built[what]
     for made in built[what]:
@@ -53,6 +56,10 @@ def test_the_schemas_refuse_what_they_do_not_know(built: dict[str, list[Object]]
     monitor = one(built["monitoring"], "PodMonitor")
     with pytest.raises(jsonschema.ValidationError, match="sampleLimits"):
         validate({**monitor, "spec": {**monitor["spec"], "sampleLimits": 1}}, "1.33")
+    dashboard = built["grafana-operator"][0]
+    for wrong in ({"resyncPeriod": "10"}, {"resync": "10m"}, {"configMapRef": {"name": "a"}}):
+        with pytest.raises(jsonschema.ValidationError):
+            validate({**dashboard, "spec": {**dashboard["spec"], **wrong}}, "1.33")
 
 
 @pytest.mark.parametrize("overlay", OVERLAYS)
@@ -173,12 +180,33 @@ def test_each_rule_file_becomes_an_object(built: dict[str, list[Object]]) -> Non
     assert rules == {key: made for key, made in named(built["monitoring"]).items() if key[0] == "PrometheusRule"}
 
 
+def test_each_dashboard_is_in_a_config_map_that_grafana_s_sidecar_and_operator_find(
+    built: dict[str, list[Object]],
+) -> None:
+    files = {path.name: path.read_text() for path in (ROOT / "dashboards" / "json").iterdir()}
+    maps = {made["metadata"]["name"]: made for made in built["monitoring"] if made["kind"] == "ConfigMap"}
+    for made in maps.values():
+        assert made["metadata"]["labels"]["grafana_dashboard"] == "1"
+        assert len(json.dumps(made).encode()) < LARGEST_CONFIGMAP
+    data = [item for made in maps.values() for item in made["data"].items()]
+    assert dict(data) == files
+    assert len(data) == len(files)
+    found = []
+    for made in built["grafana-operator"]:
+        assert made["spec"]["folder"] == maps[made["metadata"]["name"]]["metadata"]["annotations"]["grafana_folder"]
+        reference = made["spec"]["configMapRef"]
+        found.append(maps[reference["name"]]["data"][reference["key"]])
+    assert sorted(found) == sorted(files.values())
+
+
 def test_dashboards_are_taken_up_one_config_map_each(tmp_path: Path) -> None:
     root = copy_of_the_house(tmp_path)
     dashboards = {"fleet": {"uid": "fleet"}, "model_detail": {"uid": "model", "text": "{{ not a template }}"}}
     (root / "dashboards" / "json").mkdir(parents=True)
-    (root / "dashboards" / "fleet.json").write_text(json.dumps(dashboards["fleet"]))
+    (root / "dashboards" / "json" / "fleet.json").write_text(json.dumps(dashboards["fleet"]))
     (root / "dashboards" / "json" / "model_detail.json").write_text(json.dumps(dashboards["model_detail"]))
+    # What is no dashboard.
+    (root / "dashboards" / "package.json").write_text("{}")
     for file, text in listing.kustomizations(root).items():
         file.write_text(text)
     found = [made for made in kustomize(root / "deploy/kubernetes/monitoring") if made["kind"] == "ConfigMap"]

@@ -1,0 +1,95 @@
+"""Which alerts are about what a panel shows, and the ways from it to each: its runbook, and the rule in Grafana."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+from alerts.alert import Links
+
+# By dashboard and title. Each alert is on the dashboard that its own text leads to.
+ALERTS: Mapping[str, Mapping[str, Sequence[str]]] = {
+    "fleet": {
+        "Models": ("ModelReferencesDiffer",),
+        "Requests": ("ModelPredictionsStopped", "ModelTrafficUnusual"),
+        "Error ratio": ("ModelErrorRatioHigh",),
+        "p99 latency": ("ModelLatencyHigh",),
+        "Drifted features": ("ModelFeatureDrift", "ModelDriftWidespread"),
+        "Accuracy": ("ModelAccuracyLow",),
+    },
+    "model": {
+        "Requests": ("ModelPredictionsStopped", "ModelTrafficUnusual"),
+        "p99 latency": ("ModelLatencyHigh",),
+        "Drifted features": ("ModelFeatureDrift", "ModelDriftWidespread"),
+        "Accuracy": ("ModelAccuracyLow",),
+        "Error ratio": ("ModelErrorRatioHigh", "ModelErrorBudgetBurnFast", "ModelErrorBudgetBurnSlow"),
+        "Latency": ("ModelLatencyHigh", "ModelErrorBudgetBurnFast", "ModelErrorBudgetBurnSlow"),
+        "Class mix": ("ModelClassMixCollapsed",),
+        "Drift of what is predicted": ("ModelPredictionDrift",),
+    },
+    "drift": {
+        "Drifted features": ("ModelFeatureDrift",),
+        "Share of features": ("ModelDriftWidespread",),
+        "Predictions drifted": ("ModelPredictionDrift",),
+        "References": ("ModelReferencesDiffer", "PredictionExporterReferenceMissing"),
+        "PSI": ("ModelFeatureDrift",),
+        "Multivariate drift": ("ModelMultivariateDrift",),
+        "Embeddings": ("ModelEmbeddingDrift",),
+        "Predictions and probabilities": ("ModelPredictionDrift", "ModelLabelDrift"),
+        "PSI of all pods' records together": ("ModelFeatureDrift", "ModelInstanceDrift"),
+    },
+    "quality": {
+        "Features absent": ("ModelFeatureAbsent",),
+        "Features stuck": ("ModelFeatureStuck",),
+        "Unknown features": ("ModelUnknownFeatures",),
+        "Failed checks": ("ModelFeatureInvalid", "ModelFeatureUnseen"),
+        "Missing values": ("ModelFeatureMissing",),
+        "Lines refused": ("PredictionExporterRejecting",),
+    },
+    "performance": {
+        "Degraded": ("ModelPerformanceDegraded",),
+        "Accuracy": ("ModelAccuracyLow", "ModelEstimatedAccuracyLow"),
+        "Coverage": ("ModelGroundTruthStopped",),
+        "Joins": ("ModelGroundTruthStopped", "PredictionExporterJoinsEvicted"),
+        "Concept drift": ("ModelConceptDrift",),
+        "Label drift": ("ModelLabelDrift",),
+        "Errors": ("ModelRegressionErrorHigh",),
+    },
+    "explainability": {
+        "Agreement with the reference": ("ModelAttributionRankingChanged",),
+        "Drift of attributions": ("ModelAttributionDrift",),
+    },
+    "segments": {
+        "Error ratio": ("ModelErrorRatioHigh",),
+        "p99 latency": ("ModelLatencyHigh",),
+        "Features of segments over time": ("ModelFeatureDrift",),
+        "Accuracy": ("ModelAccuracyLow",),
+    },
+    "compare": {
+        "Inputs against the live version": ("ModelFeatureDrift", "ModelInstanceDrift"),
+        "Error ratio": ("ModelErrorRatioHigh",),
+        "p99 latency": ("ModelLatencyHigh",),
+        "Accuracy": ("ModelAccuracyLow",),
+    },
+    "exporter": {
+        "Sidecars down": ("PredictionExporterAbsent", "PredictionExporterDown"),
+        "Scraped": ("PredictionExporterAbsent", "PredictionExporterDown"),
+        "Sources": ("PredictionExporterSourceFailing", "PredictionExporterReferenceMissing"),
+        "Furthest behind": ("PredictionExporterLagging",),
+        "Configuration": ("PredictionExporterReloadFailed",),
+        "Lost in the time shown": ("PredictionExporterDataLost",),
+        "Refused lines": ("PredictionExporterRejecting",),
+        "Labels past their limit": ("PredictionExporterLabelsCapped",),
+        "Unread bytes": ("PredictionExporterLagging",),
+        "Files": ("PredictionExporterSourceFailing",),
+        "Commits": ("PredictionExporterCommitsFailing",),
+        "Waiting for the truth": ("PredictionExporterJoinsEvicted",),
+    },
+}
+
+
+def of_panel(dashboard: str, title: str, links: Links) -> Iterator[dict[str, Any]]:
+    """Yield a panel's links: for each of its alerts the runbook, elsewhere, and the rule, in this Grafana."""
+    for name in ALERTS.get(dashboard, {}).get(title, ()):
+        yield {"title": f"{name}: what to do", "url": links.runbook(name), "targetBlank": True}
+        yield {"title": f"{name}: the rule", "url": f"/alerting/list?search=rule:{name}", "targetBlank": False}

@@ -1,0 +1,102 @@
+"""How long each panel's query takes on a Prometheus with a hundred pods: `python -m tests.benchmarks.dashboards`."""
+
+from __future__ import annotations
+
+import re
+import sys
+import tempfile
+import time
+import urllib.parse
+import urllib.request
+from collections.abc import Iterator
+from pathlib import Path
+from typing import NamedTuple
+
+import psutil
+
+from tests.benchmarks.fleet import COUNTRIES, FEATURES, MODELS, PODS, SCRAPE_SECONDS, SPAN_SECONDS, fleet
+from tests.dashboards.grafana import EXAMPLE, NAMES, fill_in, macros, panels, read, step_of, variables
+from tests.dashboards.test_dashboard_house import shown
+from tests.servers import Prometheus
+
+LIMIT_SECONDS = 0.2
+RUNS = 3
+MARK_SECONDS = 60.0
+SHOWN = 15
+# An hour ago and not a week: there must be something.
+CHOSEN = EXAMPLE | {"feature": "feature0", "figure": "amount", "against": "1h"}
+
+
+class Timed(NamedTuple):
+    """One query: how long it takes, and how many series it gives."""
+
+    seconds: float
+    series: int
+    where: str
+
+
+def measure(server: Prometheus, end: float) -> list[Timed]:
+    """Return all queries, the slowest first, everything chosen, over the time that a dashboard opens with."""
+    (process,) = (found for found in psutil.Process().children() if found.name() == "prometheus")
+    return sorted((_timed(server, process, end, *query) for query in _queries()), reverse=True)
+
+
+def _queries() -> Iterator[tuple[str, str, float | None]]:
+    """Yield queries of panels, marks and variables: what it is, an expression, and a step in seconds."""
+    for name in NAMES:
+        dashboard = read(name)
+        for panel in panels(dashboard):
+            step = step_of(panel, SPAN_SECONDS, SCRAPE_SECONDS)
+            for target in panel["targets"]:
+                where = f"{name}: {panel['title']} {target['refId']}"
+                yield where, target["expr"], None if target["instant"] else step
+        for mark in dashboard["annotations"]["list"]:
+            if "expr" in mark:
+                yield f"{name}: marks of {mark['name']}", mark["expr"], MARK_SECONDS
+        for variable in variables(dashboard):
+            if found := re.fullmatch(r"query_result\((.+)\)", variable["query"]):
+                yield f"{name}: ${variable['name']}", found[1], None
+
+
+def _timed(
+    server: Prometheus, process: psutil.Process, end: float, where: str, expression: str, step: float | None
+) -> Timed:
+    """Return the best of several runs: the time that passed, or that Prometheus computed, whichever is less.
+
+    On a busy machine more time passes; on an idle one, of a query that is computed on one core, no more.
+    """
+    filled = CHOSEN | macros(scrape=SCRAPE_SECONDS, step=step or SCRAPE_SECONDS, span=SPAN_SECONDS)
+    asked = {"query": fill_in(expression, filled)}
+    if step is None:
+        path, asked["time"] = "query", str(end)
+    else:
+        path, times = "query_range", {"start": end - SPAN_SECONDS, "end": end, "step": step}
+        asked |= {name: str(value) for name, value in times.items()}
+    seconds = []
+    for _ in range(RUNS):
+        passed, computed = time.perf_counter(), sum(process.cpu_times()[:2])
+        url = f"{server.address}/api/v1/{path}?{urllib.parse.urlencode(asked)}"
+        with urllib.request.urlopen(url, timeout=120) as answer:
+            body = answer.read()
+        seconds += [time.perf_counter() - passed, sum(process.cpu_times()[:2]) - computed]
+    return Timed(min(seconds), body.count(b'"metric":'), where)
+
+
+def main() -> None:
+    with tempfile.TemporaryDirectory(prefix="prediction-exporter-bench-") as name, fleet(Path(name), shown()) as made:
+        found = measure(*made)
+    slow = [one for one in found if one.seconds > LIMIT_SECONDS]
+    print(
+        f"{PODS} pods of {MODELS} models, {FEATURES} features, {len(COUNTRIES)} segments; {SPAN_SECONDS // 3600} hours"
+    )
+    print(f"{len(found)} queries, {len(slow)} over {LIMIT_SECONDS * 1e3:.0f} ms")
+    for one in found[: max(SHOWN, len(slow))]:
+        print(f"{one.seconds * 1e3:5.0f} ms {one.series:5} series  {one.where}")
+    for one in found:
+        if not one.series:
+            print(f"nothing  {one.where}")
+    sys.exit(bool(slow))
+
+
+if __name__ == "__main__":
+    main()
