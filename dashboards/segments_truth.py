@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from dashboards.columns import joined
+from dashboards.columns import joined, table
 from dashboards.look import NO_TRUTH
-from dashboards.panels import row, table, timeseries
+from dashboards.panels import row, timeseries
 from dashboards.promql import limits, segments
 from dashboards.promql.selection import largest, largest_first, smallest
 from dashboards.queries import SEGMENT, as_rows, over_time

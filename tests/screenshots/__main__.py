@@ -23,6 +23,7 @@ RENDERER = FOLDER.parent / "screenshots" / "renderer" / "dist"
 # Dashboards open with six hours. An hour before them fills the windows that are charted at their begin.
 SPAN_MINUTES, BEFORE_MINUTES = 360, 60
 WEEK_MINUTES = 7 * 24 * 60
+END = "end"
 # What somebody has clicked on the way from the fleet; all models where nothing is said.
 PICKED: Mapping[str, Mapping[str, str]] = {
     "fleet": {},
@@ -33,21 +34,24 @@ PICKED: Mapping[str, Mapping[str, str]] = {
 OF_DRIFT = {"model_name": "fraud"}
 
 
-def tell(folder: Path, names: tuple[str, ...]) -> None:
-    """Tell the story, and write what each dashboard shows of it into the folder."""
+def tell(folder: Path) -> None:
+    """Tell the story to a Prometheus whose data is in the folder, and leave a note of when it ends."""
     end = _at_forty(time.time())
     minutes = SPAN_MINUTES + BEFORE_MINUTES
     parts = [range(-WEEK_MINUTES - minutes, -WEEK_MINUTES + 1), range(-minutes, 1)]
-    history.tell(
-        story.MODELS, folder, end, parts, lambda minute, line: minute in parts[-1] or history.is_compared(line)
-    )
+    history.tell(story.MODELS, folder, end, parts)
     rules.evaluate(folder, end, 60 * SPAN_MINUTES)
+    (folder / END).write_text(str(end))
+
+
+def ask(folder: Path, site: Path, names: tuple[str, ...]) -> None:
+    """Write what each dashboard shows of the story."""
     with prometheus(folder) as server:
-        asked = Asked(server.address, end, 60 * SPAN_MINUTES, history.SCRAPE_SECONDS)
+        asked = Asked(server.address, int((folder / END).read_text()), 60 * SPAN_MINUTES, history.SCRAPE_SECONDS)
         for name in names:
             picked = PICKED.get(name, OF_DRIFT)
             made = results.document(read(name), asked, scrape=history.SCRAPE_SECONDS, picked=picked)
-            (folder / f"{name}.json").write_text(results.text(made))
+            (site / f"{name}.json").write_text(results.text(made))
 
 
 def _at_forty(now: float) -> int:
@@ -55,22 +59,17 @@ def _at_forty(now: float) -> int:
     return int((now - 2400) // 3600 * 3600 + 2400)
 
 
-async def draw(documents: Path, out: Path, names: tuple[str, ...], *, form: str, unfold: bool) -> None:
-    with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as place:
-        site = Path(place) / "site"
-        shutil.copytree(RENDERER, site)
-        for name in names:
-            shutil.copy(documents / f"{name}.json", site)
-        with drawing.serving(site) as address:
-            async with chromium(Path(place)) as tab:
-                for name in names:
-                    page = f"{address}/index.html?dashboard={name}{'&unfold' if unfold else ''}"
-                    (out / f"{name}.{form}").write_bytes(await drawing.draw(tab, page, form=form))
+async def draw(site: Path, out: Path, names: tuple[str, ...], *, form: str, unfold: bool) -> None:
+    with drawing.serving(site) as address:
+        async with chromium(site.parent) as tab:
+            for name in names:
+                page = f"{address}/index.html?dashboard={name}{'&unfold' if unfold else ''}"
+                (out / f"{name}.{form}").write_bytes(await drawing.draw(tab, page, form=form))
 
 
 @click.command()
 @click.argument("out", type=click.Path(path_type=Path))
-@click.option("--documents", "kept", type=click.Path(path_type=Path), help="Where to keep what is drawn, or find it.")
+@click.option("--history", "kept", type=click.Path(path_type=Path), help="Keep the story's history here, or find it.")
 @click.option("--only", "names", multiple=True, type=click.Choice(NAMES), default=NAMES, help="These dashboards.")
 @click.option("--form", type=click.Choice(["webp", "png"]), default="webp")
 @click.option("--unfold", is_flag=True, help="Draw what is in folded rows too.")
@@ -78,12 +77,15 @@ def main(out: Path, kept: Path | None, names: tuple[str, ...], form: str, unfold
     """Draw the dashboards into the folder OUT."""
     logs.configure(level=logging.ERROR)
     out.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(prefix="prediction-exporter-screenshots-") as place:
-        folder = kept or Path(place)
+    # The browser may still write to its profile when it is gone.
+    with tempfile.TemporaryDirectory(prefix="prediction-exporter-screenshots-", ignore_cleanup_errors=True) as place:
+        folder, site = kept or Path(place) / "history", Path(place) / "site"
         folder.mkdir(parents=True, exist_ok=True)
-        if not all((folder / f"{name}.json").exists() for name in names):
-            tell(folder, names)
-        asyncio.run(draw(folder, out, names, form=form, unfold=unfold))
+        shutil.copytree(RENDERER, site)
+        if not (folder / END).exists():
+            tell(folder)
+        ask(folder, site, names)
+        asyncio.run(draw(site, out, names, form=form, unfold=unfold))
 
 
 if __name__ == "__main__":

@@ -102,7 +102,7 @@ def churn(rng: Random, count: int, minute: float) -> Iterator[Record]:
             "monthly_spend": float(rng.lognormal(3.2, 0.4)),
             "plan": ("basic", "plus", "family")[rng.choice(3, p=(0.5, 0.3, 0.2))],
         }
-        latency = float(rng.gamma(3, 130) if slow else rng.gamma(3, 22))
+        latency = float(rng.gamma(3, 90) if slow else rng.gamma(3, 22))
         risk = float(rng.beta(0.6, 4))
         yield _decided({"features": features, "latency_ms": latency}, rng, risk, "leaves", "stays", 1.0)
 

@@ -47,12 +47,12 @@ function timeAxis(made: Document, theme: GrafanaTheme2) {
   };
 }
 
-function markLines(made: Document) {
+function markLines(made: Document, theme: GrafanaTheme2) {
   return {
     symbol: "none",
     silent: true,
     label: { show: false },
-    data: marksOf(made).map(({ time, color }) => ({ xAxis: time, lineStyle: { color, type: "dashed", width: 1 } })),
+    data: marksOf(made, theme).map(({ time, color }) => ({ xAxis: time, lineStyle: { color, type: "dashed", width: 1 } })),
   };
 }
 
@@ -105,9 +105,9 @@ export function StateTimeline({ panel, frames, made, width, height }: Drawn) {
         encode: { x: [1, 2], y: 0 },
         clip: true,
         data: rows.flatMap(({ field, frame }, row) =>
-          stretches(frame.fields[0].values, field, made.step).map(({ from, to, color }) => [row, from, to, color]),
+          stretches(frame.fields[0].values, field, made.steps[panel.id]).map(({ from, to, color }) => [row, from, to, color]),
         ),
-        markLine: markLines(made),
+        markLine: markLines(made, theme),
       },
     ],
   };

@@ -5,9 +5,11 @@ import type { Document, Panel, Series, Target } from "./types";
 
 const number = (text: string) => (text === "+Inf" ? Infinity : text === "-Inf" ? -Infinity : Number(text));
 
-export function framesOf(panel: Panel, { results, from, to, step }: Document): DataFrame[] {
+export function framesOf(panel: Panel, { results, from, to, steps, variables }: Document): DataFrame[] {
+  const step = steps[panel.id];
   const several = panel.targets.length > 1;
-  return panel.targets.flatMap((target) => {
+  return panel.targets.flatMap((written) => {
+    const target = { ...written, legendFormat: fillIn(written.legendFormat, variables) };
     const found = results[panel.id]?.[target.refId] ?? [];
     switch (target.format) {
       case "table":
@@ -91,4 +93,9 @@ function buckets(target: Target, found: Series[], from: number, to: number, step
       })),
     ],
   });
+}
+
+/** The text with what is chosen in place of variables. */
+export function fillIn(text: string, variables: Document["variables"]): string {
+  return text.replace(/\$(\w+)/g, (found, name) => variables[name] ?? found);
 }

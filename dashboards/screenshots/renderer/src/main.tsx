@@ -3,8 +3,9 @@
 import { type DataFrame, FieldType, createTheme } from "@grafana/data";
 import { GlobalStyles, PanelChrome, ThemeContext } from "@grafana/ui";
 import { createRoot } from "react-dom/client";
+import { fillIn } from "./frames";
 import { PANELS } from "./panels";
-import { fillIn, prepare } from "./prepare";
+import { prepare } from "./prepare";
 import type { Document, Panel } from "./types";
 
 const WIDTH = 1600;
@@ -139,4 +140,4 @@ async function draw() {
   createRoot(document.getElementById("root")!).render(<Dashboard made={made} placed={placed} />);
 }
 
-void document.fonts.ready.then(draw);
+void Promise.all([400, 500].map((weight) => document.fonts.load(`${weight} 12px Inter`))).then(draw);

@@ -71,8 +71,3 @@ export async function prepare(panel: Panel, made: Document, theme: GrafanaTheme2
   cacheFieldDisplayNames(frames);
   return frames;
 }
-
-/** The text with what is chosen in place of variables. */
-export function fillIn(text: string, variables: Document["variables"]): string {
-  return text.replace(/\$(\w+)/g, (found, name) => variables[name] ?? found);
-}

@@ -42,7 +42,7 @@ export interface Document {
   };
   from: number;
   to: number;
-  step: number;
+  steps: Record<string, number>;
   variables: Record<string, string>;
   results: Record<string, Record<string, Series[]>>;
   marks: Record<string, Series[]>;
