@@ -19,8 +19,8 @@ from dashboards.queries import DATA_SOURCE
 
 COLUMNS = 24
 SHARED_CROSSHAIR = 1
-# Three pixels or more each: of six hours a point every two minutes, and every five of what is a state and lasts. A
-# point a pixel would cost four times as much, or ten.
+# Three pixels or more each: of six hours a point every two minutes, and every five of what lasts: states, windows
+# of an hour. A point a pixel would cost four times as much, or ten.
 POINTS, POINTS_OF_STATES = 200, 100
 # Grafana's own, of what people note by hand.
 NOTES = {

@@ -24,7 +24,8 @@ OF_FEATURE = {"feature": "Feature", **OF_VERSION}
 # So that thirteen columns fit a screen: what is cut off might be the culprit.
 LEAST_PIXELS, NAME_PIXELS = 70, 170
 NAMES: Overrides = (
-    override("byType", "string", custom__filterable=True),
+    # Version 20260131 would be 20.3 Mil otherwise.
+    override("byType", "string", unit="string", custom__filterable=True),
     override("byRegexp", "/^(Feature|Source)$/", custom__width=NAME_PIXELS),
 )
 

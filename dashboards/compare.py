@@ -57,7 +57,7 @@ def _versions() -> Any:
                 column("F1", unit="percentunit", decimals=1),
                 column("Errors", unit="percentunit", decimals=2),
                 *(column(title, unit="s") for title in ("p50", "p99")),
-                column("Records", decimals=0),
+                column("Records", unit="none", decimals=0),
                 column("Drifted features", decimals=0),
                 coloured("Limits passed", ANY, decimals=0),
             ),

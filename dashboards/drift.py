@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from dashboards import drift_details, metrics, variables
-from dashboards.assembly import Dashboard
+from dashboards.assembly import POINTS_OF_STATES, Dashboard
 from dashboards.columns import FEATURE_LABELS, OF_FEATURE, Columns, coloured, column, joined, of_limit, table
 from dashboards.links import of_row
 from dashboards.look import ANY, GREEN, NO_DRIFT, OF_LIMIT, RED, YELLOW, said
@@ -46,6 +46,7 @@ def dashboard() -> Dashboard:
             _table(),
             *drift_details.rows(),
         ),
+        points=POINTS_OF_STATES,
     )
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from dashboards import metrics, variables
-from dashboards.assembly import Dashboard
+from dashboards.assembly import POINTS_OF_STATES, Dashboard
 from dashboards.columns import FEATURE_LABELS, OF_FEATURE, Columns, coloured, column, joined, table
 from dashboards.links import of_row
 from dashboards.look import GREEN, RED
@@ -35,6 +35,7 @@ def dashboard() -> Dashboard:
         "the one to mend; one that drifts and decides nothing can wait.",
         (*variables.OF_MODELS, variables.USED_FEATURE),
         (_now(), _features(), _one()),
+        points=POINTS_OF_STATES,
     )
 
 

@@ -101,8 +101,7 @@ def stat(
         noValue=empty,
         mappings=[*mappings],
         thresholds=steps_of(steps),
-        # All of one size, and none over its own line.
-        extraJson={"fieldConfig": {"defaults": {"links": [*links]}}, "options": {"text": {"valueSize": 38}}},
+        extraJson={"fieldConfig": {"defaults": {"links": [*links]}}},
     )
 
 

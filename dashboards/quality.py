@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from dashboards import metrics, variables
-from dashboards.assembly import Dashboard
+from dashboards.assembly import POINTS_OF_STATES, Dashboard
 from dashboards.columns import FEATURE_LABELS, OF_FEATURE, Columns, coloured, column, joined, table
 from dashboards.links import of_row
 from dashboards.look import ANY, GREEN, RED, YELLOW, said
@@ -37,6 +37,7 @@ def dashboard() -> Dashboard:
         "range or never seen, features that are gone or stuck, and lines that cannot be read.",
         variables.OF_MODELS,
         (_now(), _over_time(), _table(), _lines()),
+        points=POINTS_OF_STATES,
     )
 
 

@@ -101,7 +101,7 @@ def _table() -> Any:
                 column("p99", unit="s"),
                 coloured("Largest PSI", PSI, decimals=3),
                 column("Accuracy", unit="percentunit", decimals=1),
-                *(column(title, decimals=0) for title in ("Records", "Outcomes")),
+                *(column(title, unit="none", decimals=0) for title in ("Records", "Outcomes")),
             ),
             empty=NO_SEGMENTS,
         ),

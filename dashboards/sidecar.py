@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from dashboards import metrics, sidecar_internals, variables
-from dashboards.assembly import Dashboard
+from dashboards.assembly import POINTS_OF_STATES, Dashboard
 from dashboards.columns import Columns, coloured, column, joined, table
 from dashboards.look import ANY, GREEN, RED, WELL, YELLOW, said
 from dashboards.panels import row, stat, state_timeline, timeseries
@@ -43,6 +43,7 @@ def dashboard() -> Dashboard:
             *sidecar_internals.rows(),
         ),
         of_models=False,
+        points=POINTS_OF_STATES,
     )
 
 

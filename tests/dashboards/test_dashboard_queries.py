@@ -87,6 +87,8 @@ def asked(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Asked]:
                 model.serve()
             time.sleep(1)
         server.wait_for("model_version_feature:model_feature_drift_psi:increase1h and on () ALERTS")
+        # On a busy machine a scrape may be too late, and what it would have brought is gone until the next.
+        server.wait_for(f"sum(up) == {len(targets)}")
         yield Asked(server.address, time.time(), SPAN_SECONDS, STEP_SECONDS)
 
 
