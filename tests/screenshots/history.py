@@ -168,8 +168,8 @@ async def _tell(told: Sequence[Told], end: int, parts: Sequence[range], blocks: 
             for model in told:
                 model.tell(end, minute, minute if minute in parts[-1] else LONG_BEFORE)
             clock.now = end + 60.0 * minute
-            for pod, page in zip(pods, await asyncio.gather(*(pod.page() for pod in pods)), strict=True):
-                lines = page.replace(str(pod.folder), LOGS).splitlines()
+            for pod in pods:
+                lines = (await pod.page()).replace(str(pod.folder), LOGS).splitlines()
                 _add(blocks, lines, f'instance="{pod.instance}",job="{JOB}"', int(clock.now))
     finally:
         for pod in pods:
