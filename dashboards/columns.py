@@ -22,7 +22,7 @@ SEGMENT_LABELS = {"segment": "Segment", "segment_value": "Value", **VERSION_LABE
 OF_VERSION = {"model_name": "Model", "model_version": "Version"}
 OF_FEATURE = {"feature": "Feature", **OF_VERSION}
 # So that thirteen columns fit a screen: what is cut off might be the culprit.
-LEAST_PIXELS, NAME_PIXELS = 70, 170
+LEAST_PIXELS, NAME_PIXELS = 70, 200
 NAMES: Overrides = (
     # Version 20260131 would be 20.3 Mil otherwise.
     override("byType", "string", unit="string", custom__filterable=True),
