@@ -6,9 +6,9 @@ PACKAGES := prometheus prometheus-alertmanager mtail postgresql chromium systemd
 LOCK := --quiet --upgrade --universal --python-version 3.13 --generate-hashes --no-annotate --custom-compile-command "make lock"
 export REQUIRE_SERVERS
 
-.PHONY: demo test lint format rules dashboards manifests lock screenshots sbom image chaos bench servers clean
+.PHONY: demo test lint format rules dashboards reference manifests lock screenshots sbom image chaos bench sizing servers clean
 
-demo: $(VENV)/installed  ## a real model, the sidecar on it, incidents and alerts; SECONDS=20 to end by itself
+demo: $(VENV)/demo  ## a real model, the sidecar on it, incidents and alerts; SECONDS=20 to end by itself
 	$(BIN)/prediction-exporter demo --story $(if $(SECONDS),--seconds $(SECONDS))
 
 test: $(VENV)/installed servers  ## all tests, those of a file one after another
@@ -25,6 +25,9 @@ format: $(VENV)/installed
 
 rules: $(VENV)/installed  ## alerts/*.yaml, from alerts/*.py
 	$(BIN)/python -m alerts --operator alerts
+
+reference: $(VENV)/installed  ## exporter/CONFIGURATION.md and METRICS.md, from the code
+	$(BIN)/python -m tests.documentation
 
 manifests: $(VENV)/installed  ## what kustomize and Helm are told of alerts/ and dashboards/
 	$(BIN)/python -m deploy
@@ -54,6 +57,9 @@ chaos: $(VENV)/installed servers  ## five million records, a hundred kills
 bench: $(VENV)/installed servers  ## the README's table of measurements
 	$(BIN)/python -m tests.benchmarks
 
+sizing: $(VENV)/installed  ## the tables of deploy/SIZING.md; half an hour
+	$(BIN)/python -m tests.benchmarks.sizing
+
 # Without them the tests that need them are skipped, and say so; with REQUIRE_SERVERS=1 they fail.
 servers:
 	@PATH="$$PATH$$(printf ':%s' /usr/lib/postgresql/*/bin)"; \
@@ -64,9 +70,14 @@ servers:
 		echo "not installed, and their tests are skipped:" $$missing "(apt-get install $(PACKAGES))"; \
 	fi
 
-$(VENV)/installed: pyproject.toml
+# All that the demo needs, which is there much sooner than what tests need too.
+$(VENV)/demo: pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.version_info >= (3, 11) or sys.exit("Python 3.11 or newer is needed: make PYTHON=python3.12 ...")'
 	$(PYTHON) -m venv $(VENV)
+	$(BIN)/pip install --quiet --disable-pip-version-check --no-compile --editable '.[demo]'
+	@touch $@
+
+$(VENV)/installed: $(VENV)/demo
 	$(BIN)/pip install --quiet --disable-pip-version-check --editable '.[dev]'
 	@touch $@
 

@@ -24,20 +24,29 @@ from alerts import (
 from alerts.address import Address
 from alerts.alert import GRAFANA, RUNBOOKS, Links
 from alerts.alertmanager_config import alertmanager_config
+from alerts.hurry import hurried, hurried_alertmanager
 
 FLEET_PERFORMANCE = (outcomes.file(),)
-FLEET_DRIFT = (feature_drift.file(), feature_drift_comparisons.file(), feature_drift_instances.file())
+FLEET_DRIFT = (feature_drift_comparisons.file(), feature_drift_instances.file())
 FOR_DASHBOARDS = (dashboards.file(),)
 ALERTING = (
     models.file(),
     serving.file(),
     quality.file(),
+    feature_drift.file(),
     drift.file(),
     performance.file(),
     slo.file(),
     sidecar.file(),
 )
 FILES = (*FLEET_DRIFT, *FLEET_PERFORMANCE, *FOR_DASHBOARDS, *ALERTING)
+
+
+def _divisor(_context: click.Context, _option: click.Parameter, factor: int) -> int:
+    """Refuse what an hour is no whole number of seconds by: a day would not be 24 of them."""
+    if factor < 1 or 3600 % factor:
+        raise click.BadParameter(f"expected a divisor of 3600 such as 60, got {factor}")
+    return factor
 
 
 @click.command()
@@ -49,17 +58,28 @@ FILES = (*FLEET_DRIFT, *FLEET_PERFORMANCE, *FOR_DASHBOARDS, *ALERTING)
 @click.option(
     "--runbooks", type=Address(), default=RUNBOOKS, show_default=True, help="Where their links to runbooks lead."
 )
-def main(out: Path, *, operator: bool, grafana: str, runbooks: str) -> None:
+@click.option(
+    "--hurry",
+    metavar="FACTOR",
+    type=int,
+    default=1,
+    callback=_divisor,
+    help="To try them out: all times divided by FACTOR, Alertmanager's too (alertmanager.yml).",
+)
+def main(out: Path, *, operator: bool, grafana: str, runbooks: str, hurry: int) -> None:
     """Write the rules into the folder OUT, as files for Prometheus's `rule_files`."""
     links = Links(grafana, runbooks)
     try:
         out.mkdir(parents=True, exist_ok=True)
-        for file in FILES:
+        for file in FILES if hurry == 1 else [hurried(file, hurry) for file in FILES]:
             text = file.prometheus_rule(links) if operator else file.plain(links)
             (out / f"{file.name}.yaml").write_text(text)
         if operator:
             (out / "alertmanager").mkdir(exist_ok=True)
             (out / "alertmanager" / "alertmanagerconfig.yaml").write_text(alertmanager_config())
+        elif hurry > 1:
+            (out / "alertmanager").mkdir(exist_ok=True)
+            (out / "alertmanager" / "alertmanager.yml").write_text(hurried_alertmanager(hurry))
     except OSError as error:
         click.echo(f"alerts: {out}: {error.strerror}", err=True)
         sys.exit(2)

@@ -43,6 +43,7 @@ class Alert:
 
     `subject` names the labels of what it is about: there is one alert for each. `summary` is the same for all of them,
     `says` what is the matter and `first` what to do first; `dashboard` is the last part of a dashboard's UID.
+    `action` is for the retrain trigger: to train anew, or to hold that back.
     """
 
     name: str
@@ -58,7 +59,7 @@ class Alert:
     limit: str = ""
     keep_firing_for: str = ""
     subject: Labels = VERSION
-    action: Literal["", "retrain"] = ""
+    action: Literal["", "retrain", "hold"] = ""
 
     @property
     def labels(self) -> dict[str, str]:

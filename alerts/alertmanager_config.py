@@ -117,4 +117,6 @@ def _config(kind: str, config: dict[str, Any], settings: dict[str, Any]) -> dict
         made["pagerDutyLinkConfigs"] = [
             {"href": link["href"], "alt": link["text"]} for link in made["pagerDutyLinkConfigs"]
         ]
+    elif kind == "webhook_configs":
+        made["httpConfig"] = {"authorization": {"credentials": _secret("retrain-secret")}}
     return made

@@ -7,63 +7,30 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from alerts.alert import PERCENT, TWO_DIGITS, Alert, Look, limit_of, of_version, value
+from alerts.alert import TWO_DIGITS, Alert, Look, limit_of, of_version, value
 from alerts.drift_of_outputs import alerts_of_outputs
-from alerts.drift_recordings import DRIFTED, DRIFTED_INSTANCES, DRIFTED_RATIO, recordings
+from alerts.drift_recordings import DRIFTED_INSTANCES, recordings
 from alerts.limits import over
 from alerts.models import where_enough_predictions, where_known_since
 from alerts.promql import FEATURE, VERSION, by
-from alerts.rules import Group, RuleFile
+from alerts.rules import ALERT_INTERVAL, Group, RuleFile
 
 
 def file() -> RuleFile:
     return RuleFile(
         "drift",
         "drift",
-        "Alerts on drift. Needs feature-drift.yaml, models.yaml and quality.yaml, and of feature-drift-instances.yaml "
-        "the alert on pods that see another world than the rest.",
+        "Alerts on the drift of all but single features. Needs models.yaml, and of feature-drift-instances.yaml the "
+        "alert on pods that see another world than the rest.",
         (
             Group("model-drift", (*recordings(),), 50_000, "30s"),
-            Group("model-drift-alerts", (*_alerts(), *alerts_of_outputs()), 5_000, "15s"),
+            Group("model-drift-alerts", (*_alerts(), *alerts_of_outputs()), 5_000, ALERT_INTERVAL),
         ),
     )
 
 
 def _alerts() -> Iterator[Alert]:
     limit_of_psi = limit_of("feature_drift_psi", TWO_DIGITS)
-    listed = Look(DRIFTED).listed(["feature_name"], TWO_DIGITS)
-    yield Alert(
-        "ModelFeatureDrift",
-        "drift",
-        "warning",
-        expression=f"max by ({by(VERSION)}) ({DRIFTED})\n> 0",
-        pending="15m",
-        summary="A model's inputs are not what it was trained on.",
-        says=f"{of_version('Inputs')} have moved away from the reference, more than chance explains. PSI by feature, "
-        "the "
-        f"limit being {limit_of_psi}: {listed}.",
-        first="First look at which bins have grown, and ask where that feature comes from.",
-        value=value(TWO_DIGITS),
-        dashboard="drift",
-        limit=limit_of_psi,
-        keep_firing_for="30m",
-    )
-    yield Alert(
-        "ModelDriftWidespread",
-        "drift",
-        "warning",
-        expression=f"{over(DRIFTED_RATIO, 'drifted_features_ratio')}\nand count by ({by(VERSION)}) ({DRIFTED}) >= 3",
-        pending="30m",
-        summary="Many of a model's inputs are not what it was trained on.",
-        says=f"{of_version(f'{value(PERCENT)} of the features')} have drifted; the limit is "
-        f"{limit_of('drifted_features_ratio', PERCENT)}. PSI of those that have moved most: {listed}.",
-        first="First rule out a broken source that they share; if the world has changed, train anew.",
-        value=value(PERCENT),
-        dashboard="drift",
-        limit=limit_of("drifted_features_ratio", PERCENT),
-        keep_firing_for="1h",
-        action="retrain",
-    )
     distance, zscore = 'abs(model_multivariate_drift{window="1h"})', 'abs(model_multivariate_drift_zscore{window="1h"})'
     yield Alert(
         "ModelMultivariateDrift",

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from alerts.alert import TWO_DIGITS, Alert, Look, limit_of, of_version, value
-from alerts.drift_recordings import BEYOND_CHANCE, DRIFTED_ATTRIBUTIONS
+from alerts.drift_recordings import DRIFTED_ATTRIBUTIONS
 from alerts.limits import below, over
-from alerts.models import half_of_pods, where_enough_predictions, where_known_since
+from alerts.models import BEYOND_CHANCE, half_of_pods, where_enough_predictions, where_known_since
 from alerts.promql import VERSION, by
 
 

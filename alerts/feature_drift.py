@@ -6,43 +6,30 @@ from collections.abc import Iterator
 from textwrap import indent
 
 from alerts import promql
+from alerts.drifted_features import alerts, drifted
+from alerts.feature_series import EVERY, INCREMENTS, LIMIT, REFERENCE, REFERENCE_SIZE, counts, derived, references, size
 from alerts.promql import BIN, FEATURE, by
 from alerts.rules import Group, Recording, RuleFile
 from exporter.stats.feature_bins import REFERENCE_BIN
 
-# The hours are looked up at whole hours; a millisecond short, so that there are 24 of them and never 25.
+# A millisecond short, so that of what is recorded at even times the one at the very beginning is not in it, neither in
+# Prometheus 2 nor in 3. The hours of a day are looked up at whole hours.
+HOUR = "[59m59s999ms]"
 DAY_OF_HOURS = "[23h59m59s999ms:1h]"
-LIMIT = 50_000
-
-REFERENCE = "model_version_feature_bin:model_feature_reference_bin:max"
-REFERENCE_SIZE = "model_version_feature:model_feature_reference_bin:sum"
-
-
-def counts(window: str) -> str:
-    return f"model_version_feature_bin:model_feature_bin:increase{window}"
-
-
-def size(window: str) -> str:
-    return f"model_version_feature:model_feature_bin:increase{window}"
-
-
-def references(window: str) -> str:
-    return f"model_version:model_reference_info:count{window}"
-
-
-def derived(name: str, window: str) -> str:
-    return f"model_version_feature:model_feature_{name}:increase{window}"
 
 
 def file() -> RuleFile:
     return RuleFile(
         "feature-drift",
         "feature_drift",
-        "How far each feature of a model version has drifted from the reference, over all pods that serve it.\n"
+        "How far each feature of a model version has drifted from the reference, over all pods that serve it, and "
+        "alerts on it. Needs models.yaml and quality.yaml.\n"
         "Counts are added up first and compared then, so that this is the drift of the whole fleet's records.",
         (
-            Group("model-feature-drift-1h", (*_hour(), *_reference(), *_drift("1h")), LIMIT),
-            Group("model-feature-drift-24h", (*_day(), *_drift("24h")), LIMIT),
+            # From counts to alerts one after the other, so that nothing waits for the next evaluation.
+            Group("model-feature-drift-1h", (*_hour(), *_drift("1h"), *drifted(), *alerts()), LIMIT, EVERY),
+            Group("model-feature-drift-1h-details", (*_reference(), *_details("1h")), LIMIT),
+            Group("model-feature-drift-24h", (*_day(), *_drift("24h"), *_details("24h")), LIMIT),
         ),
     )
 
@@ -50,10 +37,15 @@ def file() -> RuleFile:
 def _hour() -> Iterator[Recording]:
     yield _references("1h")
     yield Recording(
+        INCREMENTS,
+        f"sum by ({by(BIN)}) (\n{indent(promql.since_last(EVERY), '  ')}\n)",
+        "Values in each bin since the evaluation before, from scrape to scrape and without extrapolation. The group's "
+        "interval and the offset here are the same: change both, or neither.",
+    )
+    yield Recording(
         counts("1h"),
-        f"sum by ({by(BIN)}) (\n{indent(promql.counted('1h'), '  ')}\n)\n{promql.where_one(references('1h'))}",
-        "Values in each bin in the last hour, from scrape to scrape and without extrapolation; a pod that was reset "
-        "in it adds its `increase`. Nothing where pods had different references: their bins do not add up.",
+        f"sum_over_time({INCREMENTS}{HOUR})\n{promql.where_one(references('1h'))}",
+        "Values in each bin in the last hour. Nothing where pods had different references: their bins do not add up.",
     )
 
 
@@ -103,6 +95,12 @@ def _drift(window: str) -> Iterator[Recording]:
         promql.psi_critical(n, REFERENCE_SIZE, used),
         "What PSI exceeds by chance once in 100, at this n and m. Drift that is less is none.",
     )
+
+
+def _details(window: str) -> Iterator[Recording]:
+    """Yield what people look at and no alert needs."""
+    counted, n = counts(window), size(window)
+    enough = promql.enough(n, derived("bin_used", window))
     yield Recording(
         derived("drift_chi2", window),
         f"{promql.chi_squared(counted, REFERENCE, n, REFERENCE_SIZE)}\nand {enough}",

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from alerts import promql
-from alerts.feature_drift import LIMIT, counts, derived, size
+from alerts.feature_series import LIMIT, counts, derived, size
 from alerts.promql import FEATURE, MODEL, VERSION, by
 from alerts.rules import Group, Recording, RuleFile
 

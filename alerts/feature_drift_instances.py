@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from textwrap import indent
 
 from alerts import promql
-from alerts.feature_drift import references
+from alerts.feature_series import references
 from alerts.promql import BIN, FEATURE, INSTANCE, by
 from alerts.rules import Group, Recording, RuleFile
 
@@ -24,7 +24,7 @@ def file() -> RuleFile:
         "feature_drift_instances",
         "How far each feature at one pod is from the same at all other pods of its version. Needs "
         "feature-drift.yaml, and costs more than it, for it records the counts of each pod.",
-        (Group("model-feature-drift-instances", tuple(_rules()), LIMIT),),
+        (Group("model-feature-drift-instances", tuple(_rules()), LIMIT, "4m"),),
     )
 
 

@@ -17,6 +17,8 @@ ERRORS = "model:model_prediction_errors:rate5m"
 PREDICTIONS = "model_version:model_predictions:increase1h"
 # Fewer predictions than this in an hour say nothing about a share.
 ENOUGH = 100
+# Twice what chance reaches once in a hundred, it reaches in fewer than three of 10,000; of ten bins, of a million.
+BEYOND_CHANCE = 2
 
 
 def known_since(window: str) -> str:

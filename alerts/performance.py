@@ -8,7 +8,7 @@ from alerts.alert import PERCENT, TWO_DIGITS, Alert, Look, limit_of, of_version,
 from alerts.limits import LIMIT, below
 from alerts.models import ENOUGH, SERVED, half_of_pods, where_known_since
 from alerts.promql import VERSION, by
-from alerts.rules import Group, Recording, RuleFile
+from alerts.rules import ALERT_INTERVAL, Group, Recording, RuleFile
 
 WINDOW = (*VERSION, "window")
 OUTCOMES = "model_version_window:model_window_outcomes:sum"
@@ -29,7 +29,7 @@ def file() -> RuleFile:
         "Performance against ground truth, and alerts on it. Needs models.yaml, and sidecars with `ground_truth`.",
         (
             Group("model-performance", (*_recorded(),), 50_000, "30s"),
-            Group("model-performance-alerts", (*_alerts(),), 5_000, "15s"),
+            Group("model-performance-alerts", (*_alerts(),), 5_000, ALERT_INTERVAL),
         ),
     )
 
@@ -121,13 +121,13 @@ def _alerts() -> Iterator[Alert]:
         "warning",
         expression=half_of_pods("model_concept_drift"),
         pending="5m",
-        summary="A model's error rate has changed for good.",
-        says=f"{of_version('The error rate')} has changed within the last day, by a sequential test of each outcome: "
-        "what "
-        "was learnt no longer holds.",
+        summary="A model's error rate has risen for good.",
+        says=f"{of_version('The error rate')} has risen within the last day, by more than chance: what was learnt no "
+        "longer holds.",
         first="First see what has changed in the world or in how labels are made, then train anew.",
-        value="changed",
+        value="risen",
         dashboard="performance",
+        keep_firing_for="1h",
         action="retrain",
     )
     limits = Look(LIMIT, f'metric=~"{REGRESSION}"').listed(["metric"], "humanize")

@@ -53,6 +53,17 @@ def counted(window: str) -> str:
     )
 
 
+def since_last(every: str) -> str:
+    """Return what each counter has counted since the evaluation `every` ago.
+
+    Looked up as far back as Prometheus shows a series, at both times alike: so evaluations add up to all that scrapes
+    saw, also over ones that failed. Of a pod that is new, or whose counters were reset, it is what comes after the
+    first evaluation that sees it. What comes while Prometheus misses an evaluation is left out, of all bins alike.
+    """
+    now, before = (f"last_over_time({FEATURE_BIN}[{LOOKBACK}]{offset})" for offset in ("", f" offset {every}"))
+    return f"clamp_min(\n  {now}\n  - {before},\n  0\n)"
+
+
 def references(window: str) -> str:
     """Return how many references each version's pods had in the window."""
     ids = f"count by ({by(VERSION)}, reference_id) (last_over_time({REFERENCE_INFO}[{window}]))"

@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from alerts.alert import PERCENT, Alert, Look, limit_of, of_version, value
-from alerts.feature_drift import REFERENCE, REFERENCE_SIZE
+from alerts.feature_series import REFERENCE, REFERENCE_SIZE
 from alerts.limits import over
 from alerts.models import ENOUGH, PREDICTIONS, where_enough_predictions, where_known_since
 from alerts.promql import FEATURE, VERSION, by
-from alerts.rules import Group, Recording, RuleFile
+from alerts.rules import ALERT_INTERVAL, Group, Recording, RuleFile
 
 CHECKED = "model_version_feature_check:model_feature_quality:increase1h"
 FAILING = "model_version_feature_check:model_feature_quality_per_prediction:ratio_increase1h"
@@ -29,7 +29,7 @@ def file() -> RuleFile:
         "feature-drift.yaml what the reference itself lacks.",
         (
             Group("model-quality", (*_recorded(),), 50_000, "30s"),
-            Group("model-quality-alerts", (*_alerts(),), 5_000, "15s"),
+            Group("model-quality-alerts", (*_alerts(),), 5_000, ALERT_INTERVAL),
         ),
     )
 
@@ -94,6 +94,7 @@ def _alerts() -> Iterator[Alert]:
         dashboard="quality",
         limit="0",
         keep_firing_for="10m",
+        action="hold",
     )
     yield _of_share(
         "ModelFeatureMissing",
@@ -133,6 +134,7 @@ def _alerts() -> Iterator[Alert]:
         dashboard="quality",
         limit="0",
         keep_firing_for="15m",
+        action="hold",
     )
     unknown = f"max by ({by(VERSION)}) (model_unknown_features)"
     yield Alert(
@@ -169,4 +171,5 @@ def _of_share(name: str, metric: str, share: str, summary: str, says: str, first
         dashboard="quality",
         limit=limit_of(metric, PERCENT),
         keep_firing_for="15m",
+        action="hold",
     )

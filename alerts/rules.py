@@ -11,6 +11,8 @@ from alerts.alert import Alert, Links
 MADE_BY = "# Made by `make rules` from alerts/{module}.py; not to be edited by hand."
 # Well below the five minutes after which Prometheus takes a series for gone.
 INTERVAL = "2m"
+# A scrape, this and `group_wait` are what an alert takes besides its `for`.
+ALERT_INTERVAL = "10s"
 
 
 @dataclass(frozen=True)

@@ -8,7 +8,7 @@ from alerts.alert import PERCENT, Alert, Look, limit_of, of_version, value
 from alerts.limits import over
 from alerts.models import ENOUGH, FAILED, REQUESTS, SERVED, where_known_since
 from alerts.promql import MODEL, VERSION, by
-from alerts.rules import Group, Recording, RuleFile
+from alerts.rules import ALERT_INTERVAL, Group, Recording, RuleFile
 
 P99 = "model_version:model_prediction_latency_seconds:p99_rate5m"
 ERROR_RATIO = "model_version:model_prediction_errors_per_request:ratio_rate5m"
@@ -32,7 +32,7 @@ def file() -> RuleFile:
         "Serving: latency, errors, traffic and classes, and alerts on them.",
         (
             Group("model-serving", (*_recorded(),), 50_000, "30s"),
-            Group("model-serving-alerts", (*_alerts(),), 5_000, "15s"),
+            Group("model-serving-alerts", (*_alerts(),), 5_000, ALERT_INTERVAL),
         ),
     )
 

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from alerts.alert import Alert, Look, of_version, value
 from alerts.limits import ALWAYS
 from alerts.promql import MODEL, VERSION, by
-from alerts.rules import Group, Recording, RuleFile
+from alerts.rules import ALERT_INTERVAL, Group, Recording, RuleFile
 from alerts.sidecar_jobs import POD, alerts_of_jobs, rejected
 
 KNOWN = "instance_model_version:model_threshold:known1h"
@@ -21,7 +21,7 @@ def file() -> RuleFile:
         "Alerts on the sidecar itself. Needs nothing else.",
         (
             Group("prediction-exporter", (*_recorded(), rejected()), 50_000, "30s"),
-            Group("prediction-exporter-alerts", (*_alerts(), *alerts_of_jobs()), 5_000, "15s"),
+            Group("prediction-exporter-alerts", (*_alerts(), *alerts_of_jobs()), 5_000, ALERT_INTERVAL),
         ),
     )
 

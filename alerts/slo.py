@@ -7,12 +7,13 @@ for six hours 5%, and these wake someone; three times for a day and once for thr
 from __future__ import annotations
 
 from collections.abc import Iterator
+from textwrap import indent
 
 from alerts.alert import PERCENT, Alert, Look, Severity, value
 from alerts.limits import limit, limit_of_a_model
 from alerts.models import ERRORS, REQUESTS
 from alerts.promql import MODEL, VERSION, by
-from alerts.rules import Group, Recording, RuleFile
+from alerts.rules import ALERT_INTERVAL, Group, Recording, RuleFile
 
 SLO = (*MODEL, "slo")
 BAD = "model_slo:slo_bad_requests:rate5m"
@@ -36,7 +37,7 @@ def file() -> RuleFile:
         "`latency_p99_seconds`, `slo_latency`; there where a bucket of the histogram has that bound).",
         (
             Group("model-slo", (*_recorded(),), 50_000, f"{INTERVAL_SECONDS}s"),
-            Group("model-slo-alerts", (*_alerts(),), 5_000, "15s"),
+            Group("model-slo-alerts", (*_alerts(),), 5_000, ALERT_INTERVAL),
         ),
     )
 
@@ -97,6 +98,7 @@ def _alerts() -> Iterator[Alert]:
         "15m",
         "A model spends its error budget faster than it may.",
         "First look at when it began, and plan the repair for this week.",
+        unless='ALERTS{alertname="ModelErrorBudgetBurnFast", alertstate="firing"}',
     )
 
 
@@ -107,6 +109,7 @@ def _burn(
     pending: str,
     summary: str,
     first: str,
+    unless: str = "",
 ) -> Alert:
     def burns(factor: float, short: str, long: str) -> str:
         enough = f"sum_over_time({BAD}[{long}]) * {INTERVAL_SECONDS} >= {LEAST}"
@@ -116,11 +119,12 @@ def _burn(
         )
 
     long = pairs[0][2]
+    burning = "\nor ".join(burns(*pair) for pair in pairs)
     return Alert(
         name,
         "slo",
         severity,
-        expression="\nor ".join(burns(*pair) for pair in pairs),
+        expression=f"(\n{indent(burning, '  ')}\n)\nunless on ({by(SLO)}) {unless}" if unless else burning,
         pending=pending,
         summary=summary,
         says=f"{value(PERCENT)} of the requests to {{{{ $labels.model_name }}}} miss the objective for "

@@ -207,9 +207,7 @@ def profile(
 @click.option(
     "--rate",
     type=click.FloatRange(min=0, min_open=True),
-    default=50.0,
-    show_default=True,
-    help="Predictions a second; a laptop's core makes about 500.",
+    help="Predictions a second; a laptop's core makes about 500.  [default: 50, or 150 of a story]",
 )
 @click.option("--listen", help="The address to serve on.  [default: 127.0.0.1:9465, or a free port]")
 @click.option(
@@ -222,7 +220,7 @@ def profile(
 @click.option(
     "--story", is_flag=True, help="The whole: the model over HTTP, several incidents, and alerts where they can be had."
 )
-def demo(*, seconds: float | None, rate: float, listen: str | None, shift_after: float, story: bool) -> None:
+def demo(*, seconds: float | None, rate: float | None, listen: str | None, shift_after: float, story: bool) -> None:
     """Watch a real scikit-learn model for a while: its log, its metrics, and a drift."""
     from exporter.demo import DemoError, DemoSettings, run_demo
     from exporter.units import Listen

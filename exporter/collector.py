@@ -42,6 +42,7 @@ class Collector:
     """Derives metric families. `thresholds` are the limits that alerts compare with, by metric.
 
     `judge` is there where the features are known, and `segmented` where there are segments. `pictures` are for people.
+    `attributed` are the reference's mean absolute attributions, by feature.
     """
 
     statistics: Sequence[Statistic]
@@ -54,6 +55,7 @@ class Collector:
     of_classes: Sequence[DerivedOfClasses] = ()
     of_panes: Sequence[DerivedOfPanes] = ()
     pictures: Sequence[Pictures] = ()
+    attributed: Mapping[str, float] = field(default_factory=dict)
 
     def collect(self, snapshot: Snapshot) -> Iterator[Family]:
         """Return all families of the snapshot."""
@@ -97,6 +99,8 @@ class Collector:
                 tallies = {series: row[statistic.name] for series, row in held.items()}
                 yield from statistic.collect(tallies, snapshot.names)
         yield from self._meaning({window.label: held}, snapshot)
+        if self.segmented:
+            yield from _segments_of_window(self.segmented, snapshot, window)
         yield from self._besides(snapshot)
 
     def _meaning(self, windows: Mapping[str, Tallies], snapshot: Snapshot) -> Iterator[Family]:
@@ -143,6 +147,14 @@ class Collector:
             for metric, limit in self.thresholds.items():
                 family.add((*series, metric), limit)
         return family
+
+
+def _segments_of_window(told: Segmented, snapshot: Snapshot, window: Window) -> Iterator[Family]:
+    held = _in_view(SegmentSeries, window, snapshot, told.tallied)
+    for statistic in told.statistics:
+        yield from statistic.collect({series: row[statistic.name] for series, row in held.items()}, snapshot.names)
+    for derived in told.derived:
+        yield from derived.collect({window.label: held})
 
 
 def _classes(snapshot: Snapshot) -> tuple[str, ...]:

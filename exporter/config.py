@@ -6,7 +6,6 @@ A mistake is one line: the key's path, what was expected, and for an unknown key
 
 from __future__ import annotations
 
-import glob
 import os
 from collections.abc import Iterator
 from itertools import pairwise
@@ -30,7 +29,8 @@ from exporter import (
 from exporter.profile import Profile
 from exporter.profile_file import ProfileError
 from exporter.schema import FEATURES, RECORD_FIELDS, Schema, SchemaError
-from exporter.settings import DEFAULT_THRESHOLDS, RULES_THRESHOLDS, SHARES, TRUTH_THRESHOLDS, Config
+from exporter.settings import Config
+from exporter.thresholds import MEANINGS, SHARES
 from exporter.units import MOST_WINDOWS, UNITS
 from exporter.validation import nearest
 from exporter.web import loading
@@ -129,9 +129,9 @@ def notes(config: Config) -> Iterator[str]:
     if not config.state_dir:
         yield "no state_dir: counters start at zero at each start"
     yield from segments.notes(config, read_reference(config.reference) if config.reference else None)
-    for index, source in enumerate(config.sources):
-        if source.url.scheme == "file" and not glob.glob(source.url.path):
-            yield f"sources[{index}]: nothing matches {source.url.path} yet"
+    yield from source_settings.notes(config.sources, "sources")
+    if config.ground_truth:
+        yield from source_settings.notes(config.ground_truth.sources, "ground_truth.sources")
     if config.web_config:
         yield from (f"web_config: {note}" for note in loading.load(Path(config.web_config)).notes())
 
@@ -154,9 +154,8 @@ def _contradictions(config: Config) -> Iterator[str]:
     yield from _about_fields(config, features, attributions)
     yield from _about_exported_bins(config, features)
     yield from _about_windows(config)
-    known = {*DEFAULT_THRESHOLDS, *TRUTH_THRESHOLDS, *RULES_THRESHOLDS}
-    for name in config.thresholds.keys() - known:
-        yield f"thresholds.{name}: no such threshold{nearest(name, known)}"
+    for name in config.thresholds.keys() - MEANINGS.keys():
+        yield f"thresholds.{name}: no such threshold{nearest(name, MEANINGS)}"
     for name in sorted(config.thresholds.keys() & SHARES):
         if config.thresholds[name] > 1:
             yield f"thresholds.{name}: expected a share from 0 to 1, got {config.thresholds[name]:g}"

@@ -83,6 +83,8 @@ def _store(folder: Path | None, restored: Snapshot | None) -> Store:
     """Open the store as of the restored snapshot; one that is damaged is put aside. Raises OSError."""
     if folder is None:
         return MemoryStore()
+    if restored and restored.joins and not (folder / NAME).exists():
+        log.warning("the store of what waits to be joined is gone; it begins empty", file=str(folder / NAME))
     try:
         return _brought_up(folder, restored)
     except sqlite3.Error as error:

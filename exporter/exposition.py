@@ -113,8 +113,13 @@ def complete(pieces: Iterable[bytes], registry: Collector, wanted: Format) -> Ex
         for piece in pieces:
             page.write(piece)
         return Exposition(page.getvalue(), content_type, None)
+    return Exposition(gzipped(pieces), content_type, "gzip")
+
+
+def gzipped(pieces: Iterable[bytes]) -> bytes:
+    """Return pieces as one body, compressed."""
     gzip = zlib.compressobj(GZIP_LEVEL, wbits=GZIP_HEADER + zlib.MAX_WBITS)
-    return Exposition(b"".join([*map(gzip.compress, pieces), gzip.flush()]), content_type, "gzip")
+    return b"".join([*map(gzip.compress, pieces), gzip.flush()])
 
 
 @dataclass(frozen=True)

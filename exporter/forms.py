@@ -14,7 +14,8 @@ from exporter.decode import Decoder
 from exporter.profile import Profile
 from exporter.reading import Form
 from exporter.schema import Path, Schema
-from exporter.settings import Config, Source
+from exporter.settings import Config
+from exporter.source_options import Source
 
 UNKNOWN = Series("unknown", "unknown")
 

@@ -64,6 +64,7 @@ def plan(config: Config, profile: Profile | None) -> tuple[Plan, Collector]:
             chosen.of_classes,
             chosen.of_panes,
             chosen.pictures,
+            {name: each.mean_abs for name, each in (profile.attributions or {}).items()} if profile else {},
         ),
     )
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 
 from exporter.schema import FEATURES, Path
-from exporter.settings import SOURCE_OPTIONS, Source
+from exporter.source_options import SOURCE_OPTIONS, Source
 
 FORMAT_SCHEMES = {
     "lines": ("file", "unix", "tcp", "http"),

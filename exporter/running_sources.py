@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
-from exporter import settings
+from exporter import source_options
 from exporter.sources import Source, SourceError
 from exporter.sources.http import HttpSource
 
@@ -20,10 +20,10 @@ class _Running:
 class RunningSources:
     """By their settings. `make` makes a source; `release` is told the name of one that is stopped."""
 
-    def __init__(self, make: Callable[[settings.Source], Source], release: Callable[[str], None]) -> None:
+    def __init__(self, make: Callable[[source_options.Source], Source], release: Callable[[str], None]) -> None:
         self._make = make
         self._release = release
-        self._running: dict[settings.Source, _Running] = {}
+        self._running: dict[source_options.Source, _Running] = {}
         self._failed = asyncio.Event()
 
     @property
@@ -32,9 +32,9 @@ class RunningSources:
         sources = (running.source for running in self._running.values())
         return {source.path: source for source in sources if isinstance(source, HttpSource)}
 
-    async def start(self, wanted: Sequence[settings.Source]) -> None:
+    async def start(self, wanted: Sequence[source_options.Source]) -> None:
         """Start those that do not run yet, all or none; raises SourceError."""
-        started: list[settings.Source] = []
+        started: list[source_options.Source] = []
         try:
             for options in wanted:
                 if options not in self._running:
@@ -45,7 +45,7 @@ class RunningSources:
                 self._stop(options)
             raise
 
-    def stop_others(self, wanted: Sequence[settings.Source]) -> list[settings.Source]:
+    def stop_others(self, wanted: Sequence[source_options.Source]) -> list[source_options.Source]:
         """Stop the sources that are not wanted, and return them."""
         others = [options for options in self._running if options not in wanted]
         for options in others:
@@ -72,7 +72,7 @@ class RunningSources:
             running.source.close()
         self._running.clear()
 
-    async def _start(self, options: settings.Source) -> None:
+    async def _start(self, options: source_options.Source) -> None:
         source = self._make(options)
         await source.start()
         task = asyncio.create_task(source.run())
@@ -83,7 +83,7 @@ class RunningSources:
         if not task.cancelled():
             self._failed.set()
 
-    def _stop(self, options: settings.Source) -> None:
+    def _stop(self, options: source_options.Source) -> None:
         running = self._running.pop(options)
         running.task.cancel()
         running.source.close()

@@ -1,6 +1,7 @@
 """The configuration as typed Structs: every key, its type and its default.
 
-The README describes each key. How a file becomes one of these, and every mistake in it a line, is in `config`.
+The text below a key is what exporter/CONFIGURATION.md says of it; `make reference` writes that page. How a file becomes
+one of these, and every mistake in it a line, is in `config`.
 """
 
 from __future__ import annotations
@@ -9,155 +10,91 @@ from typing import Annotated, Literal
 
 import msgspec
 
-from exporter.units import DATABASES, Before, Bounds, Duration, FieldPath, FileMode, Listen, Size, SourceUrl, Tails
+from exporter.source_options import Positive, Source
+from exporter.thresholds import DEFAULT_THRESHOLDS, TRUTH_THRESHOLDS
+from exporter.units import Before, Bounds, Duration, FieldPath, Listen, Size, Tails
 
 DEFAULT_LISTEN = "0.0.0.0:9465"
-DEFAULT_THRESHOLDS = {
-    "feature_drift_psi": 0.25,
-    "latency_p99_seconds": 0.5,
-    "accuracy": 0.8,
-    "attribution_ranking_ndcg": 0.9,
-}
-# Those that there are where there is ground truth.
-TRUTH_THRESHOLDS = {"performance_tolerance": 0.05}
-# Those that rules have limits of their own for, where none is set.
-RULES_THRESHOLDS = (
-    "error_ratio",
-    "class_share",
-    "drifted_features_ratio",
-    "label_drift_psi",
-    "embedding_drift_psi",
-    "multivariate_drift",
-    "attribution_drift_psi",
-    "missing_ratio",
-    "invalid_ratio",
-    "unseen_ratio",
-    "slo_errors",
-    "slo_latency",
-)
-# Those that are no more than 1.
-SHARES = {
-    "accuracy",
-    "attribution_ranking_ndcg",
-    "error_ratio",
-    "class_share",
-    "drifted_features_ratio",
-    "missing_ratio",
-    "invalid_ratio",
-    "unseen_ratio",
-    "slo_errors",
-    "slo_latency",
-}
-
 MOST_IDS = 1_000_000
-
-Positive = Annotated[int, msgspec.Meta(gt=0)]
 
 
 class Model(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """The model, where a record does not say."""
 
     name: str = "unknown"
+    """The name of the model."""
     version: str | int = "unknown"
-
-
-class Source(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """A source and its options; SOURCE_OPTIONS says which has which."""
-
-    url: SourceUrl
-    start: Literal["beginning", "end"] = "beginning"
-    format: Literal["lines", "cri", "docker", "bentoml", "kserve", "arrow"] = "lines"
-    prediction: str | None = None
-    features: tuple[str, ...] | None = None
-    socket: Literal["stream", "datagram"] = "stream"
-    framing: Literal["newline", "length"] = "newline"
-    connections: Positive = 1000
-    idle_timeout: Duration = Duration.parse("10m")
-    mode: FileMode = FileMode.parse("0660")
-    owner: str | None = None
-    group: str | None = None
-    body_bytes: Size = Size(8 * 1024**2)
-    requests: Positive = 32
-    token_file: str | None = None
-    query: str | None = None
-    mark: str | None = None
-    initial: str | int | float | None = None
-    every: Duration = Duration.parse("30s")
-    lag: Duration | None = None
-    timeout: Duration = Duration.parse("30s")
-    rows: Positive = 10_000
-    password_file: str | None = None
-
-    @property
-    def is_database(self) -> bool:
-        return self.url.scheme in DATABASES
-
-    @property
-    def is_datagram(self) -> bool:
-        return self.url.scheme == "udp" or self.socket == "datagram"
-
-
-QUERY_OPTIONS = ("query", "mark", "initial", "every", "lag", "timeout", "rows")
-STREAM_OPTIONS = ("format", "framing", "connections", "idle_timeout")
-SOURCE_OPTIONS = {
-    "file": ("start", "format", "prediction"),
-    "unix": ("socket", "mode", "owner", "group", *STREAM_OPTIONS),
-    "tcp": STREAM_OPTIONS,
-    "udp": (),
-    "http": ("body_bytes", "requests", "token_file", "format", "features"),
-    "postgresql": ("password_file", *QUERY_OPTIONS),
-    "sqlite": QUERY_OPTIONS,
-}
+    """Its version; the two are labels of all `model_*` metrics."""
 
 
 class Segment(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """What predictions are split by: a name alone is a categorical feature, or else a path."""
 
     name: Annotated[str, msgspec.Meta(min_length=1)]
+    """The label `segment`: a categorical feature of the reference, or else a path in the record."""
     path: FieldPath | None = None
+    """A path in the record, spelt as in `fields`, where it is not the name."""
 
 
 class Smoothing(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """How shares are kept from zero: Jeffreys' 0.5 a bin, or with `epsilon` the textbook's constant."""
 
     epsilon: Annotated[float, msgspec.Meta(gt=0, lt=1)] | None = None
+    """What is added to each share, as `0.0001` in the textbook; without it, 0.5 is added to each count."""
 
 
 class DriftConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """What is computed of drift, and how it is judged."""
 
     methods: tuple[Literal["psi", "ks", "chi2", "js", "wasserstein"], ...] = ("psi", "ks", "chi2", "js", "wasserstein")
+    """Which are computed and exported."""
     significance: Annotated[float, msgspec.Meta(gt=0, lt=1)] = 0.01
+    """The share of windows in which chance may raise a false alarm."""
     overdispersion: Annotated[float, msgspec.Meta(ge=1)] = 1.0
+    """How many records are worth one independent one."""
     before: tuple[Before, ...] = ()
+    """How long ago windows are compared with themselves: `previous`, or durations such as `1d`."""
     live_version: str | int | None = None
+    """The version that others in the log are compared with."""
 
 
 class LimitsConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """Bounds on what a log may make of the sidecar."""
 
     prediction_classes: Positive = 100
+    """Distinct classes; the rest count as `other`."""
     models: Positive = 20
+    """Distinct pairs of model and version; of the rest the version is `other`, and the model, if it is new."""
     error_types: Positive = 100
+    """Distinct types of error; the rest count as `other`."""
     segment_values: Positive = 20
+    """Distinct values of a segment; the rest count as `other`."""
     line_bytes: Size = Size(1024**2)
+    """A longer line is refused."""
     future: Duration = Duration.parse("5m")
+    """How far after its arrival a timestamp may lie."""
     past: Duration = Duration.parse("30d")
+    """How far before its arrival a timestamp may lie."""
 
 
 class Buckets(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """Upper bounds of the histograms, ascending."""
 
     latency_seconds: tuple[float, ...] = (0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0)
+    """Of `model_prediction_latency_seconds`; those of `slo_latency` and alerts need their limit among them."""
     probability: tuple[float, ...] = (0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 1.0)
+    """Of `model_prediction_probability`."""
 
 
 class Quality(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """What is expected of the data besides the reference; `duplicate_ids` is how many request ids are remembered."""
 
     bounds: dict[str, Bounds] = {}
+    """Least and greatest value, by numeric feature, instead of the reference's extremes: `[0, 120]`, or `[0, null]`."""
     outliers: Tails = Tails((0.01, 0.99))
+    """The quantiles beyond which a value is an outlier: the nearest of the profile's fine ones are taken."""
     duplicate_ids: Annotated[int, msgspec.Meta(ge=0, le=MOST_IDS)] = 0
+    """How many request ids are remembered, to count duplicates; with 0 none is read."""
 
 
 class GroundTruth(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -167,42 +104,69 @@ class GroundTruth(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """
 
     sources: list[Source]
+    """Where truth comes from, by the same kinds of source as predictions."""
     wait: Duration = Duration.parse("24h")
+    """For how long a prediction and its truth wait for each other, from their arrival."""
     waiting: Positive = 1_000_000
+    """How many predictions wait at most; past it the oldest are put out."""
     fields: dict[str, FieldPath] = {}
+    """Where `request_id`, `actual` and `timestamp` lie in a record of truth."""
 
 
 class Figure(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """A business figure: an amount at the path `field` of a record, or at the path `truth` of a ground truth."""
 
     name: str
+    """The end of its metric's name, `model_business_NAME`."""
     field: FieldPath | None = None
+    """The amount's path in a prediction's record."""
     truth: FieldPath | None = None
+    """The amount's path in a truth's record. One of the two is required."""
     buckets: tuple[float, ...] = ()
+    """Upper bounds of its histogram, ascending; without any there are its count and its sum."""
 
 
 class Config(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """The whole of it; every key is described in the README."""
+    """The whole of it; every key has a line in exporter/CONFIGURATION.md."""
 
     sources: list[Source]
+    """Where predictions come from: URLs or paths, or mappings with a `url` and its options."""
     reload_endpoint: bool = False
+    """Whether a POST to `/-/reload` reads the configuration again, as SIGHUP does."""
     listen: Listen = Listen.parse(DEFAULT_LISTEN)
+    """The address that `/metrics` and all else is served on. Port 0 takes a free one."""
     state_dir: str | None = None
+    """The folder of counters and read positions. Without it, counters start at zero at each start."""
     web_config: str | None = None
+    """A file in Prometheus's own format, for TLS and passwords."""
     model: Model | None = None
+    """The model, where a record does not say."""
     reference: str | None = None
+    """A profile made by `prediction-exporter profile`; without it there is no drift."""
     ground_truth: GroundTruth | None = None
+    """Where the truth comes from; without it there is no performance."""
     exported_bins: tuple[str, ...] | None = None
+    """Only the bins of these features are exported; without it, of all, and with `[]` of none."""
     windows: tuple[Duration, ...] = tuple(map(Duration.parse, ("5m", "1h", "24h")))
+    """Rolling windows of event time, each in 60 steps. Rules and dashboards need these three."""
     fields: dict[str, FieldPath] = {}
+    """Where fields of a record lie in your log, by field."""
     segments: tuple[Segment, ...] = ()
+    """What predictions are split by: names, or mappings."""
     drift: DriftConfig = DriftConfig()
+    """What is computed of drift, and how it is judged."""
     smoothing: Smoothing = Smoothing()
+    """How shares are kept from zero: Jeffreys' 0.5 a bin, or the textbook's constant."""
     buckets: Buckets = Buckets()
+    """Upper bounds of the histograms, ascending."""
     thresholds: dict[str, Annotated[float, msgspec.Meta(ge=0)]] = {}
+    """The limits that alerts compare with, by metric."""
     limits: LimitsConfig = LimitsConfig()
+    """Bounds on what a log may make of the sidecar."""
     quality: Quality = Quality()
+    """What is expected of the data besides the reference."""
     business: tuple[Figure, ...] = ()
+    """Amounts in the log that become histograms."""
 
     @property
     def limits_of_metrics(self) -> dict[str, float]:

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import importlib
 import socket
 from collections.abc import Awaitable, Callable, Sequence
 from pathlib import Path
 
-from exporter import settings
+from exporter import source_options
 from exporter.bodies import Reader, Records
 from exporter.container_logs import CriLines, DockerLines
 from exporter.engine import Engine
@@ -33,18 +34,18 @@ FORMATS: dict[str, Framer] = {
 RECEIVE_BYTES = 4 * 1024**2
 
 
-def framer(source: settings.Source) -> Framer:
+def framer(source: source_options.Source) -> Framer:
     """Return how the bytes of a source are cut into lines."""
     return Frames if source.framing == "length" else FORMATS[source.format]
 
 
-def takes_arrow(source: settings.Source) -> bool:
+def takes_arrow(source: source_options.Source) -> bool:
     """Whether a source's clients may send Arrow beside lines."""
     return source.url.scheme == "http" and source.format == "lines"
 
 
 def make(
-    source: settings.Source,
+    source: source_options.Source,
     engine: Engine,
     commit: Callable[[], Awaitable[object]],
     telemetry: Telemetry,
@@ -57,7 +58,16 @@ def make(
         token = Path(source.token_file) if source.token_file else None
         limits = (source.body_bytes, source.requests)
         return HttpSource(
-            name, source.url.path, engine, commit, telemetry, clock, *limits, token, _reader(source, features)
+            name,
+            source.url.path,
+            engine,
+            commit,
+            telemetry,
+            clock,
+            *limits,
+            token,
+            _reader(source, features),
+            _load_arrow,
         )
     if source.url.scheme == "file":
         return FileSource(name, source.url.path, sink, telemetry, clock, source.start == "end")
@@ -70,14 +80,18 @@ def make(
     return StreamSocket(name, bind, forget, sink, telemetry, clock, source.connections, idle_seconds)
 
 
-def _reader(source: settings.Source, features: Sequence[str]) -> Reader:
+def _load_arrow() -> None:
+    importlib.import_module("exporter.arrow.decode")
+
+
+def _reader(source: source_options.Source, features: Sequence[str]) -> Reader:
     if source.format == "kserve":
         order = tuple(features) if source.features is None else source.features
         return InferenceLog(Names(order, frozenset((*features, *order))))
     return Records()
 
 
-def database(source: settings.Source) -> Database:
+def database(source: source_options.Source) -> Database:
     """Return what a source that polls a database asks."""
     from exporter.sources.database import SqlDatabase  # noqa: PLC0415  # of an extra, which few sidecars need
 
@@ -97,18 +111,18 @@ def database(source: settings.Source) -> Database:
     )
 
 
-def _sql(source: settings.Source, sink: Sink, telemetry: Telemetry, clock: Callable[[], float]) -> Source:
+def _sql(source: source_options.Source, sink: Sink, telemetry: Telemetry, clock: Callable[[], float]) -> Source:
     column = source.mark or ""
     return SqlSource(str(source.url), database(source), column, source.every.seconds, sink, telemetry, clock)
 
 
-def _unix(source: settings.Source) -> tuple[Callable[[], socket.socket], Callable[[], None]]:
+def _unix(source: source_options.Source) -> tuple[Callable[[], socket.socket], Callable[[], None]]:
     path = UnixPath(Path(source.url.path), source.mode, source.owner, source.group)
     kind = socket.SOCK_DGRAM if source.is_datagram else socket.SOCK_STREAM
     return lambda: path.bind(kind), path.remove
 
 
-def _internet(source: settings.Source) -> tuple[Callable[[], socket.socket], Callable[[], None]]:
+def _internet(source: source_options.Source) -> tuple[Callable[[], socket.socket], Callable[[], None]]:
     def bind() -> socket.socket:
         kind = socket.SOCK_DGRAM if source.is_datagram else socket.SOCK_STREAM
         family, _, _, _, address = socket.getaddrinfo(source.url.host, source.url.port, type=kind)[0]

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+import glob
+import grp
+import pwd
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
 import msgspec
 
 from exporter import presets, queries
-from exporter.settings import SOURCE_OPTIONS, Source
+from exporter.source_options import SOURCE_OPTIONS, Source
 
 
 def written_out(data: Any) -> Any:
@@ -60,6 +63,26 @@ def problems(sources: Sequence[Source], key: str, example: str) -> Iterator[str]
             yield f"{at}: {source.url.path} is a path of the sidecar's own"
         if source.socket == "datagram" and source.framing == "length":
             yield f"{at}.framing: a datagram is a record already; `length` is for streams"
+
+
+def notes(sources: Sequence[Source], key: str) -> Iterator[str]:
+    """What is no mistake, but may not be meant: what is not on this machine, for one, may be where the sidecar runs."""
+    for index, source in enumerate(sources):
+        at = f"{key}[{index}]"
+        if source.url.scheme == "file" and not glob.glob(source.url.path):
+            yield f"{at}: nothing matches {source.url.path} yet"
+        for option, name, find in (("owner", source.owner, pwd.getpwnam), ("group", source.group, grp.getgrnam)):
+            if name and not _is_known(find, name):
+                yield f"{at}.{option}: there is no {option} {name} on this machine"
+        yield from (f"{at}: {note}" for note in queries.notes(source))
+
+
+def _is_known(find: Callable[[str], object], name: str) -> bool:
+    try:
+        find(name)
+    except KeyError:
+        return False
+    return True
 
 
 def _choices(options: tuple[str, ...]) -> str:

@@ -34,6 +34,19 @@ class Duration(str):
                 return duration
         raise ValueError(f"expected a duration such as 30s, 5m or 24h, got {text!r}")
 
+    def divided(self, by: int) -> Duration:
+        """Return a part of it, in the shortest spelling; what is less than a millisecond is left out.
+
+        >>> Duration.parse("1h").divided(60), Duration.parse("23h59m59s999ms").divided(60)
+        ('1m', '23m59s999ms')
+        """
+        rest = max(1, round(self.seconds * 1000) // by)
+        spelt = ""
+        for unit in ("h", "m", "s", "ms"):
+            number, rest = divmod(rest, round(_SECONDS[unit] * 1000))
+            spelt += f"{number}{unit}" if number else ""
+        return Duration.parse(spelt)
+
 
 class Before(str):
     """How long ago: a duration, or `previous` for what a window held before all that it holds now."""

@@ -44,27 +44,27 @@ SOURCES = "sources: [/var/log/model.jsonl]\n"
             "sources: [{url: /a, start: now}]", "sources[0].start: expected beginning or end, got 'now'", id="start"
         ),
         pytest.param(
-            "sources: [{url: 'postgresql://u:secret@h/db', query: ':mark', mark: m}]",
+            "sources: [{url: 'postgresql://u:secret@h/db', query: 'SELECT :mark', mark: m}]",
             "sources[0].url: expected postgresql://USER@HOST/DATABASE, got another; a password: `password_file`",
             id="password in the URL",
         ),
         pytest.param(
-            "sources: [{url: 'postgresql://u@h/db?password=secret', query: ':mark', mark: m}]",
+            "sources: [{url: 'postgresql://u@h/db?password=secret', query: 'SELECT :mark', mark: m}]",
             "sources[0].url: expected postgresql://USER@HOST/DATABASE, got another; a password: `password_file`",
             id="password as a parameter",
         ),
         pytest.param(
-            "sources: [{url: 'postgresql://h:http/db', query: ':mark', mark: m}]",
+            "sources: [{url: 'postgresql://h:http/db', query: 'SELECT :mark', mark: m}]",
             "sources[0].url: expected postgresql://USER@HOST/DATABASE",
             id="port of a database",
         ),
         pytest.param(
-            "sources: [{url: 'sqlite://', query: ':mark', mark: m}]",
+            "sources: [{url: 'sqlite://', query: 'SELECT :mark', mark: m}]",
             "sources[0].url: expected sqlite:////PATH",
             id="sqlite",
         ),
         pytest.param(
-            "sources: [{url: 'sqlite:////a', query: ':mark'}]",
+            "sources: [{url: 'sqlite:////a', query: 'SELECT :mark'}]",
             "sources[0].mark: this key is required: the col",
             id="mark",
         ),
@@ -84,12 +84,12 @@ SOURCES = "sources: [/var/log/model.jsonl]\n"
             id="cast",
         ),
         pytest.param(
-            "sources: [{url: 'sqlite:////a', mark: m, query: ':mark', mode: '0600'}]",
+            "sources: [{url: 'sqlite:////a', mark: m, query: 'SELECT :mark', mode: '0600'}]",
             "sources[0].mode: a sqlite source has no such option; it has query, mark, initial, every, lag",
             id="option of sqlite",
         ),
         pytest.param(
-            "sources: [{url: 'postgresql:///db', mark: m, query: ':mark', password_file: /none}]",
+            "sources: [{url: 'postgresql:///db', mark: m, query: 'SELECT :mark', password_file: /none}]",
             "sources[0].password_file: /none: No such file or directory",
             id="no password file",
         ),
@@ -353,7 +353,7 @@ def test_a_password_in_an_address_is_not_told(tmp_path: Path) -> None:
 def test_what_a_database_needs_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(importlib.util, "find_spec", lambda _: None)
     expected = "sources[0].url: sqlalchemy and psycopg not installed: pip install 'prediction-exporter[sql]'"
-    text = "sources: [{url: 'postgresql:///db', mark: m, query: ':mark'}]"
+    text = "sources: [{url: 'postgresql:///db', mark: m, query: 'SELECT :mark'}]"
     assert problems(tmp_path, text) == [expected]
 
 
@@ -413,3 +413,31 @@ def test_run_refuses_bad_options_in_one_line(options: list[str], expected: str) 
     assert result.exit_code == 2
     assert len(result.output.splitlines()) == 1
     assert expected in result.output
+
+
+def test_what_is_not_on_this_machine_is_noted(tmp_path: Path) -> None:
+    pytest.importorskip("sqlalchemy")
+    sources = (
+        "{url: unix://a.sock, group: nobody-has-it}",
+        "{url: unix://b.sock, owner: nobody-is-it}",
+        "{url: 'sqlite:////absent/labels.db', mark: m, query: 'WITH a AS (SELECT 1) SELECT m FROM a WHERE m > :mark'}",
+        "{url: 'sqlite:////absent/more.db', mark: m, query: 'select m from t where m > :mark limit 10'}",
+    )
+    result = check(tmp_path, f"sources: [{', '.join(sources)}]\nground_truth: {{sources: [/absent/labels.jsonl]}}\n")
+    assert result.exit_code == 0
+    noted = [line.split("note: ")[1] for line in result.output.splitlines() if "sources[" in line]
+    assert noted == [
+        "sources[0].group: there is no group nobody-has-it on this machine",
+        "sources[1].owner: there is no owner nobody-is-it on this machine",
+        "sources[2]: there is no /absent/labels.db yet",
+        "sources[3]: there is no /absent/more.db yet",
+        "sources[3]: query: it ends with a LIMIT, so rows may be missed; `rows` says how many are read at a time",
+        "ground_truth.sources[0]: nothing matches /absent/labels.jsonl yet",
+    ]
+
+
+@pytest.mark.parametrize("query", ["UPDATE t SET a = :mark", "DROP TABLE t", "INSERT INTO t SELECT :mark"])
+def test_a_query_that_does_not_select_is_refused(tmp_path: Path, query: str) -> None:
+    pytest.importorskip("sqlalchemy")
+    text = f"sources: [{{url: 'sqlite:////a', mark: m, query: {query!r}}}]"
+    assert problems(tmp_path, text) == ["sources[0].query: expected one SELECT"]

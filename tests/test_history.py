@@ -16,7 +16,8 @@ from exporter.batch import SegmentSeries, Series
 from exporter.collector import Collector
 from exporter.engine import Engine
 from exporter.planning import plan
-from exporter.settings import Config, DriftConfig, Model, Segment, Source
+from exporter.settings import Config, DriftConfig, Model, Segment
+from exporter.source_options import Source
 from exporter.units import Before, Duration, FieldPath, SourceUrl
 from tests.records import STREAM, block, categorical, numeric, reference
 

@@ -19,6 +19,7 @@ from exporter.engine import Engine
 from exporter.plan import Plan, Segment
 from exporter.planning import plan
 from exporter.profile import Profile
+from exporter.source_options import Source
 from exporter.tally import segment_identity
 from exporter.units import FieldPath, SourceUrl
 from tests.records import (
@@ -269,7 +270,7 @@ class TestOneWay:
 
 def planned(*segments: settings.Segment, profile: Profile = PROFILE, **more: Any) -> Plan:
     """Return what the engine does by a configuration."""
-    source = settings.Source(SourceUrl.parse(STREAM.source))
+    source = Source(SourceUrl.parse(STREAM.source))
     model = settings.Model(DEFAULT.model_name, DEFAULT.model_version)
     fields = {"latency_seconds": FieldPath.parse("latency_seconds")}
     config = settings.Config([source], model=model, fields=fields, segments=segments, **more)

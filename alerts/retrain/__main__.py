@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hmac
 import json
 import sys
 import time
@@ -13,7 +14,7 @@ from typing import Any
 import click
 
 from alerts.retrain.dispatch import Target, target_of
-from alerts.retrain.throttle import Throttle, requests
+from alerts.retrain.throttle import Throttle, held, requests
 
 BODY_BYTES = 4 << 20
 
@@ -37,9 +38,10 @@ class Trigger:
         It is written down before it is started: if that fails, it is not tried again before its time.
         """
         done = {}
+        broken = held(notification)
         for model, alert in requests(notification).items():
             before = self.started.get(model, [])
-            refusal = self.throttle.refusal(before, now)
+            refusal = f"held by {broken[model]}" if model in broken else self.throttle.refusal(before, now)
             if not refusal:
                 self.started[model] = [*self.throttle.kept(before, now), now]
                 self._save()
@@ -58,46 +60,68 @@ class Trigger:
             written.replace(self.state)
 
 
-def server_of(trigger: Trigger, host: str, port: int) -> HTTPServer:
-    """Return a server of `POST /alerts` and `GET /-/healthy`; one request at a time, so nothing is started twice."""
+class Server(HTTPServer):
+    """Takes `POST /alerts` and `GET /-/healthy`; one request at a time, so nothing is started twice.
 
-    class Handler(BaseHTTPRequestHandler):
-        timeout = 30
+    With a `secret_file`, which is read at each request, it takes alerts only from who sends that as a bearer token.
+    """
 
-        def do_GET(self) -> None:  # the library's name
-            self._answer(200 if self.path == "/-/healthy" else 404, {})
+    def __init__(self, trigger: Trigger, host: str, port: int, secret_file: Path | None = None) -> None:
+        super().__init__((host, port), Handler)
+        self.trigger = trigger
+        self._secret_file = secret_file
 
-        def do_POST(self) -> None:  # the library's name
-            length = int(self.headers.get("Content-Length") or 0)
-            if self.path != "/alerts" or length > BODY_BYTES:
-                self._answer(404 if self.path != "/alerts" else 413, {})
-                return
-            try:
-                notification = json.loads(self.rfile.read(length))
-            except ValueError:
-                notification = None
-            if not isinstance(notification, dict):
-                self._answer(400, {"error": "not a notification of Alertmanager"})
-                return
-            self._answer(200, trigger.take(notification, time.time()))
+    def hears(self, authorization: str) -> bool:
+        if self._secret_file is None:
+            return True
+        secret = self._secret_file.read_text().strip()
+        return bool(secret) and hmac.compare_digest(authorization.encode(), f"Bearer {secret}".encode())
 
-        def _answer(self, status: int, said: dict[str, str]) -> None:
-            body = json.dumps(said).encode()
-            self.send_response(status)
-            self.send_header("Content-Type", "application/json")
-            self.send_header("Content-Length", str(len(body)))
-            self.end_headers()
-            self.wfile.write(body)
 
-        def log_message(self, *_: object) -> None:
-            """What matters is said by the trigger."""
+class Handler(BaseHTTPRequestHandler):
+    server: Server
+    timeout = 30
 
-    return HTTPServer((host, port), Handler)
+    def do_GET(self) -> None:  # the library's name
+        self._answer(200 if self.path == "/-/healthy" else 404, {})
+
+    def do_POST(self) -> None:  # the library's name
+        length = int(self.headers.get("Content-Length") or 0)
+        if not self.server.hears(self.headers.get("Authorization", "")):
+            self._answer(401, {})
+            return
+        if self.path != "/alerts" or length > BODY_BYTES:
+            self._answer(404 if self.path != "/alerts" else 413, {})
+            return
+        try:
+            notification = json.loads(self.rfile.read(length))
+        except ValueError:
+            notification = None
+        if not isinstance(notification, dict):
+            self._answer(400, {"error": "not a notification of Alertmanager"})
+            return
+        self._answer(200, self.server.trigger.take(notification, time.time()))
+
+    def _answer(self, status: int, said: dict[str, str]) -> None:
+        body = json.dumps(said).encode()
+        self.send_response(status)
+        self.send_header("Content-Type", "application/json")
+        self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)
+
+    def log_message(self, *_: object) -> None:
+        """What matters is said by the trigger."""
 
 
 @click.command()
 @click.option("--to", required=True, help="github:OWNER/REPOSITORY, or the URL of a webhook.")
 @click.option("--token-file", type=click.Path(exists=True, dir_okay=False, path_type=Path), help="A bearer token.")
+@click.option(
+    "--secret-file",
+    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    help="What Alertmanager has to send as a bearer token (`authorization` of the webhook).",
+)
 @click.option("--listen", default="0.0.0.0:9470", show_default=True, help="HOST:PORT.")
 @click.option(
     "--state", type=click.Path(dir_okay=False, path_type=Path), help="A file that remembers what was started."
@@ -105,13 +129,19 @@ def server_of(trigger: Trigger, host: str, port: int) -> HTTPServer:
 @click.option("--cooldown-hours", default=24.0, show_default=True, help="At most one training of a model in this time.")
 @click.option("--most-a-week", default=3, show_default=True, help="At most so many trainings of a model in seven days.")
 def main(
-    to: str, token_file: Path | None, listen: str, state: Path | None, cooldown_hours: float, most_a_week: int
+    to: str,
+    token_file: Path | None,
+    secret_file: Path | None,
+    listen: str,
+    state: Path | None,
+    cooldown_hours: float,
+    most_a_week: int,
 ) -> None:
     """Start trainings when alerts ask for them, and not more often than is sensible."""
     try:
         host, port = listen.rsplit(":", 1)
         trigger = Trigger(target_of(to, token_file), Throttle(cooldown_hours * 3600, most_a_week), state)
-        server = server_of(trigger, host, int(port))
+        server = Server(trigger, host, int(port), secret_file)
     except (ValueError, OSError) as error:
         click.echo(f"retrain: {error}", err=True)
         sys.exit(2)

@@ -6,7 +6,7 @@ reason for another one.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -40,8 +40,18 @@ def model_of(labels: Mapping[str, str]) -> str:
 def requests(notification: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
     """Return what is asked for by a notification of Alertmanager: one alert for each model, and no resolved ones."""
     found: dict[str, dict[str, Any]] = {}
+    for model, alert in _firing(notification, "retrain"):
+        found.setdefault(model, alert)
+    return found
+
+
+def held(notification: Mapping[str, Any]) -> dict[str, str]:
+    """Return, by model, the alert that says that its data is broken: nothing is learnt from that."""
+    return {model: alert["labels"].get("alertname", "") for model, alert in _firing(notification, "hold")}
+
+
+def _firing(notification: Mapping[str, Any], action: str) -> Iterator[tuple[str, dict[str, Any]]]:
     for alert in notification.get("alerts", ()):
         labels = alert.get("labels", {})
-        if alert.get("status") == "firing" and labels.get("action") == "retrain" and labels.get("model_name"):
-            found.setdefault(model_of(labels), alert)
-    return found
+        if alert.get("status") == "firing" and labels.get("action") == action and labels.get("model_name"):
+            yield model_of(labels), alert

@@ -14,6 +14,10 @@ from types import FrameType
 
 from exporter.units import Listen
 
+RATE = 50.0
+# The windows of a story are short, and want a hundred records all the same.
+STORY_RATE = 150.0
+
 
 class DemoError(Exception):
     """The demo cannot go on; the message says why, in one line."""
@@ -23,14 +27,19 @@ class DemoError(Exception):
 class DemoSettings:
     """What a user may choose. `seconds` None is until Ctrl-C; `listen` None is the usual port or a free one.
 
+    `rate` None is the usual one, in requests a second.
     `story` is the whole: the model over HTTP, incidents, truth, and alerts where they can be had.
     """
 
     seconds: float | None = None
-    rate: float = 50.0
+    rate: float | None = None
     listen: Listen | None = None
     shift_after: float = 60.0
     story: bool = False
+
+    @property
+    def requests_per_second(self) -> float:
+        return self.rate or (STORY_RATE if self.story else RATE)
 
 
 class Stop:

@@ -23,7 +23,8 @@ NAME, VERSION = "breast-cancer", "1"
 SPLIT_SEED = 11
 # Texture is the deviation of the image's grey values: a new camera with more contrast shifts these, and no others.
 SHIFTED = ("mean texture", "texture error", "worst texture")
-SHIFT_FACTOR = 1.5
+# As little as this hardly makes the model worse: what drifts is its inputs.
+SHIFT_FACTOR = 1.3
 
 
 @dataclass(frozen=True, slots=True)

@@ -22,7 +22,8 @@ from exporter.demo.model import Model
 from exporter.demo.story import Incident
 
 ERROR_TYPE = "out_of_memory"
-SLOW_SECONDS = 0.015
+SLOW_SECONDS = 0.08
+SLOW_SHARE = 1 / 30
 
 
 class ModelServer(LocalServer):
@@ -53,7 +54,7 @@ class ModelServer(LocalServer):
         begin = time.perf_counter()
         row = np.array([np.nan if (value := features.get(name)) is None else value for name in self._model.features])
         prediction = self._model.predict(np.where(np.isnan(row), self._means, row))
-        if story.LATENCY in self.incidents:
+        if story.LATENCY in self.incidents and self._chance() < SLOW_SHARE:
             time.sleep(SLOW_SECONDS)
         record: dict[str, Any] = {
             "request_id": request_id,
@@ -62,7 +63,7 @@ class ModelServer(LocalServer):
             "model_version": model.VERSION,
         }
         with self._one:
-            fails = story.FAILING in self.incidents and prediction.label == "malignant" and self._random.random() < 0.5  # noqa: PLR2004
+            fails = story.FAILING in self.incidents and prediction.label == "malignant" and self._chance() < 0.5  # noqa: PLR2004
             if fails:
                 self.errors[ERROR_TYPE] += 1
                 self._file.write(json.dumps(record | {"error_type": ERROR_TYPE}) + "\n")
@@ -75,6 +76,9 @@ class ModelServer(LocalServer):
             self.predictions[prediction.label] += 1
             self._file.write(json.dumps(record) + "\n")
         return HTTPStatus.OK, answer
+
+    def _chance(self) -> float:
+        return float(self._random.random())
 
 
 class _Handler(Handler):

@@ -17,7 +17,8 @@ from exporter.demo import DemoError, DemoSettings, Stop, model, readings, table
 from exporter.demo.model import Model
 from exporter.demo.readings import Reading
 from exporter.demo.sidecar_process import SidecarProcess, free_address, make_profile
-from exporter.demo.stage import stage
+from exporter.demo.stage import hurried_windows, stage
+from exporter.demo.story import Story
 from exporter.demo.table import View
 from exporter.demo.traffic import Requests, Shifting, Traffic, training_lines
 from exporter.units import Listen
@@ -34,11 +35,13 @@ listen: "{listen}"
 state_dir: state
 model: {{name: {name}, version: "{version}"}}
 reference: reference.json
-windows: [1m, 5m, 1h]
-buckets: {{latency_seconds: [0.00025, 0.0005, 0.00075, 0.001, 0.0015, 0.002, 0.003, 0.005, 0.01, 0.025, 0.1]}}
-thresholds: {{latency_p99_seconds: 0.01}}
+windows: [{windows}]
+buckets: {{latency_seconds: [0.00025, 0.0005, 0.001, 0.0015, 0.002, 0.003, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25]}}
+thresholds: {{latency_p99_seconds: 0.05}}
+quality: {{bounds: {{mean texture: [0, 100], texture error: [0, 100], worst texture: [0, 100]}}}}
 sources: [predictions.jsonl]
 """
+WINDOWS = ["1m", "5m", "1h"]
 TRUTH = "ground_truth: {sources: [truth.jsonl], wait: 1h}\n"
 
 NEXT = """\
@@ -60,7 +63,10 @@ def run(settings: DemoSettings, stop: Stop) -> None:
         f"Trained a logistic regression on {len(trained.training)} of scikit-learn's breast-cancer records. "
         f"It is right on {trained.accuracy:.0%} of the other {len(trained.held_out)}, which are its traffic."
     )
-    config = CONFIG.format(listen=listen, name=model.NAME, version=model.VERSION) + (TRUTH if settings.story else "")
+    story = (Story() if settings.seconds is None else Story(settings.seconds)) if settings.story else None
+    windows = ", ".join(hurried_windows(story) if story else WINDOWS)
+    config = CONFIG.format(listen=listen, name=model.NAME, version=model.VERSION, windows=windows)
+    config += TRUTH if story else ""
     with tempfile.TemporaryDirectory(prefix="prediction-exporter-demo-") as name:
         folder = Path(name)
         _prepare(folder, trained, config)
@@ -69,8 +75,8 @@ def run(settings: DemoSettings, stop: Stop) -> None:
         with SidecarProcess(folder / "config.yaml", listen) as sidecar, ExitStack() as stack:
             console.print(f"The sidecar serves http://{listen}/metrics until {_end(settings)}.\n")
             traffic: Requests
-            if settings.story:
-                traffic = stage(stack, trained, folder, listen, settings.seconds, console)
+            if story:
+                traffic = stage(stack, trained, folder, listen, story, console)
             else:
                 log = stack.enter_context(Traffic(trained, folder / "predictions.jsonl", time.perf_counter))
                 traffic = Shifting(log, settings.shift_after)
@@ -104,7 +110,7 @@ class Session:
         """Write at the steady rate, or as fast as the model can, and show a view every LOOK_SECONDS."""
         next_look = LOOK_SECONDS
         while not stop.asked and (self._settings.seconds is None or self.seconds < self._settings.seconds):
-            due = self._traffic.written / self._settings.rate
+            due = self._traffic.written / self._settings.requests_per_second
             if self.seconds >= next_look:
                 self._recent.append(self._read())
                 show(self._view())

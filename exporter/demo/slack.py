@@ -1,4 +1,7 @@
-"""A stand-in for Slack: it takes what Alertmanager sends to a webhook, and shows the messages on a page."""
+"""A stand-in for Slack: it takes what Alertmanager sends to a webhook, and shows the messages on a page.
+
+Their links lead here too, in place of Grafana and a wiki: a dashboard's to the sidecar's page, a runbook's to its text.
+"""
 
 from __future__ import annotations
 
@@ -6,41 +9,48 @@ import html
 from collections import deque
 from datetime import UTC, datetime
 from functools import partial
+from http import HTTPStatus
 from typing import Any
+from urllib.parse import parse_qs, urlencode, urlsplit
 
+from jinja2 import Environment, PackageLoader
+
+from exporter.demo import shipped
 from exporter.demo.local_server import Handler, LocalServer
 
 MOST_MESSAGES = 100
-PAGE = """<!doctype html>
-<html lang="en"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width, initial-scale=1">
-<meta http-equiv="refresh" content="3"><title>({count}) Slack, so to speak</title><style>
-:root {{ color-scheme: light dark; }}
-body {{ font: 15px/1.45 system-ui, sans-serif; max-width: 46rem; margin: 2rem auto; padding: 0 1rem; }}
-article {{ border-left: .3rem solid #888; padding: .2rem .9rem; margin: 1rem 0; white-space: pre-wrap; }}
-article.danger, article.critical {{ border-color: #c0392b; }} article.warning {{ border-color: #d98e04; }}
-article.good {{ border-color: #1e8449; }} time {{ opacity: .7; font-size: .85rem; }}
-h2 {{ font-size: 1rem; margin: 0; }}
-</style></head><body><h1>What Slack would show</h1>{messages}</body></html>
-"""
+DASHBOARDS, RUNBOOKS = "/d/", "/runbooks/"
+# Slack's names of colours.
+COLORS = {"good": "#2eb886", "warning": "#daa038", "danger": "#a30200"}
+
+ENVIRONMENT = Environment(loader=PackageLoader("exporter.demo"), autoescape=True)
+# Slack's text has <, > and & escaped, and no more.
+ENVIRONMENT.filters["said"] = lambda text: html.unescape(str(text))
+ENVIRONMENT.filters["color"] = lambda name: COLORS.get(name, name)
 
 
 class Slack(LocalServer):
-    """Takes messages on a port of 127.0.0.1 while the `with` block lasts, and keeps the last ones."""
+    """Takes messages on a port of 127.0.0.1 while the `with` block lasts, and keeps the last ones.
 
-    def __init__(self, port: int) -> None:
+    `model` is the address of the sidecar's page, and `hurry` by what the times of the rules were divided.
+    """
+
+    def __init__(self, port: int, model: str, hurry: int) -> None:
         self.messages: deque[tuple[datetime, dict[str, Any]]] = deque(maxlen=MOST_MESSAGES)
+        self._model = model
+        self._hurry = hurry
         super().__init__(partial(_Handler, self), port)
 
     def page(self) -> str:
         """Return the page: the newest message first."""
-        shown = "".join(
-            f'<article class="{html.escape(str(attachment.get("color", "")))}">'
-            f"<time>{time:%H:%M:%S} UTC</time><h2>{html.escape(str(attachment.get('title', '')))}</h2>"
-            f"{html.escape(str(attachment.get('text') or attachment.get('fallback', '')))}</article>"
-            for time, message in [*self.messages][::-1]
-            for attachment in message.get("attachments") or [{"text": message.get("text", "")}]
-        )
-        return PAGE.format(count=len(self.messages), messages=shown or "<p>No message yet.</p>")
+        return ENVIRONMENT.get_template("slack.html").render(messages=[*self.messages][::-1], hurry=self._hurry)
+
+    def dashboard(self, query: str) -> str:
+        """Return where the page of a model is, by the variables of its dashboard."""
+        asked = parse_qs(query)
+        names = {"model": "var-model_name", "version": "var-model_version"}
+        chosen = {name: asked[variable][0] for name, variable in names.items() if variable in asked}
+        return f"{self._model}?{urlencode(chosen)}" if chosen else self._model
 
 
 class _Handler(Handler):
@@ -53,4 +63,14 @@ class _Handler(Handler):
         self.answer(b"ok", "text/plain")
 
     def do_GET(self) -> None:  # noqa: N802  # http.server's name
-        self.answer(self._slack.page().encode(), "text/html; charset=utf-8")
+        asked = urlsplit(self.path)
+        if asked.path.startswith(DASHBOARDS):
+            self.redirect(self._slack.dashboard(asked.query))
+        elif asked.path.startswith(RUNBOOKS):
+            name = asked.path.removeprefix(RUNBOOKS)
+            text = shipped.runbook(name)
+            page = ENVIRONMENT.get_template("runbook.html").render(name=name, text=text or "There is no such runbook.")
+            status = HTTPStatus.NOT_FOUND if text is None else HTTPStatus.OK
+            self.answer(page.encode(), "text/html; charset=utf-8", status)
+        else:
+            self.answer(self._slack.page().encode(), "text/html; charset=utf-8")

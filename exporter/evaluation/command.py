@@ -11,6 +11,7 @@ from pathlib import Path
 
 from exporter import config
 from exporter.columns import epoch
+from exporter.counted import counted
 from exporter.evaluation import figures
 from exporter.evaluation.archives import ArchiveError
 from exporter.evaluation.join import Which
@@ -106,13 +107,13 @@ def _limits(option: str, given: Sequence[str]) -> dict[str, float]:
 
 def _table(found: Evaluation, failed: Sequence[str]) -> list[str]:
     lines = [line for model in found.models for line in figures.table(model)]
-    told = {
-        "truths that answer no prediction of the span": found.unused,
-        "truths that say the same again": found.repeated,
-        "truths that say something else": found.revised,
-        **{f"lines refused: {reason}": count for reason, count in sorted(found.refused.items())},
-    }
-    lines += [f"{count:,} {text}" for text, count in told.items() if count]
+    told = [
+        (found.unused, "truth that answers", "truths that answer", " no prediction of the span"),
+        (found.repeated, "truth that says", "truths that say", " the same again"),
+        (found.revised, "truth that says", "truths that say", " something else"),
+        *((count, "line", "lines", f" refused: {reason}") for reason, count in sorted(found.refused.items())),
+    ]
+    lines += [counted(count, one, many) + text for count, one, many, text in told if count]
     return [*lines, *(f"FAILED {line}" for line in failed)] or ["no predictions"]
 
 

@@ -19,8 +19,9 @@ from exporter.forms import Forms
 from exporter.intake import gather
 from exporter.profile import Profile
 from exporter.reading import Form
-from exporter.settings import Config, GroundTruth, Source
+from exporter.settings import Config, GroundTruth
 from exporter.snapshot import Stream
+from exporter.source_options import Source
 from exporter.units import Duration, SourceUrl
 
 # An archive may be of any age.

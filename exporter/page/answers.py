@@ -11,6 +11,7 @@ from aiohttp import web
 
 from exporter.collector import Collector
 from exporter.commit import CommitError, Committer
+from exporter.exposition import Format, gzipped
 from exporter.snapshot import Snapshot
 from exporter.status import assembly
 from exporter.status.assembly import Asked, UnknownError
@@ -51,6 +52,7 @@ class Looks:
 
     async def _answer(self, request: web.Request, write: Write) -> web.Response:
         query = request.query
+        is_gzip = Format.of("", request.headers.get("Accept-Encoding", "")).is_gzip
         asked = Asked(query.get("window"), query.get("model"), query.get("version"))
         # Taken before: after the commit, it may be that of another configuration.
         collector, problem = self._collector(), None
@@ -64,6 +66,9 @@ class Looks:
             body, headers = await asyncio.to_thread(self._build, collector, snapshot, asked, problem, write)
         except UnknownError as error:
             return web.Response(status=404, text=f"{error}\n")
+        headers |= {"Vary": "Accept-Encoding"}
+        if is_gzip:
+            body, headers = await asyncio.to_thread(gzipped, [body]), headers | {"Content-Encoding": "gzip"}
         return web.Response(body=body, headers=headers)
 
     def _build(

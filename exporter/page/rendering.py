@@ -40,7 +40,8 @@ ENVIRONMENT = Environment(
     lstrip_blocks=True,
 )
 ENVIRONMENT.filters |= {
-    name: getattr(words, name) for name in ("number", "percent", "duration", "size", "moment", "iso", "plain", "index")
+    name: getattr(words, name)
+    for name in ("number", "percent", "duration", "size", "moment", "iso", "plain", "index", "ranking")
 }
 ENVIRONMENT.globals |= {"bars": pictures.bars, "line": pictures.line, "share": pictures.share, "PICTURED": PICTURED}
 ENVIRONMENT.globals |= {"STYLE": Markup(STYLE), "SCRIPT": Markup(SCRIPT)}  # noqa: S704  # our own files

@@ -43,6 +43,15 @@ def index(value: float) -> str:
     return f"{value:.3f}" if value < 0.1 else f"{value:.2f}" if value < 1 else f"{value:.2g}"  # noqa: PLR2004
 
 
+def ranking(value: float) -> str:
+    """Spell an agreement of rankings.
+
+    >>> ranking(0.98765), ranking(1)
+    ('0.988', '1.000')
+    """
+    return DASH if math.isnan(value) else f"{value:.3f}"
+
+
 def duration(seconds: float) -> str:
     """Spell a duration in its largest unit.
 

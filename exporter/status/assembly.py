@@ -11,7 +11,17 @@ from exporter.batch import Series
 from exporter.collector import Collector
 from exporter.course import Course, begin, course
 from exporter.snapshot import Snapshot
-from exporter.status import document, findings, operation, performance, serving, variables
+from exporter.status import (
+    attributions,
+    business,
+    document,
+    findings,
+    operation,
+    performance,
+    segments,
+    serving,
+    variables,
+)
 from exporter.status.figures import Figures
 from exporter.status.operation import Operation
 from exporter.tally import Tallies
@@ -128,6 +138,9 @@ class _View:
             quality=variables.quality(figures, features) if self.collector.pictures else None,
             performance=performance.performance(figures),
             estimated=performance.estimated(figures),
+            attributions=attributions.attributions(figures, self.collector.attributed),
+            business=business.business(figures),
+            segments=segments.segments(figures),
         )
 
 

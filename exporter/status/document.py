@@ -2,12 +2,14 @@
 
 Its names are a public interface: fields are added and not renamed. Times are epoch seconds, shares and ratios 0 to 1.
 A number that cannot be told (no records, too few) is NaN here and null in JSON. A `..._course` has one value for each
-of `course.times`.
+of `course.times`. What some models alone have is told in `breakdown`.
 """
 
 from __future__ import annotations
 
 import msgspec
+
+from exporter.status.breakdown import Attributions, BusinessFigure, Segment
 
 
 class Finding(msgspec.Struct, frozen=True, kw_only=True):
@@ -129,8 +131,8 @@ class Performance(msgspec.Struct, frozen=True, kw_only=True):
 class Model(msgspec.Struct, frozen=True, kw_only=True):
     """One version of a model. Features come by drift, the most drifted first.
 
-    `drift` and `quality` are null without a reference, `performance` without ground truth, and `estimated` (figures
-    that need none) where there are none.
+    `drift` and `quality` are null without a reference, `performance` without ground truth, `attributions` where the
+    reference has none, and `estimated` (figures that need no truth) where there are none.
     """
 
     name: str
@@ -143,6 +145,9 @@ class Model(msgspec.Struct, frozen=True, kw_only=True):
     quality: Quality | None
     performance: Performance | None
     estimated: dict[str, float] | None
+    attributions: Attributions | None
+    business: list[BusinessFigure]
+    segments: list[Segment]
 
 
 class ModelSummary(msgspec.Struct, frozen=True, kw_only=True):

@@ -45,6 +45,23 @@ class Figures:
         """Return the value; NaN where there is none."""
         return next((value for _, value in self.rows(name, **only)), NAN)
 
+    def named(self, prefix: str) -> list[str]:
+        """Return the metrics whose names begin so, without it."""
+        return [name.removeprefix(prefix) for name in self._families if name.startswith(prefix)]
+
+    def totals(self, name: str, label: str) -> dict[str, tuple[int, float]]:
+        """Return the count and the sum of a histogram by a label; the sum is NaN where the histogram has none."""
+        family = self._families.get(name)
+        if family is None:
+            return {}
+        place, has_sum = family.labels.index(label), family.lines[-1].suffix == "_sum"
+        infinite = len(family.lines) - (3 if has_sum else 1)
+        return {
+            values[place]: (int(counts[infinite]), counts[-1] if has_sum else NAN)
+            for values, *counts in zip(family.label_values, *family.columns, strict=True)
+            if self._series is None or values[:2] == self._series
+        }
+
     def buckets(self, name: str) -> Buckets:
         """Return the buckets of a histogram."""
         family = self._families.get(name)

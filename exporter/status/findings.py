@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable, Iterator, Mapping
 
+from exporter.counted import counted
 from exporter.status.document import Checkpoint, Finding, Model, Source, Variable
 
 CRITICAL, WARNING = "critical", "warning"
@@ -53,7 +54,7 @@ def _of_features(model: Model) -> Iterator[Finding]:
         ("drift", WARNING, "has drifted", "have drifted", [each for each in model.features if each.drifted]),
     ):
         if found:
-            what = f"1 feature {one}" if len(found) == 1 else f"{len(found)} features {many}"
+            what = counted(len(found), f"feature {one}", f"features {many}")
             yield Finding(severity=severity, check=f"feature_{check}", text=f"{what}: {_names(found)}.")
     for output in model.outputs:
         if output.drifted:
@@ -63,9 +64,8 @@ def _of_features(model: Model) -> Iterator[Finding]:
                 text=f"The {output.name} has drifted from the reference: PSI {output.psi:.2f}.",
             )
     if model.quality and model.quality.unknown_features:
-        count = model.quality.unknown_features
-        features = "feature" if count == 1 else "features"
-        text = f"Records hold {count} {features} that the reference does not know."
+        unknown = counted(model.quality.unknown_features, "feature", "features")
+        text = f"Records hold {unknown} that the reference does not know."
         yield Finding(severity=WARNING, check="unknown_features", text=text)
 
 
@@ -76,13 +76,14 @@ def of_operation(sources: Iterable[Source], checkpoint: Checkpoint) -> Iterator[
         yield Finding(severity=CRITICAL, check="checkpoint", text=text[0].upper() + text[1:])
     for source in sources:
         if source.failing_files:
-            text = f"{source.name}: {source.failing_files} files cannot be opened or read."
+            text = f"{source.name}: {counted(source.failing_files, 'file', 'files')} cannot be opened or read."
             yield Finding(severity=CRITICAL, check="source", text=text)
         if source.lag_seconds > LAG_SECONDS:
             text = f"{source.name}: reading is {source.lag_seconds:.0f} seconds behind."
             yield Finding(severity=WARNING, check="source", text=text)
         if source.gaps:
-            text = f"{source.name}: {source.gaps} files were gone before they were read to their end."
+            gone = counted(source.gaps, "file was gone before it was", "files were gone before they were")
+            text = f"{source.name}: {gone} read to the end."
             yield Finding(severity=WARNING, check="source", text=text)
 
 

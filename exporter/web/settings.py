@@ -43,11 +43,17 @@ class TlsConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """How TLS is spoken."""
 
     cert: str = ""
+    """The certificate itself, as PEM."""
     key: Secret = Secret()
+    """Its private key itself, as PEM."""
     client_ca: str = ""
+    """The authorities that clients' certificates are of, as PEM."""
     cert_file: str = ""
+    """A file with the certificate, instead of `cert`."""
     key_file: str = ""
+    """A file with the key, instead of `key`."""
     client_ca_file: str = ""
+    """A file with the authorities, instead of `client_ca`."""
     client_auth_type: Literal[
         "NoClientCert",
         "RequestClientCert",
@@ -55,12 +61,19 @@ class TlsConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         "VerifyClientCertIfGiven",
         "RequireAndVerifyClientCert",
     ] = "NoClientCert"
+    """Whether clients show a certificate. The second and third are refused: Python verifies all that it asks for."""
     client_allowed_sans: list[str] | None = None
+    """The names of which a client's certificate needs one; others get 403."""
     min_version: Version = "TLS12"
+    """The oldest version of TLS that is spoken; TLS12 at least."""
     max_version: Version = "TLS13"
+    """The newest version of TLS that is spoken."""
     cipher_suites: list[str] = []
+    """Those of TLS 1.2, by their names in Go; without any, Python's."""
     prefer_server_cipher_suites: bool = True
+    """Whether the server's order of ciphers counts."""
     curve_preferences: list[str] = []
+    """The curves of the key exchange; more than one needs Python 3.15."""
 
 
 class Headers(
@@ -72,33 +85,46 @@ class Headers(
     """The headers that exporter-toolkit lets be set; blank is unset."""
 
     content_security_policy: HeaderValue = HeaderValue()
+    """Sent with each answer, if it is given."""
     x_frame_options: Literal["deny", "sameorigin", ""] = ""
+    """The same."""
     x_content_type_options: Literal["nosniff", ""] = ""
+    """Sent in any case."""
     x_xss_protection: HeaderValue = HeaderValue()
+    """Sent with each answer, if it is given."""
     strict_transport_security: HeaderValue = HeaderValue()
+    """The same; browsers heed it over TLS alone."""
 
 
 class HttpConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """How HTTP is spoken."""
 
     http2: bool | None = None
+    """Taken for the sake of shared files; HTTP/2 is not spoken."""
     headers: Headers = Headers()
+    """Headers of each answer."""
 
 
 class RateLimit(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """A token bucket: `burst` requests at once, and one more each `interval`."""
 
     interval: Interval
+    """How often one more request is let in; 0 is no limit."""
     burst: Annotated[int, msgspec.Meta(gt=0)]
+    """How many requests are let in at once."""
 
 
 class WebConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """The whole of it."""
 
     tls_server_config: TlsConfig = TlsConfig()
+    """How TLS is spoken; without it, it is not."""
     http_server_config: HttpConfig = HttpConfig()
+    """How HTTP is spoken."""
     basic_auth_users: dict[str, BcryptHash] = {}
+    """Hashes of passwords by user, as `htpasswd -nBC 10 USER` makes them."""
     rate_limit: RateLimit | None = None
+    """A token bucket for all requests; past it they get 429."""
 
     @property
     def is_tls(self) -> bool:

@@ -97,6 +97,7 @@ def local(folder: Path, http: str = "http://127.0.0.1:1", smtp: str = "127.0.0.1
         "/etc/alertmanager/secrets/slack-url": str(folder / "slack-url"),
         "/etc/alertmanager/secrets/pagerduty-routing-key": str(folder / "key"),
         "/etc/alertmanager/secrets/smtp-password": str(folder / "key"),
+        "/etc/alertmanager/secrets/retrain-secret": str(folder / "key"),
         "/etc/alertmanager/templates/": f"{SHIPPED}/templates/",
         "smtp.example.org:587": smtp,
         "smtp_require_tls: true": "smtp_require_tls: false",

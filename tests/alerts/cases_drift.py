@@ -7,7 +7,6 @@ from tests.alerts.timeline import POD, Case, Level, Rate, Shape, of
 HOUR = 'window="1h"'
 OTHER_POD = 'job="model",pod="b",instance="b:9465"'
 THIRD_POD = 'job="model",pod="c",instance="c:9465"'
-FLEET = ("feature-drift",)
 
 
 def bins(features: Mapping[str, tuple[float, float]], pod: str = POD) -> dict[str, Shape]:
@@ -43,7 +42,6 @@ CASES = [
         healthy=even("age", "income", "city", "size"),
         fault=bins({"age": (50, 10)}),
         near=bins({"age": (42, 18)}),
-        files=FLEET,
         fires=80,
         resolves=120,
         says="Inputs of credit, version 3, have moved away from the reference, more than chance explains. PSI by "
@@ -57,10 +55,8 @@ CASES = [
         healthy=even("age", "income", "city", "size"),
         fault=bins({"age": (50, 10), "income": (8, 52), "city": (54, 6)}),
         near=bins({"age": (42, 18), "income": (18, 42), "city": (42, 18)}),
-        files=FLEET,
         fires=80,
         resolves=160,
-        also=("ModelFeatureDrift",),
         says="75% of the features of credit, version 3, have drifted; the limit is 30%. PSI of those that have moved "
         "most: "
         "city 0.88, income 0.69, age 0.54. First rule out a broken source that they share; if the world has changed, "
@@ -130,7 +126,7 @@ CASES = [
         healthy=even("age") | even("age", pod=OTHER_POD) | even("age", pod=THIRD_POD),
         fault=bins({"age": (50, 10)}),
         near=bins({"age": (42, 18)}),
-        files=(*FLEET, "feature-drift-instances"),
+        files=("feature-drift-instances",),
         fires=80,
         resolves=120,
         says="Pods of credit, version 3, get inputs unlike those of all other pods. Greatest PSI of a feature, the "

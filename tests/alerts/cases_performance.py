@@ -55,12 +55,9 @@ CASES = [
         healthy=gauge("model_concept_drift", 0, ""),
         fault=gauge("model_concept_drift", 1, ""),
         near={},
-        says="The error rate of credit, version 3, has changed within the last day, by a sequential test of each "
-        "outcome: "
-        "what was learnt no longer holds. First see what has changed in the world or in how labels are made, then "
-        "train "
-        "anew.",
-        value="changed",
+        says="The error rate of credit, version 3, has risen within the last day, by more than chance: what was "
+        "learnt no longer holds. First see what has changed in the world or in how labels are made, then train anew.",
+        value="risen",
     ),
     Case(
         "ModelRegressionErrorHigh",

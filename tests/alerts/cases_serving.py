@@ -101,7 +101,6 @@ CASES = [
         labels=of_slo("errors"),
         fires=76,
         resolves=40,
-        also=("ModelErrorBudgetBurnSlow",),
         beside=("ModelErrorBudgetBurnSlow",),
         says="2.5% of the requests to credit miss the objective for errors; 0.1% may. In the last 1h it was 2.5%, "
         "in the "

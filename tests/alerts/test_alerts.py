@@ -8,7 +8,7 @@ import pytest
 from alerts.__main__ import FILES
 from alerts.alert import Links
 from tests.alerts import cases_drift, cases_performance, cases_quality, cases_serving, cases_sidecar
-from tests.alerts.timeline import Case, firing, nothing_beside, run
+from tests.alerts.timeline import Case, fired, firing, nothing_beside, run
 
 CASES = [
     *cases_serving.CASES,
@@ -55,6 +55,7 @@ def test_it_fires_alone_bears_a_near_miss_and_resolves(case: Case, tmp_path: Pat
         "promql_expr_test": [
             firing(case.begins, ()),
             firing(told, [case.alert, *case.also]),
+            fired(over, [case.alert, *case.also]),
             nothing_beside(over, case.beside),
         ],
     }

@@ -15,7 +15,7 @@ FAILED = {"a": {"missing": (3, 4), "wrong_type": (0, 5)}, "b": {"missing": (1, 1
 
 
 def test_failed_checks_of_each_pod_are_those_of_all_its_features(tmp_path: Path) -> None:
-    scenario = Scenario(tmp_path, minutes=1, scraped=1)
+    scenario = Scenario(tmp_path, minutes=1, scrapes=1)
     for pod, failed in FAILED.items():
         target = {**VERSION, "job": "model", "pod": pod, "instance": f"{pod}:9465"}
         for index, feature in enumerate(("age", "income")):

@@ -1,8 +1,10 @@
-"""A real sidecar on a log that drifts, a real Prometheus and Alertmanager with the shipped files, a stand-in for Slack.
+"""A real sidecar on a log, a real Prometheus and Alertmanager with the shipped files, stand-ins for whom they tell.
 
-Only waiting is shortened: intervals, `for` and the times of groups are seconds.
+Only waiting is shortened: `for`, and until an end is told; of what is not about time, intervals too.
 """
 
+import email.policy
+import html
 import json
 import random
 import re
@@ -18,8 +20,9 @@ from typing import Any
 import pytest
 import yaml
 
+from alerts.feature_series import EVERY, INCREMENTS, REFERENCE_SIZE
 from exporter import profile_file
-from tests.alerts.alertmanager import Inbox, alertmanager, http_inbox, local
+from tests.alerts.alertmanager import Inbox, alertmanager, http_inbox, local, smtp_inbox
 from tests.alerts.oracle import drift
 from tests.process import exporter
 from tests.records import numeric, reference
@@ -30,6 +33,10 @@ COUNTS = [67, 92, 150, 191, 191, 150, 92, 67]
 # By how much each feature has moved, in standard deviations.
 SHIFTS = {"age": 0.9, "income": 0.7, "amount": 1.2, "balance": 0.0}
 MODEL = {"model_name": "credit", "model_version": "3"}
+ROOT = Path(__file__).parent.parent.parent
+# How often the pods are scraped, as they are deployed.
+PODMONITOR = yaml.safe_load((ROOT / "deploy/kubernetes/monitoring/podmonitor.yaml").read_text())
+(SCRAPED,) = (endpoint["interval"] for endpoint in PODMONITOR["spec"]["podMetricsEndpoints"])
 
 
 def records(number: int, shifts: dict[str, float], rng: random.Random) -> list[dict[str, Any]]:
@@ -54,12 +61,12 @@ def append(folder: Path, log: list[dict[str, Any]]) -> None:
         file.write("".join(json.dumps(record) + "\n" for record in log))
 
 
-def hurried_rules(folder: Path) -> str:
-    """Write the rules as the README says, with seconds for minutes."""
+def rules(folder: Path, *, every: str = EVERY) -> str:
+    """Write the rules as the README says, with a second for all waiting but for what alerts are evaluated `every`."""
     subprocess.run([sys.executable, "-m", "alerts", folder / "rules"], check=True)
     for file in (folder / "rules").iterdir():
-        text = re.sub(r"(?m)^( *)(interval|for|keep_firing_for): .*", r"\1\2: 1s", file.read_text())
-        file.write_text(text)
+        text = re.sub(rf"(?m)^( *)(for|keep_firing_for|interval): (?!{EVERY}).*", r"\1\2: 1s", file.read_text())
+        file.write_text(text.replace(EVERY, every))
     return str(folder / "rules" / "*.yaml")
 
 
@@ -75,9 +82,11 @@ def known_for_an_hour(folder: Path) -> None:
 
 
 def hurried(config: Path) -> Path:
+    """Let the ends of alerts be told at once, and trainings be started at once."""
     made = yaml.safe_load(config.read_text())
     for route in (made["route"], *made["route"]["routes"]):
-        route |= {"group_wait": "2s", "group_interval": "2s"}
+        route["group_interval"] = "2s"
+    made["route"]["routes"][0]["group_wait"] = "2s"
     config.write_text(yaml.safe_dump(made))
     return config
 
@@ -98,7 +107,10 @@ def resolution(inbox: Inbox) -> dict[str, Any]:
 @contextmanager
 def retrainer(folder: Path, inbox: Inbox) -> Iterator[str]:
     address = f"127.0.0.1:{free_port()}"
+    # The key of all that the Alertmanager of the test sends.
+    (folder / "key").write_text("key")
     options = ["--listen", address, "--to", f"{inbox.address}/train", "--state", str(folder / "retrain.json")]
+    options += ["--secret-file", str(folder / "key")]
     with subprocess.Popen([sys.executable, "-m", "alerts.retrain", *options], stderr=subprocess.DEVNULL) as process:
         try:
             wait_until_ready(f"http://{address}", "/-/healthy")
@@ -123,13 +135,19 @@ def test_drift_is_told_once_starts_one_training_and_its_end_is_told(tmp_path: Pa
         told = stack.enter_context(alertmanager(tmp_path, hurried(local(tmp_path, inbox.address, retrain=retrain))))
         sidecar = stack.enter_context(exporter("--config", tmp_path / "config.yaml"))
         target = sidecar.address.removeprefix("http://")
-        server = stack.enter_context(prometheus(tmp_path, target, rules=hurried_rules(tmp_path), alertmanager=told))
-        server.wait_for("model_version:model_threshold:count_1h_ago")
-        server.wait_for("model_feature_bin_total")
+        written = rules(tmp_path)
+        server = stack.enter_context(prometheus(tmp_path, target, interval=SCRAPED, rules=written, alertmanager=told))
+        for needed in ("model_version:model_threshold:count_1h_ago", REFERENCE_SIZE, INCREMENTS):
+            server.wait_for(needed, seconds=60)
 
         drifted = records(800, SHIFTS, rng)
+        begin = time.time()
         append(tmp_path, drifted)
         (message,) = inbox.wait_for("/slack", 1)
+        # `for` is a second, and so an evaluation; a scrape, the one before, and the group's waiting are the rest.
+        took = inbox.received[0][1] - begin
+        print(f"from drift to Slack: {took:.1f} s")
+        assert took < 10 + 30
         (training,) = inbox.wait_for("/train", 1)
 
         # Ten times as many ordinary records, and the hour as a whole is no longer unlike the reference.
@@ -174,3 +192,60 @@ def test_drift_is_told_once_starts_one_training_and_its_end_is_told(tmp_path: Pa
     assert resolved["title"] == title.replace("WARNING", "RESOLVED")
     assert resolved["text"].startswith("Over: version 3, from ")
     assert {name: training[name] for name in (*MODEL, "reason")} == {**MODEL, "reason": "ModelDriftWidespread"}
+
+
+@pytest.mark.servers
+def test_a_feature_that_vanishes_is_told_once_by_slack_mail_and_pager_and_so_is_its_return(tmp_path: Path) -> None:
+    rng = random.Random(4)
+    known = {feature: numeric(EDGES, COUNTS) for feature in ("age", "income")}
+    (tmp_path / "reference.json").write_bytes(profile_file.dump(reference(known)))
+    (tmp_path / "config.yaml").write_text(
+        f"listen: 127.0.0.1:0\nmodel: {{name: credit, version: '3'}}\nreference: reference.json\n"
+        f"sources: [{tmp_path}/*.jsonl]\nwindows: [5m, 1h]\n"
+    )
+    with ExitStack() as stack:
+        inbox, mail = stack.enter_context(http_inbox()), stack.enter_context(smtp_inbox())
+        told = stack.enter_context(alertmanager(tmp_path, hurried(local(tmp_path, inbox.address, mail.address))))
+        sidecar = stack.enter_context(exporter("--config", tmp_path / "config.yaml"))
+        target = sidecar.address.removeprefix("http://")
+        written = rules(tmp_path, every="1s")
+        server = stack.enter_context(prometheus(tmp_path, target, rules=written, alertmanager=told))
+        server.wait_for("model_version_metric:model_threshold:max")
+
+        append(tmp_path, without_income(records(400, dict.fromkeys(known, 0.0), rng)))
+        (page,) = inbox.wait_for("/slack", 1)
+        (event,) = inbox.wait_for("/pager", 1)
+        (letter,) = mail.wait_for("mail", 1)
+
+        # It is back, and so it is not absent from all records of the five minutes.
+        append(tmp_path, records(400, dict.fromkeys(known, 0.0), rng))
+        _, resolved = inbox.wait_for("/slack", 2)
+        _, over = inbox.wait_for("/pager", 2)
+        _, _ = mail.wait_for("mail", 2)
+        time.sleep(3)
+        assert [len(inbox.of("/slack")), len(inbox.of("/pager")), len(mail.of("mail"))] == [2, 2, 2]
+
+    text = (
+        "No request of credit, version 3, has had income for five minutes, so every prediction is made without. First "
+        "look for a field that a caller or feature pipeline has renamed or dropped; roll that back."
+    )
+    (attachment,) = page["attachments"]
+    assert page["channel"] == "#ml-alerts-critical"
+    assert attachment["color"] == "#f44336"
+    assert attachment["title"] == "CRITICAL: credit: A feature has vanished from a model's requests."
+    assert attachment["text"].startswith(f"{text} Since ")
+    assert [resolved["attachments"][0]["color"], over["event_action"]] == ["good", "resolve"]
+    assert event["event_action"] == "trigger"
+    assert event["payload"]["severity"] == "critical"
+    assert event["payload"]["custom_details"]["text"] == text
+    assert event["dedup_key"] == over["dedup_key"]
+    message = email.message_from_bytes(letter, policy=email.policy.default)
+    assert message["Subject"] == attachment["title"]
+    (part,) = (part for part in message.walk() if part.get_content_type() == "text/html")
+    assert text in html.unescape(part.get_content())
+
+
+def without_income(log: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    for record in log:
+        del record["features"]["income"]
+    return log

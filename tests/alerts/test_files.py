@@ -10,13 +10,16 @@ import pytest
 import yaml
 from click.testing import CliRunner
 
+from alerts import feature_drift
 from alerts.__main__ import FILES, main
 from alerts.alert import Links
-from alerts.rules import RuleFile
+from alerts.feature_series import EVERY, INCREMENTS
+from alerts.rules import ALERT_INTERVAL, RuleFile
 from tests.servers import require
 
 ROOT = Path(__file__).parent.parent.parent
 README = (ROOT / "alerts" / "README.md").read_text()
+PODMONITOR = "deploy/kubernetes/monitoring/podmonitor.yaml"
 RULES = [rule for file in FILES for group in file.groups for rule in group.recordings]
 
 each_file = pytest.mark.parametrize("file", FILES, ids=lambda file: file.name)
@@ -79,7 +82,7 @@ def test_a_rule_is_named_by_level_metric_and_operations(rule: Any) -> None:
     )
     assert re.fullmatch(rf"{of_version}|model(_slo)?|job_source|slo", level)
     assert re.fullmatch(r"(model|prediction_exporter)_[a-z0-9_]+|up", metric) or level.endswith("slo")
-    windows = "5m|15m|30m|1h|24h|2h|6h|1d|3d|30d"
+    windows = "10s|5m|15m|30m|1h|24h|2h|6h|1d|3d|30d"
     known = r"count_(1h|24h)_ago|known1h|down|drifted|degraded|broken|max|sum|mean|ratio(_of_pods)?"
     rates = rf"(avg_|p99_|ratio_)?rate({windows})|((sum|ratio)_)?increase({windows})(_offset1h)?|count({windows})"
     assert re.fullmatch(rf"{known}|{rates}|(excess_ratio|median)({windows})", operations)
@@ -98,3 +101,23 @@ def test_a_rule_uses_what_is_recorded_before_it(rule: Any) -> None:
 @pytest.mark.parametrize("name", re.findall(r"`([a-z_]+:[a-z0-9_]+:[a-z0-9_]+)`", README))
 def test_a_rule_of_the_readme_is_there(name: str) -> None:
     assert name in {rule.name for rule in RULES}
+
+
+def test_from_a_scrape_to_slack_are_at_most_thirty_seconds_besides_for() -> None:
+    (endpoint,) = yaml.safe_load((ROOT / PODMONITOR).read_text())["spec"]["podMetricsEndpoints"]
+    route = yaml.safe_load((ROOT / "alerts/alertmanager/alertmanager.yml").read_text())["route"]
+    waits = [endpoint["interval"], ALERT_INTERVAL, route["group_wait"]]
+    assert sum(int(wait.removesuffix("s")) for wait in waits) <= 30
+    # What alerts on drift read is made in the same evaluation, or by the sidecar.
+    for file in FILES:
+        for group in file.groups:
+            assert not [*group.alerts] or group.interval == ALERT_INTERVAL
+
+
+def test_counts_are_taken_as_often_as_they_are_added_up() -> None:
+    (group,) = (
+        group for group in feature_drift.file().groups if INCREMENTS in {rule.name for rule in group.recordings}
+    )
+    assert group.interval == EVERY
+    assert INCREMENTS.endswith(EVERY)
+    assert [rule.name for rule in group.alerts] == ["ModelFeatureDrift", "ModelDriftWidespread"]

@@ -5,8 +5,8 @@ from pathlib import Path
 import pytest
 
 from alerts import limits
-from exporter.settings import DEFAULT_THRESHOLDS, RULES_THRESHOLDS, TRUTH_THRESHOLDS
-from tests.alerts.cases_drift import FLEET, bins, even
+from exporter.thresholds import MEANINGS
+from tests.alerts.cases_drift import bins, even
 from tests.alerts.cases_quality import failing
 from tests.alerts.timeline import HEALTHY, STEP, VERSION, Case, Level, Series, firing, of, run, thresholds
 
@@ -21,7 +21,7 @@ def fires(folder: Path, case: Case, *expected: str) -> None:
 
 
 def case(healthy: Series, fault: Series, *, begins: int = 80, fires: int = 80) -> Case:
-    return Case("", fault, {}, "", "", healthy=healthy, files=FLEET, begins=begins, fires=fires, resolves=STEP)
+    return Case("", fault, {}, "", "", healthy=healthy, begins=begins, fires=fires, resolves=STEP)
 
 
 def test_drift_of_fewer_than_a_hundred_values_is_not_told(tmp_path: Path) -> None:
@@ -108,4 +108,4 @@ def test_a_name_of_a_log_cannot_become_a_query_or_a_template(tmp_path: Path) -> 
 
 
 def test_every_limit_of_a_rule_can_be_set_in_a_sidecar() -> None:
-    assert limits.DEFAULTS.keys() <= {*DEFAULT_THRESHOLDS, *TRUTH_THRESHOLDS, *RULES_THRESHOLDS}
+    assert limits.DEFAULTS.keys() <= MEANINGS.keys()

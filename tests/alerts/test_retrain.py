@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 import yaml
 
-from alerts.retrain.__main__ import Trigger, server_of
+from alerts.retrain.__main__ import Server, Trigger
 from alerts.retrain.dispatch import Target, target_of
 from alerts.retrain.throttle import Throttle, requests
 from tests.alerts.alertmanager import http_inbox
@@ -50,8 +50,8 @@ def test_what_asks_for_no_training(labels: dict[str, str]) -> None:
 
 
 @contextmanager
-def running(trigger: Trigger) -> Iterator[str]:
-    with server_of(trigger, "127.0.0.1", 0) as server:
+def running(trigger: Trigger, secret_file: Path | None = None) -> Iterator[str]:
+    with Server(trigger, "127.0.0.1", 0, secret_file) as server:
         threading.Thread(target=server.serve_forever, daemon=True).start()
         yield f"http://127.0.0.1:{server.server_address[1]}"
         server.shutdown()
@@ -92,6 +92,34 @@ def test_github_is_asked_as_it_wants_and_a_new_version_or_a_restart_is_no_reason
         },
     }
     assert second["client_payload"]["model_name"] == "fraud"
+
+
+def test_broken_data_holds_a_training_back_until_it_is_mended() -> None:
+    trigger = Trigger(Target("http://127.0.0.1:1/"), Throttle())
+    asked, broken = notification(), notification(action="hold", alertname="ModelFeatureMissing")
+    of_another = notification(action="hold", model_name="fraud")
+    both = {"alerts": [*asked["alerts"], *broken["alerts"]]}
+    assert trigger.take(broken, 0.0) == {}
+    assert trigger.take(both, 0.0) == {"//credit": "held by ModelFeatureMissing"}
+    assert not trigger.started
+    mended = {"alerts": [*asked["alerts"], *of_another["alerts"], {**broken["alerts"][0], "status": "resolved"}]}
+    assert trigger.take(mended, HOUR)["//credit"].startswith("failed: ")
+    assert [*trigger.started] == ["//credit"]
+
+
+@pytest.mark.parametrize(("sent", "status"), [("Bearer s3cret", 200), ("Bearer other", 401), ("", 401)])
+def test_only_who_knows_the_secret_is_heard(tmp_path: Path, sent: str, status: int) -> None:
+    (tmp_path / "secret").write_text("s3cret\n")
+    trigger = Trigger(Target("http://127.0.0.1:1/"), Throttle())
+    with running(trigger, tmp_path / "secret") as address:
+        request = urllib.request.Request(f"{address}/alerts", b"{}", {"Authorization": sent} if sent else {})
+        if status == 200:
+            urllib.request.urlopen(request, timeout=10).close()
+        else:
+            with pytest.raises(urllib.error.HTTPError) as refused:
+                urllib.request.urlopen(request, timeout=10)
+            refused.value.close()
+            assert refused.value.code == status
 
 
 def test_a_training_that_could_not_be_started_is_not_tried_without_end() -> None:

@@ -52,7 +52,7 @@ def queries(text: str) -> list[str]:
 
 
 def exported() -> set[str]:
-    """Return the metrics of the README's table, which other tests hold to what is exported."""
+    """Return the metrics of the page of reference, which is made from the code."""
     from tests.test_house import metrics  # noqa: PLC0415  # that module reads much when it is loaded
 
     return {*metrics()}

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.alerts.cases_drift import FLEET, reference
+from tests.alerts.cases_drift import reference
 from tests.alerts.timeline import HEALTHY, STEP, Case, Level, of, own, run_series, thresholds
 
 DAYS = int(os.environ.get("ALERT_DAYS", "1"))
@@ -95,5 +95,5 @@ def test_ordinary_days_fire_nothing(tmp_path: Path) -> None:
         "expr": "count(model_version_feature:model_feature_drift_psi:increase1h) > bool 0",
         "exp_samples": [{"labels": "{}", "value": 1}],
     }
-    wrong = run_series(tmp_path, Case("", {}, {}, "", "", files=FLEET), series, {"promql_expr_test": [fired, counted]})
+    wrong = run_series(tmp_path, Case("", {}, {}, "", ""), series, {"promql_expr_test": [fired, counted]})
     assert not wrong, wrong

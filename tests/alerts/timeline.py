@@ -163,6 +163,16 @@ def firing(minute: int, names: Sequence[str]) -> dict[str, Any]:
     }
 
 
+def fired(minute: int, names: Sequence[str]) -> dict[str, Any]:
+    """Expect that until now these alerts have fired, and no others."""
+    ever = f'ALERTS{{alertstate="firing", model_name!="beside", job!="beside"}}[{minute}m]'
+    return {
+        "eval_time": f"{minute}m",
+        "expr": f"group by (alertname) (count_over_time({ever}))",
+        "exp_samples": [{"labels": f'{{alertname="{name}"}}', "value": 1} for name in sorted(names)],
+    }
+
+
 def nothing_beside(minute: int, but: Sequence[str]) -> dict[str, Any]:
     """Expect that no alert has ever fired of the model beside."""
     beside = f', model_name!="credit", job!="model", alertname!~"{"|".join(but)}"'

@@ -3,15 +3,20 @@
 import gzip
 import signal
 import socket
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+import aiohttp
 import pyarrow as pa
 import pytest
 
+from exporter import config, source_list
+from exporter.sidecar import Sidecar
 from tests.arrow.streams import stream
+from tests.in_process import serve
 from tests.process import Exporter, exporter
 from tests.servers import free_port
 from tests.test_http import listening as posting
@@ -139,6 +144,21 @@ def test_a_post_of_arrow_is_answered_as_one_of_lines(tmp_path: Path) -> None:
         running.stop(signal.SIGKILL)
     with posting(tmp_path) as running:
         assert running.samples("model_predictions_total") == {("approve",): 2001}
+
+
+def test_arrow_is_loaded_off_the_event_loop_and_not_for_lines(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    loaded: list[int] = []
+    monkeypatch.setattr(source_list, "_load_arrow", lambda: loaded.append(threading.get_ident()))
+    (tmp_path / "config.yaml").write_text("listen: 127.0.0.1:0\nsources: [http:///v1/predictions]\n")
+
+    async def use(client: aiohttp.ClientSession) -> None:
+        for body, kind, times in ((b'{"prediction": "a"}', "text/plain", 0), (GOOD, KIND, 1)):
+            async with client.post("/v1/predictions", data=body, headers={"Content-Type": kind}) as answer:
+                assert answer.status == 200
+            assert len(loaded) == times
+        assert threading.get_ident() not in loaded
+
+    serve(Sidecar(config.load(tmp_path / "config.yaml")), use)
 
 
 def test_rows_that_are_refused_are_told_by_their_number(tmp_path: Path) -> None:

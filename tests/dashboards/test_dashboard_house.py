@@ -10,7 +10,7 @@ import pytest
 
 from dashboards import metrics
 from tests.dashboards.grafana import EXAMPLE, NAMES, fill_in, panels, queries, read
-from tests.test_house import PAGES, README, SELF_METRICS
+from tests.test_house import METRICS, PAGES, SELF_METRICS
 from tests.test_house import metrics as table_of_metrics
 
 ROOT = Path(__file__).parent.parent.parent
@@ -70,11 +70,11 @@ def shown() -> set[str]:
 
 
 def served() -> dict[str, str]:
-    """Return the metrics that the golden pages show, the README names or the sidecar tells of itself, with their type.
+    """Return the metrics that golden pages show, the reference names or the sidecar tells of itself, with their type.
 
-    Of what the README alone names, the type is empty.
+    Of what the reference alone names, the type is empty.
     """
-    prose = dict.fromkeys(re.findall(r"`(model_\w+)`", README), "")
+    prose = dict.fromkeys(re.findall(r"`(model_\w+)`", METRICS), "")
     of_itself = {metrics.PREFIX + name: "" for name in SELF_METRICS}
     golden = dict(re.findall(r"^# TYPE (\S+) (\w+)$", PAGES, re.MULTILINE))
     return prose | dict.fromkeys(table_of_metrics(), "") | of_itself | golden

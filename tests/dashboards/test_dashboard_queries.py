@@ -13,6 +13,7 @@ from pathlib import Path
 
 import pytest
 
+from alerts.feature_series import EVERY
 from tests.dashboards.asked import Asked, chosen
 from tests.dashboards.grafana import NAMES, fill_in, interpolated, panels, read, variables
 from tests.dashboards.sidecars import models
@@ -75,7 +76,8 @@ def asked(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Asked]:
     subprocess.run([sys.executable, "-m", "alerts", rules], check=True)
     (rules / "firing.yaml").write_text(ALERT)
     for file in rules.iterdir():
-        file.write_text(re.sub("interval: .*|name: firing", lambda found: _every_second(found[0]), file.read_text()))
+        text = file.read_text().replace(EVERY, "1s")
+        file.write_text(re.sub("interval: .*|name: firing", lambda found: _every_second(found[0]), text))
     with ExitStack() as stack:
         served = stack.enter_context(models(folder))
         last_week(folder, served["credit"].sidecar.get("/metrics"))

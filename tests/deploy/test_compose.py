@@ -30,6 +30,7 @@ PROVIDER = {"name": str, "type": str, "folder": str, "disableDeletion": bool, "a
 DATA_SOURCE = {"name": str, "uid": str, "type": str, "url": str, "access": str, "isDefault": bool, "editable": bool} | {
     "jsonData": dict
 }
+ALERTMANAGER = SERVICES["alertmanager"]
 VOLUMES = [volume for service in SERVICES.values() for volume in service["volumes"]]
 
 
@@ -122,8 +123,27 @@ def test_prometheus_takes_its_configuration_and_the_rules(tmp_path: Path) -> Non
 
 
 @pytest.mark.servers
-def test_alertmanager_takes_its_configuration() -> None:
-    subprocess.run([require("amtool"), "check-config", FOLDER / "alertmanager.yml"], check=True, timeout=60)
+def test_alertmanager_takes_the_shipped_configuration_where_it_is_mounted(tmp_path: Path) -> None:
+    mounted = {target: FOLDER / source for source, target, _ in (v.split(":") for v in ALERTMANAGER["volumes"])}
+    config = mounted["/etc/alertmanager/alertmanager.yml"].read_text()
+    assert mounted["/etc/alertmanager/alertmanager.yml"].resolve() == ROOT / "alerts/alertmanager/alertmanager.yml"
+    for target, source in mounted.items():
+        config = config.replace(target, str(source.resolve()))
+    (secret,) = ALERTMANAGER["secrets"]
+    assert f"slack_api_url_file: {secret['target']}\n" in config
+    (tmp_path / "alertmanager.yml").write_text(config)
+    command = [require("amtool"), "check-config", tmp_path / "alertmanager.yml"]
+    done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=60)
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "1 templates" in done.stdout
+
+
+def test_the_secret_of_slack_is_a_file_of_one_s_own_or_an_address_where_nobody_is() -> None:
+    (secret,) = ALERTMANAGER["secrets"]
+    file = PROJECT["secrets"][secret["source"]]["file"]
+    asked, default = re.fullmatch(r"\$\{(\w+):-(.*)\}", file).groups()
+    assert asked in (DEPLOY / "README.md").read_text()
+    assert (FOLDER / default).read_text().startswith("http://127.0.0.1:1/")
 
 
 def test_the_model_the_reference_and_the_sidecar_work_together(tmp_path: Path) -> None:

@@ -3,6 +3,8 @@
 import json
 import re
 import shutil
+import subprocess
+import sys
 from pathlib import Path
 
 import jsonschema
@@ -36,15 +38,39 @@ def built() -> dict[str, list[Object]]:
     return {
         **{overlay: kustomize(KUBERNETES / "overlays" / overlay) for overlay in OVERLAYS},
         **{folder: kustomize(KUBERNETES / folder) for folder in ONCE_A_CLUSTER},
+        "retrain": kustomize(ROOT / "alerts" / "retrain"),
     }
 
 
 @pytest.mark.parametrize("version", VERSIONS)
-@pytest.mark.parametrize("what", [*OVERLAYS, *ONCE_A_CLUSTER])
+@pytest.mark.parametrize("what", [*OVERLAYS, *ONCE_A_CLUSTER, "retrain"])
 def test_each_object_is_valid(built: dict[str, list[Object]], what: str, version: str) -> None:
     assert built[what]
     for made in built[what]:
         validate(made, version)
+
+
+def test_the_retrain_trigger_is_where_alertmanager_sends_to_and_has_all_its_files(
+    built: dict[str, list[Object]], tmp_path: Path
+) -> None:
+    (receiver,) = (
+        receiver["webhook_configs"][0]
+        for receiver in yaml.safe_load((ROOT / "alerts/alertmanager/alertmanager.yml").read_text())["receivers"]
+        if receiver["name"] == "retrain"
+    )
+    service, deployment = one(built["retrain"], "Service"), one(built["retrain"], "Deployment")
+    (port,) = service["spec"]["ports"]
+    assert receiver["url"] == f"http://{service['metadata']['name']}:{port['port']}/alerts"
+    code = tmp_path / "alerts" / "retrain"
+    code.mkdir(parents=True)
+    for name, text in one(built["retrain"], "ConfigMap")["data"].items():
+        (code / name).write_text(text)
+    (container,) = deployment["spec"]["template"]["spec"]["containers"]
+    _, *module = container["command"]
+    said = subprocess.run(
+        [sys.executable, *module, "--help"], cwd=tmp_path, capture_output=True, text=True, check=True, timeout=30
+    ).stdout
+    assert all(argument.split("=")[0] in said for argument in container["args"])
 
 
 def test_the_schemas_refuse_what_they_do_not_know(built: dict[str, list[Object]]) -> None:
@@ -62,7 +88,7 @@ def test_the_schemas_refuse_what_they_do_not_know(built: dict[str, list[Object]]
             validate({**dashboard, "spec": {**dashboard["spec"], **wrong}}, "1.33")
 
 
-@pytest.mark.parametrize("overlay", OVERLAYS)
+@pytest.mark.parametrize("overlay", [*OVERLAYS, "retrain"])
 def test_every_container_is_restricted(built: dict[str, list[Object]], overlay: str) -> None:
     for pod in pods(built[overlay]):
         assert pod["automountServiceAccountToken"] is False

@@ -12,8 +12,10 @@ from exporter.join_store import JoinStore
 from exporter.joins.join import Changes
 from exporter.joins.rows import Waiting
 from tests.process import command, exporter
+from tests.test_http import PATH, post
 
 DAMAGED = "damaged store of what waits to be joined; it is put aside and begun anew"
+GONE = "the store of what waits to be joined is gone; it begins empty"
 RECORDS = "prediction_exporter_source_records_total"
 
 
@@ -144,3 +146,33 @@ def test_damage_that_a_commit_finds_ends_the_sidecar_too(tmp_path: Path) -> None
     assert store.failure is not None
     store.close()
     assert (folder / "joins.sqlite.damaged").exists()
+
+
+def test_a_post_that_finds_damage_is_answered_with_503_and_no_traceback(tmp_path: Path) -> None:
+    config = configure(tmp_path)
+    run_and_kill(config)
+    store = tmp_path / "state" / "joins.sqlite"
+    damage_index(store)
+    config.write_text(config.read_text().replace("[truth.jsonl]", f"[http://{PATH}]"))
+    with exporter("--config", config) as running:
+        status, told = post(running, '{"request_id": "r5", "actual": "yes"}')
+        assert (status, told) == (503, {"error": "database disk image is malformed"})
+        assert running.wait() == 2
+        assert "Traceback" not in running.said
+
+
+def test_a_store_that_is_gone_is_told_and_begun_anew(tmp_path: Path) -> None:
+    config = configure(tmp_path)
+    with exporter("--config", config) as running:
+        assert not running.entries(GONE)
+        predict(tmp_path, range(10))
+        running.wait_for(RECORDS, 10)
+        running.stop()
+    for file in (tmp_path / "state").glob("joins.sqlite*"):
+        file.unlink()
+    with exporter("--config", config) as running:
+        predict(tmp_path, range(10, 20))
+        (tmp_path / "truth.jsonl").write_text('{"request_id": "r15", "actual": "yes"}\n')
+        running.wait_for("model_outcomes_total", 1)
+        (told,) = running.entries(GONE)
+        assert told["file"] == str(tmp_path / "state" / "joins.sqlite")

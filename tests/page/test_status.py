@@ -18,8 +18,9 @@ from exporter.engine import Engine
 from exporter.families import Family, GaugeFamily
 from exporter.page import rendering
 from exporter.planning import plan
-from exporter.settings import Config, Model, Source
+from exporter.settings import Config, Model
 from exporter.snapshot import Snapshot
+from exporter.source_options import Source
 from exporter.status import assembly, findings
 from exporter.status.assembly import Asked, UnknownError
 from exporter.status.document import Status
@@ -235,7 +236,7 @@ def test_a_state_that_cannot_be_saved_and_a_source_that_cannot_be_read_are_findi
     assert told[0].startswith("Cannot save the state: no space.")
     assert f"{STREAM.source}: 2 files cannot be opened or read." in told
     assert f"{STREAM.source}: reading is 90 seconds behind." in told
-    assert f"{STREAM.source}: 1 files were gone before they were read to their end." in told
+    assert f"{STREAM.source}: 1 file was gone before it was read to the end." in told
 
 
 def test_performance_is_shown_where_there_is_ground_truth(

@@ -1,0 +1,12 @@
+"""How many of something, in words."""
+
+from __future__ import annotations
+
+
+def counted(count: int, one: str, many: str) -> str:
+    """Return a count and what it is of.
+
+    >>> counted(1, "file was", "files were"), counted(1200, "file was", "files were")
+    ('1 file was', '1,200 files were')
+    """
+    return f"{count:,} {one if count == 1 else many}"

@@ -1,0 +1,208 @@
+"""What the rules cost a Prometheus that watches a fleet: `python -m tests.benchmarks.rules --pods 1000 --minutes 15`.
+
+The pods are copies of a real sidecar's page of 20 features, with the series that rules read; their counters grow at
+each scrape. What is told of a group is the median of how long its evaluations took in the last third of the time.
+"""
+
+from __future__ import annotations
+
+import gzip
+import json
+import re
+import statistics
+import sys
+import tempfile
+import threading
+import time
+import urllib.request
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+
+import click
+import psutil
+from prometheus_client.parser import text_string_to_metric_families
+
+from alerts.__main__ import FILES
+from alerts.alert import Links
+from tests.benchmarks.exporter import make_reference
+from tests.benchmarks.log import write_log
+from tests.process import exporter
+from tests.servers import free_port, require, wait_until_ready
+
+RECORDS = 5000
+MODELS = 10
+SCRAPE_SECONDS = 15
+LOOK_SECONDS = 10
+
+Sample = tuple[str, str, float, bool]  # name, labels but the model's name, value, whether it grows
+
+
+def page(folder: Path, read: str) -> list[Sample]:
+    """Return the samples of a sidecar with truth, of the metrics that are named in `read`."""
+    log, reference = folder / "log.jsonl", folder / "reference.json"
+    write_log(log, RECORDS, seed=2)
+    make_reference(log, reference)
+    truths = [json.loads(line) for line in log.read_text().splitlines()]
+    (folder / "truth.jsonl").write_text(
+        "".join(json.dumps({"request_id": one["request_id"], "actual": one["prediction"]}) + "\n" for one in truths)
+    )
+    config = folder / "config.yaml"
+    config.write_text(
+        f"listen: 127.0.0.1:0\nsources: [{log}]\nreference: {reference}\nwindows: [5m, 1h, 24h]\n"
+        f"ground_truth: {{sources: [{folder}/truth.jsonl]}}\n"
+    )
+    with exporter("--config", config) as sidecar:
+        sidecar.wait_for("model_outcomes_total", RECORDS)
+        text = sidecar.get("/metrics")
+    known = set(re.findall(r"\b(?:model|prediction_exporter)_\w+", read))
+    return [
+        (
+            sample.name,
+            ",".join(f"{name}={json.dumps(value)}" for name, value in sample.labels.items() if name != "model_name"),
+            sample.value,
+            family.type in ("counter", "histogram"),
+        )
+        for family in text_string_to_metric_families(text)
+        for sample in family.samples
+        if sample.name in known
+    ]
+
+
+class Fleet:
+    """Pages of models, at `/0`, `/1` and so on; a model's counters grow by what they were at each look."""
+
+    def __init__(self, samples: list[Sample]) -> None:
+        self._samples = samples
+        self._pages: dict[tuple[str, int], bytes] = {}
+        self._began = time.monotonic()
+
+    def page(self, model: str) -> bytes:
+        turn = 1 + int((time.monotonic() - self._began) / SCRAPE_SECONDS)
+        if (model, turn) not in self._pages:
+            lines = (
+                f'{name}{{{labels},model_name="model{model}"}} {value * turn if grows else value}\n'
+                for name, labels, value, grows in self._samples
+            )
+            self._pages = {key: page for key, page in self._pages.items() if key[1] >= turn}
+            self._pages[model, turn] = gzip.compress("".join(lines).encode(), compresslevel=1)
+        return self._pages[model, turn]
+
+    @contextmanager
+    def served(self) -> Iterator[int]:
+        """Serve the pages; yields the port."""
+        fleet = self
+
+        class Handler(BaseHTTPRequestHandler):
+            protocol_version = "HTTP/1.1"
+
+            def do_GET(self) -> None:
+                body = fleet.page(self.path.strip("/"))
+                self.send_response(200)
+                self.send_header("Content-Type", "text/plain; version=0.0.4")
+                self.send_header("Content-Encoding", "gzip")
+                self.send_header("Content-Length", str(len(body)))
+                self.end_headers()
+                self.wfile.write(body)
+
+            def log_message(self, format: str, *args: object) -> None:  # noqa: A002  # as it is called
+                """Say nothing."""
+
+        server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        server.daemon_threads = True
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        try:
+            yield server.server_port
+        finally:
+            server.shutdown()
+            server.server_close()
+
+
+@contextmanager
+def watching(folder: Path, port: int, pods: int) -> Iterator[tuple[psutil.Popen, str]]:
+    """Run a Prometheus with all rules on so many pods; yields its process and its address."""
+    (folder / "rules").mkdir()
+    for file in FILES:
+        (folder / "rules" / f"{file.name}.yaml").write_text(file.plain(Links()))
+    targets = [
+        {
+            "targets": [f"127.0.0.1:{port}"],
+            "labels": {"__metrics_path__": f"/{pod % MODELS}", "instance": f"10.0.0.{pod}:9465", "pod": f"pod-{pod}"},
+        }
+        for pod in range(pods)
+    ]
+    (folder / "prometheus.json").write_text(
+        json.dumps(
+            {
+                "global": {"scrape_interval": f"{SCRAPE_SECONDS}s", "scrape_timeout": "10s"},
+                "scrape_configs": [{"job_name": "model", "static_configs": targets}],
+                "rule_files": [f"{folder}/rules/*.yaml"],
+            }
+        )
+    )
+    address = f"127.0.0.1:{free_port()}"
+    command = [require("prometheus"), f"--config.file={folder}/prometheus.json", f"--storage.tsdb.path={folder}/tsdb"]
+    with (folder / "prometheus.log").open("w") as log:
+        process = psutil.Popen([*command, f"--web.listen-address={address}"], stderr=log)
+        try:
+            wait_until_ready(f"http://{address}")
+            yield process, f"http://{address}"
+        finally:
+            process.terminate()
+            process.wait()
+
+
+def durations(address: str) -> dict[str, tuple[float, float, dict[str, float]]]:
+    """Return each group's interval, how long it took last, and each rule's part of it."""
+    with urllib.request.urlopen(f"{address}/api/v1/rules", timeout=60) as answer:
+        groups = json.load(answer)["data"]["groups"]
+    return {
+        group["name"]: (
+            group["interval"],
+            group["evaluationTime"],
+            {rule["name"]: rule["evaluationTime"] for rule in group["rules"]},
+        )
+        for group in groups
+    }
+
+
+@click.command()
+@click.option("--pods", default=100, show_default=True)
+@click.option("--minutes", default=6.0, show_default=True, help="How long; windows of an hour fill meanwhile.")
+@click.option("--rules", "slowest", default=8, show_default=True, help="How many of the slowest rules are listed.")
+def main(pods: int, minutes: float, slowest: int) -> None:
+    """Print how long each group of rules takes."""
+    read = "".join(file.plain(Links()) for file in FILES)
+    with tempfile.TemporaryDirectory(prefix="prediction-exporter-rules-") as name, ExitStack() as stack:
+        folder = Path(name)
+        samples = page(folder, read)
+        port = stack.enter_context(Fleet(samples).served())
+        process, address = stack.enter_context(watching(folder, port, pods))
+        looks: dict[str, list[float]] = {}
+        parts: dict[str, list[float]] = {}
+        intervals = {}
+        begin = time.monotonic()
+        while time.monotonic() < begin + minutes * 60:
+            time.sleep(LOOK_SECONDS)
+            if time.monotonic() < begin + minutes * 40:
+                continue
+            for group, (interval, took, of_rules) in durations(address).items():
+                intervals[group] = interval
+                looks.setdefault(group, []).append(took)
+                for rule, part in of_rules.items():
+                    parts.setdefault(rule, []).append(part)
+        resident = process.memory_info().rss / 2**20
+    took = {group: statistics.median(each) for group, each in looks.items()}
+    print(f"{pods} pods, {len(samples)} series each; after {minutes:g} minutes Prometheus has {resident:.0f} MiB\n")
+    print("| group | every | takes | of a core |\n| --- | --- | --- | --- |")
+    for group, seconds in sorted(took.items(), key=lambda item: -item[1] / intervals[item[0]]):
+        print(f"| {group} | {intervals[group]:.0f} s | {seconds:.3f} s | {seconds / intervals[group]:.1%} |")
+    print(f"| all | | | {sum(seconds / intervals[group] for group, seconds in took.items()):.1%} |\n")
+    medians = {rule: statistics.median(each) for rule, each in parts.items()}
+    for rule in sorted(medians, key=medians.__getitem__, reverse=True)[:slowest]:
+        print(f"{medians[rule]:.3f} s {rule}", file=sys.stdout)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,219 @@
+"""exporter/CONFIGURATION.md: every key of the configuration's Structs, with the text below it in the code."""
+
+from __future__ import annotations
+
+import ast
+import inspect
+import textwrap
+import types
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Annotated, Any, Literal, Union, get_args, get_origin, get_type_hints
+
+import msgspec
+
+from exporter import settings, units
+from exporter.ground_truth import FIELDS as TRUTH_FIELDS
+from exporter.presets import FORMAT_SCHEMES
+from exporter.schema import RECORD_FIELDS
+from exporter.source_options import SOURCE_OPTIONS, Source
+from exporter.thresholds import DEFAULT_THRESHOLDS, MEANINGS, SHARES, TRUTH_THRESHOLDS
+from exporter.web import settings as web
+
+EXAMPLE = Path(__file__).parent / "example.yaml"
+INTRODUCTION = """\
+# Configuration
+
+Written by `make reference` from the code. `prediction-exporter run --config FILE` reads one YAML file, and
+`prediction-exporter check --config FILE` lists every mistake in it at once. Relative paths are relative to the file,
+and unknown keys are refused. SIGHUP reads it again: [what happens then](#reload).
+"""
+RELOAD = """\
+## Reload
+
+SIGHUP reads the file again, and so does a POST to `/-/reload` with `reload_endpoint: true`. A bad one changes nothing:
+its mistakes are logged, and `prediction_exporter_config_last_reload_successful` is 0. A good one takes effect at once:
+sources that are as before keep their connections and positions, statistics that are as before keep counting, and what
+has changed (buckets, a reference, a window, a segment) begins at zero. `listen`, `state_dir`, `web_config` and
+`reload_endpoint` need a restart, and so does `ground_truth` where there was none or is none any more.
+"""
+WORDS: Mapping[Any, str] = {
+    bool: "`true` or `false`",
+    int: "whole number",
+    float: "number",
+    str: "text",
+    units.Duration: "duration",
+    units.Size: "size",
+    units.FileMode: "mode",
+    units.Listen: "`HOST:PORT`",
+    units.SourceUrl: "URL",
+    units.FieldPath: "path",
+    units.Bounds: "bounds",
+    units.Tails: "two quantiles",
+    units.Before: "`previous` or duration",
+    web.Secret: "text",
+    web.BcryptHash: "hash",
+    web.HeaderValue: "text",
+    web.Interval: "duration",
+}
+
+
+def page() -> str:
+    return "\n".join([INTRODUCTION, *_example(), *_sections(), RELOAD])
+
+
+def documented(struct: type[msgspec.Struct]) -> dict[str, str]:
+    """Return the text below each field of a Struct, by the field's name; raises KeyError where one has none."""
+    (definition,) = ast.parse(textwrap.dedent(inspect.getsource(struct))).body
+    assert isinstance(definition, ast.ClassDef)
+    found = {}
+    for field, text in zip(definition.body, definition.body[1:], strict=False):
+        if isinstance(field, ast.AnnAssign) and isinstance(field.target, ast.Name):
+            is_text = isinstance(text, ast.Expr) and isinstance(text.value, ast.Constant)
+            found[field.target.id] = str(text.value.value) if is_text else ""
+    return {name: found[name] for name in struct.__struct_fields__}
+
+
+def _example() -> Iterator[str]:
+    yield f"## An example\n\nAll of it is optional but `sources`.\n\n```yaml\n{EXAMPLE.read_text()}```\n"
+
+
+def _sections() -> Iterator[str]:
+    yield "## Keys\n"
+    yield from _table(settings.Config)
+    for title, struct in (
+        ("model", settings.Model),
+        ("ground_truth", settings.GroundTruth),
+        ("segments[]", settings.Segment),
+        ("business[]", settings.Figure),
+        ("drift", settings.DriftConfig),
+        ("smoothing", settings.Smoothing),
+        ("buckets", settings.Buckets),
+        ("quality", settings.Quality),
+        ("limits", settings.LimitsConfig),
+    ):
+        yield f"### `{title}`\n\n{inspect.cleandoc(struct.__doc__ or '')}\n"
+        yield from _table(struct)
+    yield from _sources()
+    yield from _fields()
+    yield from _thresholds()
+    yield from _spellings()
+    yield from _web()
+
+
+def _sources() -> Iterator[str]:
+    yield "### `sources[]`\n\nA bare URL or path is short for `{url: …}`. [What each promises](sources/README.md).\n"
+    yield "| key | of | type | default | |\n| --- | --- | --- | --- | --- |"
+    texts = documented(Source)
+    for key, kind, default in _keys(Source):
+        schemes = [f"`{scheme}`" for scheme, options in SOURCE_OPTIONS.items() if key in options]
+        yield f"| `{key}` | {', '.join(schemes) or 'all'} | {kind} | {default} | {texts[key]} |"
+    yield "\n| `format` | of |\n| --- | --- |"
+    for name, schemes in FORMAT_SCHEMES.items():
+        yield f"| `{name}` | {', '.join(f'`{scheme}`' for scheme in schemes)} |"
+    yield ""
+
+
+def _fields() -> Iterator[str]:
+    yield "### `fields`\n\nThe fields of a record that may lie elsewhere; [what each means](sources/README.md#the-log):"
+    yield f"{', '.join(f'`{name}`' for name in RECORD_FIELDS)}. Only `features` may be `.`, the record itself."
+    yield f"\nOf a truth, `ground_truth.fields`: {', '.join(f'`{name}`' for name in TRUTH_FIELDS)}.\n"
+
+
+def _thresholds() -> Iterator[str]:
+    yield "### `thresholds`\n\nExported as `model_threshold`, with which alerts compare. Where none is set, rules take"
+    yield "a default of their own ([alerts/limits.py](../alerts/limits.py)).\n"
+    yield "| key | type | default | what it limits |\n| --- | --- | --- | --- |"
+    for name, meaning in MEANINGS.items():
+        default = DEFAULT_THRESHOLDS.get(name, TRUTH_THRESHOLDS.get(name))
+        besides = " with `ground_truth`" * (name in TRUTH_THRESHOLDS)
+        spelt = "of the rules" if default is None else f"`{default:g}`{besides}"
+        yield f"| `{name}` | number, {'0 to 1' if name in SHARES else 'at least 0'} | {spelt} | {meaning} |"
+    yield ""
+
+
+def _spellings() -> Iterator[str]:
+    yield "## How things are spelt\n\n| type | |\n| --- | --- |"
+    for kind in units.UNITS:
+        text = " ".join((kind.__doc__ or "").split())
+        yield f"| {WORDS[kind]} | {text} |".replace("**", "\\*\\*")
+    yield ""
+
+
+def _web() -> Iterator[str]:
+    yield "## The web configuration\n\n`web_config` and `--web-config` name a file of its own, which"
+    yield "[Prometheus documents too](https://prometheus.io/docs/prometheus/latest/configuration/https/);"
+    yield "[what is other here](web/README.md).\n"
+    yield from _table(web.WebConfig)
+    for title, struct in (
+        ("tls_server_config", web.TlsConfig),
+        ("http_server_config", web.HttpConfig),
+        ("http_server_config.headers", web.Headers),
+        ("rate_limit", web.RateLimit),
+    ):
+        yield f"### `{title}`\n"
+        yield from _table(struct)
+
+
+def _table(struct: type[msgspec.Struct]) -> Iterator[str]:
+    yield "| key | type | default | |\n| --- | --- | --- | --- |"
+    texts = dict(zip(struct.__struct_encode_fields__, documented(struct).values(), strict=True))
+    for key, kind, default in _keys(struct):
+        yield f"| `{key}` | {kind} | {default} | {texts[key]} |"
+    yield ""
+
+
+def _keys(struct: type[msgspec.Struct]) -> Iterator[tuple[str, str, str]]:
+    """Yield each key, its type and its default."""
+    hints = get_type_hints(struct, include_extras=True)
+    for field in msgspec.structs.fields(struct):
+        if field.required:
+            default = "required"
+        else:
+            default = _default(field.default_factory() if field.default is msgspec.NODEFAULT else field.default)
+        yield field.encode_name, _type(hints[field.name]), default
+
+
+def _type(kind: Any) -> str:
+    origin, inner = get_origin(kind), get_args(kind)
+    if origin is Annotated:
+        return f"{_type(inner[0])}{''.join(map(_constraint, inner[1:]))}"
+    if origin is Literal:
+        return ", ".join(f"`{choice}`" for choice in inner if choice)
+    if origin in (Union, types.UnionType):
+        # A whole number is no news beside any.
+        options = [option for option in inner if option is not type(None) and not (option is int and float in inner)]
+        return " or ".join(map(_type, options))
+    if origin in (tuple, list):
+        return (
+            "list"
+            if isinstance(inner[0], type) and issubclass(inner[0], msgspec.Struct)
+            else f"list of {_type(inner[0])}"
+        )
+    if origin is dict:
+        return f"mapping to {_type(inner[1])}"
+    return "mapping" if kind not in WORDS and issubclass(kind, msgspec.Struct) else WORDS[kind]
+
+
+def _constraint(meta: msgspec.Meta) -> str:
+    told = (("over", meta.gt), ("at least", meta.ge), ("below", meta.lt), ("at most", meta.le))
+    bounds = [f"{word} {bound:,}" for word, bound in told if bound is not None]
+    return f", {' and '.join(bounds)}" if bounds else ", not empty" if meta.min_length else ""
+
+
+def _default(value: Any) -> str:
+    if value is None or value in ("", (), [], {}) or isinstance(value, msgspec.Struct):
+        return "see below" if isinstance(value, msgspec.Struct) else "none"
+    return f"`{_spelt(value)}`"
+
+
+def _spelt(value: Any) -> str:
+    if isinstance(value, bool):
+        return str(value).lower()
+    if isinstance(value, units.FileMode):
+        return f'"{value:04o}"'
+    if isinstance(value, units.Size):
+        return f"{value // 1024**2}MiB"
+    if isinstance(value, (tuple, list)):
+        return f"[{', '.join(map(_spelt, value))}]"
+    return f"{value:g}" if isinstance(value, float) else str(value)

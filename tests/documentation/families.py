@@ -1,0 +1,71 @@
+"""All metrics that the code declares: those of a sidecar that is asked for everything, before its first record.
+
+No page shows them all, since a model predicts classes or values; so there are two such sidecars.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import NamedTuple
+
+import msgspec
+
+from exporter import planning
+from exporter.baseline import Baseline, Figure
+from exporter.engine import Engine
+from exporter.joins.memory_store import MemoryStore
+from exporter.profile import Profile
+from exporter.settings import Config, DriftConfig, GroundTruth, Quality, Segment
+from exporter.settings import Figure as Business
+from exporter.telemetry import Telemetry
+from exporter.units import Before, FieldPath
+from tests.records import NOW, PROFILE, categorical, numeric
+
+FIGURE = Figure(0.9, 0.01)
+CLASSES = msgspec.structs.replace(
+    PROFILE,
+    probability=numeric([0.5], [500, 500]),
+    actual=categorical({"approve": 500, "deny": 500}),
+    baseline=Baseline(1000, FIGURE, FIGURE, FIGURE, FIGURE),
+)
+VALUES = msgspec.structs.replace(
+    PROFILE, prediction=numeric([1.5], [500, 500]), actual=numeric([1.5], [500, 500]), calibration=msgspec.UNSET
+)
+EVERYTHING = Config(
+    sources=[],
+    ground_truth=GroundTruth(sources=[]),
+    drift=DriftConfig(before=(Before.parse("previous"),), live_version="3"),
+    segments=(Segment("country"),),
+    business=(Business("NAME", field=FieldPath.parse("amount")),),
+    quality=Quality(duplicate_ids=1),
+)
+
+
+class Declared(NamedTuple):
+    """A metric as the code declares it. Its name is that of its samples, less what buckets and such end with."""
+
+    name: str
+    kind: str
+    labels: tuple[str, ...]
+    text: str
+
+
+def declared() -> dict[str, Declared]:
+    """Return all metrics by name."""
+    found = [*_of(CLASSES), *_of(VALUES), *_of_the_process()]
+    return {metric.name: metric for metric in reversed(found)}
+
+
+def _of(profile: Profile) -> Iterator[Declared]:
+    plan, collector = planning.plan(EVERYTHING, profile)
+    snapshot = Engine(plan, store=MemoryStore()).snapshot(NOW)
+    for family in collector.collect(snapshot):
+        name = family.name + "_total" * (family.type == "counter")
+        yield Declared(name, family.type, family.labels, family.help)
+
+
+def _of_the_process() -> Iterator[Declared]:
+    for collector in Telemetry().registry._collector_to_names:
+        for metric in collector.collect():
+            name = metric.name + "_total" * (metric.type == "counter")
+            yield Declared(name, metric.type, tuple(getattr(collector, "_labelnames", ())), metric.documentation)

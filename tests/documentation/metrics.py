@@ -1,0 +1,75 @@
+"""exporter/METRICS.md: every metric that the code declares, by chapter."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+
+from exporter.stats import BASE_LABELS
+from tests.documentation.chapters import CHAPTERS, Chapter
+from tests.documentation.families import Declared, declared
+
+INTRODUCTION = """\
+# Metrics
+
+Written by `make reference` from the code: the text of each metric is its `HELP`. All `model_*` have the labels
+`model_name` and `model_version`; the tables name the further ones. A gauge that has no value has no series. With the
+label `window` it is of the last 5 minutes, hour or day of event time, or what `windows` has. A histogram `X` is
+served as `X_bucket`, `X_count` and `X_sum`. [A whole page](../tests/golden/metrics.txt) of them,
+[with segments](../tests/golden/metrics.segments.txt) and [with ground truth](../tests/golden/metrics.truth.txt).
+
+Alerts and dashboards ask for these so that they work for one pod or a thousand: counters are added up before they are
+divided, and of gauges that a sidecar derives the worst is taken.
+"""
+UNITS = {
+    "_timestamp_seconds": "seconds since epoch",
+    "_seconds(_total)?": "seconds",
+    "_bytes(_total)?": "bytes",
+    "_(ratio|coverage|accuracy|share|pvalue|precision|recall|f1|auc|ks|js|probability)": "0 to 1",
+    "_wasserstein|model_multivariate_drift": "standard deviations",
+    "_zscore": "standard errors",
+    "_(drifted|changed|absent|stuck|degraded|concept_drift|successful|info)": "0 or 1",
+}
+
+
+def page() -> str:
+    return "\n".join([INTRODUCTION, *_contents(), "", *(line for chapter in CHAPTERS for line in _chapter(chapter))])
+
+
+def of_chapters() -> dict[str, list[Declared]]:
+    """Return the metrics of each chapter, by its title, in the order of their names."""
+    left = sorted(declared().values())
+    found = {}
+    for chapter in CHAPTERS:
+        found[chapter.title] = [metric for metric in left if re.fullmatch(chapter.names, metric.name)]
+        left = [metric for metric in left if metric not in found[chapter.title]]
+    if left:
+        raise LookupError(f"in no chapter: {', '.join(metric.name for metric in left)}")
+    return found
+
+
+def slug(title: str) -> str:
+    """Return what GitHub makes of a heading."""
+    return re.sub(r"[^\w\- ]", "", title.lower()).replace(" ", "-")
+
+
+def _contents() -> Iterator[str]:
+    for title, metrics in of_chapters().items():
+        yield f"- [{title}](#{slug(title)}), {len(metrics)}"
+
+
+def _chapter(chapter: Chapter) -> Iterator[str]:
+    yield f"## {chapter.title}\n\n{chapter.prose}\n"
+    yield "| metric | type | labels | unit | what it is | no value if |\n| --- | --- | --- | --- | --- | --- |"
+    for metric in of_chapters()[chapter.title]:
+        labels = ", ".join(f"`{label}`" for label in metric.labels if label not in BASE_LABELS)
+        first = (text for part, text in chapter.absent.items() if re.search(part, metric.name))
+        cells = (f"`{metric.name}`", metric.kind, labels, _unit(metric), metric.text.rstrip("."), next(first, ""))
+        yield f"| {' | '.join(cells)} |".replace("|  |", "| |").replace("|  |", "| |")
+    yield ""
+    for question, expression in chapter.ask.items():
+        yield f"{question}:\n\n```promql\n{expression}\n```\n"
+
+
+def _unit(metric: Declared) -> str:
+    return next((unit for end, unit in UNITS.items() if re.search(f"({end})$", metric.name)), "")
