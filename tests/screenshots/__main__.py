@@ -81,9 +81,9 @@ def main(out: Path, kept: Path | None, names: tuple[str, ...], form: str, unfold
     with tempfile.TemporaryDirectory(prefix="prediction-exporter-screenshots-", ignore_cleanup_errors=True) as place:
         folder, site = kept or Path(place) / "history", Path(place) / "site"
         folder.mkdir(parents=True, exist_ok=True)
-        shutil.copytree(RENDERER, site)
         if not (folder / END).exists():
             tell(folder)
+        shutil.copytree(RENDERER, site)
         ask(folder, site, names)
         asyncio.run(draw(site, out, names, form=form, unfold=unfold))
 

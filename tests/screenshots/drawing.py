@@ -13,7 +13,7 @@ from pathlib import Path
 from tests.page.chromium import Tab
 
 WIDTH, SCREEN = 1600, 1000
-QUALITY = 80
+QUALITY = 70
 # All panels have been drawn, and nothing has moved for a while.
 DRAWN = """
 new Promise((resolve, reject) => {
