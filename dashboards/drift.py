@@ -113,11 +113,12 @@ def _since_when() -> Any:
         bar_gauge(
             "Drifting most now",
             "PSI of the ten features that have moved most, as a share of the limit (`thresholds.feature_drift_psi`). "
-            "Red is past it; with few records that may be chance, and the table below has the verdict. Choose the "
-            "feature above to see how it has moved.",
+            "A full bar is past it; with few records that may be chance, and the table below has the verdict. Choose "
+            "the feature above to see how it has moved.",
             [now(largest_first(largest(10, limits.psi_of_features())), FEATURE)],
             "percentunit",
             steps=OF_LIMIT,
+            most=1,
             decimals=0,
             width=9,
             height=11,

@@ -124,11 +124,12 @@ def _since_when() -> Any:
         ),
         bar_gauge(
             "Features to blame",
-            "The ten features of all models whose PSI is the largest share of its limit, chance included. A model in "
-            "trouble with none of its features here: look at its errors and its latency.",
+            "The ten features of all models whose PSI is the largest share of its limit, chance included; a full bar "
+            "is past it. A model in trouble with none of its features here: look at its errors and its latency.",
             [now(largest_first(largest(10, limits.psi_of_features())), FEATURE)],
             "percentunit",
             steps=OF_LIMIT,
+            most=1,
             decimals=0,
             width=8,
             height=9,

@@ -125,7 +125,8 @@ def bar_gauge(
         **common(title, description, targets, width, height),
         calc="lastNotNull",
         format=unit,
-        displayMode="gradient",
+        # Of one colour: a gradient is green where it begins, whatever it has come to.
+        displayMode="basic",
         min=least,
         max=most,
         dataLinks=[*links],

@@ -126,6 +126,7 @@ def _over_time() -> Any:
             [now(largest_first(quality.failing_features()), f"{{{{check}}}} · {FEATURE}")],
             "percentunit",
             steps=SHARE,
+            most=1,
             decimals=1,
             width=12,
             empty=NO_FEATURES,

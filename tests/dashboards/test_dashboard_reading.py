@@ -73,3 +73,11 @@ def test_an_axis_of_shares_on_which_nothing_has_happened_ends_at_a_hundredth(nam
         defaults = panel["fieldConfig"]["defaults"]
         if defaults["unit"] == "percentunit":
             assert defaults["custom"]["axisSoftMax"] == 0.01, panel["title"]
+
+
+@each_dashboard
+def test_a_bar_of_what_is_well_is_short(name: str) -> None:
+    """Where an end of bars is not said, the longest fills its panel, if it is 2% of the limit."""
+    for panel in of_type(name, "bargauge"):
+        defaults = panel["fieldConfig"]["defaults"]
+        assert len(defaults["thresholds"]["steps"]) == 1 or defaults["max"] == 1, panel["title"]
