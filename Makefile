@@ -6,7 +6,7 @@ PACKAGES := prometheus prometheus-alertmanager mtail postgresql chromium systemd
 LOCK := --quiet --upgrade --universal --python-version 3.13 --generate-hashes --no-annotate --custom-compile-command "make lock"
 export REQUIRE_SERVERS
 
-.PHONY: demo test lint format rules dashboards reference manifests lock sbom image chaos bench sizing servers clean
+.PHONY: demo test lint format rules dashboards reference manifests lock screenshots sbom image chaos bench sizing servers clean
 
 demo: $(VENV)/demo  ## a real model, the sidecar on it, incidents and alerts; SECONDS=20 to end by itself
 	$(BIN)/prediction-exporter demo --story $(if $(SECONDS),--seconds $(SECONDS))
@@ -46,6 +46,10 @@ image:  ## for both architectures, with an SBOM; needs Docker's buildx. ARGS="--
 
 dashboards: $(VENV)/installed  ## dashboards/json/*.json, from dashboards/*.py
 	$(BIN)/python -m dashboards dashboards/json
+
+screenshots: $(VENV)/installed servers  ## dashboards/screenshots/*.webp; needs npm, 700 MB and twenty minutes
+	cd dashboards/screenshots/renderer && npm ci && npm run build
+	$(BIN)/python -m tests.screenshots dashboards/screenshots
 
 chaos: $(VENV)/installed servers  ## five million records, a hundred kills
 	CHAOS_KILLS=50 CHAOS_RECORDS=2500000 $(BIN)/pytest -s tests/chaos

@@ -42,7 +42,7 @@ ALERTS: Mapping[str, Mapping[str, Sequence[str]]] = {
         "Features absent": ("ModelFeatureAbsent",),
         "Features stuck": ("ModelFeatureStuck",),
         "Unknown features": ("ModelUnknownFeatures",),
-        "Failed checks": ("ModelFeatureInvalid", "ModelFeatureUnseen"),
+        "Failed checks a prediction": ("ModelFeatureInvalid", "ModelFeatureUnseen"),
         "Missing values": ("ModelFeatureMissing",),
         "Lines refused": ("PredictionExporterRejecting",),
     },

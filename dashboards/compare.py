@@ -6,9 +6,9 @@ from typing import Any
 
 from dashboards import metrics, variables
 from dashboards.assembly import Dashboard
-from dashboards.columns import VERSION_LABELS, Columns, coloured, column, joined, side_by_side
+from dashboards.columns import VERSION_LABELS, Columns, coloured, column, joined, side_by_side, table
 from dashboards.look import ANY, GREEN, NO_DRIFT, NO_TRUTH, RED
-from dashboards.panels import bar_chart, row, stat, table, timeseries
+from dashboards.panels import bar_chart, row, stat, timeseries
 from dashboards.promql import comparison, drift, limits, traffic, truth
 from dashboards.promql.selection import highest, in_all, largest, lowest, smallest
 from dashboards.queries import VERSION, as_rows, now, over_time
@@ -57,7 +57,7 @@ def _versions() -> Any:
                 column("F1", unit="percentunit", decimals=1),
                 column("Errors", unit="percentunit", decimals=2),
                 *(column(title, unit="s") for title in ("p50", "p99")),
-                column("Records", decimals=0),
+                column("Records", unit="none", decimals=0),
                 column("Drifted features", decimals=0),
                 coloured("Limits passed", ANY, decimals=0),
             ),

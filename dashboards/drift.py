@@ -6,10 +6,10 @@ from typing import Any
 
 from dashboards import drift_details, metrics, variables
 from dashboards.assembly import POINTS_OF_STATES, Dashboard
-from dashboards.columns import FEATURE_LABELS, OF_FEATURE, Columns, coloured, column, joined, of_limit
+from dashboards.columns import FEATURE_LABELS, OF_FEATURE, Columns, coloured, column, joined, of_limit, table
 from dashboards.links import of_row
 from dashboards.look import ANY, GREEN, NO_DRIFT, OF_LIMIT, RED, YELLOW, said
-from dashboards.panels import bar_gauge, row, stat, state_timeline, table, timeseries
+from dashboards.panels import bar_gauge, row, stat, state_timeline, timeseries
 from dashboards.promql import drift, limits, traffic
 from dashboards.promql.selection import highest, in_all, largest, largest_first, lowest
 from dashboards.queries import FEATURE, as_rows, now, over_time
@@ -113,11 +113,13 @@ def _since_when() -> Any:
         bar_gauge(
             "Drifting most now",
             "PSI of the ten features that have moved most, as a share of the limit (`thresholds.feature_drift_psi`). "
-            "Red is past it; with few records that may be chance, and the table below has the verdict. Choose the "
-            "feature above to see how it has moved.",
+            "A full bar is past it; with few records that may be chance, and the table below has the verdict. Choose "
+            "the feature above to see how it has moved.",
             [now(largest_first(largest(10, limits.psi_of_features())), FEATURE)],
             "percentunit",
             steps=OF_LIMIT,
+            most=1,
+            decimals=0,
             width=9,
             height=11,
             empty=NO_DRIFT,

@@ -84,6 +84,7 @@ def one() -> Any:
             ],
             "none",
             most=1,
+            decimals=3,
             empty=NO_DRIFT,
         ),
     )

@@ -6,10 +6,10 @@ from typing import Any
 
 from dashboards import metrics, variables
 from dashboards.assembly import POINTS_OF_STATES, Dashboard
-from dashboards.columns import FEATURE_LABELS, OF_FEATURE, Columns, coloured, column, joined
+from dashboards.columns import FEATURE_LABELS, OF_FEATURE, Columns, coloured, column, joined, table
 from dashboards.links import of_row
 from dashboards.look import GREEN, RED
-from dashboards.panels import bar_gauge, row, stat, table, timeseries
+from dashboards.panels import bar_gauge, row, stat, timeseries
 from dashboards.promql import attribution, drift, limits
 from dashboards.promql.selection import largest, largest_first, lowest, smallest
 from dashboards.queries import FEATURE, VERSION, as_rows, now, over_time
@@ -163,6 +163,7 @@ def _one() -> Any:
             [over_time(smallest(MOST, attribution.one(metrics.ATTRIBUTION_DRIFT_PSI_PVALUE)))],
             "none",
             most=1,
+            decimals=3,
             width=8,
             empty=NO_ATTRIBUTIONS,
         ),

@@ -6,13 +6,13 @@ from typing import Any
 
 from dashboards import variables
 from dashboards.assembly import Dashboard
-from dashboards.columns import OF_VERSION, VERSION_LABELS, Columns, coloured, column, joined, of_limit
+from dashboards.columns import OF_VERSION, VERSION_LABELS, Columns, coloured, column, joined, of_limit, table
 from dashboards.links import ALERTS, of_row, of_series
 from dashboards.look import ANY, NO_DRIFT, NO_TRUTH, OF_LIMIT
-from dashboards.panels import row, stat, state_timeline, table, timeseries
+from dashboards.panels import bar_gauge, row, stat, state_timeline, timeseries
 from dashboards.promql import drift, limits, traffic, truth
-from dashboards.promql.selection import in_all, largest, number_of, smallest
-from dashboards.queries import as_rows, now, over_time
+from dashboards.promql.selection import in_all, largest, largest_first, number_of, smallest
+from dashboards.queries import FEATURE, as_rows, now, over_time
 
 COLUMNS: Columns = {
     "Limits passed": limits.broken,
@@ -102,7 +102,7 @@ def _now() -> Any:
                 column("Drifted features", links=[of_row("Which features?", "drift", OF_VERSION)]),
                 column("Accuracy", links=[of_row("Its performance", "performance", OF_VERSION)]),
             ),
-            height=12,
+            height=10,
         ),
     )
 
@@ -119,7 +119,22 @@ def _since_when() -> Any:
             "percentunit",
             steps=OF_LIMIT,
             links=[OPEN_MODEL],
+            width=16,
             height=9,
+        ),
+        bar_gauge(
+            "Features to blame",
+            "The ten features of all models whose PSI is the largest share of its limit, chance included; a full bar "
+            "is past it. A model in trouble with none of its features here: look at its errors and its latency.",
+            [now(largest_first(largest(10, limits.psi_of_features())), FEATURE)],
+            "percentunit",
+            steps=OF_LIMIT,
+            most=1,
+            decimals=0,
+            width=8,
+            height=9,
+            empty=NO_DRIFT,
+            links=[of_series("Its drift", "drift", "model_name", "model_version", feature="feature_name")],
         ),
     )
 

@@ -39,6 +39,8 @@ def override(matcher: str, name: str, **properties: Any) -> dict[str, Any]:
     }
 
 
+# A cell without a value is neither good nor bad. Without this, it would have the colour of the lowest step.
+NOTHING = {"type": "special", "options": {"match": "null+nan", "result": {"text": "-", "color": "transparent"}}}
 # A query whose legend begins with `limit` is drawn as a line that is not to be crossed.
 LIMIT_LINE = override(
     "byRegexp",

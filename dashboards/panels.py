@@ -11,7 +11,21 @@ from typing import Any
 
 from grafanalib import core
 
-from dashboards.look import LIMIT_LINE, NO_DATA, PLAIN, Overrides, Steps, common, defaults, steps_of
+from dashboards.look import (
+    LIMIT_LINE,
+    NO_DATA,
+    PLAIN,
+    Overrides,
+    Steps,
+    common,
+    defaults,
+    steps_of,
+)
+from dashboards.promql import selection
+
+# Where nothing has happened yet, an axis ends here: Grafana's own choice would be 10,000% and 100 a second.
+SOFT_MOST = {"percentunit": 0.01, "cps": 1.0, "reqps": 0.1}
+SOFT_MOST_OF_COUNTS = 1.0
 
 
 def timeseries(
@@ -31,12 +45,17 @@ def timeseries(
     links: Sequence[dict[str, Any]] = (),
     overrides: Overrides = (),
 ) -> Any:
-    """Return lines over time; stacked, areas on each other."""
+    """Return lines over time; stacked, areas on each other.
+
+    A legend seldom has room for all. It begins with what is highest now, or lowest where the smallest are asked for.
+    """
+    soft_most = SOFT_MOST_OF_COUNTS if decimals == 0 else SOFT_MOST.get(unit)
     return core.TimeSeries(
         **common(title, description, targets, width, height),
         unit=unit,
         valueDecimals=decimals,
-        fillOpacity=40 if stacked else 8,
+        # Areas under many lines add up to a colour that is none of theirs.
+        fillOpacity=40 if stacked else 0,
         lineWidth=1 if stacked else 2,
         lineInterpolation="stepAfter" if stepped else "linear",
         showPoints="auto",
@@ -47,7 +66,8 @@ def timeseries(
         tooltipSort="desc",
         overrides=[LIMIT_LINE, *overrides],
         thresholds=steps_of(PLAIN),
-        extraJson=defaults(empty, min=least, max=most, links=[*links]),
+        extraJson=defaults(empty, min=least, max=most, links=[*links], custom={"axisSoftMax": soft_most})
+        | {"options": {"legend": {"sortBy": "Last *", "sortDesc": not selection.is_smallest(targets[0].expr)}}},
     )
 
 
@@ -96,6 +116,7 @@ def bar_gauge(
     height: int = 8,
     least: float = 0,
     most: float | None = None,
+    decimals: int | None = None,
     empty: str = NO_DATA,
     links: Sequence[dict[str, Any]] = (),
 ) -> Any:
@@ -104,13 +125,23 @@ def bar_gauge(
         **common(title, description, targets, width, height),
         calc="lastNotNull",
         format=unit,
-        displayMode="gradient",
+        # Of one colour: a gradient is green where it begins, whatever it has come to.
+        displayMode="basic",
         min=least,
         max=most,
         dataLinks=[*links],
         thresholds=steps_of(steps),
-        extraJson=defaults(empty, color={"mode": "thresholds"})
-        | {"options": {"showUnfilled": True, "valueMode": "color", "namePlacement": "left", "sizing": "auto"}},
+        extraJson=defaults(empty, color={"mode": "thresholds"}, decimals=decimals)
+        | {
+            "options": {
+                "showUnfilled": True,
+                "valueMode": "color",
+                # Above its bar where there is room: beside it, a long name is cut off.
+                "namePlacement": "auto",
+                "sizing": "auto",
+                "text": {"valueSize": 16},
+            }
+        },
     )
 
 
@@ -197,47 +228,6 @@ def bar_chart(
         thresholdSteps=steps_of(PLAIN),
         extraJson=defaults(empty, unit=unit, min=0, max=most, color={"mode": "palette-classic", "fixedColor": None})
         | {"options": {"xField": x, "fullHighlight": False}},
-    )
-
-
-def table(
-    title: str,
-    description: str,
-    targets: Sequence[Any],
-    *,
-    transformations: Sequence[dict[str, Any]],
-    overrides: Overrides = (),
-    sort: tuple[str, bool] | None = None,
-    unit: str = "short",
-    width: int = 24,
-    height: int = 10,
-    steps: Steps = PLAIN,
-    display: str = "auto",
-    empty: str = NO_DATA,
-) -> Any:
-    """Return a table; `sort` is a column, and whether the greatest comes first."""
-    return core.Table(
-        **common(title, description, targets, width, height),
-        unit=unit,
-        displayMode=display,
-        filterable=True,
-        overrides=[*overrides],
-        sortBy=[core.TableSortByField(displayName=sort[0], desc=sort[1])] if sort else [],
-        transformations=[*transformations],
-        thresholds=steps_of(steps),
-        extraJson=defaults(empty)
-        | {
-            "options": {
-                "cellHeight": "sm",
-                "footer": {
-                    "countRows": False,
-                    "enablePagination": True,
-                    "fields": "",
-                    "reducer": ["sum"],
-                    "show": False,
-                },
-            }
-        },
     )
 
 

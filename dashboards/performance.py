@@ -6,9 +6,9 @@ from typing import Any
 
 from dashboards import metrics, performance_truth, variables
 from dashboards.assembly import Dashboard
-from dashboards.columns import matrix, side_by_side
-from dashboards.look import ANY, GREEN, NO_TRUTH, RED, YELLOW, said
-from dashboards.panels import bar_chart, row, stat, state_timeline, table, timeseries
+from dashboards.columns import matrix, side_by_side, table
+from dashboards.look import ANY, GREEN, NO_TRUTH, RED, YELLOW, override, said
+from dashboards.panels import bar_chart, row, stat, state_timeline, timeseries
 from dashboards.promql import limits, truth
 from dashboards.promql.selection import highest, in_all, largest, lowest, smallest
 from dashboards.queries import VERSION, as_rows, over_time
@@ -170,6 +170,8 @@ def _confusion() -> Any:
             transformations=matrix("actual", "predicted"),
             steps=[(None, "transparent"), (1.0, "super-light-blue"), (100.0, "light-blue"), (1000.0, "blue")],
             display="color-background",
+            unit="none",
+            overrides=[override("byType", "number", decimals=0)],
             width=8,
             height=9,
             empty=NO_TRUTH,

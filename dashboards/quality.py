@@ -6,10 +6,10 @@ from typing import Any
 
 from dashboards import metrics, variables
 from dashboards.assembly import POINTS_OF_STATES, Dashboard
-from dashboards.columns import FEATURE_LABELS, OF_FEATURE, Columns, coloured, column, joined
+from dashboards.columns import FEATURE_LABELS, OF_FEATURE, Columns, coloured, column, joined, table
 from dashboards.links import of_row
 from dashboards.look import ANY, GREEN, RED, YELLOW, said
-from dashboards.panels import bar_gauge, row, stat, state_timeline, table, timeseries
+from dashboards.panels import bar_gauge, row, stat, state_timeline, timeseries
 from dashboards.promql import drift, limits, quality, sidecar
 from dashboards.promql.selection import highest, largest, largest_first
 from dashboards.queries import FEATURE, as_rows, now, over_time
@@ -79,8 +79,8 @@ def _now() -> Any:
             empty="no records",
         ),
         stat(
-            "Failed checks",
-            "Failed checks a prediction, all features together: 1 is one broken value in each.",
+            "Failed checks a prediction",
+            "All features together: 1 is one broken value in each.",
             now(highest(quality.all_failed_checks()), "a prediction"),
             "short",
             empty="needs the rules of alerts/",
@@ -112,7 +112,7 @@ def _over_time() -> Any:
             empty=NO_FEATURES,
         ),
         timeseries(
-            "Failed checks",
+            "Failed checks a prediction",
             "Failed checks of features a prediction, by check: missing, wrong type, not finite, out of range, unseen "
             "category.",
             [over_time(largest(20, quality.failed_checks()), CHECK)],
@@ -122,10 +122,12 @@ def _over_time() -> Any:
         ),
         bar_gauge(
             "Features that fail most",
-            "Failed checks a prediction, now, of the ten worst features and checks. 1 is every prediction.",
+            "Failed checks a prediction, now, of the ten worst features and checks. 100% is every prediction.",
             [now(largest_first(quality.failing_features()), f"{{{{check}}}} · {FEATURE}")],
-            "short",
+            "percentunit",
             steps=SHARE,
+            most=1,
+            decimals=1,
             width=12,
             empty=NO_FEATURES,
         ),

@@ -6,9 +6,9 @@ from typing import Any
 
 from dashboards import segments_truth, variables
 from dashboards.assembly import POINTS_OF_STATES, Dashboard
-from dashboards.columns import SEGMENT_LABELS, Columns, coloured, column, joined
+from dashboards.columns import SEGMENT_LABELS, Columns, coloured, column, joined, table
 from dashboards.look import GREEN, RED, YELLOW
-from dashboards.panels import row, stat, state_timeline, table, timeseries
+from dashboards.panels import row, stat, state_timeline, timeseries
 from dashboards.promql import limits, segments
 from dashboards.promql.selection import highest, largest, number_of
 from dashboards.queries import SEGMENT, as_rows, over_time
@@ -101,7 +101,7 @@ def _table() -> Any:
                 column("p99", unit="s"),
                 coloured("Largest PSI", PSI, decimals=3),
                 column("Accuracy", unit="percentunit", decimals=1),
-                *(column(title, decimals=0) for title in ("Records", "Outcomes")),
+                *(column(title, unit="none", decimals=0) for title in ("Records", "Outcomes")),
             ),
             empty=NO_SEGMENTS,
         ),

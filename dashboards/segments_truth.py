@@ -5,15 +5,20 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from dashboards.columns import joined
+from dashboards.columns import VERSION_LABELS, joined, table
 from dashboards.look import NO_TRUTH
-from dashboards.panels import row, table, timeseries
+from dashboards.panels import row, timeseries
 from dashboards.promql import limits, segments
 from dashboards.promql.selection import largest, largest_first, smallest
 from dashboards.queries import SEGMENT, as_rows, over_time
 
 NO_BUSINESS = "No `business` figures are configured, or none of the chosen name, or no segments."
-OUTCOME_LABELS = {"segment": "Segment", "segment_value": "Value", "predicted": "Predicted", "actual": "Actual"}
+OUTCOME_LABELS = {
+    "segment": "Segment",
+    "segment_value": "Value",
+    "predicted": "Predicted",
+    "actual": "Actual",
+} | VERSION_LABELS
 
 
 def rows() -> Sequence[Any]:
@@ -34,7 +39,7 @@ def _truth() -> Any:
             "percentunit",
             least=None,
             most=1,
-            width=8,
+            width=7,
             empty=NO_TRUTH,
         ),
         timeseries(
@@ -43,7 +48,7 @@ def _truth() -> Any:
             "beside others that have many: the truth of this segment is late, or lost.",
             [over_time(largest(20, segments.outcomes()), SEGMENT)],
             "short",
-            width=8,
+            width=7,
             empty=NO_TRUTH,
         ),
         table(
@@ -54,7 +59,7 @@ def _truth() -> Any:
             transformations=joined(OUTCOME_LABELS, ["Share"]),
             sort=("Share", True),
             unit="percentunit",
-            width=8,
+            width=10,
             height=8,
             empty=NO_TRUTH,
         ),

@@ -6,9 +6,9 @@ from typing import Any
 
 from dashboards import metrics, sidecar_internals, variables
 from dashboards.assembly import POINTS_OF_STATES, Dashboard
-from dashboards.columns import Columns, coloured, column, joined
+from dashboards.columns import Columns, coloured, column, joined, table
 from dashboards.look import ANY, GREEN, RED, WELL, YELLOW, said
-from dashboards.panels import row, stat, state_timeline, table, timeseries
+from dashboards.panels import row, stat, state_timeline, timeseries
 from dashboards.promql import sidecar
 from dashboards.promql.selection import highest, in_all, largest
 from dashboards.queries import POD, SOURCE, as_rows, over_time

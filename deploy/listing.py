@@ -73,7 +73,9 @@ def kustomizations(root: Path) -> dict[Path, str]:
 def links(root: Path) -> dict[Path, str]:
     """Return the chart's symbolic links, by path: Helm reads no files outside of the chart, and follows links."""
     folder = root / "deploy/helm/prediction-exporter/files"
-    return {folder / name: f"../../../../{name}" for name in ("alerts", "dashboards") if (root / name).is_dir()}
+    # Of dashboards the JSON alone: what else is there is too large for a chart.
+    targets = {"alerts": "alerts", "dashboards": "dashboards/json"}
+    return {folder / name: f"../../../../{target}" for name, target in targets.items() if (root / target).is_dir()}
 
 
 def _items(names: list[str]) -> str:

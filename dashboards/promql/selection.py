@@ -49,6 +49,11 @@ def smallest(count: int, values: str) -> str:
     return f"bottomk({count}, {values})"
 
 
+def is_smallest(expression: str) -> bool:
+    """Whether an expression is of the smallest alone."""
+    return expression.startswith("bottomk(")
+
+
 def largest_first(values: str) -> str:
     return f"sort_desc({values})"
 

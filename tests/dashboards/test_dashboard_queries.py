@@ -2,28 +2,24 @@
 
 from __future__ import annotations
 
-import json
 import math
 import re
 import subprocess
 import sys
 import time
-import urllib.error
-import urllib.parse
-import urllib.request
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import ExitStack
-from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
 import pytest
 
 from alerts.feature_series import EVERY
-from tests.dashboards.grafana import ALL, NAMES, fill_in, interpolated, macros, panels, read, variables
+from tests.dashboards.asked import Asked, chosen
+from tests.dashboards.grafana import NAMES, fill_in, interpolated, panels, read, variables
 from tests.dashboards.sidecars import models
 from tests.dashboards.test_dashboard_house import NAMED
-from tests.servers import Prometheus, prometheus, require
+from tests.screenshots.results import document
+from tests.servers import prometheus, require
 
 pytestmark = pytest.mark.servers
 
@@ -73,51 +69,6 @@ def _by_metric(found: list[tuple[str, str, str]]) -> Iterator[tuple[str, list[tu
     yield from grouped.items()
 
 
-@dataclass
-class Asked:
-    """A Prometheus that has scraped for long enough, and how long each query took."""
-
-    server: Prometheus
-    end: float
-    seconds: dict[str, float] = field(default_factory=dict)
-
-    def _get(self, path: str, **parameters: str) -> Any:
-        url = f"{self.server.address}/api/v1/{path}?{urllib.parse.urlencode(parameters)}"
-        began = time.perf_counter()
-        try:
-            with urllib.request.urlopen(url, timeout=30) as answer:
-                return json.load(answer)["data"]
-        except urllib.error.HTTPError as error:
-            return {"error": json.load(error)["error"]}
-        finally:
-            self.seconds[next(iter(parameters.values()))] = time.perf_counter() - began
-
-    def values(self, query: str) -> list[str]:
-        """Return a variable's values, as Grafana finds them."""
-        if label := re.fullmatch(r"label_values\((.+), (\w+)\)", query):
-            return list(self._get(f"label/{label[2]}/values", **{"match[]": label[1]}))
-        (expression,) = re.fullmatch(r"query_result\((.+)\)", query).groups()
-        found = self._get("query", query=expression, time=str(self.end))["result"]
-        spelt = (",".join(f'{label}="{value}"' for label, value in series["metric"].items()) for series in found)
-        return [f"{{{labels}}} 1 0" for labels in spelt]
-
-    def series(self, expression: str, *, instant: bool) -> list[tuple[Mapping[str, str], list[float]]] | str:
-        """Return a query's series and their values, or Prometheus's own words of what is wrong."""
-        if instant:
-            data = self._get("query", query=expression, time=str(self.end))
-        else:
-            begin = self.end - SPAN_SECONDS
-            data = self._get(
-                "query_range", query=expression, start=str(begin), end=str(self.end), step=str(STEP_SECONDS)
-            )
-        if "error" in data:
-            return str(data["error"])
-        return [
-            (found["metric"], [float(value) for _, value in found.get("values") or [found["value"]]])
-            for found in data["result"]
-        ]
-
-
 @pytest.fixture(scope="module")
 def asked(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Asked]:
     folder = tmp_path_factory.mktemp("dashboards")
@@ -140,36 +91,17 @@ def asked(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Asked]:
         server.wait_for("model_version_feature:model_feature_drift_psi:increase1h and on () ALERTS")
         # On a busy machine a scrape may be too late, and what it would have brought is gone until the next.
         server.wait_for(f"sum(up) == {len(targets)}")
-        yield Asked(server, time.time())
+        yield Asked(server.address, time.time(), SPAN_SECONDS, STEP_SECONDS)
 
 
 def _every_second(found: str) -> str:
     return "interval: 1s" if found.startswith("interval") else f"{found}\n  interval: 1s"
 
 
-def chosen(dashboard: Mapping[str, Any], asked: Asked) -> dict[str, str]:
-    """Choose as Grafana does when the dashboard is opened: in order, what is saved, or else the first value."""
-    filled: dict[str, str] = macros(scrape=1, step=STEP_SECONDS, span=SPAN_SECONDS)
-    for variable in variables(dashboard):
-        saved = variable["current"].get("value")
-        if variable["type"] == "datasource":
-            continue
-        if variable["type"] == "custom":
-            filled[variable["name"]] = interpolated(variable, [saved])
-            continue
-        values = asked.values(fill_in(variable["query"], filled))
-        if pattern := variable.get("regex"):
-            values = [found[1] for value in values if (found := re.search(pattern.strip("/"), value))]
-        assert values, f"${variable['name']} has no values"
-        first = saved if saved in values else values[0]
-        filled[variable["name"]] = interpolated(variable, [ALL] if saved == [ALL] else [first])
-    return filled
-
-
 @pytest.mark.parametrize("name", NAMES)
 def test_every_query_gives_something_and_what_its_legend_names(name: str, asked: Asked) -> None:
     dashboard = read(name)
-    filled = chosen(dashboard, asked)
+    filled = chosen(dashboard, asked, scrape=1)
     wrong = []
     for panel in panels(dashboard):
         columns: set[str] = set()
@@ -197,15 +129,27 @@ def test_every_query_gives_something_and_what_its_legend_names(name: str, asked:
 @pytest.mark.parametrize("name", NAMES)
 def test_every_annotation_is_there(name: str, asked: Asked) -> None:
     dashboard = read(name)
-    filled = chosen(dashboard, asked)
+    filled = chosen(dashboard, asked, scrape=1)
     for mark in dashboard["annotations"]["list"]:
         if "expr" in mark:
             assert asked.series(fill_in(mark["expr"], filled), instant=False), mark["name"]
 
 
+def test_all_that_a_picture_shows_is_asked_for(asked: Asked) -> None:
+    dashboard = read("drift")
+    made = document(dashboard, asked, scrape=1, picked={"feature": "income"})
+    assert made["variables"]["feature"] == "income"
+    assert made["variables"]["model_name"] == "All"
+    for panel in panels(dashboard):
+        answers = made["results"][panel["id"]]
+        assert [*answers] == [target["refId"] for target in panel["targets"]]
+        assert all(answers.values()), panel["title"]
+    assert all(made["marks"].values())
+
+
 def test_one_value_and_several_are_chosen_too(asked: Asked) -> None:
     dashboard = read("model")
-    filled = chosen(dashboard, asked)
+    filled = chosen(dashboard, asked, scrape=1)
     (version,) = (variable for variable in variables(dashboard) if variable["name"] == "model_version")
     (requests,) = (
         panel for panel in panels(dashboard) if panel["title"] == "Requests" and panel["type"] == "timeseries"

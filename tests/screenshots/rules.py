@@ -1,0 +1,90 @@
+"""The rules of alerts/ over a history, as Prometheus would have evaluated them at each minute of it.
+
+promtool fills in recordings alone, and none that need each other. Here a rule is asked for the whole range once all
+that it names is recorded, and an alert fires once it has been true for as long as its `for` says.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+import subprocess
+import sys
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from tests.dashboards.asked import Asked
+from tests.screenshots.history import SCRAPE_SECONDS, Blocks
+from tests.servers import prometheus
+
+Rule = Mapping[str, Any]
+RECORDED = re.compile(r"[a-zA-Z_]\w*(?::\w+)+")
+UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86400}
+
+
+def evaluate(folder: Path, end: int, span: int) -> None:
+    """Add what the rules record, and `ALERTS`, to `folder`/tsdb."""
+    subprocess.run([sys.executable, "-m", "alerts", folder / "rules"], check=True)
+    rules = [
+        rule
+        for file in sorted((folder / "rules").iterdir())
+        for group in yaml.safe_load(file.read_text())["groups"]
+        for rule in group["rules"]
+    ]
+    for number, layer in enumerate(layers(rules)):
+        with Blocks(folder, f"rules-{number}") as blocks, prometheus(folder) as server:
+            asked = Asked(server.address, end, span, SCRAPE_SECONDS)
+            for rule in layer:
+                _evaluate(rule, asked, blocks)
+
+
+def layers(rules: Sequence[Rule]) -> Iterator[list[Rule]]:
+    """Yield rules in the order in which they can be evaluated: first those that need no other."""
+    left = [*rules]
+    while left:
+        missing = {rule["record"] for rule in left if "record" in rule}
+        layer = [rule for rule in left if not missing & {*RECORDED.findall(rule["expr"])}]
+        assert layer, missing
+        yield layer
+        left = [rule for rule in left if rule not in layer]
+
+
+def _evaluate(rule: Rule, asked: Asked, blocks: Blocks) -> None:
+    found = asked.result(rule["expr"], instant=False)
+    assert not isinstance(found, str), f"{rule}: {found}"
+    for series in found:
+        metric = {**series["metric"], **rule.get("labels", {})}
+        if "record" in rule:
+            metric["__name__"] = rule["record"]
+            samples = {int(time): value for time, value in series["values"]}
+        else:
+            metric |= {"__name__": "ALERTS", "alertname": rule["alert"], "alertstate": "firing"}
+            samples = dict.fromkeys(firing([int(time) for time, _ in series["values"]], rule), "1")
+        name = metric.pop("__name__")
+        labels = ",".join(f"{label}={json.dumps(value, ensure_ascii=False)}" for label, value in metric.items())
+        for time, value in samples.items():
+            blocks.add(f"{name}{{{labels}}}", value, time)
+
+
+def firing(times: Sequence[int], rule: Rule) -> Iterator[int]:
+    """Yield when an alert fires whose expression is true at `times`."""
+    wait, keep = (_seconds(rule.get(key, "0s")) for key in ("for", "keep_firing_for"))
+    true = {*times}
+    since, fires_until = None, -1
+    for time in range(times[0], times[-1] + keep + 1, SCRAPE_SECONDS):
+        if time in true:
+            since = time if since is None else since
+            if time - since >= wait or time <= fires_until:
+                fires_until = time + keep
+                yield time
+        else:
+            since = None
+            if time <= fires_until:
+                yield time
+
+
+def _seconds(duration: str) -> int:
+    return sum(int(number) * UNITS[unit] for number, unit in re.findall(r"(\d+)([smhd])", duration))
