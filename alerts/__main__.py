@@ -24,7 +24,9 @@ from alerts import (
 from alerts.address import Address
 from alerts.alert import GRAFANA, RUNBOOKS, Links
 from alerts.alertmanager_config import alertmanager_config
+from alerts.feature_series import EVERY
 from alerts.hurry import hurried, hurried_alertmanager
+from exporter.units import Duration
 
 FLEET_PERFORMANCE = (outcomes.file(),)
 FLEET_DRIFT = (feature_drift_comparisons.file(), feature_drift_instances.file())
@@ -39,6 +41,8 @@ ALERTING = (
     slo.file(),
     sidecar.file(),
 )
+# Well below what Prometheus looks back.
+SELDOM_SECONDS = 120.0
 FILES = (*FLEET_DRIFT, *FLEET_PERFORMANCE, *FOR_DASHBOARDS, *ALERTING)
 
 
@@ -47,6 +51,17 @@ def _divisor(_context: click.Context, _option: click.Parameter, factor: int) -> 
     if factor < 1 or 3600 % factor:
         raise click.BadParameter(f"expected a divisor of 3600 such as 60, got {factor}")
     return factor
+
+
+def _often_enough(_context: click.Context, _option: click.Parameter, every: str) -> str:
+    """Refuse what is no duration, and what Prometheus would not look back to."""
+    try:
+        seconds = Duration.parse(every).seconds
+    except ValueError:
+        seconds = 0.0
+    if not 1 <= seconds <= SELDOM_SECONDS:
+        raise click.BadParameter(f"expected a duration from 1s to 2m such as 1m, got {every}")
+    return every
 
 
 @click.command()
@@ -59,6 +74,13 @@ def _divisor(_context: click.Context, _option: click.Parameter, factor: int) -> 
     "--runbooks", type=Address(), default=RUNBOOKS, show_default=True, help="Where their links to runbooks lead."
 )
 @click.option(
+    "--every",
+    default=EVERY,
+    show_default=True,
+    callback=_often_enough,
+    help="How often a fleet's drift is evaluated: of more than some 300 pods, every minute.",
+)
+@click.option(
     "--hurry",
     metavar="FACTOR",
     type=int,
@@ -66,12 +88,13 @@ def _divisor(_context: click.Context, _option: click.Parameter, factor: int) -> 
     callback=_divisor,
     help="To try them out: all times divided by FACTOR, Alertmanager's too (alertmanager.yml).",
 )
-def main(out: Path, *, operator: bool, grafana: str, runbooks: str, hurry: int) -> None:
+def main(out: Path, *, operator: bool, grafana: str, runbooks: str, every: str, hurry: int) -> None:
     """Write the rules into the folder OUT, as files for Prometheus's `rule_files`."""
     links = Links(grafana, runbooks)
+    files = [feature_drift.file(every) if file.name == "feature-drift" else file for file in FILES]
     try:
         out.mkdir(parents=True, exist_ok=True)
-        for file in FILES if hurry == 1 else [hurried(file, hurry) for file in FILES]:
+        for file in files if hurry == 1 else [hurried(file, hurry) for file in files]:
             text = file.prometheus_rule(links) if operator else file.plain(links)
             (out / f"{file.name}.yaml").write_text(text)
         if operator:

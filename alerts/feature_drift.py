@@ -18,7 +18,8 @@ HOUR = "[59m59s999ms]"
 DAY_OF_HOURS = "[23h59m59s999ms:1h]"
 
 
-def file() -> RuleFile:
+def file(every: str = EVERY) -> RuleFile:
+    """Return the rules; `every` is how often a fleet is looked at, at most two minutes."""
     return RuleFile(
         "feature-drift",
         "feature_drift",
@@ -27,18 +28,18 @@ def file() -> RuleFile:
         "Counts are added up first and compared then, so that this is the drift of the whole fleet's records.",
         (
             # From counts to alerts one after the other, so that nothing waits for the next evaluation.
-            Group("model-feature-drift-1h", (*_hour(), *_drift("1h"), *drifted(), *alerts()), LIMIT, EVERY),
+            Group("model-feature-drift-1h", (*_hour(every), *_drift("1h"), *drifted(), *alerts()), LIMIT, every),
             Group("model-feature-drift-1h-details", (*_reference(), *_details("1h")), LIMIT),
             Group("model-feature-drift-24h", (*_day(), *_drift("24h"), *_details("24h")), LIMIT),
         ),
     )
 
 
-def _hour() -> Iterator[Recording]:
+def _hour(every: str) -> Iterator[Recording]:
     yield _references("1h")
     yield Recording(
         INCREMENTS,
-        f"sum by ({by(BIN)}) (\n{indent(promql.since_last(EVERY), '  ')}\n)",
+        f"sum by ({by(BIN)}) (\n{indent(promql.since_last(every), '  ')}\n)",
         "Values in each bin since the evaluation before, from scrape to scrape and without extrapolation. The group's "
         "interval and the offset here are the same: change both, or neither.",
     )

@@ -5,13 +5,13 @@ from __future__ import annotations
 from alerts.rules import ALERT_INTERVAL
 
 LIMIT = 50_000
-# How often counts are taken from the pods, and told of. What is counted is what has come since the time before, so
-# this is both an interval and an offset.
+# How often counts are taken from the pods, and told of, unless said otherwise. What is counted is what has come since
+# the time before, so this is both an interval and an offset.
 EVERY = ALERT_INTERVAL
 
 REFERENCE = "model_version_feature_bin:model_feature_reference_bin:max"
 REFERENCE_SIZE = "model_version_feature:model_feature_reference_bin:sum"
-INCREMENTS = f"model_version_feature_bin:model_feature_bin:increase{EVERY}"
+INCREMENTS = "model_version_feature_bin:model_feature_bin:increase"
 
 
 def counts(window: str) -> str:

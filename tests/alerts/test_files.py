@@ -82,8 +82,8 @@ def test_a_rule_is_named_by_level_metric_and_operations(rule: Any) -> None:
     )
     assert re.fullmatch(rf"{of_version}|model(_slo)?|job_source|slo", level)
     assert re.fullmatch(r"(model|prediction_exporter)_[a-z0-9_]+|up", metric) or level.endswith("slo")
-    windows = "10s|5m|15m|30m|1h|24h|2h|6h|1d|3d|30d"
-    known = r"count_(1h|24h)_ago|known1h|down|drifted|degraded|broken|max|sum|mean|ratio(_of_pods)?"
+    windows = "5m|15m|30m|1h|24h|2h|6h|1d|3d|30d"
+    known = r"count_(1h|24h)_ago|known1h|down|drifted|degraded|broken|max|sum|mean|increase|ratio(_of_pods)?"
     rates = rf"(avg_|p99_|ratio_)?rate({windows})|((sum|ratio)_)?increase({windows})(_offset1h)?|count({windows})"
     assert re.fullmatch(rf"{known}|{rates}|(excess_ratio|median)({windows})", operations)
 
@@ -114,10 +114,24 @@ def test_from_a_scrape_to_slack_are_at_most_thirty_seconds_besides_for() -> None
             assert not [*group.alerts] or group.interval == ALERT_INTERVAL
 
 
+def test_a_large_fleet_may_be_looked_at_less_often(tmp_path: Path) -> None:
+    assert CliRunner().invoke(main, [str(tmp_path), "--every", "1m"]).exit_code == 0
+    group = yaml.safe_load((tmp_path / "feature-drift.yaml").read_text())["groups"][0]
+    (increments,) = (rule["expr"] for rule in group["rules"] if rule.get("record") == INCREMENTS)
+    assert group["interval"] == "1m"
+    assert "offset 1m" in increments
+
+
+@pytest.mark.parametrize("every", ["5m", "0s", "often"])
+def test_what_is_looked_at_too_seldom_is_told_in_one_line(every: str, tmp_path: Path) -> None:
+    done = CliRunner().invoke(main, [str(tmp_path), "--every", every])
+    assert done.exit_code == 2
+    assert done.output.splitlines()[-1].endswith(f"expected a duration from 1s to 2m such as 1m, got {every}")
+
+
 def test_counts_are_taken_as_often_as_they_are_added_up() -> None:
     (group,) = (
         group for group in feature_drift.file().groups if INCREMENTS in {rule.name for rule in group.recordings}
     )
     assert group.interval == EVERY
-    assert INCREMENTS.endswith(EVERY)
     assert [rule.name for rule in group.alerts] == ["ModelFeatureDrift", "ModelDriftWidespread"]

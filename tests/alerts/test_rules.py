@@ -36,7 +36,7 @@ AGE = {**VERSION, "feature_name": "age"}
 DRIFT = "model_version_feature:model_feature_drift_psi:increase1h"
 ENOUGH = "model_version_feature:model_feature_drift_enough:increase1h"
 COUNTED = "model_version_feature_bin:model_feature_bin:increase1h"
-INCREMENTS = "model_version_feature_bin:model_feature_bin:increase10s"
+INCREMENTS = "model_version_feature_bin:model_feature_bin:increase"
 REFERENCES = "model_version:model_reference_info:count1h"
 EARLIER = {"yesterday": 24, "last_week": 168}
 
