@@ -16,7 +16,7 @@ import kubernetes_validate
 import yaml
 from cloudcoil.models.prometheus_operator import v1, v1alpha1
 
-from tests.deploy import grafana_operator
+from tests.deploy import grafana_operator, kserve
 
 ROOT = Path(__file__).parent.parent.parent
 DEPLOY = ROOT / "deploy"
@@ -88,7 +88,9 @@ def validate(made: Object, version: str) -> None:
         jsonschema.validate(made, operator_schema(made["apiVersion"], made["kind"]))
     elif group == "grafana.integreatly.org":
         jsonschema.validate(made, grafana_operator.SCHEMA)
-    elif group != "serving.kserve.io":  # of which there is no package with schemas
+    elif group == "serving.kserve.io":
+        jsonschema.validate(made, kserve.SCHEMA)
+    else:
         kubernetes_validate.validate(made, version, strict=True)
 
 

@@ -82,6 +82,10 @@ def test_the_schemas_refuse_what_they_do_not_know(built: dict[str, list[Object]]
     monitor = one(built["monitoring"], "PodMonitor")
     with pytest.raises(jsonschema.ValidationError, match="sampleLimits"):
         validate({**monitor, "spec": {**monitor["spec"], "sampleLimits": 1}}, "1.33")
+    service = one(built["kserve"], "InferenceService")
+    predictor = service["spec"]["predictor"] | {"logger": {"mode": "some"}}
+    with pytest.raises(jsonschema.ValidationError, match="some"):
+        validate({**service, "spec": {"predictor": predictor}}, "1.33")
     dashboard = built["grafana-operator"][0]
     for wrong in ({"resyncPeriod": "10"}, {"resync": "10m"}, {"configMapRef": {"name": "a"}}):
         with pytest.raises(jsonschema.ValidationError):
