@@ -11,7 +11,7 @@ from dashboards.look import GREEN, RED, YELLOW
 from dashboards.panels import row, stat, state_timeline, timeseries
 from dashboards.promql import limits, segments
 from dashboards.promql.selection import highest, largest, number_of
-from dashboards.queries import SEGMENT, as_rows, over_time
+from dashboards.queries import SEGMENT, as_rows, now, over_time
 
 NO_SEGMENTS = "No segments: name features or fields to split by, `segments: [country]`."
 PSI = [(None, GREEN), (0.1, YELLOW), (0.25, RED)]
@@ -73,7 +73,7 @@ def _now() -> Any:
             "Largest PSI",
             "PSI of the feature that has moved most in any segment, as a share of the limit. Red, with the model's "
             "own green: drift that hides in the whole.",
-            over_time(highest(limits.of_limit(segments.largest_psi(), limits.DRIFT_LIMIT)), "of the limit"),
+            now(highest(limits.of_limit(segments.largest_psi(), limits.DRIFT_LIMIT)), "of the limit"),
             "percentunit",
             decimals=0,
             steps=[(None, GREEN), (0.8, YELLOW), (1.0, RED)],
@@ -158,6 +158,7 @@ def _drift() -> Any:
             "percentunit",
             steps=[(None, GREEN), (0.8, YELLOW), (1.0, RED)],
             empty="No value under 10 records a bin, or no segments.",
+            points=30,
         ),
     )
 

@@ -18,6 +18,8 @@ from dashboards.promql.selection import (
 )
 
 MOST = 20
+# A bin that every feature has.
+MISSING = 'bin="missing"'
 PREDICTION = metrics.PREDICTION_DRIFT_PSI
 PROBABILITY = metrics.PROBABILITY_DRIFT_PSI
 
@@ -104,5 +106,5 @@ def references() -> str:
 
 def ranking() -> str:
     """Return all features by name alone, the most drifted first; 0 for those without a value."""
-    known = f"0 * {per(models(metrics.REFERENCE_BIN), 'feature_name')}"
+    known = f"0 * {per(models(metrics.REFERENCE_BIN, MISSING), 'feature_name')}"
     return largest_first(f"{per(windowed(metrics.DRIFT_PSI), 'feature_name')} or {known}")

@@ -18,6 +18,7 @@ from pathlib import Path
 
 import numpy as np
 
+from alerts import feature_drift
 from alerts.__main__ import FILES
 from tests.benchmarks.remote_write import Writer, labelled
 from tests.dashboards.sidecars import CLASSES, VALUES, Record, model
@@ -35,7 +36,14 @@ SAMPLE = re.compile(r"^([\w:]+)(?:{(.*)})? (\S+)$", re.MULTILINE)
 LABEL = re.compile(r'(\w+)="((?:[^"\\]|\\.)*)"')
 COUNTER = re.compile(r"_(total|bucket|sum|count)$")
 RECORDED = re.compile(r"[a-z_]+:[a-z0-9_]+:[a-z0-9_]+")
-RULES = {rule.name: rule.expression for file in FILES for group in file.groups for rule in group.recordings}
+# What is counted since the time before is counted from scrape to scrape.
+DRIFT = feature_drift.file(f"{SCRAPE_SECONDS}s")
+RULES = {
+    rule.name: rule.expression
+    for file in FILES
+    for group in (DRIFT if file.name == DRIFT.name else file).groups
+    for rule in group.recordings
+}
 
 
 @dataclass(frozen=True)

@@ -37,7 +37,8 @@ class Writer:
             if len(request) > REQUEST_BYTES:
                 self._send(bytes(request))
                 request.clear()
-        self._send(bytes(request))
+        if request:
+            self._send(bytes(request))
 
     def _send(self, request: bytes) -> None:
         body = _varint(len(request)) + LITERAL + (len(request) - 1).to_bytes(4, "little") + request
