@@ -21,7 +21,7 @@ COLUMNS = 24
 SHARED_CROSSHAIR = 1
 # Three pixels or more each: of six hours a point every two minutes, and every five of what lasts: states, windows
 # of an hour. A point a pixel would cost four times as much, or ten.
-POINTS, POINTS_OF_STATES = 150, 60
+POINTS, POINTS_OF_STATES = 200, 100
 # Grafana's own, of what people note by hand.
 NOTES = {
     "builtIn": 1,
@@ -68,7 +68,7 @@ class Dashboard:
         ).auto_panel_ids()
         dashboard = mended(json.loads(json.dumps(made.to_json_data(), cls=DashboardEncoder)))
         for panel in (panel for panel in panels(dashboard) if panel["type"] != "row"):
-            panel["maxDataPoints"] = panel.get("maxDataPoints") or self.points or _points(panel)
+            panel["maxDataPoints"] = self.points or _points(panel)
             if alerts := [*alerting.of_panel(self.name, panel["title"], told)]:
                 panel["links"] = alerts
         return dashboard

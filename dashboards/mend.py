@@ -26,8 +26,6 @@ DEAD_OF_HEATMAP = (
 STEP = ("color", "value")
 REFRESH_ON_TIME_RANGE = 2
 ALL = "$__all"
-# grafanalib's own for each chart.
-POINTS = 100
 
 
 def mended(dashboard: Json) -> Json:
@@ -87,8 +85,7 @@ def mend_panel(panel: Json) -> None:
     """Keys that nothing reads are left out, and 100 points a chart, which are coarse."""
     for dead in DEAD_OF_PANEL:
         panel.pop(dead, None)
-    if panel.get("maxDataPoints") == POINTS:
-        del panel["maxDataPoints"]
+    panel.pop("maxDataPoints", None)
     if panel.get("repeat") is None:
         panel.pop("repeatDirection", None)
 

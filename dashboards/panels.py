@@ -157,9 +157,8 @@ def state_timeline(
     empty: str = NO_DATA,
     links: Sequence[dict[str, Any]] = (),
     mappings: Sequence[dict[str, Any]] = (),
-    points: int | None = None,
 ) -> Any:
-    """Return a row for each series, coloured by what it was at each time; `points` where that asks for much."""
+    """Return a row for each series, coloured by what it was at each time."""
     return core.StateTimeline(
         **common(title, description, targets, width, height),
         fillOpacity=80,
@@ -169,8 +168,7 @@ def state_timeline(
         mappings=[*mappings],
         thresholds=steps_of(steps),
         extraJson=defaults(empty, unit=unit, links=[*links])
-        | {"options": {"perPage": 20, "tooltip": {"sort": "none"}}}
-        | ({"maxDataPoints": points} if points else {}),
+        | {"options": {"perPage": 20, "tooltip": {"sort": "none"}}},
     )
 
 

@@ -158,7 +158,6 @@ def _drift() -> Any:
             "percentunit",
             steps=[(None, GREEN), (0.8, YELLOW), (1.0, RED)],
             empty="No value under 10 records a bin, or no segments.",
-            points=30,
         ),
     )
 
