@@ -88,7 +88,7 @@ def test_links_and_headings_are_read(tmp_path: Path) -> None:
         "LICENSE#x",
         "http://example.org",
         "ftp://a.b",
-        "../x",
+        "../no-such-file",
         "https://x",
     ],
 )
