@@ -27,9 +27,10 @@ def file(every: str = EVERY) -> RuleFile:
         "alerts on it. Needs models.yaml and quality.yaml.\n"
         "Counts are added up first and compared then, so that this is the drift of the whole fleet's records.",
         (
+            Group("model-feature-reference", tuple(_reference()), LIMIT),
             # From counts to alerts one after the other, so that nothing waits for the next evaluation.
             Group("model-feature-drift-1h", (*_hour(every), *_drift("1h"), *drifted(), *alerts()), LIMIT, every),
-            Group("model-feature-drift-1h-details", (*_reference(), *_details("1h")), LIMIT),
+            Group("model-feature-drift-1h-details", tuple(_details("1h")), LIMIT),
             Group("model-feature-drift-24h", (*_day(), *_drift("24h"), *_details("24h")), LIMIT),
         ),
     )
@@ -70,7 +71,7 @@ def _references(window: str) -> Recording:
 def _reference() -> Iterator[Recording]:
     yield Recording(
         REFERENCE,
-        f"max by ({by(BIN)}) ({REFERENCE_BIN})\n{promql.where_one(references('1h'))}",
+        f"max by ({by(BIN)}) ({REFERENCE_BIN})\n{promql.where_one(promql.references('1h'))}",
         "The reference's count of each bin. All pods have the same one, or there is nothing here.",
     )
     yield Recording(REFERENCE_SIZE, f"sum by ({by(FEATURE)}) ({REFERENCE})", "The reference's size, m.")
