@@ -23,8 +23,8 @@ from exporter.units import Duration
 DURATION = re.compile(r"(?<![\w.])(?:[0-9]+(?:ms|[smhdw]))+(?!\w)")
 # What texts look up is between these; the rest is for people.
 LOOKED_UP = re.compile(r"{{.*?}}")
-# More often than this nobody needs to look.
-LEAST_INTERVAL = Duration.parse("500ms")
+# As scrapes do in a hurry; more often, a busy machine would miss evaluations.
+LEAST_INTERVAL = Duration.parse("1s")
 TIMES_OF_ROUTES = ("group_wait", "group_interval", "repeat_interval")
 
 

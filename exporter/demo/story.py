@@ -26,7 +26,7 @@ class Incident:
 DRIFT = Incident("drift", 0.05, 0.35, "a new camera: textures are 1.3 times as large", "ModelFeatureDrift")
 LATENCY = Incident("latency", 0.45, 0.6, "one prediction of thirty takes 80 ms longer", "ModelLatencyHigh")
 SENSOR = Incident("sensor", 0.65, 0.8, "a broken sensor: `mean area` is absent", "ModelFeatureAbsent")
-FAILING = Incident("failing", 0.85, 1.0, "half of the malignant ones fail with an error", "ModelErrorBudgetBurnFast")
+FAILING = Incident("failing", 0.82, 1.0, "half of the malignant ones fail with an error", "ModelErrorBudgetBurnFast")
 INCIDENTS = (DRIFT, LATENCY, SENSOR, FAILING)
 
 

@@ -203,14 +203,14 @@ def titles(page: str) -> str:
 def test_every_incident_reaches_slack_by_the_shipped_alerts_and_control_c_ends_all_of_it(tmp_path: Path) -> None:
     for program in ("prometheus", "prometheus-alertmanager"):
         require(program)
-    options = ("--story", "--seconds", "90", "--listen", free_address(Listen.parse("127.0.0.1:0")))
+    options = ("--story", "--seconds", "120", "--listen", free_address(Listen.parse("127.0.0.1:0")))
     with demo(tmp_path, *options) as running:
         page, slack = link(running, "the model"), link(running, "Slack")
         assert running.said.index("Look here:") < running.said.index("What will happen:")
         assert model.NAME in running.scrape(page)
         expected = {f"{severity}: {model.NAME}: {TOLD[name]}" for severity, names in FIRING.items() for name in names}
         expected |= {f"RESOLVED: {model.NAME}: {TOLD[name]}" for name in RESOLVED}
-        deadline = time.monotonic() + 90
+        deadline = time.monotonic() + 130
         while left := {title for title in expected if title not in titles(running.scrape(slack))}:
             assert time.monotonic() < deadline, (left, titles(running.scrape(slack)))
             time.sleep(0.2)
