@@ -65,7 +65,9 @@ def rules(folder: Path, *, every: str = EVERY) -> str:
     """Write the rules as the README says, with a second for all waiting but for what alerts are evaluated `every`."""
     subprocess.run([sys.executable, "-m", "alerts", folder / "rules"], check=True)
     for file in (folder / "rules").iterdir():
-        text = re.sub(rf"(?m)^( *)(for|keep_firing_for|interval): (?!{EVERY}).*", r"\1\2: 1s", file.read_text())
+        # A sidecar is absent until it is scraped first, and that is not told.
+        waits = "interval" if file.name == "sidecar.yaml" else "for|keep_firing_for|interval"
+        text = re.sub(rf"(?m)^( *)({waits}): (?!{EVERY}).*", r"\1\2: 1s", file.read_text())
         file.write_text(text.replace(EVERY, every))
     return str(folder / "rules" / "*.yaml")
 
