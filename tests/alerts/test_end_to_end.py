@@ -24,6 +24,7 @@ from alerts.feature_series import EVERY, INCREMENTS, REFERENCE_SIZE
 from exporter import profile_file
 from tests.alerts.alertmanager import Inbox, alertmanager, http_inbox, local, smtp_inbox
 from tests.alerts.oracle import drift
+from tests.alerts.rule_files import hurried, rule_files
 from tests.process import exporter
 from tests.records import numeric, reference
 from tests.servers import free_port, prometheus, require, wait_until_ready
@@ -63,13 +64,12 @@ def append(folder: Path, log: list[dict[str, Any]]) -> None:
 
 def rules(folder: Path, *, every: str = EVERY) -> str:
     """Write the rules as the README says, with a second for all waiting but for what alerts are evaluated `every`."""
-    subprocess.run([sys.executable, "-m", "alerts", folder / "rules"], check=True)
+    pattern = rule_files(folder, every=every)
     for file in (folder / "rules").iterdir():
         # A sidecar is absent until it is scraped first, and that is not told.
-        waits = "interval" if file.name == "sidecar.yaml" else "for|keep_firing_for|interval"
-        text = re.sub(rf"(?m)^( *)({waits}): (?!{EVERY}).*", r"\1\2: 1s", file.read_text())
-        file.write_text(text.replace(EVERY, every))
-    return str(folder / "rules" / "*.yaml")
+        if file.name != "sidecar.yaml":
+            file.write_text(hurried(file.read_text(), "for", "keep_firing_for"))
+    return pattern
 
 
 def known_for_an_hour(folder: Path) -> None:
@@ -83,7 +83,7 @@ def known_for_an_hour(folder: Path) -> None:
     subprocess.run(command, check=True, capture_output=True)
 
 
-def hurried(config: Path) -> Path:
+def hurried_routes(config: Path) -> Path:
     """Let the ends of alerts be told at once, and trainings be started at once."""
     made = yaml.safe_load(config.read_text())
     for route in (made["route"], *made["route"]["routes"]):
@@ -134,7 +134,9 @@ def test_drift_is_told_once_starts_one_training_and_its_end_is_told(tmp_path: Pa
     with ExitStack() as stack:
         inbox = stack.enter_context(http_inbox())
         retrain = stack.enter_context(retrainer(tmp_path, inbox))
-        told = stack.enter_context(alertmanager(tmp_path, hurried(local(tmp_path, inbox.address, retrain=retrain))))
+        told = stack.enter_context(
+            alertmanager(tmp_path, hurried_routes(local(tmp_path, inbox.address, retrain=retrain)))
+        )
         sidecar = stack.enter_context(exporter("--config", tmp_path / "config.yaml"))
         target = sidecar.address.removeprefix("http://")
         written = rules(tmp_path)
@@ -207,7 +209,7 @@ def test_a_feature_that_vanishes_is_told_once_by_slack_mail_and_pager_and_so_is_
     )
     with ExitStack() as stack:
         inbox, mail = stack.enter_context(http_inbox()), stack.enter_context(smtp_inbox())
-        told = stack.enter_context(alertmanager(tmp_path, hurried(local(tmp_path, inbox.address, mail.address))))
+        told = stack.enter_context(alertmanager(tmp_path, hurried_routes(local(tmp_path, inbox.address, mail.address))))
         sidecar = stack.enter_context(exporter("--config", tmp_path / "config.yaml"))
         target = sidecar.address.removeprefix("http://")
         written = rules(tmp_path, every="1s")

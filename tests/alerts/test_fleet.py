@@ -3,9 +3,6 @@
 import json
 import math
 import random
-import re
-import subprocess
-import sys
 import time
 from collections import Counter
 from contextlib import ExitStack
@@ -14,9 +11,10 @@ from typing import Any
 
 import pytest
 
-from alerts.feature_series import EVERY, INCREMENTS
+from alerts.feature_series import INCREMENTS
 from exporter import profile_file
 from tests.alerts.oracle import drift
+from tests.alerts.rule_files import rule_files
 from tests.process import Exporter, exporter
 from tests.records import categorical, numeric, reference
 from tests.servers import Prometheus, prometheus
@@ -74,14 +72,6 @@ def append(folder: Path, logs: list[list[dict[str, Any]]], part: int, parts: int
     for pod, log in enumerate(logs):
         with (folder / f"{pod}.jsonl").open("a") as file:
             file.writelines(json.dumps(record) + "\n" for record in log[part::parts])
-
-
-def rule_files(folder: Path) -> str:
-    """Write the rules as the README says; what is not evaluated often is every second."""
-    subprocess.run([sys.executable, "-m", "alerts", folder / "rules"], check=True)
-    for file in (folder / "rules").iterdir():
-        file.write_text(re.sub(f"interval: (?!{EVERY}).*", "interval: 1s", file.read_text()))
-    return str(folder / "rules" / "*.yaml")
 
 
 def wait_for_all(server: Prometheus, total: int) -> None:

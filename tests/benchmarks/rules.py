@@ -11,7 +11,6 @@ import gzip
 import json
 import re
 import statistics
-import sys
 import tempfile
 import threading
 import time
@@ -211,7 +210,7 @@ def main(pods: int, minutes: float, slowest: int, without: tuple[str, ...]) -> N
     print(f"| all | | | {sum(seconds / intervals[group] for group, seconds in took.items()):.1%} |\n")
     medians = {rule: statistics.median(each) for rule, each in parts.items()}
     for rule in sorted(medians, key=medians.__getitem__, reverse=True)[:slowest]:
-        print(f"{medians[rule]:.3f} s {rule}", file=sys.stdout)
+        print(f"{medians[rule]:.3f} s {rule}")
 
 
 if __name__ == "__main__":

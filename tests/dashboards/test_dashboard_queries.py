@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 import re
 import subprocess
-import sys
 import time
 from collections.abc import Iterator
 from contextlib import ExitStack
@@ -13,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from alerts.feature_series import EVERY
+from tests.alerts.rule_files import rule_files
 from tests.dashboards.asked import Asked, chosen
 from tests.dashboards.grafana import NAMES, fill_in, interpolated, panels, read, variables
 from tests.dashboards.sidecars import models
@@ -31,6 +30,7 @@ PARTS = 6
 ALERT = """\
 groups:
 - name: firing
+  interval: 1s
   rules:
   - {alert: Critical, expr: 'model_threshold{metric="accuracy"} > 0', labels: {severity: critical}}
   - {alert: Warning, expr: 'model_threshold{metric="accuracy"} > 0', labels: {severity: warning}}
@@ -72,17 +72,13 @@ def _by_metric(found: list[tuple[str, str, str]]) -> Iterator[tuple[str, list[tu
 @pytest.fixture(scope="module")
 def asked(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Asked]:
     folder = tmp_path_factory.mktemp("dashboards")
-    rules = folder / "rules"
-    subprocess.run([sys.executable, "-m", "alerts", rules], check=True)
-    (rules / "firing.yaml").write_text(ALERT)
-    for file in rules.iterdir():
-        text = file.read_text().replace(EVERY, "1s")
-        file.write_text(re.sub("interval: .*|name: firing", lambda found: _every_second(found[0]), text))
+    rules = rule_files(folder, every="1s")
+    (folder / "rules" / "firing.yaml").write_text(ALERT)
     with ExitStack() as stack:
         served = stack.enter_context(models(folder))
         last_week(folder, served["credit"].sidecar.get("/metrics"))
         targets = [model.sidecar.address.removeprefix("http://") for model in served.values()]
-        server = stack.enter_context(prometheus(folder, *targets, rules=str(rules / "*.yaml")))
+        server = stack.enter_context(prometheus(folder, *targets, rules=rules))
         server.wait_for("model_reference_info and model_reference_info offset 1s")
         for _ in range(PARTS):
             for model in served.values():
@@ -92,10 +88,6 @@ def asked(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Asked]:
         # On a busy machine a scrape may be too late, and what it would have brought is gone until the next.
         server.wait_for(f"sum(up) == {len(targets)}")
         yield Asked(server.address, time.time(), SPAN_SECONDS, STEP_SECONDS)
-
-
-def _every_second(found: str) -> str:
-    return "interval: 1s" if found.startswith("interval") else f"{found}\n  interval: 1s"
 
 
 @pytest.mark.parametrize("name", NAMES)
