@@ -16,18 +16,18 @@ from typing import Any
 
 import yaml
 
+from exporter.units import Duration
 from tests.dashboards.asked import Asked
 from tests.screenshots.history import SCRAPE_SECONDS, Blocks
 from tests.servers import prometheus
 
 Rule = Mapping[str, Any]
 RECORDED = re.compile(r"[a-zA-Z_]\w*(?::\w+)+")
-UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86400}
 
 
 def evaluate(folder: Path, end: int, span: int) -> None:
     """Add what the rules record, and `ALERTS`, to `folder`/tsdb."""
-    subprocess.run([sys.executable, "-m", "alerts", folder / "rules"], check=True)
+    subprocess.run([sys.executable, "-m", "alerts", folder / "rules", "--every", f"{SCRAPE_SECONDS}s"], check=True)
     rules = [
         rule
         for file in sorted((folder / "rules").iterdir())
@@ -71,7 +71,7 @@ def _evaluate(rule: Rule, asked: Asked, blocks: Blocks) -> None:
 
 def firing(times: Sequence[int], rule: Rule) -> Iterator[int]:
     """Yield when an alert fires whose expression is true at `times`."""
-    wait, keep = (_seconds(rule.get(key, "0s")) for key in ("for", "keep_firing_for"))
+    wait, keep = (int(Duration.parse(rule[key]).seconds) if key in rule else 0 for key in ("for", "keep_firing_for"))
     true = {*times}
     since, fires_until = None, -1
     for time in range(times[0], times[-1] + keep + 1, SCRAPE_SECONDS):
@@ -84,7 +84,3 @@ def firing(times: Sequence[int], rule: Rule) -> Iterator[int]:
             since = None
             if time <= fires_until:
                 yield time
-
-
-def _seconds(duration: str) -> int:
-    return sum(int(number) * UNITS[unit] for number, unit in re.findall(r"(\d+)([smhd])", duration))
