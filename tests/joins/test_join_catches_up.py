@@ -9,6 +9,7 @@ import pytest
 
 from exporter.engine import MOST_PENDING
 from tests.process import exporter
+from tests.servers import free_port
 
 PREDICTIONS = 8 * MOST_PENDING
 MOST_MIB = 150
@@ -20,11 +21,8 @@ def lines(key: str, number: int) -> bytes:
 
 @pytest.mark.parametrize("way", ["file", "unix", "tcp"])
 def test_a_log_that_is_caught_up_with_takes_no_more_memory(tmp_path: Path, way: str) -> None:
-    where = {"file": tmp_path / "log.jsonl", "unix": f"unix://{tmp_path}/s", "tcp": "tcp://127.0.0.1:0"}[way]
-    if way == "tcp":
-        with socket.socket() as free:
-            free.bind(("127.0.0.1", 0))
-            where = f"tcp://127.0.0.1:{free.getsockname()[1]}"
+    port = free_port()
+    where = {"file": tmp_path / "log.jsonl", "unix": f"unix://{tmp_path}/s", "tcp": f"tcp://127.0.0.1:{port}"}[way]
     (tmp_path / "truth.jsonl").write_bytes(lines("actual", MOST_PENDING))
     config = tmp_path / "config.yaml"
     config.write_text(
@@ -37,7 +35,6 @@ def test_a_log_that_is_caught_up_with_takes_no_more_memory(tmp_path: Path, way: 
         assert sidecar.address
         if way != "file":
             family = socket.AF_UNIX if way == "unix" else socket.AF_INET
-            port = int(str(where).rpartition(":")[2]) if way == "tcp" else 0
             with socket.socket(family) as client:
                 client.connect(f"{tmp_path}/s" if way == "unix" else ("127.0.0.1", port))
                 client.sendall(lines("prediction", PREDICTIONS))
