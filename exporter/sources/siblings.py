@@ -64,8 +64,8 @@ def rotated_between(path: str, first: Key, last: Key | None, since: int = 0) -> 
     Each is a list, with more than one name where it is there as it was and compressed, which comes last.
 
     Those after the last file are left out, where that was rotated away too. They are known by their names, which
-    differ from its name in a number alone, and by their times, which are later than `since` (its own where not
-    told). Both have to say so: a file that is older was read already.
+    differ from its name in a number alone, and by their times, which are `since` (its own where not told) or later.
+    Both have to say so: a file that is older was read already.
     """
     logs = _names(path)
     among = siblings(path, lambda name: _number(logs, name) is not None)
@@ -78,7 +78,7 @@ def rotated_between(path: str, first: Key, last: Key | None, since: int = 0) -> 
     # Not all that compress keep the time; where the names are dates, they are enough.
     is_enough = begin.is_zipped and max(low) > 0
     since = -1 if is_enough else since or begin.modified
-    between = [other for other in among if other.key in numbers and other.modified > since]
+    between = [other for other in among if other.key in numbers and other.modified >= since]
     between = [other for other in between if numbers[other.key][0] == shape and low < numbers[other.key][1] < high]
     between.sort(key=lambda other: (numbers[other.key][1], other.is_zipped))
     return [list(names) for _, names in groupby(between, key=lambda other: numbers[other.key][1])]

@@ -276,6 +276,7 @@ def test_a_compressed_file_that_is_still_being_written_is_waited_for(log: Log, d
     whole = [path.read_bytes() for path in packed]
     for path, data in zip(packed, whole, strict=True):
         os.truncate(path, done if isinstance(done, int) else int(done * len(data)))
+        log.touch(path)
     log.write(3)
     log.start()
     for _ in range(3):

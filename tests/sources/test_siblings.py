@@ -41,6 +41,15 @@ def test_rotated_between(tmp_path: Path, oldest_to_newest: str, first: str, foun
     assert ["+".join(Path(other.path).name for other in names) for names in between] == found.split()
 
 
+def test_of_files_of_one_time_the_names_decide(tmp_path: Path) -> None:
+    """Two that were copied or compressed at once."""
+    for name in ("x.log.3.gz", "x.log.2.gz", "x.log.1.gz"):
+        (tmp_path / name).touch()
+        os.utime(tmp_path / name, (9, 9))
+    between = rotated_between(str(tmp_path / "x.log"), key_of((tmp_path / "x.log.2.gz").stat()), None)
+    assert [Path(other.path).name for [other] in between] == ["x.log.1.gz"]
+
+
 def test_those_after_the_last_are_left_out(tmp_path: Path) -> None:
     for number in (4, 3, 2, 1):
         (tmp_path / f"x.log.{number}").touch()
