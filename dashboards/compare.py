@@ -190,7 +190,8 @@ def _week() -> Any:
         ),
         timeseries(
             "Drifted features",
-            "Features that had drifted from the reference, now and then. As many then: it is not new.",
+            "Features that had drifted from the reference, of the pod with most, now and then. As many then: it is not "
+            "new.",
             _both(drift.drifted_features),
             "none",
             decimals=0,

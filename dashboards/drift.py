@@ -8,7 +8,7 @@ from dashboards import drift_details, metrics, variables
 from dashboards.assembly import POINTS_OF_STATES, Dashboard
 from dashboards.columns import FEATURE_LABELS, OF_FEATURE, Columns, coloured, column, joined, of_limit, table
 from dashboards.links import of_row
-from dashboards.look import ANY, GREEN, NO_DRIFT, OF_LIMIT, RED, YELLOW, said
+from dashboards.look import ANY, GREEN, NO_DRIFT, NO_RECORDED_DRIFT, OF_LIMIT, RED, YELLOW, said
 from dashboards.panels import bar_gauge, row, stat, state_timeline, timeseries
 from dashboards.promql import drift, limits, traffic
 from dashboards.promql.selection import highest, in_all, largest, largest_first, lowest
@@ -55,8 +55,8 @@ def _now() -> Any:
         "Now",
         stat(
             "Drifted features",
-            "Features that have drifted, by size and not by chance; of several versions, the most. Above 0, the "
-            "culprits are the first below.",
+            "Features that have drifted, by size and not by chance, of the pod with most. Above 0, the culprits are "
+            "the first below.",
             over_time(highest(drift.drifted_features()), "drifted"),
             "none",
             steps=ANY,
@@ -129,12 +129,12 @@ def _since_when() -> Any:
             "PSI of each feature as a share of its limit: green below 80%, yellow below 100%, red past it; the 20 that "
             "moved most in the time shown. Many red at once: a broken input or a deployment; one alone: its own "
             "source. Empty: too few records.",
-            [over_time(drift.only_most_drifted(limits.psi_of_features()), FEATURE)],
+            [over_time(drift.only_most_drifted(limits.psi_of_features(metrics.RECORDED_PSI)), FEATURE)],
             "percentunit",
             steps=OF_LIMIT,
             width=15,
             height=11,
-            empty=NO_DRIFT,
+            empty=NO_RECORDED_DRIFT,
         ),
         timeseries(
             "PSI",
@@ -146,7 +146,7 @@ def _since_when() -> Any:
             ],
             "none",
             width=24,
-            empty=NO_DRIFT,
+            empty=NO_RECORDED_DRIFT,
         ),
     )
 

@@ -8,7 +8,7 @@ from dashboards import variables
 from dashboards.assembly import Dashboard
 from dashboards.columns import OF_VERSION, VERSION_LABELS, Columns, coloured, column, joined, of_limit, table
 from dashboards.links import ALERTS, of_row, of_series
-from dashboards.look import ANY, NO_DRIFT, NO_TRUTH, OF_LIMIT
+from dashboards.look import ANY, NO_DRIFT, NO_TRUTH, NOT_RECORDED, OF_LIMIT
 from dashboards.panels import bar_gauge, row, stat, state_timeline, timeseries
 from dashboards.promql import drift, limits, traffic, truth
 from dashboards.promql.selection import in_all, largest, largest_first, number_of, smallest
@@ -115,9 +115,10 @@ def _since_when() -> Any:
             "For each version, how much it used of the limit that it was nearest to, or furthest past: green below "
             "80%, yellow below 100%, red past it. The 20 worst at each time. Where red begins, trouble began; "
             "open the model to see which limit.",
-            [over_time(largest(20, limits.nearest()))],
+            [over_time(largest(20, limits.nearest_recorded()))],
             "percentunit",
             steps=OF_LIMIT,
+            empty=NOT_RECORDED,
             links=[OPEN_MODEL],
             width=16,
             height=9,
@@ -165,8 +166,8 @@ def _lines() -> Any:
         ),
         timeseries(
             "Drifted features",
-            "Features that have drifted, by size and not by chance, in the chosen window; the ten versions with most. "
-            "Open the drift dashboard to see which.",
+            "Features that have drifted, by size and not by chance, in the chosen window, of the pod with most; the "
+            "ten versions with most. Open the drift dashboard to see which.",
             [over_time(largest(10, drift.drifted_features()))],
             "none",
             decimals=0,
@@ -186,10 +187,11 @@ def _lines() -> Any:
         timeseries(
             "Passed limits",
             "How many limits each version has passed: latency, errors, drift, accuracy. The ten with most.",
-            [over_time(largest(10, limits.broken()))],
+            [over_time(largest(10, limits.broken_recorded()))],
             "none",
             decimals=0,
             stepped=True,
+            empty=NOT_RECORDED,
             links=[OPEN_MODEL],
         ),
     )

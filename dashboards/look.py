@@ -10,8 +10,11 @@ from grafanalib import core
 from dashboards.queries import DATA_SOURCE, lettered
 
 NO_DATA = "Nothing here. Is the choice above too narrow, or has the model had no traffic?"
+NOT_RECORDED = "Nothing here. Are the recording rules of alerts/ loaded, and has the model had traffic?"
+NO_REFUSED = "Nothing was refused; or the recording rules of alerts/ are not loaded."
 NO_TRUTH = "No ground truth has been joined in this window. Is `ground_truth` configured, and does it arrive?"
 NO_DRIFT = "No value: the window holds fewer than 10 records a bin, or there is no reference. Try a longer window."
+NO_RECORDED_DRIFT = f"{NO_DRIFT} Are the recording rules of alerts/ loaded?"
 
 GREEN, YELLOW, RED, GREY = "green", "yellow", "red", "text"
 # Of what is a share of its limit, see promql.limits.

@@ -41,10 +41,6 @@ PREDICTION_DRIFTED = "model_prediction_drifted"
 MULTIVARIATE_ZSCORE = "model_multivariate_drift_zscore"
 EMBEDDING_DRIFT_PSI = "model_embedding_drift_psi"
 EMBEDDING_MEAN_SHIFT = "model_embedding_mean_shift"
-# Recorded by alerts/dashboards.py, of each pod over all features.
-FAILED_CHECKS = dashboards.FAILED_CHECKS
-# Recorded by alerts/feature_drift.py.
-FLEET_PSI = "model_version_feature:model_feature_drift_psi:increase1h"
 
 # Data quality.
 FEATURE_QUALITY = FEATURES.metric("quality_total")
@@ -148,6 +144,22 @@ PROCESS_MEMORY = "process_resident_memory_bytes"
 PROCESS_CPU = "process_cpu_seconds_total"
 PROCESS_START = "process_start_time_seconds"
 PROCESS_FILES = "process_open_fds"
+
+# Recorded by alerts/dashboards.py.
+RECORDED_CHECKS = dashboards.FAILED_CHECKS
+RECORDED_REQUESTS = dashboards.REQUESTS
+RECORDED_ERRORS = dashboards.ERRORS
+RECORDED_LATENCY = dashboards.LATENCY
+RECORDED_PSI = dashboards.PSI
+RECORDED_LARGEST_PSI = dashboards.LARGEST_PSI
+RECORDED_REFUSED = dashboards.REFUSED
+RECORDED_SEGMENT_CLASSES = dashboards.SEGMENT_CLASSES
+RECORDED_SEGMENT_REQUESTS = dashboards.SEGMENT_REQUESTS
+RECORDED_SEGMENT_ERRORS = dashboards.SEGMENT_ERRORS
+RECORDED_SEGMENT_LATENCY = dashboards.SEGMENT_LATENCY
+RECORDED_SEGMENT_PSI = dashboards.SEGMENT_PSI
+# Recorded by alerts/feature_drift.py.
+FLEET_PSI = "model_version_feature:model_feature_drift_psi:increase1h"
 
 # Prometheus's own.
 UP = "up"

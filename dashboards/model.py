@@ -7,7 +7,7 @@ from typing import Any
 from dashboards import model_predictions, variables
 from dashboards.assembly import Dashboard
 from dashboards.links import ALERTS, to
-from dashboards.look import ANY, OF_LIMIT
+from dashboards.look import ANY, NOT_RECORDED, OF_LIMIT
 from dashboards.panels import heatmap, row, stat, state_timeline, timeseries
 from dashboards.promql import drift, limits, traffic, truth
 from dashboards.promql.selection import highest, in_all, largest, lowest
@@ -63,8 +63,8 @@ def _now() -> Any:
         ),
         stat(
             "Drifted features",
-            "Features that have drifted, by size and not by chance, in the chosen window; of several versions, the "
-            "most. Open the drift dashboard to see which.",
+            "Features that have drifted, by size and not by chance, in the chosen window, of the pod with most. Open "
+            "the drift dashboard to see which.",
             over_time(highest(drift.drifted_features()), "drifted"),
             "none",
             steps=ANY,
@@ -91,10 +91,15 @@ def _since_when() -> Any:
             "Each limit of each chosen version (`thresholds`): how much of it was used. Green below 80%, yellow "
             "below 100%, red past it. Of accuracy it is the share of wrong predictions, of the share allowed. A limit "
             "that is not there is not set, or there is no data for it; of errors, there never was one.",
-            [over_time(largest(20, f"({limits.each()})"), "{{limit}} · {{model_name}} {{model_version}}")],
+            [
+                over_time(
+                    largest(20, f"({limits.each(limits.RECORDED)})"), "{{limit}} · {{model_name}} {{model_version}}"
+                )
+            ],
             "percentunit",
             steps=OF_LIMIT,
             height=7,
+            empty=NOT_RECORDED,
         ),
     )
 

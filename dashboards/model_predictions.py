@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from dashboards.columns import side_by_side
-from dashboards.look import NO_DRIFT, NO_TRUTH
+from dashboards.look import NO_DRIFT, NO_TRUTH, NOT_RECORDED
 from dashboards.panels import bar_chart, heatmap, row, timeseries
 from dashboards.promql import drift, limits, traffic, truth
 from dashboards.promql.selection import largest, smallest
@@ -97,16 +97,18 @@ def _pods() -> Any:
         timeseries(
             "Error ratio by pod",
             "Errors of all requests of each pod, the 20 highest. One pod alone: restart it; all: the model.",
-            [over_time(largest(20, traffic.error_ratio(labels=traffic.INSTANCE)), POD)],
+            [over_time(largest(20, traffic.recorded_error_ratio(traffic.INSTANCE)), POD)],
             "percentunit",
             width=8,
+            empty=NOT_RECORDED,
         ),
         timeseries(
             "p99 latency by pod",
             "p99 of each pod, the 20 slowest. One pod alone: its machine; all: the model or its load.",
-            [over_time(largest(20, traffic.latency(0.99, labels=traffic.INSTANCE)), POD)],
+            [over_time(largest(20, traffic.recorded_latency(0.99, traffic.INSTANCE)), POD)],
             "s",
             width=8,
+            empty=NOT_RECORDED,
         ),
         folded=True,
     )

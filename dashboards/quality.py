@@ -8,14 +8,14 @@ from dashboards import metrics, variables
 from dashboards.assembly import POINTS_OF_STATES, Dashboard
 from dashboards.columns import FEATURE_LABELS, OF_FEATURE, Columns, coloured, column, joined, table
 from dashboards.links import of_row
-from dashboards.look import ANY, GREEN, RED, YELLOW, said
+from dashboards.look import ANY, GREEN, NO_REFUSED, RED, YELLOW, said
 from dashboards.panels import bar_gauge, row, stat, state_timeline, timeseries
 from dashboards.promql import drift, limits, quality, sidecar
 from dashboards.promql.selection import highest, largest, largest_first
-from dashboards.queries import FEATURE, as_rows, now, over_time
+from dashboards.queries import FEATURE, VERSION, as_rows, now, over_time
 
 NO_FEATURES = "No features: is there a reference, and does the log hold `features`?"
-CHECK = "{{check}} · {{model_name}} {{model_version}}"
+CHECK = f"{{{{check}}}} · {VERSION}"
 SHARE = [(None, GREEN), (0.05, YELLOW), (0.2, RED)]
 COLUMNS: Columns = {
     "Absent": lambda: drift.of_features(metrics.ABSENT),
@@ -48,7 +48,7 @@ def _now() -> Any:
             "Features absent",
             "Features that records no longer hold, though the reference does. Above 0: a producer has dropped or "
             "renamed them.",
-            over_time(quality.all_flagged(metrics.ABSENT), "absent"),
+            now(quality.all_flagged(metrics.ABSENT), "absent"),
             "none",
             steps=ANY,
             empty="no reference",
@@ -57,7 +57,7 @@ def _now() -> Any:
             "Features stuck",
             "Features that have one value only, though they had many. Above 0: a default, or a cache that is not "
             "refreshed.",
-            over_time(quality.all_flagged(metrics.STUCK), "stuck"),
+            now(quality.all_flagged(metrics.STUCK), "stuck"),
             "none",
             steps=ANY,
             empty="no reference",
@@ -89,7 +89,7 @@ def _now() -> Any:
             "Lines refused",
             "Share of lines that could not be read as records, of the source with most. Above 0: see the reasons "
             "below; the sidecar's log has samples.",
-            over_time(highest(sidecar.rejected_ratio()), "refused"),
+            now(highest(sidecar.rejected_ratio()), "refused"),
             "percentunit",
             decimals=2,
             steps=[(None, GREEN), (0.001, YELLOW), (0.05, RED)],
@@ -104,7 +104,10 @@ def _over_time() -> Any:
         state_timeline(
             "Features absent or stuck",
             "Red while a feature is absent or stuck. Where red begins, look for a deployment upstream.",
-            [over_time(quality.flags(), "{{feature_name}} {{flag}} · {{model_name}} {{model_version}}")],
+            [
+                over_time(quality.flags(metric), f"{{{{feature_name}}}} {flag} · {VERSION}")
+                for flag, metric in (("absent", metrics.ABSENT), ("stuck", metrics.STUCK))
+            ],
             "none",
             steps=ANY,
             mappings=FLAGGED,
@@ -198,14 +201,10 @@ def _lines() -> Any:
             "Refused lines",
             "Lines a second that are no records, by reason. `invalid_json`: two writers, or a line cut off; "
             "`missing_field`: check `fields`; `timestamp_past`: an old log is read.",
-            [
-                over_time(
-                    largest(10, sidecar.rates(metrics.SOURCE_REJECTED, "reason, source")), "{{reason}} · {{source}}"
-                )
-            ],
+            [over_time(largest(10, sidecar.refused_by_reason()), "{{reason}} · {{source}}")],
             "cps",
             width=24,
-            empty="No sources.",
+            empty=NO_REFUSED,
         ),
         folded=True,
     )

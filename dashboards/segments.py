@@ -14,6 +14,7 @@ from dashboards.promql.selection import highest, largest, number_of
 from dashboards.queries import SEGMENT, as_rows, now, over_time
 
 NO_SEGMENTS = "No segments: name features or fields to split by, `segments: [country]`."
+NOT_RECORDED = f"{NO_SEGMENTS} Or the recording rules of alerts/ are not loaded."
 PSI = [(None, GREEN), (0.1, YELLOW), (0.25, RED)]
 COLUMNS: Columns = {
     "Predictions": segments.predictions,
@@ -55,7 +56,7 @@ def _now() -> Any:
         stat(
             "Highest error ratio",
             "Errors of all requests, of the segment with most. The table names it.",
-            over_time(highest(segments.error_ratio()), "highest"),
+            now(highest(segments.error_ratio()), "highest"),
             "percentunit",
             decimals=2,
             width=6,
@@ -64,7 +65,7 @@ def _now() -> Any:
         stat(
             "Slowest p99",
             "p99 of the slowest segment. Far above the model's own: one kind of request is expensive.",
-            over_time(highest(segments.latency(0.99)), "slowest"),
+            now(highest(segments.latency(0.99)), "slowest"),
             "s",
             width=6,
             empty="no segments",
@@ -122,22 +123,23 @@ def _over_time() -> Any:
         ),
         timeseries(
             "Error ratio",
-            "Errors of all requests by segment, the 20 highest. One alone: its input, not the model.",
-            [over_time(largest(20, segments.error_ratio()), SEGMENT)],
+            "Errors of all requests by segment, over all pods, the 20 highest. One alone: its input, not the model.",
+            [over_time(largest(20, segments.recorded_error_ratio()), SEGMENT)],
             "percentunit",
             width=8,
-            empty=NO_SEGMENTS,
+            empty=NOT_RECORDED,
         ),
         timeseries(
             "p99 latency",
-            "p99 by segment, the 20 slowest; dashed: the model's limit. One alone: its requests are larger.",
+            "p99 by segment, over all pods, the 20 slowest; dashed: the model's limit. One alone: its requests are "
+            "larger.",
             [
-                over_time(largest(20, segments.latency(0.99)), SEGMENT),
+                over_time(largest(20, segments.recorded_latency(0.99)), SEGMENT),
                 over_time(limits.one_limit(limits.LATENCY_LIMIT), "limit"),
             ],
             "s",
             width=8,
-            empty=NO_SEGMENTS,
+            empty=NOT_RECORDED,
         ),
     )
 
@@ -147,8 +149,8 @@ def _drift() -> Any:
         "Drift by segment",
         state_timeline(
             "Features of segments over time",
-            "PSI of each feature of each segment as a share of the limit: yellow from 80%, red from 100%; the 20 that "
-            "moved most at the end of the time shown.",
+            "PSI of each feature of each segment as a share of the limit, of the pod where it is largest: yellow from "
+            "80%, red from 100%; the 20 that moved most in the time shown.",
             [
                 over_time(
                     limits.of_limit(segments.most_drifted(), limits.DRIFT_LIMIT),
@@ -157,7 +159,7 @@ def _drift() -> Any:
             ],
             "percentunit",
             steps=[(None, GREEN), (0.8, YELLOW), (1.0, RED)],
-            empty="No value under 10 records a bin, or no segments.",
+            empty=f"No value under 10 records a bin. {NOT_RECORDED}",
         ),
     )
 
@@ -167,17 +169,17 @@ def _predictions() -> Any:
         "What is predicted by segment",
         timeseries(
             "Class mix",
-            "Each class's share of a segment's predictions. Segments whose mix differs are treated differently: see "
-            "that it is meant.",
+            "Each class's share of a segment's predictions, over all pods. Segments whose mix differs are treated "
+            "differently: see that it is meant.",
             [
                 over_time(
-                    largest(20, segments.classes()),
+                    largest(20, segments.recorded_classes()),
                     "{{segment}}={{segment_value}} {{prediction_class}} · {{model_version}}",
                 )
             ],
             "percentunit",
             most=1,
-            empty=NO_SEGMENTS,
+            empty=NOT_RECORDED,
         ),
         timeseries(
             "Records in the window",

@@ -7,11 +7,11 @@ from typing import Any
 from dashboards import metrics, sidecar_internals, variables
 from dashboards.assembly import POINTS_OF_STATES, Dashboard
 from dashboards.columns import Columns, coloured, column, joined, table
-from dashboards.look import ANY, GREEN, RED, WELL, YELLOW, said
+from dashboards.look import ANY, GREEN, NO_REFUSED, RED, WELL, YELLOW, said
 from dashboards.panels import row, stat, state_timeline, timeseries
 from dashboards.promql import sidecar
 from dashboards.promql.selection import highest, in_all, largest
-from dashboards.queries import POD, SOURCE, as_rows, over_time
+from dashboards.queries import POD, SOURCE, as_rows, now, over_time
 
 NO_SIDECAR = "No sidecar is scraped. Is the job right, and Prometheus told of it?"
 UP = said("DOWN", "up")
@@ -69,7 +69,7 @@ def _now() -> Any:
         stat(
             "Lines refused",
             "Share of lines that are no records, of the source with most. See the reasons below.",
-            over_time(highest(sidecar.rejected_ratio()), "refused"),
+            now(highest(sidecar.rejected_ratio()), "refused"),
             "percentunit",
             decimals=2,
             steps=[(None, GREEN), (0.001, YELLOW), (0.05, RED)],
@@ -170,9 +170,10 @@ def _sources() -> Any:
         timeseries(
             "Refused lines",
             "Lines a second that are no records, by reason. The sidecar's log has samples by place.",
-            [over_time(largest(10, sidecar.rates(metrics.SOURCE_REJECTED, "reason")), "{{reason}}")],
+            [over_time(largest(10, sidecar.refused_by_reason()), "{{reason}} · {{source}}")],
             "cps",
             width=8,
+            empty=NO_REFUSED,
         ),
         timeseries(
             "Labels past their limit",

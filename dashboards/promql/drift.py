@@ -8,6 +8,7 @@ from dashboards.promql.selection import (
     OF_FEATURE,
     OF_VERSION,
     ONE_FEATURE,
+    all_pods,
     in_window,
     largest,
     largest_first,
@@ -43,16 +44,18 @@ def least_of_versions(metric: str) -> str:
 
 def only_most_drifted(values: str, count: int = MOST) -> str:
     """Return the features whose PSI was the largest at some time of the chart."""
-    greatest = f"max_over_time({windowed(metrics.DRIFT_PSI)}[$__range] {AT_END})"
+    greatest = f"max_over_time({windowed(metrics.RECORDED_PSI)}[$__range] {AT_END})"
     return f"{values} and on ({OF_FEATURE}) {largest(count, per(greatest, OF_FEATURE))}"
 
 
 def most_drifted(count: int = MOST) -> str:
-    return only_most_drifted(of_features(metrics.DRIFT_PSI), count)
+    return only_most_drifted(of_features(metrics.RECORDED_PSI), count)
 
 
 def drifted_features(at: str = "") -> str:
-    return per(of_features(metrics.DRIFTED, at), OF_VERSION, "sum")
+    """Return how many features have drifted, of the pod with most: on any of a hundred pods, some have by chance."""
+    ratio, judged = (offset(windowed(metric), at) for metric in (metrics.DRIFTED_RATIO, metrics.JUDGED_FEATURES))
+    return per(f"round({ratio} * {judged})", OF_VERSION)
 
 
 def reference_shares() -> str:
@@ -96,7 +99,7 @@ def largest_changes(count: int = MOST) -> str:
 
 def of_fleet() -> str:
     """Return the PSI of all pods' records together, as the rules of alerts/ record it: by model alone."""
-    return largest(MOST, f'{metrics.FLEET_PSI}{{model_name=~"$model_name", model_version=~"$model_version"}}')
+    return largest(MOST, all_pods(metrics.FLEET_PSI))
 
 
 def references() -> str:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from dashboards.metrics import ALERTS, DRIFT_PSI, DRIFTED_RATIO, THRESHOLD
+from collections.abc import Callable, Mapping
+
+from dashboards.metrics import ALERTS, DRIFT_PSI, DRIFTED_RATIO, RECORDED_LARGEST_PSI, RECORDED_REQUESTS, THRESHOLD
 from dashboards.promql import traffic, truth
-from dashboards.promql.selection import OF_FEATURE, OF_VERSION, models, per, windowed
+from dashboards.promql.selection import OF_FEATURE, OF_VERSION, all_pods, models, per, windowed
 
 LATENCY_LIMIT = "latency_p99_seconds"
 ERROR_LIMIT = "error_ratio"
@@ -42,15 +44,15 @@ def ratio_of_errors() -> str:
     return of_limit(traffic.ratio_of_errors(), ERROR_LIMIT)
 
 
-def psi_of_features() -> str:
+def psi_of_features(psi: str = DRIFT_PSI) -> str:
     """Return each feature's PSI as a share of the limit, chance included."""
-    return of_limit(per(windowed(DRIFT_PSI), OF_FEATURE), DRIFT_LIMIT)
+    return of_limit(per(windowed(psi), OF_FEATURE), DRIFT_LIMIT)
 
 
-def drift() -> str:
+def drift(psi: str = DRIFT_PSI) -> str:
     """Return the largest PSI of a version of which a feature has drifted, by size and not by chance; else 0."""
     drifted = per(windowed(DRIFTED_RATIO), OF_VERSION)
-    return of_limit(f"{per(windowed(DRIFT_PSI), OF_VERSION)} * ({drifted} > bool 0)", DRIFT_LIMIT)
+    return of_limit(f"{per(windowed(psi), OF_VERSION)} * ({drifted} > bool 0)", DRIFT_LIMIT)
 
 
 def accuracy() -> str:
@@ -58,22 +60,53 @@ def accuracy() -> str:
     return f"(1 - ({truth.accuracy()})) / on ({OF_VERSION}) (1 - {limit(ACCURACY_LIMIT)} > 0)"
 
 
-NAMES = {"latency": latency, "errors": ratio_of_errors, "drift": drift, "accuracy": accuracy}
+def _recorded_latency() -> str:
+    return of_limit(traffic.recorded_latency(0.99), LATENCY_LIMIT)
 
 
-def each() -> str:
+def _recorded_errors() -> str:
+    return of_limit(traffic.recorded_ratio_of_errors(), ERROR_LIMIT)
+
+
+def _recorded_drift() -> str:
+    return drift(RECORDED_LARGEST_PSI)
+
+
+Limits = Mapping[str, Callable[[], str]]
+# From what the sidecars say; and, for charts of hours, from what the rules of alerts/ have recorded of it.
+NOW: Limits = {"latency": latency, "errors": ratio_of_errors, "drift": drift, "accuracy": accuracy}
+RECORDED: Limits = {
+    "latency": _recorded_latency,
+    "errors": _recorded_errors,
+    "drift": _recorded_drift,
+    "accuracy": accuracy,
+}
+
+
+def each(limits: Limits) -> str:
     """Return all of them, told apart by the label `limit`."""
-    return "\nor ".join(f'label_replace({of()}, "limit", "{name}", "", "")' for name, of in NAMES.items())
+    return "\nor ".join(f'label_replace({of()}, "limit", "{name}", "", "")' for name, of in limits.items())
 
 
 def nearest() -> str:
     """Return how much is used of the limit that is nearest, or furthest passed."""
-    return per(each(), OF_VERSION)
+    return per(each(NOW), OF_VERSION)
+
+
+def nearest_recorded() -> str:
+    """Return the same over time; nothing where nothing is recorded, for then it is not known."""
+    return f"{per(each(RECORDED), OF_VERSION)} and on ({OF_VERSION}) {models(RECORDED_REQUESTS)}"
 
 
 def broken() -> str:
     """Return how many limits are passed; 0 where none is."""
-    return f"{per(f'({each()}) > 1', OF_VERSION, 'count')} or 0 * {per(models(THRESHOLD), OF_VERSION)}"
+    return f"{per(f'({each(NOW)}) > 1', OF_VERSION, 'count')} or 0 * {per(models(THRESHOLD), OF_VERSION)}"
+
+
+def broken_recorded() -> str:
+    """Return the same over time; nothing where nothing is recorded, for then it is not known."""
+    passed = per(f"({each(RECORDED)}) > 1", OF_VERSION, "count")
+    return f"{passed} or 0 * {per(models(RECORDED_REQUESTS), OF_VERSION, 'group')}"
 
 
 def in_trouble() -> str:
@@ -91,9 +124,7 @@ def firing(severity: str) -> str:
 
 
 def _firing(*matchers: str) -> str:
-    """Select by model alone: an alert on a sum over pods has no job and no instance."""
-    chosen = 'alertstate="firing", model_name=~"$model_name", model_version=~"$model_version"'
-    return f"{ALERTS}{{{', '.join((chosen, *matchers))}}}"
+    return all_pods(ALERTS, 'alertstate="firing"', *matchers)
 
 
 def _named(metric: str) -> str:

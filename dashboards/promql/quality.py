@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from dashboards import metrics
-from dashboards.promql.selection import OF_FEATURE, OF_VERSION, largest, models, per, rate, windowed
+from dashboards.promql.selection import AT_END, OF_FEATURE, OF_VERSION, largest, models, per, rate, windowed
 from dashboards.promql.traffic import predictions
 
 
 def failed_checks() -> str:
     """Return failed checks of features, a prediction, as the rules of alerts/ record them over five minutes."""
-    failed = per(models(metrics.FAILED_CHECKS), f"{OF_VERSION}, check", "sum")
+    failed = per(models(metrics.RECORDED_CHECKS), f"{OF_VERSION}, check", "sum")
     return f"{failed} / on ({OF_VERSION}) group_left () ({predictions()} > 0)"
 
 
@@ -33,11 +33,9 @@ def all_flagged(metric: str) -> str:
     return f"sum({flagged(metric)})"
 
 
-def flags() -> str:
-    """Return the features that are absent or stuck on any pod, and 0 for the others."""
-    both = (("absent", metrics.ABSENT), ("stuck", metrics.STUCK))
-    named = (f'label_replace({per(windowed(metric), OF_FEATURE)}, "flag", "{name}", "", "")' for name, metric in both)
-    return largest(20, " or ".join(named))
+def flags(metric: str) -> str:
+    """Return the features whose flag is up on any pod, and 0 for the others; those that are up first."""
+    return largest(10, per(windowed(metric), OF_FEATURE))
 
 
 def missing(count: int = 10) -> str:
@@ -47,7 +45,7 @@ def missing(count: int = 10) -> str:
 def outliers_beyond_reference(count: int = 10) -> str:
     """Return by how much a feature's share of outliers is above that of the reference."""
     now = per(windowed(metrics.OUTLIER_RATIO), OF_FEATURE)
-    return largest(count, f"{now} - {per(models(metrics.REFERENCE_OUTLIER_RATIO), OF_FEATURE)}")
+    return largest(count, f"{now} - {per(f'{models(metrics.REFERENCE_OUTLIER_RATIO)} {AT_END}', OF_FEATURE)}")
 
 
 def unknown_features() -> str:
@@ -55,5 +53,5 @@ def unknown_features() -> str:
 
 
 def all_failed_checks() -> str:
-    failed = per(models(metrics.FAILED_CHECKS), OF_VERSION, "sum")
+    failed = per(models(metrics.RECORDED_CHECKS), OF_VERSION, "sum")
     return f"{failed} / ({predictions()} > 0)"

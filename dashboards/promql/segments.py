@@ -7,6 +7,8 @@ from dashboards.promql.selection import (
     AT_END,
     OF_FEATURE,
     OF_VERSION,
+    WINDOW,
+    all_pods,
     in_window,
     largest,
     models,
@@ -45,17 +47,26 @@ def latency(quantile: float) -> str:
     return f"histogram_quantile({quantile}, {buckets}) >= 0"
 
 
+def recorded_error_ratio() -> str:
+    """Return the ratio of errors over five minutes, as the rules of alerts/ record both of all pods."""
+    recorded = (metrics.RECORDED_SEGMENT_ERRORS, metrics.RECORDED_SEGMENT_REQUESTS)
+    errors, requests = (per(_recorded(metric), OF_SEGMENT, "sum") for metric in recorded)
+    return f"({errors} or 0 * {requests}) / ({requests} > 0)"
+
+
+def recorded_latency(quantile: float) -> str:
+    buckets = per(_recorded(metrics.RECORDED_SEGMENT_LATENCY), f"le, {OF_SEGMENT}", "sum")
+    return f"histogram_quantile({quantile}, {buckets}) >= 0"
+
+
 def samples() -> str:
     return per(windowed(metrics.SEGMENT_SAMPLES, *CHOSEN), OF_SEGMENT, "sum")
 
 
-def classes() -> str:
-    of_class = per(rate(models(metrics.SEGMENT_PREDICTIONS, *CHOSEN)), f"{OF_SEGMENT}, prediction_class", "sum")
-    return f"{of_class} / on ({OF_SEGMENT}) group_left () ({predictions()} > 0)"
-
-
-def psi() -> str:
-    return per(windowed(metrics.SEGMENT_DRIFT_PSI, *CHOSEN), OF_SEGMENT_FEATURE)
+def recorded_classes() -> str:
+    """Return each class's share of a segment's predictions, as the rules of alerts/ record them of all pods."""
+    of_class = per(_recorded(metrics.RECORDED_SEGMENT_CLASSES), f"{OF_SEGMENT}, prediction_class", "sum")
+    return f"{of_class} / on ({OF_SEGMENT}) group_left () ({per(of_class, OF_SEGMENT, 'sum')} > 0)"
 
 
 def largest_psi() -> str:
@@ -63,9 +74,10 @@ def largest_psi() -> str:
 
 
 def most_drifted(count: int = 20) -> str:
-    """Return the segments' features that have drifted most at the end of the chart."""
-    at_end = per(f"{windowed(metrics.SEGMENT_DRIFT_PSI, *CHOSEN)} {AT_END}", OF_SEGMENT_FEATURE)
-    return f"{psi()} and on ({OF_SEGMENT_FEATURE}) {largest(count, at_end)}"
+    """Return the PSI of the segments' features that were the largest at some time of the chart, over all pods."""
+    recorded = all_pods(metrics.RECORDED_SEGMENT_PSI, WINDOW, *CHOSEN)
+    greatest = per(f"max_over_time({recorded}[$__range] {AT_END})", OF_SEGMENT_FEATURE)
+    return f"{per(recorded, OF_SEGMENT_FEATURE)} and on ({OF_SEGMENT_FEATURE}) {largest(count, greatest)}"
 
 
 def outcomes() -> str:
@@ -97,3 +109,7 @@ def business_mean() -> str:
         for part in ("sum", "count")
     )
     return f"{total} / ({count} > 0)"
+
+
+def _recorded(metric: str) -> str:
+    return all_pods(metric, *CHOSEN)

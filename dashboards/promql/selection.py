@@ -5,7 +5,7 @@ from __future__ import annotations
 from alerts.promql import FEATURE, MODEL, VERSION, by
 
 SIDECARS = 'job=~"$job", instance=~"$instance"'
-MODELS = f'{SIDECARS}, model_name=~"$model_name", model_version=~"$model_version"'
+VERSIONS = 'model_name=~"$model_name", model_version=~"$model_version"'
 WINDOW = 'window="$window"'
 ONE_FEATURE = 'feature_name="$feature"'
 # What one row, or one line, is about; a label that is not there does no harm.
@@ -21,7 +21,12 @@ def sidecars(metric: str, *matchers: str) -> str:
 
 
 def models(metric: str, *matchers: str) -> str:
-    return f"{metric}{{{', '.join((MODELS, *matchers))}}}"
+    return f"{metric}{{{', '.join((SIDECARS, VERSIONS, *matchers))}}}"
+
+
+def all_pods(metric: str, *matchers: str) -> str:
+    """Select by model alone: what is of all pods together has no job and no instance."""
+    return f"{metric}{{{', '.join((VERSIONS, *matchers))}}}"
 
 
 def windowed(metric: str, *matchers: str) -> str:

@@ -53,6 +53,11 @@ def rejected_ratio() -> str:
     return f"{rejected} / ({rates(metrics.SOURCE_LINES, OF_SOURCE)} > 0)"
 
 
+def refused_by_reason() -> str:
+    """Return lines refused a second, as the rules of alerts/ record them; nothing where none was."""
+    return per(sidecars(metrics.RECORDED_REFUSED), "reason, source", "sum")
+
+
 def age(timestamp: str, labels: str = INSTANCE) -> str:
     return f"time() - {per(sidecars(timestamp), labels)}"
 

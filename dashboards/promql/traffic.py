@@ -2,7 +2,16 @@
 
 from __future__ import annotations
 
-from dashboards.metrics import ERRORS, LATENCY, PREDICTIONS, PROBABILITY, SAMPLES
+from dashboards.metrics import (
+    ERRORS,
+    LATENCY,
+    PREDICTIONS,
+    PROBABILITY,
+    RECORDED_ERRORS,
+    RECORDED_LATENCY,
+    RECORDED_REQUESTS,
+    SAMPLES,
+)
 from dashboards.promql.selection import OF_MODEL, OF_VERSION, in_window, models, offset, per, rate, windowed
 
 INSTANCE = "instance"
@@ -22,23 +31,40 @@ def share_of_requests() -> str:
     return f"{requests()} / on ({OF_MODEL}) group_left () (sum by ({OF_MODEL}) ({requests()}) > 0)"
 
 
-def ratio_of_errors(at: str = "", labels: str = OF_VERSION) -> str:
+def ratio_of_errors() -> str:
     """Return errors / (errors + predictions) of what has had an error, ever."""
-    return f"{per(rate(models(ERRORS), at), labels, 'sum')} / ({requests(at, labels)} > 0)"
+    return f"{per(rate(models(ERRORS)), OF_VERSION, 'sum')} / ({requests()} > 0)"
 
 
-def error_ratio(at: str = "", labels: str = OF_VERSION) -> str:
+def error_ratio(at: str = "") -> str:
     """Return the same, and 0 for what has had none; nothing where nothing was asked."""
-    return f"({ratio_of_errors(at, labels)} or 0 * ({requests(at, labels)} > 0))"
+    errors = f"{rate(models(ERRORS), at)} or 0 * {rate(models(PREDICTIONS), at)}"
+    return f"{per(errors, OF_VERSION, 'sum')} / ({requests(at)} > 0)"
+
+
+def recorded_ratio_of_errors(labels: str = OF_VERSION) -> str:
+    """Return the ratio of errors over five minutes of what has had one, from what is recorded of each pod."""
+    return f"{per(models(RECORDED_ERRORS), labels, 'sum')} / ({_recorded_requests(labels)} > 0)"
+
+
+def recorded_error_ratio(labels: str = OF_VERSION) -> str:
+    """Return the same, and 0 for what has had none."""
+    return f"({recorded_ratio_of_errors(labels)} or 0 * ({_recorded_requests(labels)} > 0))"
 
 
 def errors_by_type() -> str:
     return per(rate(models(ERRORS)), f"{OF_VERSION}, error_type", "sum")
 
 
-def latency(quantile: float, at: str = "", labels: str = OF_VERSION) -> str:
+def latency(quantile: float, at: str = "") -> str:
     """Return a quantile of all pods' predictions, from summed buckets; nothing where there were none."""
-    buckets = per(rate(models(f"{LATENCY}_bucket"), at), f"le, {labels}", "sum")
+    buckets = per(rate(models(f"{LATENCY}_bucket"), at), f"le, {OF_VERSION}", "sum")
+    return f"histogram_quantile({quantile}, {buckets}) >= 0"
+
+
+def recorded_latency(quantile: float, labels: str = OF_VERSION) -> str:
+    """Return a quantile over five minutes, from what is recorded of each pod."""
+    buckets = per(models(RECORDED_LATENCY), f"le, {labels}", "sum")
     return f"histogram_quantile({quantile}, {buckets}) >= 0"
 
 
@@ -80,3 +106,7 @@ def versions_that_began() -> str:
     """Return versions that were not there five minutes before, for as long."""
     there = models(SAMPLES)
     return f"{per(there, OF_VERSION, 'group')} unless {per(f'{there} offset 5m', OF_VERSION, 'group')}"
+
+
+def _recorded_requests(labels: str) -> str:
+    return per(models(RECORDED_REQUESTS), labels, "sum")

@@ -77,10 +77,9 @@ def test_a_series_is_recorded_once() -> None:
 @pytest.mark.parametrize("rule", RULES, ids=lambda rule: rule.name)
 def test_a_rule_is_named_by_level_metric_and_operations(rule: Any) -> None:
     level, metric, operations = rule.name.split(":")
-    of_version = (
-        r"(instance_)?model_version(_feature(_bin|_edge|_check)?|_predicted_actual|_class|_check|_window|_metric)?"
-    )
-    assert re.fullmatch(rf"{of_version}|model(_slo)?|job_source|slo", level)
+    parts = "_feature(_bin|_edge|_check)?|_segment|_predicted_actual|_class|_check|_window|_metric|_le"
+    of_version = rf"(instance_)?model_version({parts})*"
+    assert re.fullmatch(rf"{of_version}|model(_slo)?|job_source|instance_source_reason|slo", level)
     assert re.fullmatch(r"(model|prediction_exporter)_[a-z0-9_]+|up", metric) or level.endswith("slo")
     windows = "5m|15m|30m|1h|24h|2h|6h|1d|3d|30d"
     known = r"count_(1h|24h)_ago|known1h|down|drifted|degraded|broken|max|sum|mean|increase|ratio(_of_pods)?"

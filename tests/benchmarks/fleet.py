@@ -11,7 +11,7 @@ import random
 import re
 import time
 import urllib.request
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,6 +20,7 @@ import numpy as np
 
 from alerts import feature_drift
 from alerts.__main__ import FILES
+from exporter.units import Duration
 from tests.benchmarks.remote_write import Writer, labelled
 from tests.dashboards.sidecars import CLASSES, VALUES, Record, model
 from tests.servers import Prometheus, free_port, prometheus
@@ -29,7 +30,7 @@ COUNTRIES = ("DE", "FR", "JP", "US", "BR")
 # Every fifth model predicts a value.
 VALUES_EVERY = 5
 PARTS = 3
-SPAN_SECONDS, SCRAPE_SECONDS, PIECE_SECONDS = 6 * 3600, 30, 1800
+SPAN_SECONDS, SCRAPE_SECONDS, PIECE_SECONDS = 6 * 3600, 15, 1800
 # Seconds of CPU time in two.
 IDLE = 0.1
 SAMPLE = re.compile(r"^([\w:]+)(?:{(.*)})? (\S+)$", re.MULTILINE)
@@ -38,8 +39,9 @@ COUNTER = re.compile(r"_(total|bucket|sum|count)$")
 RECORDED = re.compile(r"[a-z_]+:[a-z0-9_]+:[a-z0-9_]+")
 # What is counted since the time before is counted from scrape to scrape.
 DRIFT = feature_drift.file(f"{SCRAPE_SECONDS}s")
+# What each rule asks, and every how many seconds.
 RULES = {
-    rule.name: rule.expression
+    rule.name: (rule.expression, max(int(Duration.parse(group.interval).seconds), SCRAPE_SECONDS))
     for file in FILES
     for group in (DRIFT if file.name == DRIFT.name else file).groups
     for rule in group.recordings
@@ -71,24 +73,36 @@ def fleet(folder: Path, asked: Collection[str]) -> Iterator[tuple[Prometheus, fl
     `asked` are the names of series that queries have, recorded ones among them.
     """
     series = [*_series(_pages(folder), asked)]
+    dense, sparse = ([each for each in series if each.dense is is_dense] for is_dense in (True, False))
     with prometheus(folder, options=["--web.enable-remote-write-receiver"]) as server:
         end = float(int(time.time()))
-        recorded: list[Series] = []
+        recorded: dict[int, list[Series]] = {}
         for begin in np.arange(end - SPAN_SECONDS, end, PIECE_SECONDS):
             seconds = np.arange(begin, begin + PIECE_SECONDS, SCRAPE_SECONDS) + SCRAPE_SECONDS
-            elapsed = (seconds - end) / SPAN_SECONDS + 1
-            full = Writer(server.address, seconds)
-            full.write((each.labels, each.over(elapsed)) for each in (*series, *recorded) if each.dense)
+            _write(server, dense, seconds, end)
             if begin in (end - SPAN_SECONDS, end - PIECE_SECONDS):
-                sparse = Writer(server.address, seconds[-1:])
-                sparse.write((each.labels, each.over(elapsed[-1:])) for each in series if not each.dense)
+                _write(server, sparse, seconds[-1:], end)
+            for every, found in recorded.items():
+                _write(server, found, _every(every, seconds), end)
             if not recorded:
                 for name in _needed(asked):
-                    found = [*_evaluated(server, name, seconds[-1])]
-                    full.write((each.labels, each.over(elapsed)) for each in found)
-                    recorded += found
-        _wait_until_idle(server)
+                    expression, every = RULES[name]
+                    found = [*_evaluated(server, name, expression, seconds[-1])]
+                    _write(server, found, _every(every, seconds), end)
+                    recorded.setdefault(every, []).extend(found)
+        wait_until_idle(server)
         yield server, end
+
+
+def _write(server: Prometheus, series: Iterable[Series], seconds: np.ndarray, end: float) -> None:
+    elapsed = (seconds - end) / SPAN_SECONDS + 1
+    Writer(server.address, seconds).write((each.labels, each.over(elapsed)) for each in series)
+
+
+def _every(interval: int, seconds: np.ndarray) -> np.ndarray:
+    """Return the times at which what is evaluated at an interval is there; the last always."""
+    step = interval // SCRAPE_SECONDS
+    return seconds[step - 1 :: step]
 
 
 def _decision(rng: random.Random, *, drifted: bool) -> Record:
@@ -163,17 +177,17 @@ def _needed(asked: Collection[str]) -> list[str]:
     while todo:
         name = todo.pop()
         needed.add(name)
-        todo |= {*RECORDED.findall(RULES[name])} - needed
+        todo |= {*RECORDED.findall(RULES[name][0])} - needed
     return [name for name in RULES if name in needed]
 
 
-def _evaluated(server: Prometheus, name: str, at: float) -> Iterator[Series]:
+def _evaluated(server: Prometheus, name: str, expression: str, at: float) -> Iterator[Series]:
     """Yield what a rule records at a time, to be taken for what it records at all times."""
-    for labels, value in server.labelled(RULES[name], at):
+    for labels, value in server.labelled(expression, at):
         yield Series(labelled({**labels, "__name__": name}), value, grows=False, dense=True)
 
 
-def _wait_until_idle(server: Prometheus) -> None:
+def wait_until_idle(server: Prometheus) -> None:
     """Wait until nothing is compacted any more."""
     before = math.inf
     while not 0 <= (now := _cpu_seconds(server)) - before < IDLE:

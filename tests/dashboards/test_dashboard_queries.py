@@ -37,8 +37,8 @@ groups:
 """
 # What the dashboard of comparisons asks about last week.
 COMPARED = re.compile(
-    r"model_(predictions|prediction_errors|prediction_latency|prediction_probability|window_samples|feature_drifted"
-    r"|feature_bin|feature_reference_bin|accuracy|window_outcomes)"
+    r"model_(predictions|prediction_errors|prediction_latency|prediction_probability|window_samples|accuracy"
+    r"|drifted_features_ratio|drift_judged_features|feature_bin|feature_reference_bin|window_outcomes)"
 )
 
 
