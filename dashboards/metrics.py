@@ -36,6 +36,7 @@ CHANGE_PSI = FEATURES.metric("change_psi")
 CHANGED = FEATURES.metric("changed")
 PREDICTION_DRIFT_PSI = "model_prediction_drift_psi"
 PROBABILITY_DRIFT_PSI = "model_probability_drift_psi"
+PREDICTION_BIN = "model_prediction_bin_total"
 PREDICTION_REFERENCE_BIN = "model_prediction_reference_bin"
 PREDICTION_DRIFTED = "model_prediction_drifted"
 MULTIVARIATE_ZSCORE = "model_multivariate_drift_zscore"

@@ -29,16 +29,18 @@ def _predictions() -> Any:
             most=None,
             stacked=True,
             width=8,
+            empty="No classes: the model predicts values, see beside; or it has had no traffic.",
         ),
         bar_chart(
-            "Class mix, against the reference",
-            "Each class's share of the predictions of the chosen window, and of the reference. Unequal bars: the model "
-            "says something else than it did in training.",
-            [as_rows(traffic.classes_in_window()), as_rows(drift.reference_classes())],
+            "Predictions, against the reference",
+            "The share of each class, or of each bin of a model's values, in the predictions of the chosen window and "
+            "in the reference. Unequal bars: the model says something else than it did in training.",
+            [as_rows(drift.predictions()), as_rows(drift.reference_predictions())],
             "percentunit",
-            x="prediction_class",
-            transformations=side_by_side("prediction_class", ["now", "reference"]),
+            x="bin",
+            transformations=side_by_side("bin", ["now", "reference"]),
             width=8,
+            empty="No records, or no reference to compare with.",
         ),
         heatmap(
             "Probability",
@@ -73,7 +75,7 @@ def _predictions() -> Any:
         timeseries(
             "Accuracy",
             "Right predictions of those whose truth is known, in the chosen window; dashed: the limit, which accuracy "
-            "should not be below.",
+            "should not be below. Of values there is none: see their errors in *Performance*.",
             [over_time(smallest(10, truth.accuracy())), over_time(limits.one_limit(limits.ACCURACY_LIMIT), "limit")],
             "percentunit",
             least=None,

@@ -66,15 +66,17 @@ def reference_shares() -> str:
 
 def shares(at: str = "") -> str:
     """Return the share of each bin of the chosen feature in the window, over all pods."""
-    counted = per(in_window(models(metrics.FEATURE_BIN, ONE_FEATURE), at), "bin", "sum")
-    return f"{counted} / on () group_left () (sum({counted}) > 0)"
+    return _shares(per(in_window(models(metrics.FEATURE_BIN, ONE_FEATURE), at), "bin", "sum"))
 
 
-def reference_classes() -> str:
-    """Return the share of each class in the reference, under the name that predictions have for it."""
-    counts = per(per(models(metrics.PREDICTION_REFERENCE_BIN), f"{OF_VERSION}, bin"), "bin", "sum")
-    named = per(f'label_replace({counts}, "prediction_class", "$1", "bin", "(.*)")', "prediction_class", "sum")
-    return f"{named} / on () group_left () (sum({counts}) > 0)"
+def predictions() -> str:
+    """Return the share of each class, or bin of values, of the predictions in the window, over all pods."""
+    return _shares(per(in_window(models(metrics.PREDICTION_BIN)), "bin", "sum"))
+
+
+def reference_predictions() -> str:
+    """Return the share of each class, or bin of values, in the reference."""
+    return _shares(per(per(models(metrics.PREDICTION_REFERENCE_BIN), f"{OF_VERSION}, bin"), "bin", "sum"))
 
 
 def moved_bins() -> str:
@@ -111,3 +113,7 @@ def ranking() -> str:
     """Return all features by name alone, the most drifted first; 0 for those without a value."""
     known = f"0 * {per(models(metrics.REFERENCE_BIN, MISSING), 'feature_name')}"
     return largest_first(f"{per(windowed(metrics.DRIFT_PSI), 'feature_name')} or {known}")
+
+
+def _shares(counts: str) -> str:
+    return f"{counts} / on () group_left () (sum({counts}) > 0)"

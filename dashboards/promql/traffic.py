@@ -12,7 +12,8 @@ from dashboards.metrics import (
     RECORDED_REQUESTS,
     SAMPLES,
 )
-from dashboards.promql.selection import OF_MODEL, OF_VERSION, in_window, models, offset, per, rate, windowed
+from dashboards.promql.selection import OF_MODEL, OF_VERSION, models, offset, per, rate, windowed
+from exporter.columns import VALUE_CLASS
 
 INSTANCE = "instance"
 
@@ -81,16 +82,11 @@ def probability_buckets() -> str:
     return per(f"increase({models(f'{PROBABILITY}_bucket')}[$__rate_interval])", "le", "sum")
 
 
-def classes(labels: str = "prediction_class") -> str:
-    """Return each class's share of the predictions."""
-    of_class = per(rate(models(PREDICTIONS)), f"{OF_VERSION}, {labels}", "sum")
+def classes() -> str:
+    """Return each class's share of the predictions; nothing of a model that predicts values."""
+    chosen = models(PREDICTIONS, f'prediction_class!="{VALUE_CLASS}"')
+    of_class = per(rate(chosen), f"{OF_VERSION}, prediction_class", "sum")
     return f"{of_class} / on ({OF_VERSION}) group_left () ({predictions()} > 0)"
-
-
-def classes_in_window() -> str:
-    """Return each class's share of the predictions in the window, over all that is chosen."""
-    counted = per(in_window(models(PREDICTIONS)), "prediction_class", "sum")
-    return f"{counted} / on () group_left () (sum({counted}) > 0)"
 
 
 def mean_probability(at: str = "") -> str:

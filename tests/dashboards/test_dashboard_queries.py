@@ -6,7 +6,7 @@ import math
 import re
 import subprocess
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import ExitStack
 from pathlib import Path
 
@@ -149,6 +149,27 @@ def test_one_value_and_several_are_chosen_too(asked: Asked) -> None:
     for values in (["3"], ["3", "4"]):
         expression = fill_in(requests["targets"][0]["expr"], filled | {"model_version": interpolated(version, values)})
         assert sorted(metric["model_version"] for metric, _ in asked.series(expression, instant=False)) == values
+
+
+def test_a_model_of_values_has_bins_of_values_and_no_classes(asked: Asked) -> None:
+    dashboard = read("model")
+    filled = chosen(dashboard, asked, scrape=1, picked={"model_name": "rent"})
+    found = {
+        (panel["title"], target["refId"]): asked.series(fill_in(target["expr"], filled), instant=target["instant"])
+        for panel in panels(dashboard)
+        for target in panel["targets"]
+    }
+    now, reference = (dict(_bins(found["Predictions, against the reference", letter])) for letter in "AB")
+    assert {*now} == {*reference}
+    assert all(re.match(r"[0-9]+: [\[(]", name) or name in ("missing", "other") for name in reference)
+    assert sum(now.values()) == pytest.approx(1)
+    assert sum(reference.values()) == pytest.approx(1)
+    assert found["Class mix", "A"] == []
+
+
+def _bins(series: list[tuple[Mapping[str, str], list[float]]]) -> Iterator[tuple[str, float]]:
+    for labels, [value] in series:
+        yield labels["bin"], value
 
 
 def test_a_query_for_what_is_not_there_is_found(asked: Asked) -> None:
