@@ -17,7 +17,7 @@ from tests.dashboards.asked import Asked, chosen
 from tests.dashboards.grafana import NAMES, fill_in, interpolated, panels, read, variables
 from tests.dashboards.sidecars import models
 from tests.dashboards.test_dashboard_house import NAMED
-from tests.screenshots.results import document
+from tests.screenshots.results import document, empty
 from tests.servers import prometheus, require
 
 pytestmark = pytest.mark.servers
@@ -136,6 +136,9 @@ def test_all_that_a_picture_shows_is_asked_for(asked: Asked) -> None:
         answers = made["results"][panel["id"]]
         assert [*answers] == [target["refId"] for target in panel["targets"]]
         assert all(answers.values()), panel["title"]
+    assert empty(made) == []
+    first = next(panels(dashboard))
+    assert empty(made | {"results": made["results"] | {first["id"]: {"A": []}}}) == [first["title"]]
     assert all(made["marks"].values())
 
 

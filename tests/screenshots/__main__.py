@@ -24,6 +24,8 @@ RENDERER = FOLDER.parent / "screenshots" / "renderer" / "dist"
 SPAN_MINUTES, BEFORE_MINUTES = 360, 60
 WEEK_MINUTES = 7 * 24 * 60
 END = "end"
+# The share of a dashboard's panels that may have nothing to show: a story does not have all that there can be.
+MOST_EMPTY = 0.25
 # What somebody has clicked on the way from the fleet; all models where nothing is said.
 PICKED: Mapping[str, Mapping[str, str]] = {
     "fleet": {},
@@ -51,6 +53,8 @@ def ask(folder: Path, site: Path, names: tuple[str, ...]) -> None:
         for name in names:
             picked = PICKED.get(name, OF_DRIFT)
             made = results.document(read(name), asked, scrape=history.SCRAPE_SECONDS, picked=picked)
+            if (nothing := results.empty(made)) and len(nothing) > MOST_EMPTY * len(made["results"]):
+                raise click.ClickException(f"{name} would be a picture of nothing: {', '.join(nothing)}")
             (site / f"{name}.json").write_text(results.text(made))
 
 

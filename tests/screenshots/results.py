@@ -67,6 +67,11 @@ def document(dashboard: Mapping[str, Any], asked: Asked, *, scrape: float, picke
     }
 
 
+def empty(made: Mapping[str, Any]) -> list[str]:
+    """Return the titles of the panels that have nothing to show."""
+    return [panel["title"] for panel in panels(made["dashboard"]) if not any(made["results"][panel["id"]].values())]
+
+
 def step_of(panel: Mapping[str, Any], span: float, least: float) -> float:
     """Return the seconds between a chart's points, as Grafana rounds them.
 
