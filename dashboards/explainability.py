@@ -93,7 +93,7 @@ def _features() -> Any:
             "Places",
             "The place of each feature by what it decides, 1 is the first; the ten first at the end of the time shown. "
             "Lines that cross are changes of the ranking.",
-            [over_time(attribution.ranks(), FEATURE)],
+            [over_time(smallest(10, attribution.ranks()), FEATURE)],
             "none",
             decimals=0,
             stepped=True,
