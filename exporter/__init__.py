@@ -6,8 +6,11 @@ The way of one record, never backwards:
                                                                         |
                                 /metrics <-- render <-- derive <-- commit (state and positions, one file)
 
-Pure, without clock or I/O: batch, framing, schema, decode, vocabulary, admission, tally, windows, profile, stats,
-engine, snapshot, collector. Of the outside world: sources, checkpoint, server, profiling. `sidecar` wires them.
+A room each, which import in one direction. Pure, without clock or I/O: `lines`, `requests`, `decoding` and `arrow`
+(from bytes to a Batch), `tallies`, `stats` and `counting` (what is counted, and how), `joins` (with the truth),
+`reference` and `derived` (what it means). Of the outside world: `sources`, `durable`, `exposition`, `serving`, `web`,
+`status` and `page`. `configuration` is what people write, `assembly` makes of it what runs, and `sidecar` runs it;
+`profiling`, `evaluation` and `demo` are commands beside.
 """
 
 __version__ = "0.1.0"

@@ -25,7 +25,7 @@ def _fail(*lines: str) -> NoReturn:
 
 
 def _serve(serving: Coroutine[Any, Any, None], listen: object, state_dir: str | None) -> None:
-    from exporter.join_store import NAME
+    from exporter.durable.join_store import NAME
     from exporter.sources import SourceError
 
     try:
@@ -59,8 +59,9 @@ def run(
     config_file: Path | None, source: str | None, reference: str | None, listen: str | None, web_config: str | None
 ) -> None:
     """Read prediction logs and serve /metrics until SIGTERM."""
-    from exporter import config, logs, sidecar
-    from exporter.checkpoint import LockedError
+    from exporter import logs, sidecar
+    from exporter.assembly import config
+    from exporter.durable.checkpoint import LockedError
     from exporter.web.loading import WebConfigError
 
     if (config_file is None) == (source is None):
@@ -90,7 +91,7 @@ def run(
 @click.option("--config", "config_file", type=FILE, required=True, help="The configuration, a YAML file.")
 def check(config_file: Path) -> None:
     """Validate a configuration and all that it points to, and list every mistake."""
-    from exporter import config
+    from exporter.assembly import config
 
     try:
         settings = config.load(config_file)
@@ -142,7 +143,7 @@ def health(url: str) -> None:
 
     Without a URL, http://127.0.0.1:9465/-/healthy is asked.
     """
-    from exporter.health import problem
+    from exporter.serving.health import problem
 
     if found := problem(url):
         click.echo(f"prediction-exporter: health: {url}: {found}", err=True)
@@ -179,11 +180,11 @@ def profile(
     An INPUT is a Parquet, CSV or JSON-lines file (.parquet, .csv, .jsonl; .gz may follow the latter two) or a folder
     of them. All are read together. A column is a feature, unless it is named like another field of a record.
     """
-    from exporter import config
+    from exporter.assembly import config
+    from exporter.decoding.schema import Schema
     from exporter.profiling import Options, ProfilingError, make_profile
     from exporter.profiling.output import write
     from exporter.profiling.progress import progress_bar
-    from exporter.schema import Schema
 
     try:
         schema = config.load_fields(config_file) if config_file else Schema()
@@ -222,8 +223,8 @@ def profile(
 )
 def demo(*, seconds: float | None, rate: float | None, listen: str | None, shift_after: float, story: bool) -> None:
     """Watch a real scikit-learn model for a while: its log, its metrics, and a drift."""
+    from exporter.configuration.units import Listen
     from exporter.demo import DemoError, DemoSettings, run_demo
-    from exporter.units import Listen
 
     try:
         run_demo(DemoSettings(seconds, rate, Listen.parse(listen) if listen else None, shift_after, story))

@@ -10,8 +10,8 @@ import structlog
 from aiohttp.http import HttpProcessingError
 
 from exporter.batch import Series
-from exporter.intake import BadLine
-from exporter.snapshot import Snapshot
+from exporter.decoding.intake import BadLine
+from exporter.tallies.snapshot import Snapshot
 
 SAMPLE_SECONDS = 10.0
 

@@ -12,21 +12,23 @@ from pathlib import Path
 
 import structlog
 
-from exporter import garbage, planning, server, source_list, source_options
-from exporter.collector import Collector
-from exporter.commit import CommitError, Committer
-from exporter.config import ConfigError, read_reference
-from exporter.durable_state import DurableState
-from exporter.engine import Engine
-from exporter.exposition import Exposition, Format
+from exporter import garbage
+from exporter.assembly import planning, source_list
+from exporter.assembly.config import ConfigError, read_reference
+from exporter.assembly.running_sources import RunningSources
+from exporter.configuration import source_options
+from exporter.configuration.settings import Config
+from exporter.counting.engine import Engine
+from exporter.counting.plan import Plan
+from exporter.durable.commit import CommitError, Committer
+from exporter.durable.durable_state import DurableState
+from exporter.exposition.collector import Collector
+from exporter.exposition.exposition import Exposition, Format
+from exporter.exposition.pages import Pages
 from exporter.logs import BadLineLog, SchemaLog
 from exporter.page.answers import Looks
-from exporter.pages import Pages
-from exporter.plan import Plan
-from exporter.profile import Profile
-from exporter.profile_file import ProfileError
-from exporter.running_sources import RunningSources
-from exporter.settings import Config
+from exporter.reference.profile_file import ProfileError
+from exporter.serving import server
 from exporter.sources import FULL_SECONDS, Source, SourceError
 from exporter.telemetry import Telemetry
 from exporter.web.guard import Guard
@@ -52,7 +54,7 @@ class Sidecar:
         self._clock = clock
         self._load = load
         self._telemetry = Telemetry()
-        self._profile = _profile(config)
+        self._profile = read_reference(config)
         plan, collector = planning.plan(config, self._profile)
         self._state = DurableState(config, plan.identities, self._telemetry)
         self._engine = Engine(plan, self._state.restored, BadLineLog(clock), self._state.store)
@@ -141,7 +143,7 @@ class Sidecar:
             return ["there is no configuration file to read again"]
         try:
             config = await asyncio.to_thread(self._load)
-            profile = await asyncio.to_thread(_profile, config)
+            profile = await asyncio.to_thread(read_reference, config)
         except ConfigError as error:
             return error.problems
         except ProfileError as error:
@@ -243,7 +245,3 @@ class Sidecar:
             await self._committer.commit_all()
         except CommitError as error:
             log.error("the last state was not saved; the next start reads on from the one before", error=str(error))
-
-
-def _profile(config: Config) -> Profile | None:
-    return read_reference(config.reference) if config.reference else None

@@ -9,15 +9,15 @@ from dataclasses import replace
 import numpy as np
 from msgspec.structs import replace as with_fields
 
-from exporter.admission import CLASS_LABEL
+from exporter.assembly.measuring import measures
 from exporter.batch import Batch, Floats
-from exporter.collector import Collector
+from exporter.configuration.settings import Config, GroundTruth
 from exporter.encoded import Encoded
-from exporter.measuring import measures
-from exporter.profile import Categorical, Numeric, Profile
-from exporter.settings import Config, GroundTruth
-from exporter.snapshot import Snapshot
-from exporter.tally import Row
+from exporter.exposition.collector import Collector
+from exporter.reference.profile import Categorical, Numeric, Profile
+from exporter.tallies.snapshot import Snapshot
+from exporter.tallies.tally import Row
+from exporter.tallies.vocabulary import CLASS_LABEL
 from tests.records import DEFAULT, NOW, WINDOWS, columns, reference
 
 CONFIG = Config(sources=[], ground_truth=GroundTruth(sources=[]))

@@ -17,24 +17,24 @@ import numpy as np
 from hypothesis import strategies as st
 from msgspec import UNSET, UnsetType
 
+from exporter.assembly.measures import Measures
+from exporter.assembly.measuring import measures
+from exporter.assembly.segments import paths
 from exporter.batch import NON_FINITE, WRONG_TYPE, Batch, Series
-from exporter.calibration import Calibration, ScoredClass
-from exporter.checks import Checks
-from exporter.components import Components
-from exporter.decode import Decoder
+from exporter.configuration.settings import Config, Quality
+from exporter.configuration.units import Tails
+from exporter.counting.engine import Engine
+from exporter.counting.plan import Limits, Plan, Segment
+from exporter.decoding.checks import Checks
+from exporter.decoding.decode import Decoder
+from exporter.decoding.intake import BadLine
+from exporter.decoding.schema import Schema
 from exporter.encoded import Encoded
-from exporter.engine import Engine
-from exporter.intake import BadLine
-from exporter.measures import Measures
-from exporter.measuring import measures
-from exporter.plan import Limits, Plan, Segment
-from exporter.profile import VERSION, Attribution, Categorical, Feature, Numeric, Profile, Vector
-from exporter.schema import Schema
-from exporter.segments import paths
-from exporter.settings import Config, Quality
-from exporter.snapshot import Snapshot, Stream
-from exporter.units import Tails
-from exporter.windows import Window
+from exporter.reference.calibration import Calibration, ScoredClass
+from exporter.reference.components import Components
+from exporter.reference.profile import VERSION, Attribution, Categorical, Feature, Numeric, Profile, Vector
+from exporter.tallies.snapshot import Snapshot, Stream
+from exporter.tallies.windows import Window
 
 NOW = 1_700_000_000.0
 PAST_SECONDS = 30 * 86400.0

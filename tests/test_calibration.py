@@ -7,9 +7,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from sklearn.isotonic import IsotonicRegression
 
-from exporter import profile_file
-from exporter.calibration import Rates, ScoredClass, pooled
-from exporter.profile_file import ProfileError
+from exporter.reference import profile_file
+from exporter.reference.calibration import Rates, ScoredClass, pooled
+from exporter.reference.profile_file import ProfileError
 from tests.records import PROFILE
 
 counts = st.lists(

@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 
 from exporter.batch import Series
-from exporter.checkpoint import Checkpoint, DamagedError, LockedError, decode, encode
-from exporter.framing import Digest, Position
-from exporter.snapshot import Snapshot, SourceCounts, Stream
+from exporter.durable.checkpoint import Checkpoint, DamagedError, LockedError, decode, encode
+from exporter.lines.framing import Digest, Position
+from exporter.tallies.snapshot import Snapshot, SourceCounts, Stream
 
 CREDIT = Series("credit", "3")
 IDENTITIES = {"classes": "LabelCounts(classes)", "bins": "FeatureBins(1)"}

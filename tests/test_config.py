@@ -6,8 +6,9 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner, Result
 
-from exporter import config, profile_file
+from exporter.assembly import config
 from exporter.cli import main
+from exporter.reference import profile_file
 from tests.records import PROFILE, categorical, numeric, reference
 
 

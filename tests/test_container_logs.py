@@ -9,8 +9,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from exporter.container_logs import CriLines, DockerLines
-from exporter.framing import Cut, Framing, Lines
+from exporter.lines.container_logs import CriLines, DockerLines
+from exporter.lines.framing import Cut, Framing, Lines
 from tests.process import exporter
 
 LIMIT = 20

@@ -14,21 +14,21 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from prometheus_client.parser import text_string_to_metric_families
 
-from exporter import checkpoint
+from exporter.assembly.measures import Measures
+from exporter.assembly.measuring import measures
 from exporter.batch import Series
-from exporter.collector import Collector
-from exporter.engine import Engine
-from exporter.exposition import Format, Writer
-from exporter.intake import BadLine
-from exporter.measures import Measures
-from exporter.measuring import measures
-from exporter.profile import Profile
-from exporter.projections import directions
-from exporter.rejects import REASONS
-from exporter.settings import Config
-from exporter.snapshot import Snapshot, Stream
-from exporter.tally import Tallies
-from exporter.windows import Window
+from exporter.configuration.settings import Config
+from exporter.counting.engine import Engine
+from exporter.decoding.intake import BadLine
+from exporter.durable import checkpoint
+from exporter.exposition.collector import Collector
+from exporter.exposition.exposition import Format, Writer
+from exporter.lines.rejects import REASONS
+from exporter.reference.profile import Profile
+from exporter.reference.projections import directions
+from exporter.tallies.snapshot import Snapshot, Stream
+from exporter.tallies.tally import Tallies
+from exporter.tallies.windows import Window
 from tests.records import (
     CHOSEN,
     DEFAULT,

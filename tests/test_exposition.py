@@ -18,7 +18,7 @@ from prometheus_client.openmetrics.parser import text_string_to_metric_families 
 from prometheus_client.parser import text_string_to_metric_families as parse_text
 from prometheus_client.utils import floatToGoString
 
-from exporter.exposition import Format, Writer, complete
+from exporter.exposition.exposition import Format, Writer, complete
 from exporter.families import CounterFamily, Family, GaugeFamily, HistogramFamily
 
 Parse = Callable[[str], Iterable[Metric]]

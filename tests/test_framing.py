@@ -8,12 +8,12 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from exporter import framing
-from exporter.frames import Frames
-from exporter.framing import Cut, Digest, Lines, Position
-from exporter.intake import BadLine, Gathered, Intake
-from exporter.rejects import OVERSIZE
-from exporter.snapshot import Stream
+from exporter.decoding.intake import BadLine, Gathered, Intake
+from exporter.lines import framing
+from exporter.lines.frames import Frames
+from exporter.lines.framing import Cut, Digest, Lines, Position
+from exporter.lines.rejects import OVERSIZE
+from exporter.tallies.snapshot import Stream
 
 LIMIT = 5
 # Few distinct bytes, so that newlines, and lines about as long as the limit, are drawn often.

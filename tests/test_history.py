@@ -11,14 +11,15 @@ from typing import Any
 import msgspec
 import pytest
 
-from exporter import checkpoint, config
+from exporter.assembly import config
+from exporter.assembly.planning import plan
 from exporter.batch import SegmentSeries, Series
-from exporter.collector import Collector
-from exporter.engine import Engine
-from exporter.planning import plan
-from exporter.settings import Config, DriftConfig, Model, Segment
-from exporter.source_options import Source
-from exporter.units import Before, Duration, FieldPath, SourceUrl
+from exporter.configuration.settings import Config, DriftConfig, Model, Segment
+from exporter.configuration.source_options import Source
+from exporter.configuration.units import Before, Duration, FieldPath, SourceUrl
+from exporter.counting.engine import Engine
+from exporter.durable import checkpoint
+from exporter.exposition.collector import Collector
 from tests.records import STREAM, block, categorical, numeric, reference
 
 HOUR = 3600.0

@@ -14,13 +14,13 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from exporter.bodies import BodyError
-from exporter.checks import Checks
-from exporter.decode import Decoder
-from exporter.inference import Names, Outcome, instances, outcomes
-from exporter.kserve import MAX_INSTANCES, InferenceLog, event, records
-from exporter.pairing import Event, Pair, Pairs
-from exporter.schema import Schema
+from exporter.decoding.checks import Checks
+from exporter.decoding.decode import Decoder
+from exporter.decoding.schema import Schema
+from exporter.requests.bodies import BodyError
+from exporter.requests.inference import Names, Outcome, instances, outcomes
+from exporter.requests.kserve import MAX_INSTANCES, InferenceLog, event, records
+from exporter.requests.pairing import Event, Pair, Pairs
 from tests import kserve_events as example
 from tests.process import Exporter, command, exporter
 from tests.records import DEFAULT, NOW

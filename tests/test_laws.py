@@ -12,14 +12,15 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from exporter import checkpoint, tally
+from exporter.assembly.measuring import measures
 from exporter.batch import Batch, Floats, Series
+from exporter.configuration.settings import GroundTruth
+from exporter.durable import checkpoint
 from exporter.encoded import Encoded
-from exporter.grouping import Group, grouped
-from exporter.measuring import measures
-from exporter.settings import GroundTruth
-from exporter.snapshot import Snapshot
 from exporter.stats import Statistic
+from exporter.tallies import tally
+from exporter.tallies.grouping import Group, grouped
+from exporter.tallies.snapshot import Snapshot
 from tests.outcomes import of_values, with_truth
 from tests.records import CONFIG, NOW, PROFILE, RICH, WINDOWS, block, decoder, good, logs
 

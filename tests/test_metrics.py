@@ -17,10 +17,11 @@ import pytest
 from prometheus_client.openmetrics.parser import text_string_to_metric_families as parse_openmetrics
 from prometheus_client.parser import text_string_to_metric_families as parse_text
 
-from exporter import config, profile_file
-from exporter.calibration import Calibration, ScoredClass
-from exporter.components import Components
-from exporter.exposition import Exposition, Format
+from exporter.assembly import config
+from exporter.exposition.exposition import Exposition, Format
+from exporter.reference import profile_file
+from exporter.reference.calibration import Calibration, ScoredClass
+from exporter.reference.components import Components
 from exporter.sidecar import Sidecar
 from tests.in_process import serve
 from tests.records import attribution, categorical, numeric, reference, vector

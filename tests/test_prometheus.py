@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from exporter import profile_file
+from exporter.reference import profile_file
 from tests.process import exporter
 from tests.records import numeric, reference
 from tests.servers import prometheus

@@ -7,14 +7,15 @@ from typing import Any
 
 import pytest
 
-from exporter import config, profile_file
-from exporter.collector import Collector
-from exporter.config import ConfigError
+from exporter.assembly import config
+from exporter.assembly.config import ConfigError
+from exporter.assembly.measuring import measures
+from exporter.configuration.settings import Config, Quality
+from exporter.configuration.units import Bounds
+from exporter.exposition.collector import Collector
 from exporter.logs import SchemaLog
-from exporter.measuring import measures
-from exporter.settings import Config, Quality
-from exporter.snapshot import Snapshot
-from exporter.units import Bounds
+from exporter.reference import profile_file
+from exporter.tallies.snapshot import Snapshot
 from tests.process import exporter
 from tests.records import CHOSEN, NOW, PROFILE, STREAM, WINDOWS, block, categorical, engine, good, numeric, reference
 

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from exporter import profile_file
+from exporter.reference import profile_file
 from tests.process import Exporter, exporter
 from tests.records import numeric, reference
 from tests.servers import free_port

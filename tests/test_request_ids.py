@@ -7,12 +7,12 @@ from typing import Any
 
 import pytest
 
-from exporter import checkpoint
-from exporter.engine import Engine
-from exporter.measuring import measures
-from exporter.request_ids import DIGEST_BYTES, RequestIds
-from exporter.settings import Config, Quality
-from exporter.snapshot import Snapshot
+from exporter.assembly.measuring import measures
+from exporter.configuration.settings import Config, Quality
+from exporter.counting.engine import Engine
+from exporter.decoding.request_ids import DIGEST_BYTES, RequestIds
+from exporter.durable import checkpoint
+from exporter.tallies.snapshot import Snapshot
 from tests.records import NOW, PROFILE, STREAM, block, decoder, engine, good
 
 CHOSEN = measures(Config(sources=[], quality=Quality(duplicate_ids=50)), PROFILE)

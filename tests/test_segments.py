@@ -13,15 +13,16 @@ from hypothesis import example, given
 from hypothesis import settings as drawing
 from hypothesis import strategies as st
 
-from exporter import checkpoint, settings
+from exporter.assembly.planning import plan
 from exporter.batch import SegmentSeries, Series
-from exporter.engine import Engine
-from exporter.plan import Plan, Segment
-from exporter.planning import plan
-from exporter.profile import Profile
-from exporter.source_options import Source
-from exporter.tally import segment_identity
-from exporter.units import FieldPath, SourceUrl
+from exporter.configuration import settings
+from exporter.configuration.source_options import Source
+from exporter.configuration.units import FieldPath, SourceUrl
+from exporter.counting.engine import Engine
+from exporter.counting.plan import Plan, Segment
+from exporter.durable import checkpoint
+from exporter.reference.profile import Profile
+from exporter.tallies.tally import segment_identity
 from tests.records import (
     DEFAULT,
     NOW,

@@ -5,12 +5,12 @@ from typing import Any
 
 import pytest
 
-from exporter import checkpoint
 from exporter.batch import Series
-from exporter.engine import Engine
-from exporter.schema import Schema
-from exporter.snapshot import Snapshot
-from exporter.unknown_features import FORGET_SECONDS, MOST_NAMES, Probe
+from exporter.counting.engine import Engine
+from exporter.decoding.schema import Schema
+from exporter.decoding.unknown_features import FORGET_SECONDS, MOST_NAMES, Probe
+from exporter.durable import checkpoint
+from exporter.tallies.snapshot import Snapshot
 from tests.records import CHOSEN, DEFAULT, NOW, PROFILE, STREAM, block, engine, good, reference
 
 IDENTITIES = {statistic.name: repr(statistic) for statistic in CHOSEN.statistics}

@@ -13,7 +13,7 @@ from dashboards.metrics import (
     SAMPLES,
 )
 from dashboards.promql.selection import OF_MODEL, OF_VERSION, models, offset, per, rate, windowed
-from exporter.columns import VALUE_CLASS
+from exporter.decoding.columns import VALUE_CLASS
 
 INSTANCE = "instance"
 

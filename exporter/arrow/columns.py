@@ -1,4 +1,4 @@
-"""Arrow columns become arrays: as exporter/columns.py does it for JSON's values, to the same result.
+"""Arrow columns become arrays: as exporter/decoding/columns.py does it for JSON's values, to the same result.
 
 A column is a pyarrow ChunkedArray of a type that leaves.py lets pass, validated. Only distinct values become objects,
 but for scores by class and for times that are text.
@@ -17,7 +17,7 @@ import pyarrow.compute as pc
 from pyarrow import types
 
 from exporter.batch import NON_FINITE, WRONG_TYPE, Bools, Floats, Ints, Marks
-from exporter.columns import class_of, epoch
+from exporter.decoding.columns import class_of, epoch
 from exporter.encoded import Encoded, in_order
 
 UNIT_PARTS = {"s": 1, "ms": 10**3, "us": 10**6, "ns": 10**9}

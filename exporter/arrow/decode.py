@@ -16,12 +16,12 @@ from exporter.arrow.leaves import FEATURE, key
 from exporter.arrow.messages import MOST_ROWS
 from exporter.arrow.stream import ArrowStream
 from exporter.batch import Batch, Floats, Ints, Marks, Series
-from exporter.checks import Checks, Failed, series
-from exporter.columns import class_of, label_of
-from exporter.framing import Position
-from exporter.intake import BadLine, Gathered, Piece
-from exporter.reading import Reading
-from exporter.schema import LATENCY_UNITS, TIMESTAMP_UNITS, Schema
+from exporter.decoding.checks import Checks, Failed, series
+from exporter.decoding.columns import class_of, label_of
+from exporter.decoding.intake import BadLine, Gathered, Piece
+from exporter.decoding.reading import Reading
+from exporter.decoding.schema import LATENCY_UNITS, TIMESTAMP_UNITS, Schema
+from exporter.lines.framing import Position
 
 
 class ArrowDecoder:

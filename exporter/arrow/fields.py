@@ -12,17 +12,17 @@ from typing import Any, get_args, get_origin
 import numpy as np
 import pyarrow as pa
 
-from exporter import columns
 from exporter.arrow.columns import by_class, floats, is_float, labels, present, times, value_type, vectors
 from exporter.arrow.leaves import NO_STRUCT, WRONG
 from exporter.batch import NON_FINITE as NON_FINITE_MARK
 from exporter.batch import WRONG_TYPE as WRONG_TYPE_MARK
 from exporter.batch import Bools, Floats, Marks
-from exporter.checks import Failed
-from exporter.columns import label_of
+from exporter.decoding import columns
+from exporter.decoding.checks import Failed
+from exporter.decoding.columns import label_of
+from exporter.decoding.schema import FIELD_TYPES
 from exporter.encoded import Encoded
-from exporter.rejects import NON_FINITE, WRONG_TYPE
-from exporter.schema import FIELD_TYPES
+from exporter.lines.rejects import NON_FINITE, WRONG_TYPE
 
 SPELT = {str: "text", int: "an integer", float: "a number", bool: "a boolean", datetime: "a time"}
 

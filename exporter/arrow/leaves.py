@@ -16,8 +16,8 @@ import pyarrow as pa
 from pyarrow import types
 
 from exporter.arrow.messages import MESSAGE_BYTES
-from exporter.rejects import INVALID_ARROW, RefusedError
-from exporter.schema import Leaf, Node
+from exporter.decoding.schema import Leaf, Node
+from exporter.lines.rejects import INVALID_ARROW, RefusedError
 
 WRONG = "wrong type: "
 NO_STRUCT = "no struct: "

@@ -12,7 +12,7 @@ from enum import IntEnum
 from typing import NamedTuple
 
 from exporter.arrow.flatbuffer import FlatbufferError, Table
-from exporter.rejects import INVALID_ARROW, OVERSIZE, RefusedError
+from exporter.lines.rejects import INVALID_ARROW, OVERSIZE, RefusedError
 
 MARKER = b"\xff\xff\xff\xff"
 PREFIX_BYTES = 8

@@ -14,9 +14,9 @@ from pyarrow import ipc
 
 from exporter.arrow.leaves import Place, flat, places
 from exporter.arrow.messages import Kind, Message, Messages
-from exporter.framing import NOTHING, Cut, Framer, Position
-from exporter.rejects import INVALID_ARROW, OVERSIZE, RefusedError
-from exporter.schema import Node
+from exporter.decoding.schema import Node
+from exporter.lines.framing import NOTHING, Cut, Framer, Position
+from exporter.lines.rejects import INVALID_ARROW, OVERSIZE, RefusedError
 
 # Of a stream's dictionaries, all together; they are kept, and gone through for every batch.
 DICTIONARY_BYTES = 1024**2

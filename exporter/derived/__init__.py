@@ -10,7 +10,7 @@ from typing import NamedTuple, Protocol
 
 from exporter.batch import SegmentSeries, Series
 from exporter.families import Family
-from exporter.tally import Row, Tallies, Tally
+from exporter.tallies.tally import Row, Tallies, Tally
 
 
 class Derived(Protocol):

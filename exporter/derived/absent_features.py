@@ -7,11 +7,11 @@ from dataclasses import dataclass
 
 from exporter.chance import unanimous
 from exporter.families import Family, GaugeFamily
-from exporter.profile import Feature, Profile, Vector, missing_share
+from exporter.reference.profile import Feature, Profile, Vector, missing_share
 from exporter.stats import BASE_LABELS
 from exporter.stats.feature_quality import FeatureQuality
 from exporter.stats.record_quality import RecordQuality
-from exporter.tally import Row, Tallies
+from exporter.tallies.tally import Row, Tallies
 
 
 @dataclass(frozen=True)

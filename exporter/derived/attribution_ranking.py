@@ -23,10 +23,10 @@ import numpy as np
 from exporter.batch import Floats
 from exporter.derived.drift_causes import ranking
 from exporter.families import Family, GaugeFamily
-from exporter.profile import Attribution
+from exporter.reference.profile import Attribution
 from exporter.stats import BASE_LABELS
 from exporter.stats.absolute_attributions import AbsoluteAttributions
-from exporter.tally import Tallies
+from exporter.tallies.tally import Tallies
 
 MIN_SAMPLES = 100
 

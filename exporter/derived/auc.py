@@ -16,7 +16,7 @@ from exporter.batch import Floats
 from exporter.families import Family, GaugeFamily
 from exporter.stats import BASE_LABELS
 from exporter.stats.scores_by_truth import ScoresByTruth
-from exporter.tally import Tallies
+from exporter.tallies.tally import Tallies
 
 
 def auc(others: Floats, of_class: Floats) -> Floats:

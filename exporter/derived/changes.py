@@ -15,7 +15,7 @@ from exporter.batch import Series
 from exporter.derived.comparison import Comparison
 from exporter.families import Family, GaugeFamily
 from exporter.stats import BASE_LABELS
-from exporter.tally import Row, Tallies
+from exporter.tallies.tally import Row, Tallies
 
 # A field of Shift, the metric it is told in, and what it tells.
 RESULTS = (

@@ -7,12 +7,12 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from exporter.columns import VALUE_CLASS
-from exporter.confusion import Rates
+from exporter.decoding.columns import VALUE_CLASS
 from exporter.families import Family, GaugeFamily
+from exporter.reference.confusion import Rates
 from exporter.stats import BASE_LABELS
 from exporter.stats.outcomes import Outcomes, matrix
-from exporter.tally import Tallies
+from exporter.tallies.tally import Tallies
 
 LABELS = (*BASE_LABELS, "window", "average", "class")
 

@@ -17,11 +17,11 @@ from exporter.derived import chi2, false_discovery, kolmogorov_smirnov, psi
 from exporter.derived.counts import used
 from exporter.derived.jensen_shannon import jensen_shannon
 from exporter.derived.wasserstein import Values, wasserstein
-from exporter.profile import Profile
+from exporter.reference.profile import Profile
 from exporter.stats.feature_bins import FeatureBins
 from exporter.stats.feature_cuts import FeatureCuts
 from exporter.stats.feature_moments import FeatureMoments, Sums
-from exporter.tally import Row
+from exporter.tallies.tally import Row
 
 SAMPLES_PER_BIN = 10
 

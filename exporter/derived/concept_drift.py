@@ -18,12 +18,12 @@ import numpy as np
 from scipy.special import xlogy
 
 from exporter.batch import Floats, Series
-from exporter.columns import VALUE_CLASS
+from exporter.decoding.columns import VALUE_CLASS
 from exporter.families import Family, GaugeFamily
 from exporter.stats import BASE_LABELS
 from exporter.stats.outcomes import Outcomes, matrix
 from exporter.stats.residuals import ResidualBins
-from exporter.tally import Tally
+from exporter.tallies.tally import Tally
 
 FEWEST_OUTCOMES = 100
 # Where nothing changes it is passed once in a hundred windows at most, whatever the error rate and the traffic, by

@@ -8,12 +8,12 @@ from dataclasses import dataclass
 
 from scipy.special import ndtri
 
-from exporter.baseline import Baseline, Figure
-from exporter.confusion import figures
 from exporter.families import Family, GaugeFamily
+from exporter.reference.baseline import Baseline, Figure
+from exporter.reference.confusion import figures
 from exporter.stats import BASE_LABELS
 from exporter.stats.outcomes import Outcomes, matrix
-from exporter.tally import Tallies
+from exporter.tallies.tally import Tallies
 
 # Of fewer the interval is too narrow.
 FEWEST_OUTCOMES = 50

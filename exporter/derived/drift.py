@@ -12,8 +12,8 @@ from exporter.derived import drift_causes
 from exporter.derived.comparison import Comparison, Shift
 from exporter.families import Family, GaugeFamily
 from exporter.stats import BASE_LABELS
-from exporter.subject import FEATURES
-from exporter.tally import Tallies
+from exporter.stats.subject import FEATURES
+from exporter.tallies.tally import Tallies
 
 # A field of Shift, and what it tells, in a metric of the same name.
 RESULTS = {

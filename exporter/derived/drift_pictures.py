@@ -12,7 +12,7 @@ import numpy as np
 from exporter.batch import Floats
 from exporter.derived import Bin, psi
 from exporter.derived.comparison import Comparison, is_enough
-from exporter.tally import Row
+from exporter.tallies.tally import Row
 
 # More would make a long document of many features.
 SHARE_DIGITS, COURSE_DIGITS = 6, 4

@@ -9,7 +9,7 @@ from exporter.derived.psi import psi
 from exporter.families import Family, GaugeFamily
 from exporter.stats import BASE_LABELS
 from exporter.stats.embedding import Embedding
-from exporter.tally import Tallies
+from exporter.tallies.tally import Tallies
 
 MIN_SAMPLES = 100
 

@@ -8,8 +8,8 @@ from typing import NamedTuple
 import numpy as np
 
 from exporter.batch import Floats
-from exporter.calibration import Rates
 from exporter.derived.auc import auc
+from exporter.reference.calibration import Rates
 
 FEWEST_OF_EITHER = 1.0
 

@@ -14,14 +14,14 @@ from functools import cached_property
 
 import numpy as np
 
-from exporter import confusion
 from exporter.batch import Floats
-from exporter.calibration import Rates
 from exporter.derived.estimated_auc import drawn_variance, estimated_auc
 from exporter.families import Family, GaugeFamily
+from exporter.reference import confusion
+from exporter.reference.calibration import Rates
 from exporter.stats import BASE_LABELS
 from exporter.stats.score_bins import ScoreBins
-from exporter.tally import Row, Tallies
+from exporter.tallies.tally import Row, Tallies
 
 FEWEST_PREDICTIONS = 100
 # Of the predictions of a window, this share has to have a score that the reference knows.

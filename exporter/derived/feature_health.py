@@ -13,7 +13,7 @@ from exporter.stats import BASE_LABELS, feature_moments
 from exporter.stats.feature_bins import FeatureBins
 from exporter.stats.feature_cuts import FeatureCuts
 from exporter.stats.feature_moments import FeatureMoments, Sums
-from exporter.tally import Row, Tallies
+from exporter.tallies.tally import Row, Tallies
 
 QUANTILES = (0.05, 0.5, 0.95)
 

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from exporter.families import Family, GaugeFamily
 from exporter.stats import BASE_LABELS
 from exporter.stats.reconstruction_error import ReconstructionError
-from exporter.tally import Tallies
+from exporter.tallies.tally import Tallies
 
 MIN_SAMPLES = 30
 

@@ -10,10 +10,10 @@ import numpy as np
 
 from exporter.batch import Floats
 from exporter.families import Family, GaugeFamily
-from exporter.profile import Numeric
+from exporter.reference.profile import Numeric
 from exporter.stats import BASE_LABELS
 from exporter.stats.feature_cuts import FeatureCuts
-from exporter.tally import Tallies
+from exporter.tallies.tally import Tallies
 
 FEWEST_VALUES = 100
 

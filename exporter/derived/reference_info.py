@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from exporter.families import Family, GaugeFamily
 from exporter.stats import BASE_LABELS
-from exporter.tally import Tallies
+from exporter.tallies.tally import Tallies
 
 # The rules in alerts/ know it by this.
 REFERENCE_INFO = "model_reference_info"

@@ -12,7 +12,7 @@ from exporter.derived.feature_health import QUANTILES, quantiles
 from exporter.families import Family, GaugeFamily, SummaryFamily
 from exporter.stats import BASE_LABELS
 from exporter.stats.residuals import ResidualBins, ResidualSums, Sums
-from exporter.tally import Tallies, Tally
+from exporter.tallies.tally import Tallies, Tally
 
 ROUNDING = 1e-14
 TEXTS = {

@@ -11,7 +11,7 @@ from exporter.batch import Floats
 from exporter.families import Family, GaugeFamily
 from exporter.stats import BASE_LABELS
 from exporter.stats.confidence import Confidence, Sums
-from exporter.tally import Tallies
+from exporter.tallies.tally import Tallies
 
 BINS = 10
 CALIBRATION_BINS = 15

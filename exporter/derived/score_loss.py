@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from exporter.families import Family, GaugeFamily
 from exporter.stats import BASE_LABELS
 from exporter.stats.score_losses import ScoreLosses, Sums
-from exporter.tally import Tallies
+from exporter.tallies.tally import Tallies
 
 
 @dataclass(frozen=True)

@@ -9,7 +9,7 @@ from exporter.batch import SegmentSeries
 from exporter.families import Family, GaugeFamily
 from exporter.stats import SEGMENTS
 from exporter.stats.outcomes import matrix
-from exporter.tally import Row
+from exporter.tallies.tally import Row
 
 
 @dataclass(frozen=True)

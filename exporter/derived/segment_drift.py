@@ -13,7 +13,7 @@ from exporter.derived.comparison import Judgement, is_enough
 from exporter.families import Family, GaugeFamily
 from exporter.stats import SEGMENTS
 from exporter.stats.feature_bins import FeatureBins
-from exporter.tally import Row
+from exporter.tallies.tally import Row
 
 
 @dataclass(frozen=True)

@@ -10,11 +10,11 @@ import numpy as np
 from exporter.batch import Bools, Floats
 from exporter.chance import unanimous
 from exporter.families import Family, GaugeFamily
-from exporter.profile import Profile, commonest_share
+from exporter.reference.profile import Profile, commonest_share
 from exporter.stats import BASE_LABELS, feature_moments
 from exporter.stats.feature_bins import FeatureBins
 from exporter.stats.feature_moments import FeatureMoments, Sums
-from exporter.tally import Row, Tallies
+from exporter.tallies.tally import Row, Tallies
 
 
 @dataclass(frozen=True)

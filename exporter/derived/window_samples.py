@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from exporter.families import Family, GaugeFamily
 from exporter.stats import SERIES, Scope
-from exporter.tally import Row, S
+from exporter.tallies.tally import Row, S
 
 
 @dataclass(frozen=True)

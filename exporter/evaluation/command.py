@@ -9,16 +9,16 @@ from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 
-from exporter import config
-from exporter.columns import epoch
+from exporter.assembly import config
+from exporter.configuration.settings import Config
 from exporter.counted import counted
+from exporter.decoding.columns import epoch
 from exporter.evaluation import figures
 from exporter.evaluation.archives import ArchiveError
 from exporter.evaluation.join import Which
 from exporter.evaluation.run import Evaluation, Span
 from exporter.evaluation.run import evaluate as run
-from exporter.profile_file import ProfileError
-from exporter.settings import Config
+from exporter.reference.profile_file import ProfileError
 from exporter.sources.sql import QueryError
 
 # Of which less is better.
@@ -60,7 +60,7 @@ def evaluate(asked: Asked) -> tuple[list[str], bool]:
     if not asked.truths and not any(source.is_database for source in sources):
         raise EvaluationError(["--truth: expected a file of ground truth, or a configuration whose databases have it"])
     try:
-        profile = config.read_reference(settings.reference) if settings.reference else None
+        profile = config.read_reference(settings)
         found = run(settings, profile, asked.logs, asked.truths, span, asked.revision, time.time())
     except (ArchiveError, QueryError) as error:
         raise EvaluationError([str(error)]) from None

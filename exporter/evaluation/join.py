@@ -11,14 +11,14 @@ from typing import Literal
 
 import numpy as np
 
-from exporter.admission import Admission
 from exporter.batch import Batch, Series
+from exporter.counting.admission import Admission
+from exporter.counting.ledger import Ledger
+from exporter.counting.plan import Plan
 from exporter.joins import rows
 from exporter.joins.join import JoinCounts
 from exporter.joins.rows import Pair, Truth, outcomes
-from exporter.ledger import Ledger
-from exporter.plan import Plan
-from exporter.snapshot import Snapshot
+from exporter.tallies.snapshot import Snapshot
 
 Which = Literal["first", "last"]
 

@@ -10,19 +10,21 @@ from pathlib import Path
 
 import msgspec
 
-from exporter import business, data_files, ground_truth, planning, source_list
+from exporter import data_files
+from exporter.assembly import ground_truth, planning, source_list
+from exporter.assembly.forms import Forms
 from exporter.batch import Batch
+from exporter.configuration import business
+from exporter.configuration.settings import Config, GroundTruth
+from exporter.configuration.source_options import Source
+from exporter.configuration.units import Duration, SourceUrl
+from exporter.decoding.intake import gather
+from exporter.decoding.reading import Form
 from exporter.evaluation import archives
 from exporter.evaluation.figures import Evaluated, read
 from exporter.evaluation.join import OfflineJoin, Which
-from exporter.forms import Forms
-from exporter.intake import gather
-from exporter.profile import Profile
-from exporter.reading import Form
-from exporter.settings import Config, GroundTruth
-from exporter.snapshot import Stream
-from exporter.source_options import Source
-from exporter.units import Duration, SourceUrl
+from exporter.reference.profile import Profile
+from exporter.tallies.snapshot import Stream
 
 # An archive may be of any age.
 EVER = Duration.parse("36500d")

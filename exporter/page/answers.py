@@ -9,14 +9,14 @@ from collections.abc import Callable
 import msgspec
 from aiohttp import web
 
-from exporter.collector import Collector
-from exporter.commit import CommitError, Committer
-from exporter.exposition import Format, gzipped
-from exporter.snapshot import Snapshot
+from exporter.durable.commit import CommitError, Committer
+from exporter.exposition.collector import Collector
+from exporter.exposition.exposition import Format, gzipped
 from exporter.status import assembly
 from exporter.status.assembly import Asked, UnknownError
 from exporter.status.document import Status
 from exporter.status.operation import Operation
+from exporter.tallies.snapshot import Snapshot
 from exporter.telemetry import Telemetry
 
 Write = Callable[[Status], tuple[bytes, dict[str, str]]]

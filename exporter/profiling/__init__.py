@@ -15,8 +15,7 @@ from pathlib import Path
 from msgspec import UNSET
 
 from exporter import __version__
-from exporter.columns import class_of, label_of
-from exporter.profile import VERSION, Categorical, Numeric, Profile
+from exporter.decoding.columns import class_of, label_of
 from exporter.profiling.attributions import AttributionTally
 from exporter.profiling.baseline import OutcomeTally
 from exporter.profiling.calibration import ScoreSample
@@ -38,6 +37,7 @@ from exporter.profiling.options import Options
 from exporter.profiling.report import Report
 from exporter.profiling.survey import Survey
 from exporter.profiling.vector import VectorTally
+from exporter.reference.profile import VERSION, Categorical, Numeric, Profile
 
 __all__ = ["Options", "ProfilingError", "Report", "make_profile"]
 

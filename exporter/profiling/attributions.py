@@ -12,7 +12,6 @@ import msgspec
 import numpy as np
 from msgspec import UNSET, UnsetType
 
-from exporter.profile import LARGEST_ATTRIBUTION, Attribution
 from exporter.profiling.column import Column
 from exporter.profiling.inference import ColumnSketch
 from exporter.profiling.moments import Moments
@@ -20,6 +19,7 @@ from exporter.profiling.numeric import NumericTally, finite
 from exporter.profiling.options import Options
 from exporter.profiling.records import Block
 from exporter.profiling.report import Report
+from exporter.reference.profile import LARGEST_ATTRIBUTION, Attribution
 
 
 class AttributionTally:

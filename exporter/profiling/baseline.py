@@ -9,10 +9,10 @@ from typing import Any
 import numpy as np
 from msgspec import UNSET, UnsetType
 
-from exporter.baseline import Baseline
-from exporter.columns import class_of
-from exporter.confusion import figures
+from exporter.decoding.columns import class_of
 from exporter.profiling.records import Block
+from exporter.reference.baseline import Baseline
+from exporter.reference.confusion import figures
 
 # As many as the sidecar counts one by one.
 MOST_CLASSES = 100

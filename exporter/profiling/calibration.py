@@ -9,12 +9,12 @@ import numpy as np
 from msgspec import UNSET, UnsetType
 
 from exporter.batch import Bools, Floats
-from exporter.calibration import Calibration, ScoredClass
-from exporter.columns import class_of, scores, scores_by_class
+from exporter.decoding.columns import class_of, scores, scores_by_class
 from exporter.encoded import Encoded
 from exporter.profiling.categorical import CATEGORIES
 from exporter.profiling.records import Block
 from exporter.profiling.sample import SAMPLE, Sample
+from exporter.reference.calibration import Calibration, ScoredClass
 
 SAMPLED_NUMBERS = 1 << 22
 FEWEST_ROWS = 100

@@ -12,8 +12,8 @@ import heapq
 from collections import Counter
 from collections.abc import Iterable, Mapping
 
-from exporter.profile import MISSING_BIN, Categorical
 from exporter.profiling.column import Column, Spell
+from exporter.reference.profile import MISSING_BIN, Categorical
 
 CATEGORIES = 50
 TRACKED = 10_000

@@ -8,11 +8,11 @@ import numpy as np
 from msgspec import UNSET, UnsetType
 
 from exporter.batch import Floats
-from exporter.components import Components, reconstruction_error, standardised
-from exporter.profile import Numeric
 from exporter.profiling.column import Column
 from exporter.profiling.records import Block
 from exporter.profiling.sample import Sample
+from exporter.reference.components import Components, reconstruction_error, standardised
+from exporter.reference.profile import Numeric
 
 EXPLAINED = 0.65
 # So that a record costs the sidecar no more than so many multiplications a feature.

@@ -14,7 +14,7 @@ from __future__ import annotations
 from collections import Counter
 from enum import Enum
 
-from exporter.columns import label_of
+from exporter.decoding.columns import label_of
 from exporter.profiling.categorical import LabelSketch
 from exporter.profiling.column import LISTS, Column, Spell, is_mostly
 from exporter.profiling.errors import ProfilingError

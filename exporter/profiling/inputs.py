@@ -8,10 +8,10 @@ from pathlib import Path
 from typing import TypeVar
 
 from exporter import data_files
+from exporter.decoding.schema import Schema
 from exporter.profiling import csvfile, jsonlines, parquet
 from exporter.profiling.errors import ProfilingError
 from exporter.profiling.records import Block, Layout
-from exporter.schema import Schema
 
 # Small enough for the memory of a million rows to be that of a few thousand. A profile must not depend on how
 # a file is stored, so blocks are the same in every format.

@@ -13,10 +13,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from exporter.batch import Floats
-from exporter.profile import MAX_BINS, Numeric
 from exporter.profiling.column import Column, as_floats
 from exporter.profiling.moments import Moments
 from exporter.profiling.sample import Sample
+from exporter.reference.profile import MAX_BINS, Numeric
 
 CUTS = 127
 # Beyond this power of two, squares and differences are taken of scaled values, or their sums would overflow.

@@ -6,10 +6,10 @@ from collections.abc import Sequence
 from itertools import chain
 from typing import Any
 
+from exporter.decoding.schema import Path
 from exporter.profiling.column import of_values
 from exporter.profiling.errors import ProfilingError
 from exporter.profiling.records import Block, Layout, Outcomes, scores_of
-from exporter.schema import Path
 
 NOUNS = {dict: "an object", list: "an array", str: "text", bool: "a boolean", type(None): "null"}
 

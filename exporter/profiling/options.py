@@ -5,9 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Literal
 
-from exporter.profile import MAX_BINS
+from exporter.decoding.schema import Schema
 from exporter.profiling.errors import ProfilingError
-from exporter.schema import Schema
+from exporter.reference.profile import MAX_BINS
 
 MIN_BINS = 2
 

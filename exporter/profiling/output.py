@@ -5,9 +5,9 @@ from __future__ import annotations
 from contextlib import suppress
 from pathlib import Path
 
-from exporter import profile_file
-from exporter.profile import Profile
 from exporter.profiling.errors import ProfilingError
+from exporter.reference import profile_file
+from exporter.reference.profile import Profile
 
 
 def write(made: Profile, path: Path) -> int:

@@ -10,10 +10,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from exporter.columns import scores
+from exporter.decoding.columns import scores
+from exporter.decoding.schema import ATTRIBUTIONS, FEATURES, RECORD_FIELDS, Schema
 from exporter.profiling.column import Column
 from exporter.profiling.errors import ProfilingError
-from exporter.schema import ATTRIBUTIONS, FEATURES, RECORD_FIELDS, Schema
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from exporter.profile import Categorical, Numeric, Profile
+from exporter.reference.profile import Categorical, Numeric, Profile
 
 MOST_NAMED = 5
 

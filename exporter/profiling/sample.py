@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from exporter.batch import Floats
-from exporter.splitmix import splitmix64
+from exporter.reference.splitmix import splitmix64
 
 SAMPLE = 65_536
 

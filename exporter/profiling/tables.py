@@ -7,10 +7,10 @@ from collections.abc import Iterable, Iterator
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from exporter.decoding.schema import Path
 from exporter.profiling.column import Column, of_array, of_values
 from exporter.profiling.errors import ProfilingError
 from exporter.profiling.records import Block, Layout, Outcomes, scores_of
-from exporter.schema import Path
 
 
 def rechunk(batches: Iterable[pa.RecordBatch], rows: int) -> Iterator[pa.RecordBatch]:

@@ -7,11 +7,11 @@ import math
 import numpy as np
 
 from exporter.batch import Floats
-from exporter.profile import Vector
 from exporter.profiling.column import Column
 from exporter.profiling.lists import Vectors
 from exporter.profiling.sample import Sample
-from exporter.projections import directions
+from exporter.reference.profile import Vector
+from exporter.reference.projections import directions
 
 PROJECTIONS = 16
 BINS = 10

@@ -5,8 +5,8 @@ from __future__ import annotations
 import asyncio
 from typing import Protocol
 
-from exporter.framing import Position
-from exporter.snapshot import Stream
+from exporter.lines.framing import Position
+from exporter.tallies.snapshot import Stream
 
 # How long to wait before looking again whether a full sink has room.
 FULL_SECONDS = 0.05

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from contextlib import suppress
 
-from exporter.framing import CONTEXT_BYTES, Digest, Position
+from exporter.lines.framing import CONTEXT_BYTES, Digest, Position
 from exporter.sources.handle import Handle, open_regular
 from exporter.sources.identity import Seen
 

@@ -20,9 +20,9 @@ from typing import Any, Protocol
 
 from aiohttp import web
 
-from exporter.bodies import ARROW, Body, BodyError, Reader, Records, Sent, TooLargeError, media_type
-from exporter.commit import CommitError
-from exporter.intake import Receipt
+from exporter.decoding.intake import Receipt
+from exporter.durable.commit import CommitError
+from exporter.requests.bodies import ARROW, Body, BodyError, Reader, Records, Sent, TooLargeError, media_type
 from exporter.telemetry import Telemetry
 
 # Held of all bodies that are being read, so that memory is bounded whatever is sent.

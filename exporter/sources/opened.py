@@ -9,8 +9,7 @@ from dataclasses import dataclass, field
 import msgspec
 import structlog
 
-from exporter.framing import Digest, Position
-from exporter.snapshot import Stream
+from exporter.lines.framing import Digest, Position
 from exporter.sources import Sink
 from exporter.sources.content import READ_BYTES, begins_like, behind_hole, behind_last_line, holds, open_first
 from exporter.sources.gzipped import MAGIC
@@ -18,6 +17,7 @@ from exporter.sources.handle import Handle
 from exporter.sources.search import UnfinishedError, find_copy
 from exporter.sources.siblings import rotated_between
 from exporter.sources.tail import Key, Tail, key_of
+from exporter.tallies.snapshot import Stream
 from exporter.telemetry import Telemetry
 
 # A file that was replaced is closed when it has been quiet for so long,

@@ -16,10 +16,10 @@ from typing import NamedTuple, Protocol, TypeVar
 import msgspec
 import structlog
 
-from exporter.framing import Position
-from exporter.snapshot import Stream
+from exporter.lines.framing import Position
 from exporter.sources import Sink, room
 from exporter.sources.marks import Mark
+from exporter.tallies.snapshot import Stream
 from exporter.telemetry import Telemetry
 
 RETRY_SECONDS = 1.0

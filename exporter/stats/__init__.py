@@ -16,7 +16,7 @@ from typing import Protocol
 
 from exporter.batch import Batch, Floats, Reads, SegmentSeries, Series
 from exporter.families import Family
-from exporter.tally import S, Tally
+from exporter.tallies.tally import S, Tally
 
 BASE_LABELS = Series._fields
 

@@ -10,9 +10,9 @@ import numpy as np
 
 from exporter.batch import Batch, Floats, Series
 from exporter.families import Family
-from exporter.profile import LARGEST_ATTRIBUTION, Profile
+from exporter.reference.profile import LARGEST_ATTRIBUTION, Profile
 from exporter.stats import Names
-from exporter.tally import Tally
+from exporter.tallies.tally import Tally
 
 
 @dataclass(frozen=True, repr=False)

@@ -9,7 +9,7 @@ import numpy as np
 from exporter.batch import Batch, Floats, Reads, Series
 from exporter.families import Family
 from exporter.stats import Names
-from exporter.tally import COUNTS, Tally
+from exporter.tallies.tally import COUNTS, Tally
 
 
 class Answered:

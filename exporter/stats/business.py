@@ -7,11 +7,11 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from exporter.admission import CLASS_LABEL
 from exporter.batch import Batch, Floats, Reads
 from exporter.families import Family, HistogramFamily
 from exporter.stats import SERIES, Names, Scope
-from exporter.tally import S
+from exporter.tallies.tally import S
+from exporter.tallies.vocabulary import CLASS_LABEL
 
 
 @dataclass(frozen=True)

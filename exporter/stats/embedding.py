@@ -9,8 +9,8 @@ import numpy as np
 
 from exporter.batch import Batch, Floats, Ints, Series
 from exporter.families import Family
-from exporter.profile import Profile
-from exporter.projections import directions
+from exporter.reference.profile import Profile
+from exporter.reference.projections import directions
 from exporter.stats import Names
 
 MIN_SAMPLES = 100

@@ -15,10 +15,10 @@ import numpy as np
 from exporter.batch import WRONG_TYPE, Batch, Floats, Ints, Series
 from exporter.encoded import Encoded
 from exporter.families import CounterFamily, Family, GaugeFamily
-from exporter.profile import MISSING_BIN, OTHER_BIN, Profile, bin_labels, reference_counts
+from exporter.reference.profile import MISSING_BIN, OTHER_BIN, Profile, bin_labels, reference_counts
 from exporter.stats import Names
-from exporter.subject import FEATURES, Subject
-from exporter.tally import COUNTS, Tally
+from exporter.stats.subject import FEATURES, Subject
+from exporter.tallies.tally import COUNTS, Tally
 
 # The rules in alerts/ know them by these.
 FEATURE_BIN = FEATURES.metric("bin_total")

@@ -12,10 +12,10 @@ import numpy as np
 
 from exporter.batch import Batch, Floats, Series
 from exporter.families import Family
-from exporter.profile import Numeric, Profile
+from exporter.reference.profile import Numeric, Profile
 from exporter.stats import Names
-from exporter.subject import FEATURES, Subject
-from exporter.tally import COUNTS, Tally
+from exporter.stats.subject import FEATURES, Subject
+from exporter.tallies.tally import COUNTS, Tally
 
 LEAST = np.finfo(np.float64).min
 

@@ -12,10 +12,10 @@ import numpy as np
 
 from exporter.batch import Batch, Floats, Series
 from exporter.families import Family
-from exporter.profile import Profile
+from exporter.reference.profile import Profile
 from exporter.stats import Names
-from exporter.subject import FEATURES, Subject
-from exporter.tally import Tally
+from exporter.stats.subject import FEATURES, Subject
+from exporter.tallies.tally import Tally
 
 # Beyond it a difference counts as this, or the sum of a few squares would be infinite.
 LARGEST = 1e140

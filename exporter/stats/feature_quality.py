@@ -9,9 +9,9 @@ import numpy as np
 
 from exporter.batch import NON_FINITE, WRONG_TYPE, Batch, Bools, Floats, Series
 from exporter.families import CounterFamily, Family
-from exporter.profile import Profile
+from exporter.reference.profile import Profile
 from exporter.stats import BASE_LABELS, Names
-from exporter.tally import COUNTS, Tally
+from exporter.tallies.tally import COUNTS, Tally
 
 CHECKS = ("missing", "wrong_type", "out_of_range", "unseen_category", "non_finite")
 

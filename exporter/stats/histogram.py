@@ -11,7 +11,7 @@ import numpy as np
 from exporter.batch import Batch, Floats, Reads
 from exporter.families import Family, HistogramFamily
 from exporter.stats import SERIES, Names, Scope
-from exporter.tally import S
+from exporter.tallies.tally import S
 
 
 @dataclass(frozen=True)

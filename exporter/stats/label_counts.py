@@ -12,7 +12,7 @@ from exporter.batch import Batch, Floats, Reads
 from exporter.encoded import Encoded
 from exporter.families import CounterFamily, Family
 from exporter.stats import SERIES, Names, Scope
-from exporter.tally import S
+from exporter.tallies.tally import S
 
 
 @dataclass(frozen=True)

@@ -9,11 +9,11 @@ from typing import Literal
 
 import numpy as np
 
-from exporter.admission import CLASS_LABEL
 from exporter.batch import Batch, Floats, Ints
 from exporter.families import CounterFamily, Family
 from exporter.stats import SERIES, Names, Scope
-from exporter.tally import COUNTS, S, Tally
+from exporter.tallies.tally import COUNTS, S, Tally
+from exporter.tallies.vocabulary import CLASS_LABEL
 
 # Of so many classes all pairs are exported from the start; of more, a pair once it is there.
 MOST_KNOWN = 10

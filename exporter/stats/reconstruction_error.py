@@ -11,9 +11,9 @@ from typing import Literal
 import numpy as np
 
 from exporter.batch import Batch, Floats, Series
-from exporter.components import Components, reconstruction_error, standardised
 from exporter.families import Family
-from exporter.profile import Profile
+from exporter.reference.components import Components, reconstruction_error, standardised
+from exporter.reference.profile import Profile
 from exporter.stats import Names
 
 MIN_SAMPLES = 30
@@ -22,7 +22,7 @@ MIN_SAMPLES = 30
 class ReconstructionError:
     """The tally is the count of records and the sum of their errors, in the reference's standard deviations.
 
-    A record's error is bounded (exporter.components), so none outweighs all others.
+    A record's error is bounded (exporter.reference.components), so none outweighs all others.
     """
 
     name = "reconstruction_error"

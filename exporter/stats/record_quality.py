@@ -11,7 +11,7 @@ import numpy as np
 from exporter.batch import Batch, Floats, Series
 from exporter.families import CounterFamily, Family
 from exporter.stats import BASE_LABELS, Names
-from exporter.tally import COUNTS, Tally
+from exporter.tallies.tally import COUNTS, Tally
 
 CHECKS = ("missing_feature", "duplicate_request_id")
 

@@ -9,9 +9,9 @@ import numpy as np
 
 from exporter.batch import Batch, Floats, Ints, Series
 from exporter.families import Family
-from exporter.profile import Numeric
+from exporter.reference.profile import Numeric
 from exporter.stats import Names
-from exporter.tally import COUNTS, Tally
+from exporter.tallies.tally import COUNTS, Tally
 
 # Beyond it a difference counts as this, or the sum of a few squares would be infinite.
 LARGEST = 1e140

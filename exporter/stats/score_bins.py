@@ -8,12 +8,12 @@ from typing import Literal
 import numpy as np
 
 from exporter.batch import Batch, Floats, Series
-from exporter.calibration import Calibration
 from exporter.families import Family
-from exporter.profile import Profile
+from exporter.reference.calibration import Calibration
+from exporter.reference.profile import Profile
 from exporter.stats import Names
-from exporter.tally import COUNTS, Tally
-from exporter.vocabulary import printable
+from exporter.tallies.tally import COUNTS, Tally
+from exporter.tallies.vocabulary import printable
 
 
 class ScoreBins:

@@ -8,9 +8,9 @@ from typing import Literal, NamedTuple
 import numpy as np
 
 from exporter.batch import Batch, Floats, Series
-from exporter.class_scores import classes_of, scored
 from exporter.families import Family
-from exporter.profile import Categorical
+from exporter.reference.class_scores import classes_of, scored
+from exporter.reference.profile import Categorical
 from exporter.stats import Names
 
 TWO_CLASSES = 2

@@ -8,11 +8,11 @@ from typing import Literal
 import numpy as np
 
 from exporter.batch import Batch, Floats, Series
-from exporter.class_scores import classes_of, scored
 from exporter.families import Family
-from exporter.profile import Categorical
+from exporter.reference.class_scores import classes_of, scored
+from exporter.reference.profile import Categorical
 from exporter.stats import Names
-from exporter.tally import COUNTS, Tally
+from exporter.tallies.tally import COUNTS, Tally
 
 # Bins between 1/32 and 31/32 have the same width. Towards 0 and 1 six halve the distance, and from 2**-24 on one does,
 # as far as a score is not 1 itself: models that are too sure of themselves, or look for what is rare, have them there.

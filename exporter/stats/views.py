@@ -10,9 +10,9 @@ import numpy as np
 from exporter.batch import Batch, Floats, Reads, Series
 from exporter.encoded import Encoded
 from exporter.families import Family
-from exporter.profile import Profile
+from exporter.reference.profile import Profile
 from exporter.stats import Names, Statistic
-from exporter.tally import Tally
+from exporter.tallies.tally import Tally
 
 
 @dataclass(frozen=True, repr=False)

@@ -8,9 +8,7 @@ from functools import cached_property
 
 from exporter import __version__
 from exporter.batch import Series
-from exporter.collector import Collector
-from exporter.course import Course, begin, course
-from exporter.snapshot import Snapshot
+from exporter.exposition.collector import Collector
 from exporter.status import (
     attributions,
     business,
@@ -24,8 +22,10 @@ from exporter.status import (
 )
 from exporter.status.figures import Figures
 from exporter.status.operation import Operation
-from exporter.tally import Tallies
-from exporter.windows import Window
+from exporter.tallies.course import Course, begin, course
+from exporter.tallies.snapshot import Snapshot
+from exporter.tallies.tally import Tallies
+from exporter.tallies.windows import Window
 
 
 class UnknownError(LookupError):

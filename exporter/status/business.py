@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from exporter.admission import CLASS_LABEL
 from exporter.status.breakdown import Amount, BusinessFigure
 from exporter.status.figures import Figures, ratio
+from exporter.tallies.vocabulary import CLASS_LABEL
 
 PREFIX = "model_business_"
 

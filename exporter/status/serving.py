@@ -7,11 +7,11 @@ from collections.abc import Sequence
 import numpy as np
 
 from exporter.batch import Floats, Series
-from exporter.course import Course
 from exporter.histogram_quantile import Buckets, histogram_quantile
 from exporter.status.document import ClassShare, Serving, Variable
 from exporter.status.figures import NAN, Figures, ratio
-from exporter.tally import Row
+from exporter.tallies.course import Course
+from exporter.tallies.tally import Row
 
 PREDICTIONS, ERRORS = "model_predictions_total", "model_prediction_errors_total"
 LATENCY = "model_prediction_latency_seconds"

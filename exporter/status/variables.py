@@ -7,11 +7,11 @@ from collections import defaultdict
 from collections.abc import Sequence
 
 from exporter.batch import Series
-from exporter.course import Course
 from exporter.derived import Pictures
 from exporter.status.document import Bin, Drift, Quality, Variable
 from exporter.status.figures import NAN, Figures, flag
-from exporter.tally import Row
+from exporter.tallies.course import Course
+from exporter.tallies.tally import Row
 
 QUALITY = "model_feature_quality_total"
 

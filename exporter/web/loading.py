@@ -12,11 +12,11 @@ from typing import Any
 import msgspec
 import structlog
 
-from exporter import validation, yamlfile
-from exporter.validation import Problem
+from exporter.configuration import validation, yamlfile
+from exporter.configuration.validation import Problem
+from exporter.configuration.yamlfile import YamlError
 from exporter.web import settings, tls, values
 from exporter.web.settings import RATE, TLS, USERS, TlsConfig, WebConfig
-from exporter.yamlfile import YamlError
 
 FILES = ("cert_file", "key_file", "client_ca_file")
 # A file that has just been written may not be whole yet, and half a file may hold no users.

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import re
 
-from exporter.units import Duration
-from exporter.validation import parser
+from exporter.configuration.units import Duration
+from exporter.configuration.validation import parser
 
 
 class Secret(str):

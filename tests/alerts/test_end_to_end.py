@@ -21,7 +21,7 @@ import pytest
 import yaml
 
 from alerts.feature_series import EVERY, INCREMENTS, REFERENCE_SIZE
-from exporter import profile_file
+from exporter.reference import profile_file
 from tests.alerts.alertmanager import Inbox, alertmanager, http_inbox, local, smtp_inbox
 from tests.alerts.oracle import drift
 from tests.alerts.rule_files import hurried, rule_files

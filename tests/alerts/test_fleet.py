@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from alerts.feature_series import INCREMENTS
-from exporter import profile_file
+from exporter.reference import profile_file
 from tests.alerts.oracle import drift
 from tests.alerts.rule_files import rule_files
 from tests.process import Exporter, exporter

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from alerts import limits
-from exporter.thresholds import MEANINGS
+from exporter.configuration.thresholds import MEANINGS
 from tests.alerts.cases_drift import bins, even
 from tests.alerts.cases_quality import failing
 from tests.alerts.timeline import HEALTHY, STEP, VERSION, Case, Level, Series, firing, of, run, thresholds

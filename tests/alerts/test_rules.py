@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.stats import chi2
 
-from exporter.profile import bin_labels
+from exporter.reference.profile import bin_labels
 from tests.alerts.oracle import Drift, drift
 from tests.alerts.promtool import Counter, Scenario, rule_names
 from tests.records import numeric

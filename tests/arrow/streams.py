@@ -12,11 +12,11 @@ import pyarrow as pa
 
 from exporter.arrow.decode import ArrowDecoder
 from exporter.batch import Batch
-from exporter.checks import Checks
-from exporter.engine import Engine
-from exporter.intake import BadLine, Gathered, gather
-from exporter.plan import Limits, Plan, Segment
-from exporter.profile import Profile
+from exporter.counting.engine import Engine
+from exporter.counting.plan import Limits, Plan, Segment
+from exporter.decoding.checks import Checks
+from exporter.decoding.intake import BadLine, Gathered, gather
+from exporter.reference.profile import Profile
 from tests.records import CHOSEN, DEFAULT, FUTURE_SECONDS, NOW, PAST_SECONDS, PROFILE, SOURCE, STREAM, WINDOWS, schema
 
 INT64 = 2**63

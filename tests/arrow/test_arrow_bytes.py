@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from exporter.arrow.messages import MESSAGE_BYTES, METADATA_BYTES, MOST_ROWS
 from exporter.arrow.stream import DICTIONARY_BYTES
-from exporter.intake import Intake
+from exporter.decoding.intake import Intake
 from tests.arrow.streams import arrow_decoder, batch, each, read, stream
 from tests.records import NOW, SOURCE, STREAM, good, rows
 

@@ -9,9 +9,9 @@ import pyarrow as pa
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from exporter.engine import Engine
-from exporter.plan import Segment
-from exporter.snapshot import Snapshot
+from exporter.counting.engine import Engine
+from exporter.counting.plan import Segment
+from exporter.tallies.snapshot import Snapshot
 from tests import records
 from tests.arrow.streams import arrow_decoder, arrow_engine, arrow_plan, batch, each, read, stream
 from tests.records import NOW, RICH, SOURCE, STREAM, good

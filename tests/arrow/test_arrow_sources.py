@@ -13,7 +13,7 @@ import aiohttp
 import pyarrow as pa
 import pytest
 
-from exporter import config, source_list
+from exporter.assembly import config, source_list
 from exporter.sidecar import Sidecar
 from tests.arrow.streams import stream
 from tests.in_process import serve

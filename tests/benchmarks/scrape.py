@@ -7,8 +7,8 @@ import time
 from dataclasses import dataclass
 from pathlib import Path
 
-from exporter import config
-from exporter.exposition import Format
+from exporter.assembly import config
+from exporter.exposition.exposition import Format
 from exporter.sidecar import Sidecar
 from tests.benchmarks.exporter import running
 from tests.benchmarks.lateness import lateness

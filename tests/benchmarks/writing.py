@@ -14,7 +14,7 @@ from prometheus_client.exposition import generate_latest
 from prometheus_client.metrics_core import GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
 
-from exporter.exposition import Format, Writer, complete
+from exporter.exposition.exposition import Format, Writer, complete
 from exporter.families import GaugeFamily
 from tests.benchmarks.lateness import lateness
 

@@ -19,7 +19,7 @@ from pathlib import Path
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
-from exporter import profile_file
+from exporter.reference import profile_file
 from tests.process import Exporter, exporter, samples_of
 from tests.records import numeric, reference
 from tests.servers import free_port, prometheus

@@ -6,8 +6,8 @@ from typing import Any
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from exporter.decode import Decoded
-from exporter.rejects import OVERSIZE, REASONS
+from exporter.decoding.decode import Decoded
+from exporter.lines.rejects import OVERSIZE, REASONS
 from tests.records import NOW, decoder, good, records, rows
 
 DECODER = decoder(fields={})

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from exporter.rejects import INCOMPLETE, INVALID_ARROW, OVERSIZE, REASONS
+from exporter.lines.rejects import INCOMPLETE, INVALID_ARROW, OVERSIZE, REASONS
 from tests.records import FUTURE_SECONDS, NOW, PAST_SECONDS, decoder, good, good_records, line, meaning, rows
 
 DECODER = decoder(fields={})  # as a log is where nothing is configured: latency in milliseconds

@@ -11,8 +11,8 @@ from hypothesis import strategies as st
 from msgspec import UNSET
 from msgspec.structs import replace
 
-from exporter import columns
-from exporter.schema import Path, Schema, SchemaError
+from exporter.decoding import columns
+from exporter.decoding.schema import Path, Schema, SchemaError
 from tests.records import NOW, PROFILE, decoder, good, line
 
 NAN = math.nan

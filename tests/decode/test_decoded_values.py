@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from exporter.batch import Batch
-from exporter.decode import Decoder
+from exporter.decoding.decode import Decoder
 from tests.records import DEFAULT, NOW, PROFILE, decoder, good, line, rows, sound_records
 
 DECODER = decoder(fields={})

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from exporter.schema import DEFAULT_FIELDS, Path, Schema, SchemaError
+from exporter.decoding.schema import DEFAULT_FIELDS, Path, Schema, SchemaError
 from tests.records import NOW, PROFILE, Meaning, categorical, decoder, numeric, reference, rows
 
 

@@ -19,9 +19,9 @@ from click.testing import CliRunner
 from rich.console import Console
 
 from exporter.cli import main
+from exporter.configuration.units import Listen
 from exporter.demo import DemoError, DemoSettings, Stop, run_demo, session
 from exporter.demo.sidecar_process import free_address
-from exporter.units import Listen
 from tests.demo.processes import DEADLINE_SECONDS, ended
 from tests.process import samples_of
 

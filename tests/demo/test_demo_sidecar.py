@@ -9,9 +9,9 @@ from pathlib import Path
 import psutil
 import pytest
 
+from exporter.configuration.units import Listen
 from exporter.demo import DemoError
 from exporter.demo.sidecar_process import SidecarProcess, free_address
-from exporter.units import Listen
 from tests.demo.processes import DEADLINE_SECONDS, ended
 
 # Python 3.12 and later warn of what runs between fork and exec where there are threads, as numpy's here.
@@ -44,7 +44,7 @@ def test_a_sidecar_that_dies_is_told(tmp_path: Path) -> None:
 def test_a_demo_that_is_killed_leaves_no_sidecar_behind(tmp_path: Path) -> None:
     sidecar(tmp_path)
     code = (
-        "import sys; from pathlib import Path; from exporter import config; "
+        "import sys; from pathlib import Path; from exporter.assembly import config; "
         "from exporter.demo.sidecar_process import SidecarProcess; "
         "file = Path(sys.argv[1]); running = SidecarProcess(file, config.load(file).listen).__enter__(); "
         "print(running._process.pid, flush=True); sys.stdin.read()"

@@ -121,6 +121,6 @@ def test_who_asks_for_a_password_is_alive(answer: int, status: int) -> None:
 
 
 def test_a_healthcheck_loads_none_of_what_the_sidecar_runs_on() -> None:
-    program = "import sys, exporter.cli, exporter.health; print(*sys.modules)"
+    program = "import sys, exporter.cli, exporter.serving.health; print(*sys.modules)"
     done = subprocess.run([sys.executable, "-c", program], check=True, capture_output=True, text=True)
     assert not {"numpy", "aiohttp", "msgspec"} & {*done.stdout.split()}

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from exporter import config
+from exporter.assembly import config
 from tests.deploy.manifests import (
     DEPLOY,
     KUBERNETES,

@@ -12,7 +12,8 @@ import pytest
 import yaml
 
 from deploy import listing
-from exporter import __version__, config
+from exporter import __version__
+from exporter.assembly import config
 from tests.deploy.manifests import (
     KUBERNETES,
     OVERLAYS,

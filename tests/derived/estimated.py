@@ -10,13 +10,13 @@ from typing import Any, NamedTuple
 import numpy as np
 from sklearn import metrics
 
+from exporter.assembly.planning import measures
 from exporter.batch import Batch, Floats, Ints
-from exporter.calibration import Calibration
-from exporter.planning import measures
-from exporter.profile import Profile
+from exporter.configuration.settings import Config
 from exporter.profiling import Options, make_profile
 from exporter.profiling.calibration import BINS, scored_class
-from exporter.settings import Config
+from exporter.reference.calibration import Calibration
+from exporter.reference.profile import Profile
 from tests.profiling.training import write
 from tests.records import DEFAULT, NOW, block, columns, decoder, reference
 

@@ -12,13 +12,13 @@ import numpy as np
 
 from exporter.batch import Floats
 from exporter.derived.comparison import Comparison, Judgement, Shift
-from exporter.profile import Numeric, Profile
 from exporter.profiling.column import Column
 from exporter.profiling.numeric import NumericSketch, NumericTally
+from exporter.reference.profile import Numeric, Profile
 from exporter.stats.feature_bins import FeatureBins
 from exporter.stats.feature_cuts import FeatureCuts
 from exporter.stats.feature_moments import FeatureMoments
-from exporter.tally import Row
+from exporter.tallies.tally import Row
 from tests.records import columns, reference
 
 Rng = np.random.Generator

@@ -8,7 +8,7 @@ import pytest
 from exporter.batch import WRONG_TYPE, Series
 from exporter.chance import unanimous
 from exporter.derived.absent_features import AbsentFeatures
-from exporter.profile import Feature
+from exporter.reference.profile import Feature
 from exporter.stats.feature_quality import FeatureQuality
 from exporter.stats.record_quality import RecordQuality
 from tests.records import categorical, columns, numeric, reference

@@ -9,12 +9,12 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 from sklearn.metrics import ndcg_score
 
+from exporter.assembly.measuring import measures
 from exporter.batch import Series
+from exporter.configuration.settings import Config
 from exporter.derived.attribution_ranking import AttributionRanking, ndcg
 from exporter.derived.drift import Drift
-from exporter.measuring import measures
-from exporter.profile import Attribution, Profile
-from exporter.settings import Config
+from exporter.reference.profile import Attribution, Profile
 from exporter.stats.absolute_attributions import AbsoluteAttributions
 from exporter.stats.views import View
 from tests.derived.samples import profiled

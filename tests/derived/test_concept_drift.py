@@ -11,16 +11,16 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy.stats import chi2_contingency
 
-from exporter import checkpoint
-from exporter.admission import CLASS_LABEL, ERROR_LABEL
+from exporter.assembly.planning import measures
 from exporter.batch import Batch, Floats
-from exporter.collector import Collector
+from exporter.configuration.settings import Config, DriftConfig
 from exporter.derived.concept_drift import CRITICAL, rise
-from exporter.planning import measures
-from exporter.profile import Profile
-from exporter.settings import Config, DriftConfig
-from exporter.snapshot import Snapshot
-from exporter.windows import PANES, Window
+from exporter.durable import checkpoint
+from exporter.exposition.collector import Collector
+from exporter.reference.profile import Profile
+from exporter.tallies.snapshot import Snapshot
+from exporter.tallies.vocabulary import CLASS_LABEL, ERROR_LABEL
+from exporter.tallies.windows import PANES, Window
 from tests.outcomes import CONFIG, of_classes, of_values, outcomes
 from tests.records import DEFAULT, NOW
 

@@ -6,12 +6,12 @@ from msgspec.structs import replace
 from scipy.stats import binomtest, norm
 from sklearn.metrics import accuracy_score, precision_recall_fscore_support
 
-from exporter.baseline import Baseline, Figure
 from exporter.batch import Floats
-from exporter.confusion import figures
+from exporter.configuration.settings import Config
 from exporter.derived.degradation import FEWEST_OUTCOMES, Tolerance, least_drop, wilson
-from exporter.profile import Profile
-from exporter.settings import Config
+from exporter.reference.baseline import Baseline, Figure
+from exporter.reference.confusion import figures
+from exporter.reference.profile import Profile
 from tests.outcomes import CONFIG, Told, of_classes, outcomes, told
 
 METRICS = ("accuracy", "precision", "recall", "f1")

@@ -5,15 +5,15 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from exporter.assembly.measuring import measures
 from exporter.batch import Series
+from exporter.configuration.settings import Config, DriftConfig
 from exporter.derived.comparison import Judgement
 from exporter.derived.drift import Drift
 from exporter.families import Family
-from exporter.measuring import measures
-from exporter.profile import Profile
-from exporter.settings import Config, DriftConfig
-from exporter.subject import OUTPUTS
-from exporter.tally import Row
+from exporter.reference.profile import Profile
+from exporter.stats.subject import OUTPUTS
+from exporter.tallies.tally import Row
 from tests.records import categorical, columns, numeric, reference
 
 SERIES = Series("credit", "3")

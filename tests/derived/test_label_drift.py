@@ -7,8 +7,8 @@ import pytest
 from msgspec.structs import replace
 from scipy.stats import chi2_contingency, ks_2samp
 
+from exporter.assembly.planning import measures
 from exporter.derived.psi import psi
-from exporter.planning import measures
 from tests.derived.samples import profiled
 from tests.outcomes import CONFIG, of_classes, of_values, outcomes, told, with_truth
 

@@ -6,12 +6,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from exporter import tally
 from exporter.batch import NON_FINITE, WRONG_TYPE, Batch, Series
 from exporter.derived.stuck_features import StuckFeatures
-from exporter.profile import Profile
+from exporter.reference.profile import Profile
 from exporter.stats.feature_bins import FeatureBins
 from exporter.stats.feature_moments import FeatureMoments
+from exporter.tallies import tally
 from tests.records import categorical, columns, numeric, reference
 
 SERIES = Series("credit", "3")

@@ -12,12 +12,12 @@ from typing import Annotated, Any, Literal, Union, get_args, get_origin, get_typ
 
 import msgspec
 
-from exporter import settings, units
-from exporter.ground_truth import FIELDS as TRUTH_FIELDS
-from exporter.presets import FORMAT_SCHEMES
-from exporter.schema import RECORD_FIELDS
-from exporter.source_options import SOURCE_OPTIONS, Source
-from exporter.thresholds import DEFAULT_THRESHOLDS, MEANINGS, SHARES, TRUTH_THRESHOLDS
+from exporter.assembly.ground_truth import FIELDS as TRUTH_FIELDS
+from exporter.configuration import settings, units
+from exporter.configuration.presets import FORMAT_SCHEMES
+from exporter.configuration.source_options import SOURCE_OPTIONS, Source
+from exporter.configuration.thresholds import DEFAULT_THRESHOLDS, MEANINGS, SHARES, TRUTH_THRESHOLDS
+from exporter.decoding.schema import RECORD_FIELDS
 from exporter.web import settings as web
 
 EXAMPLE = Path(__file__).parent / "example.yaml"

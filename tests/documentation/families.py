@@ -10,15 +10,15 @@ from typing import NamedTuple
 
 import msgspec
 
-from exporter import planning
-from exporter.baseline import Baseline, Figure
-from exporter.engine import Engine
+from exporter.assembly import planning
+from exporter.configuration.settings import Config, DriftConfig, GroundTruth, Quality, Segment
+from exporter.configuration.settings import Figure as Business
+from exporter.configuration.units import Before, FieldPath
+from exporter.counting.engine import Engine
 from exporter.joins.memory_store import MemoryStore
-from exporter.profile import Profile
-from exporter.settings import Config, DriftConfig, GroundTruth, Quality, Segment
-from exporter.settings import Figure as Business
+from exporter.reference.baseline import Baseline, Figure
+from exporter.reference.profile import Profile
 from exporter.telemetry import Telemetry
-from exporter.units import Before, FieldPath
 from tests.records import NOW, PROFILE, categorical, numeric
 
 FIGURE = Figure(0.9, 0.01)

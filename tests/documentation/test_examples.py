@@ -7,8 +7,8 @@ import pytest
 import yaml
 from click.testing import CliRunner
 
-from exporter import profile_file
 from exporter.cli import main
+from exporter.reference import profile_file
 from tests.records import categorical, numeric, reference
 
 ROOT = Path(__file__).parent.parent.parent

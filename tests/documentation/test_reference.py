@@ -7,10 +7,10 @@ import pytest
 from click.testing import CliRunner
 from promql_parser import parse
 
-from exporter import profile_file
 from exporter.cli import main
-from exporter.settings import Config, DriftConfig
-from exporter.source_options import Source
+from exporter.configuration.settings import Config, DriftConfig
+from exporter.configuration.source_options import Source
+from exporter.reference import profile_file
 from exporter.web.settings import WebConfig
 from tests.documentation import configuration, metrics
 from tests.documentation.__main__ import PAGES

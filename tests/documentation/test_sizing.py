@@ -8,7 +8,7 @@ from typing import Any
 import aiohttp
 import pytest
 
-from exporter import config
+from exporter.assembly import config
 from exporter.sidecar import Sidecar
 from tests.benchmarks.log import CLASSES, COUNTRIES, write_log
 from tests.in_process import serve

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from exporter.settings import Config
+from exporter.configuration.settings import Config
 from tests.documentation.families import declared
 
 ROOT = Path(__file__).parent.parent.parent

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from exporter.batch import Series
-from exporter.join_store import JoinStore
+from exporter.durable.join_store import JoinStore
 from exporter.joins.join import Changes
 from exporter.joins.rows import Waiting
 from tests.process import command, exporter

@@ -11,7 +11,7 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from exporter.batch import Batch
-from exporter.join_store import JoinStore
+from exporter.durable.join_store import JoinStore
 from exporter.joins.join import Changes, JoinCounts, Joins, Waited
 from exporter.joins.memory_store import MemoryStore
 from exporter.joins.rows import Pair, outcomes

@@ -7,7 +7,7 @@ from pathlib import Path
 import psutil
 import pytest
 
-from exporter.engine import MOST_PENDING
+from exporter.counting.engine import MOST_PENDING
 from tests.process import exporter
 from tests.servers import free_port
 

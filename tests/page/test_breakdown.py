@@ -14,8 +14,9 @@ import aiohttp
 import numpy as np
 import pytest
 
-from exporter import config, profile_file
+from exporter.assembly import config
 from exporter.page.words import DASH
+from exporter.reference import profile_file
 from exporter.sidecar import Sidecar
 from tests.in_process import serve
 from tests.page.chromium import chromium

@@ -13,8 +13,9 @@ from typing import Any
 import aiohttp
 import pytest
 
-from exporter import config, profile_file
+from exporter.assembly import config
 from exporter.page import rendering
+from exporter.reference import profile_file
 from exporter.sidecar import Sidecar
 from tests.in_process import serve
 from tests.page.chromium import Tab, chromium

@@ -13,10 +13,10 @@ import pyarrow.parquet as pq
 import pytest
 from msgspec import UNSET
 
-from exporter import profile_file
-from exporter.profile import Attribution, Numeric, Profile
-from exporter.profile_file import ProfileError
 from exporter.profiling import Options, make_profile
+from exporter.reference import profile_file
+from exporter.reference.profile import Attribution, Numeric, Profile
+from exporter.reference.profile_file import ProfileError
 from tests.profiling.training import Row, made, problem, run, write
 
 RNG = np.random.default_rng(11)

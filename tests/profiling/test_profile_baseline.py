@@ -10,9 +10,9 @@ import pytest
 from msgspec import UNSET
 from sklearn.metrics import accuracy_score, precision_recall_fscore_support
 
-from exporter import profile_file
-from exporter.baseline import Baseline
-from exporter.profile_file import ProfileError
+from exporter.reference import profile_file
+from exporter.reference.baseline import Baseline
+from exporter.reference.profile_file import ProfileError
 from tests.profiling.training import made, run, write
 
 SUFFIXES = pytest.mark.parametrize("suffix", [".jsonl", ".csv", ".csv.gz", ".parquet"])

@@ -7,8 +7,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from exporter.calibration import Calibration
 from exporter.profiling.calibration import scored_class
+from exporter.reference.calibration import Calibration
 from tests.profiling.training import made, run, write
 
 

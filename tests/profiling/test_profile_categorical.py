@@ -9,9 +9,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from exporter.profile import Categorical, Numeric
 from exporter.profiling.categorical import CATEGORIES, TRACKED
 from exporter.profiling.inputs import BLOCK_ROWS
+from exporter.reference.profile import Categorical, Numeric
 from tests.profiling.training import categorical, made, problem, run, write
 
 DISTINCT = 30_000

@@ -10,10 +10,10 @@ import pytest
 from msgspec import UNSET
 from sklearn.decomposition import PCA
 
-from exporter import profile, profile_file
 from exporter.batch import Floats
-from exporter.components import Components, standardised
 from exporter.profiling.components import COMPONENTS, fit
+from exporter.reference import profile, profile_file
+from exporter.reference.components import Components, standardised
 from tests.profiling.training import made, run, write
 from tests.records import numeric, reference
 

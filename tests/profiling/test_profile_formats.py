@@ -12,9 +12,9 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from exporter import profile_file
-from exporter.profile import Profile
 from exporter.profiling import Options, make_profile
+from exporter.reference import profile_file
+from exporter.reference.profile import Profile
 from tests.profiling.training import Row, made, write
 
 ROWS = 12_000

@@ -9,7 +9,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from exporter.profile import Categorical, Feature, Numeric
+from exporter.reference.profile import Categorical, Feature, Numeric
 from tests.profiling.training import column, made, problem, run, write
 
 X = {"x": 1.0}

@@ -9,7 +9,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from exporter import profile_file
+from exporter.reference import profile_file
 from tests.profiling.training import as_json_lines, problem, run, write
 
 ROWS = [{"age": 41, "income": 1.5, "country": "DE"}, {"age": 42, "income": 2.5, "country": "FR"}]

@@ -13,7 +13,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from exporter.profile import Numeric
+from exporter.reference.profile import Numeric
 from tests.profiling.training import made, numeric, problem
 
 BINS = 10

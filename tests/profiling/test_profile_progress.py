@@ -8,10 +8,10 @@ from pathlib import Path
 
 import pytest
 
-from exporter.profile import Numeric
 from exporter.profiling import Options, ProfilingError, make_profile
 from exporter.profiling.inputs import BLOCK_ROWS
 from exporter.profiling.progress import progress_bar
+from exporter.reference.profile import Numeric
 from tests.profiling.training import run, write
 
 ROWS = [{"x": index, "y": f"text {index % 7}"} for index in range(3 * BLOCK_ROWS)]  # blocks that end with the file

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from exporter.profile import Categorical, Numeric, Profile
+from exporter.reference.profile import Categorical, Numeric, Profile
 from tests.profiling.training import Row, made, problem, run, write
 
 X = {"x": 1.0}

@@ -8,9 +8,9 @@ import msgspec
 import numpy as np
 import pytest
 
-from exporter import profile_file
-from exporter.profile import Vector
-from exporter.projections import directions
+from exporter.reference import profile_file
+from exporter.reference.profile import Vector
+from exporter.reference.projections import directions
 from tests.profiling.training import column, made, run, write
 from tests.records import reference, vector
 

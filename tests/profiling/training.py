@@ -12,9 +12,9 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from click.testing import CliRunner, Result
 
-from exporter import profile_file
 from exporter.cli import main
-from exporter.profile import Categorical, Numeric, Profile
+from exporter.reference import profile_file
+from exporter.reference.profile import Categorical, Numeric, Profile
 
 Row = Mapping[str, Any]
 

@@ -16,7 +16,7 @@ import aiohttp
 import numpy as np
 import yaml
 
-from exporter import config
+from exporter.assembly import config
 from exporter.sidecar import Sidecar
 from exporter.sources import file as file_source
 from tests.process import command

@@ -18,17 +18,17 @@ from typing import BinaryIO
 
 import pytest
 
-from exporter.admission import CLASS_LABEL
 from exporter.batch import Series
-from exporter.checkpoint import decode, encode
-from exporter.checks import Checks
-from exporter.decode import Decoder
-from exporter.engine import Engine
-from exporter.intake import BadLine
-from exporter.plan import Limits, Plan
-from exporter.schema import Schema
+from exporter.counting.engine import Engine
+from exporter.counting.plan import Limits, Plan
+from exporter.decoding.checks import Checks
+from exporter.decoding.decode import Decoder
+from exporter.decoding.intake import BadLine
+from exporter.decoding.schema import Schema
+from exporter.durable.checkpoint import decode, encode
 from exporter.sources.file import FileSource
 from exporter.stats.label_counts import LabelCounts
+from exporter.tallies.vocabulary import CLASS_LABEL
 from exporter.telemetry import PREFIX, Telemetry
 
 CLASSES = LabelCounts("model_predictions_total", "", "prediction", CLASS_LABEL, "predictions")

@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from exporter.checkpoint import Checkpoint, encode
-from exporter.framing import Position
+from exporter.durable.checkpoint import Checkpoint, encode
+from exporter.lines.framing import Position
 from exporter.sources.opened import RETIRE_SECONDS
 from tests.sources.log import IDENTITIES, Log
 

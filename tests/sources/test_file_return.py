@@ -7,7 +7,7 @@ import msgspec
 import pytest
 from structlog.testing import capture_logs
 
-from exporter.checkpoint import decode, encode
+from exporter.durable.checkpoint import decode, encode
 from exporter.sources.opened import PATIENCE_SECONDS
 from tests.sources.log import IDENTITIES, Log, refuse
 

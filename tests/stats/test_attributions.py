@@ -9,8 +9,8 @@ from hypothesis import strategies as st
 
 from exporter.stats.absolute_attributions import AbsoluteAttributions
 from exporter.stats.feature_bins import FeatureBins
+from exporter.stats.subject import ATTRIBUTIONS
 from exporter.stats.views import of_attributions
-from exporter.subject import ATTRIBUTIONS
 from tests.records import PROFILE, columns
 
 ABSOLUTE = AbsoluteAttributions(PROFILE.attributed)

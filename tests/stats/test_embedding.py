@@ -9,15 +9,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from exporter.assembly.measuring import measures
 from exporter.batch import Floats, Series
+from exporter.configuration.settings import Config
 from exporter.derived.embedding_drift import EmbeddingDrift
 from exporter.derived.psi import psi
-from exporter.measuring import measures
-from exporter.profile import Profile, Vector
 from exporter.profiling.column import Column
 from exporter.profiling.vector import VectorSketch, VectorTally
-from exporter.projections import directions
-from exporter.settings import Config
+from exporter.reference.profile import Profile, Vector
+from exporter.reference.projections import directions
 from exporter.stats.embedding import Embedding
 from tests.records import columns, numeric, reference, vector
 

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from exporter.batch import NON_FINITE, WRONG_TYPE, Batch, Series
-from exporter.profile import Profile
+from exporter.reference.profile import Profile
 from exporter.stats.feature_bins import FeatureBins
 from tests.records import PROFILE, categorical, columns, numeric, reference
 

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from exporter.batch import NON_FINITE, WRONG_TYPE, Batch, Series
-from exporter.profile import Profile
+from exporter.reference.profile import Profile
 from exporter.stats.feature_quality import CHECKS, FeatureQuality
 from tests.records import categorical, columns, numeric, reference, vector
 

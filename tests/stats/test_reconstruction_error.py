@@ -8,13 +8,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from exporter.assembly.measuring import measures
 from exporter.batch import Floats, Series
-from exporter.components import Components
+from exporter.configuration.settings import Config
 from exporter.derived.multivariate_drift import MultivariateDrift
-from exporter.measuring import measures
-from exporter.profile import Profile
 from exporter.profiling.components import fit
-from exporter.settings import Config
+from exporter.reference.components import Components
+from exporter.reference.profile import Profile
 from exporter.stats.reconstruction_error import ReconstructionError
 from tests.records import columns, numeric, reference
 

@@ -7,7 +7,7 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
-from exporter.calibration import Calibration, ScoredClass
+from exporter.reference.calibration import Calibration, ScoredClass
 from exporter.stats.score_bins import ScoreBins
 from tests.records import columns, reference
 

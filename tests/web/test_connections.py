@@ -10,8 +10,8 @@ from pathlib import Path
 import pytest
 import trustme
 
-from exporter import connections, server
-from exporter.exposition import Exposition, Format
+from exporter.exposition.exposition import Exposition, Format
+from exporter.serving import connections, server
 from tests.web.secured import certify, site, trusting
 
 REQUEST = b"GET /metrics HTTP/1.1\r\nHost: a\r\n\r\n"

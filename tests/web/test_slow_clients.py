@@ -7,8 +7,8 @@ import time
 
 import pytest
 
-from exporter import connections, server
-from exporter.exposition import Exposition, Format
+from exporter.exposition.exposition import Exposition, Format
+from exporter.serving import connections, server
 
 PAGE_BYTES = 64 * 2**20
 

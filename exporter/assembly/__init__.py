@@ -1,0 +1,1 @@
+"""From the configuration to what runs: statistics, sources and how each is read."""

@@ -1,0 +1,1 @@
+"""From bytes to tallies, by a plan, without a single await."""

@@ -1,0 +1,71 @@
+"""What an engine does: which statistics over which windows, and how each source's bytes are read."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+
+from exporter.batch import Series
+from exporter.decoding.reading import Decoder, Form
+from exporter.decoding.schema import Path
+from exporter.lines.framing import Framer
+from exporter.stats import Statistic
+from exporter.tallies.tally import segment_identity
+from exporter.tallies.windows import Window
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """Bounds on what a log may make of us."""
+
+    line_bytes: int
+    models: int
+    prediction_classes: int
+    error_types: int
+    request_ids: int = 0
+    segment_values: int = 20
+    waiting: int = 1_000_000
+
+
+@dataclass(frozen=True, slots=True)
+class Segment:
+    """What predictions are split by: the value at `path` of a record, or where there is none, the feature `name`.
+
+    `known` values are exported from the start, and have their places before others.
+    """
+
+    name: str
+    path: Path | None
+    known: tuple[str, ...] = field(default=(), repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """`decoders` gives the decoder of each source by name, `framers` the framing where it is not lines.
+
+    `arrow` makes what reads the Arrow that a source's clients may send beside lines. `known_series` and
+    `known_classes` are exported from the start. `features` are those that the profile knows.
+    `remembered` names the statistics that are kept of what has rolled out of a window. `segmented` are the statistics
+    that are tallied for each value of `segments` too, which the decoders read in that order.
+    """
+
+    statistics: Sequence[Statistic]
+    windows: Sequence[Window]
+    decoders: Mapping[str, Decoder]
+    limits: Limits
+    framers: Mapping[str, Framer] = field(default_factory=dict)
+    arrow: Mapping[str, Callable[[], Form]] = field(default_factory=dict)
+    known_series: Sequence[Series] = ()
+    known_classes: Sequence[str] = ()
+    features: Sequence[str] = ()
+    remembered: frozenset[str] = frozenset()
+    segments: Sequence[Segment] = ()
+    segmented: Sequence[Statistic] = ()
+    truths: frozenset[str] = frozenset()
+    wait_seconds: float = 0.0
+
+    @property
+    def identities(self) -> dict[str, str]:
+        """What each statistic's tally means, and each segment: a tally goes on only where that is the same."""
+        statistics = {statistic.name: repr(statistic) for statistic in self.statistics}
+        return statistics | {segment_identity(segment.name): repr(segment) for segment in self.segments}

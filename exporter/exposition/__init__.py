@@ -1,0 +1,1 @@
+"""From a snapshot to the pages that scrapers get."""

@@ -1,0 +1,30 @@
+"""Random projections: a vector of many numbers is seen from a few directions, and each view has bins as a number has.
+
+The directions are not stored: they follow from the dimension alone, to the last digit on every machine.
+Reference: Lopes, Jacob and Wainwright (2011), A more powerful two-sample test in high dimensions using random
+projection.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from exporter.batch import Floats
+from exporter.reference.splitmix import splitmix64
+
+PIECE_BITS = 16
+PIECES = 64 // PIECE_BITS
+
+
+def directions(dimension: int, count: int) -> Floats:
+    """Return random directions of unit length, shape (count, dimension).
+
+    A coordinate is the sum of the four pieces of a hash, nearly normal, which makes all directions nearly as likely.
+    """
+    hashes = splitmix64(np.arange(count * dimension, dtype=np.uint64)).reshape(count, dimension)
+    largest = (1 << PIECE_BITS) - 1
+    pieces = [(hashes >> np.uint64(PIECE_BITS * piece)) & np.uint64(largest) for piece in range(PIECES)]
+    # Whole numbers whose squares add up exactly, in whatever order.
+    coordinates = np.sum(pieces, axis=0).astype(np.float64) - PIECES * largest / 2
+    unit: Floats = coordinates / np.sqrt((coordinates**2).sum(axis=1, keepdims=True))
+    return unit

@@ -1,0 +1,1 @@
+"""The HTTP side: the server, its connections, and whether it is alive."""

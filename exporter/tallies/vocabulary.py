@@ -1,0 +1,106 @@
+"""Labels from a log are untrusted: a `Vocabulary` admits so many, and the rest are `other`.
+
+Admission depends on the order of arrival, so it stands before the statistics, and what was admitted is part
+of the checkpoint.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from typing import Generic, TypeVar
+
+import numpy as np
+
+from exporter.batch import Ints, Series
+from exporter.encoded import Encoded
+
+CLASS_LABEL = "prediction_class"
+ERROR_LABEL = "error_type"
+SERIES_LABEL = "model_version"
+SEGMENT_LABEL = "segment_value"
+OTHER = "other"
+MISSING = "missing"
+MAX_LABEL_CHARACTERS = 128
+
+T = TypeVar("T")
+
+
+class Vocabulary(Generic[T]):
+    """The names admitted for one label, in order of admission.
+
+    `other` gives the name that stands for a refused one; it takes no place in the limit.
+    """
+
+    def __init__(self, limit: int, other: Callable[[T], T], names: Iterable[T] = ()) -> None:
+        self._limit = limit
+        self._other = other
+        self._codes: dict[T, int] = {}
+        self._within = 0
+        for name in names:
+            self._add(name)
+
+    @property
+    def names(self) -> tuple[T, ...]:
+        return tuple(self._codes)
+
+    def code(self, name: T) -> tuple[int, bool]:
+        """Return the code of `name`, or of what stands for it, and whether it was refused its own."""
+        if name in self._codes:
+            return self._codes[name], False
+        if self._within < self._limit:
+            return self._add(name), False
+        other = self._other(name)
+        return self._codes[other] if other in self._codes else self._add(other), name != other
+
+    def admit(self, name: T) -> T:
+        """Return `name`, or what stands for it."""
+        code, _ = self.code(name)
+        return self.names[code]
+
+    def encode(self, column: Encoded[T]) -> tuple[Encoded[T], int]:
+        """Spell a column in the codes of this vocabulary; return it and how many rows were refused theirs."""
+        if not column.names:
+            return Encoded(self.names, column.codes), 0
+        pairs = [self.code(name) for name in column.names]
+        codes = np.array([code for code, _ in pairs] + [-1], np.int64)
+        capped = np.array([refused for _, refused in pairs] + [False])
+        total = int(np.count_nonzero(capped[column.codes])) if capped.any() else 0
+        spelt: Ints = codes[column.codes]
+        return Encoded(self.names, spelt), total
+
+    def _add(self, name: T) -> int:
+        self._codes[name] = len(self._codes)
+        self._within += name != self._other(name)
+        return self._codes[name]
+
+
+def printable(label: str) -> str:
+    """Bound a label's length and replace control characters, which no query could be typed with."""
+    label = label[:MAX_LABEL_CHARACTERS]
+    return label if label.isprintable() else "".join(c if c.isprintable() else "\ufffd" for c in label)
+
+
+def other_label(_: str) -> str:
+    return OTHER
+
+
+def labels(limit: int, names: Iterable[str] = ()) -> Vocabulary[str]:
+    """Return a vocabulary of plain labels."""
+    return Vocabulary(limit, other_label, names)
+
+
+def segment_vocabulary(limit: int, names: Iterable[str] = ()) -> Vocabulary[str]:
+    """Return a vocabulary of a segment's values; `missing` has a place outside the limit."""
+    # Its code is the first, wherever in a log it comes first.
+    return Vocabulary(limit, lambda name: MISSING if name == MISSING else OTHER, dict.fromkeys((MISSING, *names)))
+
+
+class SeriesVocabulary(Vocabulary[Series]):
+    """Models and versions: a flood of versions of a known model stays under that model's name."""
+
+    def __init__(self, limit: int, names: Iterable[Series] = ()) -> None:
+        super().__init__(limit, self._fallback, names)
+
+    def _fallback(self, series: Series) -> Series:
+        known = any(series.model_name == name for name, version in self._codes if version != OTHER)
+        return Series(series.model_name if known else OTHER, OTHER)
