@@ -11,8 +11,9 @@ export REQUIRE_SERVERS
 demo: $(VENV)/demo  ## a real model, the sidecar on it, incidents and alerts; SECONDS=20 to end by itself
 	$(BIN)/prediction-exporter demo --story $(if $(SECONDS),--seconds $(SECONDS))
 
+# By name: files of many tests are not begun first, or the few that take minutes, of alerts and the demo, would end last.
 test: $(VENV)/installed servers  ## all tests, those of a file one after another
-	$(BIN)/pytest -n 2 --dist loadfile
+	$(BIN)/pytest -n 2 --dist loadfile --no-loadscope-reorder
 
 lint: $(VENV)/installed
 	$(BIN)/ruff check

@@ -21,9 +21,9 @@ from rich.console import Console
 from exporter.cli import main
 from exporter.configuration.units import Listen
 from exporter.demo import DemoError, DemoSettings, Stop, run_demo, session
-from exporter.demo.sidecar_process import free_address
 from tests.demo.processes import DEADLINE_SECONDS, ended
 from tests.process import samples_of
+from tests.servers import free_port
 
 MODEL = ("breast-cancer", "1")
 
@@ -111,7 +111,7 @@ def assert_all_was_counted(running: Demo) -> None:
 
 
 def test_a_demo_is_scraped_while_it_runs_and_counts_what_it_wrote(tmp_path: Path) -> None:
-    listen = free_address(Listen.parse("127.0.0.1:0"))
+    listen = Listen.parse(f"127.0.0.1:{free_port()}")
     options = ("--seconds", "3", "--shift-after", "1.5", "--rate", "100", "--listen", listen)
     with demo(tmp_path, *options) as running:
         address = running.wait_for_text(r"The sidecar serves (\S+) until 3 seconds are over")

@@ -11,15 +11,16 @@ import pytest
 
 from exporter.configuration.units import Listen
 from exporter.demo import DemoError
-from exporter.demo.sidecar_process import SidecarProcess, free_address
+from exporter.demo.sidecar_process import SidecarProcess
 from tests.demo.processes import DEADLINE_SECONDS, ended
+from tests.servers import free_port
 
 # Python 3.12 and later warn of what runs between fork and exec where there are threads, as numpy's here.
 pytestmark = pytest.mark.filterwarnings("ignore:.*fork.*:DeprecationWarning")
 
 
 def sidecar(folder: Path, config: str = "sources: [log.jsonl]\n") -> SidecarProcess:
-    listen = free_address(Listen.parse("127.0.0.1:0"))
+    listen = Listen.parse(f"127.0.0.1:{free_port()}")
     (folder / "config.yaml").write_text(f'{config}listen: "{listen}"\n')
     return SidecarProcess(folder / "config.yaml", listen)
 

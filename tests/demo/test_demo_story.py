@@ -24,13 +24,12 @@ from exporter.demo import model, shipped, story, watchers
 from exporter.demo.load import SENSOR, TRUTH_SECONDS, Load
 from exporter.demo.model import Model
 from exporter.demo.model_server import ERROR_TYPE, SLOW_SECONDS, ModelServer
-from exporter.demo.sidecar_process import free_address
 from exporter.demo.slack import Slack
 from exporter.demo.stage import stage
 from exporter.demo.story import INCIDENTS, Story
 from tests.demo.processes import DEADLINE_SECONDS, ended
 from tests.demo.test_demo_run import Demo, demo
-from tests.servers import require
+from tests.servers import free_port, require
 
 TEXTURE = "mean texture"
 
@@ -114,7 +113,7 @@ def test_a_story_has_each_incident_and_ends_with_the_last_ones() -> None:
 
 @pytest.fixture
 def slack() -> Iterator[tuple[Slack, int]]:
-    port = free_address(Listen.parse("127.0.0.1:0")).port
+    port = free_port()
     with Slack(port, "http://127.0.0.1:1/", 60) as running:
         yield running, port
 
@@ -203,7 +202,7 @@ def titles(page: str) -> str:
 def test_every_incident_reaches_slack_by_the_shipped_alerts_and_control_c_ends_all_of_it(tmp_path: Path) -> None:
     for program in ("prometheus", "prometheus-alertmanager"):
         require(program)
-    options = ("--story", "--seconds", "120", "--listen", free_address(Listen.parse("127.0.0.1:0")))
+    options = ("--story", "--seconds", "120", "--listen", Listen.parse(f"127.0.0.1:{free_port()}"))
     with demo(tmp_path, *options) as running:
         page, slack = link(running, "the model"), link(running, "Slack")
         assert running.said.index("Look here:") < running.said.index("What will happen:")
@@ -231,7 +230,7 @@ def test_every_incident_reaches_slack_by_the_shipped_alerts_and_control_c_ends_a
 def test_without_prometheus_the_story_is_told_all_the_same(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PATH", str(tmp_path))
     assert watchers.missing() == ["prometheus", "alertmanager"]
-    with demo(tmp_path, "--story", "--seconds", "10", "--listen", free_address(Listen.parse("127.0.0.1:0"))) as running:
+    with demo(tmp_path, "--story", "--seconds", "10", "--listen", Listen.parse(f"127.0.0.1:{free_port()}")) as running:
         assert running.process.wait(DEADLINE_SECONDS) == 0
     assert "Without alerts: prometheus and alertmanager not installed" in running.said
     assert re.search(r"Incident: .* fail with an error", running.said)
@@ -247,7 +246,7 @@ def test_where_the_shipped_alerts_are_not_beside_the_package_there_are_none(
     monkeypatch.setattr(shipped, "ALERTS", tmp_path / "alerts")
     monkeypatch.setattr(watchers, "missing", list)
     console = Console(file=io.StringIO(), width=300)
-    listen = free_address(Listen.parse("127.0.0.1:0"))
+    listen = Listen.parse(f"127.0.0.1:{free_port()}")
     with ExitStack() as stack:
         stage(stack, trained, tmp_path, listen, Story(10), console)
     said = console.file.getvalue()
