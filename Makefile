@@ -48,7 +48,7 @@ image:  ## for both architectures, with an SBOM; needs Docker's buildx. ARGS="--
 dashboards: $(VENV)/installed  ## dashboards/json/*.json, from dashboards/*.py
 	$(BIN)/python -m dashboards dashboards/json
 
-screenshots: $(VENV)/installed servers  ## dashboards/screenshots/*.webp; needs npm, 700 MB and twenty minutes
+screenshots: $(VENV)/installed servers  ## dashboards/screenshots/*.webp; needs npm, 700 MB and ten minutes
 	cd dashboards/screenshots/renderer && npm ci && npm run build
 	$(BIN)/python -m tests.screenshots dashboards/screenshots
 
