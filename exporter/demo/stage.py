@@ -60,11 +60,11 @@ def _alerts(stack: ExitStack, folder: Path, listen: Listen, story: Story) -> dic
     """Start all that alerts need; return the links."""
     prometheus, alertmanager, slack = (_address(port) for port in (9090, 9093, 9466))
     # Processes come before threads.
-    stack.enter_context(Watchers(folder / "watchers", listen, prometheus, alertmanager, slack, story.hurry))
+    watching = stack.enter_context(Watchers(folder / "watchers", listen, prometheus, alertmanager, slack, story.hurry))
     stack.enter_context(Slack(slack.port, f"http://{listen}/", story.hurry))
     return {
         "Slack": f"http://{slack}/",
-        "Prometheus": f"http://{prometheus}/alerts",
+        "Prometheus": watching.alerts_page(),
         "Alertmanager": f"http://{alertmanager}/",
     }
 

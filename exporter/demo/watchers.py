@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import json
 import shutil
+import time
+import urllib.request
 from contextlib import ExitStack
 from pathlib import Path
 from types import TracebackType
@@ -21,6 +23,9 @@ PROMETHEUS = ("prometheus",)
 # Debian calls it otherwise than everyone else.
 ALERTMANAGER = ("alertmanager", "prometheus-alertmanager")
 INTERVAL = "1s"
+# Prometheus's own page, the one that Debian's 2.42 has, and what is left where a package has no pages at all.
+PAGES_OF_ALERTS = ("/alerts", "/classic/alerts", "/api/v1/alerts")
+READY_SECONDS = 10.0
 
 
 class Watchers:
@@ -63,6 +68,15 @@ class Watchers:
     ) -> None:
         self._stack.close()
 
+    def alerts_page(self) -> str:
+        """Return the address where this Prometheus shows its alerts, once it answers."""
+        address = f"http://{self._addresses['prometheus']}"
+        deadline = time.monotonic() + READY_SECONDS
+        while not _answers(f"{address}/-/ready") and time.monotonic() < deadline:
+            time.sleep(0.05)
+        pages = [address + path for path in PAGES_OF_ALERTS]
+        return next(filter(_answers, pages), pages[0])
+
     def _start(self, *command: str) -> None:
         with (self._folder / f"{Path(command[0]).name}.log").open("wb") as log:
             self._stack.callback(stop, start(command, log))
@@ -74,6 +88,15 @@ class Watchers:
             "rule_files": [str(self._folder / "rules" / "*.yaml")],
             "alerting": {"alertmanagers": [{"static_configs": [{"targets": [str(self._addresses["alertmanager"])]}]}]},
         }
+
+
+def _answers(url: str) -> bool:
+    """Whether there is such a page, and no error instead."""
+    try:
+        with urllib.request.urlopen(url, timeout=READY_SECONDS):  # noqa: S310  # our own
+            return True
+    except OSError:
+        return False
 
 
 def missing() -> list[str]:

@@ -13,6 +13,7 @@ import time
 from collections.abc import Iterator
 from contextlib import ExitStack, closing
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import psutil
 import pytest
@@ -213,7 +214,10 @@ def test_every_incident_reaches_slack_by_the_shipped_alerts_and_control_c_ends_a
         while left := {title for title in expected if title not in titles(running.scrape(slack))}:
             assert time.monotonic() < deadline, (left, titles(running.scrape(slack)))
             time.sleep(0.2)
-        address = link(running, "Prometheus").removesuffix("/alerts")
+        for name in ("as JSON", "Prometheus", "Alertmanager"):
+            assert running.scrape(link(running, name))
+        parts = urlsplit(link(running, "Prometheus"))
+        address = f"{parts.scheme}://{parts.netloc}"
         rules = json.loads(running.scrape(f"{address}/api/v1/rules"))["data"]["groups"]
         assert {rule["name"] for group in rules for rule in group["rules"]} >= {*TOLD}
         assert {rule["health"] for group in rules for rule in group["rules"]} <= {"ok", "unknown"}
