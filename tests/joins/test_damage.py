@@ -3,6 +3,7 @@
 import json
 import signal
 import sqlite3
+import time
 from pathlib import Path
 
 import pytest
@@ -11,12 +12,13 @@ from exporter.batch import Series
 from exporter.durable.join_store import JoinStore
 from exporter.joins.join import Changes
 from exporter.joins.rows import Waiting
-from tests.process import command, exporter
+from tests.process import DEADLINE_SECONDS, command, exporter
 from tests.test_http import PATH, post
 
 DAMAGED = "damaged store of what waits to be joined; it is put aside and begun anew"
 GONE = "the store of what waits to be joined is gone; it begins empty"
 RECORDS = "prediction_exporter_source_records_total"
+JOINS = "prediction_exporter_joins_total"
 
 
 def configure(folder: Path) -> Path:
@@ -128,7 +130,11 @@ def test_damage_that_a_lookup_finds_ends_the_sidecar_with_one_line(tmp_path: Pat
             truth.write('{"request_id": "r1000", "actual": "yes"}\n')
         running.wait_for(RECORDS, 1003)
         # The last changes are in the checkpoint too, so what was predicted before waits on.
-        assert running.samples("prediction_exporter_joins_total")["joined",] == 2
+        # A record is counted when it is read, and joined once the store was asked for it.
+        deadline = time.monotonic() + DEADLINE_SECONDS
+        while running.samples(JOINS)["joined",] < 2 and time.monotonic() < deadline:
+            time.sleep(0.05)
+        assert running.samples(JOINS)["joined",] == 2
 
 
 def test_damage_that_a_commit_finds_ends_the_sidecar_too(tmp_path: Path) -> None:
