@@ -3,7 +3,6 @@
 import json
 import signal
 import sqlite3
-import time
 from pathlib import Path
 
 import pytest
@@ -12,7 +11,7 @@ from exporter.batch import Series
 from exporter.durable.join_store import JoinStore
 from exporter.joins.join import Changes
 from exporter.joins.rows import Waiting
-from tests.process import DEADLINE_SECONDS, command, exporter
+from tests.process import command, exporter
 from tests.test_http import PATH, post
 
 DAMAGED = "damaged store of what waits to be joined; it is put aside and begun anew"
@@ -131,9 +130,7 @@ def test_damage_that_a_lookup_finds_ends_the_sidecar_with_one_line(tmp_path: Pat
         running.wait_for(RECORDS, 1003)
         # The last changes are in the checkpoint too, so what was predicted before waits on.
         # A record is counted when it is read, and joined once the store was asked for it.
-        deadline = time.monotonic() + DEADLINE_SECONDS
-        while running.samples(JOINS)["joined",] < 2 and time.monotonic() < deadline:
-            time.sleep(0.05)
+        running.wait_for(JOINS, 2)
         assert running.samples(JOINS)["joined",] == 2
 
 
