@@ -60,8 +60,7 @@ def drifted_features(at: str = "") -> str:
 
 def reference_shares() -> str:
     """Return the share of each bin of the chosen feature in the reference."""
-    counts = per(models(metrics.REFERENCE_BIN, ONE_FEATURE), f"{OF_VERSION}, bin")
-    return f"{per(counts, 'bin', 'sum')} / on () group_left () sum({counts})"
+    return _reference_shares(models(metrics.REFERENCE_BIN, ONE_FEATURE))
 
 
 def shares(at: str = "") -> str:
@@ -76,7 +75,7 @@ def predictions() -> str:
 
 def reference_predictions() -> str:
     """Return the share of each class, or bin of values, in the reference."""
-    return _shares(per(per(models(metrics.PREDICTION_REFERENCE_BIN), f"{OF_VERSION}, bin"), "bin", "sum"))
+    return _reference_shares(models(metrics.PREDICTION_REFERENCE_BIN))
 
 
 def moved_bins() -> str:
@@ -113,6 +112,11 @@ def ranking() -> str:
     """Return all features by name alone, the most drifted first; 0 for those without a value."""
     known = f"0 * {per(models(metrics.REFERENCE_BIN, MISSING), 'feature_name')}"
     return largest_first(f"{per(windowed(metrics.DRIFT_PSI), 'feature_name')} or {known}")
+
+
+def _reference_shares(counts: str) -> str:
+    """Return shares by bin, the reference of a version counted once however many pods have it."""
+    return _shares(per(per(counts, f"{OF_VERSION}, bin"), "bin", "sum"))
 
 
 def _shares(counts: str) -> str:

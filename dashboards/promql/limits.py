@@ -60,26 +60,14 @@ def accuracy() -> str:
     return f"(1 - ({truth.accuracy()})) / on ({OF_VERSION}) (1 - {limit(ACCURACY_LIMIT)} > 0)"
 
 
-def _recorded_latency() -> str:
-    return of_limit(traffic.recorded_latency(0.99), LATENCY_LIMIT)
-
-
-def _recorded_errors() -> str:
-    return of_limit(traffic.recorded_ratio_of_errors(), ERROR_LIMIT)
-
-
-def _recorded_drift() -> str:
-    return drift(RECORDED_LARGEST_PSI)
-
-
 Limits = Mapping[str, Callable[[], str]]
 # From what the sidecars say; and, for charts of hours, from what the rules of alerts/ have recorded of it.
 NOW: Limits = {"latency": latency, "errors": ratio_of_errors, "drift": drift, "accuracy": accuracy}
 RECORDED: Limits = {
-    "latency": _recorded_latency,
-    "errors": _recorded_errors,
-    "drift": _recorded_drift,
-    "accuracy": accuracy,
+    **NOW,
+    "latency": lambda: of_limit(traffic.recorded_latency(0.99), LATENCY_LIMIT),
+    "errors": lambda: of_limit(traffic.recorded_ratio_of_errors(), ERROR_LIMIT),
+    "drift": lambda: drift(RECORDED_LARGEST_PSI),
 }
 
 
@@ -100,13 +88,16 @@ def nearest_recorded() -> str:
 
 def broken() -> str:
     """Return how many limits are passed; 0 where none is."""
-    return f"{per(f'({each(NOW)}) > 1', OF_VERSION, 'count')} or 0 * {per(models(THRESHOLD), OF_VERSION)}"
+    return f"{_passed(NOW)} or 0 * {per(models(THRESHOLD), OF_VERSION)}"
 
 
 def broken_recorded() -> str:
-    """Return the same over time; nothing where nothing is recorded, for then it is not known."""
-    passed = per(f"({each(RECORDED)}) > 1", OF_VERSION, "count")
-    return f"{passed} or 0 * {per(models(RECORDED_REQUESTS), OF_VERSION, 'group')}"
+    """Return the same over time; 0 only where requests are recorded, for else it is not known."""
+    return f"{_passed(RECORDED)} or 0 * {per(models(RECORDED_REQUESTS), OF_VERSION, 'group')}"
+
+
+def _passed(limits: Limits) -> str:
+    return per(f"({each(limits)}) > 1", OF_VERSION, "count")
 
 
 def in_trouble() -> str:
