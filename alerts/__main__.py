@@ -26,7 +26,7 @@ from alerts.alert import GRAFANA, RUNBOOKS, Links
 from alerts.alertmanager_config import alertmanager_config
 from alerts.feature_series import EVERY
 from alerts.hurry import hurried, hurried_alertmanager
-from exporter.configuration.units import Duration
+from exporter.units import Duration
 
 FLEET_PERFORMANCE = (outcomes.file(),)
 FLEET_DRIFT = (feature_drift_comparisons.file(), feature_drift_instances.file())

@@ -17,7 +17,7 @@ import yaml
 from alerts.alert import Alert
 from alerts.alertmanager_config import SOURCE
 from alerts.rules import Group, Recording, RuleFile
-from exporter.configuration.units import Duration
+from exporter.units import Duration
 
 # In PromQL only: a range, an offset, or the value of a label. Of a recorded name it would follow a letter.
 DURATION = re.compile(r"(?<![\w.])(?:[0-9]+(?:ms|[smhdw]))+(?!\w)")

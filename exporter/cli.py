@@ -26,7 +26,7 @@ def _fail(*lines: str) -> NoReturn:
 
 def _serve(serving: Coroutine[Any, Any, None], listen: object, state_dir: str | None) -> None:
     from exporter.durable.join_store import NAME
-    from exporter.sources import SourceError
+    from exporter.sources.source import SourceError
 
     try:
         asyncio.run(serving)
@@ -60,7 +60,7 @@ def run(
 ) -> None:
     """Read prediction logs and serve /metrics until SIGTERM."""
     from exporter import logs, sidecar
-    from exporter.assembly import config
+    from exporter.configuration import loading
     from exporter.durable.checkpoint import LockedError
     from exporter.web.loading import WebConfigError
 
@@ -70,34 +70,34 @@ def run(
         if config_file is not None:
             if reference or listen or web_config:
                 _fail("run: --reference, --listen and --web-config go with --source; in a configuration they are keys")
-            settings = config.load(config_file)
+            loaded = loading.load(config_file)
         else:
-            settings = config.from_options(str(source), reference, listen, web_config)
-    except config.ConfigError as error:
+            loaded = loading.from_options(str(source), reference, listen, web_config)
+    except loading.ConfigError as error:
         _fail(*error.problems)
     logs.configure()
     try:
-        running = sidecar.Sidecar(settings, load=partial(config.load, config_file) if config_file else None)
+        running = sidecar.Sidecar(loaded, load=partial(loading.load, config_file) if config_file else None)
     except WebConfigError as error:
         _fail(*(f"web_config: {problem}" for problem in error.problems))
     except LockedError as error:
         _fail(f"state_dir: {error}")
     except OSError as error:
-        _fail(f"state_dir: {error.filename or settings.state_dir}: {error.strerror}")
-    _serve(running.run(), settings.listen, settings.state_dir)
+        _fail(f"state_dir: {error.filename or loaded.config.state_dir}: {error.strerror}")
+    _serve(running.run(), loaded.config.listen, loaded.config.state_dir)
 
 
 @main.command()
 @click.option("--config", "config_file", type=FILE, required=True, help="The configuration, a YAML file.")
 def check(config_file: Path) -> None:
     """Validate a configuration and all that it points to, and list every mistake."""
-    from exporter.assembly import config
+    from exporter.configuration import loading
 
     try:
-        settings = config.load(config_file)
-    except config.ConfigError as error:
+        loaded = loading.load(config_file)
+    except loading.ConfigError as error:
         _fail(*error.problems)
-    for note in config.notes(settings):
+    for note in loading.notes(loaded):
         click.echo(f"{config_file}: note: {note}")
     click.echo(f"{config_file}: good")
 
@@ -180,19 +180,19 @@ def profile(
     An INPUT is a Parquet, CSV or JSON-lines file (.parquet, .csv, .jsonl; .gz may follow the latter two) or a folder
     of them. All are read together. A column is a feature, unless it is named like another field of a record.
     """
-    from exporter.assembly import config
+    from exporter.configuration import loading
     from exporter.decoding.schema import Schema
     from exporter.profiling import Options, ProfilingError, make_profile
     from exporter.profiling.output import write
     from exporter.profiling.progress import progress_bar
 
     try:
-        schema = config.load_fields(config_file) if config_file else Schema()
+        schema = loading.load_fields(config_file) if config_file else Schema()
         options = Options(bins, binning, numeric, categorical, exclude, schema)
         with progress_bar() as progress:
             made, report = make_profile(inputs, options, progress=progress)
         size = write(made, output)
-    except config.ConfigError as error:
+    except loading.ConfigError as error:
         _fail(*error.problems)
     except ProfilingError as error:
         _fail(f"profile: {error}")
@@ -223,8 +223,8 @@ def profile(
 )
 def demo(*, seconds: float | None, rate: float | None, listen: str | None, shift_after: float, story: bool) -> None:
     """Watch a real scikit-learn model for a while: its log, its metrics, and a drift."""
-    from exporter.configuration.units import Listen
     from exporter.demo import DemoError, DemoSettings, run_demo
+    from exporter.units import Listen
 
     try:
         run_demo(DemoSettings(seconds, rate, Listen.parse(listen) if listen else None, shift_after, story))

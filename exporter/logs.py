@@ -10,7 +10,7 @@ import structlog
 from aiohttp.http import HttpProcessingError
 
 from exporter.batch import Series
-from exporter.decoding.intake import BadLine
+from exporter.lines.buffer import BadLine
 from exporter.tallies.snapshot import Snapshot
 
 SAMPLE_SECONDS = 10.0

@@ -11,7 +11,7 @@ from msgspec.structs import replace as with_fields
 
 from exporter.assembly.measuring import measures
 from exporter.batch import Batch, Floats
-from exporter.configuration.settings import Config, GroundTruth
+from exporter.configuration.settings import Config, GroundTruthConfig
 from exporter.encoded import Encoded
 from exporter.exposition.collector import Collector
 from exporter.reference.profile import Categorical, Numeric, Profile
@@ -20,7 +20,7 @@ from exporter.tallies.tally import Row
 from exporter.tallies.vocabulary import CLASS_LABEL
 from tests.records import DEFAULT, NOW, WINDOWS, columns, reference
 
-CONFIG = Config(sources=[], ground_truth=GroundTruth(sources=[]))
+CONFIG = Config(sources=[], ground_truth=GroundTruthConfig(sources=[]))
 
 # The value of each metric, by its labels without those of the series.
 Told = Mapping[tuple[str, ...], float]

@@ -8,7 +8,8 @@ import pytest
 from exporter.batch import Series
 from exporter.durable.checkpoint import Checkpoint, DamagedError, LockedError, decode, encode
 from exporter.lines.framing import Digest, Position
-from exporter.tallies.snapshot import Snapshot, SourceCounts, Stream
+from exporter.lines.stream import Stream
+from exporter.tallies.snapshot import Snapshot, SourceCounts
 
 CREDIT = Series("credit", "3")
 IDENTITIES = {"classes": "LabelCounts(classes)", "bins": "FeatureBins(1)"}

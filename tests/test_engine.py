@@ -19,14 +19,15 @@ from exporter.assembly.measuring import measures
 from exporter.batch import Series
 from exporter.configuration.settings import Config
 from exporter.counting.engine import Engine
-from exporter.decoding.intake import BadLine
 from exporter.durable import checkpoint
 from exporter.exposition.collector import Collector
 from exporter.exposition.exposition import Format, Writer
+from exporter.lines.buffer import BadLine
 from exporter.lines.rejects import REASONS
+from exporter.lines.stream import Stream
 from exporter.reference.profile import Profile
 from exporter.reference.projections import directions
-from exporter.tallies.snapshot import Snapshot, Stream
+from exporter.tallies.snapshot import Snapshot
 from exporter.tallies.tally import Tallies
 from exporter.tallies.windows import Window
 from tests.records import (

@@ -11,15 +11,15 @@ from typing import Any
 import msgspec
 import pytest
 
-from exporter.assembly import config
 from exporter.assembly.planning import plan
 from exporter.batch import SegmentSeries, Series
-from exporter.configuration.settings import Config, DriftConfig, Model, Segment
-from exporter.configuration.source_options import Source
-from exporter.configuration.units import Before, Duration, FieldPath, SourceUrl
+from exporter.configuration import loading
+from exporter.configuration.settings import Config, DriftConfig, ModelConfig, SegmentConfig
+from exporter.configuration.source_config import SourceConfig
 from exporter.counting.engine import Engine
 from exporter.durable import checkpoint
 from exporter.exposition.collector import Collector
+from exporter.units import Before, Duration, FieldPath
 from tests.records import STREAM, block, categorical, numeric, reference
 
 HOUR = 3600.0
@@ -30,8 +30,8 @@ Record = dict[str, Any]
 
 def configured(before: Iterable[str] = (), live: str | None = None, windows: tuple[str, ...] = ("1h",)) -> Config:
     return Config(
-        sources=[Source(SourceUrl.parse(STREAM.source))],
-        model=Model("credit", "3"),
+        sources=[SourceConfig.parse(STREAM.source)],
+        model=ModelConfig("credit", "3"),
         windows=tuple(map(Duration.parse, windows)),
         drift=DriftConfig(before=tuple(map(Before.parse, before)), live_version=live),
     )
@@ -118,7 +118,9 @@ def test_there_is_nothing_to_compare_with_before_there_was_a_window_then() -> No
 
 
 def test_only_what_is_compared_with_is_kept() -> None:
-    split = msgspec.structs.replace(configured(["previous"]), segments=(Segment("tier", FieldPath.parse("tier")),))
+    split = msgspec.structs.replace(
+        configured(["previous"]), segments=(SegmentConfig("tier", FieldPath.parse("tier")),)
+    )
     planned, _ = plan(split, PROFILE)
     running = Engine(planned)
     running.open(STREAM)
@@ -184,6 +186,6 @@ def test_a_shadow_version_is_compared_with_the_live_one() -> None:
 def test_a_mistake_is_one_line(tmp_path: Any, text: str, expected: str) -> None:
     file = tmp_path / "config.yaml"
     file.write_text(f"sources: [/var/log/model.jsonl]\nwindows: [1h, 24h]\ndrift: {{{text}}}\n")
-    with pytest.raises(config.ConfigError) as raised:
-        config.load(file)
+    with pytest.raises(loading.ConfigError) as raised:
+        loading.load(file)
     assert raised.value.problems == [f"{file}: {expected}"]

@@ -17,7 +17,7 @@ import pytest
 from prometheus_client.openmetrics.parser import text_string_to_metric_families as parse_openmetrics
 from prometheus_client.parser import text_string_to_metric_families as parse_text
 
-from exporter.assembly import config
+from exporter.configuration import loading
 from exporter.exposition.exposition import Exposition, Format
 from exporter.reference import profile_file
 from exporter.reference.calibration import Calibration, ScoredClass
@@ -103,7 +103,7 @@ def scraped(folder: Path, use: Callable[[aiohttp.ClientSession], Awaitable[None]
         "listen: 127.0.0.1:0\nsources: [log.jsonl]\nreference: reference.json\nwindows: [1m, 1h]\n"
         "model: {name: credit, version: 3}\n" + "".join(line + "\n" for line in more)
     )
-    sidecar = Sidecar(config.load(folder / "config.yaml"), clock=lambda: NOW)
+    sidecar = Sidecar(loading.load(folder / "config.yaml"), clock=lambda: NOW)
 
     serve(sidecar, use, auto_decompress=False)
 
@@ -196,7 +196,7 @@ def test_the_page_comes_in_the_format_and_encoding_that_is_asked_for(tmp_path: P
 
 
 def test_scrapers_at_the_same_time_share_a_commit_and_its_page(tmp_path: Path) -> None:
-    sidecar = Sidecar(config.from_options(str(tmp_path / "log.jsonl"), None, None), clock=lambda: NOW)
+    sidecar = Sidecar(loading.from_options(str(tmp_path / "log.jsonl"), None, None), clock=lambda: NOW)
 
     async def main() -> tuple[list[Exposition], Exposition]:
         together = await asyncio.gather(*(sidecar.scrape() for _ in range(5)), sidecar.scrape(Format(is_gzip=True)))

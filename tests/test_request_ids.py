@@ -8,14 +8,14 @@ from typing import Any
 import pytest
 
 from exporter.assembly.measuring import measures
-from exporter.configuration.settings import Config, Quality
+from exporter.configuration.settings import Config, QualityConfig
 from exporter.counting.engine import Engine
 from exporter.decoding.request_ids import DIGEST_BYTES, RequestIds
 from exporter.durable import checkpoint
 from exporter.tallies.snapshot import Snapshot
 from tests.records import NOW, PROFILE, STREAM, block, decoder, engine, good
 
-CHOSEN = measures(Config(sources=[], quality=Quality(duplicate_ids=50)), PROFILE)
+CHOSEN = measures(Config(sources=[], quality=QualityConfig(duplicate_ids=50)), PROFILE)
 IDENTITIES = {statistic.name: repr(statistic) for statistic in CHOSEN.statistics}
 
 

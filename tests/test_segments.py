@@ -16,13 +16,13 @@ from hypothesis import strategies as st
 from exporter.assembly.planning import plan
 from exporter.batch import SegmentSeries, Series
 from exporter.configuration import settings
-from exporter.configuration.source_options import Source
-from exporter.configuration.units import FieldPath, SourceUrl
+from exporter.configuration.source_config import SourceConfig
 from exporter.counting.engine import Engine
 from exporter.counting.plan import Plan, Segment
 from exporter.durable import checkpoint
 from exporter.reference.profile import Profile
 from exporter.tallies.tally import segment_identity
+from exporter.units import FieldPath
 from tests.records import (
     DEFAULT,
     NOW,
@@ -271,7 +271,7 @@ class TestOneWay:
 
 def planned(*segments: settings.Segment, profile: Profile = PROFILE, **more: Any) -> Plan:
     """Return what the engine does by a configuration."""
-    source = Source(SourceUrl.parse(STREAM.source))
+    source = SourceConfig.parse(STREAM.source)
     model = settings.Model(DEFAULT.model_name, DEFAULT.model_version)
     fields = {"latency_seconds": FieldPath.parse("latency_seconds")}
     config = settings.Config([source], model=model, fields=fields, segments=segments, **more)

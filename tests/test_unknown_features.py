@@ -8,7 +8,7 @@ import pytest
 from exporter.batch import Series
 from exporter.counting.engine import Engine
 from exporter.decoding.schema import Schema
-from exporter.decoding.unknown_features import FORGET_SECONDS, MOST_NAMES, Probe
+from exporter.decoding.unknown_features import FORGET_SECONDS, MOST_NAMES, FeatureProbe
 from exporter.durable import checkpoint
 from exporter.tallies.snapshot import Snapshot
 from tests.records import CHOSEN, DEFAULT, NOW, PROFILE, STREAM, block, engine, good, reference
@@ -18,7 +18,7 @@ NUMBERS, PLACES = ("age",), ("place",)
 
 
 def unknown(record: Any, **schema: Any) -> set[str]:
-    return {*Probe(Schema(numeric=NUMBERS, categorical=PLACES, **schema)).unknown(json.dumps(record).encode())}
+    return {*FeatureProbe(Schema(numeric=NUMBERS, categorical=PLACES, **schema)).unknown(json.dumps(record).encode())}
 
 
 @pytest.mark.parametrize(
@@ -52,7 +52,7 @@ def test_names_are_read_from_where_the_features_lie() -> None:
 
 
 def test_without_a_profile_nothing_is_unknown() -> None:
-    assert Probe(Schema()).unknown(b'{"features": {"age": 1}}') == ()
+    assert FeatureProbe(Schema()).unknown(b'{"features": {"age": 1}}') == ()
 
 
 def fed(*records: Any, restored: Snapshot | None = None, now: float = NOW, **options: Any) -> Engine:

@@ -7,7 +7,6 @@ from dataclasses import replace
 
 from exporter.assembly.measures import Measures
 from exporter.assembly.performance import add_performance
-from exporter.configuration import business
 from exporter.configuration.settings import Config
 from exporter.derived.absent_features import AbsentFeatures
 from exporter.derived.attribution_ranking import AttributionRanking
@@ -112,12 +111,11 @@ def _of_requests(config: Config, predictions: LabelCounts) -> Measures:
 
 
 def _figures(config: Config, scope: Scope) -> Iterator[Business]:
-    """Yield the business figures; their amounts are numbered apart, of records and of truths."""
-    buckets = {figure.name: figure.buckets for figure in config.business}
-    for row, name in enumerate(business.of_records(config)):
-        yield Business(name, row, buckets[name], "predictions", scope)
-    for row, name in enumerate(business.of_truths(config)):
-        yield Business(name, row, buckets[name], "outcomes", scope)
+    """Yield the business figures; the amounts of records are numbered separately from those of labels."""
+    for row, figure in enumerate(figure for figure in config.business if figure.field):
+        yield Business(figure.name, row, figure.buckets, "predictions", scope)
+    for row, figure in enumerate(figure for figure in config.business if figure.truth):
+        yield Business(figure.name, row, figure.buckets, "outcomes", scope)
 
 
 def _records(config: Config, profile: Profile | None) -> RecordQuality:

@@ -71,8 +71,8 @@ class Checks:
 
 
 @dataclass(frozen=True, slots=True)
-class TruthChecks(Checks):
-    """Of ground truths, which are decoded as predictions are; a truth may be of a time long past."""
+class LabelChecks(Checks):
+    """The checks of ground-truth labels, which are decoded as predictions are; a label may be of any time past."""
 
     def _failed(self, batch: Batch, now: float) -> list[Failed]:
         without_id = np.ones(len(batch), np.bool_) if batch.request_id is None else batch.request_id.codes < 0

@@ -12,7 +12,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from types import FrameType
 
-from exporter.configuration.units import Listen
+from exporter.units import Listen
 
 RATE = 50.0
 # The windows of a story are short, and want a hundred records all the same.

@@ -13,7 +13,6 @@ from pathlib import Path
 from rich.console import Console
 from rich.live import Live
 
-from exporter.configuration.units import Listen
 from exporter.demo import DemoError, DemoSettings, Stop, model, readings, table
 from exporter.demo.model import Model
 from exporter.demo.readings import Reading
@@ -22,6 +21,7 @@ from exporter.demo.stage import hurried_windows, stage
 from exporter.demo.story import Story
 from exporter.demo.table import View
 from exporter.demo.traffic import Requests, Shifting, Traffic, training_lines
+from exporter.units import Listen
 
 DEFAULT_LISTEN = Listen.parse("127.0.0.1:9465")
 LOOK_SECONDS = 1.0

@@ -14,8 +14,8 @@ from pathlib import Path
 from types import TracebackType
 from typing import BinaryIO, Self
 
-from exporter.configuration.units import Listen
 from exporter.demo import DemoError
+from exporter.units import Listen
 
 READY_SECONDS = 30.0
 SCRAPE_SECONDS = 10.0

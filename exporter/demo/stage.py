@@ -7,7 +7,6 @@ from pathlib import Path
 
 from rich.console import Console
 
-from exporter.configuration.units import Duration, Listen
 from exporter.demo import shipped, watchers
 from exporter.demo.load import Load
 from exporter.demo.model import Model
@@ -16,6 +15,7 @@ from exporter.demo.sidecar_process import free_address
 from exporter.demo.slack import Slack
 from exporter.demo.story import Story
 from exporter.demo.watchers import Watchers
+from exporter.units import Duration, Listen
 
 HOST = "127.0.0.1"
 # What the shipped rules judge by: each takes less in a story.

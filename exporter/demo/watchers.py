@@ -15,9 +15,9 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
-from exporter.configuration.units import Listen
 from exporter.demo import shipped
 from exporter.demo.sidecar_process import start, stop
+from exporter.units import Listen
 
 PROMETHEUS = ("prometheus",)
 # Debian calls it otherwise than everyone else.

@@ -24,7 +24,8 @@ import numpy as np
 from exporter.batch import SegmentSeries, Series
 from exporter.joins.join import Changes, JoinCounts
 from exporter.lines.framing import Position
-from exporter.tallies.snapshot import Snapshot, SourceCounts, Stream
+from exporter.lines.stream import Stream
+from exporter.tallies.snapshot import Snapshot, SourceCounts
 from exporter.tallies.tally import AnyTallies, Tally, only, segment_identity
 
 MAGIC = b"prediction-exporter checkpoint\n"

@@ -13,7 +13,6 @@ from pathlib import Path
 
 import structlog
 
-from exporter.configuration.settings import Config
 from exporter.durable.checkpoint import Checkpoint
 from exporter.durable.join_store import NAME, JoinStore, is_damage
 from exporter.joins.join import Store
@@ -25,16 +24,19 @@ log = structlog.get_logger()
 
 
 class DurableState:
-    """What a configuration keeps; `restored` is what was found. `identities` are those of checkpoint.Checkpoint.
+    """The state in a folder, or in memory if there is none; `restored` is what was found.
+
+    `identities` are those of checkpoint.Checkpoint. `joins` says whether predictions wait for ground truth.
 
     Raises checkpoint.LockedError and OSError where the state folder cannot be used.
     """
 
-    def __init__(self, config: Config, identities: Mapping[str, str], telemetry: Telemetry) -> None:
+    def __init__(
+        self, folder: Path | None, identities: Mapping[str, str], telemetry: Telemetry, *, joins: bool
+    ) -> None:
         self._checkpoint: Checkpoint | None = None
         self.restored: Snapshot | None = None
         self._telemetry = telemetry
-        folder = Path(config.state_dir) if config.state_dir else None
         if folder:
             self._checkpoint = Checkpoint(folder, identities)
             loaded = self._checkpoint.load()
@@ -42,7 +44,7 @@ class DurableState:
             telemetry.recoveries.labels(loaded.generation).inc()
             for problem in loaded.problems:
                 log.error("damaged checkpoint", problem=problem, using=loaded.generation)
-        self.store = _store(folder, self.restored) if config.ground_truth else None
+        self.store = _store(folder, self.restored) if joins else None
 
     @property
     def is_kept(self) -> bool:

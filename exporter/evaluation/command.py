@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 
-from exporter.assembly import config
+from exporter.configuration import loading as config
 from exporter.configuration.settings import Config
 from exporter.counted import counted
 from exporter.decoding.columns import epoch
@@ -19,7 +19,7 @@ from exporter.evaluation.join import Which
 from exporter.evaluation.run import Evaluation, Span
 from exporter.evaluation.run import evaluate as run
 from exporter.reference.profile_file import ProfileError
-from exporter.sources.sql import QueryError
+from exporter.sources.database.source import QueryError
 
 # Of which less is better.
 LOSSES = ("log_loss", "brier_score", "expected_calibration_error", "mae", "rmse", "mape", "bias")

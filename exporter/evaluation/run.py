@@ -17,14 +17,14 @@ from exporter.batch import Batch
 from exporter.configuration import business
 from exporter.configuration.settings import Config, GroundTruth
 from exporter.configuration.source_options import Source
-from exporter.configuration.units import Duration, SourceUrl
-from exporter.decoding.intake import gather
-from exporter.decoding.reading import Form
+from exporter.decoding.result import Form
 from exporter.evaluation import archives
 from exporter.evaluation.figures import Evaluated, read
 from exporter.evaluation.join import OfflineJoin, Which
+from exporter.lines.buffer import gather
+from exporter.lines.stream import Stream
 from exporter.reference.profile import Profile
-from exporter.tallies.snapshot import Stream
+from exporter.units import Duration, SourceUrl
 
 # An archive may be of any age.
 EVER = Duration.parse("36500d")

@@ -51,7 +51,7 @@ class Layout:
     """
 
     def __init__(self, schema: Schema) -> None:
-        paths = replace(schema, asked_for=(*schema.asked_for, ATTRIBUTIONS)).paths()
+        paths = replace(schema, reads=(*schema.reads, ATTRIBUTIONS)).paths
         self.features = paths[FEATURES]
         self.prediction = paths["prediction"]
         self.probability = paths["probability"]

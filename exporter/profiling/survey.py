@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from exporter.configuration.validation import nearest
 from exporter.decoding.columns import class_of, label_of
 from exporter.profiling import attributions
 from exporter.profiling.categorical import CATEGORIES
@@ -12,6 +11,7 @@ from exporter.profiling.inputs import Inputs
 from exporter.profiling.options import Options
 from exporter.profiling.records import Block
 from exporter.profiling.report import Report
+from exporter.validation import nearest
 
 
 class Survey:

@@ -13,27 +13,8 @@ import msgspec
 from exporter.batch import Series
 from exporter.joins.join import Changes, JoinCounts, Waited
 from exporter.lines.framing import Position
+from exporter.lines.stream import Stream
 from exporter.tallies.tally import AnyTallies
-
-
-class Stream(msgspec.Struct, frozen=True, order=True):
-    """One ordered run of bytes: a file by device and inode, read from its start once.
-
-    `serial` tells a file from what it held before it was truncated. What lasts and is no file has an inode of its
-    source's choice.
-    """
-
-    source: str
-    path: str
-    device: int = 0
-    inode: int = 0
-    serial: int = 0
-
-    @property
-    def is_lasting(self) -> bool:
-        """Whether it is there after a restart, as a file is and a connection is not."""
-        return self.inode != 0
-
 
 NOTHING_JOINED = JoinCounts()
 NOTHING_WAITED = Waited()

@@ -17,7 +17,7 @@ from alerts.__main__ import FILES, main
 from alerts.alert import Alert, Links
 from alerts.feature_series import EVERY, INCREMENTS
 from alerts.hurry import LEAST_INTERVAL, hurried
-from exporter.configuration.units import Duration
+from exporter.units import Duration
 from tests.alerts.alertmanager import SHIPPED
 from tests.servers import require
 

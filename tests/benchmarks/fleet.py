@@ -20,7 +20,7 @@ import numpy as np
 
 from alerts import feature_drift
 from alerts.__main__ import FILES
-from exporter.configuration.units import Duration
+from exporter.units import Duration
 from tests.benchmarks.remote_write import Writer, labelled
 from tests.dashboards.sidecars import CLASSES, VALUES, Record, model
 from tests.servers import Prometheus, free_port, prometheus

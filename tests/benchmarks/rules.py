@@ -28,7 +28,7 @@ from prometheus_client.parser import text_string_to_metric_families
 from alerts.__main__ import FILES
 from alerts.alert import Links
 from alerts.rules import Group, RuleFile
-from exporter.configuration.units import Duration
+from exporter.units import Duration
 from tests.benchmarks.exporter import make_reference
 from tests.benchmarks.log import write_log
 from tests.process import exporter

@@ -7,7 +7,7 @@ import time
 from dataclasses import dataclass
 from pathlib import Path
 
-from exporter.assembly import config
+from exporter.configuration import loading
 from exporter.exposition.exposition import Format
 from exporter.sidecar import Sidecar
 from tests.benchmarks.exporter import running
@@ -40,7 +40,7 @@ class Stall:
 
 def stall(pattern: str, reference: Path) -> Stall:
     """Scrape a sidecar that has read the logs that match `pattern`, beside a task that wakes every millisecond."""
-    settings = config.from_options(pattern, str(reference), "127.0.0.1:0")
+    settings = loading.from_options(pattern, str(reference), "127.0.0.1:0")
     return asyncio.run(_stall(Sidecar(settings)))
 
 

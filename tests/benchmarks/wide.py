@@ -10,13 +10,14 @@ from typing import NamedTuple
 
 import numpy as np
 
-from exporter.assembly import config, planning
+from exporter.assembly import planning
+from exporter.configuration import loading
 from exporter.counting.engine import Engine
+from exporter.lines.stream import Stream
 from exporter.page import rendering
 from exporter.status import assembly
 from exporter.status.assembly import Asked
 from exporter.status.operation import Operation
-from exporter.tallies.snapshot import Stream
 from tests.benchmarks.exporter import make_reference, resident_mib, running, wait_for_records
 
 WIDE, NARROW, NORMAL = 500, 50, 20
@@ -61,10 +62,9 @@ def measure(folder: Path) -> Width:
 
 def _in_process(features: int, reference: Path) -> tuple[float, float, float]:
     """Return the microseconds of a record, and the milliseconds of deriving a scrape, and of the page."""
-    settings = config.from_options("/log", str(reference), None)
-    plan, collector = planning.plan(settings, config.read_reference(settings))
+    plan, collector = planning.plan(*loading.from_options("/log", str(reference), None))
     engine = Engine(plan)
-    stream = Stream(next(iter(plan.decoders)), "/log", 1, 1)
+    stream = Stream(next(iter(plan.pipelines)), "/log", 1, 1)
     engine.open(stream)
     now = time.time()
     for window in reversed(WINDOWS):

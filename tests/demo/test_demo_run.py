@@ -19,8 +19,8 @@ from click.testing import CliRunner
 from rich.console import Console
 
 from exporter.cli import main
-from exporter.configuration.units import Listen
 from exporter.demo import DemoError, DemoSettings, Stop, run_demo, session
+from exporter.units import Listen
 from tests.demo.processes import DEADLINE_SECONDS, ended
 from tests.process import samples_of
 from tests.servers import free_port

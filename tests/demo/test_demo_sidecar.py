@@ -9,9 +9,9 @@ from pathlib import Path
 import psutil
 import pytest
 
-from exporter.configuration.units import Listen
 from exporter.demo import DemoError
 from exporter.demo.sidecar_process import SidecarProcess
+from exporter.units import Listen
 from tests.demo.processes import DEADLINE_SECONDS, ended
 from tests.servers import free_port
 

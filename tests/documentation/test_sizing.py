@@ -8,7 +8,7 @@ from typing import Any
 import aiohttp
 import pytest
 
-from exporter.assembly import config
+from exporter.configuration import loading
 from exporter.sidecar import Sidecar
 from tests.benchmarks.log import CLASSES, COUNTRIES, write_log
 from tests.in_process import serve
@@ -41,7 +41,7 @@ def served(folder: Path, numeric: int, *lines: str) -> int:
             async with client.get("/metrics") as answer:
                 pages.append(await answer.text())
 
-    serve(Sidecar(config.load(folder / "config.yaml")), use)
+    serve(Sidecar(loading.load(folder / "config.yaml")), use)
     return sum(not line.startswith("#") for line in pages[-1].splitlines())
 
 

@@ -14,7 +14,7 @@ import aiohttp
 import numpy as np
 import pytest
 
-from exporter.assembly import config
+from exporter.configuration import loading
 from exporter.page.words import DASH
 from exporter.reference import profile_file
 from exporter.sidecar import Sidecar
@@ -78,7 +78,7 @@ def served(folder: Path, use: Use, *more: str) -> None:
         "listen: 127.0.0.1:0\nsources: [log.jsonl]\nreference: reference.json\nmodel: {name: credit, version: 3}\n"
         + "".join(line + "\n" for line in more)
     )
-    serve(Sidecar(config.load(folder / "config.yaml"), clock=lambda: NOW), use)
+    serve(Sidecar(loading.load(folder / "config.yaml"), clock=lambda: NOW), use)
 
 
 def test_segments_are_told_by_value_the_busiest_first(tmp_path: Path) -> None:

@@ -13,7 +13,7 @@ from typing import Any
 import aiohttp
 import pytest
 
-from exporter.assembly import config
+from exporter.configuration import loading
 from exporter.page import rendering
 from exporter.reference import profile_file
 from exporter.sidecar import Sidecar
@@ -58,7 +58,7 @@ def served(folder: Path, use: Use, log: str | None = None, *more: str) -> None:
         "listen: 127.0.0.1:0\nsources: [log.jsonl]\nreference: reference.json\nstate_dir: state\n"
         "model: {name: credit, version: 3}\n" + "".join(line + "\n" for line in more)
     )
-    sidecar = Sidecar(config.load(folder / "config.yaml"), clock=lambda: NOW)
+    sidecar = Sidecar(loading.load(folder / "config.yaml"), clock=lambda: NOW)
 
     serve(sidecar, lambda client: use(client, folder / "log.jsonl"))
 

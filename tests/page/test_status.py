@@ -14,9 +14,8 @@ import pytest
 from prometheus_client import CollectorRegistry, Gauge
 
 from exporter.assembly.planning import plan
-from exporter.configuration.settings import Config, Model
-from exporter.configuration.source_options import Source
-from exporter.configuration.units import Duration, SourceUrl
+from exporter.configuration.settings import Config, ModelConfig
+from exporter.configuration.source_config import SourceConfig
 from exporter.counting.engine import Engine
 from exporter.exposition.collector import Collector
 from exporter.families import Family, GaugeFamily
@@ -26,6 +25,7 @@ from exporter.status.assembly import Asked, UnknownError
 from exporter.status.document import Status
 from exporter.status.operation import Operation
 from exporter.tallies.snapshot import Snapshot
+from exporter.units import Duration
 from tests.records import STREAM, block, categorical, numeric, reference
 
 HOUR = 3600.0
@@ -60,8 +60,8 @@ def log() -> list[Record]:
 
 def seen(records: list[Record], *, now: float = NOW, profile: bool = True) -> tuple[Collector, Snapshot]:
     config = Config(
-        sources=[Source(SourceUrl.parse(STREAM.source))],
-        model=Model("credit", "3"),
+        sources=[SourceConfig.parse(STREAM.source)],
+        model=ModelConfig("credit", "3"),
         windows=tuple(map(Duration.parse, WINDOWS)),
     )
     planned, collector = plan(config, PROFILE if profile else None)

@@ -7,7 +7,7 @@ import pytest
 
 from exporter.durable.checkpoint import Checkpoint, encode
 from exporter.lines.framing import Position
-from exporter.sources.opened import RETIRE_SECONDS
+from exporter.sources.file.open_files import RETIRE_SECONDS
 from tests.sources.log import IDENTITIES, Log
 
 Logs = Callable[..., Log]
