@@ -43,7 +43,7 @@ def mistakes(files: Sequence[RuleFile], parse: Callable[[str], object] | None = 
                 checks = [*_rule(rule, known, later), *_expression(rule, parse)]
                 place_of_rule = (*place, "rules", number)
                 found[file.name] += [_line(file, place_of_rule, _name(rule), *each) for each in checks]
-    return [line for lines in found.values() for line in lines]
+    return [line for lines in found.values() for line in sorted(lines, key=lambda line: int(line.split(":")[1]))]
 
 
 @dataclass(frozen=True)
@@ -83,7 +83,7 @@ def _object(file: RuleFile) -> Iterator[str]:
         document = file.document
     except yaml.MarkedYAMLError as error:
         line = error.problem_mark.line + 1 if error.problem_mark else 1
-        yield f"{where}:{line}: no YAML: {error.problem}"
+        yield f"{where}:{line}: not YAML: {error.problem}"
         return
     if not isinstance(document, dict):
         yield f"{where}:1: expected a PrometheusRule object"
@@ -179,7 +179,7 @@ def _expression(rule: Rule, parse: Callable[[str], object] | None) -> Found:
         try:
             parse(str(rule["expr"]))
         except ValueError as error:
-            yield "expr", f"no PromQL: {' '.join(str(error).split())}"
+            yield "expr", f"not PromQL: {' '.join(str(error).split())}"
 
 
 def _mapping(parent: dict[str, Any], key: str) -> dict[str, Any]:

@@ -21,7 +21,7 @@ if __name__ == "__main__":
     try:
         texts = {path: text() for path, text in GENERATED.items()}
     except yaml.YAMLError as error:
-        print("alerts: feature-drift.yaml or alertmanager.yml: no YAML:", *str(error).split(), file=sys.stderr)  # noqa: T201
+        print("alerts: feature-drift.yaml or alertmanager.yml: not YAML:", *str(error).split(), file=sys.stderr)  # noqa: T201
         sys.exit(2)
     for path, text in texts.items():
         path.write_text(text)

@@ -25,7 +25,7 @@ SHORTEST_INTERVAL = Duration.parse("1s")
 ROUTE_DURATIONS = ("group_wait", "group_interval", "repeat_interval")
 
 
-class _Dumper(yaml.SafeDumper):
+class _Dumper(yaml.CSafeDumper):
     """Writes text of several lines as a block."""
 
 

@@ -13,9 +13,9 @@ from alerts import rule_files
 from alerts.__main__ import main
 from alerts.check import mistakes
 from alerts.rule_files import RuleFile
-from tests.alerts.rule_files import FILES
+from tests.alerts.rule_files import ALERTS, FILES
 
-ALERT = "        - alert: ModelLatencyHigh\n"
+LATENCY = "        - alert: ModelLatencyHigh\n"
 RUNBOOKS = "https://github.com/prediction-exporter/prediction-exporter/blob/main/alerts/runbooks"
 
 
@@ -37,7 +37,7 @@ def found(files: Sequence[RuleFile]) -> list[tuple[str, str]]:
 
 def test_the_shipped_rules_have_no_mistakes() -> None:
     done = CliRunner().invoke(main, ["--check"])
-    assert (done.exit_code, done.output) == (0, f"{len(FILES)} files, 40 alerts: no mistakes\n")
+    assert (done.exit_code, done.output) == (0, f"{len(FILES)} files, {len(ALERTS)} alerts: no mistakes\n")
 
 
 @pytest.mark.parametrize(
@@ -52,23 +52,31 @@ def test_the_shipped_rules_have_no_mistakes() -> None:
         ("summary: A model answers", "summary: 5 #", "annotations.summary", "expected text, got 5; put it in quotes.*"),
         (f"runbook_url: {RUNBOOKS}", "runbook_url: /", "annotations.runbook_url", f"expected {RUNBOOKS}/Mod.*High.md"),
         ("dashboard_url: http://local", "dashboard_url: http://", "annotations.dashboard_url", "expected http://loc.*"),
-        ("> on (", "> no (", "expr", "no PromQL: .*"),
+        ("> on (", "> no (", "expr", "not PromQL: .*"),
         ("seconds:p99_rate5m\n", "seconds:p99\n", "expr", "no rule records model_version:model_.*_seconds:p99"),
     ],
 )
 def test_a_mistake_is_told_by_line_rule_and_key(before: str, after: str, key: str, said: str) -> None:
-    ((line, told),) = found(changed(before, after, since=ALERT))
+    ((line, told),) = found(changed(before, after, since=LATENCY))
     assert line.startswith(f"{key.rpartition('.')[2]}:")
     assert re.fullmatch(rf"ModelLatencyHigh: {re.escape(key)}: {said}", told)
+
+
+def test_mistakes_are_in_the_order_of_lines() -> None:
+    files = changed("for: 5m", "fore: 5m", since=LATENCY)
+    files = [replace(file, text=file.text.replace("severity: info", "severity: none")) for file in files]
+    lines = [re.fullmatch(r"alerts/([a-z-]+)\.yaml:(\d+): .*", line).groups() for line in mistakes(files)]
+    places = [(name, int(number)) for name, number in lines]
+    assert len({name for name, _ in places}) > 1
+    assert [place for name in dict(places) for place in sorted(places) if place[0] == name] == places
 
 
 def test_names_are_given_once_and_are_those_of_runbooks() -> None:
     copied = changed("ModelErrorRatioHigh", "ModelLatencyHigh")
     same = ("- alert: ModelLatencyHigh", "ModelLatencyHigh: alert: another rule has the same name")
-    address = (f"runbook_url: {RUNBOOKS}/ModelErrorRatioHigh.md", "ModelLatencyHigh: annotations.runbook_url: expected")
-    first, second, third = found(copied)
-    assert (first, third) == (same, same)
-    assert (second[0], second[1].startswith(address[1])) == (address[0], True)
+    own = f"annotations.runbook_url: expected {RUNBOOKS}/ModelLatencyHigh.md"
+    address = (f"runbook_url: {RUNBOOKS}/ModelErrorRatioHigh.md", f"ModelLatencyHigh: {own}")
+    assert found(copied) == [same, same, address]
     odd = found(changed("ModelLatencyHigh", "latency"))[0]
     assert odd == (
         "- alert: latency",
@@ -79,21 +87,21 @@ def test_names_are_given_once_and_are_those_of_runbooks() -> None:
 def test_what_is_missing_or_unknown_is_told() -> None:
     alert = "- alert: ModelLatencyHigh"
     known = "expected alert, expr, for, labels, annotations or keep_firing_for"
-    assert found(changed("for: 5m", "four: 5m", since=ALERT)) == [
+    assert found(changed("for: 5m", "four: 5m", since=LATENCY)) == [
         (alert, "ModelLatencyHigh: for: missing"),
         ("four: 5m", f"ModelLatencyHigh: four: unknown key; {known}"),
     ]
     summary = "            summary: A model answers too slowly.\n"
-    assert found(changed(summary, "", since=ALERT)) == [
+    assert found(changed(summary, "", since=LATENCY)) == [
         ("annotations:", "ModelLatencyHigh: annotations.summary: missing")
     ]
-    assert found(changed("theme: serving\n", "team: ml\n", since=ALERT)) == [
+    assert found(changed("theme: serving\n", "team: ml\n", since=LATENCY)) == [
         ("labels:", "ModelLatencyHigh: labels.theme: expected the name of a rule file such as serving, got None")
     ]
 
 
 def test_an_alert_without_a_runbook_is_told() -> None:
-    files = changed("ModelLatencyHigh.md", "ModelSlow.md", since=ALERT)
+    files = changed("ModelLatencyHigh.md", "ModelSlow.md", since=LATENCY)
     files = [replace(file, text=file.text.replace("alert: ModelLatencyHigh", "alert: ModelSlow")) for file in files]
     (line, said), *others = found(files)
     assert line.startswith("runbook_url: ")
@@ -119,7 +127,7 @@ def test_a_file_of_another_shape_is_told() -> None:
         ("      limit: 50000\n", "", "group 1: expected the keys name, interval, limit, rules"),
         ("      interval: 30s\n", "      interval: often\n", "model-serving: interval: expected a duration such as"),
         ("spec:\n", "specification:\n", "spec.groups: expected a list of groups"),
-        ("          expr: |\n", "          expr: |\n        - [\n", "no YAML: "),
+        ("          expr: |\n", "          expr: |\n        - [\n", "not YAML: "),
     ]
     for before, after, said in wrong:
         ((_, told),) = found(changed(before, after))
@@ -132,7 +140,7 @@ def test_a_file_of_another_shape_is_told() -> None:
 def test_with_a_mistake_nothing_is_written(
     arguments: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(rule_files, "load", lambda: changed("for: 5m", "for: soon", since=ALERT))
+    monkeypatch.setattr(rule_files, "load", lambda: changed("for: 5m", "for: soon", since=LATENCY))
     monkeypatch.chdir(tmp_path)
     done = CliRunner().invoke(main, arguments)
     assert done.exit_code == 2

@@ -53,9 +53,8 @@ def test_an_alert_is_led_to_from_the_dashboard_that_it_opens() -> None:
 
 
 def test_an_alert_that_no_panel_names_is_linked_beside_the_title(monkeypatch: pytest.MonkeyPatch) -> None:
-    assert [*alerting.of_dashboard("model", "https://wiki")] == []
-    new = {"annotations": {"dashboard_url": "http://localhost:3000/d/prediction-exporter-model?var-model_name=x"}}
-    monkeypatch.setattr(alerting, "_alerts", lambda: {"ModelNew": new})
+    of_model = {"annotations": {"dashboard_url": "http://localhost:3000/d/prediction-exporter-model?var-model_name=x"}}
+    monkeypatch.setattr(alerting, "_alerts", lambda: {"ModelNew": of_model, "ModelLatencyHigh": of_model})
     (link,) = (link.to_json_data() for link in alerting.of_dashboard("model", "https://wiki"))
     assert (link["type"], link["title"], link["url"]) == ("link", "ModelNew: what to do", "https://wiki/ModelNew.md")
     assert [*alerting.of_dashboard("fleet", "https://wiki")] == []
