@@ -78,8 +78,7 @@ def without(data: Mapping[str, Any], wrong: Iterable[Problem], expected: Any) ->
     for problem in wrong:
         key, *deeper = problem.path or ("",)
         inner, kind = usable.get(str(key)), _only(fields[str(key)].type) if key in fields else None
-        is_required = _is_struct(kind) and any(field.required for field in msgspec.structs.fields(kind))
-        if deeper and isinstance(deeper[0], str) and isinstance(inner, Mapping) and not is_required:
+        if deeper and isinstance(deeper[0], str) and isinstance(inner, Mapping) and not _has_required(kind):
             usable[str(key)] = without(inner, [Problem(tuple(deeper), problem.text)], kind)
         else:
             usable = {name: value for name, value in usable.items() if str(name) != str(key)}
@@ -129,6 +128,10 @@ def _in_dict(value: dict[Any, Any], expected: Any, path: KeyPath) -> Iterator[Pr
 def _in_literal(value: Any, choices: tuple[Any, ...], path: KeyPath) -> Iterator[Problem]:
     if value not in choices:
         yield Problem(path, f"expected {' or '.join(map(str, choices))}, got {_spell(value)}")
+
+
+def _has_required(kind: Any) -> bool:
+    return _is_struct(kind) and any(field.required for field in msgspec.structs.fields(kind))
 
 
 def _only(expected: Any) -> Any:

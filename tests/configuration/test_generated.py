@@ -49,7 +49,7 @@ def loaded(folder: Path, configuration: dict[str, Any]) -> Loaded | list[str]:
         return error.problems
 
 
-@settings(max_examples=3000)
+@settings(max_examples=300)
 @given(configuration=configurations)
 def test_what_is_accepted_runs(folder: Path, configuration: dict[str, Any]) -> None:
     accepted = loaded(folder, configuration)
@@ -68,7 +68,7 @@ def test_what_is_accepted_runs(folder: Path, configuration: dict[str, Any]) -> N
     serve(Sidecar(accepted, clock=lambda: NOW), scrape)
 
 
-@settings(max_examples=2000)
+@settings(max_examples=200)
 @given(configuration=configurations)
 def test_what_is_accepted_is_reloaded(folder: Path, configuration: dict[str, Any]) -> None:
     keys = {key: value for key, value in configuration.items() if key not in (*FIXED, "ground_truth")}

@@ -20,7 +20,6 @@ import pytest
 from rich.console import Console
 
 from alerts.rule_files import alerts, load
-from exporter.units import Listen
 from exporter.demo import model, shipped, story, watchers
 from exporter.demo.load import SENSOR, TRUTH_SECONDS, Load
 from exporter.demo.model import Model
@@ -28,6 +27,7 @@ from exporter.demo.model_server import ERROR_TYPE, SLOW_SECONDS, ModelServer
 from exporter.demo.slack import Slack
 from exporter.demo.stage import stage
 from exporter.demo.story import INCIDENTS, Story
+from exporter.units import Listen
 from tests.demo.processes import DEADLINE_SECONDS, ended
 from tests.demo.test_demo_run import Demo, demo
 from tests.servers import free_port, require
