@@ -12,6 +12,7 @@ import msgspec
 
 from exporter.assembly import config
 from exporter.configuration.settings import Config
+from exporter.configuration.validation import nearest
 from exporter.counted import counted
 from exporter.decoding.columns import epoch
 from exporter.offline import OfflineError
@@ -85,7 +86,7 @@ def _limits(option: str, given: Sequence[str]) -> dict[str, float]:
     for text in given:
         name, _, value = text.partition("=")
         if name not in figures.ORDER:
-            raise OfflineError(f"{option}: no such figure {name!r}; known: {', '.join(figures.ORDER)}")
+            raise OfflineError(f"{option}: no such figure {name!r}{nearest(name, figures.ORDER)}")
         if name in LOSSES:
             raise OfflineError(f"{option}: less is better for {name}, which cannot have this limit")
         try:
