@@ -104,32 +104,33 @@ def check(config_file: Path) -> None:
 
 @main.command()
 @click.argument("logs", nargs=-1, required=True, type=FILE, metavar="LOG...")
-@click.option("--truth", "truths", multiple=True, type=FILE, help="Ground truth, a file or folder. May be repeated.")
-@click.option("--config", "config_file", type=FILE, help="Where fields lie, and the databases that have the truth.")
-@click.option("--reference", help="Instead of --config: the reference profile, whose baseline is compared with.")
-@click.option("--from", "begin", metavar="TIME", help="Predictions from then on: a date, or a time (RFC 3339).")
-@click.option("--to", "end", metavar="TIME", help="Predictions before then.")
+@click.option("--truth", "truths", multiple=True, type=FILE, help="Ground truth, as for LOG. May be repeated.")
+@click.option("--config", "config_file", type=FILE, help="The configuration: fields, and databases of ground truth.")
+@click.option("--reference", help="Instead of --config: the reference profile, which has the baseline.")
+@click.option("--from", "begin", metavar="TIME", help="Only predictions from this date or time (RFC 3339) on.")
+@click.option("--to", "end", metavar="TIME", help="Only predictions before this date or time.")
 @click.option(
     "--revision",
     type=click.Choice(["first", "last"]),
     default="last",
     show_default=True,
-    help="Which of several truths of a request counts.",
+    help="Which of several ground-truth labels of a request counts.",
 )
-@click.option("--least", multiple=True, metavar="FIGURE=VALUE", help="Fail when a figure is less: f1=0.8.")
-@click.option("--max-drop", multiple=True, metavar="FIGURE=VALUE", help="Fail when it is so far below the baseline.")
+@click.option("--least", multiple=True, metavar="FIGURE=VALUE", help="Fail if a figure is less, such as f1=0.8.")
+@click.option("--max-drop", multiple=True, metavar="FIGURE=VALUE", help="Fail if it is further below the baseline.")
 @click.option("--json", "is_json", is_flag=True, help="Write JSON.")
 def evaluate(**options: Any) -> None:
-    """Join archived predictions with their ground truth, and tell how good the model was.
+    """Join archived predictions with their ground truth, and show how accurate the model was.
 
-    A LOG, and a truth, is a JSON-lines, CSV or Parquet file (.jsonl, .csv, .parquet; .gz may follow the former) or a
-    folder of them. The status is 1 when a figure falls short, and 2 when there is a mistake.
+    A LOG is a JSON-lines, CSV or Parquet file (.jsonl, .csv, .parquet; .gz may follow the first two), a folder of them
+    or a glob pattern. The exit status is 1 if a figure falls short, and 2 if there is a mistake.
     """
-    from exporter.evaluation import command
+    from exporter.offline import OfflineError
+    from exporter.offline.evaluation import command
 
     try:
-        lines, is_short = command.evaluate(command.Asked(**options))
-    except command.EvaluationError as error:
+        lines, is_short = command.evaluate(**options)
+    except OfflineError as error:
         _fail(*(f"evaluate: {problem}" for problem in error.problems))
     for line in lines:
         click.echo(line)
@@ -153,8 +154,8 @@ def health(url: str) -> None:
 @main.command()
 @click.argument("inputs", nargs=-1, required=True, type=FILE, metavar="INPUT...")
 @click.option("--output", "-o", required=True, type=FILE, help="Where to write the profile, a JSON file.")
-@click.option("--config", "config_file", type=FILE, help="Whose `fields` say where a record's fields lie.")
-@click.option("--bins", default=10, show_default=True, help="How many bins a numeric feature has.")
+@click.option("--config", "config_file", type=FILE, help="The configuration, whose `fields` map a record's fields.")
+@click.option("--bins", default=10, show_default=True, help="The number of bins of a numeric feature.")
 @click.option(
     "--binning",
     type=click.Choice(["quantile", "uniform"]),
@@ -177,28 +178,29 @@ def profile(
 ) -> None:
     """Make the reference profile from training data or a prediction log.
 
-    An INPUT is a Parquet, CSV or JSON-lines file (.parquet, .csv, .jsonl; .gz may follow the latter two) or a folder
-    of them. All are read together. A column is a feature, unless it is named like another field of a record.
+    An INPUT is a Parquet, CSV or JSON-lines file (.parquet, .csv, .jsonl; .gz may follow the last two), a folder of
+    them or a glob pattern. All are read together. A column is a feature, unless it is named like another field of a
+    record.
     """
     from exporter.configuration import loading
     from exporter.decoding.schema import Schema
-    from exporter.profiling import Options, ProfilingError, make_profile
-    from exporter.profiling.output import write
-    from exporter.profiling.progress import progress_bar
+    from exporter.offline import OfflineError
+    from exporter.offline.output import progress_bar, write
+    from exporter.offline.profiling import Options, make_profile
+    from exporter.reference import profile_file
 
     try:
         schema = loading.load_fields(config_file) if config_file else Schema()
         options = Options(bins, binning, numeric, categorical, exclude, schema)
         with progress_bar() as progress:
-            made, report = make_profile(inputs, options, progress=progress)
-        size = write(made, output)
-    except loading.ConfigError as error:
-        _fail(*error.problems)
-    except ProfilingError as error:
-        _fail(f"profile: {error}")
-    for line in report.lines(made):
+            made, summary = make_profile(inputs, options, progress=progress)
+        data = profile_file.dump(made)
+        write(data, output)
+    except (loading.ConfigError, OfflineError) as error:
+        _fail(*(f"profile: {problem}" for problem in error.problems))
+    for line in summary:
         click.echo(line)
-    click.echo(f"{output}: {size / 1024:.0f} KiB")
+    click.echo(f"{output}: {len(data) / 1024:.0f} KiB")
 
 
 @main.command()

@@ -106,9 +106,16 @@ def test_a_source_knows_nothing_of_statistics(module: str) -> None:
     }
 
 
-@pytest.mark.parametrize("module", sorted({*MODULES} - {"sidecar", "cli", "assembly.config", "evaluation.command"}))
+@pytest.mark.parametrize(
+    "module", sorted({*MODULES} - {"sidecar", "cli", "assembly.config", "offline.evaluation.command"})
+)
 def test_only_the_sidecar_and_the_command_know_the_configuration(module: str) -> None:
     assert "assembly.config" not in ours(module)
+
+
+@pytest.mark.parametrize("module", sorted(name for name in MODULES if room(name) not in ("offline", "cli")))
+def test_only_the_command_line_knows_the_offline_commands(module: str) -> None:
+    assert not [name for name in ours(module) if room(name) == "offline"]
 
 
 @pytest.mark.parametrize("module", sorted(name for name in MODULES if name.startswith("stats.")))

@@ -1,7 +1,7 @@
 """The reference profile: what the model's inputs looked like when it was trained, as a small JSON file.
 
-Sidecars load only this; `prediction-exporter profile` makes it (exporter/profiling). Types are declared here and
-never guessed from a window.
+Sidecars load only this; `prediction-exporter profile` (exporter/offline/profiling) makes it. Types are declared here
+and never guessed from a window.
 """
 
 from __future__ import annotations

@@ -13,11 +13,11 @@ from sklearn import metrics
 from exporter.assembly.planning import measures
 from exporter.batch import Batch, Floats, Ints
 from exporter.configuration.settings import Config
-from exporter.profiling import Options, make_profile
-from exporter.profiling.calibration import BINS, scored_class
+from exporter.offline.profiling import Options, make_profile
+from exporter.offline.profiling.calibration import BINS, scored_class
 from exporter.reference.calibration import Calibration
 from exporter.reference.profile import Profile
-from tests.profiling.training import write
+from tests.offline.profiling.training import write
 from tests.records import DEFAULT, NOW, block, columns, decoder, reference
 
 FIGURES = {"precision": metrics.precision_score, "recall": metrics.recall_score, "f1": metrics.f1_score}

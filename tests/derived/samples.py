@@ -12,8 +12,8 @@ import numpy as np
 
 from exporter.batch import Floats
 from exporter.derived.comparison import Comparison, Judgement, Shift
-from exporter.profiling.column import Column
-from exporter.profiling.numeric import NumericSketch, NumericTally
+from exporter.offline.profiling.column import Column
+from exporter.offline.profiling.numeric import NumericSketch, NumericTally
 from exporter.reference.profile import Numeric, Profile
 from exporter.stats.feature_bins import FeatureBins
 from exporter.stats.feature_cuts import FeatureCuts

@@ -13,7 +13,7 @@ from exporter.batch import NON_FINITE, WRONG_TYPE, Series
 from exporter.derived.outlier_ratio import OutlierRatio, cells_within
 from exporter.reference.profile import Numeric
 from exporter.stats.feature_cuts import FeatureCuts
-from tests.profiling import training
+from tests.offline.profiling import training
 from tests.records import columns, numeric, reference
 
 SERIES = Series("credit", "3")

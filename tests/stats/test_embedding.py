@@ -14,8 +14,8 @@ from exporter.batch import Floats, Series
 from exporter.configuration.settings import Config
 from exporter.derived.embedding_drift import EmbeddingDrift
 from exporter.derived.psi import psi
-from exporter.profiling.column import Column
-from exporter.profiling.vector import VectorSketch, VectorTally
+from exporter.offline.profiling.column import Column
+from exporter.offline.profiling.vector import VectorSketch, VectorTally
 from exporter.reference.profile import Profile, Vector
 from exporter.reference.projections import directions
 from exporter.stats.embedding import Embedding

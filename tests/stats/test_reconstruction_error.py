@@ -12,7 +12,7 @@ from exporter.assembly.measuring import measures
 from exporter.batch import Floats, Series
 from exporter.configuration.settings import Config
 from exporter.derived.multivariate_drift import MultivariateDrift
-from exporter.profiling.components import fit
+from exporter.offline.profiling.components import fit
 from exporter.reference.components import Components
 from exporter.reference.profile import Profile
 from exporter.stats.reconstruction_error import ReconstructionError
