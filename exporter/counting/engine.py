@@ -22,10 +22,9 @@ from exporter.counting.plan import Plan
 from exporter.decoding.pipeline import Pipeline, RowPipeline
 from exporter.decoding.request_ids import RequestIds
 from exporter.decoding.unknown_features import FeatureSample, UnknownFeatures
-from exporter.formats.bodies import IngestRequest
 from exporter.joins.join import Joins, Store
 from exporter.joins.rows import Pair, outcomes
-from exporter.lines.buffer import BadLine, LineBuffer, PendingLines, Receipt, cut_off, frame_whole
+from exporter.lines.buffer import BadLine, IngestRequest, LineBuffer, PendingLines, Receipt, cut_off, frame_whole
 from exporter.lines.framing import Position
 from exporter.lines.stream import Stream
 from exporter.tallies.snapshot import NOTHING_JOINED, NOTHING_WAITED, Snapshot, SourceCounts

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
-from typing import NamedTuple
 
 import msgspec
 
@@ -15,14 +14,6 @@ ARROW = "application/vnd.apache.arrow.stream"
 
 class BodyError(ValueError):
     """A body that cannot be read as records; the message says why."""
-
-
-class IngestRequest(NamedTuple):
-    """The lines of a request, or its Arrow IPC stream, and the key that identifies it if it is sent again."""
-
-    lines: bytes
-    key: str | None = None
-    is_arrow: bool = False
 
 
 def media_type(headers: Mapping[str, str]) -> str:

@@ -21,7 +21,8 @@ from exporter.decoding.decode import Decoder
 from exporter.decoding.pipeline import LinePipeline, Pipeline, RowPipeline
 from exporter.decoding.rows import RowReader
 from exporter.decoding.schema import Path, Schema
-from exporter.formats.bodies import JSON_TYPES, IngestRequest, json_lines, media_type
+from exporter.formats.bodies import JSON_TYPES, json_lines, media_type
+from exporter.lines.buffer import IngestRequest
 from exporter.lines.framing import Framer, Lines
 
 

@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import ClassVar
 
-from exporter.formats.bodies import ARROW, JSON_TYPES, IngestRequest, media_type
+from exporter.formats.bodies import ARROW, JSON_TYPES, media_type
 from exporter.formats.format import Format
+from exporter.lines.buffer import IngestRequest
 
 
 class JsonLines(Format, frozen=True):

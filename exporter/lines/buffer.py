@@ -34,6 +34,14 @@ class BadLine:
     row: int | None = None
 
 
+class IngestRequest(NamedTuple):
+    """The lines of a request, or its Arrow IPC stream, and the key that identifies it if it is sent again."""
+
+    lines: bytes
+    key: str | None = None
+    is_arrow: bool = False
+
+
 @dataclass(frozen=True, slots=True)
 class Receipt:
     """What became of lines that arrived together: how many are records now, and which were rejected.

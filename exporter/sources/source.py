@@ -9,9 +9,8 @@ from typing import ClassVar, Protocol
 
 import msgspec
 
-from exporter.formats.bodies import IngestRequest
 from exporter.formats.format import Format
-from exporter.lines.buffer import Receipt
+from exporter.lines.buffer import IngestRequest, Receipt
 from exporter.lines.framing import Position
 from exporter.lines.stream import Stream
 from exporter.sources.url import SourceUrl

@@ -14,8 +14,9 @@ from exporter.batch import Series
 from exporter.decoding.checks import Checks
 from exporter.decoding.pipeline import LinePipeline, Pipeline
 from exporter.decoding.schema import Schema
-from exporter.formats.bodies import ARROW, IngestRequest, media_type
+from exporter.formats.bodies import ARROW, media_type
 from exporter.formats.format import Format
+from exporter.lines.buffer import IngestRequest
 from exporter.lines.framing import Framer
 
 

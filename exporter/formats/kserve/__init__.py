@@ -11,11 +11,12 @@ from typing import ClassVar
 
 from exporter.decoding.rows import RowReader
 from exporter.decoding.schema import Path
-from exporter.formats.bodies import IngestRequest, media_type
+from exporter.formats.bodies import media_type
 from exporter.formats.format import Format
 from exporter.formats.kserve.events import STRUCTURED, structured
 from exporter.formats.kserve.payloads import FeatureNames
 from exporter.formats.kserve.rows import EventRows
+from exporter.lines.buffer import IngestRequest
 
 
 class KServe(Format, frozen=True):

@@ -12,7 +12,6 @@ import msgspec
 
 from exporter.configuration import loading
 from exporter.configuration.loading import Loaded
-from exporter.validation import nearest
 from exporter.counted import counted
 from exporter.decoding.columns import epoch
 from exporter.offline import OfflineError
@@ -22,6 +21,7 @@ from exporter.offline.evaluation.evaluate import evaluate as run
 from exporter.offline.evaluation.join import Revision
 from exporter.sources.database.options import QueryOptions
 from exporter.sources.database.source import QueryError
+from exporter.validation import nearest
 
 # Figures that are better if they are smaller.
 LOSSES = ("log_loss", "brier_score", "expected_calibration_error", "mae", "rmse", "mape", "bias")

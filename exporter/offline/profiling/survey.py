@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from exporter.validation import nearest
 from exporter.decoding.columns import class_of, label_of
 from exporter.offline import OfflineError
 from exporter.offline.profiling.blocks import Block
 from exporter.offline.profiling.categorical import CATEGORIES
 from exporter.offline.profiling.kinds import ColumnSketch, Kind, LeftOutError, kind_of
 from exporter.offline.profiling.options import Options
+from exporter.validation import nearest
 
 
 class Survey:

@@ -22,8 +22,8 @@ from aiohttp import web
 
 from exporter.durable.commit import CommitError
 from exporter.formats.arrow.messages import count_rows
-from exporter.formats.bodies import ARROW, BodyError, IngestRequest, media_type
-from exporter.lines.buffer import BadLine, Receipt
+from exporter.formats.bodies import ARROW, BodyError, media_type
+from exporter.lines.buffer import BadLine, IngestRequest, Receipt
 from exporter.sources.http.body import Body, TooLargeError
 from exporter.sources.source import SourceContext
 

@@ -13,13 +13,15 @@ from hypothesis import strategies as st
 
 from exporter.assembly.measuring import measures
 from exporter.batch import Series
-from exporter.configuration.loading import Config
+from exporter.configuration.settings import Config
 from exporter.counting.engine import Engine
 from exporter.counting.plan import Limits, Plan
 from exporter.decoding.checks import Checks
 from exporter.decoding.decode import Decoder
+from exporter.decoding.pipeline import LinePipeline
 from exporter.decoding.schema import Schema
 from exporter.derived.psi import psi
+from exporter.lines.framing import Lines
 from exporter.lines.stream import Stream
 from exporter.reference.profile import Profile
 from exporter.stats import Statistic
@@ -57,7 +59,7 @@ def as_sidecar(log: bytes, profile: Profile) -> tuple[Sequence[Statistic], Row]:
     schema = Schema({}, tuple(profile.numeric), tuple(profile.categorical), attributions=attributions)
     decoder = Decoder(schema, MODEL, Checks(1e9, 1e9))
     limits = Limits(line_bytes=1 << 20, models=20, prediction_classes=100, error_types=100)
-    engine = Engine(Plan(chosen.statistics, (), {STREAM.source: decoder}, limits))
+    engine = Engine(Plan(chosen.statistics, (), {STREAM.source: LinePipeline(Lines, decoder)}, limits))
     engine.open(STREAM)
     for start in range(0, len(log), 50_000):
         engine.feed(STREAM, log[start : start + 50_000], NOW)
