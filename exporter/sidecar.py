@@ -15,7 +15,7 @@ import structlog
 from exporter import garbage
 from exporter.assembly import planning
 from exporter.assembly.running_sources import RunningSources
-from exporter.configuration.loading import ConfigError, Loaded
+from exporter.configuration.loading import ConfigError, LoadedConfig
 from exporter.configuration.source_config import SourceConfig
 from exporter.counting.engine import Engine
 from exporter.counting.plan import Plan
@@ -46,7 +46,10 @@ class Sidecar:
     """
 
     def __init__(
-        self, loaded: Loaded, clock: Callable[[], float] = time.time, load: Callable[[], Loaded] | None = None
+        self,
+        loaded: LoadedConfig,
+        clock: Callable[[], float] = time.time,
+        load: Callable[[], LoadedConfig] | None = None,
     ) -> None:
         self._loaded = loaded
         config, profile = loaded

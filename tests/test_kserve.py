@@ -22,7 +22,7 @@ from exporter.decoding.schema import Schema
 from exporter.formats.bodies import BodyError
 from exporter.formats.kserve import KServe
 from exporter.formats.kserve.events import event, structured
-from exporter.formats.kserve.pairing import Event, Pair, Pairs
+from exporter.formats.kserve.pairing import Event, EventPair, EventPairs
 from exporter.formats.kserve.payloads import FeatureNames, Outcome, instances, outcomes
 from exporter.formats.kserve.rows import MAX_INSTANCES, EventRows, pair_rows
 from exporter.lines.buffer import frame_whole
@@ -36,9 +36,9 @@ FIRST = dict(zip(example.IRIS, [6.8, 2.8, 4.8, 1.4], strict=True))
 SECOND = dict(zip(example.IRIS, [6.0, 3.4, 4.5, 1.6], strict=True))
 
 
-def pair(request: Any, response: Any, **of_response: str) -> Pair:
+def pair(request: Any, response: Any, **of_response: str) -> EventPair:
     bodies = [body if isinstance(body, bytes) else json.dumps(body).encode() for body in (request, response)]
-    return Pair(
+    return EventPair(
         read_event(example.headers("request"), bodies[0]),
         read_event(example.headers("response", **of_response), bodies[1]),
     )
@@ -151,7 +151,7 @@ def test_a_failed_request_is_an_error_an_instance() -> None:
     assert [record["error_type"] for record in read({"instances": [1]}, example.ERROR)] == ["error"]
 
 
-def decoded(complete: Pair) -> tuple[int, dict[str, int]]:
+def decoded(complete: EventPair) -> tuple[int, dict[str, int]]:
     """Return how many of the instances of a pair are records, and how many are rejected by reason."""
     accepted, error, count = pair_rows(complete, NAMES)
     rows = Rows()
@@ -247,7 +247,7 @@ def test_any_bodies_are_read_and_each_instance_is_a_record_or_refused(
 def test_each_event_is_paired_or_waits_or_is_lost_or_a_repetition(
     sent: list[tuple[int, bool, int, int]], most: int
 ) -> None:
-    pairs = Pairs(most=most, most_bytes=35, seconds=60)
+    pairs = EventPairs(most=most, most_bytes=35, seconds=60)
     now, paired, repeated = NOW, 0, 0
     for number, is_response, moment, pause in sent:
         now += pause
@@ -308,7 +308,7 @@ def test_latency_is_told_only_where_the_times_make_sense() -> None:
     def latency(begin: str, end: str) -> float | None:
         times = zip(("request", "response"), (begin, end), strict=True)
         halves = [read_event(example.headers(kind, ce_time=time), b"") for kind, time in times]
-        return Pair(*halves).latency_seconds
+        return EventPair(*halves).latency_seconds
 
     assert latency("2026-01-05T10:00:00Z", "2026-01-05T10:00:00.25Z") == 0.25
     # Its workers may send the response first, and give it the earlier time.

@@ -37,14 +37,14 @@ class ConfigError(Exception):
         self.problems = problems
 
 
-class Loaded(NamedTuple):
+class LoadedConfig(NamedTuple):
     """A configuration, and the reference profile that it names."""
 
     config: Config
     profile: Profile | None = None
 
 
-def load(path: Path) -> Loaded:
+def load(path: Path) -> LoadedConfig:
     """Read and validate a configuration file and its reference; raises ConfigError with every mistake."""
     return _validated(_read(path), path.parent, f"{path}: ")
 
@@ -57,7 +57,7 @@ def load_fields(path: Path) -> Schema:
     return schema_of(config, config.sources[0], None)
 
 
-def from_options(source: str, reference: str | None, listen: str | None, web_config: str | None = None) -> Loaded:
+def from_options(source: str, reference: str | None, listen: str | None, web_config: str | None = None) -> LoadedConfig:
     """Make a configuration from command-line options; raises ConfigError."""
     options = {"sources": [source], "reference": reference, "listen": listen, "web_config": web_config}
     try:
@@ -71,7 +71,7 @@ def from_options(source: str, reference: str | None, listen: str | None, web_con
         raise ConfigError(problems) from None
 
 
-def notes(loaded: Loaded) -> Iterator[str]:
+def notes(loaded: LoadedConfig) -> Iterator[str]:
     """Yield what is not a mistake, but may be unintended."""
     config, profile = loaded
     if not config.reference:
@@ -93,12 +93,12 @@ def _read(path: Path) -> Any:
         raise ConfigError([str(error)]) from None
 
 
-def _validated(data: Any, folder: Path, prefix: str) -> Loaded:
+def _validated(data: Any, folder: Path, prefix: str) -> LoadedConfig:
     if isinstance(data, dict) and isinstance(data.get("segments"), list):
         data = data | {"segments": [{"name": item} if isinstance(item, str) else item for item in data["segments"]]}
     wrong = list(validation.problems(data, Config))
     problems = list(map(str, wrong))
-    loaded = Loaded(Config(sources=[]))
+    loaded = LoadedConfig(Config(sources=[]))
     if isinstance(data, dict):
         # The rest is checked too, so that all mistakes are reported at once.
         usable = validation.without(data, wrong, Config)
@@ -110,7 +110,7 @@ def _validated(data: Any, folder: Path, prefix: str) -> Loaded:
     return loaded
 
 
-def _checked(config: Config) -> tuple[Loaded, list[str]]:
+def _checked(config: Config) -> tuple[LoadedConfig, list[str]]:
     """Read the reference, and return all mistakes that types do not show, each starting with its key."""
     profile, problems = None, []
     if config.reference:
@@ -135,7 +135,7 @@ def _checked(config: Config) -> tuple[Loaded, list[str]]:
             *(f"quality.{problem}" for problem in quality.problems(config.quality, profile)),
             *_about_exported_bins(config, tuple(profile.features) if profile else ()),
         ]
-    return Loaded(config, profile), problems
+    return LoadedConfig(config, profile), problems
 
 
 def _about_sources(config: Config) -> Iterator[str]:

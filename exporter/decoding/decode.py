@@ -40,7 +40,7 @@ class Decoded:
 
 
 @dataclass(frozen=True, slots=True)
-class _Records:
+class _DecodedRecords:
     """Decoded records, the number of the line (or row) of each, unusable features by record, and rejected lines."""
 
     values: list[Any]
@@ -107,7 +107,7 @@ class Decoder:
         sample = FeatureSample(row, self._probe.unknown(block[start : ends[numbers[row]]]))
         return Decoded(batch, tuple(rejects), len(ends), sample)
 
-    def _checked(self, records: _Records, now: float) -> tuple[Batch | None, Sequence[int], list[Refused]]:
+    def _checked(self, records: _DecodedRecords, now: float) -> tuple[Batch | None, Sequence[int], list[Refused]]:
         """Return the batch of the records that pass the checks, their numbers, and the numbers of the others."""
         if not records.values:
             return None, (), []
@@ -119,7 +119,7 @@ class Decoder:
             refused = by_reason
         return batch if numbers else None, numbers, refused
 
-    def _whole(self, block: bytes, ends: Ints) -> _Records | None:
+    def _whole(self, block: bytes, ends: Ints) -> _DecodedRecords | None:
         """Decode a block at once, given where its lines end; None if any of them is not as it should be."""
         if not _holds_objects(block, ends):
             return None
@@ -131,18 +131,18 @@ class Decoder:
         except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
             return None
         # Two records on one line show in the count.
-        return _Records(values, range(len(ends)), {}, []) if len(values) == len(ends) else None
+        return _DecodedRecords(values, range(len(ends)), {}, []) if len(values) == len(ends) else None
 
-    def _line_by_line(self, block: bytes) -> _Records:
+    def _line_by_line(self, block: bytes) -> _DecodedRecords:
         lines = block.split(b"\n")[:-1]
         starts = np.cumsum([0, *(len(line) + 1 for line in lines)]).tolist()
         return self._each(enumerate(lines), self._line, starts)
 
     def _each(
         self, items: Iterable[tuple[int, Any]], read: Callable[[Any], tuple[Any, Flaws]], starts: Sequence[int]
-    ) -> _Records:
+    ) -> _DecodedRecords:
         """Decode items one by one; the reject of item i is at `starts[i]`."""
-        records = _Records([], numbers := [], {}, [])
+        records = _DecodedRecords([], numbers := [], {}, [])
         rejects: dict[str, Reject] = {}
         for number, item in items:
             try:
@@ -174,7 +174,7 @@ class Decoder:
                 pass
         return salvage(value, self._tree, self._struct)
 
-    def _batch(self, records: _Records, now: float) -> Batch:
+    def _batch(self, records: _DecodedRecords, now: float) -> Batch:
         n = len(records.values)
         fields = {leaf.key: column for leaf, column in self._tree.columns(records.values)}
 

@@ -59,7 +59,7 @@ class WebConfigError(Exception):
 
 
 @dataclass(frozen=True, slots=True)
-class Loaded:
+class LoadedWebConfig:
     """A web configuration that can be used, and the files that it is of."""
 
     config: WebConfig
@@ -71,7 +71,7 @@ class Loaded:
         return [f"{self.files.paths[0]}: {note}" for note in settings.notes(self.config)]
 
 
-def load(path: Path) -> Loaded:
+def load(path: Path) -> LoadedWebConfig:
     """Read it, and all that it points to; raises WebConfigError with every mistake."""
     files = Files.of(path)
     try:
@@ -92,7 +92,7 @@ def load(path: Path) -> Loaded:
             wrong += error.problems
     if wrong:
         raise WebConfigError([f"{path}: {problem}" for problem in wrong], files)
-    return Loaded(config, context, files)
+    return LoadedWebConfig(config, context, files)
 
 
 class Current:
@@ -106,7 +106,7 @@ class Current:
         self._loaded = load(path)
         self._files = self._loaded.files
 
-    def get(self) -> Loaded:
+    def get(self) -> LoadedWebConfig:
         """Return it, read again if a file has changed."""
         files = self._files.now()
         if files != self._files and not files.are_fresh(self._clock()):

@@ -14,7 +14,7 @@ import yaml
 from hypothesis import event, given, settings
 
 from exporter.configuration import loading
-from exporter.configuration.loading import ConfigError, Loaded
+from exporter.configuration.loading import ConfigError, LoadedConfig
 from exporter.reference import profile_file
 from exporter.sidecar import FIXED, Sidecar
 from tests.configuration.generated import configurations
@@ -39,7 +39,7 @@ def folder() -> Iterator[Path]:
         yield path
 
 
-def loaded(folder: Path, configuration: dict[str, Any]) -> Loaded | list[str]:
+def loaded(folder: Path, configuration: dict[str, Any]) -> LoadedConfig | list[str]:
     """Return a configuration, or the problems for which it is rejected."""
     file = folder / "config.yaml"
     file.write_text(yaml.safe_dump({"listen": "127.0.0.1:0"} | configuration, allow_unicode=True))

@@ -18,7 +18,7 @@ class FlatbufferError(ValueError):
     """An offset leads out of the flatbuffer."""
 
 
-class Table:
+class FlatTable:
     """A table at a place in a flatbuffer; its fields go by number. Raises FlatbufferError."""
 
     def __init__(self, data: bytes, at: int) -> None:
@@ -28,7 +28,7 @@ class Table:
         self._vtable_bytes = self._read("<H", self._vtable)
 
     @classmethod
-    def root(cls, data: bytes) -> Table:
+    def root(cls, data: bytes) -> FlatTable:
         """Return the table that a flatbuffer begins with."""
         return cls(data, cls._number(data, "<I", 0))
 
@@ -41,12 +41,12 @@ class Table:
         """Whether a field is there."""
         return self._place(field) != 0
 
-    def table(self, field: int) -> Table:
+    def table(self, field: int) -> FlatTable:
         """Return a table that this one refers to."""
         at = self._place(field)
         if not at:
             raise FlatbufferError
-        return Table(self._data, at + self._read("<I", at))
+        return FlatTable(self._data, at + self._read("<I", at))
 
     def pairs(self, field: int) -> Ints:
         """Return a vector of structs of two int64, of shape (n, 2)."""

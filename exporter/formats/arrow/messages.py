@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from enum import IntEnum
 from typing import NamedTuple
 
-from exporter.formats.arrow.flatbuffer import FlatbufferError, Table
+from exporter.formats.arrow.flatbuffer import FlatbufferError, FlatTable
 from exporter.lines.rejects import INVALID_ARROW, OVERSIZE, RejectedError
 
 MARKER = b"\xff\xff\xff\xff"
@@ -22,7 +22,7 @@ METADATA_BYTES = 1024**2
 MOST_ROWS = 65_536
 
 
-class Kind(IntEnum):
+class MessageKind(IntEnum):
     """What a message is; but for END as in the format's Message.fbs."""
 
     END = 0
@@ -34,7 +34,7 @@ class Kind(IntEnum):
 class Message(NamedTuple):
     """A whole message. `rows` are a batch's; `dictionary` is the number of the dictionary that it holds."""
 
-    kind: Kind
+    kind: MessageKind
     size: int
     rows: int = 0
     dictionary: int = 0
@@ -93,7 +93,7 @@ def _first(data: bytes, at: int) -> tuple[Message | None, int]:
         return None, PREFIX_BYTES
     length = int.from_bytes(data[at + len(MARKER) : at + PREFIX_BYTES], "little", signed=True)
     if length == 0:
-        return Message(Kind.END, PREFIX_BYTES), PREFIX_BYTES
+        return Message(MessageKind.END, PREFIX_BYTES), PREFIX_BYTES
     if length < 0:
         raise RejectedError(INVALID_ARROW, "a message of a negative length")
     if length > METADATA_BYTES:
@@ -110,7 +110,7 @@ def _first(data: bytes, at: int) -> tuple[Message | None, int]:
 
 def _described(metadata: bytes, begin: int) -> Message:
     """Return what the metadata of a message say of it, whose body is at `begin`; raises FlatbufferError."""
-    root = Table.root(metadata)
+    root = FlatTable.root(metadata)
     kind, body = root.number(1, "<B"), root.number(3, "<q")
     if body < 0:
         raise RejectedError(INVALID_ARROW, "a message of a negative length")
@@ -118,20 +118,20 @@ def _described(metadata: bytes, begin: int) -> Message:
     if size > MESSAGE_BYTES:
         raise RejectedError(OVERSIZE, f"a message of more than {MESSAGE_BYTES} bytes; send fewer rows at a time")
     header = root.table(2)
-    if kind == Kind.SCHEMA:
-        return Message(Kind.SCHEMA, size)
-    if kind == Kind.DICTIONARY:
+    if kind == MessageKind.SCHEMA:
+        return Message(MessageKind.SCHEMA, size)
+    if kind == MessageKind.DICTIONARY:
         _check_rows(header.table(1), size, body)
         if header.number(2, "<B"):
             # Each batch would hold a copy of all that came before.
             raise RejectedError(INVALID_ARROW, "a dictionary that only adds to one before; send it whole")
-        return Message(Kind.DICTIONARY, size, dictionary=header.number(0, "<q"))
-    if kind == Kind.BATCH:
-        return Message(Kind.BATCH, size, rows=_check_rows(header, size, body))
+        return Message(MessageKind.DICTIONARY, size, dictionary=header.number(0, "<q"))
+    if kind == MessageKind.BATCH:
+        return Message(MessageKind.BATCH, size, rows=_check_rows(header, size, body))
     raise RejectedError(INVALID_ARROW, "a message that is neither a schema, a dictionary nor a record batch")
 
 
-def _check_rows(batch: Table, size: int, body: int) -> int:
+def _check_rows(batch: FlatTable, size: int, body: int) -> int:
     """Return how many rows a batch has; raises RejectedError if they would cost more than their bytes."""
     rows = batch.number(0, "<q")
     if batch.has(3):

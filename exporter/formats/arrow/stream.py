@@ -14,7 +14,7 @@ from pyarrow import ipc
 
 from exporter.decoding.schema import Node
 from exporter.formats.arrow.leaves import Place, flat, places
-from exporter.formats.arrow.messages import Kind, Message, Messages
+from exporter.formats.arrow.messages import Message, MessageKind, Messages
 from exporter.lines.framing import NOTHING, Framer, FrameResult, Position
 from exporter.lines.rejects import INVALID_ARROW, OVERSIZE, RejectedError
 
@@ -41,7 +41,7 @@ class _Bytes:
         return data.tobytes()
 
 
-class _Reader(NamedTuple):
+class _StreamReader(NamedTuple):
     """pyarrow's reader of one stream, what is put into it, and where the columns lie: in the schema, and in batches."""
 
     file: _Bytes
@@ -60,7 +60,7 @@ class ArrowStream:
         self.tree = tree
         self._begin = position.offset if position else 0
         self._messages = Messages()
-        self._reader: _Reader | None = None
+        self._reader: _StreamReader | None = None
         self._schema = b""
         # Those that came since the last batch; and the last of each, for when more of the batches is to be read.
         self._waiting: list[bytes] = []
@@ -109,14 +109,14 @@ class ArrowStream:
 
     def _take(self, message: Message, whole: bytes) -> pa.RecordBatch | None:
         """Take a message; return the columns that are read of a batch. Raises RejectedError."""
-        if message.kind in (Kind.SCHEMA, Kind.END):
+        if message.kind in (MessageKind.SCHEMA, MessageKind.END):
             self._schema, self._waiting, self._dictionaries = whole, [], {}
-            self._reader = self._opened() if message.kind == Kind.SCHEMA else None
+            self._reader = self._opened() if message.kind == MessageKind.SCHEMA else None
             return None
         if self._reader is None:
             raise RejectedError(INVALID_ARROW, "a stream that does not begin with its schema")
         self._waiting.append(whole)
-        if message.kind == Kind.DICTIONARY:
+        if message.kind == MessageKind.DICTIONARY:
             self._dictionaries[message.dictionary] = whole
             if max(_size(self._dictionaries.values()), _size(self._waiting)) > DICTIONARY_BYTES:
                 raise RejectedError(OVERSIZE, f"dictionaries of more than {DICTIONARY_BYTES} bytes")
@@ -129,7 +129,7 @@ class ArrowStream:
         except (*ERRORS, StopIteration):
             raise RejectedError(INVALID_ARROW, "a record batch that does not hold what it says") from None
 
-    def _opened(self) -> _Reader:
+    def _opened(self) -> _StreamReader:
         """Begin to read the stream of a schema; raises RejectedError."""
         file = _Bytes()
         try:
@@ -142,7 +142,7 @@ class ArrowStream:
             batches = ipc.open_stream(pa.PythonFile(file, mode="r"), options=options)
         except ERRORS:
             raise RejectedError(INVALID_ARROW, "a schema that cannot be read") from None
-        return _Reader(file, batches, found, {column: number for number, column in enumerate(read)})
+        return _StreamReader(file, batches, found, {column: number for number, column in enumerate(read)})
 
 
 def _size(messages: Collection[bytes]) -> int:

@@ -1,4 +1,4 @@
-"""Pairs of a request and its response, which arrive separately.
+"""EventPairs of a request and its response, which arrive separately.
 
 An event is given up if it waits too long for its other half, or if there is no room for it. There is no clock here: the
 time comes with the events. Waiting events are not kept over a restart.
@@ -30,7 +30,7 @@ class Event:
     status: str = ""
 
 
-class Pair(NamedTuple):
+class EventPair(NamedTuple):
     """A request and its response."""
 
     request: Event
@@ -48,7 +48,7 @@ class Pair(NamedTuple):
         return None if begin is None or end is None or end < begin else end - begin
 
 
-class Pairs:
+class EventPairs:
     """The events that wait for their other halves: at most `most` of them and `most_bytes`, for at most `seconds`."""
 
     def __init__(self, most: int = MOST_WAITING, most_bytes: int = MOST_BYTES, seconds: float = WAIT_SECONDS) -> None:
@@ -63,7 +63,7 @@ class Pairs:
     def __len__(self) -> int:
         return len(self._waiting)
 
-    def add(self, added: Event, now: float) -> Pair | None:
+    def add(self, added: Event, now: float) -> EventPair | None:
         """Take an event; return the pair that it completes. Events given up for it add to `lost`."""
         self.expire(now)
         times = self._done.get(added.key)
@@ -72,7 +72,7 @@ class Pairs:
         _, other = self._waiting.get(added.key, (0.0, added))
         if other.is_response != added.is_response:
             self._forget(added.key)
-            pair = Pair(other, added) if added.is_response else Pair(added, other)
+            pair = EventPair(other, added) if added.is_response else EventPair(added, other)
             self._done[added.key] = pair.request.time, pair.response.time
             while len(self._done) > self._most:
                 self._done.popitem(last=False)

@@ -9,7 +9,7 @@ from typing import Any
 from exporter.decoding.rows import IsNew, RowReader, Rows
 from exporter.formats.bodies import BodyError
 from exporter.formats.kserve.events import MAX_LABEL, event
-from exporter.formats.kserve.pairing import Event, Pair, Pairs
+from exporter.formats.kserve.pairing import Event, EventPair, EventPairs
 from exporter.formats.kserve.payloads import FeatureNames, instances, outcomes
 from exporter.lines.buffer import PendingLines
 from exporter.lines.rejects import INVALID_JSON, INVALID_UTF8, MISSING_FIELD, WRONG_TYPE, RejectedError
@@ -23,9 +23,9 @@ Row = dict[str, Any]
 class EventRows:
     """Reads events in structured mode, one per line (a rows.RowReader)."""
 
-    def __init__(self, names: FeatureNames, pairs: Pairs | None = None) -> None:
+    def __init__(self, names: FeatureNames, pairs: EventPairs | None = None) -> None:
         self._names = names
-        self.pairs = pairs or Pairs()
+        self.pairs = pairs or EventPairs()
 
     def read(self, pending: PendingLines, now: float, is_new: IsNew) -> Rows:
         """Return the rows of the pairs that are complete now."""
@@ -63,7 +63,7 @@ class EventRows:
             self.pairs = before.pairs
 
 
-def pair_rows(pair: Pair, names: FeatureNames) -> tuple[Iterable[Row], RejectedError | None, int]:
+def pair_rows(pair: EventPair, names: FeatureNames) -> tuple[Iterable[Row], RejectedError | None, int]:
     """Return a row per instance of the request, and why and how many instances are rejected instead."""
     try:
         request = _json(pair.request.body)
@@ -99,7 +99,7 @@ def pair_rows(pair: Pair, names: FeatureNames) -> tuple[Iterable[Row], RejectedE
     )
 
 
-def _row(pair: Pair, response: Any) -> Row:
+def _row(pair: EventPair, response: Any) -> Row:
     """Return what all rows of a pair have in common."""
     row = {
         "model_name": pair.request.service or pair.response.service or None,

@@ -11,7 +11,7 @@ from pathlib import Path
 import msgspec
 
 from exporter.configuration import loading
-from exporter.configuration.loading import Loaded
+from exporter.configuration.loading import LoadedConfig
 from exporter.counted import counted
 from exporter.decoding.columns import epoch
 from exporter.offline import OfflineError
@@ -59,7 +59,7 @@ def evaluate(
     return lines, bool(found.failed)
 
 
-def _loaded(config_file: Path | None, reference: str | None) -> Loaded:
+def _loaded(config_file: Path | None, reference: str | None) -> LoadedConfig:
     if config_file and reference:
         raise OfflineError("--reference goes without --config; in a configuration it is a key")
     try:

@@ -13,7 +13,7 @@ import msgspec
 from exporter.assembly import planning
 from exporter.assembly.pipelines import pipeline
 from exporter.batch import Batch
-from exporter.configuration.loading import Loaded
+from exporter.configuration.loading import LoadedConfig
 from exporter.configuration.schemas import schema_of
 from exporter.configuration.settings import Config, GroundTruthConfig
 from exporter.configuration.source_config import SourceConfig
@@ -58,7 +58,7 @@ class Evaluation(msgspec.Struct):
 
 
 def evaluate(
-    loaded: Loaded,
+    loaded: LoadedConfig,
     predictions: Sequence[Path],
     truths: Sequence[Path],
     begin: float,
