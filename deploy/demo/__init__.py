@@ -6,6 +6,16 @@ production, and Prometheus and Alertmanager, if installed, run the shipped alert
 The demo uses the exporter as its users do: through its command line, its configuration and its HTTP API.
 """
 
+import asyncio
+import signal
+from collections.abc import Callable
+
 
 class DemoError(Exception):
     """The demo cannot continue; the message is one line that says why."""
+
+
+def on_signal(action: Callable[[], object]) -> None:
+    """Call `action` from now on when the demo is to stop, by Ctrl-C or otherwise."""
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        asyncio.get_running_loop().add_signal_handler(number, action)

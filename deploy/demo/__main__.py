@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import os
-import signal
 import sys
+from contextlib import suppress
 
 import click
 
-from deploy.demo import DemoError
+from deploy.demo import DemoError, on_signal
 from deploy.demo.scenario import Scenario
 
 
@@ -33,15 +33,16 @@ def main(seconds: float | None, rate: int, port: int | None) -> None:
 
 
 async def _run(seconds: float | None, rate: int, port: int | None) -> None:
-    stop = asyncio.Event()
-    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
-        asyncio.get_running_loop().add_signal_handler(number, stop.set)
+    task = asyncio.current_task()
+    assert task  # noqa: S101  # for mypy
+    on_signal(task.cancel)
     try:
         # scikit-learn takes seconds to import. Signals are handled before that, so that Ctrl-C never shows a traceback.
         from deploy.demo import session  # noqa: PLC0415
     except ModuleNotFoundError as error:
-        raise DemoError(f"{error.name} is not installed: pip install -r deploy/demo/requirements.txt") from None
-    await session.run(Scenario(seconds) if seconds else Scenario(), seconds, rate, port, stop)
+        raise DemoError(f"{error.name} is not installed: pip install . -r deploy/demo/requirements.txt") from None
+    with suppress(asyncio.CancelledError):
+        await session.run(Scenario(seconds) if seconds else Scenario(), seconds, rate, port)
 
 
 if __name__ == "__main__":

@@ -14,7 +14,7 @@ from rich.table import Table
 
 from deploy.demo.exporter import Status
 from deploy.demo.model import Model
-from deploy.demo.scenario import Scenario
+from deploy.demo.scenario import MIN_SECONDS, Scenario
 
 TOP_FEATURES = 8
 BAR_WIDTH = 10
@@ -22,12 +22,9 @@ LINE_SECONDS = 5
 NO_RECORDS = "No records have been read."
 ALERTS = """\
 The alerts are the shipped ones, with all durations divided by {speedup}: {windows}.
-Alerts that compare with the previous day (unusual traffic, unknown features, label drift) cannot fire this soon.
-Other alerts may follow from an incident, for example while a window still contains the missing values.
-"""
-NO_ALERTS = """\
-Without alerts, because not all programs are installed: apt-get install {packages}
-"""
+Alerts that compare with the previous day cannot fire this soon (unusual traffic,
+unknown features, label drift). Others may follow from an incident, for example
+while a window still contains the missing values."""
 NEXT_STEPS = """\
 The exporter counted every record exactly once. Its configuration was:
 
@@ -52,21 +49,17 @@ def description(model: Model) -> str:
 
 def introduction(links: Mapping[str, str], scenario: Scenario, missing: Collection[str], seconds: float | None) -> str:
     """Return where to look and what will happen; `missing` are the packages without which there are no alerts."""
-    windows = ", ".join(f"{name} becomes {window}" for name, window in scenario.windows.items())
-    return "\n".join(
-        [
-            "Open in a browser:",
-            *(f"  {name:<13} {url}" for name, url in links.items()),
-            "",
-            "Incidents, and the alerts that detect them:",
-            *(f"  {line}" for line in scenario.outline()),
-            "",
-            NO_ALERTS.format(packages=" ".join(missing))
-            if missing
-            else ALERTS.format(speedup=scenario.speedup, windows=windows),
-            "Press Ctrl-C to stop.\n" if seconds is None else f"The demo stops after {seconds:g} seconds.\n",
-        ]
-    )
+    lines = ["Open in a browser:", *(f"  {name:<13} {url}" for name, url in links.items())]
+    lines += ["", "Incidents, and the alerts that detect them:", *(f"  {line}" for line in scenario.outline()), ""]
+    if missing:
+        lines.append(f"Without alerts, because programs are missing: apt-get install {' '.join(missing)}")
+    else:
+        windows = ", ".join(f"{name} is {window}" for name, window in scenario.windows.items())
+        lines.append(ALERTS.format(speedup=scenario.speedup, windows=windows))
+        if scenario.seconds < MIN_SECONDS:
+            lines.append(f"Some alerts fire only in demos of at least {MIN_SECONDS} seconds.")
+    end = "when you press Ctrl-C" if seconds is None else f"after {seconds:g} seconds, or later on a slow machine"
+    return "\n".join([*lines, f"The demo ends {end}.\n"])
 
 
 @contextmanager
@@ -160,8 +153,8 @@ def _drift(window: str, statuses: Mapping[str, Status]) -> Table:
         values = [_number(by_feature[each["name"]], ".2f") for by_feature in psi]
         table.add_row(each["name"], *values, bar, verdict, style="bold red" if verdict else "")
     table.caption = (
-        f"{drift['drifted']} of {len(features)} features have drifted in the last {window}: their PSI is above "
-        f"{drift['threshold']:g}, and not by chance."
+        f"{drift['drifted']} of {len(features)} features have drifted in the last {window} "
+        f"(PSI above {drift['threshold']:g}, and not by chance)."
         if drift["judged"]
         else f"The last {window} have too few records for drift."
     )

@@ -74,12 +74,12 @@ class Exporter:
         return body
 
 
-def configure(folder: Path, trained: Model, scenario: Scenario, port: int) -> str:
+async def configure(folder: Path, trained: Model, scenario: Scenario, port: int) -> str:
     """Write the reference profile and the configuration into a folder; return the configuration."""
-    with (folder / "training.jsonl").open("w") as training:
-        for row in trained.training:
-            training.write(json.dumps({"features": trained.named(row)} | trained.predict(row)) + "\n")
-    process.run("profile", [*COMMAND, "profile", "training.jsonl", "--output", "reference.json"], folder)
+    records = [{"features": trained.named(row)} | trained.predict(row) for row in trained.training]
+    (folder / "training.jsonl").write_text("".join(json.dumps(record) + "\n" for record in records))
+    command = [*COMMAND, "profile", "training.jsonl", "--output", "reference.json"]
+    await process.run("prediction-exporter profile", command, folder / "profile.log", folder)
     windows = ", ".join(scenario.windows.values())
     config = CONFIG.format(listen=f"{HOST}:{port}", name=model.NAME, version=model.VERSION, windows=windows)
     (folder / "config.yaml").write_text(config)

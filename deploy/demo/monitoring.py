@@ -41,7 +41,8 @@ async def start(
     `exporter` is the URL to scrape. Notifications are sent to the URL `slack`, and their links lead there.
     """
     rules = [sys.executable, "-m", "alerts", str(folder / "rules"), "--hurry", str(speedup)]
-    process.run("python -m alerts", [*rules, "--grafana", slack, "--runbooks", f"{slack}/runbooks"], REPOSITORY)
+    rules += ["--grafana", slack, "--runbooks", f"{slack}/runbooks"]
+    await process.run("python -m alerts", rules, folder / "alerts.log", REPOSITORY)
     alertmanager, prometheus = (f"{HOST}:{free_port(port)}" for port in (9093, 9090))
     storage = f"--storage.path={folder / 'alertmanager'}"
     config = _alertmanager_config(folder, slack)

@@ -33,15 +33,10 @@ class Process:
     child: subprocess.Popen[bytes]
     log: Path
 
-    @property
-    def output(self) -> str:
-        """What the program has written so far."""
-        return self.log.read_text(errors="replace")
-
     def check(self) -> None:
         """Raise DemoError if the process has exited."""
         if self.child.poll() is not None:
-            raise DemoError(f"{self.name} exited with status {self.child.returncode}: {last_line(self.output)}")
+            raise DemoError(f"{self.name} exited with status {self.child.returncode}: {self._last_line()}")
 
     async def wait_until_ready(self, http: aiohttp.ClientSession, url: str) -> None:
         """Wait until `url` returns status 200; raises DemoError."""
@@ -49,10 +44,12 @@ class Process:
         while not await is_ok(http, url):
             self.check()
             if time.monotonic() > deadline:
-                raise DemoError(
-                    f"{self.name} was not ready after {READY_SECONDS:.0f} seconds: {last_line(self.output)}"
-                )
+                raise DemoError(f"{self.name} was not ready after {READY_SECONDS:.0f} seconds: {self._last_line()}")
             await asyncio.sleep(POLL_SECONDS)
+
+    def _last_line(self) -> str:
+        """Return the last line of the output, which is usually the reason for a failure."""
+        return self.log.read_text(errors="replace").strip().rpartition("\n")[2] or "no output"
 
     async def stop(self) -> None:
         """Terminate the process, and kill it if that takes too long."""
@@ -65,12 +62,12 @@ class Process:
 
 
 @asynccontextmanager
-async def running(name: str, command: Sequence[str], log: Path) -> AsyncIterator[Process]:
-    """Run a command while the `async with` block lasts; raises DemoError if it fails when it is stopped.
+async def running(name: str, command: Sequence[str], log: Path, folder: Path | None = None) -> AsyncIterator[Process]:
+    """Run a command in a folder while the `async with` block lasts; raises DemoError if it has failed by then.
 
     It has its own process group, so that Ctrl-C reaches only the demo. On Linux it also ends if the demo is killed.
     """
-    process = Process(name, _started(command, log), log)
+    process = Process(name, _started(command, log, folder), log)
     try:
         yield process
     finally:
@@ -79,13 +76,11 @@ async def running(name: str, command: Sequence[str], log: Path) -> AsyncIterator
         process.check()
 
 
-def run(name: str, command: Sequence[str], folder: Path) -> None:
+async def run(name: str, command: Sequence[str], log: Path, folder: Path) -> None:
     """Run a command in a folder until it ends; raises DemoError if it fails."""
-    done = subprocess.run(  # noqa: S603  # the demo's own commands
-        command, cwd=folder, capture_output=True, text=True, check=False, process_group=0
-    )
-    if done.returncode:
-        raise DemoError(f"{name} exited with status {done.returncode}: {last_line(done.stderr)}")
+    async with running(name, command, log, folder) as process:
+        while process.child.poll() is None:  # noqa: ASYNC110  # asyncio would wait for it in a thread
+            await asyncio.sleep(POLL_SECONDS)
 
 
 async def is_ok(http: aiohttp.ClientSession, url: str) -> bool:
@@ -95,11 +90,6 @@ async def is_ok(http: aiohttp.ClientSession, url: str) -> bool:
             return response.status == 200  # noqa: PLR2004
     except (aiohttp.ClientError, TimeoutError):
         return False
-
-
-def last_line(output: str) -> str:
-    """Return the last line of a program's output, which is usually the reason for its failure."""
-    return output.strip().rpartition("\n")[2] or "no output"
 
 
 def free_port(preferred: int) -> int:
@@ -116,7 +106,7 @@ def is_free(port: int) -> bool:
     return True
 
 
-def _started(command: Sequence[str], log: Path) -> subprocess.Popen[bytes]:
+def _started(command: Sequence[str], log: Path, folder: Path | None) -> subprocess.Popen[bytes]:
     end_with_parent = None
     if sys.platform == "linux":
         prctl = ctypes.CDLL(None).prctl
@@ -124,6 +114,7 @@ def _started(command: Sequence[str], log: Path) -> subprocess.Popen[bytes]:
     with log.open("wb") as output:
         return subprocess.Popen(  # noqa: S603  # the demo's own commands
             command,
+            cwd=folder,
             stdin=subprocess.DEVNULL,
             stdout=output,
             stderr=output,

@@ -11,6 +11,8 @@ from exporter.configuration.units import Duration
 # two samples, even if one scrape fails. All are divisors of 300, so that every duration is a whole number of seconds.
 FIVE_MINUTES = 300
 SHORTENED_FIVE_MINUTES = (3, 4, 5, 6, 10, 12, 15, 20, 30, 60)
+# Below that, 5m cannot be a sixtieth of the scenario, or nearly, and an incident can be over before its alert fires.
+MIN_SECONDS = 90
 # The windows that the shipped rules use.
 WINDOWS = ("5m", "1h", "24h")
 
@@ -40,9 +42,7 @@ class Scenario:
 
     @property
     def speedup(self) -> int:
-        """By how much the durations in the shipped rules are divided: about 5m takes a sixtieth of the scenario.
-
-        If the scenario lasts less than 90 seconds, some alerts may fire too late.
+        """By how much the durations in the shipped rules are divided: 5m takes about a sixtieth of the scenario.
 
         >>> Scenario(300).speedup, Scenario(100).speedup
         (60, 100)

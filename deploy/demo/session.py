@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import itertools
-import sys
 import time
 from collections import Counter
 from collections.abc import Iterable, Mapping
@@ -18,7 +17,7 @@ import aiohttp
 from aiohttp import web
 from rich.console import Console
 
-from deploy.demo import DemoError, display, exporter, monitoring
+from deploy.demo import DemoError, display, exporter, monitoring, on_signal
 from deploy.demo.client import Client
 from deploy.demo.exporter import Exporter
 from deploy.demo.json_log import JsonLog
@@ -61,7 +60,7 @@ class Session:
         if not monitoring.missing():
             slack = await _serve(stack, Slack(running.url, scenario.speedup).app(), free_port(SLACK_PORT))
             links["Slack"] = f"{slack}/"
-            links |= await monitoring.start(stack, http, folder / "monitoring", running.url, slack, scenario.speedup)
+            links |= await monitoring.start(stack, http, folder, running.url, slack, scenario.speedup)
         predictions, labels = (
             stack.enter_context(closing(JsonLog(folder / name))) for name in ("predictions.jsonl", "labels.jsonl")
         )
@@ -101,12 +100,12 @@ class Session:
             await asyncio.sleep(DRAIN_POLL_SECONDS)
 
 
-async def run(scenario: Scenario, seconds: float | None, rate: int, port: int | None, stop: asyncio.Event) -> None:
-    """Run a demo until `stop` is set or, if `seconds` is given, until `seconds` times `rate` requests have been sent.
+async def run(scenario: Scenario, seconds: float | None, rate: int, port: int | None) -> None:
+    """Run a demo until a signal or, if `seconds` is given, until `seconds` times `rate` requests have been sent.
 
-    Raises DemoError.
+    Raises DemoError. Once it sends requests, a signal ends it in order; before that, whoever calls handles signals.
     """
-    console = Console(highlight=False, soft_wrap=not sys.stdout.isatty())
+    console = Console(highlight=False, soft_wrap=True)
     if port and not is_free(port):
         raise DemoError(f"--port: {HOST}:{port} is in use")
     model = train()
@@ -114,12 +113,11 @@ async def run(scenario: Scenario, seconds: float | None, rate: int, port: int | 
     async with AsyncExitStack() as stack:
         folder = Path(stack.enter_context(TemporaryDirectory(prefix="prediction-exporter-demo-")))
         port = port or free_port(EXPORTER_PORT)
-        config = exporter.configure(folder, model, scenario, port)
-        await asyncio.sleep(0)  # handles a signal that has arrived meanwhile
-        if stop.is_set():
-            return
+        config = await exporter.configure(folder, model, scenario, port)
         session = await Session.start(stack, folder, model, scenario, rate, port)
         console.print(display.introduction(session.links, scenario, monitoring.missing(), seconds))
+        stop = asyncio.Event()
+        on_signal(stop.set)
         numbers = itertools.count() if seconds is None else range(round(seconds * rate))
         with display.live(console, scenario, session.exporter.url) as show:
             await session.send(numbers, show, stop)

@@ -173,9 +173,12 @@ def test_the_introduction_names_links_incidents_and_missing_packages() -> None:
     text = display.introduction(links, Scenario(300), [], None)
     assert "  Status page   http://127.0.0.1:1/\n" in text
     assert re.search(r"(?m)^  15-105 s +a new camera: .* ModelFeatureDrift$", text)
-    assert "divided by 60: 5m becomes 5s, 1h becomes 1m, 24h becomes 24m." in text
-    assert text.endswith("Press Ctrl-C to stop.\n")
-    text = display.introduction(links, Scenario(100), ["prometheus-alertmanager"], 100)
-    assert "apt-get install prometheus-alertmanager" in text
+    assert "divided by 60: 5m is 5s, 1h is 1m, 24h is 24m." in text
+    assert text.endswith("The demo ends when you press Ctrl-C.\n")
+    assert "at least 90 seconds" not in text
+    text = display.introduction(links, Scenario(60), [], 60)
+    assert "at least 90 seconds" in text
+    assert text.endswith("The demo ends after 60 seconds, or later on a slow machine.\n")
+    text = display.introduction(links, Scenario(60), ["prometheus-alertmanager"], 60)
+    assert "apt-get install prometheus-alertmanager\n" in text
     assert "divided by" not in text
-    assert text.endswith("The demo stops after 100 seconds.\n")

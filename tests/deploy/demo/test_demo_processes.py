@@ -88,8 +88,9 @@ def test_a_demo_that_is_killed_leaves_no_process_behind(tmp_path: Path) -> None:
 
 
 def test_a_command_that_fails_is_reported_with_its_last_line(tmp_path: Path) -> None:
+    command = [*exporter.COMMAND, "profile", "nothing.jsonl", "--output", "reference.json"]
     with pytest.raises(DemoError, match=r"^profile exited with status 2: .*nothing\.jsonl"):
-        process.run("profile", [*exporter.COMMAND, "profile", "nothing.jsonl", "--output", "x.json"], tmp_path)
+        asyncio.run(process.run("profile", command, tmp_path / "log", tmp_path))
 
 
 def test_a_port_in_use_is_passed_over() -> None:
