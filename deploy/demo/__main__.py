@@ -33,16 +33,19 @@ def main(seconds: float | None, rate: int, port: int | None) -> None:
 
 
 async def _run(seconds: float | None, rate: int, port: int | None) -> None:
-    task = asyncio.current_task()
-    assert task  # noqa: S101  # for mypy
-    on_signal(task.cancel)
+    demo = asyncio.create_task(_demo(seconds, rate, port))
+    on_signal(demo.cancel)
+    with suppress(asyncio.CancelledError):
+        await demo
+
+
+async def _demo(seconds: float | None, rate: int, port: int | None) -> None:
     try:
-        # scikit-learn takes seconds to import. Signals are handled before that, so that Ctrl-C never shows a traceback.
+        # scikit-learn takes seconds to import, and Ctrl-C must not show a traceback then.
         from deploy.demo import session  # noqa: PLC0415
     except ModuleNotFoundError as error:
         raise DemoError(f"{error.name} is not installed: pip install . -r deploy/demo/requirements.txt") from None
-    with suppress(asyncio.CancelledError):
-        await session.run(Scenario(seconds) if seconds else Scenario(), seconds, rate, port)
+    await session.run(Scenario(seconds) if seconds else Scenario(), seconds, rate, port)
 
 
 if __name__ == "__main__":

@@ -43,7 +43,7 @@ def description(model: Model) -> str:
     """Return what the model is."""
     return (
         f"The model is a logistic regression, trained on half of scikit-learn's breast-cancer data.\n"
-        f"The other half ({len(model.held_out)} records) is its traffic. Its accuracy there is {model.accuracy:.0%}.\n"
+        f"The other half ({len(model.held_out)} records) is its traffic. Its accuracy is {model.accuracy:.0%}.\n"
     )
 
 

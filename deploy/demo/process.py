@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import ctypes
+import os
 import signal
 import socket
 import subprocess
@@ -94,16 +95,16 @@ async def is_ok(http: aiohttp.ClientSession, url: str) -> bool:
 
 def free_port(preferred: int) -> int:
     """Return the first free port of `preferred`, `preferred` + 10, `preferred` + 20, ... on 127.0.0.1."""
-    return next(port for port in range(preferred, 65536, 10) if is_free(port))
+    return next(port for port in range(preferred, 65536, 10) if not listen_error(port))
 
 
-def is_free(port: int) -> bool:
-    """Return whether nothing listens on a port of 127.0.0.1."""
+def listen_error(port: int) -> str | None:
+    """Return why it is impossible to listen on a port of 127.0.0.1, None if it is possible."""
     try:
         socket.create_server((HOST, port)).close()
-    except OSError:
-        return False
-    return True
+    except OSError as error:
+        return os.strerror(error.errno or 0)
+    return None
 
 
 def _started(command: Sequence[str], log: Path, folder: Path | None) -> subprocess.Popen[bytes]:

@@ -23,7 +23,7 @@ from deploy.demo.exporter import Exporter
 from deploy.demo.json_log import JsonLog
 from deploy.demo.model import Model, train
 from deploy.demo.model_server import ModelServer
-from deploy.demo.process import HOST, free_port, is_free
+from deploy.demo.process import HOST, free_port, listen_error
 from deploy.demo.scenario import Scenario
 from deploy.demo.slack import Slack
 
@@ -61,9 +61,8 @@ class Session:
             slack = await _serve(stack, Slack(running.url, scenario.speedup).app(), free_port(SLACK_PORT))
             links["Slack"] = f"{slack}/"
             links |= await monitoring.start(stack, http, folder, running.url, slack, scenario.speedup)
-        predictions, labels = (
-            stack.enter_context(closing(JsonLog(folder / name))) for name in ("predictions.jsonl", "labels.jsonl")
-        )
+        predictions = stack.enter_context(closing(JsonLog(folder / "predictions.jsonl")))
+        labels = stack.enter_context(closing(JsonLog(folder / "labels.jsonl")))
         server = ModelServer(model, predictions)
         client = Client(model, http, await _serve(stack, server.app(), 0), labels)
         return cls(scenario, rate, running, server, client, links)
@@ -106,8 +105,8 @@ async def run(scenario: Scenario, seconds: float | None, rate: int, port: int | 
     Raises DemoError. Once it sends requests, a signal ends it in order; before that, whoever calls handles signals.
     """
     console = Console(highlight=False, soft_wrap=True)
-    if port and not is_free(port):
-        raise DemoError(f"--port: {HOST}:{port} is in use")
+    if port and (error := listen_error(port)):
+        raise DemoError(f"--port {port}: {error}")
     model = train()
     console.print(display.description(model))
     async with AsyncExitStack() as stack:

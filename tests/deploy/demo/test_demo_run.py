@@ -246,7 +246,7 @@ def error(*options: str) -> str:
 
 def test_a_port_that_is_in_use_is_reported_in_one_line() -> None:
     with used_port() as port:
-        assert error("--port", str(port)) == f"demo: --port: 127.0.0.1:{port} is in use"
+        assert error("--port", str(port)) == f"demo: --port {port}: Address already in use"
 
 
 @pytest.mark.parametrize("options", ["--port 65536", "--rate 0", "--seconds -1"])
