@@ -194,7 +194,7 @@ def test_every_incident_reaches_slack_through_the_shipped_alerts(tmp_path: Path)
         trained = model.train()
         await exporter.configure(tmp_path, trained, scenario, port)
         async with AsyncExitStack() as stack, ClientSession() as http:
-            running = await Session.start(stack, tmp_path, trained, scenario, 150, port)
+            running = await Session.start(stack, tmp_path, trained, scenario, 50, port)
             sending = asyncio.create_task(running.send(itertools.count(), lambda *_: None, stop))
             deadline = time.monotonic() + ALERT_SECONDS
             while missing := (FIRING | RESOLVED) - (seen := await messages(http, running.links["Slack"])):
