@@ -10,7 +10,7 @@ A room each, which import in one direction. Pure, without clock or I/O: `lines`,
 (from bytes to a Batch), `tallies`, `stats` and `counting` (what is counted, and how), `joins` (with the truth),
 `reference` and `derived` (what it means). Of the outside world: `sources`, `durable`, `exposition`, `serving`, `web`,
 `status` and `page`. `configuration` is what people write, `assembly` makes of it what runs, and `sidecar` runs it;
-`offline` (`profile` and `evaluate`) and `demo` are commands beside.
+`offline` (`profile` and `evaluate`) is for commands beside it.
 """
 
 __version__ = "0.1.0"

@@ -203,36 +203,5 @@ def profile(
     click.echo(f"{output}: {len(data) / 1024:.0f} KiB")
 
 
-@main.command()
-@click.option(
-    "--seconds", type=click.FloatRange(min=0, min_open=True), help="How long to run.  [default: until Ctrl-C]"
-)
-@click.option(
-    "--rate",
-    type=click.FloatRange(min=0, min_open=True),
-    help="Predictions a second; a laptop's core makes about 500.  [default: 50, or 150 of a story]",
-)
-@click.option("--listen", help="The address to serve on.  [default: 127.0.0.1:9465, or a free port]")
-@click.option(
-    "--shift-after",
-    type=click.FloatRange(min=0),
-    default=60.0,
-    show_default=True,
-    help="When some inputs shift, in seconds, so that drift appears.",
-)
-@click.option(
-    "--story", is_flag=True, help="The whole: the model over HTTP, several incidents, and alerts where they can be had."
-)
-def demo(*, seconds: float | None, rate: float | None, listen: str | None, shift_after: float, story: bool) -> None:
-    """Watch a real scikit-learn model for a while: its log, its metrics, and a drift."""
-    from exporter.demo import DemoError, DemoSettings, run_demo
-    from exporter.units import Listen
-
-    try:
-        run_demo(DemoSettings(seconds, rate, Listen.parse(listen) if listen else None, shift_after, story))
-    except (DemoError, ValueError) as error:
-        _fail(f"demo: {error}")
-
-
 if __name__ == "__main__":
     main()
