@@ -1,1 +1,1 @@
-"""Measured figures, each against another program or a stated limit: `make bench` prints the README's table."""
+"""Measured figures, each compared with another program or a stated limit: `python -m tests.benchmarks --help`."""

@@ -204,12 +204,12 @@ def main(pods: int, minutes: float, slowest: int, without: tuple[str, ...]) -> N
                 for rule, part in of_rules.items():
                     parts.setdefault(rule, []).append(part)
         resident = process.memory_info().rss / 2**20
-    took = {group: statistics.median(each) for group, each in looks.items()}
+    seconds_of = {group: statistics.median(each) for group, each in looks.items()}
     print(f"{pods} pods, {len(samples)} series each; after {minutes:g} minutes Prometheus has {resident:.0f} MiB\n")
     print("| group | every | takes | of a core |\n| --- | --- | --- | --- |")
-    for group, seconds in sorted(took.items(), key=lambda item: -item[1] / intervals[item[0]]):
+    for group, seconds in sorted(seconds_of.items(), key=lambda item: -item[1] / intervals[item[0]]):
         print(f"| {group} | {intervals[group]:.0f} s | {seconds:.3f} s | {seconds / intervals[group]:.1%} |")
-    print(f"| all | | | {sum(seconds / intervals[group] for group, seconds in took.items()):.1%} |\n")
+    print(f"| all | | | {sum(seconds / intervals[group] for group, seconds in seconds_of.items()):.1%} |\n")
     medians = {rule: statistics.median(each) for rule, each in parts.items()}
     for rule in sorted(medians, key=medians.__getitem__, reverse=True)[:slowest]:
         print(f"{medians[rule]:.3f} s {rule}")

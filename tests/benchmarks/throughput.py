@@ -1,52 +1,101 @@
-"""CPU time a record, against mtail on the same log in the same run."""
+"""CPU time per record, compared with other programs on the same logs in the same run."""
 
 from __future__ import annotations
 
-import resource
-import subprocess
+import statistics
+import tempfile
+import time
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 
-from tests.benchmarks.exporter import cpu_seconds, running, wait_for_records
-from tests.benchmarks.log import write_log
+from tests.benchmarks import figure, programs
+from tests.benchmarks.arrival import paced, stamped
+from tests.benchmarks.exporter import make_reference
+from tests.benchmarks.log import LOGS, Lines, Log, generate, write_log
+from tests.benchmarks.programs import PROGRAMS
 
-SMALL, LARGE = 50_000, 450_000
-ROUNDS = 3
-
-
-def measure(folder: Path, reference: Path) -> tuple[float, float]:
-    """Return microseconds of CPU time a record: of mtail, and of the exporter.
-
-    Each is the slope between a small and a large log, so that starting up is left out of both; the least of
-    several rounds, which other work on the machine has disturbed the least.
-    """
-    small, large = folder / "small.jsonl", folder / "large.jsonl"
-    write_log(small, SMALL)
-    write_log(large, LARGE, seed=1)
-    costs: dict[str, list[float]] = {"mtail small": [], "mtail large": [], "ours small": [], "ours large": []}
-    for attempt in range(ROUNDS):
-        for size, log, records in (("small", small, SMALL), ("large", large, LARGE)):
-            costs[f"mtail {size}"].append(_mtail(log))
-            costs[f"ours {size}"].append(_ours(folder / f"{size}{attempt}", log, records, reference))
-    least = {name: min(values) for name, values in costs.items()}
-    per_record = 1e6 / (LARGE - SMALL)
-    return (
-        (least["mtail large"] - least["mtail small"]) * per_record,
-        (least["ours large"] - least["ours small"]) * per_record,
-    )
+TRAINING_RECORDS = 20_000
+# Records per second, by their timestamps.
+LIVE_RATE, BACKLOG_RATE = 10_000, 10
+SEED = 1
 
 
-def _mtail(log: Path) -> float:
-    before = resource.getrusage(resource.RUSAGE_CHILDREN)
-    programs = Path(__file__).parent / "predictions.mtail"
-    command = ["mtail", "--one_shot", "--one_shot_format=prometheus", "--progs", programs, "--logs", log]
-    result = subprocess.run([*command, "--logtostderr"], check=True, capture_output=True, text=True)
-    after = resource.getrusage(resource.RUSAGE_CHILDREN)
-    assert "model_predictions_total" in result.stdout
-    return (after.ru_utime + after.ru_stime) - (before.ru_utime + before.ru_stime)
+@dataclass(frozen=True)
+class Cost:
+    """CPU time of a program, run by run: for an empty log in seconds, and beyond that per record in microseconds."""
+
+    start_seconds: list[float]
+    record_us: list[float]
+
+    @property
+    def median_us(self) -> float:
+        return statistics.median(self.record_us)
+
+    def __str__(self) -> str:
+        return f"{self.median_us:.1f} ({min(self.record_us):.1f} to {max(self.record_us):.1f})"
 
 
-def _ours(folder: Path, log: Path, records: int, reference: Path) -> float:
-    folder.mkdir()
-    with running(folder, str(log), reference) as sidecar:
-        wait_for_records(sidecar, records)
-        return cpu_seconds(sidecar)
+Costs = Mapping[str, Cost]  # by program
+
+
+def measure(names: Iterable[str], records: int, rounds: int) -> dict[str, Costs]:
+    """Return the costs for each named log of LOGS. The programs take turns, so that other load affects all alike."""
+    return {name: _measure(LOGS[name], records, rounds) for name in names}
+
+
+def _measure(log: Log, records: int, rounds: int) -> Costs:
+    lines = generate(log, records, SEED)
+    starts: dict[str, list[float]] = {program: [] for program in PROGRAMS}
+    runs: dict[str, list[float]] = {program: [] for program in PROGRAMS}
+    with tempfile.TemporaryDirectory(prefix="prediction-exporter-bench-") as folder:
+        reference = write_reference(Path(folder), log)
+        for _ in range(rounds):
+            for program in PROGRAMS:
+                starts[program].append(programs.run(program, reference).cpu_seconds)
+                runs[program].append(_cpu_seconds(program, reference, log, lines))
+    counted = lines.predictions.total()
+    costs = {}
+    for program in PROGRAMS:
+        start = statistics.median(starts[program])
+        costs[program] = Cost(starts[program], [(seconds - start) / counted * 1e6 for seconds in runs[program]])
+    return costs
+
+
+def _cpu_seconds(program: str, reference: Path, log: Log, lines: Lines) -> float:
+    """Run a program on a log and return its CPU time; raises ValueError unless it counts each prediction once."""
+    run = programs.run(program, reference, blocks(log, lines.lines), lines.predictions.total())
+    if run.predictions != lines.predictions:
+        raise ValueError(f"{program} counted {run.predictions}; expected {lines.predictions}")
+    return run.cpu_seconds
+
+
+def write_reference(folder: Path, log: Log) -> Path:
+    """Write a reference, from training data whose features are like the log's; return its path."""
+    training, reference = folder / "training.jsonl", folder / "reference.json"
+    write_log(training, TRAINING_RECORDS, log.training)
+    make_reference(training, reference)
+    return reference
+
+
+def blocks(log: Log, lines: list[bytes]) -> Iterator[bytes]:
+    """Yield the lines with their timestamps: the lines of a live log as they become due, those of a backlog at once."""
+    now, rate = time.time(), LIVE_RATE if log.is_live else BACKLOG_RATE
+    arriving = iter(lines)
+    if log.timestamps:
+        start = now if log.is_live else now - len(lines) / rate
+        arriving = stamped(lines, start, rate, log.timestamps)
+    if log.is_live:
+        yield from paced(arriving, rate)
+    else:
+        yield b"".join(arriving)
+
+
+def table(costs: Mapping[str, Costs]) -> str:
+    """Return a Markdown table of medians, each with its minimum and maximum, and of ratios of medians."""
+    ours, *peers = PROGRAMS
+    rows = [["CPU per record, µs", *PROGRAMS, *(f"÷ {peer}" for peer in peers)]]
+    for name, of_log in costs.items():
+        ratios = [f"{of_log[ours].median_us / of_log[peer].median_us:.2f}" for peer in peers]
+        rows.append([f"{LOGS[name].title} (`{name}`)", *(str(of_log[program]) for program in PROGRAMS), *ratios])
+    return figure.table(rows)

@@ -1,0 +1,117 @@
+"""The programs that are compared: each follows a log, and exports at least its latency histogram and class counters."""
+
+from __future__ import annotations
+
+import math
+import resource
+import shutil
+import subprocess
+import sys
+import tempfile
+import time
+from collections import Counter
+from collections.abc import Callable, Iterable, Sequence
+from pathlib import Path
+from typing import NamedTuple
+from urllib.request import urlopen
+
+import psutil
+from prometheus_client.parser import text_string_to_metric_families
+
+from tests.benchmarks.exporter import write_config
+from tests.servers import free_port, require, wait_until_ready
+
+DEADLINE_SECONDS = 600.0
+IDLE_SECONDS, IDLE_CORES = 0.3, 0.1
+
+Command = Callable[[Path, int, Path], Sequence[str | Path]]
+Predictions = Counter[tuple[str, str]]
+
+
+class Run(NamedTuple):
+    """What a program took from its start to its end, and the predictions that it counted by version and class."""
+
+    cpu_seconds: float
+    predictions: Predictions
+
+
+def _prediction_exporter(log: Path, port: int, reference: Path) -> Sequence[str | Path]:
+    config = write_config(log.parent, log, reference, listen=f"127.0.0.1:{port}")
+    return [sys.executable, "-m", "exporter", "run", "--config", config]
+
+
+def _mtail(log: Path, port: int, _reference: Path) -> Sequence[str | Path]:
+    programs = log.parent / "programs"
+    programs.mkdir()
+    shutil.copy(Path(__file__).with_name("predictions.mtail"), programs)
+    options = ["--address", "127.0.0.1", "--port", str(port), "--logtostderr"]
+    return [require("mtail"), "--progs", programs, "--logs", log, *options]
+
+
+def _orjson(log: Path, port: int, _reference: Path) -> Sequence[str | Path]:
+    return [sys.executable, "-m", "tests.benchmarks.orjson_exporter", log, str(port)]
+
+
+OURS, MTAIL, ORJSON = "prediction-exporter", "mtail", "orjson + prometheus_client"
+PROGRAMS: dict[str, Command] = {OURS: _prediction_exporter, MTAIL: _mtail, ORJSON: _orjson}
+
+
+def run(program: str, reference: Path, blocks: Iterable[bytes] = (), predictions: int = 0) -> Run:
+    """Run a program on a log to which `blocks` of lines are appended, until it has counted so many predictions.
+
+    The log is empty when the program starts, because mtail starts at its end. Scrapes cost CPU time too, so the program
+    is scraped when it is idle; more than once only if it had not yet counted everything.
+    """
+    with tempfile.TemporaryDirectory(prefix="prediction-exporter-bench-") as folder:
+        log, port = Path(folder) / "log.jsonl", free_port()
+        log.touch()
+        command = PROGRAMS[program](log, port, reference)
+        before = _cpu_seconds_of_children()
+        with psutil.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as process:
+            try:
+                counted = _follow(process, f"http://127.0.0.1:{port}", log, blocks, predictions)
+            finally:
+                process.terminate()
+        return Run(_cpu_seconds_of_children() - before, counted)
+
+
+def _follow(process: psutil.Popen, address: str, log: Path, blocks: Iterable[bytes], predictions: int) -> Predictions:
+    """Append to the log, and return what the program has counted; raises TimeoutError."""
+    wait_until_ready(address, "/metrics")
+    with log.open("ab", buffering=0) as file:
+        for block in blocks:
+            file.write(block)
+    deadline = time.monotonic() + DEADLINE_SECONDS
+    while True:
+        _wait_until_idle(process)
+        counted = _predictions(f"{address}/metrics")
+        if counted.total() >= predictions:
+            return counted
+        if time.monotonic() > deadline:
+            raise TimeoutError(f"{counted.total()} of {predictions} predictions were counted")
+
+
+def _wait_until_idle(process: psutil.Popen) -> None:
+    before = -math.inf
+    while (spent := sum(process.cpu_times()[:2])) - before > IDLE_SECONDS * IDLE_CORES:
+        before = spent
+        time.sleep(IDLE_SECONDS)
+
+
+def _cpu_seconds_of_children() -> float:
+    """Return the user and system time of all processes that this one has started and that have ended."""
+    usage = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return usage.ru_utime + usage.ru_stime
+
+
+def _predictions(address: str) -> Predictions:
+    with urlopen(address, timeout=60) as response:
+        page = response.read().decode()
+    return Counter(
+        {
+            (sample.labels["model_version"], sample.labels["prediction_class"]): int(sample.value)
+            for family in text_string_to_metric_families(page)
+            for sample in family.samples
+            if sample.name == "model_predictions_total"
+        }
+    )
