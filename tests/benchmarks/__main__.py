@@ -29,18 +29,20 @@ SECTIONS: dict[str, Measure] = {
     "wide": lambda folder, _reference: wide.measure(folder),
 }
 THROUGHPUT = "throughput"
+COUNT = click.IntRange(min=1)
 
 
 @click.command()
-@click.argument("sections", nargs=-1, type=click.Choice([THROUGHPUT, *SECTIONS]))
-@click.option(
-    "--log", "names", multiple=True, type=click.Choice([*LOGS]), help="Throughput: only this log; repeatable."
-)
-@click.option("--records", default=200_000, show_default=True, help="Throughput: the lines of a log.")
-@click.option("--rounds", default=5, show_default=True, help="Throughput: the runs of each program.")
-@click.option("--json", "output", type=click.File("w"), help="Also write the figures there, to compare commits.")
+@click.argument("sections", nargs=-1, type=click.Choice([THROUGHPUT, *SECTIONS]), metavar="[SECTION]...")
+@click.option("--log", "names", multiple=True, type=click.Choice([*LOGS]), help="Only this log; may be repeated.")
+@click.option("--records", type=COUNT, default=200_000, show_default=True, help="The lines per log.")
+@click.option("--rounds", type=COUNT, default=5, show_default=True, help="The runs of each program.")
+@click.option("--json", "output", type=click.File("w"), help="Write the figures to this file too.")
 def main(sections: tuple[str, ...], names: tuple[str, ...], records: int, rounds: int, output: Any) -> None:
-    """Measure SECTIONS, or everything, and print Markdown tables."""
+    """Measure sections, or everything, and print Markdown tables.
+
+    Sections: throughput, sockets, scrape, writing, memory, wide. --log, --records and --rounds are for throughput.
+    """
     logs.configure(level=logging.ERROR)
     print(f"Python {platform.python_version()}, {os.cpu_count()} cores", flush=True)
     chosen = sections or (THROUGHPUT, *SECTIONS)
