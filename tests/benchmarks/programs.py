@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import resource
 import shutil
 import subprocess
 import sys
@@ -29,9 +28,10 @@ Predictions = Counter[tuple[str, str]]
 
 
 class Run(NamedTuple):
-    """What a program took from its start to its end, and the predictions that it counted by version and class."""
+    """CPU seconds of a program, on an empty log and on what followed, and predictions counted by version and class."""
 
-    cpu_seconds: float
+    start_seconds: float
+    log_seconds: float
     predictions: Predictions
 
 
@@ -56,52 +56,51 @@ OURS, MTAIL, ORJSON = "prediction-exporter", "mtail", "orjson + prometheus_clien
 PROGRAMS: dict[str, Command] = {OURS: _prediction_exporter, MTAIL: _mtail, ORJSON: _orjson}
 
 
-def run(program: str, reference: Path, blocks: Iterable[bytes] = (), predictions: int = 0) -> Run:
+def run(program: str, reference: Path, blocks: Iterable[bytes], predictions: int) -> Run:
     """Run a program on a log to which `blocks` of lines are appended, until it has counted so many predictions.
 
-    The log is empty when the program starts, because mtail starts at its end. Scrapes cost CPU time too, so the program
-    is scraped when it is idle; more than once only if it had not yet counted everything.
+    The log is empty when the program starts, because mtail starts at its end. Raises TimeoutError.
     """
     with tempfile.TemporaryDirectory(prefix="prediction-exporter-bench-") as folder:
         log, port = Path(folder) / "log.jsonl", free_port()
         log.touch()
         command = PROGRAMS[program](log, port, reference)
-        before = _cpu_seconds_of_children()
         with psutil.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as process:
             try:
-                counted = _follow(process, f"http://127.0.0.1:{port}", log, blocks, predictions)
+                return _follow(process, f"http://127.0.0.1:{port}", log, blocks, predictions)
             finally:
                 process.terminate()
-        return Run(_cpu_seconds_of_children() - before, counted)
 
 
-def _follow(process: psutil.Popen, address: str, log: Path, blocks: Iterable[bytes], predictions: int) -> Predictions:
-    """Append to the log, and return what the program has counted; raises TimeoutError."""
+def _follow(process: psutil.Popen, address: str, log: Path, blocks: Iterable[bytes], predictions: int) -> Run:
     wait_until_ready(address, "/metrics")
+    start_seconds = _cpu_seconds_when_idle(process)
     with log.open("ab", buffering=0) as file:
         for block in blocks:
             file.write(block)
     deadline = time.monotonic() + DEADLINE_SECONDS
     while True:
-        _wait_until_idle(process)
+        # Scrapes cost CPU time too: there is more than one only if the first was too early.
+        _cpu_seconds_when_idle(process)
         counted = _predictions(f"{address}/metrics")
         if counted.total() >= predictions:
-            return counted
+            return Run(start_seconds, _cpu_seconds(process) - start_seconds, counted)
         if time.monotonic() > deadline:
             raise TimeoutError(f"{counted.total()} of {predictions} predictions were counted")
 
 
-def _wait_until_idle(process: psutil.Popen) -> None:
+def _cpu_seconds_when_idle(process: psutil.Popen) -> float:
     before = -math.inf
-    while (spent := sum(process.cpu_times()[:2])) - before > IDLE_SECONDS * IDLE_CORES:
+    while (spent := _cpu_seconds(process)) - before > IDLE_SECONDS * IDLE_CORES:
         before = spent
         time.sleep(IDLE_SECONDS)
+    return spent
 
 
-def _cpu_seconds_of_children() -> float:
-    """Return the user and system time of all processes that this one has started and that have ended."""
-    usage = resource.getrusage(resource.RUSAGE_CHILDREN)
-    return usage.ru_utime + usage.ru_stime
+def _cpu_seconds(process: psutil.Popen) -> float:
+    """Return the user and system time of the whole process."""
+    times = process.cpu_times()
+    return times.user + times.system
 
 
 def _predictions(address: str) -> Predictions:

@@ -6,13 +6,13 @@ import statistics
 import tempfile
 import time
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from tests.benchmarks import figure, programs
 from tests.benchmarks.arrival import paced, stamped
 from tests.benchmarks.exporter import make_reference
-from tests.benchmarks.log import LOGS, Lines, Log, generate, write_log
+from tests.benchmarks.log import LOGS, Log, generate, write_log
 from tests.benchmarks.programs import PROGRAMS
 
 TRAINING_RECORDS = 20_000
@@ -21,12 +21,12 @@ LIVE_RATE, BACKLOG_RATE = 10_000, 10
 SEED = 1
 
 
-@dataclass(frozen=True)
+@dataclass
 class Cost:
-    """CPU time of a program, run by run: for an empty log in seconds, and beyond that per record in microseconds."""
+    """CPU time of a program, run by run: with an empty log in seconds, and then per record in microseconds."""
 
-    start_seconds: list[float]
-    record_us: list[float]
+    start_seconds: list[float] = field(default_factory=list)
+    record_us: list[float] = field(default_factory=list)
 
     @property
     def median_us(self) -> float:
@@ -45,29 +45,19 @@ def measure(names: Iterable[str], records: int, rounds: int) -> dict[str, Costs]
 
 
 def _measure(log: Log, records: int, rounds: int) -> Costs:
-    lines = generate(log, records, SEED)
-    starts: dict[str, list[float]] = {program: [] for program in PROGRAMS}
-    runs: dict[str, list[float]] = {program: [] for program in PROGRAMS}
+    """Raises ValueError unless every program counts every prediction once."""
+    lines, predictions = generate(log, records, SEED)
+    costs = {program: Cost() for program in PROGRAMS}
     with tempfile.TemporaryDirectory(prefix="prediction-exporter-bench-") as folder:
         reference = write_reference(Path(folder), log)
         for _ in range(rounds):
-            for program in PROGRAMS:
-                starts[program].append(programs.run(program, reference).cpu_seconds)
-                runs[program].append(_cpu_seconds(program, reference, log, lines))
-    counted = lines.predictions.total()
-    costs = {}
-    for program in PROGRAMS:
-        start = statistics.median(starts[program])
-        costs[program] = Cost(starts[program], [(seconds - start) / counted * 1e6 for seconds in runs[program]])
+            for program, cost in costs.items():
+                run = programs.run(program, reference, blocks(log, lines), predictions.total())
+                if run.predictions != predictions:
+                    raise ValueError(f"{program} counted {run.predictions}; expected {predictions}")
+                cost.start_seconds.append(run.start_seconds)
+                cost.record_us.append(run.log_seconds / predictions.total() * 1e6)
     return costs
-
-
-def _cpu_seconds(program: str, reference: Path, log: Log, lines: Lines) -> float:
-    """Run a program on a log and return its CPU time; raises ValueError unless it counts each prediction once."""
-    run = programs.run(program, reference, blocks(log, lines.lines), lines.predictions.total())
-    if run.predictions != lines.predictions:
-        raise ValueError(f"{program} counted {run.predictions}; expected {lines.predictions}")
-    return run.cpu_seconds
 
 
 def write_reference(folder: Path, log: Log) -> Path:
