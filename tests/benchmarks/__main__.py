@@ -7,7 +7,7 @@ import logging
 import os
 import platform
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -16,7 +16,7 @@ import click
 
 from exporter import logs
 from tests.benchmarks import memory, scrape, sockets, throughput, wide, writing
-from tests.benchmarks.figure import Figure, table
+from tests.benchmarks.figure import Figure, print_head, print_row
 from tests.benchmarks.log import IDEAL, LOGS
 
 # Takes a folder to work in, and the reference of the ideal log.
@@ -48,25 +48,31 @@ def main(sections: tuple[str, ...], names: tuple[str, ...], records: int, rounds
     chosen = sections or (THROUGHPUT, *SECTIONS)
     results: dict[str, Any] = {"python": platform.python_version(), "cores": os.cpu_count()}
     if THROUGHPUT in chosen:
-        costs = throughput.measure(names or LOGS, records, rounds)
-        print(f"\n{throughput.table(costs)}", flush=True)
-        results[THROUGHPUT] = {
-            log: {program: asdict(cost) for program, cost in of_log.items()} for log, of_log in costs.items()
-        }
-    figures = {name: _figures(SECTIONS[name]) for name in SECTIONS if name in chosen}
-    if figures:
-        rows = [figure.row for section in figures.values() for figure in section]
-        print(f"\n{table([['measured', 'figure', 'limit'], *rows])}")
+        results[THROUGHPUT] = _throughput(names or [*LOGS], records, rounds)
+    if chosen_sections := [name for name in SECTIONS if name in chosen]:
+        print_head(["measured", "figure", "limit"])
+        results |= {name: _figures(SECTIONS[name]) for name in chosen_sections}
     if output:
-        json.dump(
-            results | {name: [figure._asdict() for figure in section] for name, section in figures.items()}, output
-        )
+        json.dump(results, output)
 
 
-def _figures(measure: Measure) -> list[Figure]:
+def _throughput(names: Sequence[str], records: int, rounds: int) -> dict[str, Any]:
+    print_head(throughput.HEAD)
+    results = {}
+    for name in names:
+        costs = throughput.measure(LOGS[name], records, rounds)
+        print_row(throughput.row(f"{LOGS[name].title} (`{name}`)", costs))
+        results[name] = {program: asdict(cost) for program, cost in costs.items()}
+    return results
+
+
+def _figures(measure: Measure) -> list[dict[str, Any]]:
     with tempfile.TemporaryDirectory(prefix="prediction-exporter-bench-") as name:
         folder = Path(name)
-        return measure(folder, throughput.write_reference(folder, IDEAL))
+        figures = measure(folder, throughput.write_reference(folder, IDEAL))
+    for figure in figures:
+        print_row(figure.row)
+    return [figure._asdict() for figure in figures]
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""A measured figure, as a row of a Markdown table and as JSON."""
+"""A measured figure, and the Markdown tables that figures are printed in, row by row as they are measured."""
 
 from __future__ import annotations
 
@@ -25,7 +25,12 @@ def rounded(value: float) -> str:
     return f"{value:,.{digits}f}"
 
 
-def table(rows: Sequence[Sequence[str]]) -> str:
-    """Return a Markdown table; the first row is its head."""
-    head, *body = rows
-    return "\n".join(f"| {' | '.join(row)} |" for row in (head, ["---"] * len(head), *body))
+def print_head(titles: Sequence[str]) -> None:
+    """Print the head of a Markdown table."""
+    print()
+    print_row(titles)
+    print_row(["---"] * len(titles))
+
+
+def print_row(cells: Sequence[str]) -> None:
+    print(f"| {' | '.join(cells)} |", flush=True)

@@ -53,5 +53,5 @@ async def _scrapes(sidecar: Sidecar) -> list[Figure]:
     series = sum(not line.startswith(b"#") for line in page.body.splitlines())
     return [
         Figure(f"Scrape of {series:,} series", [elapsed / SCRAPES * 1e3], "ms"),
-        Figure("Delay of the event loop during it: median, p99, maximum", late.milliseconds, "ms", "20 ms"),
+        Figure("Delay of the event loop meanwhile: median, p99, maximum", late.milliseconds, "ms", "20 ms"),
     ]

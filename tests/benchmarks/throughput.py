@@ -5,20 +5,22 @@ from __future__ import annotations
 import statistics
 import tempfile
 import time
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from tests.benchmarks import figure, programs
+from tests.benchmarks import programs
 from tests.benchmarks.arrival import paced, stamped
 from tests.benchmarks.exporter import make_reference
-from tests.benchmarks.log import LOGS, Log, generate, write_log
-from tests.benchmarks.programs import PROGRAMS
+from tests.benchmarks.log import Log, generate, write_log
+from tests.benchmarks.programs import MTAIL, ORJSON, OURS, PROGRAMS
 
 TRAINING_RECORDS = 20_000
 # Records per second, by their timestamps.
 LIVE_RATE, BACKLOG_RATE = 10_000, 10
 SEED = 1
+PEERS = (MTAIL, ORJSON)
+HEAD = ["CPU per record, µs", *PROGRAMS, *(f"÷ {peer}" for peer in PEERS)]
 
 
 @dataclass
@@ -39,13 +41,11 @@ class Cost:
 Costs = Mapping[str, Cost]  # by program
 
 
-def measure(names: Iterable[str], records: int, rounds: int) -> dict[str, Costs]:
-    """Return the costs for each named log of LOGS. The programs take turns, so that other load affects all alike."""
-    return {name: _measure(LOGS[name], records, rounds) for name in names}
+def measure(log: Log, records: int, rounds: int) -> Costs:
+    """Return the costs of all programs on a log; they take turns, so that other load affects all alike.
 
-
-def _measure(log: Log, records: int, rounds: int) -> Costs:
-    """Raises ValueError unless every program counts every prediction once."""
+    Raises ValueError unless every program counts every prediction once.
+    """
     lines, predictions = generate(log, records, SEED)
     costs = {program: Cost() for program in PROGRAMS}
     with tempfile.TemporaryDirectory(prefix="prediction-exporter-bench-") as folder:
@@ -81,11 +81,7 @@ def blocks(log: Log, lines: list[bytes]) -> Iterator[bytes]:
         yield b"".join(arriving)
 
 
-def table(costs: Mapping[str, Costs]) -> str:
-    """Return a Markdown table of medians, each with its minimum and maximum, and of ratios of medians."""
-    ours, *peers = PROGRAMS
-    rows = [["CPU per record, µs", *PROGRAMS, *(f"÷ {peer}" for peer in peers)]]
-    for name, of_log in costs.items():
-        ratios = [f"{of_log[ours].median_us / of_log[peer].median_us:.2f}" for peer in peers]
-        rows.append([f"{LOGS[name].title} (`{name}`)", *(str(of_log[program]) for program in PROGRAMS), *ratios])
-    return figure.table(rows)
+def row(title: str, costs: Costs) -> list[str]:
+    """Return a row of a table with HEAD: medians, each with its minimum and maximum, and ratios of medians."""
+    ratios = [f"{costs[OURS].median_us / costs[peer].median_us:.2f}" for peer in PEERS]
+    return [title, *(str(costs[program]) for program in PROGRAMS), *ratios]

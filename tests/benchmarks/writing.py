@@ -61,7 +61,7 @@ async def _measured(program: str, write: Callable[[], bytes], limit: str = "") -
             await asyncio.to_thread(write)
     return [
         Figure(f"CPU of an exposition of {SERIES:,} series: {program}", [statistics.median(times) * 1e3], "ms"),
-        Figure("Delay of the event loop during it: median, p99, maximum", late.milliseconds, "ms", limit),
+        Figure(f"Delay of the event loop meanwhile: {program}: median, p99, maximum", late.milliseconds, "ms", limit),
     ]
 
 
