@@ -57,13 +57,11 @@ def main(sections: tuple[str, ...], names: tuple[str, ...], records: int, rounds
 
 
 def _throughput(names: Sequence[str], records: int, rounds: int) -> dict[str, Any]:
+    costs = throughput.measure(names, records, rounds)
     print_head(throughput.HEAD)
-    results = {}
-    for name in names:
-        costs = throughput.measure(LOGS[name], records, rounds)
-        print_row(throughput.row(f"{LOGS[name].title} (`{name}`)", costs))
-        results[name] = {program: asdict(cost) for program, cost in costs.items()}
-    return results
+    for name, of_log in costs.items():
+        print_row(throughput.row(f"{LOGS[name].title} (`{name}`)", of_log))
+    return {name: {program: asdict(cost) for program, cost in of_log.items()} for name, of_log in costs.items()}
 
 
 def _figures(measure: Measure) -> list[dict[str, Any]]:

@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import statistics
+import sys
 import tempfile
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import product
 from pathlib import Path
 
 from tests.benchmarks import programs
 from tests.benchmarks.arrival import paced, stamped
 from tests.benchmarks.exporter import make_reference
-from tests.benchmarks.log import Log, generate, write_log
+from tests.benchmarks.log import LOGS, Log, generate, write_log
 from tests.benchmarks.programs import MTAIL, ORJSON, OURS, PROGRAMS
 
 TRAINING_RECORDS = 20_000
@@ -41,18 +43,20 @@ class Cost:
 Costs = Mapping[str, Cost]  # by program
 
 
-def measure(log: Log, records: int, rounds: int) -> Costs:
-    """Return the costs of all programs on a log; they take turns, so that other load affects all alike.
+def measure(names: Sequence[str], records: int, rounds: int) -> dict[str, Costs]:
+    """Return the costs of all programs on each named log of LOGS.
 
-    Raises ValueError unless every program counts every prediction once.
+    Logs and programs take turns, so that other load on the machine affects all alike. Raises ValueError unless every
+    program counts every prediction once.
     """
-    lines, predictions = generate(log, records, SEED)
-    costs = {program: Cost() for program in PROGRAMS}
+    costs: dict[str, Costs] = {name: {program: Cost() for program in PROGRAMS} for name in names}
     with tempfile.TemporaryDirectory(prefix="prediction-exporter-bench-") as folder:
-        reference = write_reference(Path(folder), log)
-        for _ in range(rounds):
-            for program, cost in costs.items():
-                run = programs.run(program, reference, blocks(log, lines), predictions.total())
+        references = {name: write_reference(Path(folder) / name, LOGS[name]) for name in names}
+        for turn, name in product(range(rounds), names):
+            print(f"round {turn + 1} of {rounds}: {name}", file=sys.stderr)
+            lines, predictions = generate(LOGS[name], records, SEED)
+            for program, cost in costs[name].items():
+                run = programs.run(program, references[name], blocks(LOGS[name], lines), predictions.total())
                 if run.predictions != predictions:
                     raise ValueError(f"{program} counted {run.predictions}; expected {predictions}")
                 cost.start_seconds.append(run.start_seconds)
@@ -62,6 +66,7 @@ def measure(log: Log, records: int, rounds: int) -> Costs:
 
 def write_reference(folder: Path, log: Log) -> Path:
     """Write a reference, from training data whose features are like the log's; return its path."""
+    folder.mkdir(exist_ok=True)
     training, reference = folder / "training.jsonl", folder / "reference.json"
     write_log(training, TRAINING_RECORDS, log.training)
     make_reference(training, reference)
