@@ -1,4 +1,4 @@
-"""The samples of an exposition, with what a simulated fleet needs to know of each."""
+"""The samples of an exposition, and which of them grow."""
 
 from __future__ import annotations
 

@@ -15,9 +15,9 @@ from typing import NamedTuple
 from urllib.request import urlopen
 
 import psutil
-from prometheus_client.parser import text_string_to_metric_families
 
 from tests.benchmarks.exporter import write_config
+from tests.benchmarks.exposition import samples
 from tests.servers import free_port, require, wait_until_ready
 
 DEADLINE_SECONDS = 600.0
@@ -91,7 +91,10 @@ def _follow(process: psutil.Popen, address: str, log: Path, blocks: Iterable[byt
 
 def _cpu_seconds_when_idle(process: psutil.Popen) -> float:
     before = -math.inf
-    while (spent := _cpu_seconds(process)) - before > IDLE_SECONDS * IDLE_CORES:
+    # A process that gets no CPU because others have it is not idle: it is running.
+    while (
+        spent := _cpu_seconds(process)
+    ) - before > IDLE_SECONDS * IDLE_CORES or process.status() == psutil.STATUS_RUNNING:
         before = spent
         time.sleep(IDLE_SECONDS)
     return spent
@@ -105,12 +108,11 @@ def _cpu_seconds(process: psutil.Popen) -> float:
 
 def _predictions(address: str) -> Predictions:
     with urlopen(address, timeout=60) as response:
-        page = response.read().decode()
+        exposition = response.read().decode()
     return Counter(
         {
             (sample.labels["model_version"], sample.labels["prediction_class"]): int(sample.value)
-            for family in text_string_to_metric_families(page)
-            for sample in family.samples
+            for sample in samples(exposition)
             if sample.name == "model_predictions_total"
         }
     )
