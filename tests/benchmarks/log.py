@@ -26,6 +26,7 @@ UNKNOWN = {
 
 Record = dict[str, Any]
 Features = dict[str, list[Any]]
+Predictions = Counter[tuple[str, str]]  # how many, by version and class
 
 
 @dataclass(frozen=True)
@@ -74,17 +75,17 @@ LOGS = {
 
 
 class Lines(NamedTuple):
-    """Lines of a log, without timestamps, and how many predictions they hold by version and class."""
+    """Lines of a log, without timestamps, and the predictions that they hold."""
 
     lines: list[bytes]
-    predictions: Counter[tuple[str, str]]
+    predictions: Predictions
 
 
 def generate(log: Log, count: int, seed: int = 0) -> Lines:
     """Return so many lines of a kind of log."""
     rng = np.random.default_rng(seed)
     lines: list[bytes] = []
-    predictions = Counter[tuple[str, str]]()
+    predictions = Predictions()
     for first in range(0, count, BLOCK_LINES):
         records = _records(rng, log, first, min(BLOCK_LINES, count - first))
         for record, is_odd in zip(records, rng.random(len(records)) < log.odd, strict=True):

@@ -8,7 +8,6 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import NamedTuple
@@ -18,17 +17,17 @@ import psutil
 
 from tests.benchmarks.exporter import write_config
 from tests.benchmarks.exposition import samples
+from tests.benchmarks.log import Predictions
 from tests.servers import free_port, require, wait_until_ready
 
 DEADLINE_SECONDS = 600.0
 IDLE_SECONDS, IDLE_CORES = 0.3, 0.1
 
 Command = Callable[[Path, int, Path], Sequence[str | Path]]
-Predictions = Counter[tuple[str, str]]
 
 
 class Run(NamedTuple):
-    """CPU seconds of a program, on an empty log and on what followed, and predictions counted by version and class."""
+    """CPU seconds of a program, on an empty log and on what followed, and the predictions that it counted."""
 
     start_seconds: float
     log_seconds: float
@@ -109,7 +108,7 @@ def _cpu_seconds(process: psutil.Popen) -> float:
 def _predictions(address: str) -> Predictions:
     with urlopen(address, timeout=60) as response:
         exposition = response.read().decode()
-    return Counter(
+    return Predictions(
         {
             (sample.labels["model_version"], sample.labels["prediction_class"]): int(sample.value)
             for sample in samples(exposition)
