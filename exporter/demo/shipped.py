@@ -26,7 +26,7 @@ def is_here() -> bool:
 
 def write(folder: Path, hurry: int, links: str) -> None:
     """Write rules and configuration, all times divided by `hurry`; messages link to `links`. Raises DemoError."""
-    command = [sys.executable, "-m", "alerts", str(folder), "--hurry", str(hurry)]
+    command = [sys.executable, "-m", "alerts", str(folder), "--speedup", str(hurry)]
     options = ["--grafana", links, "--runbooks", f"{links}/runbooks"]
     done = subprocess.run(  # noqa: S603  # our own
         [*command, *options], cwd=REPOSITORY, capture_output=True, text=True, check=False, process_group=0

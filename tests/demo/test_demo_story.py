@@ -19,7 +19,7 @@ import psutil
 import pytest
 from rich.console import Console
 
-from alerts.__main__ import FILES
+from alerts.rule_files import alerts, load
 from exporter.configuration.units import Listen
 from exporter.demo import model, shipped, story, watchers
 from exporter.demo.load import SENSOR, TRUTH_SECONDS, Load
@@ -107,9 +107,7 @@ def test_a_story_has_each_incident_and_ends_with_the_last_ones() -> None:
     assert {incident for incidents in seen for incident in incidents} == {*INCIDENTS}
     assert told.at(50) == told.at(5000) == (story.FAILING,)
     assert len(told.outline()) == len(INCIDENTS)
-    assert {incident.alert for incident in INCIDENTS} <= {
-        alert.name for file in FILES for group in file.groups for alert in group.alerts
-    }
+    assert {incident.alert for incident in INCIDENTS} <= alerts(load()).keys()
 
 
 @pytest.fixture
@@ -185,7 +183,7 @@ def link(running: Demo, name: str) -> str:
 
 
 # By title of a message, which is the alert's own summary.
-TOLD = {alert.name: alert.summary for file in FILES for group in file.groups for alert in group.alerts}
+TOLD = {name: rule["annotations"]["summary"] for name, rule in alerts(load()).items()}
 
 
 FIRING = {
