@@ -27,7 +27,7 @@ from exporter.lines.rejects import REASONS
 from exporter.reference.profile import Profile
 from exporter.reference.projections import directions
 from exporter.tallies.snapshot import Snapshot, Stream
-from exporter.tallies.tally import Tallies
+from exporter.tallies.tally import TalliesBySeries
 from exporter.tallies.windows import Window
 from tests.records import (
     CHOSEN,
@@ -110,7 +110,7 @@ def samples(running: Engine, now: float) -> dict[str, float]:
 def plain(snapshot: Snapshot) -> Any:
     """Return a snapshot in values to compare, without the zeros that a tally may or may not be filled up with."""
 
-    def trimmed(tallies: Tallies) -> dict[tuple[Series, str], list[Any]]:
+    def trimmed(tallies: TalliesBySeries) -> dict[tuple[Series, str], list[Any]]:
         return {
             (series, name): [
                 index

@@ -311,7 +311,7 @@ def test_no_count_is_ever_negative_or_not_a_number(statistic: Statistic, log: li
 def test_what_is_saved_is_what_is_loaded(statistic: Statistic, log: list[Record]) -> None:
     held: dict[Series, dict[str, Floats]] = {}
     for group, added in tallied(statistic, decoded(log), Spelling()).items():
-        tally.put(held.setdefault(group.series, {}), statistic.name, added)
+        tally.accumulate(held.setdefault(group.series, {}), statistic.name, added)
     saved = checkpoint.encode(Snapshot(time=NOW, totals=held, windows={"1m": {7: held}}), IDENTITIES)
     loaded = checkpoint.decode(saved, IDENTITIES)
     for tallies in (loaded.totals, loaded.windows["1m"][7]):

@@ -10,7 +10,7 @@ from exporter.stats import Statistic
 from exporter.tallies.grouping import Group, grouped, parts, split
 from exporter.tallies.panes import Panes
 from exporter.tallies.snapshot import Snapshot
-from exporter.tallies.tally import AnySeries, AnyTallies, Row, copy, only, put
+from exporter.tallies.tally import AnySeries, AnyTallies, StatisticArrays, accumulate, copy, only
 
 # Of all tallies of a batch.
 MOST_CELLS = 2_000_000
@@ -71,7 +71,7 @@ class Ledger:
         for part, some in parts(batch, groups, self._most_groups):
             _add(statistics, {kind: part.read_as(kind) for kind in reads}, self._rows(some, now))
 
-    def _rows(self, groups: Sequence[Group], now: float) -> list[list[Row]]:
+    def _rows(self, groups: Sequence[Group], now: float) -> list[list[StatisticArrays]]:
         """Return what each group is added to: its series' totals, and its panes that are in view."""
         rows = [[self._totals[group.series]] for group in groups]
         for index, window in enumerate(self._plan.windows):
@@ -96,11 +96,13 @@ def _reading(reads: Sequence[Reads], statistics: Iterable[Statistic]) -> list[St
     return [statistic for statistic in statistics if statistic.reads in reads]
 
 
-def _add(statistics: Sequence[Statistic], read: Mapping[Reads, Batch], rows: Sequence[Sequence[Row]]) -> None:
+def _add(
+    statistics: Sequence[Statistic], read: Mapping[Reads, Batch], rows: Sequence[Sequence[StatisticArrays]]
+) -> None:
     for statistic in statistics:
         records = read[statistic.reads]
         if not len(records):
             continue
         for held, added in zip(rows, statistic.tally(records), strict=True):
             for row in held:
-                put(row, statistic.name, added)
+                accumulate(row, statistic.name, added)

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from exporter.families import Family, GaugeFamily
 from exporter.stats import BASE_LABELS
-from exporter.tallies.tally import Tallies
+from exporter.tallies.tally import TalliesBySeries
 
 
 @dataclass(frozen=True)
@@ -17,7 +17,7 @@ class Coverage:
     predictions: str
     answered: str
 
-    def collect(self, windows: Mapping[str, Tallies]) -> Iterator[Family]:
+    def collect(self, windows: Mapping[str, TalliesBySeries]) -> Iterator[Family]:
         family = GaugeFamily(
             "model_ground_truth_coverage",
             "Share of the predictions made in a window that have their ground truth.",

@@ -24,7 +24,7 @@ from exporter.status.figures import Figures
 from exporter.status.operation import Operation
 from exporter.tallies.course import Course, begin, course
 from exporter.tallies.snapshot import Snapshot
-from exporter.tallies.tally import Tallies
+from exporter.tallies.tally import TalliesBySeries
 from exporter.tallies.windows import Window
 
 
@@ -78,12 +78,12 @@ class _View:
     window: Window
 
     @cached_property
-    def _told(self) -> tuple[Tallies, Figures]:
+    def _told(self) -> tuple[TalliesBySeries, Figures]:
         held, families = self.collector.of_window(self.snapshot, self.window)
         return held, Figures(families)
 
     @property
-    def held(self) -> Tallies:
+    def held(self) -> TalliesBySeries:
         return self._told[0]
 
     @property

@@ -12,7 +12,7 @@ import numpy as np
 
 from exporter.batch import Floats, Ints, Series
 from exporter.tallies.snapshot import Snapshot
-from exporter.tallies.tally import Row, Tally
+from exporter.tallies.tally import StatisticArrays, Tally
 from exporter.tallies.windows import PANES, Window
 
 # Every second pane is the end of a point, so that there are 30 at most.
@@ -30,7 +30,7 @@ class Course:
     over: str = ""
     times: tuple[float, ...] = ()
     seconds: tuple[float, ...] = ()
-    stacks: Mapping[Series, Row] = field(default_factory=dict)
+    stacks: Mapping[Series, StatisticArrays] = field(default_factory=dict)
 
 
 def course(snapshot: Snapshot, windows: Sequence[Window], window: Window, names: Collection[str]) -> Course:
@@ -41,7 +41,7 @@ def course(snapshot: Snapshot, windows: Sequence[Window], window: Window, names:
     ends = np.arange(PANES, span - 1, -STEP)[::-1]
     first = longer.first_in_view(snapshot.time)
     times = np.minimum((first + ends) * pane_seconds, snapshot.time)
-    panes: list[dict[Series, list[Row]]] = [{} for _ in range(PANES)]
+    panes: list[dict[Series, list[StatisticArrays]]] = [{} for _ in range(PANES)]
     series: dict[Series, None] = {}
     for number, tallies in snapshot.windows.get(longer.label, {}).items():
         if number >= first:
@@ -51,7 +51,7 @@ def course(snapshot: Snapshot, windows: Sequence[Window], window: Window, names:
                 if isinstance(key, Series):
                     series[key] = None
                     at.setdefault(key, []).append(row)
-    stacks: dict[Series, Row] = {key: {} for key in series}
+    stacks: dict[Series, StatisticArrays] = {key: {} for key in series}
     for key, row in stacks.items():
         for name in names:
             held = [[tallies[name] for tallies in pane.get(key, ()) if name in tallies] for pane in panes]
@@ -64,7 +64,7 @@ def course(snapshot: Snapshot, windows: Sequence[Window], window: Window, names:
 def begin(snapshot: Snapshot, windows: Sequence[Window], series: Series, names: Collection[str]) -> float:
     """Return when the first record came, in epoch seconds and to a pane, or -inf where no window still holds it."""
 
-    def records(rows: Collection[Row]) -> float:
+    def records(rows: Collection[StatisticArrays]) -> float:
         return float(sum(row[name].sum() for row in rows for name in names if name in row))
 
     total = records([snapshot.totals[series]])

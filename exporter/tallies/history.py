@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping
 
 from exporter.batch import Series
-from exporter.tallies.tally import AnyTallies, Tallies, merge, of_kind, put
+from exporter.tallies.tally import AnyTallies, TalliesBySeries, accumulate, merge, of_kind
 from exporter.tallies.windows import PANES, Window
 
 QUARTERS = 4
@@ -26,7 +26,7 @@ def remember(quarters: dict[int, AnyTallies], pane: int, tallies: AnyTallies, na
     held = quarters.setdefault(quarter_of(pane), {})
     for series, row in of_kind(Series, tallies).items():
         for name in names & row.keys():
-            put(held.setdefault(series, {}), name, row[name])
+            accumulate(held.setdefault(series, {}), name, row[name])
 
 
 def forget(quarters: dict[int, AnyTallies], window: Window, now: float) -> None:
@@ -36,7 +36,7 @@ def forget(quarters: dict[int, AnyTallies], window: Window, now: float) -> None:
         del quarters[quarter]
 
 
-def past(quarters: Quarters, window: Window, now: float, seconds: float) -> Tallies:
+def past(quarters: Quarters, window: Window, now: float, seconds: float) -> TalliesBySeries:
     """Return what the window held `seconds` ago, to a quarter of it."""
     last = _last_whole(window, now, seconds)
     return merge(of_kind(Series, quarters.get(quarter, {})) for quarter in range(last - QUARTERS + 1, last + 1))

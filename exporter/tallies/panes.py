@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping, Sequence
 
 from exporter.tallies import history
-from exporter.tallies.tally import AnySeries, AnyTallies, Row, compact, copy, only
+from exporter.tallies.tally import AnySeries, AnyTallies, StatisticArrays, compact, copy, only
 from exporter.tallies.windows import Window
 
 # By a window's label, and the number of a pane, or of a quarter of the window.
@@ -39,7 +39,7 @@ class Panes:
         )
         return Panes(windows, remembered, held, rolled_out)
 
-    def row(self, window: Window, pane: int, series: AnySeries) -> Row:
+    def row(self, window: Window, pane: int, series: AnySeries) -> StatisticArrays:
         """Return what a pane holds of a series, or of a segment of one, to be added to."""
         panes = self._held[window.label]
         if pane not in panes:

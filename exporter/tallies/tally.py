@@ -24,11 +24,11 @@ COUNTS = np.uint32
 
 # Of float64 or COUNTS.
 Tally = NDArray[Any]
-Row = dict[str, Tally]
-Tallies = dict[Series, Row]
+StatisticArrays = dict[str, Tally]
+TalliesBySeries = dict[Series, StatisticArrays]
 
 AnySeries = Series | SegmentSeries
-AnyTallies = dict[AnySeries, Row]
+AnyTallies = dict[AnySeries, StatisticArrays]
 S = TypeVar("S", bound=AnySeries)
 
 
@@ -73,20 +73,20 @@ def only(kept: Collection[str], tallies: AnyTallies) -> AnyTallies:
     }
 
 
-def of_kind(kind: type[S], tallies: AnyTallies) -> dict[S, Row]:
+def of_kind(kind: type[S], tallies: AnyTallies) -> dict[S, StatisticArrays]:
     """Return the tallies of series alone, or of segments alone."""
     return {series: row for series, row in tallies.items() if isinstance(series, kind)}
 
 
-def put(row: Row, name: str, tally: Tally) -> None:
+def accumulate(row: StatisticArrays, name: str, tally: Tally) -> None:
     """Add one tally to what a row holds for that statistic."""
     # A part of an array would keep the whole of it.
     row[name] = add(row[name], tally) if name in row else tally.copy()
 
 
-def merge(parts: Iterable[Mapping[S, Mapping[str, Tally]]]) -> dict[S, Row]:
+def merge(parts: Iterable[Mapping[S, Mapping[str, Tally]]]) -> dict[S, StatisticArrays]:
     """Return the sum of several tallies as float64: panes of a window, or workers, or pods."""
-    total: dict[S, Row] = {}
+    total: dict[S, StatisticArrays] = {}
     for part in parts:
         for series, row in part.items():
             merged = total.setdefault(series, {})

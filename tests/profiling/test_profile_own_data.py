@@ -24,7 +24,7 @@ from exporter.reference.profile import Profile
 from exporter.stats import Statistic
 from exporter.stats.feature_bins import FeatureBins
 from exporter.tallies.snapshot import Stream
-from exporter.tallies.tally import Row
+from exporter.tallies.tally import StatisticArrays
 from tests.profiling.training import made
 
 NOW = 1_700_000_000.0
@@ -50,7 +50,7 @@ rows = st.fixed_dictionaries(
 predictions = st.one_of(st.sampled_from(["approve", "deny", 1, 0.25, True]), st.just(2.0))
 
 
-def as_sidecar(log: bytes, profile: Profile) -> tuple[Sequence[Statistic], Row]:
+def as_sidecar(log: bytes, profile: Profile) -> tuple[Sequence[Statistic], StatisticArrays]:
     """Return the sidecar's statistics, and what it counts of a log."""
     chosen = measures(Config(sources=[]), profile)
     attributions = tuple(profile.attributions or ())
