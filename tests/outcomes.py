@@ -15,7 +15,7 @@ from exporter.configuration.settings import Config, GroundTruth
 from exporter.encoded import Encoded
 from exporter.exposition.collector import Collector
 from exporter.reference.profile import Categorical, Numeric, Profile
-from exporter.tallies.snapshot import Snapshot
+from exporter.state.snapshot import Snapshot
 from exporter.tallies.tally import StatisticArrays
 from exporter.tallies.vocabulary import CLASS_LABEL
 from tests.records import DEFAULT, NOW, WINDOWS, columns, reference

@@ -23,17 +23,18 @@ from exporter.assembly.segments import paths
 from exporter.batch import NON_FINITE, WRONG_TYPE, Batch, Series
 from exporter.configuration.settings import Config, Quality
 from exporter.configuration.units import Tails
-from exporter.counting.engine import Engine
-from exporter.counting.plan import Limits, Plan, Segment
 from exporter.decoding.checks import Checks
 from exporter.decoding.decode import Decoder
 from exporter.decoding.intake import BadLine
 from exporter.decoding.schema import Schema
 from exporter.encoded import Encoded
+from exporter.engine.engine import Engine
+from exporter.engine.plan import Limits, Plan, SegmentDimension
+from exporter.lines.stream import Stream
 from exporter.reference.calibration import Calibration, ScoredClass
 from exporter.reference.components import Components
 from exporter.reference.profile import VERSION, Attribution, Categorical, Feature, Numeric, Profile, Vector
-from exporter.tallies.snapshot import Snapshot, Stream
+from exporter.state.snapshot import Snapshot
 from exporter.tallies.windows import Window
 
 NOW = 1_700_000_000.0
@@ -148,7 +149,7 @@ def schema(
     profile: Profile | None = PROFILE,
     fields: Mapping[str, tuple[str, ...]] | None = None,
     asked_for: tuple[str, ...] = (),
-    segments: Sequence[Segment] = (),
+    segments: Sequence[SegmentDimension] = (),
     classes: tuple[str, ...] | None = None,
     amounts: Mapping[str, tuple[str, ...]] | None = None,
 ) -> Schema:
@@ -178,7 +179,7 @@ def decoder(
     profile: Profile | None = PROFILE,
     fields: Mapping[str, tuple[str, ...]] | None = None,
     asked_for: tuple[str, ...] = (),
-    segments: Sequence[Segment] = (),
+    segments: Sequence[SegmentDimension] = (),
     classes: tuple[str, ...] | None = None,
     amounts: Mapping[str, tuple[str, ...]] | None = None,
 ) -> Decoder:
@@ -200,7 +201,7 @@ def engine(
     known_series: Sequence[Series] = (),
     known_classes: Sequence[str] = (),
     request_ids: int = 0,
-    segments: Sequence[Segment] = (),
+    segments: Sequence[SegmentDimension] = (),
     segment_values: int = 20,
     restored: Snapshot | None = None,
     report: Callable[[BadLine], None] = lambda _: None,

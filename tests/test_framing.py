@@ -13,7 +13,7 @@ from exporter.lines import framing
 from exporter.lines.frames import Frames
 from exporter.lines.framing import Cut, Digest, Lines, Position
 from exporter.lines.rejects import OVERSIZE
-from exporter.tallies.snapshot import Stream
+from exporter.lines.stream import Stream
 
 LIMIT = 5
 # Few distinct bytes, so that newlines, and lines about as long as the limit, are drawn often.

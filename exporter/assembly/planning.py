@@ -10,8 +10,8 @@ from exporter.assembly.measuring import known_classes, measures
 from exporter.configuration import business
 from exporter.configuration.settings import Config
 from exporter.configuration.units import Duration
-from exporter.counting.plan import Limits, Plan
 from exporter.decoding.reading import Form
+from exporter.engine.plan import Limits, Plan
 from exporter.exposition.collector import Collector
 from exporter.reference.profile import Profile
 from exporter.tallies.windows import Window

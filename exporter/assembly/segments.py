@@ -9,21 +9,21 @@ from exporter.configuration import presets
 from exporter.configuration.settings import Config
 from exporter.configuration.units import FieldPath
 from exporter.configuration.validation import nearest
-from exporter.counting.plan import Segment
 from exporter.decoding.schema import FEATURES, RECORD_FIELDS, Path, Schema, SchemaError
+from exporter.engine.plan import SegmentDimension
 from exporter.reference.profile import Categorical, Numeric, Profile, Vector
 
 
-def resolve(config: Config, profile: Profile | None) -> list[Segment]:
+def resolve(config: Config, profile: Profile | None) -> list[SegmentDimension]:
     """Return what each segment is split by; raises ValueError where it can be split by no such thing."""
     return [_resolve(segment.name, segment.path, profile) for segment in config.segments]
 
 
-def _resolve(name: str, path: Path | None, profile: Profile | None) -> Segment:
+def _resolve(name: str, path: Path | None, profile: Profile | None) -> SegmentDimension:
     features = profile.features if profile and path is None else {}
     match features.get(name):
         case Categorical(categories=known):
-            return Segment(name, None, tuple(sorted(known, key=known.__getitem__, reverse=True)))
+            return SegmentDimension(name, None, tuple(sorted(known, key=known.__getitem__, reverse=True)))
         case Numeric() | Vector() as other:
             kind = "numeric" if isinstance(other, Numeric) else "vector"
             categorical = [name for name, feature in features.items() if isinstance(feature, Categorical)]
@@ -31,10 +31,10 @@ def _resolve(name: str, path: Path | None, profile: Profile | None) -> Segment:
     path = FieldPath.parse(name) if path is None else path
     if not path:
         raise ValueError("expected a path such as request.channel, and not that of the record itself")
-    return Segment(name, path)
+    return SegmentDimension(name, path)
 
 
-def paths(segments: Sequence[Segment]) -> dict[str, Path | None]:
+def paths(segments: Sequence[SegmentDimension]) -> dict[str, Path | None]:
     """Return where each segment's values lie, as a Schema has it."""
     return {segment.name: segment.path for segment in segments}
 

@@ -8,7 +8,7 @@ from collections.abc import Awaitable, Callable, Sequence
 from pathlib import Path
 
 from exporter.configuration import source_options
-from exporter.counting.engine import Engine
+from exporter.engine.engine import Engine
 from exporter.lines.container_logs import CriLines, DockerLines
 from exporter.lines.frames import Frames
 from exporter.lines.framing import Framer, Lines

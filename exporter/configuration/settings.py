@@ -13,6 +13,7 @@ import msgspec
 from exporter.configuration.source_options import Positive, Source
 from exporter.configuration.thresholds import DEFAULT_THRESHOLDS, TRUTH_THRESHOLDS
 from exporter.configuration.units import Before, Bounds, Duration, FieldPath, Listen, Size, Tails
+from exporter.state.outlet import OutletOptions
 
 DEFAULT_LISTEN = "0.0.0.0:9465"
 MOST_IDS = 1_000_000
@@ -177,6 +178,11 @@ class Config(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     def all_sources(self) -> list[Source]:
         """Those of predictions, and those of truth."""
         return [*self.sources, *(self.ground_truth.sources if self.ground_truth else ())]
+
+    @property
+    def outlets(self) -> dict[str, OutletOptions]:
+        """Where accepted records go besides the metrics, by name."""
+        return {}
 
     @property
     def fields_asked_for(self) -> tuple[str, ...]:

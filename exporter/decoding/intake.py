@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 
 from exporter.lines.framing import NOTHING, Cut, Framer, Framing, Lines, Position
 from exporter.lines.rejects import INCOMPLETE, OVERSIZE
-from exporter.tallies.snapshot import Stream
+from exporter.lines.stream import Stream
 
 
 class Piece(NamedTuple):

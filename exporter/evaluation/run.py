@@ -23,8 +23,8 @@ from exporter.decoding.reading import Form
 from exporter.evaluation import archives
 from exporter.evaluation.figures import Evaluated, read
 from exporter.evaluation.join import OfflineJoin, Which
+from exporter.lines.stream import Stream
 from exporter.reference.profile import Profile
-from exporter.tallies.snapshot import Stream
 
 # An archive may be of any age.
 EVER = Duration.parse("36500d")
@@ -80,7 +80,7 @@ def evaluate(
         join.add_predictions(batch, span.begin, span.end)
     snapshot = join.snapshot()
     found.models = read(collector.collect(snapshot))
-    found.repeated, found.revised = snapshot.join_counts.repeated, snapshot.join_counts.revised
+    found.repeated, found.revised = join.counts.repeated, join.counts.revised
     found.unused = join.unused
     return found
 

@@ -16,10 +16,12 @@ from exporter.derived import (
     Pictures,
 )
 from exporter.families import CounterFamily, Family, GaugeFamily
+from exporter.joins.join import JoinCounts
+from exporter.joins.store import StoreStats
 from exporter.lines.rejects import REASONS
+from exporter.state.snapshot import Snapshot
 from exporter.stats import BASE_LABELS, Scoped, Statistic
 from exporter.tallies import history
-from exporter.tallies.snapshot import Snapshot
 from exporter.tallies.tally import S, StatisticArrays, TalliesBySeries, Tally, merge, of_kind
 from exporter.tallies.vocabulary import CLASS_LABEL
 from exporter.tallies.windows import Window
@@ -70,8 +72,8 @@ class Collector:
         if self.segmented:
             yield from self._of_segments(self.segmented, snapshot)
         yield from self._besides(snapshot)
-        if snapshot.joins:
-            yield from _about_joins(snapshot)
+        if snapshot.join_counts:
+            yield from _about_joins(snapshot.join_counts, snapshot.store_stats)
 
     def _panes(self, snapshot: Snapshot, name: str) -> dict[Series, list[Tally]]:
         """Return what the panes of the longest window that are in view hold of a statistic, in the order of time."""
@@ -220,11 +222,10 @@ def _about_sources(snapshot: Snapshot) -> Iterator[Family]:
     yield from (lines, read, records, rejected, last, capped)
 
 
-def _about_joins(snapshot: Snapshot) -> Iterator[Family]:
+def _about_joins(counts: JoinCounts, waited: StoreStats) -> Iterator[Family]:
     prefix = "prediction_exporter_joins_"
     results = CounterFamily(prefix + "total", "What became of predictions and ground truths.", ("result",))
     waiting = GaugeFamily(prefix + "waiting", "Predictions and ground truths that wait for each other.", ("side",))
-    counts, waited = snapshot.join_counts, snapshot.waited
     for result, count in (
         ("joined", counts.joined),
         ("repeated", counts.repeated),

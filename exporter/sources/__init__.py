@@ -6,7 +6,7 @@ import asyncio
 from typing import Protocol
 
 from exporter.lines.framing import Position
-from exporter.tallies.snapshot import Stream
+from exporter.lines.stream import Stream
 
 # How long to wait before looking again whether a full sink has room.
 FULL_SECONDS = 0.05

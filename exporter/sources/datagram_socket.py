@@ -14,9 +14,9 @@ from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
+from exporter.lines.stream import Stream
 from exporter.sources import FULL_SECONDS, Sink
 from exporter.sources.listening import QUIET_SECONDS, bound
-from exporter.tallies.snapshot import Stream
 from exporter.telemetry import Telemetry
 
 # The longest that the kernel takes by default on a unix socket; UDP's are at most 64 KiB.

@@ -19,6 +19,7 @@ from dataclasses import dataclass, field
 import structlog
 
 from exporter.lines.framing import Position
+from exporter.lines.stream import Stream
 from exporter.sources import Sink, room
 from exporter.sources.content import behind_last_line
 from exporter.sources.failures import Failures
@@ -27,7 +28,6 @@ from exporter.sources.handle import open_regular
 from exporter.sources.opened import PATIENCE_SECONDS, RETIRE_SECONDS, OpenFiles
 from exporter.sources.search import UnfinishedError, find
 from exporter.sources.tail import Key, Tail, key_of
-from exporter.tallies.snapshot import Stream
 from exporter.telemetry import Telemetry
 
 POLL_SECONDS = 0.2

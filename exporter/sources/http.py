@@ -10,7 +10,6 @@ from __future__ import annotations
 import asyncio
 import hmac
 import math
-import sqlite3
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from dataclasses import dataclass, field
@@ -21,8 +20,8 @@ from typing import Any, Protocol
 from aiohttp import web
 
 from exporter.decoding.intake import Receipt
-from exporter.durable.commit import CommitError
 from exporter.requests.bodies import ARROW, Body, BodyError, Reader, Records, Sent, TooLargeError, media_type
+from exporter.store_error import StoreError
 from exporter.telemetry import Telemetry
 
 # Held of all bodies that are being read, so that memory is bounded whatever is sent.
@@ -146,8 +145,7 @@ class HttpSource:
             await self.commit()
         except BodyError as error:
             raise _RefusedError(HTTPStatus.BAD_REQUEST, str(error)) from None
-        except (CommitError, sqlite3.Error) as error:
-            # What waits to be joined cannot be read, after which the sidecar ends.
+        except StoreError as error:
             raise _RefusedError(HTTPStatus.SERVICE_UNAVAILABLE, str(error)) from None
         finally:
             self._open -= 1

@@ -10,6 +10,7 @@ import msgspec
 import structlog
 
 from exporter.lines.framing import Digest, Position
+from exporter.lines.stream import Stream
 from exporter.sources import Sink
 from exporter.sources.content import READ_BYTES, begins_like, behind_hole, behind_last_line, holds, open_first
 from exporter.sources.gzipped import MAGIC
@@ -17,7 +18,6 @@ from exporter.sources.handle import Handle
 from exporter.sources.search import UnfinishedError, find_copy
 from exporter.sources.siblings import rotated_between
 from exporter.sources.tail import Key, Tail, key_of
-from exporter.tallies.snapshot import Stream
 from exporter.telemetry import Telemetry
 
 # A file that was replaced is closed when it has been quiet for so long,

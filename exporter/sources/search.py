@@ -6,12 +6,12 @@ import errno
 from collections.abc import Container
 
 from exporter.lines.framing import Position
+from exporter.lines.stream import Stream
 from exporter.sources.content import holds, open_first, open_if, seen
 from exporter.sources.handle import Handle
 from exporter.sources.identity import Decision, Known, decide
 from exporter.sources.siblings import is_rotated, siblings
 from exporter.sources.tail import Key, key_of
-from exporter.tallies.snapshot import Stream
 
 
 class UnfinishedError(OSError):

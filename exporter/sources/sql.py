@@ -17,9 +17,9 @@ import msgspec
 import structlog
 
 from exporter.lines.framing import Position
+from exporter.lines.stream import Stream
 from exporter.sources import Sink, room
 from exporter.sources.marks import Mark
-from exporter.tallies.snapshot import Stream
 from exporter.telemetry import Telemetry
 
 RETRY_SECONDS = 1.0

@@ -15,9 +15,9 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from itertools import count
 
+from exporter.lines.stream import Stream
 from exporter.sources import FULL_SECONDS, Sink
 from exporter.sources.listening import QUIET_SECONDS, bound
-from exporter.tallies.snapshot import Stream
 from exporter.telemetry import Telemetry
 
 BACKLOG = 1024

@@ -6,9 +6,9 @@ import os
 from dataclasses import dataclass, field
 
 from exporter.lines.framing import CONTEXT_BYTES
+from exporter.lines.stream import Stream
 from exporter.sources.content import READ_BYTES
 from exporter.sources.handle import Handle
-from exporter.tallies.snapshot import Stream
 
 # A file that changes twice within one tick of its file system's clock (2 s on some) has one time of change.
 SETTLED_SECONDS = 3.0

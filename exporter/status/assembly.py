@@ -9,6 +9,7 @@ from functools import cached_property
 from exporter import __version__
 from exporter.batch import Series
 from exporter.exposition.collector import Collector
+from exporter.state.snapshot import Snapshot
 from exporter.status import (
     attributions,
     business,
@@ -20,10 +21,9 @@ from exporter.status import (
     serving,
     variables,
 )
+from exporter.status.course import Course, begin, course
 from exporter.status.figures import Figures
 from exporter.status.operation import Operation
-from exporter.tallies.course import Course, begin, course
-from exporter.tallies.snapshot import Snapshot
 from exporter.tallies.tally import TalliesBySeries
 from exporter.tallies.windows import Window
 

@@ -8,9 +8,9 @@ import numpy as np
 
 from exporter.batch import Floats, Series
 from exporter.histogram_quantile import Buckets, histogram_quantile
+from exporter.status.course import Course
 from exporter.status.document import ClassShare, Serving, Variable
 from exporter.status.figures import NAN, Figures, ratio
-from exporter.tallies.course import Course
 from exporter.tallies.tally import StatisticArrays
 
 PREDICTIONS, ERRORS = "model_predictions_total", "model_prediction_errors_total"

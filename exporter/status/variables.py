@@ -8,9 +8,9 @@ from collections.abc import Sequence
 
 from exporter.batch import Series
 from exporter.derived import Pictures
+from exporter.status.course import Course
 from exporter.status.document import Bin, Drift, Quality, Variable
 from exporter.status.figures import NAN, Figures, flag
-from exporter.tallies.course import Course
 from exporter.tallies.tally import StatisticArrays
 
 QUALITY = "model_feature_quality_total"

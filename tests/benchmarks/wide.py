@@ -11,12 +11,12 @@ from typing import NamedTuple
 import numpy as np
 
 from exporter.assembly import config, planning
-from exporter.counting.engine import Engine
+from exporter.engine.engine import Engine
+from exporter.lines.stream import Stream
 from exporter.page import rendering
 from exporter.status import assembly
 from exporter.status.assembly import Asked
 from exporter.status.operation import Operation
-from exporter.tallies.snapshot import Stream
 from tests.benchmarks.exporter import make_reference, resident_mib, running, wait_for_records
 
 WIDE, NARROW, NORMAL = 500, 50, 20

@@ -14,7 +14,7 @@ from exporter.assembly import planning
 from exporter.configuration.settings import Config, DriftConfig, GroundTruth, Quality, Segment
 from exporter.configuration.settings import Figure as Business
 from exporter.configuration.units import Before, FieldPath
-from exporter.counting.engine import Engine
+from exporter.engine.engine import Engine
 from exporter.joins.memory_store import MemoryStore
 from exporter.reference.baseline import Baseline, Figure
 from exporter.reference.profile import Profile

@@ -17,15 +17,15 @@ from exporter.assembly.planning import plan
 from exporter.configuration.settings import Config, Model
 from exporter.configuration.source_options import Source
 from exporter.configuration.units import Duration, SourceUrl
-from exporter.counting.engine import Engine
+from exporter.engine.engine import Engine
 from exporter.exposition.collector import Collector
 from exporter.families import Family, GaugeFamily
 from exporter.page import rendering
+from exporter.state.snapshot import Snapshot
 from exporter.status import assembly, findings
 from exporter.status.assembly import Asked, UnknownError
 from exporter.status.document import Status
 from exporter.status.operation import Operation
-from exporter.tallies.snapshot import Snapshot
 from tests.records import STREAM, block, categorical, numeric, reference
 
 HOUR = 3600.0

@@ -14,16 +14,16 @@ from hypothesis import strategies as st
 from exporter.assembly.config import Config
 from exporter.assembly.measuring import measures
 from exporter.batch import Series
-from exporter.counting.engine import Engine
-from exporter.counting.plan import Limits, Plan
 from exporter.decoding.checks import Checks
 from exporter.decoding.decode import Decoder
 from exporter.decoding.schema import Schema
 from exporter.derived.psi import psi
+from exporter.engine.engine import Engine
+from exporter.engine.plan import Limits, Plan
+from exporter.lines.stream import Stream
 from exporter.reference.profile import Profile
 from exporter.stats import Statistic
 from exporter.stats.feature_bins import FeatureBins
-from exporter.tallies.snapshot import Stream
 from exporter.tallies.tally import StatisticArrays
 from tests.profiling.training import made
 
