@@ -18,9 +18,9 @@ Marks = NDArray[np.uint8]
 WRONG_TYPE = 1
 NON_FINITE = 2
 
-# Which records a statistic reads. `outcomes` are predictions joined with their truth, at the time of the join;
-# `answered` are the same at the time of the prediction.
-Reads = Literal["predictions", "errors", "outcomes", "answered"]
+# Which records a statistic reads. `outcomes` are predictions joined with their ground truth, at the time of the join;
+# `labelled` are the same at the time of the prediction.
+Reads = Literal["predictions", "errors", "outcomes", "labelled"]
 LOGGED: tuple[Reads, ...] = ("predictions", "errors")
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import os
-import sqlite3
 import sys
 from collections.abc import Coroutine
 from functools import partial
@@ -14,6 +13,7 @@ from typing import Any, Literal, NoReturn
 import click
 
 from exporter import __version__
+from exporter.store_error import StoreError
 
 FILE = click.Path(path_type=Path)
 
@@ -24,17 +24,20 @@ def _fail(*lines: str) -> NoReturn:
     sys.exit(2)
 
 
-def _serve(serving: Coroutine[Any, Any, None], listen: object, state_dir: str | None) -> None:
-    from exporter.durable.join_store import NAME
+def _fail_with_store(error: StoreError) -> NoReturn:
+    _fail(f"state_dir: {error.path}: {error}" if error.path else f"state_dir: {error}")
+
+
+def _serve(serving: Coroutine[Any, Any, None], listen: object) -> None:
     from exporter.sources.source import SourceError
 
     try:
         asyncio.run(serving)
     except SourceError as error:
         _fail(f"sources: {error}")
-    except sqlite3.Error as error:
-        # What was being folded is neither counted nor left out, so there is no going on.
-        _fail(f"state_dir: {state_dir}/{NAME}: {error}")
+    except StoreError as error:
+        # What was being folded is neither counted nor left out, so it is not possible to continue.
+        _fail_with_store(error)
     except OSError as error:
         # asyncio wraps the system's words in its own.
         reason = os.strerror(error.errno) if error.errno and error.errno > 0 else error.strerror
@@ -61,7 +64,6 @@ def run(
     """Read prediction logs and serve /metrics until SIGTERM."""
     from exporter import logs, sidecar
     from exporter.configuration import loading
-    from exporter.durable.checkpoint import LockedError
     from exporter.web.loading import WebConfigError
 
     if (config_file is None) == (source is None):
@@ -80,11 +82,9 @@ def run(
         running = sidecar.Sidecar(loaded, load=partial(loading.load, config_file) if config_file else None)
     except WebConfigError as error:
         _fail(*(f"web_config: {problem}" for problem in error.problems))
-    except LockedError as error:
-        _fail(f"state_dir: {error}")
-    except OSError as error:
-        _fail(f"state_dir: {error.filename or loaded.config.state_dir}: {error.strerror}")
-    _serve(running.run(), loaded.config.listen, loaded.config.state_dir)
+    except StoreError as error:
+        _fail_with_store(error)
+    _serve(running.run(), loaded.config.listen)
 
 
 @main.command()

@@ -11,7 +11,7 @@ from aiohttp.http import HttpProcessingError
 
 from exporter.batch import Series
 from exporter.lines.buffer import BadLine
-from exporter.tallies.snapshot import Snapshot
+from exporter.state.snapshot import Snapshot
 
 SAMPLE_SECONDS = 10.0
 

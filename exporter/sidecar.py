@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import signal
-import sqlite3
 import time
 from collections.abc import Callable
 from contextlib import suppress
@@ -17,17 +16,20 @@ from exporter.assembly import planning
 from exporter.assembly.running_sources import RunningSources
 from exporter.configuration.loading import ConfigError, LoadedConfig
 from exporter.configuration.source_config import SourceConfig
-from exporter.counting.engine import Engine
-from exporter.counting.plan import Plan
-from exporter.durable.commit import CommitError, Committer
-from exporter.durable.durable_state import DurableState
+from exporter.engine.engine import Engine
+from exporter.engine.plan import Plan
 from exporter.exposition.collector import Collector
 from exporter.exposition.exposition import Exposition, Format
 from exporter.exposition.pages import Pages
+from exporter.joins.join import NAME as JOINS
+from exporter.joins.stores import open_store
 from exporter.logs import BadLineLog, SchemaLog
 from exporter.page.answers import Looks
 from exporter.serving import server
 from exporter.sources.source import FULL_SECONDS, Source, SourceContext, SourceError
+from exporter.state.commit import Committer
+from exporter.state.durable_state import DurableState
+from exporter.store_error import StoreError
 from exporter.telemetry import Telemetry
 from exporter.web.guard import Guard
 
@@ -40,7 +42,7 @@ log = structlog.get_logger()
 
 
 class Sidecar:
-    """One running exporter. Raises checkpoint.LockedError and OSError where the state folder cannot be used.
+    """One running exporter. Raises StoreError where the state folder cannot be used.
 
     And WebConfigError, where the web configuration cannot.
     """
@@ -58,11 +60,13 @@ class Sidecar:
         self._telemetry = Telemetry()
         plan, collector = planning.plan(config, profile)
         self._state_dir = str(config.state_dir) if config.state_dir else None
-        folder = Path(config.state_dir) if config.state_dir else None
-        self._state = DurableState(folder, plan.identities, self._telemetry, joins=bool(config.ground_truth))
-        self._engine = Engine(plan, self._state.restored, BadLineLog(clock), self._state.store)
+        self._state = DurableState(self._state_dir, self._telemetry)
+        store = self._state.open(JOINS, open_store) if config.ground_truth else None
+        outlets = {name: self._state.open(name, options.open) for name, options in config.outlets.items()}
+        restored = self._state.restored and self._state.restored.kept(plan.identities)
+        self._engine = Engine(plan, restored, BadLineLog(clock), store, outlets)
         self._pages = Pages(collector, self._telemetry)
-        self._schema_log = SchemaLog(collector.absent, self._state.restored)
+        self._schema_log = SchemaLog(collector.absent, restored)
         self._committer = Committer(self._engine, self._state, self._telemetry, clock, self._schema_log)
         self._sources = RunningSources(self._make, self._engine.release)
         tell = self._telemetry.web_config_successful.set
@@ -109,7 +113,7 @@ class Sidecar:
             await self._sources.start(self._loaded.config.all_sources)
             self._ready = True
             address = f"{'https' if tls else 'http'}://{listen.host}:{serving.port}"
-            log.info("listening", address=address, state=self._loaded.config.state_dir or "memory")
+            log.info("listening", address=address, state=self._state_dir or "memory")
             for note in self._guard.notes if self._guard else ():
                 log.warning("web configuration", note=note)
             if not self._loaded.config.reference:
@@ -123,7 +127,7 @@ class Sidecar:
             self.close()
 
     async def scrape(self, wanted: Format = Format()) -> Exposition:  # noqa: B008  # it is frozen
-        """Commit, and render what was committed; raises CommitError."""
+        """Commit, and render what was committed; raises StoreError."""
         # Taken before: after the commit, they may be those of another configuration.
         pages = self._pages
         return await pages.page(await self._committer.commit(), wanted)
@@ -153,6 +157,7 @@ class Sidecar:
             return error.problems
         before, config = self._loaded.config, loaded.config
         fixed = [key for key in FIXED if getattr(config, key) != getattr(before, key)]
+        fixed += sorted({name for name, _ in config.outlets.items() ^ before.outlets.items()})
         if bool(config.ground_truth) != bool(before.ground_truth):
             fixed.append("ground_truth")
         if fixed:
@@ -176,7 +181,6 @@ class Sidecar:
         self._engine.adopt(plan)
         self._pages = Pages(collector, self._telemetry)
         self._schema_log.absent = collector.absent
-        self._state.adopt(plan.identities)
 
     def _succeeded(self) -> None:
         self._telemetry.config_successful.set(1)
@@ -226,13 +230,13 @@ class Sidecar:
         And at once, or a log would not be looked for that is rotated while the sidecar is down for the first time.
         """
         while True:
-            with suppress(CommitError):
+            with suppress(StoreError):
                 await self._committer.commit()
             await self._until_due()
 
     async def _until_due(self) -> None:
-        if not self._loaded.config.ground_truth:
-            # Nothing is joined, so that nothing fails or is full before.
+        if not self._state.has_stores:
+            # Nothing fails or is full before then.
             await asyncio.sleep(COMMIT_SECONDS)
             return
         loop = asyncio.get_running_loop()
@@ -240,7 +244,7 @@ class Sidecar:
         while loop.time() < due:
             await asyncio.sleep(FULL_SECONDS)
             if self._state.failure:
-                raise sqlite3.DatabaseError(self._state.failure)
+                raise self._state.failure
             if self._engine.is_full:
                 return
 
@@ -250,5 +254,5 @@ class Sidecar:
         await self._sources.drain(deadline)
         try:
             await self._committer.commit_all()
-        except CommitError as error:
+        except StoreError as error:
             log.error("the last state was not saved; the next start reads on from the one before", error=str(error))

@@ -15,8 +15,8 @@ from exporter.configuration.settings import Config, GroundTruthConfig
 from exporter.encoded import Encoded
 from exporter.exposition.collector import Collector
 from exporter.reference.profile import Categorical, Numeric, Profile
-from exporter.tallies.snapshot import Snapshot
-from exporter.tallies.tally import Row
+from exporter.state.snapshot import Snapshot
+from exporter.tallies.tally import StatisticArrays
 from exporter.tallies.vocabulary import CLASS_LABEL
 from tests.records import DEFAULT, NOW, WINDOWS, columns, reference
 
@@ -61,7 +61,7 @@ def outcomes(
 def told(batch: Batch, profile: Profile | None, config: Config = CONFIG) -> dict[str, Told]:
     """Return what the sidecar tells of a window, and of totals, that hold a batch of outcomes."""
     chosen = measures(config, profile)
-    row: Row = {
+    row: StatisticArrays = {
         statistic.name: statistic.tally(batch)[0] if statistic.reads == "outcomes" else statistic.zero()
         for statistic in chosen.statistics
     }

@@ -21,20 +21,20 @@ from exporter.assembly.measures import Measures
 from exporter.assembly.measuring import measures
 from exporter.batch import NON_FINITE, WRONG_TYPE, Batch, Series
 from exporter.configuration.settings import Config, QualityConfig
-from exporter.counting.engine import Engine
-from exporter.counting.plan import Limits, Plan, Segment
 from exporter.decoding.checks import Checks
 from exporter.decoding.decode import Decoder
 from exporter.decoding.pipeline import LinePipeline
 from exporter.decoding.schema import DEFAULT_FIELDS, Schema
 from exporter.encoded import Encoded
+from exporter.engine.engine import Engine
+from exporter.engine.plan import Limits, Plan, SegmentDimension
 from exporter.lines.buffer import BadLine
 from exporter.lines.framing import Lines
 from exporter.lines.stream import Stream
 from exporter.reference.calibration import Calibration, ScoredClass
 from exporter.reference.components import Components
 from exporter.reference.profile import VERSION, Attribution, Categorical, Feature, Numeric, Profile, Vector
-from exporter.tallies.snapshot import Snapshot
+from exporter.state.snapshot import Snapshot
 from exporter.tallies.windows import Window
 from exporter.units import Tails
 
@@ -150,7 +150,7 @@ def schema(
     profile: Profile | None = PROFILE,
     fields: Mapping[str, tuple[str, ...]] | None = None,
     asked_for: tuple[str, ...] = (),
-    segments: Sequence[Segment] = (),
+    segments: Sequence[SegmentDimension] = (),
     classes: tuple[str, ...] | None = None,
     amounts: Mapping[str, tuple[str, ...]] | None = None,
 ) -> Schema:
@@ -181,7 +181,7 @@ def decoder(
     profile: Profile | None = PROFILE,
     fields: Mapping[str, tuple[str, ...]] | None = None,
     asked_for: tuple[str, ...] = (),
-    segments: Sequence[Segment] = (),
+    segments: Sequence[SegmentDimension] = (),
     classes: tuple[str, ...] | None = None,
     amounts: Mapping[str, tuple[str, ...]] | None = None,
 ) -> Decoder:
@@ -203,7 +203,7 @@ def engine(
     known_series: Sequence[Series] = (),
     known_classes: Sequence[str] = (),
     request_ids: int = 0,
-    segments: Sequence[Segment] = (),
+    segments: Sequence[SegmentDimension] = (),
     segment_values: int = 20,
     restored: Snapshot | None = None,
     report: Callable[[BadLine], None] = lambda _: None,

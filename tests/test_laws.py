@@ -15,12 +15,12 @@ from hypothesis import strategies as st
 from exporter.assembly.measuring import measures
 from exporter.batch import Batch, Floats, Series
 from exporter.configuration.settings import GroundTruthConfig
-from exporter.durable import checkpoint
 from exporter.encoded import Encoded
+from exporter.state import checkpoint
+from exporter.state.snapshot import Snapshot
 from exporter.stats import Statistic
 from exporter.tallies import tally
 from exporter.tallies.grouping import Group, grouped
-from exporter.tallies.snapshot import Snapshot
 from tests.outcomes import of_values, with_truth
 from tests.records import CONFIG, NOW, PROFILE, RICH, WINDOWS, block, decoder, good, logs
 
@@ -41,7 +41,6 @@ STATISTICS = chosen()
 EVERY = pytest.mark.parametrize("statistic", STATISTICS.values(), ids=lambda statistic: statistic.name)
 # Each law draws so many for every statistic.
 FEWER = settings(max_examples=25)
-IDENTITIES = {name: repr(statistic) for name, statistic in STATISTICS.items()}
 
 # Sums of differences, which may be negative.
 SIGNED = {"feature_moments", "output_moments", "attribution_moments", "residual_sums"}
@@ -311,9 +310,9 @@ def test_no_count_is_ever_negative_or_not_a_number(statistic: Statistic, log: li
 def test_what_is_saved_is_what_is_loaded(statistic: Statistic, log: list[Record]) -> None:
     held: dict[Series, dict[str, Floats]] = {}
     for group, added in tallied(statistic, decoded(log), Spelling()).items():
-        tally.put(held.setdefault(group.series, {}), statistic.name, added)
-    saved = checkpoint.encode(Snapshot(time=NOW, totals=held, windows={"1m": {7: held}}), IDENTITIES)
-    loaded = checkpoint.decode(saved, IDENTITIES)
+        tally.accumulate(held.setdefault(group.series, {}), statistic.name, added)
+    saved = checkpoint.encode(Snapshot(time=NOW, totals=held, windows={"1m": {7: held}}))
+    loaded = checkpoint.decode(saved)
     for tallies in (loaded.totals, loaded.windows["1m"][7]):
         assert held.keys() == tallies.keys()
         for series, row in held.items():

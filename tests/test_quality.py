@@ -14,7 +14,7 @@ from exporter.configuration.settings import Config, QualityConfig
 from exporter.exposition.collector import Collector
 from exporter.logs import SchemaLog
 from exporter.reference import profile_file
-from exporter.tallies.snapshot import Snapshot
+from exporter.state.snapshot import Snapshot
 from exporter.units import Bounds
 from tests.process import exporter
 from tests.records import CHOSEN, NOW, PROFILE, STREAM, WINDOWS, block, categorical, engine, good, numeric, reference

@@ -211,11 +211,11 @@ def test_while_the_state_cannot_be_saved_scrapes_are_refused_and_afterwards_noth
         append(tmp_path / "log.jsonl", lines(10))
         assert running.status("/metrics") == 503
         assert running.status("/-/healthy") == 200
-        assert len(running.entries("cannot save the state; scrapes are refused until it can be")) == 1
+        assert len(running.entries("checkpoint failed")) == 1
         (tmp_path / "state" / "checkpoint.new").rmdir()
         running.wait_for(LINES, 20)
         assert running.samples("prediction_exporter_commits_total")[("failure",)] >= 1
-        assert running.entries("the state can be saved again")
+        assert running.entries("checkpoint succeeded")
 
 
 def test_a_log_of_another_shape_is_read_by_configuration_alone(tmp_path: Path) -> None:

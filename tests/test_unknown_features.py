@@ -6,11 +6,11 @@ from typing import Any
 import pytest
 
 from exporter.batch import Series
-from exporter.counting.engine import Engine
 from exporter.decoding.schema import Schema
 from exporter.decoding.unknown_features import FORGET_SECONDS, MOST_NAMES, FeatureProbe
-from exporter.durable import checkpoint
-from exporter.tallies.snapshot import Snapshot
+from exporter.engine.engine import Engine
+from exporter.state import checkpoint
+from exporter.state.snapshot import Snapshot
 from tests.records import CHOSEN, DEFAULT, NOW, PROFILE, STREAM, block, engine, good, reference
 
 IDENTITIES = {statistic.name: repr(statistic) for statistic in CHOSEN.statistics}

@@ -28,7 +28,6 @@ from exporter.derived.window_samples import WindowSamples
 from exporter.reference.profile import Attribution, Categorical, Profile
 from exporter.stats import SEGMENTS, SERIES, Scope, Scoped
 from exporter.stats.absolute_attributions import AbsoluteAttributions
-from exporter.stats.answered import Answered
 from exporter.stats.business import Business
 from exporter.stats.embedding import Embedding
 from exporter.stats.feature_bins import FeatureBins
@@ -37,6 +36,7 @@ from exporter.stats.feature_moments import FeatureMoments
 from exporter.stats.feature_quality import FeatureQuality
 from exporter.stats.histogram import Histogram
 from exporter.stats.label_counts import LabelCounts
+from exporter.stats.labelled import Labelled
 from exporter.stats.reconstruction_error import ReconstructionError
 from exporter.stats.record_quality import RecordQuality
 from exporter.stats.score_bins import ScoreBins
@@ -179,9 +179,9 @@ def _add_truth(chosen: Measures, config: Config, profile: Profile | None, predic
     limit = config.limits_of_metrics["performance_tolerance"]
     tolerance = Tolerance(limit, config.drift.significance, config.drift.overdispersion)
     add_performance(chosen, profile, known_classes(profile), tolerance)
-    answered = Answered()
-    chosen.statistics.append(answered)
-    chosen.derived.append(Coverage(predictions.name, answered.name))
+    labelled = Labelled()
+    chosen.statistics.append(labelled)
+    chosen.derived.append(Coverage(predictions.name, labelled.name))
     if profile and profile.actual:
         labels = _comparison(config, profile.truth, LABELS)
         parts = (labels.bins, labels.cuts, labels.moments)

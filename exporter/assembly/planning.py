@@ -6,7 +6,7 @@ from exporter.assembly.measuring import known_classes, measures
 from exporter.assembly.pipelines import arrow_pipeline, model, pipeline
 from exporter.configuration import segments
 from exporter.configuration.settings import Config
-from exporter.counting.plan import Limits, Plan
+from exporter.engine.plan import Limits, Plan
 from exporter.exposition.collector import Collector
 from exporter.reference.profile import Profile
 from exporter.tallies.windows import Window

@@ -5,17 +5,17 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from exporter.configuration.settings import Config, SegmentConfig
-from exporter.counting.plan import Segment
 from exporter.decoding.schema import RECORD_FIELDS
+from exporter.engine.plan import SegmentDimension
 from exporter.reference.profile import Categorical, Numeric, Profile, Vector
 from exporter.units import FieldPath
 from exporter.validation import nearest
 
 
-def resolve(config: Config, profile: Profile | None) -> list[Segment]:
+def resolve(config: Config, profile: Profile | None) -> list[SegmentDimension]:
     """Return what predictions are split by, without the segments that `problems` are about."""
     found = [_resolve(segment, profile) for segment in config.segments]
-    return [segment for segment in found if isinstance(segment, Segment)]
+    return [segment for segment in found if isinstance(segment, SegmentDimension)]
 
 
 def problems(config: Config, profile: Profile | None) -> Iterator[str]:
@@ -38,12 +38,12 @@ def notes(config: Config, profile: Profile | None) -> Iterator[str]:
             yield f"segments[{index}]: {segment.name} is not a known feature; it is read from the record itself{near}"
 
 
-def _resolve(segment: SegmentConfig, profile: Profile | None) -> Segment | str:
+def _resolve(segment: SegmentConfig, profile: Profile | None) -> SegmentDimension | str:
     """Return what a segment is, or what is wrong with it."""
     features = profile.features if profile and segment.path is None else {}
     match features.get(segment.name):
         case Categorical(categories=known):
-            return Segment(segment.name, None, tuple(sorted(known, key=known.__getitem__, reverse=True)))
+            return SegmentDimension(segment.name, None, tuple(sorted(known, key=known.__getitem__, reverse=True)))
         case Numeric() | Vector() as feature:
             kind = "numeric" if isinstance(feature, Numeric) else "vector"
             categorical = [name for name, each in features.items() if isinstance(each, Categorical)]
@@ -52,4 +52,8 @@ def _resolve(segment: SegmentConfig, profile: Profile | None) -> Segment | str:
         path = FieldPath.parse(segment.name) if segment.path is None else segment.path
     except ValueError as error:
         return str(error)
-    return Segment(segment.name, path) if path else "expected a path such as request.channel, not the record itself"
+    return (
+        SegmentDimension(segment.name, path)
+        if path
+        else "expected a path such as request.channel, not the record itself"
+    )

@@ -12,6 +12,7 @@ import msgspec
 
 from exporter.configuration.source_config import SourceConfig
 from exporter.configuration.thresholds import DEFAULT_THRESHOLDS, TRUTH_THRESHOLDS
+from exporter.state.outlet import OutletOptions
 from exporter.units import Ascending, Before, Bounds, Duration, FieldPath, FilePath, Listen, Positive, Size, Tails
 
 DEFAULT_LISTEN = "0.0.0.0:9465"
@@ -182,6 +183,11 @@ class Config(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     def all_sources(self) -> list[SourceConfig]:
         """The sources of predictions, and those of ground truth."""
         return [*self.sources, *self.label_sources]
+
+    @property
+    def outlets(self) -> dict[str, OutletOptions]:
+        """Where accepted records go besides the metrics, by name."""
+        return {}
 
     @property
     def reads_request_ids(self) -> bool:

@@ -10,13 +10,13 @@ from typing import NamedTuple, Protocol
 
 from exporter.batch import SegmentSeries, Series
 from exporter.families import Family
-from exporter.tallies.tally import Row, Tallies, Tally
+from exporter.tallies.tally import StatisticArrays, TalliesBySeries, Tally
 
 
 class Derived(Protocol):
     """What rolling tallies mean: a gauge a window."""
 
-    def collect(self, windows: Mapping[str, Tallies]) -> Iterator[Family]:
+    def collect(self, windows: Mapping[str, TalliesBySeries]) -> Iterator[Family]:
         """Return metric families; `windows` holds the tallies of each window by its label."""
         ...
 
@@ -24,7 +24,7 @@ class Derived(Protocol):
 class DerivedOfClasses(Protocol):
     """What rolling tallies mean that are by class."""
 
-    def collect(self, windows: Mapping[str, Tallies], classes: Sequence[str]) -> Iterator[Family]:
+    def collect(self, windows: Mapping[str, TalliesBySeries], classes: Sequence[str]) -> Iterator[Family]:
         """Return metric families; `classes` are the names of the classes admitted, in the order of tallies."""
         ...
 
@@ -32,7 +32,9 @@ class DerivedOfClasses(Protocol):
 class DerivedOfPast(Protocol):
     """What rolling tallies mean beside those of before."""
 
-    def collect(self, windows: Mapping[str, Tallies], past: Mapping[tuple[str, str], Tallies]) -> Iterator[Family]:
+    def collect(
+        self, windows: Mapping[str, TalliesBySeries], past: Mapping[tuple[str, str], TalliesBySeries]
+    ) -> Iterator[Family]:
         """Return metric families; `past` holds what windows held before, by their label and how long before."""
         ...
 
@@ -51,7 +53,7 @@ class DerivedOfPanes(Protocol):
 class DerivedOfSegments(Protocol):
     """What rolling tallies of segments mean."""
 
-    def collect(self, windows: Mapping[str, Mapping[SegmentSeries, Row]]) -> Iterator[Family]:
+    def collect(self, windows: Mapping[str, Mapping[SegmentSeries, StatisticArrays]]) -> Iterator[Family]:
         """Return metric families; `windows` holds the tallies of each window by its label."""
         ...
 
@@ -62,7 +64,7 @@ class Judge(Protocol):
     @property
     def reads(self) -> tuple[str, ...]: ...
 
-    def judge(self, row: Row) -> Iterator[tuple[str, bool]]:
+    def judge(self, row: StatisticArrays) -> Iterator[tuple[str, bool]]:
         """Yield the features of which the tallies of a window can tell it, and whether they are absent."""
         ...
 
@@ -86,10 +88,10 @@ class Pictures(Protocol):
         """Whether the variables are features, or the outputs of the model."""
         ...
 
-    def bins(self, row: Row) -> Iterator[tuple[str, list[Bin]]]:
+    def bins(self, row: StatisticArrays) -> Iterator[tuple[str, list[Bin]]]:
         """Yield each variable with those of its bins that are not empty on both sides."""
         ...
 
-    def course(self, stack: Row) -> Mapping[str, list[float]]:
+    def course(self, stack: StatisticArrays) -> Mapping[str, list[float]]:
         """Return the PSI of each variable at several times, NaN for want of records; tallies have an axis for time."""
         ...

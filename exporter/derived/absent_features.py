@@ -11,7 +11,7 @@ from exporter.reference.profile import Feature, Profile, Vector, missing_share
 from exporter.stats import BASE_LABELS
 from exporter.stats.feature_quality import FeatureQuality
 from exporter.stats.record_quality import RecordQuality
-from exporter.tallies.tally import Row, Tallies
+from exporter.tallies.tally import StatisticArrays, TalliesBySeries
 
 
 @dataclass(frozen=True)
@@ -30,7 +30,7 @@ class AbsentFeatures:
     def reads(self) -> tuple[str, ...]:
         return self.quality.name, self.records.name
 
-    def judge(self, row: Row) -> Iterator[tuple[str, bool]]:
+    def judge(self, row: StatisticArrays) -> Iterator[tuple[str, bool]]:
         """Yield the features of which the tallies of a window can tell it, and whether they are absent."""
         records = float(row[self.records.name][0])
         missing = row[self.quality.name][:, 0].tolist()
@@ -39,7 +39,7 @@ class AbsentFeatures:
             if records >= unanimous(missing_share(feature)):
                 yield name, absent == records
 
-    def collect(self, windows: Mapping[str, Tallies]) -> Iterator[Family]:
+    def collect(self, windows: Mapping[str, TalliesBySeries]) -> Iterator[Family]:
         family = GaugeFamily(
             "model_feature_absent",
             "Whether a feature is absent or null in all records of a rolling window.",

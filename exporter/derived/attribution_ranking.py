@@ -26,7 +26,7 @@ from exporter.families import Family, GaugeFamily
 from exporter.reference.profile import Attribution
 from exporter.stats import BASE_LABELS
 from exporter.stats.absolute_attributions import AbsoluteAttributions
-from exporter.tallies.tally import Tallies
+from exporter.tallies.tally import TalliesBySeries
 
 MIN_SAMPLES = 100
 
@@ -56,7 +56,7 @@ class AttributionRanking:
     reference: Mapping[str, Attribution]
     absolute: AbsoluteAttributions
 
-    def collect(self, windows: Mapping[str, Tallies]) -> Iterator[Family]:
+    def collect(self, windows: Mapping[str, TalliesBySeries]) -> Iterator[Family]:
         labels = (*BASE_LABELS, "feature_name", "window")
         mean = GaugeFamily(
             "model_attribution_mean_abs", "Mean absolute attribution to a feature in a window, in its own unit.", labels

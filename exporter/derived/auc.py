@@ -16,7 +16,7 @@ from exporter.batch import Floats
 from exporter.families import Family, GaugeFamily
 from exporter.stats import BASE_LABELS
 from exporter.stats.scores_by_truth import ScoresByTruth
-from exporter.tallies.tally import Tallies
+from exporter.tallies.tally import TalliesBySeries
 
 
 def auc(others: Floats, of_class: Floats) -> Floats:
@@ -40,7 +40,7 @@ class Auc:
 
     scores: ScoresByTruth
 
-    def collect(self, windows: Mapping[str, Tallies]) -> Iterator[Family]:
+    def collect(self, windows: Mapping[str, TalliesBySeries]) -> Iterator[Family]:
         family = GaugeFamily(
             "model_auc",
             "Area under the ROC curve of a class against the rest in a window, 0 to 1.",

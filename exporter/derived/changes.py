@@ -15,7 +15,7 @@ from exporter.batch import Series
 from exporter.derived.comparison import Comparison
 from exporter.families import Family, GaugeFamily
 from exporter.stats import BASE_LABELS
-from exporter.tallies.tally import Row, Tallies
+from exporter.tallies.tally import StatisticArrays, TalliesBySeries
 
 # A field of Shift, the metric it is told in, and what it tells.
 RESULTS = (
@@ -32,7 +32,9 @@ class Changes:
     comparison: Comparison
     live_version: str | None = None
 
-    def collect(self, windows: Mapping[str, Tallies], past: Mapping[tuple[str, str], Tallies]) -> Iterator[Family]:
+    def collect(
+        self, windows: Mapping[str, TalliesBySeries], past: Mapping[tuple[str, str], TalliesBySeries]
+    ) -> Iterator[Family]:
         """Return metric families; `past` holds what windows held before, by their label and how long before."""
         labels = (*BASE_LABELS, "feature_name", "window", "against")
         families = {field: GaugeFamily(metric, text, labels) for field, metric, text in RESULTS}
@@ -43,7 +45,9 @@ class Changes:
                 family.extend(keys, np.where(shift.is_enough, getattr(shift, field), np.nan).tolist())
         yield from families.values()
 
-    def _of_versions(self, windows: Mapping[str, Tallies]) -> Iterator[tuple[str, str, Series, Row, Row]]:
+    def _of_versions(
+        self, windows: Mapping[str, TalliesBySeries]
+    ) -> Iterator[tuple[str, str, Series, StatisticArrays, StatisticArrays]]:
         for label, tallies in windows.items():
             for series, row in tallies.items():
                 live = Series(series.model_name, self.live_version or "")
@@ -52,8 +56,8 @@ class Changes:
 
 
 def _of_past(
-    windows: Mapping[str, Tallies], past: Mapping[tuple[str, str], Tallies]
-) -> Iterator[tuple[str, str, Series, Row, Row]]:
+    windows: Mapping[str, TalliesBySeries], past: Mapping[tuple[str, str], TalliesBySeries]
+) -> Iterator[tuple[str, str, Series, StatisticArrays, StatisticArrays]]:
     for (label, before), tallies in past.items():
         for series, row in windows[label].items():
             if series in tallies:

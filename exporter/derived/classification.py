@@ -12,7 +12,7 @@ from exporter.families import Family, GaugeFamily
 from exporter.reference.confusion import Rates
 from exporter.stats import BASE_LABELS
 from exporter.stats.outcomes import Outcomes, matrix
-from exporter.tallies.tally import Tallies
+from exporter.tallies.tally import TalliesBySeries
 
 LABELS = (*BASE_LABELS, "window", "average", "class")
 
@@ -28,7 +28,7 @@ class Classification:
     outcomes: Outcomes
     is_declared: bool
 
-    def collect(self, windows: Mapping[str, Tallies], classes: Sequence[str]) -> Iterator[Family]:
+    def collect(self, windows: Mapping[str, TalliesBySeries], classes: Sequence[str]) -> Iterator[Family]:
         accuracy = GaugeFamily(
             "model_accuracy", "Share of the outcomes of a window that were predicted, 0 to 1.", (*BASE_LABELS, "window")
         )

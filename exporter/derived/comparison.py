@@ -21,7 +21,7 @@ from exporter.reference.profile import Profile
 from exporter.stats.feature_bins import FeatureBins
 from exporter.stats.feature_cuts import FeatureCuts
 from exporter.stats.feature_moments import FeatureMoments, Sums
-from exporter.tallies.tally import Row
+from exporter.tallies.tally import StatisticArrays
 
 SAMPLES_PER_BIN = 10
 
@@ -89,7 +89,7 @@ class Comparison:
             self.bins.reference, Values(cells, cells[:, 0] * first, upper * (means[:, 1] - self.moments.last))
         )
 
-    def distributions(self, row: Row) -> Distributions:
+    def distributions(self, row: StatisticArrays) -> Distributions:
         """Return what the tallies of a window hold; of a past one only the bins are kept."""
         sums = Sums.of(row.get(self.moments.name, self.moments.zero()))
         cells = row.get(self.cuts.name, self.cuts.zero())

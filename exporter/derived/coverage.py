@@ -7,17 +7,17 @@ from dataclasses import dataclass
 
 from exporter.families import Family, GaugeFamily
 from exporter.stats import BASE_LABELS
-from exporter.tallies.tally import Tallies
+from exporter.tallies.tally import TalliesBySeries
 
 
 @dataclass(frozen=True)
 class Coverage:
-    """`model_ground_truth_coverage`; `predictions` and `answered` name the statistics that count them."""
+    """`model_ground_truth_coverage`; `predictions` and `labelled` name the statistics that count them."""
 
     predictions: str
-    answered: str
+    labelled: str
 
-    def collect(self, windows: Mapping[str, Tallies]) -> Iterator[Family]:
+    def collect(self, windows: Mapping[str, TalliesBySeries]) -> Iterator[Family]:
         family = GaugeFamily(
             "model_ground_truth_coverage",
             "Share of the predictions made in a window that have their ground truth.",
@@ -26,5 +26,5 @@ class Coverage:
         for label, tallies in windows.items():
             for series, row in tallies.items():
                 if made := row[self.predictions].sum():
-                    family.add((*series, label), row[self.answered].sum() / made)
+                    family.add((*series, label), row[self.labelled].sum() / made)
         yield family

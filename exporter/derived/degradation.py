@@ -13,7 +13,7 @@ from exporter.reference.baseline import Baseline, Figure
 from exporter.reference.confusion import figures
 from exporter.stats import BASE_LABELS
 from exporter.stats.outcomes import Outcomes, matrix
-from exporter.tallies.tally import Tallies
+from exporter.tallies.tally import TalliesBySeries
 
 # Of fewer the interval is too narrow.
 FEWEST_OUTCOMES = 50
@@ -42,7 +42,7 @@ class Degradation:
     baseline: Baseline
     tolerance: Tolerance
 
-    def collect(self, windows: Mapping[str, Tallies]) -> Iterator[Family]:
+    def collect(self, windows: Mapping[str, TalliesBySeries]) -> Iterator[Family]:
         baseline = GaugeFamily(
             "model_performance_baseline", "Performance on the reference, 0 to 1.", (*BASE_LABELS, "metric")
         )

@@ -13,7 +13,7 @@ from exporter.derived.comparison import Comparison, Shift
 from exporter.families import Family, GaugeFamily
 from exporter.stats import BASE_LABELS
 from exporter.stats.subject import FEATURES
-from exporter.tallies.tally import Tallies
+from exporter.tallies.tally import TalliesBySeries
 
 # A field of Shift, and what it tells, in a metric of the same name.
 RESULTS = {
@@ -39,7 +39,7 @@ class Drift:
     comparison: Comparison
     methods: tuple[str, ...]
 
-    def collect(self, windows: Mapping[str, Tallies]) -> Iterator[Family]:
+    def collect(self, windows: Mapping[str, TalliesBySeries]) -> Iterator[Family]:
         comparison = self.comparison
         held = {
             (label, series): comparison.distributions(row)

@@ -12,7 +12,7 @@ import numpy as np
 from exporter.batch import Floats
 from exporter.derived import Bin, psi
 from exporter.derived.comparison import Comparison, is_enough
-from exporter.tallies.tally import Row
+from exporter.tallies.tally import StatisticArrays
 
 # More would make a long document of many features.
 SHARE_DIGITS, COURSE_DIGITS = 6, 4
@@ -33,7 +33,7 @@ class DriftPictures:
     def of_features(self) -> bool:
         return self.comparison.subject.name == "feature"
 
-    def bins(self, row: Row) -> Iterator[tuple[str, list[Bin]]]:
+    def bins(self, row: StatisticArrays) -> Iterator[tuple[str, list[Bin]]]:
         """Yield each variable with those of its bins that are not empty on both sides."""
         bins = self.comparison.bins
         shares = _shares(row.get(bins.name, bins.zero()))
@@ -45,7 +45,7 @@ class DriftPictures:
     def _reference(self) -> list[list[float]]:
         return _shares(self.comparison.bins.reference)
 
-    def course(self, stack: Row) -> dict[str, list[float]]:
+    def course(self, stack: StatisticArrays) -> dict[str, list[float]]:
         """Return the PSI of each variable at several times, NaN for want of records; tallies have an axis for time."""
         bins, judgement = self.comparison.bins, self.comparison.judgement
         counts: Floats = stack.get(bins.name, np.zeros((0, *bins.zero().shape)))

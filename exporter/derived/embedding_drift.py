@@ -9,7 +9,7 @@ from exporter.derived.psi import psi
 from exporter.families import Family, GaugeFamily
 from exporter.stats import BASE_LABELS
 from exporter.stats.embedding import Embedding
-from exporter.tallies.tally import Tallies
+from exporter.tallies.tally import TalliesBySeries
 
 MIN_SAMPLES = 100
 
@@ -25,7 +25,7 @@ class EmbeddingDrift:
     embeddings: Sequence[Embedding]
     epsilon: float | None = None
 
-    def collect(self, windows: Mapping[str, Tallies]) -> Iterator[Family]:
+    def collect(self, windows: Mapping[str, TalliesBySeries]) -> Iterator[Family]:
         labels = (*BASE_LABELS, "feature_name", "window")
         drift = GaugeFamily(
             "model_embedding_drift_psi",

@@ -21,7 +21,7 @@ from exporter.reference import confusion
 from exporter.reference.calibration import Rates
 from exporter.stats import BASE_LABELS
 from exporter.stats.score_bins import ScoreBins
-from exporter.tallies.tally import Row, Tallies
+from exporter.tallies.tally import StatisticArrays, TalliesBySeries
 
 FEWEST_PREDICTIONS = 100
 # Of the predictions of a window, this share has to have a score that the reference knows.
@@ -127,7 +127,7 @@ class EstimatedPerformance:
     def _rates(self) -> Rates:
         return Rates.of(self.bins.calibration)
 
-    def collect(self, windows: Mapping[str, Tallies]) -> Iterator[Family]:
+    def collect(self, windows: Mapping[str, TalliesBySeries]) -> Iterator[Family]:
         labels = (*BASE_LABELS, "window")
         accuracy = GaugeFamily(
             "model_estimated_accuracy", "Share of predictions in a window that are right, as their scores tell.", labels
@@ -169,13 +169,13 @@ class EstimatedPerformance:
                 stderr.extend([(*key, metric) for metric in errors], errors.values())
         yield from (accuracy, *of_class.values(), area, stderr)
 
-    def _expected(self, row: Row) -> Expected | None:
+    def _expected(self, row: StatisticArrays) -> Expected | None:
         """Return what is expected of a window; None where it cannot be known."""
         expected = Expected.of(row[self.bins.name].astype(np.float64), self._rates)
         enough = max(FEWEST_PREDICTIONS, FEWEST_JUDGED * row[self.predictions].sum())
         return expected if expected.size >= enough else None
 
-    def _areas(self, row: Row) -> tuple[float, float] | None:
+    def _areas(self, row: StatisticArrays) -> tuple[float, float] | None:
         """Return the mean area of the classes, each against the rest, and the mean of their errors.
 
         The error of the mean is no greater than that; of two classes both areas are the same.

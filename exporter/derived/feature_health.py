@@ -13,7 +13,7 @@ from exporter.stats import BASE_LABELS, feature_moments
 from exporter.stats.feature_bins import FeatureBins
 from exporter.stats.feature_cuts import FeatureCuts
 from exporter.stats.feature_moments import FeatureMoments, Sums
-from exporter.tallies.tally import Row, Tallies
+from exporter.tallies.tally import StatisticArrays, TalliesBySeries
 
 QUANTILES = (0.05, 0.5, 0.95)
 
@@ -29,7 +29,7 @@ class FeatureHealth:
     cuts: FeatureCuts
     moments: FeatureMoments
 
-    def collect(self, windows: Mapping[str, Tallies]) -> Iterator[Family]:
+    def collect(self, windows: Mapping[str, TalliesBySeries]) -> Iterator[Family]:
         labels = (*BASE_LABELS, "feature_name", "window")
         mean = GaugeFamily("model_feature_mean", "Mean of a feature in a window.", labels)
         stddev = GaugeFamily("model_feature_stddev", "Standard deviation of a feature in a window.", labels)
@@ -58,7 +58,7 @@ class FeatureHealth:
                 _tell(distinct, series, self.bins.features[len(numeric) :], (label,), held.astype(np.float64))
         yield from (mean, stddev, quantile, missing, distinct)
 
-    def _quantiles(self, row: Row, sums: Sums) -> Floats:
+    def _quantiles(self, row: StatisticArrays, sums: Sums) -> Floats:
         """Return the QUANTILES of each numeric feature, shape (quantiles, features)."""
         cells = row[self.cuts.name]
         with np.errstate(invalid="ignore", divide="ignore"):

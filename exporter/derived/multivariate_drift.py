@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from exporter.families import Family, GaugeFamily
 from exporter.stats import BASE_LABELS
 from exporter.stats.reconstruction_error import ReconstructionError
-from exporter.tallies.tally import Tallies
+from exporter.tallies.tally import TalliesBySeries
 
 MIN_SAMPLES = 30
 
@@ -26,7 +26,7 @@ class MultivariateDrift:
 
     errors: ReconstructionError
 
-    def collect(self, windows: Mapping[str, Tallies]) -> Iterator[Family]:
+    def collect(self, windows: Mapping[str, TalliesBySeries]) -> Iterator[Family]:
         labels = (*BASE_LABELS, "window")
         drift = GaugeFamily(
             "model_multivariate_drift",

@@ -13,7 +13,7 @@ from exporter.families import Family, GaugeFamily
 from exporter.reference.profile import Numeric
 from exporter.stats import BASE_LABELS
 from exporter.stats.feature_cuts import FeatureCuts
-from exporter.tallies.tally import Tallies
+from exporter.tallies.tally import TalliesBySeries
 
 FEWEST_VALUES = 100
 
@@ -42,7 +42,7 @@ class OutlierRatio:
     cuts: FeatureCuts
     tails: tuple[float, float]
 
-    def collect(self, windows: Mapping[str, Tallies]) -> Iterator[Family]:
+    def collect(self, windows: Mapping[str, TalliesBySeries]) -> Iterator[Family]:
         labels = (*BASE_LABELS, "feature_name")
         family = GaugeFamily(
             "model_feature_outlier_ratio",

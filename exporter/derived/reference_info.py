@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from exporter.families import Family, GaugeFamily
 from exporter.stats import BASE_LABELS
-from exporter.tallies.tally import Tallies
+from exporter.tallies.tally import TalliesBySeries
 
 # The rules in alerts/ know it by this.
 REFERENCE_INFO = "model_reference_info"
@@ -19,7 +19,7 @@ class ReferenceInfo:
 
     reference_id: str
 
-    def collect(self, windows: Mapping[str, Tallies]) -> Iterator[Family]:
+    def collect(self, windows: Mapping[str, TalliesBySeries]) -> Iterator[Family]:
         family = GaugeFamily(REFERENCE_INFO, "The reference profile in use.", (*BASE_LABELS, "reference_id"))
         for series in next(iter(windows.values()), {}):
             family.add((*series, self.reference_id), 1)

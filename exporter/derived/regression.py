@@ -12,7 +12,7 @@ from exporter.derived.feature_health import QUANTILES, quantiles
 from exporter.families import Family, GaugeFamily, SummaryFamily
 from exporter.stats import BASE_LABELS
 from exporter.stats.residuals import ResidualBins, ResidualSums, Sums
-from exporter.tallies.tally import Tallies, Tally
+from exporter.tallies.tally import TalliesBySeries, Tally
 
 ROUNDING = 1e-14
 TEXTS = {
@@ -54,7 +54,7 @@ class Regression:
     sums: ResidualSums
     bins: ResidualBins
 
-    def collect(self, windows: Mapping[str, Tallies]) -> Iterator[Family]:
+    def collect(self, windows: Mapping[str, TalliesBySeries]) -> Iterator[Family]:
         labels = (*BASE_LABELS, "window")
         families = {name: GaugeFamily(name, text, labels) for name, text in TEXTS.items()}
         quantile = SummaryFamily(

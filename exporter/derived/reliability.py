@@ -11,7 +11,7 @@ from exporter.batch import Floats
 from exporter.families import Family, GaugeFamily
 from exporter.stats import BASE_LABELS
 from exporter.stats.confidence import Confidence, Sums
-from exporter.tallies.tally import Tallies
+from exporter.tallies.tally import TalliesBySeries
 
 BINS = 10
 CALIBRATION_BINS = 15
@@ -31,7 +31,7 @@ class Reliability:
 
     confidence: Confidence
 
-    def collect(self, windows: Mapping[str, Tallies]) -> Iterator[Family]:
+    def collect(self, windows: Mapping[str, TalliesBySeries]) -> Iterator[Family]:
         labels = (*BASE_LABELS, "window")
         error = GaugeFamily(
             "model_expected_calibration_error",

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from exporter.families import Family, GaugeFamily
 from exporter.stats import BASE_LABELS
 from exporter.stats.score_losses import ScoreLosses, Sums
-from exporter.tallies.tally import Tallies
+from exporter.tallies.tally import TalliesBySeries
 
 
 @dataclass(frozen=True)
@@ -20,7 +20,7 @@ class ScoreLoss:
 
     losses: ScoreLosses
 
-    def collect(self, windows: Mapping[str, Tallies]) -> Iterator[Family]:
+    def collect(self, windows: Mapping[str, TalliesBySeries]) -> Iterator[Family]:
         labels = (*BASE_LABELS, "window")
         log_loss = GaugeFamily("model_log_loss", "Mean of -ln of the score of the true class in a window.", labels)
         brier = GaugeFamily(

@@ -9,7 +9,7 @@ from exporter.batch import SegmentSeries
 from exporter.families import Family, GaugeFamily
 from exporter.stats import SEGMENTS
 from exporter.stats.outcomes import matrix
-from exporter.tallies.tally import Row
+from exporter.tallies.tally import StatisticArrays
 
 
 @dataclass(frozen=True)
@@ -18,7 +18,7 @@ class SegmentAccuracy:
 
     outcomes: str
 
-    def collect(self, windows: Mapping[str, Mapping[SegmentSeries, Row]]) -> Iterator[Family]:
+    def collect(self, windows: Mapping[str, Mapping[SegmentSeries, StatisticArrays]]) -> Iterator[Family]:
         family = GaugeFamily(
             "model_segment_accuracy",
             "Share of the outcomes of a segment in a window that were predicted, 0 to 1.",

@@ -13,7 +13,7 @@ from exporter.derived.comparison import Judgement, is_enough
 from exporter.families import Family, GaugeFamily
 from exporter.stats import SEGMENTS
 from exporter.stats.feature_bins import FeatureBins
-from exporter.tallies.tally import Row
+from exporter.tallies.tally import StatisticArrays
 
 
 @dataclass(frozen=True)
@@ -23,7 +23,7 @@ class SegmentDrift:
     bins: FeatureBins
     judgement: Judgement
 
-    def collect(self, windows: Mapping[str, Mapping[SegmentSeries, Row]]) -> Iterator[Family]:
+    def collect(self, windows: Mapping[str, Mapping[SegmentSeries, StatisticArrays]]) -> Iterator[Family]:
         family = GaugeFamily(
             "model_segment_feature_drift_psi",
             "Population stability index of a feature of a segment in a window against the reference, unitless.",

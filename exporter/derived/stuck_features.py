@@ -14,7 +14,7 @@ from exporter.reference.profile import Profile, commonest_share
 from exporter.stats import BASE_LABELS, feature_moments
 from exporter.stats.feature_bins import FeatureBins
 from exporter.stats.feature_moments import FeatureMoments, Sums
-from exporter.tallies.tally import Row, Tallies
+from exporter.tallies.tally import StatisticArrays, TalliesBySeries
 
 
 @dataclass(frozen=True)
@@ -30,7 +30,7 @@ class StuckFeatures:
     bins: FeatureBins
     moments: FeatureMoments
 
-    def collect(self, windows: Mapping[str, Tallies]) -> Iterator[Family]:
+    def collect(self, windows: Mapping[str, TalliesBySeries]) -> Iterator[Family]:
         family = GaugeFamily(
             "model_feature_stuck",
             "Whether all values of a feature in a rolling window are the same.",
@@ -44,7 +44,7 @@ class StuckFeatures:
                 family.extend([(*series, feature, label) for feature in self.bins.features], told.tolist())
         yield family
 
-    def _judged(self, row: Row) -> tuple[Floats, Bools]:
+    def _judged(self, row: StatisticArrays) -> tuple[Floats, Bools]:
         """Return how many values each feature has, and whether they are all the same."""
         sums = Sums.of(row[self.moments.name])
         categories = row[self.bins.name][len(self.moments.means) :]

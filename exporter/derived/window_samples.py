@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from exporter.families import Family, GaugeFamily
 from exporter.stats import SERIES, Scope
-from exporter.tallies.tally import Row, S
+from exporter.tallies.tally import S, StatisticArrays
 
 
 @dataclass(frozen=True)
@@ -19,7 +19,7 @@ class WindowSamples:
     metric: str = "model_window_samples"
     help: str = "Predictions that a rolling window holds."
 
-    def collect(self, windows: Mapping[str, Mapping[S, Row]]) -> Iterator[Family]:
+    def collect(self, windows: Mapping[str, Mapping[S, StatisticArrays]]) -> Iterator[Family]:
         family = GaugeFamily(
             self.scope.name(self.metric),
             self.help,

@@ -16,11 +16,13 @@ from exporter.derived import (
     Pictures,
 )
 from exporter.families import CounterFamily, Family, GaugeFamily
+from exporter.joins.join import JoinCounts
+from exporter.joins.store import StoreStats
 from exporter.lines.rejects import REASONS
+from exporter.state.snapshot import Snapshot
 from exporter.stats import BASE_LABELS, Scoped, Statistic
 from exporter.tallies import history
-from exporter.tallies.snapshot import Snapshot
-from exporter.tallies.tally import Row, S, Tallies, Tally, merge, of_kind
+from exporter.tallies.tally import S, StatisticArrays, TalliesBySeries, Tally, merge, of_kind
 from exporter.tallies.vocabulary import CLASS_LABEL
 from exporter.tallies.windows import Window
 
@@ -70,8 +72,8 @@ class Collector:
         if self.segmented:
             yield from self._of_segments(self.segmented, snapshot)
         yield from self._besides(snapshot)
-        if snapshot.joins:
-            yield from _about_joins(snapshot)
+        if snapshot.join_counts:
+            yield from _about_joins(snapshot.join_counts, snapshot.store_stats)
 
     def _panes(self, snapshot: Snapshot, name: str) -> dict[Series, list[Tally]]:
         """Return what the panes of the longest window that are in view hold of a statistic, in the order of time."""
@@ -84,7 +86,7 @@ class Collector:
                     panes.setdefault(series, []).append(row[name])
         return panes
 
-    def of_window(self, snapshot: Snapshot, window: Window) -> tuple[Tallies, Iterator[Family]]:
+    def of_window(self, snapshot: Snapshot, window: Window) -> tuple[TalliesBySeries, Iterator[Family]]:
         """Return what a window holds, and the same as families: as if it were all there was, and what it means.
 
         Bins are not among them; `pictures` show them.
@@ -92,7 +94,7 @@ class Collector:
         held = _in_view(Series, window, snapshot, self.statistics)
         return held, self._of_window(snapshot, window, held)
 
-    def _of_window(self, snapshot: Snapshot, window: Window, held: Tallies) -> Iterator[Family]:
+    def _of_window(self, snapshot: Snapshot, window: Window, held: TalliesBySeries) -> Iterator[Family]:
         pictured = {pictures.reads for pictures in self.pictures}
         for statistic in self.statistics:
             if statistic.name not in pictured:
@@ -103,7 +105,7 @@ class Collector:
             yield from _segments_of_window(self.segmented, snapshot, window)
         yield from self._besides(snapshot)
 
-    def _meaning(self, windows: Mapping[str, Tallies], snapshot: Snapshot) -> Iterator[Family]:
+    def _meaning(self, windows: Mapping[str, TalliesBySeries], snapshot: Snapshot) -> Iterator[Family]:
         for derived in self.derived:
             yield from derived.collect(windows)
         for of_classes in self.of_classes:
@@ -115,7 +117,7 @@ class Collector:
         yield self._threshold(snapshot)
         yield from _about_sources(snapshot)
 
-    def _past(self, snapshot: Snapshot) -> dict[tuple[str, str], Tallies]:
+    def _past(self, snapshot: Snapshot) -> dict[tuple[str, str], TalliesBySeries]:
         """Return what windows held before, by their label and how long before; only what is remembered."""
         return {
             (window.label, ago): history.past(snapshot.history.get(window.label, {}), window, snapshot.time, seconds)
@@ -166,7 +168,9 @@ def _totals(kind: type[S], snapshot: Snapshot, name: str) -> dict[S, Tally]:
     return {series: row[name] for series, row in of_kind(kind, snapshot.totals).items()}
 
 
-def _in_view(kind: type[S], window: Window, snapshot: Snapshot, statistics: Iterable[Statistic]) -> dict[S, Row]:
+def _in_view(
+    kind: type[S], window: Window, snapshot: Snapshot, statistics: Iterable[Statistic]
+) -> dict[S, StatisticArrays]:
     """Return what the window holds of some statistics, for every series there is, or every segment of one."""
     first = window.first_in_view(snapshot.time)
     zeros = {statistic.name: statistic.zero() for statistic in statistics}
@@ -218,11 +222,10 @@ def _about_sources(snapshot: Snapshot) -> Iterator[Family]:
     yield from (lines, read, records, rejected, last, capped)
 
 
-def _about_joins(snapshot: Snapshot) -> Iterator[Family]:
+def _about_joins(counts: JoinCounts, waited: StoreStats) -> Iterator[Family]:
     prefix = "prediction_exporter_joins_"
     results = CounterFamily(prefix + "total", "What became of predictions and ground truths.", ("result",))
     waiting = GaugeFamily(prefix + "waiting", "Predictions and ground truths that wait for each other.", ("side",))
-    counts, waited = snapshot.join_counts, snapshot.waited
     for result, count in (
         ("joined", counts.joined),
         ("repeated", counts.repeated),

@@ -6,7 +6,7 @@ import asyncio
 
 from exporter.exposition.collector import Collector
 from exporter.exposition.exposition import Exposition, Format, Writer, complete
-from exporter.tallies.snapshot import Snapshot
+from exporter.state.snapshot import Snapshot
 from exporter.telemetry import Telemetry
 
 

@@ -1,47 +1,44 @@
-"""What waits to be joined, in memory: the fastest, and nothing for millions of predictions or for a restart."""
+"""Requests in memory: the fastest store, but not for millions of predictions, and empty after a restart."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from exporter.joins.join import Changes, Waited
-from exporter.joins.rows import Truth, Waiting
+from exporter.joins.request import Request
+from exporter.joins.store import StoreDelta, StoreStats
 
 
 class MemoryStore:
-    """Dictionaries by digest, in the order of arrival."""
+    """Requests by digest, the oldest first: those that wait for ground truth, and those that have it."""
 
     def __init__(self) -> None:
         self.number = 0
-        self.waited = Waited()
+        self.stats = StoreStats()
         self.failure = None
-        self._predictions: dict[int, list[Waiting]] = {}
-        self._truths: dict[int, Truth] = {}
+        self._pending: dict[int, Request] = {}
+        self._with_truth: dict[int, Request] = {}
 
-    def predictions(self, digests: Sequence[int]) -> Iterator[Waiting]:
-        return (row for digest in digests for row in self._predictions.get(digest, ()))
+    def find(self, digests: Sequence[int]) -> Iterator[Request]:
+        for digest in digests:
+            if request := self._pending.get(digest) or self._with_truth.get(digest):
+                yield request
 
-    def truths(self, digests: Sequence[int]) -> Iterator[Truth]:
-        return (self._truths[digest] for digest in digests if digest in self._truths)
-
-    def apply(self, changes: Changes) -> None:
-        """Make the changes."""
-        before = self.waited
-        taken = sum(len(self._predictions.pop(digest, ())) for digest in changes.taken)
-        for row in changes.predictions:
-            self._predictions.setdefault(row.digest, []).append(row)
-        truths = before.truths
-        for truth in changes.truths:
-            known = self._truths.get(truth.digest)
-            truths += (not truth.answered) - (known is not None and not known.answered)
-            self._truths[truth.digest] = truth
-        expired = self._forget_predictions(changes.cutoff)
-        orphaned = self._forget_truths(changes.cutoff)
-        predictions = before.predictions + len(changes.predictions) - taken - expired
-        evicted = self._evict(predictions - changes.most)
-        self.number = changes.number
-        self.waited = Waited(
-            predictions - evicted,
+    def apply(self, delta: StoreDelta) -> None:
+        before = self.stats
+        predictions, truths = before.predictions, before.truths
+        for request in delta.requests:
+            if earlier := self._pending.pop(request.digest, None) or self._with_truth.pop(request.digest, None):
+                predictions -= earlier.pending
+                truths -= earlier.is_unmatched
+            (self._pending if request.truth is None else self._with_truth)[request.digest] = request
+            predictions += request.pending
+            truths += request.is_unmatched
+        expired = sum(request.pending for request in _remove_old(self._pending, delta.cutoff))
+        orphaned = sum(request.is_unmatched for request in _remove_old(self._with_truth, delta.cutoff))
+        evicted = self._evict(predictions - expired - delta.capacity)
+        self.number = delta.number
+        self.stats = StoreStats(
+            predictions - expired - evicted,
             truths - orphaned,
             before.expired + expired,
             before.orphaned + orphaned,
@@ -49,35 +46,29 @@ class MemoryStore:
         )
 
     def close(self) -> None:
-        """Forget all."""
-        self._predictions.clear()
-        self._truths.clear()
+        self._pending.clear()
+        self._with_truth.clear()
 
-    def _forget_predictions(self, cutoff: float) -> int:
-        count, old = 0, []
-        for digest, rows in self._predictions.items():
-            if rows[0].at >= cutoff:
+    def _evict(self, excess: int) -> int:
+        """Remove the oldest requests with at least `excess` predictions that wait; return how many there were."""
+        oldest, evicted = [], 0
+        for request in self._pending.values():
+            if evicted >= excess:
                 break
-            old.append(digest)
-        for digest in old:
-            rows = self._predictions.pop(digest)
-            young = [row for row in rows if row.at >= cutoff]
-            count += len(rows) - len(young)
-            if young:
-                self._predictions[digest] = young
-        return count
-
-    def _forget_truths(self, cutoff: float) -> int:
-        old = []
-        for digest, truth in self._truths.items():
-            if truth.at >= cutoff:
-                break
-            old.append(digest)
-        return sum(not self._truths.pop(digest).answered for digest in old)
-
-    def _evict(self, number: int) -> int:
-        """Put out at least so many of the oldest, and return how many."""
-        evicted = 0
-        while evicted < number:
-            evicted += len(self._predictions.pop(next(iter(self._predictions))))
+            oldest.append(request.digest)
+            evicted += request.pending
+        for digest in oldest:
+            del self._pending[digest]
         return evicted
+
+
+def _remove_old(requests: dict[int, Request], cutoff: float) -> list[Request]:
+    """Remove the requests that have waited since before the epoch time `cutoff`, and return them."""
+    old = []
+    for request in requests.values():
+        if request.at >= cutoff:
+            break
+        old.append(request)
+    for request in old:
+        del requests[request.digest]
+    return old

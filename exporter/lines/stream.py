@@ -5,7 +5,7 @@ from __future__ import annotations
 import msgspec
 
 
-class Stream(msgspec.Struct, frozen=True, order=True):
+class Stream(msgspec.Struct, frozen=True, order=True, array_like=True):
     """One ordered run of bytes: a file (device and inode), read once from its start, or a connection.
 
     `serial` distinguishes what a file holds now from what it held before it was truncated. A stream that can be read

@@ -9,14 +9,15 @@ from collections.abc import Callable
 import msgspec
 from aiohttp import web
 
-from exporter.durable.commit import CommitError, Committer
 from exporter.exposition.collector import Collector
 from exporter.exposition.exposition import Format, gzipped
+from exporter.state.commit import Committer
+from exporter.state.snapshot import Snapshot
 from exporter.status import assembly
 from exporter.status.assembly import Asked, UnknownError
 from exporter.status.document import Status
 from exporter.status.operation import Operation
-from exporter.tallies.snapshot import Snapshot
+from exporter.store_error import StoreError
 from exporter.telemetry import Telemetry
 
 Write = Callable[[Status], tuple[bytes, dict[str, str]]]
@@ -58,7 +59,7 @@ class Looks:
         collector, problem = self._collector(), None
         try:
             snapshot = await self._committer.commit()
-        except CommitError as error:
+        except StoreError as error:
             if self._committer.last is None:
                 return web.Response(status=503, text=f"{error}\n")
             snapshot, problem = self._committer.last, str(error)

@@ -9,9 +9,9 @@ from typing import Protocol, cast
 
 from aiohttp import web
 
-from exporter.durable.commit import CommitError
 from exporter.exposition.exposition import Exposition, Format
 from exporter.serving.connections import Answers, Listener, Tell
+from exporter.store_error import StoreError
 
 Scrape = Callable[[Format], Awaitable[Exposition]]
 Reload = Callable[[], Awaitable[list[str]]]
@@ -64,7 +64,7 @@ class Serving:
 
 @dataclass
 class Site:
-    """What is served. `scrape` takes the format that is wanted; it may raise CommitError.
+    """What is served. `scrape` takes the format that is wanted; it may raise StoreError.
 
     `receivers` returns who takes what is POSTed, by path. `reload` returns what was wrong, in lines; None: it is off.
     `gate` lets requests through, or answers them. `refused` is told why a client was hung up on.
@@ -130,7 +130,7 @@ class Site:
         wanted = Format.of(request.headers.get("Accept", ""), request.headers.get("Accept-Encoding", ""))
         try:
             page = await self.scrape(wanted)
-        except CommitError as error:
+        except StoreError as error:
             # Nothing is shown that a crash could take back.
             return web.Response(status=503, text=f"{error}\n")
         headers = {"Content-Type": page.content_type, "Vary": "Accept, Accept-Encoding"}

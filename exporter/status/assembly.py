@@ -9,6 +9,7 @@ from functools import cached_property
 from exporter import __version__
 from exporter.batch import Series
 from exporter.exposition.collector import Collector
+from exporter.state.snapshot import Snapshot
 from exporter.status import (
     attributions,
     business,
@@ -20,11 +21,10 @@ from exporter.status import (
     serving,
     variables,
 )
+from exporter.status.course import Course, begin, course
 from exporter.status.figures import Figures
 from exporter.status.operation import Operation
-from exporter.tallies.course import Course, begin, course
-from exporter.tallies.snapshot import Snapshot
-from exporter.tallies.tally import Tallies
+from exporter.tallies.tally import TalliesBySeries
 from exporter.tallies.windows import Window
 
 
@@ -78,12 +78,12 @@ class _View:
     window: Window
 
     @cached_property
-    def _told(self) -> tuple[Tallies, Figures]:
+    def _told(self) -> tuple[TalliesBySeries, Figures]:
         held, families = self.collector.of_window(self.snapshot, self.window)
         return held, Figures(families)
 
     @property
-    def held(self) -> Tallies:
+    def held(self) -> TalliesBySeries:
         return self._told[0]
 
     @property

@@ -8,9 +8,9 @@ from dataclasses import dataclass, field
 
 from prometheus_client import Metric
 
+from exporter.state.snapshot import Snapshot
 from exporter.status.document import Checkpoint, Source
 from exporter.status.figures import NAN
-from exporter.tallies.snapshot import Snapshot
 
 PREFIX = "prediction_exporter_"
 

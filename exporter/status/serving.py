@@ -8,10 +8,10 @@ import numpy as np
 
 from exporter.batch import Floats, Series
 from exporter.histogram_quantile import Buckets, histogram_quantile
+from exporter.status.course import Course
 from exporter.status.document import ClassShare, Serving, Variable
 from exporter.status.figures import NAN, Figures, ratio
-from exporter.tallies.course import Course
-from exporter.tallies.tally import Row
+from exporter.tallies.tally import StatisticArrays
 
 PREDICTIONS, ERRORS = "model_predictions_total", "model_prediction_errors_total"
 LATENCY = "model_prediction_latency_seconds"
@@ -86,12 +86,12 @@ def _together(rest: Sequence[ClassShare]) -> list[ClassShare]:
     ]
 
 
-def _sums(row: Row, name: str, points: int) -> Floats:
+def _sums(row: StatisticArrays, name: str, points: int) -> Floats:
     stack = row.get(name)
     return np.zeros(points) if stack is None else np.asarray(stack.sum(axis=-1), np.float64)
 
 
-def _p99(row: Row, buckets: Buckets, points: int) -> list[float]:
+def _p99(row: StatisticArrays, buckets: Buckets, points: int) -> list[float]:
     stack = row.get(LATENCY)
     if stack is None:
         return [NAN] * points

@@ -8,15 +8,17 @@ from collections.abc import Sequence
 
 from exporter.batch import Series
 from exporter.derived import Pictures
+from exporter.status.course import Course
 from exporter.status.document import Bin, Drift, Quality, Variable
 from exporter.status.figures import NAN, Figures, flag
-from exporter.tallies.course import Course
-from exporter.tallies.tally import Row
+from exporter.tallies.tally import StatisticArrays
 
 QUALITY = "model_feature_quality_total"
 
 
-def features(figures: Figures, pictures: Pictures, row: Row, series: Series, course: Course) -> list[Variable]:
+def features(
+    figures: Figures, pictures: Pictures, row: StatisticArrays, series: Series, course: Course
+) -> list[Variable]:
     """Return the features, embeddings among them, by drift."""
     values = {
         name: figures.by("feature_name", f"model_feature_{name}")
@@ -49,7 +51,9 @@ def features(figures: Figures, pictures: Pictures, row: Row, series: Series, cou
     return sorted(found, key=_by_drift)
 
 
-def outputs(figures: Figures, pictures: Pictures, row: Row, series: Series, course: Course) -> list[Variable]:
+def outputs(
+    figures: Figures, pictures: Pictures, row: StatisticArrays, series: Series, course: Course
+) -> list[Variable]:
     """Return the prediction and its probability, where the reference knows them."""
     went = pictures.course(course.stacks.get(series, {}))
     return [

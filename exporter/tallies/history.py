@@ -1,7 +1,7 @@
-"""History: what has rolled out of a window, kept in quarters of it for as long as later ones are compared with it.
+"""History: the past of a window, kept in quarters of the window for as long as later windows are compared with it.
 
-Only the tallies of a few statistics are kept, and none of segments. A quarter is whole once all its panes have rolled
-out.
+Only the tallies of a few statistics are kept, and none of segments. A quarter is complete once all its panes have
+rolled out of the window.
 """
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping
 
 from exporter.batch import Series
-from exporter.tallies.tally import AnyTallies, Tallies, merge, of_kind, put
+from exporter.tallies.tally import AnyTallies, TalliesBySeries, accumulate, merge, of_kind
 from exporter.tallies.windows import PANES, Window
 
 QUARTERS = 4
@@ -22,26 +22,26 @@ def quarter_of(pane: int) -> int:
 
 
 def remember(quarters: dict[int, AnyTallies], pane: int, tallies: AnyTallies, names: Collection[str]) -> None:
-    """Add a pane that has rolled out to its quarter: what it holds of the statistics in `names`."""
-    held = quarters.setdefault(quarter_of(pane), {})
-    for series, row in of_kind(Series, tallies).items():
-        for name in names & row.keys():
-            put(held.setdefault(series, {}), name, row[name])
+    """Add the tallies of the statistics in `names` to the quarter of a pane that has rolled out."""
+    quarter = quarters.setdefault(quarter_of(pane), AnyTallies())
+    for series, arrays in of_kind(Series, tallies).items():
+        for name in names & arrays.keys():
+            accumulate(quarter.setdefault(series, {}), name, arrays[name])
 
 
 def forget(quarters: dict[int, AnyTallies], window: Window, now: float) -> None:
-    """Forget what is too old to be compared with at epoch time `now`."""
-    oldest = _last_whole(window, now, max((seconds for _, seconds in window.before), default=0.0)) - QUARTERS
+    """Remove quarters that are too old to be compared with at epoch time `now`."""
+    oldest = _last_complete(window, now, max((seconds for _, seconds in window.before), default=0.0)) - QUARTERS
     for quarter in [quarter for quarter in quarters if quarter < oldest]:
         del quarters[quarter]
 
 
-def past(quarters: Quarters, window: Window, now: float, seconds: float) -> Tallies:
-    """Return what the window held `seconds` ago, to a quarter of it."""
-    last = _last_whole(window, now, seconds)
-    return merge(of_kind(Series, quarters.get(quarter, {})) for quarter in range(last - QUARTERS + 1, last + 1))
+def past(quarters: Quarters, window: Window, now: float, seconds: float) -> TalliesBySeries:
+    """Return the tallies of the window `seconds` ago, to a quarter of the window."""
+    end = _last_complete(window, now, seconds) + 1
+    return merge(of_kind(Series, quarters.get(quarter, AnyTallies())) for quarter in range(end - QUARTERS, end))
 
 
-def _last_whole(window: Window, now: float, seconds: float) -> int:
+def _last_complete(window: Window, now: float, seconds: float) -> int:
     """Return the last quarter that had ended `seconds` ago."""
     return int((now - seconds) // (window.seconds / QUARTERS)) - 1

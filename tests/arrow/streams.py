@@ -11,10 +11,10 @@ from typing import Any
 import pyarrow as pa
 
 from exporter.batch import Batch
-from exporter.counting.engine import Engine
-from exporter.counting.plan import Limits, Plan, Segment
 from exporter.decoding.checks import Checks
 from exporter.decoding.pipeline import LinePipeline
+from exporter.engine.engine import Engine
+from exporter.engine.plan import Limits, Plan, SegmentDimension
 from exporter.formats.arrow.decode import ArrowDecoder
 from exporter.lines.buffer import BadLine, PendingLines, frame_whole
 from exporter.reference.profile import Profile
@@ -26,7 +26,7 @@ INT64 = 2**63
 def arrow_decoder(
     profile: Profile | None = PROFILE,
     fields: Mapping[str, tuple[str, ...]] | None = None,
-    segments: Sequence[Segment] = (),
+    segments: Sequence[SegmentDimension] = (),
     classes: tuple[str, ...] | None = None,
 ) -> ArrowDecoder:
     read = schema(profile, fields, segments=segments, classes=classes)
@@ -37,13 +37,15 @@ def arrow_engine(
     report: Callable[[BadLine], None] = lambda _: None,
     models: int = 20,
     labels: int = 100,
-    segments: Sequence[Segment] = (),
+    segments: Sequence[SegmentDimension] = (),
 ) -> Engine:
     """Return an engine whose source sends Arrow."""
     return Engine(arrow_plan(arrow_decoder(segments=segments), models, labels, segments), None, report)
 
 
-def arrow_plan(decoder: ArrowDecoder, models: int = 20, labels: int = 100, segments: Sequence[Segment] = ()) -> Plan:
+def arrow_plan(
+    decoder: ArrowDecoder, models: int = 20, labels: int = 100, segments: Sequence[SegmentDimension] = ()
+) -> Plan:
     limits = Limits(line_bytes=4096, models=models, prediction_classes=labels, error_types=labels)
     return Plan(
         CHOSEN.statistics,

@@ -9,20 +9,20 @@ import pyarrow as pa
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from exporter.counting.engine import Engine
-from exporter.counting.plan import Segment
-from exporter.tallies.snapshot import Snapshot
+from exporter.engine.engine import Engine
+from exporter.engine.plan import SegmentDimension
+from exporter.state.snapshot import Snapshot
 from tests import records
 from tests.arrow.streams import arrow_decoder, arrow_engine, arrow_plan, batch, each, read, stream
 from tests.records import NOW, RICH, SOURCE, STREAM, good
 
 # A feature, the prediction, a field and an object of its own, and a path into what may be no object at all.
 SEGMENTS = (
-    Segment("country", None, ("DE", "FR")),
-    Segment("prediction", ("prediction",)),
-    Segment("tier", ("tier",)),
-    Segment("channel", ("request", "channel")),
-    Segment("below", ("features", "unknown")),
+    SegmentDimension("country", None, ("DE", "FR")),
+    SegmentDimension("prediction", ("prediction",)),
+    SegmentDimension("tier", ("tier",)),
+    SegmentDimension("channel", ("request", "channel")),
+    SegmentDimension("below", ("features", "unknown")),
 )
 
 

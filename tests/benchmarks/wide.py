@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 from exporter.assembly import planning
 from exporter.configuration import loading
-from exporter.counting.engine import Engine
+from exporter.engine.engine import Engine
 from exporter.lines.stream import Stream
 from exporter.page import rendering
 from exporter.status import assembly

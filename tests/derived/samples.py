@@ -18,7 +18,7 @@ from exporter.reference.profile import Numeric, Profile
 from exporter.stats.feature_bins import FeatureBins
 from exporter.stats.feature_cuts import FeatureCuts
 from exporter.stats.feature_moments import FeatureMoments
-from exporter.tallies.tally import Row
+from exporter.tallies.tally import StatisticArrays
 from tests.records import columns, reference
 
 Rng = np.random.Generator
@@ -100,7 +100,7 @@ def comparison(profile: Profile, judgement: Judgement = Judgement()) -> Comparis
     return Comparison(profile, FeatureBins(profile), FeatureCuts(profile), FeatureMoments(profile), judgement)
 
 
-def row(compared: Comparison, *numbers: Floats) -> Row:
+def row(compared: Comparison, *numbers: Floats) -> StatisticArrays:
     """Return a window's tallies of numeric features."""
     batch = columns(len(numbers[0]), numbers=[values.tolist() for values in numbers])
     statistics = (compared.bins, compared.cuts, compared.moments)

@@ -15,10 +15,10 @@ from exporter.assembly.planning import measures
 from exporter.batch import Batch, Floats
 from exporter.configuration.settings import Config, DriftConfig
 from exporter.derived.concept_drift import CRITICAL, rise
-from exporter.durable import checkpoint
 from exporter.exposition.collector import Collector
 from exporter.reference.profile import Profile
-from exporter.tallies.snapshot import Snapshot
+from exporter.state import checkpoint
+from exporter.state.snapshot import Snapshot
 from exporter.tallies.vocabulary import CLASS_LABEL, ERROR_LABEL
 from exporter.tallies.windows import PANES, Window
 from tests.outcomes import CONFIG, of_classes, of_values, outcomes
@@ -186,6 +186,5 @@ def residuals(drawn: Floats) -> Batch:
 
 def test_it_is_the_same_after_a_restart() -> None:
     before = snapshot(of_rates([0.1] * 30 + [0.3] * 30), None)
-    identities = {statistic.name: repr(statistic) for statistic in measures(CONFIG, None).statistics}
-    after = checkpoint.decode(checkpoint.encode(before, identities), identities)
+    after = checkpoint.decode(checkpoint.encode(before))
     assert collected(before, None) == collected(after, None) == 1

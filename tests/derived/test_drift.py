@@ -13,7 +13,7 @@ from exporter.derived.drift import Drift
 from exporter.families import Family
 from exporter.reference.profile import Profile
 from exporter.stats.subject import OUTPUTS
-from exporter.tallies.tally import Row
+from exporter.tallies.tally import StatisticArrays
 from tests.records import categorical, columns, numeric, reference
 
 SERIES = Series("credit", "3")
@@ -32,7 +32,9 @@ def tallied(
         if name in given:
             rows = len(given[name][0])  # type: ignore[index]
     batch = columns(rows, **given)  # type: ignore[arg-type]
-    row: Row = {s.name: s.tally(batch)[0].astype(np.float64) for s in chosen.statistics if s.reads == "predictions"}
+    row: StatisticArrays = {
+        s.name: s.tally(batch)[0].astype(np.float64) for s in chosen.statistics if s.reads == "predictions"
+    }
     families = [family for derived in chosen.derived for family in derived.collect({"5m": {SERIES: row}})]
     return {family.name: samples(family) for family in families}
 

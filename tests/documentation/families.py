@@ -13,7 +13,7 @@ import msgspec
 from exporter.assembly import planning
 from exporter.configuration.settings import BusinessConfig as Business
 from exporter.configuration.settings import Config, DriftConfig, GroundTruthConfig, QualityConfig, SegmentConfig
-from exporter.counting.engine import Engine
+from exporter.engine.engine import Engine
 from exporter.joins.memory_store import MemoryStore
 from exporter.reference.baseline import Baseline, Figure
 from exporter.reference.profile import Profile

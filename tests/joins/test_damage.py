@@ -1,4 +1,4 @@
-"""A store of what waits that cannot be used: damaged, put aside and begun anew; or not to be opened, and left alone."""
+"""A join store that cannot be used: damaged, and moved aside; or not to be opened, and left alone."""
 
 import json
 import signal
@@ -8,14 +8,15 @@ from pathlib import Path
 import pytest
 
 from exporter.batch import Series
-from exporter.durable.join_store import JoinStore
-from exporter.joins.join import Changes
-from exporter.joins.rows import Waiting
+from exporter.joins.request import PendingPrediction, Request
+from exporter.joins.sqlite_store import SqliteStore
+from exporter.joins.store import StoreDelta
+from exporter.store_error import StoreError
 from tests.process import command, exporter
 from tests.test_http import PATH, post
 
-DAMAGED = "damaged store of what waits to be joined; it is put aside and begun anew"
-GONE = "the store of what waits to be joined is gone; it begins empty"
+DAMAGED = "join store damaged; moved aside, starting empty"
+MISSING = "join store missing; starting empty"
 RECORDS = "prediction_exporter_source_records_total"
 JOINS = "prediction_exporter_joins_total"
 
@@ -35,9 +36,7 @@ def predict(folder: Path, ids: range) -> None:
 
 def damage_index(store: Path) -> None:
     with sqlite3.connect(store) as connection:
-        (page,) = connection.execute(
-            "SELECT rootpage FROM sqlite_master WHERE name = 'predictions_by_digest'"
-        ).fetchone()
+        (page,) = connection.execute("SELECT rootpage FROM sqlite_master WHERE name = 'requests_by_digest'").fetchone()
         (size,) = connection.execute("PRAGMA page_size").fetchone()
     connection.close()
     with store.open("r+b") as file:
@@ -53,7 +52,7 @@ def run_and_kill(config: Path) -> None:
 
 
 @pytest.mark.parametrize("damage", [b"?" * 9000, b"SQLite format 3\0" + b"?" * 1000])
-def test_a_damaged_store_is_put_aside_and_predictions_from_then_on_are_joined(tmp_path: Path, damage: bytes) -> None:
+def test_a_damaged_store_is_moved_aside_and_predictions_from_then_on_are_joined(tmp_path: Path, damage: bytes) -> None:
     config = configure(tmp_path)
     run_and_kill(config)
     for suffix in ("-wal", "-shm"):
@@ -74,8 +73,8 @@ def test_damage_that_shows_only_when_the_last_changes_are_applied_is_found_at_th
     store = tmp_path / "state" / "joins.sqlite"
     with sqlite3.connect(store) as connection:
         # As if it had been killed after the checkpoint, and before its changes came into the store.
-        connection.execute("DELETE FROM counts")
-        (page,) = connection.execute("SELECT rootpage FROM sqlite_master WHERE name = 'predictions'").fetchone()
+        connection.execute("DELETE FROM stats")
+        (page,) = connection.execute("SELECT rootpage FROM sqlite_master WHERE name = 'requests'").fetchone()
         (size,) = connection.execute("PRAGMA page_size").fetchone()
     connection.close()
     with store.open("r+b") as file:
@@ -95,7 +94,7 @@ def test_a_store_that_cannot_be_opened_is_told_in_one_line_and_left_alone(tmp_pa
     with sqlite3.connect(store) as connection:
         connection.execute("PRAGMA locking_mode = EXCLUSIVE")
         connection.execute("BEGIN EXCLUSIVE")
-        connection.execute("DELETE FROM counts")
+        connection.execute("DELETE FROM stats")
         done = command("run", "--config", config)
         connection.rollback()
     connection.close()
@@ -137,15 +136,15 @@ def test_damage_that_a_lookup_finds_ends_the_sidecar_with_one_line(tmp_path: Pat
 def test_damage_that_a_commit_finds_ends_the_sidecar_too(tmp_path: Path) -> None:
     folder = tmp_path / "state"
     folder.mkdir()
-    store = JoinStore(folder)
-    row = Waiting(1, 0.0, 0.0, Series("m", "1"), "yes", 1.0, 0.5)
-    store.apply(Changes(1, -1.0, 10, (row,)))
+    store = SqliteStore(folder)
+    request = Request(1, 0.0, (PendingPrediction(0.0, 0.0, Series("m", "1"), "yes", 1.0, 0.5),))
+    store.apply(StoreDelta(1, -1.0, 10, (request,)))
     store.close()
     damage_index(folder / "joins.sqlite")
-    store = JoinStore(folder)
+    store = SqliteStore(folder)
     assert store.failure is None
-    with pytest.raises(sqlite3.DatabaseError):
-        store.apply(Changes(2, -1.0, 10, (row,)))
+    with pytest.raises(StoreError, match="malformed"):
+        store.apply(StoreDelta(2, -1.0, 10, (request,)))
     assert store.failure is not None
     store.close()
     assert (folder / "joins.sqlite.damaged").exists()
@@ -164,10 +163,10 @@ def test_a_post_that_finds_damage_is_answered_with_503_and_no_traceback(tmp_path
         assert "Traceback" not in running.said
 
 
-def test_a_store_that_is_gone_is_told_and_begun_anew(tmp_path: Path) -> None:
+def test_a_missing_store_is_logged_and_starts_empty(tmp_path: Path) -> None:
     config = configure(tmp_path)
     with exporter("--config", config) as running:
-        assert not running.entries(GONE)
+        assert not running.entries(MISSING)
         predict(tmp_path, range(10))
         running.wait_for(RECORDS, 10)
         running.stop()
@@ -177,5 +176,5 @@ def test_a_store_that_is_gone_is_told_and_begun_anew(tmp_path: Path) -> None:
         predict(tmp_path, range(10, 20))
         (tmp_path / "truth.jsonl").write_text('{"request_id": "r15", "actual": "yes"}\n')
         running.wait_for("model_outcomes_total", 1)
-        (told,) = running.entries(GONE)
+        (told,) = running.entries(MISSING)
         assert told["file"] == str(tmp_path / "state" / "joins.sqlite")

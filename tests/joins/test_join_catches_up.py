@@ -1,4 +1,4 @@
-"""More waits to be joined than may be in memory: sources wait for commits, and nothing is lost."""
+"""More requests wait than may be in memory: sources wait for commits, and nothing is lost."""
 
 import json
 import socket
@@ -7,11 +7,11 @@ from pathlib import Path
 import psutil
 import pytest
 
-from exporter.counting.engine import MOST_PENDING
+from exporter.joins.join import MAX_UNCOMMITTED
 from tests.process import exporter
 from tests.servers import free_port
 
-PREDICTIONS = 8 * MOST_PENDING
+PREDICTIONS = 8 * MAX_UNCOMMITTED
 MOST_MIB = 150
 
 
@@ -23,7 +23,7 @@ def lines(key: str, number: int) -> bytes:
 def test_a_log_that_is_caught_up_with_takes_no_more_memory(tmp_path: Path, way: str) -> None:
     port = free_port()
     where = {"file": tmp_path / "log.jsonl", "unix": f"unix://{tmp_path}/s", "tcp": f"tcp://127.0.0.1:{port}"}[way]
-    (tmp_path / "truth.jsonl").write_bytes(lines("actual", MOST_PENDING))
+    (tmp_path / "truth.jsonl").write_bytes(lines("actual", MAX_UNCOMMITTED))
     config = tmp_path / "config.yaml"
     config.write_text(
         f"listen: 127.0.0.1:0\nsources: ['{where}']\nstate_dir: {tmp_path}/state\n"
@@ -38,9 +38,9 @@ def test_a_log_that_is_caught_up_with_takes_no_more_memory(tmp_path: Path, way: 
             with socket.socket(family) as client:
                 client.connect(f"{tmp_path}/s" if way == "unix" else ("127.0.0.1", port))
                 client.sendall(lines("prediction", PREDICTIONS))
-        sidecar.wait_for("prediction_exporter_source_records_total", PREDICTIONS + MOST_PENDING)
+        sidecar.wait_for("prediction_exporter_source_records_total", PREDICTIONS + MAX_UNCOMMITTED)
         joined = sidecar.samples("prediction_exporter_joins_total")
-        assert joined["joined",] == MOST_PENDING
+        assert joined["joined",] == MAX_UNCOMMITTED
         waiting = sidecar.samples("prediction_exporter_joins_waiting")
-        assert waiting == {("predictions",): PREDICTIONS - MOST_PENDING, ("truths",): 0}
+        assert waiting == {("predictions",): PREDICTIONS - MAX_UNCOMMITTED, ("truths",): 0}
         assert psutil.Process(sidecar.process.pid).memory_info().rss < MOST_MIB * 2**20

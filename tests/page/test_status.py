@@ -16,15 +16,15 @@ from prometheus_client import CollectorRegistry, Gauge
 from exporter.assembly.planning import plan
 from exporter.configuration.settings import Config, ModelConfig
 from exporter.configuration.source_config import SourceConfig
-from exporter.counting.engine import Engine
+from exporter.engine.engine import Engine
 from exporter.exposition.collector import Collector
 from exporter.families import Family, GaugeFamily
 from exporter.page import rendering
+from exporter.state.snapshot import Snapshot
 from exporter.status import assembly, findings
 from exporter.status.assembly import Asked, UnknownError
 from exporter.status.document import Status
 from exporter.status.operation import Operation
-from exporter.tallies.snapshot import Snapshot
 from exporter.units import Duration
 from tests.records import STREAM, block, categorical, numeric, reference
 

@@ -19,24 +19,23 @@ from typing import BinaryIO
 import pytest
 
 from exporter.batch import Series
-from exporter.counting.engine import Engine
-from exporter.counting.plan import Limits, Plan
 from exporter.decoding.checks import Checks
 from exporter.decoding.decode import Decoder
 from exporter.decoding.pipeline import LinePipeline
 from exporter.decoding.schema import Schema
-from exporter.durable.checkpoint import decode, encode
+from exporter.engine.engine import Engine
+from exporter.engine.plan import Limits, Plan
 from exporter.formats.json_lines import JsonLines
 from exporter.lines.buffer import BadLine
 from exporter.lines.framing import Lines
 from exporter.sources.file.source import FileSource
 from exporter.sources.source import SourceContext
+from exporter.state.checkpoint import decode, encode
 from exporter.stats.label_counts import LabelCounts
 from exporter.tallies.vocabulary import CLASS_LABEL
 from exporter.telemetry import PREFIX, Telemetry
 
 CLASSES = LabelCounts("model_predictions_total", "", "prediction", CLASS_LABEL, "predictions")
-IDENTITIES = {CLASSES.name: repr(CLASSES)}
 LINE_BYTES = 1000
 
 
@@ -151,7 +150,7 @@ class Log:
         decoder = Decoder(Schema({"prediction": ("prediction",)}), Series("m", "1"), Checks(9e9, 0))
         limits = Limits(line_bytes=self._line_bytes, models=2, prediction_classes=10**6, error_types=2)
         plan = Plan([CLASSES], [], dict.fromkeys(self.names, LinePipeline(Lines, decoder)), limits)
-        self.engine = Engine(plan, decode(self.saved, IDENTITIES) if self.saved else None, self.bad.append)
+        self.engine = Engine(plan, decode(self.saved) if self.saved else None, self.bad.append)
         self.sources = [FileSource(self._context(name), name, from_end=self._from_end) for name in self.names]
 
     def _context(self, name: str) -> SourceContext:
@@ -170,7 +169,7 @@ class Log:
                 more |= source.poll(self.now)
 
     def save(self) -> None:
-        self.saved = encode(self.engine.snapshot(self.now), IDENTITIES)
+        self.saved = encode(self.engine.snapshot(self.now))
 
     def stop(self) -> None:
         """Save and end."""

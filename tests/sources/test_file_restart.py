@@ -5,9 +5,9 @@ from pathlib import Path
 
 import pytest
 
-from exporter.durable.checkpoint import Checkpoint, encode
 from exporter.lines.framing import Position
 from exporter.sources.file.open_files import RETIRE_SECONDS
+from exporter.state.checkpoint import Checkpoint, encode
 from tests.sources.log import IDENTITIES, Log
 
 Logs = Callable[..., Log]

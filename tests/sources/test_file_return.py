@@ -7,8 +7,8 @@ import msgspec
 import pytest
 from structlog.testing import capture_logs
 
-from exporter.durable.checkpoint import decode, encode
 from exporter.sources.file.open_files import PATIENCE_SECONDS
+from exporter.state.checkpoint import decode, encode
 from tests.sources.log import IDENTITIES, Log, refuse
 
 Logs = Callable[..., Log]

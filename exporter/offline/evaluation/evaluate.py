@@ -81,7 +81,7 @@ def evaluate(
     for batch in of_predictions.files(predictions):
         join.add_predictions(batch, begin, end)
     snapshot = join.snapshot()
-    counts = snapshot.join_counts
+    counts = join.counts
     models = model_figures(collector.collect(snapshot))
     return Evaluation(models, join.unused, counts.repeated, counts.revised, dict(rejected))
 

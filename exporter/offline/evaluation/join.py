@@ -12,13 +12,13 @@ from typing import Literal
 import numpy as np
 
 from exporter.batch import Batch, Series
-from exporter.counting.admission import Admission
-from exporter.counting.ledger import Ledger
-from exporter.counting.plan import Plan
-from exporter.joins import rows
+from exporter.engine.label_limiter import LabelLimiter
+from exporter.engine.plan import Plan
+from exporter.engine.tally_store import TallyStore
+from exporter.joins import conversion
 from exporter.joins.join import JoinCounts
-from exporter.joins.rows import Pair, Truth, outcomes
-from exporter.tallies.snapshot import Snapshot
+from exporter.joins.request import GroundTruthLabel, Pair, PendingPrediction
+from exporter.state.snapshot import Snapshot
 
 Revision = Literal["first", "last"]
 
@@ -31,58 +31,60 @@ class OfflineJoin:
         self._plan = plan
         self._now = now
         self._revision = revision
-        self._admission = Admission(plan, state)
-        self._ledger = Ledger(plan, state, lambda: self._admission.known_segments)
-        self._truths: dict[int, Truth] = {}
-        self._answered: set[tuple[int, Series]] = set()
-        self._joined = self._repeated = self._revised = 0
+        self._labels = LabelLimiter(plan, state)
+        self._tallies = TallyStore(plan, state, known_segments=self._labels.known_segments)
+        self._truths: dict[int, GroundTruthLabel] = {}
+        self._joined_series: set[tuple[int, Series]] = set()
+        self.counts = JoinCounts()
 
     def add_truths(self, batch: Batch) -> None:
-        """Take ground truth, all of it before any prediction."""
-        for truth in rows.truths(batch, self._now):
-            first = self._truths.setdefault(truth.digest, truth)
+        """Take truths; all of them before any prediction."""
+        for digest, truth in conversion.truths(batch):
+            first = self._truths.setdefault(digest, truth)
             if first is truth:
                 continue
-            same = first.says(truth)
-            self._repeated += same
-            self._revised += not same
+            is_same = first.same_value(truth)
+            self._count(repeated=is_same, revised=not is_same)
             if self._revision == "last":
-                self._truths[truth.digest] = truth
+                self._truths[digest] = truth
 
     def add_predictions(self, batch: Batch, begin: float, end: float) -> None:
         """Take the predictions of a batch made from `begin` until before `end`, epoch seconds."""
         inside = (batch.time >= begin) & (batch.time < end)
         if not inside.any():
             return
-        admitted = self._admission.admit(batch.where(inside))
-        # They all get the time of the evaluation, so that the only window contains them.
-        self._ledger.add(replace(admitted, time=np.full(len(admitted), self._now)), self._now)
-        pairs = [*self._pairs(rows.predictions(admitted, self._now))]
+        admitted = self._labels.limit(batch.where(inside))
+        # Their time is when they are evaluated: all of them are in view.
+        self._tallies.accept(replace(admitted, time=np.full(len(admitted), self._now)), self._now)
+        pairs = [*self._pairs(conversion.predictions(admitted, self._now))]
         if pairs:
-            self._joined += len(pairs)
-            batch = self._admission.admit(outcomes(pairs, self._now, len(self._plan.segments)))
-            self._ledger.add(batch, self._now, ("outcomes", "answered"))
+            self._count(joined=len(pairs))
+            batch = self._labels.limit(conversion.outcomes(pairs, self._now, len(self._plan.segments)))
+            self._tallies.accept(batch, self._now, ("outcomes", "labelled"))
 
     def snapshot(self) -> Snapshot:
         """Return the tallies."""
         return Snapshot(
             time=self._now,
-            totals=self._ledger.totals,
-            windows=self._ledger.panes.held,
-            series=self._admission.series,
-            names=self._admission.names,
-            segment_values=self._admission.segment_values,
-            join_counts=JoinCounts(self._joined, self._repeated, self._revised),
+            totals=self._tallies.totals,
+            windows=self._tallies.panes.panes,
+            series=self._labels.series,
+            names=self._labels.names,
+            segment_values=self._labels.segment_values,
         )
 
     @property
     def unused(self) -> int:
-        """How many truths were joined with no prediction."""
-        return len(self._truths) - len({digest for digest, _ in self._answered})
+        """How many truths have been joined with no prediction."""
+        return len(self._truths) - len({digest for digest, _ in self._joined_series})
 
-    def _pairs(self, predictions: Iterable[rows.Waiting]) -> Iterator[Pair]:
-        for row in predictions:
-            truth = self._truths.get(row.digest)
-            if truth is not None and (row.digest, row.series) not in self._answered:
-                self._answered.add((row.digest, row.series))
-                yield Pair(row, truth)
+    def _pairs(self, predictions: Iterable[tuple[int, PendingPrediction]]) -> Iterator[Pair]:
+        for digest, prediction in predictions:
+            truth = self._truths.get(digest)
+            if truth is not None and (digest, prediction.series) not in self._joined_series:
+                self._joined_series.add((digest, prediction.series))
+                yield Pair(prediction, truth)
+
+    def _count(self, *, joined: int = 0, repeated: int = 0, revised: int = 0) -> None:
+        before = self.counts
+        self.counts = JoinCounts(before.joined + joined, before.repeated + repeated, before.revised + revised)

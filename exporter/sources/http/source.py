@@ -11,7 +11,6 @@ from __future__ import annotations
 import asyncio
 import hmac
 import importlib
-import sqlite3
 from contextlib import suppress
 from dataclasses import dataclass, field
 from http import HTTPStatus
@@ -20,12 +19,12 @@ from typing import Any
 
 from aiohttp import web
 
-from exporter.durable.commit import CommitError
 from exporter.formats.arrow.messages import count_rows
 from exporter.formats.bodies import ARROW, BodyError, media_type
 from exporter.lines.buffer import BadLine, IngestRequest, Receipt
 from exporter.sources.http.body import Body, TooLargeError
 from exporter.sources.source import SourceContext
+from exporter.store_error import StoreError
 
 # Of all bodies that are being read, so that memory is bounded whatever is sent.
 HELD_BYTES = 64 * 1024**2
@@ -124,8 +123,7 @@ class HttpSource:
             await self.context.commit()
         except BodyError as error:
             raise _RefusedError(HTTPStatus.BAD_REQUEST, str(error)) from None
-        except (CommitError, sqlite3.Error) as error:
-            # Pending predictions cannot be read, after which the exporter ends.
+        except StoreError as error:
             raise _RefusedError(HTTPStatus.SERVICE_UNAVAILABLE, str(error)) from None
         finally:
             self._open -= 1

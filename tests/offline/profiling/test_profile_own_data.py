@@ -14,19 +14,19 @@ from hypothesis import strategies as st
 from exporter.assembly.measuring import measures
 from exporter.batch import Series
 from exporter.configuration.settings import Config
-from exporter.counting.engine import Engine
-from exporter.counting.plan import Limits, Plan
 from exporter.decoding.checks import Checks
 from exporter.decoding.decode import Decoder
 from exporter.decoding.pipeline import LinePipeline
 from exporter.decoding.schema import Schema
 from exporter.derived.psi import psi
+from exporter.engine.engine import Engine
+from exporter.engine.plan import Limits, Plan
 from exporter.lines.framing import Lines
 from exporter.lines.stream import Stream
 from exporter.reference.profile import Profile
 from exporter.stats import Statistic
 from exporter.stats.feature_bins import FeatureBins
-from exporter.tallies.tally import Row
+from exporter.tallies.tally import StatisticArrays
 from tests.offline.profiling.training import made
 
 NOW = 1_700_000_000.0
@@ -52,7 +52,7 @@ rows = st.fixed_dictionaries(
 predictions = st.one_of(st.sampled_from(["approve", "deny", 1, 0.25, True]), st.just(2.0))
 
 
-def as_sidecar(log: bytes, profile: Profile) -> tuple[Sequence[Statistic], Row]:
+def as_sidecar(log: bytes, profile: Profile) -> tuple[Sequence[Statistic], StatisticArrays]:
     """Return the sidecar's statistics, and what it counts of a log."""
     chosen = measures(Config(sources=[]), profile)
     attributions = tuple(profile.attributions or ())

@@ -1,1 +1,0 @@
-"""From bytes to tallies, by a plan, without a single await."""

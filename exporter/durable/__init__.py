@@ -1,1 +1,0 @@
-"""What survives the process: the checkpoint, what waits to be joined, and when both are written."""

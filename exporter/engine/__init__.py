@@ -1,0 +1,1 @@
+"""The engine: from bytes to tallies by a plan, without clock or I/O."""

@@ -1,0 +1,238 @@
+"""The engine: bytes in, tallies out. The whole behaviour of the exporter, without a single await.
+
+`feed` gathers whole lines until there is a block of them. `fold` decodes the block, limits its labels, and hands the
+records to the consumers, of which one adds them to the tallies. Positions move in the same call, so that every
+snapshot is consistent by construction. There is no clock here: the time comes with the bytes.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
+from functools import partial
+
+import msgspec
+import numpy as np
+
+from exporter.batch import Batch
+from exporter.decoding.pipeline import Pipeline, RowPipeline
+from exporter.decoding.unknown_features import FeatureSample, UnknownFeatures
+from exporter.engine.label_limiter import LabelLimiter
+from exporter.engine.plan import Plan
+from exporter.engine.seen_keys import SeenKeys, mark_repeated
+from exporter.engine.tally_store import TallyStore
+from exporter.joins.conversion import outcomes
+from exporter.joins.join import NAME as JOINS
+from exporter.joins.join import JoinCounts, Joins
+from exporter.joins.request import Pair
+from exporter.joins.store import Store, StoreDelta, StoreStats
+from exporter.lines.buffer import BadLine, IngestRequest, LineBuffer, PendingLines, Receipt, cut_off, frame_whole
+from exporter.lines.framing import Position
+from exporter.lines.stream import Stream
+from exporter.state.outlet import Outlet
+from exporter.state.snapshot import Snapshot, SourceCounts
+
+# A fold of a few lines costs nearly as much as one of hundreds.
+BLOCK_BYTES = 512 * 1024
+# The more features there are, the more a fold costs, whatever is in it: a hundred records' worth per feature.
+FEATURE_BYTES = 100 * 20
+# Keys of batches that clients may send again.
+MAX_BATCHES = 10_000
+
+
+class Engine:
+    """Folds the bytes of any number of streams into tallies, by a plan, from a restored snapshot on.
+
+    `report` is called with samples of bad lines. `store` keeps the requests of a plan with ground truth. `outlets` are
+    further consumers, by name. Methods that read bytes raise StoreError where the store cannot be used.
+    """
+
+    def __init__(
+        self,
+        plan: Plan,
+        restored: Snapshot | None = None,
+        report: Callable[[BadLine], None] = lambda _: None,
+        store: Store | None = None,
+        outlets: Mapping[str, Outlet] | None = None,
+    ) -> None:
+        state = restored or Snapshot(time=0.0)
+        self._report = report
+        self._store = store
+        self._outlets = dict(outlets or {})
+        self._lines = LineBuffer(plan.limits.line_bytes, state.positions, plan.framers)
+        self._start(plan, state)
+
+    def adopt(self, plan: Plan) -> None:
+        """Continue by another plan as a restart would, except that streams stay open."""
+        state = self.snapshot(self._now)
+        for source, pipeline in plan.pipelines.items():
+            if source in self._plan.pipelines:
+                pipeline.resume(self._plan.pipelines[source])
+        self._lines.adopt(plan.limits.line_bytes, plan.framers)
+        self._start(plan, state)
+
+    def _start(self, plan: Plan, state: Snapshot) -> None:
+        """Start from a state, less what means something else by the plan."""
+        state = state.kept(plan.identities)
+        self._plan = plan
+        self._identities = state.identities
+        self._now = state.time
+        self._labels = LabelLimiter(plan, state)
+        known_series = [self._labels.admit_series(series) for series in plan.known_series]
+        self._tallies = TallyStore(plan, state, known_series, self._labels.known_segments)
+        self._sources = {name: state.sources.get(name, SourceCounts()).copy() for name in plan.pipelines}
+        self._seen_batches = SeenKeys(MAX_BATCHES, state.seen_batches)
+        self._seen_requests = SeenKeys(plan.limits.request_ids, state.seen_requests)
+        self._unknown = UnknownFeatures(state.unknown)
+        self._unknown.forget(plan.features)
+        self._joins: Joins | None = None
+        if self._store:
+            self._joins = self._outlets[JOINS] = Joins(
+                self._store,
+                plan.wait_seconds,
+                plan.limits.waiting,
+                self._add_outcomes,
+                state.join_counts or JoinCounts(),
+                state.deltas.get(JOINS, StoreDelta()),
+            )
+
+    def release(self, source: str) -> None:
+        """Keep the positions of a source's streams, which are not read any more, and give up its lines that wait."""
+        self.fold()
+        self._expire(source, math.inf)
+        self._lines.release(source)
+
+    @property
+    def held_bytes(self) -> int:
+        """How many bytes of all open streams wait for the rest of their lines."""
+        return self._lines.held_bytes
+
+    @property
+    def is_full(self) -> bool:
+        """Whether so much is new since the last commit that there should be one."""
+        return any(outlet.is_full for outlet in self._outlets.values())
+
+    def remembered(self, source: str) -> dict[Stream, Position]:
+        """Return the streams of a source that were being read when the restored state was saved."""
+        return self._lines.remembered(source)
+
+    def position(self, stream: Stream) -> Position:
+        """Return the position from which an open stream would be resumed."""
+        return self._lines.position(stream)
+
+    def open(self, stream: Stream, position: Position | None = None, context: bytes = b"") -> None:
+        """Start a stream, or resume a remembered one; `context` are the bytes before its offset."""
+        self._lines.open(stream, position, context)
+
+    def close(self, stream: Stream) -> None:
+        """Forget a stream that has ended; a last line without its newline counts as a line."""
+        self._sources[stream.source].bytes += self._lines.close(stream)
+        self.fold()
+
+    def feed(self, stream: Stream, data: bytes, now: float) -> bool:
+        """Take bytes of an open stream that arrived at epoch time `now`; return whether it cannot be read on."""
+        self._now = now
+        self._sources[stream.source].bytes += self._lines.feed(stream, data)
+        if self._lines.pending_bytes >= max(BLOCK_BYTES, FEATURE_BYTES * len(self._plan.features)):
+            self.fold()
+        return self._lines.is_broken(stream)
+
+    def ingest(self, source: str, request: IngestRequest, now: float) -> Receipt:
+        """Fold lines that arrived together, unless a request with their key was counted before."""
+        self._now = now
+        if request.key is not None and not self._is_new(source, request.key):
+            return Receipt(is_repeated=True)
+        self._sources[source].bytes += len(request.lines)
+        pipeline = self._plan.arrow[source]() if request.is_arrow else self._plan.pipelines[source]
+        # Rows may be far smaller than their line, and the size of a request is limited already.
+        limit = len(request.lines) if isinstance(pipeline, RowPipeline) else self._plan.limits.line_bytes
+        pending = frame_whole(Stream(source, "request"), limit, request.lines, pipeline.framer)
+        return self._fold(source, pending, pipeline)
+
+    def fold(self) -> None:
+        """Hand everything that was fed to the consumers."""
+        for source, pending in self._lines.take().items():
+            self._fold(source, pending, self._plan.pipelines[source])
+
+    def snapshot(self, now: float) -> Snapshot:
+        """Fold what is pending and return the whole state, which later folds do not change."""
+        self._now = now
+        self.fold()
+        for source in self._plan.pipelines:
+            self._expire(source, now)
+        self._tallies.panes.settle(now)
+        return Snapshot(
+            time=now,
+            totals=self._tallies.totals,
+            windows=self._tallies.panes.panes,
+            history=self._tallies.panes.history,
+            identities=self._identities,
+            series=self._labels.series,
+            names=self._labels.names,
+            segment_values=self._labels.segment_values,
+            capped=dict(self._labels.capped),
+            sources={name: counts.copy() for name, counts in self._sources.items()},
+            positions=self._lines.positions,
+            seen_batches=self._seen_batches.digests,
+            seen_requests=self._seen_requests.digests,
+            unknown=self._unknown.at(now),
+            join_counts=self._joins.counts if self._joins else None,
+            store_stats=self._joins.stats if self._joins else StoreStats(),
+            deltas={name: outlet.delta(now) for name, outlet in self._outlets.items()},
+        )
+
+    def committed(self, snapshot: Snapshot) -> Snapshot:
+        """Forget what a snapshot has made durable; return it with what the store of the join says now."""
+        for name, outlet in self._outlets.items():
+            outlet.committed(snapshot.deltas[name])
+        return msgspec.structs.replace(snapshot, store_stats=self._joins.stats) if self._joins else snapshot
+
+    def _is_new(self, source: str, key: str) -> bool:
+        """Return whether a key was not seen before; from now on it was."""
+        # A header may hold bytes that are not text.
+        return self._seen_batches.add(f"{source}\n{key}".encode(errors="surrogateescape"))
+
+    def _expire(self, source: str, now: float) -> None:
+        pipeline = self._plan.pipelines[source]
+        if count := pipeline.expire(now):
+            self._fold(source, PendingLines(rejected=[cut_off(Stream(source, "lost"), 0, count)]), pipeline)
+
+    def _fold(self, source: str, pending: PendingLines, pipeline: Pipeline) -> Receipt:
+        counts = self._sources[source]
+        counts.lines += sum(bad.count for bad in pending.rejected)
+        rejected = list(pending.rejected)
+        records = waiting = repeated = 0
+        is_new = partial(self._is_new, source)
+        for result in pipeline.read(pending, self._now, is_new) if pending.chunks else ():
+            counts.lines += result.lines
+            rejected += result.rejected
+            waiting += result.waiting
+            repeated += result.repeated
+            if result.batch is not None:
+                records += len(result.batch)
+                counts.records += len(result.batch)
+                counts.last_timestamp = max(counts.last_timestamp, float(result.batch.time.max()))
+                if source not in self._plan.truths:
+                    self._accept(result.batch, result.sample)
+                elif self._joins:
+                    self._joins.accept_truths(result.batch, self._now)
+        for bad in rejected:
+            counts.rejected[bad.reason] = counts.rejected.get(bad.reason, 0) + bad.count
+            self._report(bad)
+        is_empty = not records and not rejected
+        return Receipt(
+            records, tuple(rejected), is_repeated=is_empty and repeated > 0, is_waiting=is_empty and waiting > 0
+        )
+
+    def _accept(self, read: Batch, sample: FeatureSample) -> None:
+        batch = self._labels.limit(mark_repeated(read, self._seen_requests))
+        self._unknown.see(batch.series, sample, self._now)
+        for consumer in (self._tallies, *self._outlets.values()):
+            consumer.accept(batch, self._now)
+
+    def _add_outcomes(self, pairs: Sequence[Pair]) -> None:
+        batch = self._labels.limit(outcomes(pairs, self._now, len(self._plan.segments)))
+        self._tallies.accept(batch, self._now, ("outcomes",))
+        predicted = np.array([pair.prediction.time for pair in pairs])
+        self._tallies.accept(replace(batch, time=predicted), self._now, ("labelled",))

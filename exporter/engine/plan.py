@@ -1,0 +1,78 @@
+"""The plan of an engine: which statistics over which windows, and how the bytes of each source are read."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+
+from exporter.batch import Series
+from exporter.decoding.pipeline import Pipeline
+from exporter.decoding.schema import Path
+from exporter.lines.framing import Framer
+from exporter.state.snapshot import Identities
+from exporter.stats import Statistic
+from exporter.tallies.windows import PANES, Window
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """Bounds on the memory that a log can take."""
+
+    line_bytes: int
+    models: int
+    prediction_classes: int
+    error_types: int
+    request_ids: int = 0
+    segment_values: int = 20
+    waiting: int = 1_000_000
+
+
+@dataclass(frozen=True, slots=True)
+class SegmentDimension:
+    """A dimension that predictions are split by: the value at `path` of a record, or without it, the feature `name`.
+
+    `known` values are exported from the start, and have their places before others.
+    """
+
+    name: str
+    path: Path | None
+    known: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """`pipelines` has how each source's bytes become batches, by its name.
+
+    `arrow` makes the pipelines of the Arrow that a source's clients may send instead of lines. `known_series` and
+    `known_classes` are exported from the start. `features` are those in the profile.
+    `remembered` names the statistics that are kept when they roll out of a window. `segmented` are the statistics
+    that are tallied for each value of `segments` too, which the decoders read in that order.
+    """
+
+    statistics: Sequence[Statistic]
+    windows: Sequence[Window]
+    pipelines: Mapping[str, Pipeline]
+    limits: Limits
+    arrow: Mapping[str, Callable[[], Pipeline]] = field(default_factory=dict)
+    known_series: Sequence[Series] = ()
+    known_classes: Sequence[str] = ()
+    features: Sequence[str] = ()
+    remembered: frozenset[str] = frozenset()
+    segments: Sequence[SegmentDimension] = ()
+    segmented: Sequence[Statistic] = ()
+    truths: frozenset[str] = frozenset()
+    wait_seconds: float = 0.0
+
+    @property
+    def framers(self) -> dict[str, Framer]:
+        """What frames the streams of each source, by its name."""
+        return {name: pipeline.framer for name, pipeline in self.pipelines.items()}
+
+    @property
+    def identities(self) -> Identities:
+        """What tallies by this plan mean."""
+        return Identities(
+            statistics={statistic.name: repr(statistic) for statistic in self.statistics},
+            segments={segment.name: repr(segment.path) for segment in self.segments},
+            windows={window.label: f"{PANES} panes, {window.seconds:g} s" for window in self.windows},
+        )

@@ -1,0 +1,103 @@
+"""The tallies of all statistics, by series and segment: totals since the start, and the panes of windows."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Mapping, Sequence
+
+from exporter.batch import LOGGED, Batch, Reads, SegmentSeries, Series
+from exporter.engine.panes import Panes
+from exporter.engine.plan import Plan
+from exporter.state.snapshot import Snapshot
+from exporter.stats import Statistic
+from exporter.tallies.grouping import Group, grouped, parts, split
+from exporter.tallies.tally import AnySeries, AnyTallies, StatisticArrays, accumulate, copy
+
+# In all tallies of a batch.
+MAX_CELLS = 2_000_000
+
+
+class TallyStore:
+    """Tallies by a plan, from a snapshot on. Every series has a tally of each statistic, from the start if it is known.
+
+    `known_segments` are the names and values of segments that every series has tallies of.
+    """
+
+    def __init__(
+        self,
+        plan: Plan,
+        state: Snapshot,
+        known_series: Iterable[Series] = (),
+        known_segments: Collection[tuple[str, str]] = (),
+    ) -> None:
+        self._plan = plan
+        self._known_segments = known_segments
+        self._totals = copy(state.totals)
+        self.panes = Panes(plan.windows, plan.remembered, state.windows, state.history)
+        cells = sum(statistic.zero().size for statistic in plan.statistics)
+        self._max_groups = max(1, MAX_CELLS // max(1, cells))
+        for series in (*known_series, *state.totals):
+            self._add_series(series)
+
+    @property
+    def totals(self) -> AnyTallies:
+        """All tallies since the start, which later tallies do not change."""
+        return copy(self._totals)
+
+    def accept(self, batch: Batch, now: float, reads: Sequence[Reads] = LOGGED) -> None:
+        """Add a batch that arrived at epoch time `now`, to the statistics that read such records."""
+        batch, groups = grouped(batch, self._plan.windows, now)
+        self._tally(_reading(reads, self._plan.statistics), reads, batch, groups, now)
+        segmented = _reading(reads, self._plan.segmented)
+        for segment, values in zip(self._plan.segments, batch.segments, strict=True):
+            self._tally(segmented, reads, *split(batch, groups, segment.name, values), now)
+
+    def _tally(
+        self,
+        statistics: Sequence[Statistic],
+        reads: Sequence[Reads],
+        batch: Batch,
+        groups: Sequence[Group],
+        now: float,
+    ) -> None:
+        """Add the tallies of a batch to the totals and to the pane of each window."""
+        for series in dict.fromkeys(group.series for group in groups):
+            if series not in self._totals:
+                self._add_series(series)
+        for part, some in parts(batch, groups, self._max_groups):
+            _add(statistics, {kind: part.read_as(kind) for kind in reads}, self._targets(some, now))
+
+    def _targets(self, groups: Sequence[Group], now: float) -> list[list[StatisticArrays]]:
+        """Return what each group is added to: its series' totals, and its panes that are in view."""
+        targets = [[self._totals[group.series]] for group in groups]
+        for index, window in enumerate(self._plan.windows):
+            first = window.first_in_view(now)
+            for group, of_group in zip(groups, targets, strict=True):
+                if group.panes[index] >= first:
+                    of_group.append(self.panes.arrays(window, group.panes[index], group.series))
+        return targets
+
+    def _add_series(self, series: AnySeries) -> None:
+        """Add the zero of each statistic that a series has no total of; and those of its known segments."""
+        arrays = self._totals.setdefault(series, {})
+        for statistic in self._plan.statistics if isinstance(series, Series) else self._plan.segmented:
+            if statistic.name not in arrays:
+                arrays[statistic.name] = statistic.zero()
+        if isinstance(series, Series):
+            for segment in self._known_segments:
+                self._add_series(SegmentSeries(*series, *segment))
+
+
+def _reading(reads: Sequence[Reads], statistics: Iterable[Statistic]) -> list[Statistic]:
+    return [statistic for statistic in statistics if statistic.reads in reads]
+
+
+def _add(
+    statistics: Sequence[Statistic], read: Mapping[Reads, Batch], targets: Sequence[Sequence[StatisticArrays]]
+) -> None:
+    for statistic in statistics:
+        records = read[statistic.reads]
+        if not len(records):
+            continue
+        for of_group, added in zip(targets, statistic.tally(records), strict=True):
+            for arrays in of_group:
+                accumulate(arrays, statistic.name, added)

@@ -1,0 +1,96 @@
+"""A scrape is a commit: what Prometheus saw is on disk before Prometheus sees it.
+
+Otherwise a crash would take back what was shown: a counter would decrease a little, and Prometheus would read that as a
+reset and add the whole counter again.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from time import perf_counter
+from typing import Protocol
+
+import structlog
+
+from exporter.state.durable_state import DurableState
+from exporter.state.snapshot import Snapshot
+from exporter.store_error import StoreError
+from exporter.telemetry import Telemetry
+
+log = structlog.get_logger()
+
+
+class Committable(Protocol):
+    """What has a state that is committed (the engine)."""
+
+    def snapshot(self, now: float) -> Snapshot: ...
+
+    def committed(self, snapshot: Snapshot) -> Snapshot: ...
+
+
+class Committer:
+    """Commits the engine's state, one commit at a time; without a state folder, to memory.
+
+    `on_commit` is called with each committed snapshot; `last` is the newest.
+    """
+
+    def __init__(
+        self,
+        engine: Committable,
+        state: DurableState,
+        telemetry: Telemetry,
+        clock: Callable[[], float],
+        on_commit: Callable[[Snapshot], None] = lambda _: None,
+    ) -> None:
+        self._engine = engine
+        self._state = state
+        self._telemetry = telemetry
+        self._clock = clock
+        self._on_commit = on_commit
+        self._running: asyncio.Task[Snapshot] | None = None
+        self._has_failed = False
+        self.last: Snapshot | None = None
+
+    async def commit(self) -> Snapshot:
+        """Return a snapshot that is durable; callers at the same time share one. Raises StoreError."""
+        if self._running is None or self._running.done():
+            self._running = asyncio.create_task(self._commit())
+        # Shielded, so that a scraper that disconnects does not cancel the commit of the others.
+        return await asyncio.shield(self._running)
+
+    async def commit_all(self) -> Snapshot:
+        """Return a durable snapshot of everything that was folded before the call. Raises StoreError."""
+        # The snapshot of a commit that runs may have been taken before.
+        if self._running is not None:
+            await asyncio.wait({self._running})
+        return await self.commit()
+
+    async def settle(self) -> None:
+        """Wait until no commit runs. Until the next await, none starts."""
+        while self._running is not None and not self._running.done():
+            await asyncio.wait({self._running})
+
+    async def _commit(self) -> Snapshot:
+        start = perf_counter()
+        if self._state.failure:
+            raise StoreError(f"cannot save the state: {self._state.failure}")
+        try:
+            snapshot = self._engine.snapshot(self._clock())
+            await asyncio.to_thread(self._state.save, snapshot)
+        except StoreError as error:
+            self._telemetry.commits.labels("failure").inc()
+            if not self._has_failed:
+                log.error("checkpoint failed", error=str(error), file=error.path)
+            self._has_failed = True
+            raise StoreError(f"cannot save the state: {error}") from None
+        if self._has_failed:
+            log.info("checkpoint succeeded")
+        self._has_failed = False
+        snapshot = self._engine.committed(snapshot)
+        self._telemetry.commits.labels("success").inc()
+        self._telemetry.commit_seconds.observe(perf_counter() - start)
+        self._telemetry.committed_timestamp.set(snapshot.time)
+        self.last = snapshot
+        self._on_commit(snapshot)
+        return snapshot

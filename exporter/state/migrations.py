@@ -1,0 +1,106 @@
+"""States of older releases, brought to the version of this release.
+
+A step is a function from the content of a state, as msgpack decodes it without types, to the content in the next
+version. It uses none of the types in the code, which may have changed since. To change what a Snapshot stores, add a
+step, and keep a small state of the version before in tests/state.
+"""
+
+from __future__ import annotations
+
+import re
+from collections import defaultdict
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from exporter.joins.migrations import request_from_1
+
+Content = dict[str, Any]
+
+SECONDS = {"ms": 0.001, "s": 1, "m": 60, "h": 3600, "d": 86400, "w": 604800}
+
+
+def from_1(content: Content) -> Content:
+    """One value per request waits to be joined; maps are maps; the statistic `answered` is `labelled`."""
+
+    def tallies(stored: Sequence[Any]) -> dict[Any, Any]:
+        return {
+            tuple(labels): {
+                _statistic(name): [shape, kind, data, is_compressed]
+                for name, (shape, data, kind, is_compressed) in arrays.items()
+            }
+            for labels, arrays in stored
+        }
+
+    def by_window(windows: Content) -> Content:
+        return {label: {pane: tallies(stored) for pane, stored in panes} for label, panes in windows.items()}
+
+    joins = content.get("joins")
+    return {
+        "time": content["time"],
+        "totals": tallies(content["totals"]),
+        "windows": by_window(content["windows"]),
+        "history": by_window(content.get("history", {})),
+        "identities": _identities(content),
+        "series": content["series"],
+        "names": content["names"],
+        "segment_values": content.get("segment_values", {}),
+        "capped": content["capped"],
+        "sources": content["sources"],
+        "positions": {tuple(stream.values()): position for stream, position in content["positions"]},
+        "seen_batches": b"".join(content.get("batches", ())),
+        "seen_requests": content.get("request_ids", b""),
+        "unknown": {tuple(series): names for series, names in content.get("unknown", ())},
+        "join_counts": content["join_counts"] if joins else None,
+        "deltas": {"joins": _delta(joins)} if joins else {},
+    }
+
+
+# The first step is from version 1 to version 2, and so on.
+STEPS: Sequence[Callable[[Content], Content]] = (from_1,)
+VERSION = len(STEPS) + 1
+
+
+def migrate(content: Content, version: int) -> Content:
+    """Return the content of an older version in the form of VERSION."""
+    for step in STEPS[version - 1 :]:
+        content = step(content)
+    return content
+
+
+def _statistic(name: str) -> str:
+    return {"answered": "labelled"}.get(name, name)
+
+
+def _identities(content: Content) -> Content:
+    """Return the identities by kind. Version 1 had none of windows, whose labels are their durations."""
+    statistics, segments = {}, {}
+    for name, identity in content["identities"].items():
+        if name.startswith("segment "):
+            segments[name.removeprefix("segment ")] = re.sub(r".*path=(.*)\)", r"\1", identity)
+        else:
+            statistics[_statistic(name)] = "Labelled()" if identity == "Answered()" else identity
+    return {
+        "statistics": statistics,
+        "segments": segments,
+        "windows": {label: f"60 panes, {_seconds(label):g} s" for label in content["windows"]},
+    }
+
+
+def _seconds(duration: str) -> float:
+    return sum(int(number) * SECONDS[unit] for number, unit in re.findall(r"(\d+)(ms|[smhdw])", duration))
+
+
+def _delta(joins: Content) -> Content:
+    """Return the changes of predictions and ground truths as changed requests."""
+    waiting = defaultdict(list)
+    for row in joins["predictions"]:
+        waiting[row[0]].append(row)
+    return {
+        "number": joins["number"],
+        "cutoff": joins["cutoff"],
+        "capacity": joins["most"],
+        "requests": [
+            *(request_from_1(digest, rows, None) for digest, rows in waiting.items()),
+            *(request_from_1(truth[0], (), truth) for truth in joins["truths"]),
+        ],
+    }
