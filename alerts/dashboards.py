@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from alerts.promql import FEATURE, INSTANCE, VERSION, by
 from alerts.rules import Group, Recording, RuleFile
 from exporter.stats import SEGMENTS
-from exporter.stats.subject import FEATURES
+from exporter.stats.variable_kind import FEATURES
 from exporter.telemetry import PREFIX
 
 SIDECAR = ("job", *INSTANCE)

@@ -22,14 +22,14 @@ from exporter.counting.engine import Engine
 from exporter.counting.plan import Plan
 from exporter.durable.commit import CommitError, Committer
 from exporter.durable.durable_state import DurableState
+from exporter.exposition.cache import ExpositionCache
 from exporter.exposition.collector import Collector
-from exporter.exposition.exposition import Exposition, Format
-from exporter.exposition.pages import Pages
+from exporter.exposition.exposition import Accept, Exposition
 from exporter.logs import BadLineLog, SchemaLog
-from exporter.page.answers import Looks
 from exporter.reference.profile_file import ProfileError
 from exporter.serving import server
 from exporter.sources import FULL_SECONDS, Source, SourceError
+from exporter.status.handlers import StatusHandlers
 from exporter.telemetry import Telemetry
 from exporter.web.guard import Guard
 
@@ -58,7 +58,7 @@ class Sidecar:
         plan, collector = planning.plan(config, self._profile)
         self._state = DurableState(config, plan.identities, self._telemetry)
         self._engine = Engine(plan, self._state.restored, BadLineLog(clock), self._state.store)
-        self._pages = Pages(collector, self._telemetry)
+        self._expositions = ExpositionCache(collector, self._telemetry)
         self._schema_log = SchemaLog(collector.absent, self._state.restored)
         self._committer = Committer(self._engine, self._state, self._telemetry, clock, self._schema_log)
         self._sources = RunningSources(self._make, self._engine.release)
@@ -90,9 +90,12 @@ class Sidecar:
         listen = self._config.listen
         reload = self.reload if self._config.reload_endpoint else None
         refused = self._telemetry.http_refused_connections
+        status = StatusHandlers(
+            self._committer, lambda: self._expositions.collector, self._telemetry, self._config.state_dir
+        )
         site = server.Site(
             scrape=self.scrape,
-            looks=Looks(self._committer, lambda: self._pages.collector, self._telemetry, self._config.state_dir),
+            pages={"/": status.page, "/api/v1/status": status.document},
             is_ready=lambda: self._ready,
             receivers=lambda: self._sources.posts,
             reload=reload,
@@ -119,11 +122,11 @@ class Sidecar:
             await serving.close()
             self.close()
 
-    async def scrape(self, wanted: Format = Format()) -> Exposition:  # noqa: B008  # it is frozen
-        """Commit, and render what was committed; raises CommitError."""
-        # Taken before: after the commit, they may be those of another configuration.
-        pages = self._pages
-        return await pages.page(await self._committer.commit(), wanted)
+    async def scrape(self, accept: Accept = Accept()) -> Exposition:  # noqa: B008  # it is frozen
+        """Commit, and return the exposition of what was committed; raises CommitError."""
+        # Before the commit, during which a reload may replace the cache.
+        expositions = self._expositions
+        return await expositions.exposition(await self._committer.commit(), accept)
 
     async def reload(self) -> list[str]:
         """Read the configuration again and go on by it; return why not, if not, and then nothing has changed."""
@@ -173,7 +176,7 @@ class Sidecar:
 
     def _adopt(self, plan: Plan, collector: Collector) -> None:
         self._engine.adopt(plan)
-        self._pages = Pages(collector, self._telemetry)
+        self._expositions = ExpositionCache(collector, self._telemetry)
         self._schema_log.absent = collector.absent
         self._state.adopt(plan.identities)
 

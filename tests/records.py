@@ -17,10 +17,10 @@ import numpy as np
 from hypothesis import strategies as st
 from msgspec import UNSET, UnsetType
 
-from exporter.assembly.measures import Measures
-from exporter.assembly.measuring import measures
+from exporter.assembly.measures import measures
 from exporter.assembly.segments import paths
 from exporter.batch import NON_FINITE, WRONG_TYPE, Batch, Series
+from exporter.configuration import settings
 from exporter.configuration.settings import Config, Quality
 from exporter.configuration.units import Tails
 from exporter.counting.engine import Engine
@@ -29,6 +29,7 @@ from exporter.decoding.checks import Checks
 from exporter.decoding.decode import Decoder
 from exporter.decoding.intake import BadLine
 from exporter.decoding.schema import Schema
+from exporter.derived import Measures
 from exporter.encoded import Encoded
 from exporter.reference.calibration import Calibration, ScoredClass
 from exporter.reference.components import Components
@@ -142,6 +143,7 @@ PROFILE = reference(
 # Limits that the few bins of PROFILE have.
 CONFIG = Config(sources=[], quality=Quality(outliers=Tails((0.3, 0.7))))
 CHOSEN = measures(CONFIG, PROFILE)
+SEGMENTED = measures(msgspec.structs.replace(CONFIG, segments=(settings.Segment("any"),)), PROFILE)
 
 
 def schema(
@@ -189,7 +191,7 @@ def decoder(
 
 def engine(
     *,
-    chosen: Measures = CHOSEN,
+    chosen: Measures | None = None,
     profile: Profile | None = PROFILE,
     windows: Sequence[Window] = WINDOWS,
     sources: Iterable[str] = (SOURCE,),
@@ -206,6 +208,7 @@ def engine(
     report: Callable[[BadLine], None] = lambda _: None,
 ) -> Engine:
     """Return an engine of all statistics."""
+    chosen = chosen or (SEGMENTED if segments else CHOSEN)
     plan = Plan(
         chosen.statistics,
         windows,
@@ -222,7 +225,7 @@ def engine(
         known_classes=known_classes,
         features=tuple(profile.features) if profile else (),
         segments=segments,
-        segmented=chosen.segmented.tallied,
+        segmented=chosen.segmented,
     )
     return Engine(plan, restored, report)
 

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from exporter.assembly.measuring import measures
+from exporter.assembly.measures import measures
 from exporter.configuration.settings import Config, Quality
 from exporter.counting.engine import Engine
 from exporter.decoding.request_ids import DIGEST_BYTES, RequestIds

@@ -121,6 +121,11 @@ def notes(config: Config) -> Iterator[str]:
         yield "no reference: there will be no drift; make one with `prediction-exporter profile`"
     if not config.state_dir:
         yield "no state_dir: counters start at zero at each start"
+    if config.smoothing.epsilon is not None:
+        yield (
+            "smoothing.epsilon: it changes the PSI only; its p-value and critical value, and the PSI that alert rules "
+            "compute for a fleet, keep 0.5 per bin"
+        )
     yield from segments.notes(config, read_reference(config))
     yield from source_settings.notes(config.sources, "sources")
     if config.ground_truth:

@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 from exporter.assembly import ground_truth, segments
 from exporter.assembly.forms import Forms
-from exporter.assembly.measuring import known_classes, measures
+from exporter.assembly.measures import known_classes, measures
 from exporter.configuration import business
 from exporter.configuration.settings import Config
 from exporter.configuration.units import Duration
@@ -50,23 +50,11 @@ def plan(config: Config, profile: Profile | None) -> tuple[Plan, Collector]:
             features=tuple(profile.features) if profile else (),
             remembered=chosen.remembered,
             segments=split_by,
-            segmented=chosen.segmented.tallied,
+            segmented=chosen.segmented,
             truths=frozenset(str(source.url) for source in truth.sources) if truth else frozenset(),
             wait_seconds=truth.wait.seconds if truth else 0.0,
         ),
-        Collector(
-            chosen.statistics,
-            chosen.derived,
-            windows,
-            config.limits_of_metrics,
-            chosen.judge,
-            chosen.changes,
-            chosen.segmented if split_by else None,
-            chosen.of_classes,
-            chosen.of_panes,
-            chosen.pictures,
-            {name: each.mean_abs for name, each in (profile.attributions or {}).items()} if profile else {},
-        ),
+        Collector(chosen, windows),
     )
 
 

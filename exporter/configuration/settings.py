@@ -6,16 +6,22 @@ one of these, and every mistake in it a line, is in `config`.
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import msgspec
 
 from exporter.configuration.source_options import Positive, Source
 from exporter.configuration.thresholds import DEFAULT_THRESHOLDS, TRUTH_THRESHOLDS
 from exporter.configuration.units import Before, Bounds, Duration, FieldPath, Listen, Size, Tails
+from exporter.derived.drift_statistics import DRIFT_STATISTICS
 
 DEFAULT_LISTEN = "0.0.0.0:9465"
 MOST_IDS = 1_000_000
+DRIFT_METHODS = tuple(statistic.name for statistic in DRIFT_STATISTICS)
+if TYPE_CHECKING:
+    DriftMethod = str
+else:
+    DriftMethod = Literal[DRIFT_METHODS]
 
 
 class Model(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -46,7 +52,7 @@ class Smoothing(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 class DriftConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """What is computed of drift, and how it is judged."""
 
-    methods: tuple[Literal["psi", "ks", "chi2", "js", "wasserstein"], ...] = ("psi", "ks", "chi2", "js", "wasserstein")
+    methods: tuple[DriftMethod, ...] = DRIFT_METHODS
     """Which are computed and exported."""
     significance: Annotated[float, msgspec.Meta(gt=0, lt=1)] = 0.01
     """The share of windows in which chance may raise a false alarm."""

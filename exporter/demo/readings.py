@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 from prometheus_client.parser import text_string_to_metric_families
 
-from exporter.histogram_quantile import Buckets, histogram_quantile
+from exporter.histogram_quantile import CumulativeBuckets, histogram_quantile
 
 Labels = Mapping[str, str]
 
@@ -24,7 +24,7 @@ class Reading:
     seconds: float
     predictions: Mapping[str, float]
     errors: Mapping[str, float]
-    latency: Buckets
+    latency: CumulativeBuckets
     drift: Mapping[str, Mapping[str, float]]
     samples: Mapping[str, float]
     threshold: float

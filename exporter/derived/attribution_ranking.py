@@ -1,13 +1,12 @@
-"""Attribution ranking: what predictions are attributed to most, and whether that is still what it was.
+"""Attribution ranking: which features predictions are attributed to most, and whether that has changed.
 
-A model may go on to predict well-formed classes from well-formed features and yet come to lean on others. The ranking
-of features by their mean absolute attribution is compared with the reference's by its normalised discounted cumulative
-gain:
+A model may come to rely on other features even though its inputs and outputs look normal. The ranking of features by
+mean absolute attribution is compared with the reference's by its normalised discounted cumulative gain:
 
-    DCG = sum over features of gain / log2(1 + rank),  NDCG = DCG / the greatest DCG that there is
+    DCG = sum over features of gain / log2(1 + rank),  NDCG = DCG / the largest possible DCG
 
-The gain is the reference's mean absolute attribution, the rank is the window's; where several features share a place,
-each gains the mean of them. 1 is the same order; what was unimportant in the reference hardly counts.
+The gain is the reference's mean absolute attribution and the rank is the window's; tied features share the mean of
+their discounts. 1 means the same order; features that were unimportant in the reference hardly count.
 Reference: Jarvelin and Kekalainen (2002), Cumulated gain-based evaluation of IR techniques; with ties as McSherry and
 Najork (2008), Computing information retrieval performance measures efficiently in the presence of tied scores.
 """
@@ -20,19 +19,19 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from exporter.batch import Floats
-from exporter.derived.drift_causes import ranking
+from exporter.batch import Floats, Series
+from exporter.derived.drift import ranking
+from exporter.derived.view import View, WindowTallies
 from exporter.families import Family, GaugeFamily
 from exporter.reference.profile import Attribution
 from exporter.stats import BASE_LABELS
 from exporter.stats.absolute_attributions import AbsoluteAttributions
-from exporter.tallies.tally import Tallies
 
 MIN_SAMPLES = 100
 
 
 def ndcg(gains: Floats, scores: Floats) -> float:
-    """Return the NDCG of the order of falling `scores`; NaN where there are fewer than two gains, or all are 0.
+    """Return the NDCG of the order of descending `scores`; NaN with fewer than two gains, or if all are 0.
 
     >>> round(ndcg(np.array([3.0, 2.0, 1.0]), np.array([0.5, 0.9, 0.1])), 4)
     0.9225
@@ -47,16 +46,42 @@ def ndcg(gains: Floats, scores: Floats) -> float:
 
 
 @dataclass(frozen=True)
-class AttributionRanking:
-    """Mean absolute attribution, its share of all, its rank, and the NDCG of the ranking.
+class RankingResult:
+    """Mean absolute attributions, their shares of the total (NaN if that is 0), the features by rank, and the NDCG."""
 
-    No value where a window holds fewer than MIN_SAMPLES records that have attributions.
+    mean: list[float]
+    share: list[float]
+    ranked: list[str]
+    ndcg: float
+
+
+@dataclass(frozen=True)
+class AttributionRanking:
+    """The ranking of features by mean absolute attribution, and its agreement with the reference's.
+
+    No value with fewer than MIN_SAMPLES records with attributions in a window.
     """
 
     reference: Mapping[str, Attribution]
     absolute: AbsoluteAttributions
 
-    def collect(self, windows: Mapping[str, Tallies]) -> Iterator[Family]:
+    def result(self, window: WindowTallies[Series]) -> RankingResult | None:
+        """Return the ranking of a window; None with too few records."""
+        tally = window[self.absolute]
+        sums, count = tally[:-1], float(tally[-1])
+        if count < MIN_SAMPLES:
+            return None
+        total = sums.sum()
+        features = tuple(self.reference)
+        gains = np.array([attribution.mean_abs for attribution in self.reference.values()])
+        return RankingResult(
+            mean=(sums / count).tolist(),
+            share=(sums / total).tolist() if total > 0 else [math.nan] * len(features),
+            ranked=[features[at] for at in ranking(sums)],
+            ndcg=ndcg(gains, sums),
+        )
+
+    def collect(self, view: View) -> Iterator[Family]:
         labels = (*BASE_LABELS, "feature_name", "window")
         mean = GaugeFamily(
             "model_attribution_mean_abs", "Mean absolute attribution to a feature in a window, in its own unit.", labels
@@ -72,17 +97,12 @@ class AttributionRanking:
             "Agreement of that ranking with the reference's, 0 to 1: normalised discounted cumulative gain.",
             (*BASE_LABELS, "window"),
         )
-        gains = np.array([attribution.mean_abs for attribution in self.reference.values()])
-        for label, tallies in windows.items():
-            for series, row in tallies.items():
-                sums, count = row[self.absolute.name][:-1], float(row[self.absolute.name][-1])
-                if count < MIN_SAMPLES:
-                    continue
-                keys = [(*series, feature, label) for feature in self.reference]
-                mean.extend(keys, (sums / count).tolist())
-                if (total := sums.sum()) > 0:
-                    share.extend(keys, (sums / total).tolist())
-                order = ranking(sums)
-                rank.extend([keys[at] for at in order], np.arange(1.0, len(order) + 1).tolist())
-                gain.extend([(*series, label)], [ndcg(gains, sums)])
+        for window in view.windows:
+            if result := self.result(window):
+                keys = [(*window.series, feature, window.window) for feature in self.reference]
+                mean.extend(keys, result.mean)
+                share.extend(keys, result.share)
+                ranked = [(*window.series, feature, window.window) for feature in result.ranked]
+                rank.extend(ranked, np.arange(1.0, len(ranked) + 1).tolist())
+                gain.extend([window.labels], [result.ndcg])
         yield from (mean, share, rank, gain)

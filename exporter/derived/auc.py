@@ -1,26 +1,26 @@
-"""AUC: how well the scores of a rolling window tell a class from all others.
+"""AUC: how well the scores of a rolling window separate a class from all others.
 
-The area under the ROC curve is the chance that a record of the class has a higher score than one of the others, ties
-counting half: Mann and Whitney (1947). Scores in one bin are ties. With p and q the shares of both in each bin, the
-error of that is at most half the sum of p * q over the bins.
+The area under the ROC curve is the probability that a record of the class has a higher score than one of another class,
+where ties count half: Mann and Whitney (1947). Scores in the same bin count as ties. With p and q the shares of the two
+groups in each bin, the error is at most half the sum of p * q over the bins.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
 
-from exporter.batch import Floats
+from exporter.batch import Floats, Series
+from exporter.derived.view import View, WindowTallies
 from exporter.families import Family, GaugeFamily
 from exporter.stats import BASE_LABELS
 from exporter.stats.scores_by_truth import ScoresByTruth
-from exporter.tallies.tally import Tallies
 
 
 def auc(others: Floats, of_class: Floats) -> Floats:
-    """Return the AUC of counts by bin of the score, along the last axis; NaN where either side is empty.
+    """Return the AUC of counts by bin of the score, along the last axis; NaN if either side is empty.
 
     >>> float(auc(np.array([2.0, 1.0, 0.0]), np.array([0.0, 1.0, 3.0])).round(4))
     0.9583
@@ -32,28 +32,45 @@ def auc(others: Floats, of_class: Floats) -> Floats:
 
 
 @dataclass(frozen=True)
-class Auc:
-    """`model_auc` of each class against the rest, and averages over those that have one; no value where there is none.
+class AucResult:
+    """Averages over the classes that have an AUC, and the AUC of each class, NaN if it has none."""
 
-    The weighted average is by how often a class is the truth.
+    weighted: float
+    macro: float
+    classes: dict[str, float]
+
+
+@dataclass(frozen=True)
+class Auc:
+    """`model_auc` of each class against the rest, and averages over classes; no value without outcomes of both.
+
+    The weighted average is weighted by how often each class is the true one.
     """
 
     scores: ScoresByTruth
 
-    def collect(self, windows: Mapping[str, Tallies]) -> Iterator[Family]:
+    def result(self, window: WindowTallies[Series]) -> AucResult | None:
+        """Return the AUC of a window; None if no class has one."""
+        others, of_class = np.moveaxis(window[self.scores], 1, 0)
+        areas, weights = auc(others, of_class), of_class.sum(axis=-1)
+        exists = ~np.isnan(areas)
+        if not exists.any():
+            return None
+        return AucResult(
+            weighted=float(np.average(areas[exists], weights=weights[exists])),
+            macro=float(areas[exists].mean()),
+            classes=dict(zip(self.scores.classes, areas.tolist(), strict=True)),
+        )
+
+    def collect(self, view: View) -> Iterator[Family]:
         family = GaugeFamily(
             "model_auc",
             "Area under the ROC curve of a class against the rest in a window, 0 to 1.",
             (*BASE_LABELS, "window", "average", "class"),
         )
-        for label, tallies in windows.items():
-            for series, row in tallies.items():
-                others, of_class = np.moveaxis(row[self.scores.name], 1, 0)
-                areas, weights = auc(others, of_class), of_class.sum(axis=-1)
-                there = ~np.isnan(areas)
-                if there.any():
-                    weighted = np.average(areas[there], weights=weights[there])
-                    family.add((*series, label, "weighted", ""), weighted)
-                    family.add((*series, label, "macro", ""), areas[there].mean())
-                    family.extend([(*series, label, "", name) for name in self.scores.classes], areas.tolist())
+        for window in view.windows:
+            if result := self.result(window):
+                family.add((*window.labels, "weighted", ""), result.weighted)
+                family.add((*window.labels, "macro", ""), result.macro)
+                family.extend([(*window.labels, "", name) for name in result.classes], result.classes.values())
         yield family

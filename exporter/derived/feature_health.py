@@ -1,26 +1,26 @@
-"""Feature health: what the values of each feature in a rolling window are like, whatever the reference's were."""
+"""Feature health: statistics of each feature's values in a rolling window, regardless of the reference's values."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
 from exporter.batch import Bools, Floats, Series
+from exporter.derived.view import View, WindowTallies
 from exporter.families import Family, GaugeFamily, SummaryFamily
 from exporter.stats import BASE_LABELS, feature_moments
 from exporter.stats.feature_bins import FeatureBins
 from exporter.stats.feature_cuts import FeatureCuts
-from exporter.stats.feature_moments import FeatureMoments, Sums
-from exporter.tallies.tally import Row, Tallies
+from exporter.stats.feature_moments import FeatureMoments, FeatureSums
 
 QUANTILES = (0.05, 0.5, 0.95)
 
 
 @dataclass(frozen=True)
 class FeatureHealth:
-    """Moments and quantiles of numeric features, categories of the others, and the share that is missing of all.
+    """Moments and quantiles of numeric features, distinct categories of the others, and missing shares of all.
 
     Quantiles are exact to the cell between two of the reference's fine quantiles.
     """
@@ -29,7 +29,14 @@ class FeatureHealth:
     cuts: FeatureCuts
     moments: FeatureMoments
 
-    def collect(self, windows: Mapping[str, Tallies]) -> Iterator[Family]:
+    def missing_ratio(self, window: WindowTallies[Series]) -> Floats:
+        """Return the share of each feature's values that are missing; NaN without records."""
+        counts = window[self.bins]
+        with np.errstate(invalid="ignore"):
+            ratio: Floats = counts[:, -2] / counts.sum(axis=-1)
+        return ratio
+
+    def collect(self, view: View) -> Iterator[Family]:
         labels = (*BASE_LABELS, "feature_name", "window")
         mean = GaugeFamily("model_feature_mean", "Mean of a feature in a window.", labels)
         stddev = GaugeFamily("model_feature_stddev", "Standard deviation of a feature in a window.", labels)
@@ -42,25 +49,25 @@ class FeatureHealth:
             "Categories of the reference that a window holds; all others together count as one.",
             labels,
         )
-        numeric = self.bins.features[: len(self.moments.means)]
-        for label, tallies in windows.items():
-            for series, row in tallies.items():
-                sums = Sums.of(row[self.moments.name])
-                _tell(mean, series, numeric, (label,), feature_moments.mean(sums, self.moments.means))
-                _tell(stddev, series, numeric, (label,), feature_moments.stddev(sums))
-                # Quantiles of one feature stand together, as OpenMetrics demands.
-                keys = [(*series, name, label, str(q)) for name in numeric for q in QUANTILES]
-                quantile.extend(keys, self._quantiles(row, sums).T.ravel().tolist())
-                counts = row[self.bins.name]
-                with np.errstate(invalid="ignore"):
-                    _tell(missing, series, self.bins.features, (label,), counts[:, -2] / counts.sum(axis=-1))
-                held = np.count_nonzero(np.delete(counts, -2, axis=-1), axis=-1)[len(numeric) :]
-                _tell(distinct, series, self.bins.features[len(numeric) :], (label,), held.astype(np.float64))
+        number = len(self.moments.means)
+        numeric, categorical = self.bins.features[:number], self.bins.features[number:]
+        for window in view.windows:
+            sums = FeatureSums.of(window[self.moments])
+            mean.extend(_keys(window, numeric), feature_moments.mean(sums, self.moments.means).tolist())
+            stddev.extend(_keys(window, numeric), feature_moments.stddev(sums).tolist())
+            # OpenMetrics demands that the quantiles of one feature are adjacent.
+            keys = [(*key, str(q)) for key in _keys(window, numeric) for q in QUANTILES]
+            quantile.extend(keys, self._quantiles(window, sums).T.ravel().tolist())
+            missing.extend(_keys(window, self.bins.features), self.missing_ratio(window).tolist())
+            categories = np.delete(window[self.bins][number:], -2, axis=-1)
+            distinct.extend(
+                _keys(window, categorical), np.count_nonzero(categories, axis=-1).astype(np.float64).tolist()
+            )
         yield from (mean, stddev, quantile, missing, distinct)
 
-    def _quantiles(self, row: Row, sums: Sums) -> Floats:
+    def _quantiles(self, window: WindowTallies[Series], sums: FeatureSums) -> Floats:
         """Return the QUANTILES of each numeric feature, shape (quantiles, features)."""
-        cells = row[self.cuts.name]
+        cells = window[self.cuts]
         with np.errstate(invalid="ignore", divide="ignore"):
             low = self.moments.first - sums.below / cells[:, 0]
             high = self.moments.last + sums.above / self.cuts.above(cells)
@@ -68,10 +75,10 @@ class FeatureHealth:
 
 
 def quantiles(cells: Floats, cuts: Floats, low: Floats, high: Floats, steps: Bools, q: float) -> Floats:
-    """Return the q-quantile of each feature from its counts between cuts; NaN where there are none.
+    """Return the q-quantile of each feature from its counts between cuts; NaN without values.
 
-    Within a cell values are taken to be spread evenly, or with `steps` to lie at its lower cut; below the first and
-    above the last cut, at their means `low` and `high`. `cells` has the shape (features, cells), the others fit it.
+    Values are taken to be spread evenly within a cell, or with `steps` to lie at its lower cut; those below the first
+    and above the last cut are taken to lie at their means, `low` and `high`. `cells` has shape (features, cells).
     """
     total = cells.sum(axis=-1)
     below = cells.cumsum(axis=-1)
@@ -88,5 +95,5 @@ def quantiles(cells: Floats, cuts: Floats, low: Floats, high: Floats, steps: Boo
     return np.where(total > 0, value, np.nan)
 
 
-def _tell(family: GaugeFamily, series: Series, names: Sequence[str], labels: tuple[str, ...], values: Floats) -> None:
-    family.extend([(*series, name, *labels) for name in names], values.tolist())
+def _keys(window: WindowTallies[Series], features: Sequence[str]) -> list[tuple[str, ...]]:
+    return [(*window.series, feature, window.window) for feature in features]

@@ -1,32 +1,32 @@
-"""Multivariate drift: whether the relations between numeric features have changed, which no feature shows alone."""
+"""Multivariate drift: whether the relations between numeric features have changed, which no single feature shows."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import dataclass
 
+from exporter.derived.view import View
 from exporter.families import Family, GaugeFamily
 from exporter.stats import BASE_LABELS
 from exporter.stats.reconstruction_error import ReconstructionError
-from exporter.tallies.tally import Tallies
 
 MIN_SAMPLES = 30
 
 
 @dataclass(frozen=True)
 class MultivariateDrift:
-    """How far a window's mean error has moved from the reference's; no value under MIN_SAMPLES records.
+    """How far a window's mean reconstruction error has moved from the reference's; no value under MIN_SAMPLES records.
 
         shift = (mean of the window - mean of the reference) / standard deviation of the reference
         z = shift / sqrt(1/n + 1/m)
 
-    Without drift, z of n records against the m of the reference is about standard normal.
+    Without drift, z of n records against the m of the reference is approximately standard normal.
     """
 
     errors: ReconstructionError
 
-    def collect(self, windows: Mapping[str, Tallies]) -> Iterator[Family]:
+    def collect(self, view: View) -> Iterator[Family]:
         labels = (*BASE_LABELS, "window")
         drift = GaugeFamily(
             "model_multivariate_drift",
@@ -39,11 +39,10 @@ class MultivariateDrift:
             labels,
         )
         reference = self.errors.components
-        for label, tallies in windows.items():
-            for series, row in tallies.items():
-                count, total = row[self.errors.name].tolist()
-                if count >= MIN_SAMPLES:
-                    shift = total / count - reference.error_mean / reference.error_stddev
-                    drift.add((*series, label), shift)
-                    zscore.add((*series, label), shift / math.sqrt(1 / count + 1 / reference.rows))
+        for window in view.windows:
+            count, total = window[self.errors].tolist()
+            if count >= MIN_SAMPLES:
+                shift = total / count - reference.error_mean / reference.error_stddev
+                drift.add(window.labels, shift)
+                zscore.add(window.labels, shift / math.sqrt(1 / count + 1 / reference.rows))
         yield from (drift, zscore)

@@ -1,26 +1,26 @@
-"""Reference info: which profile a sidecar compares with; a fleet that has several of a version compares nothing."""
+"""Reference info: which profile a sidecar compares with."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import dataclass
 
+from exporter.derived.view import View
 from exporter.families import Family, GaugeFamily
 from exporter.stats import BASE_LABELS
-from exporter.tallies.tally import Tallies
 
-# The rules in alerts/ know it by this.
+# The name that alerts/ and dashboards/ use.
 REFERENCE_INFO = "model_reference_info"
 
 
 @dataclass(frozen=True)
 class ReferenceInfo:
-    """`model_reference_info`, 1 for each series."""
+    """`model_reference_info`, which is 1 for each series."""
 
     reference_id: str
 
-    def collect(self, windows: Mapping[str, Tallies]) -> Iterator[Family]:
+    def collect(self, view: View) -> Iterator[Family]:
         family = GaugeFamily(REFERENCE_INFO, "The reference profile in use.", (*BASE_LABELS, "reference_id"))
-        for series in next(iter(windows.values()), {}):
+        for series in view.series:
             family.add((*series, self.reference_id), 1)
         yield family

@@ -1,28 +1,29 @@
-"""Reliability: whether predictions of a rolling window were right as often as their scores said."""
+"""Reliability: whether predictions of a rolling window were correct as often as their scores claim."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+import math
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
 
-from exporter.batch import Floats
+from exporter.batch import Floats, Series
+from exporter.derived.view import View, WindowTallies
 from exporter.families import Family, GaugeFamily
 from exporter.stats import BASE_LABELS
-from exporter.stats.confidence import Confidence, Sums
-from exporter.tallies.tally import Tallies
+from exporter.stats.confidence import Confidence, ConfidenceSums
 
 BINS = 10
 CALIBRATION_BINS = 15
 
 
-def calibration_error(sums: Sums) -> float:
-    """Return the mean over outcomes, of which there are some, of |share right - mean score| of their bin.
+def calibration_error(sums: ConfidenceSums) -> float:
+    """Return the mean over outcomes of |share correct - mean score| of their bin; there must be outcomes.
 
     Reference: Guo et al. (2017), On calibration of modern neural networks.
     """
-    return float(np.abs(sums.right - sums.scores).sum() / sums.number.sum())
+    return float(np.abs(sums.correct - sums.scores).sum() / sums.number.sum())
 
 
 @dataclass(frozen=True)
@@ -31,7 +32,12 @@ class Reliability:
 
     confidence: Confidence
 
-    def collect(self, windows: Mapping[str, Tallies]) -> Iterator[Family]:
+    def calibration_error(self, window: WindowTallies[Series]) -> float:
+        """Return the expected calibration error of a window; NaN without outcomes that have a score."""
+        sums = ConfidenceSums.of(window[self.confidence], CALIBRATION_BINS)
+        return calibration_error(sums) if sums.number.any() else math.nan
+
+    def collect(self, view: View) -> Iterator[Family]:
         labels = (*BASE_LABELS, "window")
         error = GaugeFamily(
             "model_expected_calibration_error",
@@ -47,17 +53,14 @@ class Reliability:
             )
         )
         bins = [f"{low / BINS:.1f}-{(low + 1) / BINS:.1f}" for low in range(BINS)]
-        for label, tallies in windows.items():
-            for series, row in tallies.items():
-                tally = row[self.confidence.name]
-                if not tally[0].any():
-                    continue
-                error.add((*series, label), calibration_error(Sums.of(tally, CALIBRATION_BINS)))
-                sums = Sums.of(tally, BINS)
-                keys = [(*series, label, name) for name in bins]
+        for window in view.windows:
+            sums = ConfidenceSums.of(window[self.confidence], BINS)
+            if sums.number.any():
+                error.add(window.labels, self.calibration_error(window))
+                keys = [(*window.labels, name) for name in bins]
                 samples.extend(keys, sums.number.tolist())
                 confidence.extend(keys, _mean(sums.scores, sums.number))
-                accuracy.extend(keys, _mean(sums.right, sums.number))
+                accuracy.extend(keys, _mean(sums.correct, sums.number))
         yield from (error, samples, confidence, accuracy)
 
 

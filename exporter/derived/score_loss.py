@@ -1,36 +1,44 @@
-"""Score loss: how far the scores of all classes in a rolling window were from the truth."""
+"""Score loss: how far the scores of all classes in a rolling window were from the ground truth."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+import math
+from collections.abc import Iterator
 from dataclasses import dataclass
 
+from exporter.batch import Series
+from exporter.derived.view import View, WindowTallies
 from exporter.families import Family, GaugeFamily
 from exporter.stats import BASE_LABELS
-from exporter.stats.score_losses import ScoreLosses, Sums
-from exporter.tallies.tally import Tallies
+from exporter.stats.score_losses import ScoreLosses, ScoreLossSums
 
 
 @dataclass(frozen=True)
 class ScoreLoss:
-    """The mean log loss, and the Brier score, both as in scikit-learn; no value without outcomes that have scores.
+    """The mean log loss and the Brier score, both as in scikit-learn; no value without outcomes that have scores.
 
-    Reference: Brier (1950), Verification of forecasts expressed in terms of probability; of two classes the half of it.
+    Reference: Brier (1950), Verification of forecasts expressed in terms of probability; half of it for two classes.
     """
 
     losses: ScoreLosses
 
-    def collect(self, windows: Mapping[str, Tallies]) -> Iterator[Family]:
+    def log_loss(self, window: WindowTallies[Series]) -> float:
+        """Return the mean log loss of a window, or NaN."""
+        sums = ScoreLossSums(*window[self.losses].tolist())
+        return sums.log_losses / sums.number if sums.number else math.nan
+
+    def brier_score(self, window: WindowTallies[Series]) -> float:
+        """Return the Brier score of a window, or NaN."""
+        sums = ScoreLossSums(*window[self.losses].tolist())
+        return sums.squares / sums.complete if sums.complete else math.nan
+
+    def collect(self, view: View) -> Iterator[Family]:
         labels = (*BASE_LABELS, "window")
         log_loss = GaugeFamily("model_log_loss", "Mean of -ln of the score of the true class in a window.", labels)
         brier = GaugeFamily(
             "model_brier_score", "Mean squared difference of scores and truth in a window, 0 is best.", labels
         )
-        for label, tallies in windows.items():
-            for series, row in tallies.items():
-                sums = Sums(*row[self.losses.name].tolist())
-                if sums.number:
-                    log_loss.add((*series, label), sums.log_losses / sums.number)
-                if sums.complete:
-                    brier.add((*series, label), sums.squares / sums.complete)
+        for window in view.windows:
+            log_loss.extend([window.labels], [self.log_loss(window)])
+            brier.extend([window.labels], [self.brier_score(window)])
         yield from (log_loss, brier)

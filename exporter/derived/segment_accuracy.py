@@ -1,32 +1,36 @@
-"""Segment accuracy: how often predictions for a segment turned out to be right in a rolling window."""
+"""Segment accuracy: how often the predictions for a segment turned out to be correct in a rolling window."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+import math
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 from exporter.batch import SegmentSeries
+from exporter.derived.view import View, WindowTallies
 from exporter.families import Family, GaugeFamily
 from exporter.stats import SEGMENTS
-from exporter.stats.outcomes import matrix
-from exporter.tallies.tally import Row
+from exporter.stats.outcomes import Outcomes, matrix
 
 
 @dataclass(frozen=True)
 class SegmentAccuracy:
-    """`model_segment_accuracy`; `outcomes` names the statistic that counts pairs of classes."""
+    """`model_segment_accuracy`; no value without outcomes."""
 
-    outcomes: str
+    outcomes: Outcomes
 
-    def collect(self, windows: Mapping[str, Mapping[SegmentSeries, Row]]) -> Iterator[Family]:
+    def accuracy(self, window: WindowTallies[SegmentSeries]) -> float:
+        """Return the accuracy in a window; NaN without outcomes."""
+        counts = matrix(window[self.outcomes])
+        total = counts.sum()
+        return float(counts.trace() / total) if total else math.nan
+
+    def collect(self, view: View) -> Iterator[Family]:
         family = GaugeFamily(
             "model_segment_accuracy",
             "Share of the outcomes of a segment in a window that were predicted, 0 to 1.",
             (*SEGMENTS.labels, "window"),
         )
-        for label, tallies in windows.items():
-            for series, row in tallies.items():
-                counts = matrix(row[self.outcomes])
-                if total := counts.sum():
-                    family.add((*series, label), counts.trace() / total)
+        for window in view.segments:
+            family.extend([window.labels], [self.accuracy(window)])
         yield family

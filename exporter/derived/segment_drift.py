@@ -2,42 +2,43 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
 
-from exporter.batch import SegmentSeries
+from exporter.batch import Floats, SegmentSeries
 from exporter.derived import psi
-from exporter.derived.comparison import Judgement, is_enough
+from exporter.derived.drift_calculator import DriftCalculator, is_enough
+from exporter.derived.view import View, WindowTallies
 from exporter.families import Family, GaugeFamily
 from exporter.stats import SEGMENTS
-from exporter.stats.feature_bins import FeatureBins
-from exporter.tallies.tally import Row
 
 
 @dataclass(frozen=True)
 class SegmentDrift:
-    """The PSI of each feature in each segment; no value where there are too few records."""
+    """The PSI of each feature in each segment; no value with too few records."""
 
-    bins: FeatureBins
-    judgement: Judgement
+    calculator: DriftCalculator
 
-    def collect(self, windows: Mapping[str, Mapping[SegmentSeries, Row]]) -> Iterator[Family]:
+    def psi(self, window: WindowTallies[SegmentSeries]) -> Floats:
+        """Return the PSI of each feature; NaN with too few records, and for the feature that defines the segment."""
+        bins, criteria = self.calculator.bins, self.calculator.criteria
+        counts = window[bins]
+        enough = is_enough(counts / criteria.overdispersion, bins.reference)
+        # A segment has a single value of the feature that defines it.
+        enough &= [feature != window.series.segment for feature in bins.features]
+        if not enough.any():
+            return np.full(len(enough), np.nan)
+        return np.where(enough, psi.psi(counts, bins.reference, criteria.epsilon), np.nan)
+
+    def collect(self, view: View) -> Iterator[Family]:
         family = GaugeFamily(
             "model_segment_feature_drift_psi",
             "Population stability index of a feature of a segment in a window against the reference, unitless.",
             (*SEGMENTS.labels, "feature_name", "window"),
         )
-        features, reference = self.bins.features, self.bins.reference
-        for label, tallies in windows.items():
-            for series, row in tallies.items():
-                counts = row[self.bins.name]
-                # Of what it is split by, a segment has one value alone.
-                told = is_enough(counts / self.judgement.overdispersion, reference) & [
-                    feature != series.segment for feature in features
-                ]
-                if told.any():
-                    values = np.where(told, psi.psi(counts, reference, self.judgement.epsilon), np.nan)
-                    family.extend([(*series, feature, label) for feature in features], values.tolist())
+        for window in view.segments:
+            keys = [(*window.series, feature, window.window) for feature in self.calculator.variables]
+            family.extend(keys, self.psi(window).tolist())
         yield family

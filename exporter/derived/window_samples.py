@@ -1,31 +1,33 @@
-"""Window samples: how many predictions, or outcomes, each rolling window holds."""
+"""Window samples: how many predictions or outcomes each rolling window contains."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from typing import Any
 
+from exporter.derived.view import View, WindowTallies
 from exporter.families import Family, GaugeFamily
-from exporter.stats import SERIES, Scope
-from exporter.tallies.tally import Row, S
+from exporter.stats import SEGMENTS, SERIES, Scope, Tallied
+from exporter.tallies.tally import S
 
 
 @dataclass(frozen=True)
 class WindowSamples:
-    """A gauge of what a window holds; `counted` names the statistic whose tally sums to the number of it."""
+    """The number of samples in a window, which is the sum of the tally of `counted`."""
 
-    counted: str
+    counted: Tallied
     scope: Scope = SERIES
     metric: str = "model_window_samples"
     help: str = "Predictions that a rolling window holds."
 
-    def collect(self, windows: Mapping[str, Mapping[S, Row]]) -> Iterator[Family]:
-        family = GaugeFamily(
-            self.scope.name(self.metric),
-            self.help,
-            (*self.scope.labels, "window"),
-        )
-        for label, tallies in windows.items():
-            for series, row in tallies.items():
-                family.add((*series, label), row[self.counted].sum())
+    def count(self, window: WindowTallies[S]) -> float:
+        """Return the number of samples in a window."""
+        return float(window[self.counted].sum())
+
+    def collect(self, view: View) -> Iterator[Family]:
+        family = GaugeFamily(self.scope.name(self.metric), self.help, (*self.scope.labels, "window"))
+        windows: Sequence[WindowTallies[Any]] = view.segments if self.scope == SEGMENTS else view.windows
+        for window in windows:
+            family.add(window.labels, self.count(window))
         yield family

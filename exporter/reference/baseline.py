@@ -1,11 +1,11 @@
-"""The baseline: how good the model was on the reference, where that has both predictions and their truth."""
+"""The baseline: the model's performance on the reference, if that has both predictions and ground truth."""
 
 from __future__ import annotations
 
 import msgspec
 
 
-class Figure(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+class Estimate(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """A figure of performance, 0 to 1, and its standard error."""
 
     value: float
@@ -13,20 +13,20 @@ class Figure(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class Baseline(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """Over `samples` outcomes; precision, recall and F1 are weighted by how often a class is the truth."""
+    """Performance over `samples` outcomes; precision, recall and F1 are averages weighted by the true classes."""
 
     samples: int
-    accuracy: Figure
-    precision: Figure
-    recall: Figure
-    f1: Figure
+    accuracy: Estimate
+    precision: Estimate
+    recall: Estimate
+    f1: Estimate
 
     @property
-    def figures(self) -> dict[str, Figure]:
+    def figures(self) -> dict[str, Estimate]:
         return {"accuracy": self.accuracy, "precision": self.precision, "recall": self.recall, "f1": self.f1}
 
     def problem(self) -> str | None:
-        """Say what contradicts itself, if anything."""
+        """Return what is inconsistent, if anything is."""
         if self.samples < 1:
             return f"expected at least one sample, got {self.samples}"
         for name, figure in self.figures.items():

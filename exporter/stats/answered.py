@@ -8,7 +8,7 @@ import numpy as np
 
 from exporter.batch import Batch, Floats, Reads, Series
 from exporter.families import Family
-from exporter.stats import Names
+from exporter.stats import LabelNames
 from exporter.tallies.tally import COUNTS, Tally
 
 
@@ -27,5 +27,5 @@ class Answered:
     def tally(self, batch: Batch) -> Tally:
         return batch.sizes()[:, None].astype(COUNTS)
 
-    def collect(self, tallies: Mapping[Series, Floats], names: Names) -> Iterator[Family]:
+    def collect(self, tallies: Mapping[Series, Floats], names: LabelNames) -> Iterator[Family]:
         return iter(())

@@ -17,7 +17,19 @@ from exporter.counting.plan import Limits, Plan, Segment
 from exporter.decoding.checks import Checks
 from exporter.decoding.intake import BadLine, Gathered, gather
 from exporter.reference.profile import Profile
-from tests.records import CHOSEN, DEFAULT, FUTURE_SECONDS, NOW, PAST_SECONDS, PROFILE, SOURCE, STREAM, WINDOWS, schema
+from tests.records import (
+    CHOSEN,
+    DEFAULT,
+    FUTURE_SECONDS,
+    NOW,
+    PAST_SECONDS,
+    PROFILE,
+    SEGMENTED,
+    SOURCE,
+    STREAM,
+    WINDOWS,
+    schema,
+)
 
 INT64 = 2**63
 
@@ -51,7 +63,7 @@ def arrow_plan(decoder: ArrowDecoder, models: int = 20, labels: int = 100, segme
         limits,
         framers={SOURCE: decoder.framer},
         segments=segments,
-        segmented=CHOSEN.segmented.tallied,
+        segmented=SEGMENTED.segmented,
     )
 
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from exporter.assembly import config
-from exporter.exposition.exposition import Format
+from exporter.exposition.exposition import Accept
 from exporter.sidecar import Sidecar
 from tests.benchmarks.exporter import running
 from tests.benchmarks.lateness import lateness
@@ -50,7 +50,7 @@ async def _stall(sidecar: Sidecar) -> Stall:
     async with lateness() as late:
         begin = time.perf_counter()
         for _ in range(SCRAPES):
-            await sidecar.scrape(Format(is_gzip=True))
+            await sidecar.scrape(Accept(is_gzip=True))
         elapsed = time.perf_counter() - begin
     page = await sidecar.scrape()
     server.cancel()

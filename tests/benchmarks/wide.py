@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import NamedTuple
 
@@ -12,9 +13,9 @@ import numpy as np
 
 from exporter.assembly import config, planning
 from exporter.counting.engine import Engine
-from exporter.page import rendering
-from exporter.status import assembly
-from exporter.status.assembly import Asked
+from exporter.derived.view import View
+from exporter.status import rendering
+from exporter.status.document import StatusQuery, status
 from exporter.status.operation import Operation
 from exporter.tallies.snapshot import Stream
 from tests.benchmarks.exporter import make_reference, resident_mib, running, wait_for_records
@@ -78,11 +79,14 @@ def _in_process(features: int, reference: Path) -> tuple[float, float, float]:
     engine.fold()
     record_us = (time.process_time() - begin) / RECORDS * 1e6
     snapshot = engine.snapshot(now)
-    return (
-        record_us,
-        _median_ms(lambda: [*collector.collect(snapshot)]),
-        _median_ms(lambda: rendering.page(assembly.status(collector, snapshot, Asked(), Operation()))),
-    )
+    operation = Operation()
+
+    def page() -> bytes:
+        view = View(snapshot, collector.windows)
+        return rendering.page(status(collector.measures, view, StatusQuery(), operation))
+
+    # A snapshot of its own each time, because a collector keeps what it has derived of the last one.
+    return record_us, _median_ms(lambda: [*collector.collect(replace(snapshot))]), _median_ms(page)
 
 
 def _median_ms(work: Callable[[], object]) -> float:

@@ -11,17 +11,16 @@ from typing import NamedTuple
 import msgspec
 
 from exporter.assembly import planning
-from exporter.configuration.settings import Config, DriftConfig, GroundTruth, Quality, Segment
-from exporter.configuration.settings import Figure as Business
+from exporter.configuration.settings import Config, DriftConfig, Figure, GroundTruth, Quality, Segment
 from exporter.configuration.units import Before, FieldPath
 from exporter.counting.engine import Engine
 from exporter.joins.memory_store import MemoryStore
-from exporter.reference.baseline import Baseline, Figure
+from exporter.reference.baseline import Baseline, Estimate
 from exporter.reference.profile import Profile
 from exporter.telemetry import Telemetry
 from tests.records import NOW, PROFILE, categorical, numeric
 
-FIGURE = Figure(0.9, 0.01)
+FIGURE = Estimate(0.9, 0.01)
 CLASSES = msgspec.structs.replace(
     PROFILE,
     probability=numeric([0.5], [500, 500]),
@@ -36,7 +35,7 @@ EVERYTHING = Config(
     ground_truth=GroundTruth(sources=[]),
     drift=DriftConfig(before=(Before.parse("previous"),), live_version="3"),
     segments=(Segment("country"),),
-    business=(Business("NAME", field=FieldPath.parse("amount")),),
+    business=(Figure("NAME", field=FieldPath.parse("amount")),),
     quality=Quality(duplicate_ids=1),
 )
 

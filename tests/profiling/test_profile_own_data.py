@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from exporter.assembly.config import Config
-from exporter.assembly.measuring import measures
+from exporter.assembly.measures import measures
 from exporter.batch import Series
 from exporter.counting.engine import Engine
 from exporter.counting.plan import Limits, Plan

@@ -1,0 +1,164 @@
+"""A committed snapshot as derived values, the status page and the schema log read it.
+
+Sums over panes are computed when they are first asked for, and results that have several readers only once.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Hashable, Iterable, Iterator, Sequence
+from functools import cached_property
+from typing import Any, Generic, NamedTuple, TypeVar, cast
+
+import numpy as np
+
+from exporter.batch import Floats, SegmentSeries, Series
+from exporter.stats import LabelNames, Tallied
+from exporter.tallies import history
+from exporter.tallies.snapshot import Snapshot
+from exporter.tallies.tally import AnySeries, Row, S, Tally, add, of_kind
+from exporter.tallies.vocabulary import CLASS_LABEL
+from exporter.tallies.windows import Window
+
+T = TypeVar("T")
+
+
+class WindowTallies(Generic[S]):
+    """What a rolling window contains of one series, or of one segment of a series.
+
+    `panes` are its parts, and `names` the admitted values of labels.
+    """
+
+    def __init__(self, window: str, series: S, panes: Iterable[Row], names: LabelNames) -> None:
+        self.window = window
+        self.series = series
+        self.names = names
+        self._panes = panes
+        self._sums: dict[str, Floats] = {}
+        self._results: dict[Hashable, Any] = {}
+
+    @property
+    def labels(self) -> tuple[str, ...]:
+        """The values of the base labels and of `window`."""
+        return (*self.series, self.window)
+
+    @property
+    def classes(self) -> tuple[str, ...]:
+        """The admitted classes, in the order of tallies."""
+        return self.names.get(CLASS_LABEL, ())
+
+    def __getitem__(self, statistic: Tallied) -> Floats:
+        """Return the sum of a statistic over the window; it is shared and must not be changed."""
+        name = statistic.name
+        if name not in self._sums:
+            self._sums[name] = _sum([pane[name] for pane in self._panes if name in pane], statistic)
+        return self._sums[name]
+
+    def result(self, compute: Callable[[WindowTallies[S]], T]) -> T:
+        """Return what `compute` returns for this window; it is called once per window."""
+        if compute not in self._results:
+            self._results[compute] = compute(self)
+        return cast(T, self._results[compute])
+
+
+class Past(NamedTuple):
+    """A window of a series, and what it contained some time ago ("1d") of the statistics that are remembered."""
+
+    now: WindowTallies[Series]
+    ago: str
+    then: WindowTallies[Series]
+
+
+class View:
+    """A snapshot, and the rolling windows that its panes belong to."""
+
+    def __init__(self, snapshot: Snapshot, rolling_windows: Sequence[Window]) -> None:
+        self.snapshot = snapshot
+        self.rolling_windows = rolling_windows
+
+    @property
+    def names(self) -> LabelNames:
+        """The admitted values of labels."""
+        return self.snapshot.names
+
+    @property
+    def classes(self) -> tuple[str, ...]:
+        """The admitted classes, in the order of tallies."""
+        return self.names.get(CLASS_LABEL, ())
+
+    @property
+    def shortest(self) -> Window:
+        return min(self.rolling_windows, key=lambda window: window.seconds)
+
+    @property
+    def longest(self) -> Window:
+        return max(self.rolling_windows, key=lambda window: window.seconds)
+
+    @cached_property
+    def series(self) -> tuple[Series, ...]:
+        return tuple(of_kind(Series, self.snapshot.totals))
+
+    def totals(self, kind: type[S], statistic: Tallied) -> dict[S, Floats]:
+        """Return the totals of a statistic since the start, of each series or of each segment of one."""
+        return {series: row[statistic.name] for series, row in of_kind(kind, self.snapshot.totals).items()}
+
+    @cached_property
+    def windows(self) -> tuple[WindowTallies[Series], ...]:
+        """Each window of each series."""
+        return self._windows(self.series)
+
+    @cached_property
+    def segments(self) -> tuple[WindowTallies[SegmentSeries], ...]:
+        """Each window of each segment of a series."""
+        return self._windows(tuple(of_kind(SegmentSeries, self.snapshot.totals)))
+
+    @cached_property
+    def past(self) -> tuple[Past, ...]:
+        """Windows that are compared with what they contained some time ago."""
+        return tuple(self._past())
+
+    def panes(self, window: Window, series: Series) -> dict[int, Row]:
+        """Return the panes of a window that are in view, by number, in the order of time."""
+        return dict(sorted(self._panes[window.label].get(series, {}).items()))
+
+    def _past(self) -> Iterator[Past]:
+        windows = {(window.window, window.series): window for window in self.windows}
+        for window in self.rolling_windows:
+            quarters = self.snapshot.history.get(window.label, {})
+            for ago, seconds in window.before:
+                then = history.past(quarters, window, self.snapshot.time, seconds)
+                for series in self.series:
+                    if series in then:
+                        tallies = WindowTallies(window.label, series, [then[series]], self.names)
+                        yield Past(windows[window.label, series], ago, tallies)
+
+    def _windows(self, series: Sequence[S]) -> tuple[WindowTallies[S], ...]:
+        return tuple(
+            WindowTallies(window.label, each, self._panes[window.label].get(each, {}).values(), self.names)
+            for window in self.rolling_windows
+            for each in series
+        )
+
+    @cached_property
+    def _panes(self) -> dict[str, dict[AnySeries, dict[int, Row]]]:
+        """The panes in view by window, series and number."""
+        found: dict[str, dict[AnySeries, dict[int, Row]]] = {}
+        for window in self.rolling_windows:
+            of_window = found.setdefault(window.label, {})
+            first = window.first_in_view(self.snapshot.time)
+            for number, tallies in self.snapshot.windows.get(window.label, {}).items():
+                if number >= first:
+                    for series, row in tallies.items():
+                        of_window.setdefault(series, {})[number] = row
+        return found
+
+
+def _sum(tallies: Sequence[Tally], statistic: Tallied) -> Floats:
+    if not tallies:
+        return statistic.zero()
+    total: Floats = tallies[0].astype(np.float64)
+    for tally in tallies[1:]:
+        if tally.shape == total.shape:
+            total += tally  # the array is ours alone
+        else:
+            total = add(total, tally)
+    return total
