@@ -13,7 +13,6 @@ from exporter.derived.attribution_ranking import AttributionRanking
 from exporter.derived.auc import Auc
 from exporter.derived.classification import Classification
 from exporter.derived.concept_drift import ConceptDrift, Errors, LargeResiduals, WrongClasses
-from exporter.derived.coverage import Coverage
 from exporter.derived.degradation import Degradation, Tolerance
 from exporter.derived.distributions import DriftCriteria
 from exporter.derived.drift import Drift
@@ -29,13 +28,11 @@ from exporter.derived.reference_info import ReferenceInfo
 from exporter.derived.regression import Regression
 from exporter.derived.reliability import Reliability
 from exporter.derived.score_loss import ScoreLoss
-from exporter.derived.segment_accuracy import SegmentAccuracy
-from exporter.derived.segment_drift import SegmentDrift
-from exporter.derived.segment_totals import SegmentTotals
+from exporter.derived.segments import SegmentAccuracy, SegmentDrift, SegmentTotals
 from exporter.derived.stuck_features import StuckFeatures
 from exporter.derived.thresholds import Thresholds
 from exporter.derived.unknown_features import UnknownFeatures
-from exporter.derived.window_samples import WindowSamples
+from exporter.derived.window_samples import Coverage, WindowSamples
 from exporter.reference.profile import Categorical, Numeric, Profile
 from exporter.stats import SEGMENTS, SERIES, Scope, Scoped, Tallied
 from exporter.stats.absolute_attributions import AbsoluteAttributions

@@ -6,12 +6,11 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
 
-from exporter.batch import Series
 from exporter.chance import unanimous
-from exporter.derived.view import View, WindowTallies
-from exporter.families import Family, GaugeFamily
+from exporter.derived.gauges import per_label
+from exporter.derived.view import SeriesWindow, View
+from exporter.families import Family
 from exporter.reference.profile import Profile, missing_share
-from exporter.stats import BASE_LABELS
 from exporter.stats.feature_quality import FeatureQuality
 from exporter.stats.record_quality import RecordQuality
 
@@ -28,18 +27,14 @@ class AbsentFeatures:
     quality: FeatureQuality
     records: RecordQuality
 
-    def absent(self, window: WindowTallies[Series]) -> dict[str, bool]:
+    def absent(self, window: SeriesWindow) -> dict[str, bool]:
         """Return whether each feature is absent, for those with enough records; computed once per window."""
         return window.result(self._absent)
 
-    def _absent(self, window: WindowTallies[Series]) -> dict[str, bool]:
+    def _absent(self, window: SeriesWindow) -> dict[str, bool]:
         records = float(window[self.records][0])
-        missing = window[self.quality][:, 0].tolist()
-        return {
-            name: count == records
-            for (name, fewest), count in zip(self._fewest.items(), missing, strict=True)
-            if records >= fewest
-        }
+        missing = zip(self._fewest.items(), window[self.quality][:, 0].tolist(), strict=True)
+        return {name: count == records for (name, fewest), count in missing if records >= fewest}
 
     @cached_property
     def _fewest(self) -> dict[str, float]:
@@ -48,12 +43,10 @@ class AbsentFeatures:
         return {name: unanimous(missing_share(feature)) for name, feature in features.items()}
 
     def collect(self, view: View) -> Iterator[Family]:
-        family = GaugeFamily(
+        yield per_label(
+            "feature_name",
             "model_feature_absent",
             "Whether a feature is absent or null in all records of a rolling window.",
-            (*BASE_LABELS, "feature_name", "window"),
+            view.windows,
+            self.absent,
         )
-        for window in view.windows:
-            for feature, is_absent in self.absent(window).items():
-                family.add((*window.series, feature, window.window), is_absent)
-        yield family

@@ -16,15 +16,16 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 
-from exporter.batch import Floats, Series
+from exporter.batch import Floats
 from exporter.derived.drift import ranking
-from exporter.derived.view import View, WindowTallies
-from exporter.families import Family, GaugeFamily
+from exporter.derived.gauges import per_label, per_window
+from exporter.derived.view import SeriesWindow, View
+from exporter.families import Family
 from exporter.reference.profile import Attribution
-from exporter.stats import BASE_LABELS
 from exporter.stats.absolute_attributions import AbsoluteAttributions
 
 MIN_SAMPLES = 100
@@ -47,12 +48,15 @@ def ndcg(gains: Floats, scores: Floats) -> float:
 
 @dataclass(frozen=True)
 class RankingResult:
-    """Mean absolute attributions, their shares of the total (NaN if that is 0), the features by rank, and the NDCG."""
+    """By feature: mean absolute attributions, their shares of the total, and ranks from 1; and the NDCG."""
 
-    mean: list[float]
-    share: list[float]
-    ranked: list[str]
+    mean_abs: dict[str, float]
+    share: dict[str, float]
+    rank: dict[str, int]
     ndcg: float
+
+
+NO_RESULT = RankingResult({}, {}, {}, math.nan)
 
 
 @dataclass(frozen=True)
@@ -65,44 +69,39 @@ class AttributionRanking:
     reference: Mapping[str, Attribution]
     absolute: AbsoluteAttributions
 
-    def result(self, window: WindowTallies[Series]) -> RankingResult | None:
-        """Return the ranking of a window; None with too few records."""
-        tally = window[self.absolute]
+    def result(self, window: SeriesWindow) -> RankingResult:
+        """Return the ranking of a window, or NO_RESULT; computed once per window."""
+        return window.result(self._result)
+
+    def _result(self, window: SeriesWindow) -> RankingResult:
+        tally, features = window[self.absolute], tuple(self.reference)
         sums, count = tally[:-1], float(tally[-1])
         if count < MIN_SAMPLES:
-            return None
+            return NO_RESULT
         total = sums.sum()
-        features = tuple(self.reference)
         gains = np.array([attribution.mean_abs for attribution in self.reference.values()])
         return RankingResult(
-            mean=(sums / count).tolist(),
-            share=(sums / total).tolist() if total > 0 else [math.nan] * len(features),
-            ranked=[features[at] for at in ranking(sums)],
+            mean_abs=dict(zip(features, (sums / count).tolist(), strict=True)),
+            share=dict(zip(features, (sums / total).tolist(), strict=True)) if total > 0 else {},
+            rank={features[at]: place for place, at in enumerate(ranking(sums), 1)},
             ndcg=ndcg(gains, sums),
         )
 
     def collect(self, view: View) -> Iterator[Family]:
-        labels = (*BASE_LABELS, "feature_name", "window")
-        mean = GaugeFamily(
-            "model_attribution_mean_abs", "Mean absolute attribution to a feature in a window, in its own unit.", labels
-        )
-        share = GaugeFamily(
-            "model_attribution_share", "Share of a feature in all absolute attributions of a window, 0 to 1.", labels
-        )
-        rank = GaugeFamily(
-            "model_attribution_rank", "Place of a feature by its mean absolute attribution in a window, from 1.", labels
-        )
-        gain = GaugeFamily(
+        for name, text in (
+            ("mean_abs", "Mean absolute attribution to a feature in a window, in its own unit."),
+            ("share", "Share of a feature in all absolute attributions of a window, 0 to 1."),
+            ("rank", "Place of a feature by its mean absolute attribution in a window, from 1."),
+        ):
+            values = partial(self._values, name)
+            yield per_label("feature_name", f"model_attribution_{name}", text, view.windows, values)
+        yield per_window(
             "model_attribution_ranking_ndcg",
             "Agreement of that ranking with the reference's, 0 to 1: normalised discounted cumulative gain.",
-            (*BASE_LABELS, "window"),
+            view.windows,
+            lambda window: self.result(window).ndcg,
         )
-        for window in view.windows:
-            if result := self.result(window):
-                keys = [(*window.series, feature, window.window) for feature in self.reference]
-                mean.extend(keys, result.mean)
-                share.extend(keys, result.share)
-                ranked = [(*window.series, feature, window.window) for feature in result.ranked]
-                rank.extend(ranked, np.arange(1.0, len(ranked) + 1).tolist())
-                gain.extend([window.labels], [result.ndcg])
-        yield from (mean, share, rank, gain)
+
+    def _values(self, name: str, window: SeriesWindow) -> Mapping[str, float]:
+        values: Mapping[str, float] = getattr(self.result(window), name)
+        return values

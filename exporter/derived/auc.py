@@ -12,10 +12,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from exporter.batch import Floats, Series
-from exporter.derived.view import View, WindowTallies
-from exporter.families import Family, GaugeFamily
-from exporter.stats import BASE_LABELS
+from exporter.batch import Floats
+from exporter.derived.gauges import ClassFigure, per_class
+from exporter.derived.view import SeriesWindow, View
+from exporter.families import Family
 from exporter.stats.scores_by_truth import ScoresByTruth
 
 
@@ -32,15 +32,6 @@ def auc(others: Floats, of_class: Floats) -> Floats:
 
 
 @dataclass(frozen=True)
-class AucResult:
-    """Averages over the classes that have an AUC, and the AUC of each class, NaN if it has none."""
-
-    weighted: float
-    macro: float
-    classes: dict[str, float]
-
-
-@dataclass(frozen=True)
 class Auc:
     """`model_auc` of each class against the rest, and averages over classes; no value without outcomes of both.
 
@@ -49,28 +40,16 @@ class Auc:
 
     scores: ScoresByTruth
 
-    def result(self, window: WindowTallies[Series]) -> AucResult | None:
+    def figure(self, window: SeriesWindow) -> ClassFigure | None:
         """Return the AUC of a window; None if no class has one."""
         others, of_class = np.moveaxis(window[self.scores], 1, 0)
         areas, weights = auc(others, of_class), of_class.sum(axis=-1)
         exists = ~np.isnan(areas)
         if not exists.any():
             return None
-        return AucResult(
-            weighted=float(np.average(areas[exists], weights=weights[exists])),
-            macro=float(areas[exists].mean()),
-            classes=dict(zip(self.scores.classes, areas.tolist(), strict=True)),
-        )
+        weighted, macro = np.average(areas[exists], weights=weights[exists]), areas[exists].mean()
+        return ClassFigure(float(weighted), float(macro), dict(zip(self.scores.classes, areas.tolist(), strict=True)))
 
     def collect(self, view: View) -> Iterator[Family]:
-        family = GaugeFamily(
-            "model_auc",
-            "Area under the ROC curve of a class against the rest in a window, 0 to 1.",
-            (*BASE_LABELS, "window", "average", "class"),
-        )
-        for window in view.windows:
-            if result := self.result(window):
-                family.add((*window.labels, "weighted", ""), result.weighted)
-                family.add((*window.labels, "macro", ""), result.macro)
-                family.extend([(*window.labels, "", name) for name in result.classes], result.classes.values())
-        yield family
+        text = "Area under the ROC curve of a class against the rest in a window, 0 to 1."
+        yield per_class("model_auc", text, view.windows, self.figure)

@@ -2,29 +2,27 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 
-from exporter.batch import Series
+from exporter.batch import Floats
 from exporter.decoding.columns import VALUE_CLASS
-from exporter.derived.view import View, WindowTallies
-from exporter.families import Family, GaugeFamily
+from exporter.derived.gauges import ClassFigure, per_class, per_window
+from exporter.derived.view import SeriesWindow, View
+from exporter.families import Family
 from exporter.reference.confusion import ClassRates
-from exporter.stats import BASE_LABELS
 from exporter.stats.outcomes import Outcomes, matrix
 
-LABELS = (*BASE_LABELS, "window", "average", "class")
-
-
-@dataclass(frozen=True)
-class ClassificationResult:
-    """The accuracy, and the rates of `classes`."""
-
-    accuracy: float
-    classes: list[str]
-    rates: ClassRates
+# Help texts by name of a figure of ClassRates.
+FIGURES = {
+    "precision": "Of a window's predictions of a class, the share that was right, 0 to 1.",
+    "recall": "Of a window's outcomes of a class, the share that was predicted, 0 to 1.",
+    "f1": "Harmonic mean of precision and recall in a window, 0 to 1.",
+}
 
 
 @dataclass(frozen=True)
@@ -38,33 +36,33 @@ class Classification:
     outcomes: Outcomes
     is_declared: bool
 
-    def result(self, window: WindowTallies[Series]) -> ClassificationResult | None:
-        """Return the performance in a window; None without outcomes."""
-        kept = [place for place, name in enumerate(window.classes) if self.is_declared or name != VALUE_CLASS]
-        counts = matrix(window[self.outcomes], len(window.classes))[np.ix_(kept, kept)]
+    def accuracy(self, window: SeriesWindow) -> float:
+        """Return the accuracy in a window; NaN without outcomes."""
+        counts = self._counts(window)
+        return float(counts.trace() / counts.sum()) if counts.any() else math.nan
+
+    def figure(self, name: str, window: SeriesWindow) -> ClassFigure | None:
+        """Return one of FIGURES; None without outcomes."""
+        counts = self._counts(window)
         if not counts.any():
             return None
-        accuracy = float(counts.trace() / counts.sum())
-        return ClassificationResult(accuracy, [window.classes[place] for place in kept], ClassRates.of(counts))
+        rates = ClassRates.of(counts)
+        values: Floats = getattr(rates, name)
+        classes = [window.classes[place] for place in self._places(window)]
+        return ClassFigure(
+            rates.weighted(values), rates.macro(values), dict(zip(classes, values.tolist(), strict=True))
+        )
 
     def collect(self, view: View) -> Iterator[Family]:
-        accuracy = GaugeFamily(
-            "model_accuracy", "Share of the outcomes of a window that were predicted, 0 to 1.", (*BASE_LABELS, "window")
-        )
-        families = [
-            GaugeFamily(name, text, LABELS)
-            for name, text in (
-                ("model_precision", "Of a window's predictions of a class, the share that was right, 0 to 1."),
-                ("model_recall", "Of a window's outcomes of a class, the share that was predicted, 0 to 1."),
-                ("model_f1", "Harmonic mean of precision and recall in a window, 0 to 1."),
-            )
-        ]
-        for window in view.windows:
-            if result := self.result(window):
-                rates = result.rates
-                accuracy.add(window.labels, result.accuracy)
-                for family, values in zip(families, (rates.precision, rates.recall, rates.f1), strict=True):
-                    family.add((*window.labels, "weighted", ""), rates.weighted(values))
-                    family.add((*window.labels, "macro", ""), rates.macro(values))
-                    family.extend([(*window.labels, "", name) for name in result.classes], values.tolist())
-        yield from (accuracy, *families)
+        text = "Share of the outcomes of a window that were predicted, 0 to 1."
+        yield per_window("model_accuracy", text, view.windows, self.accuracy)
+        for name, text in FIGURES.items():
+            yield per_class(f"model_{name}", text, view.windows, partial(self.figure, name))
+
+    def _places(self, window: SeriesWindow) -> list[int]:
+        return [place for place, name in enumerate(window.classes) if self.is_declared or name != VALUE_CLASS]
+
+    def _counts(self, window: SeriesWindow) -> Floats:
+        places = self._places(window)
+        counts: Floats = matrix(window[self.outcomes], len(window.classes))[np.ix_(places, places)]
+        return counts

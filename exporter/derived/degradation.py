@@ -8,8 +8,8 @@ from dataclasses import dataclass
 
 from scipy.special import ndtri
 
-from exporter.batch import Series
-from exporter.derived.view import View, WindowTallies
+from exporter.derived.gauges import per_label
+from exporter.derived.view import SeriesWindow, View
 from exporter.families import Family, GaugeFamily
 from exporter.reference.baseline import Baseline, Estimate
 from exporter.reference.confusion import figures
@@ -43,12 +43,12 @@ class Degradation:
     baseline: Baseline
     tolerance: Tolerance
 
-    def drops(self, window: WindowTallies[Series]) -> dict[str, float]:
+    def drops(self, window: SeriesWindow) -> dict[str, float]:
         """Return by how much each figure of a window is below the baseline."""
         before = self.baseline.figures
         return {name: before[name].value - now.value for name, now in figures(matrix(window[self.outcomes])).items()}
 
-    def degraded(self, window: WindowTallies[Series]) -> dict[str, bool]:
+    def degraded(self, window: SeriesWindow) -> dict[str, bool]:
         """Return whether each figure has dropped by more than is tolerated and more than chance."""
         counts = matrix(window[self.outcomes])
         samples = counts.sum()
@@ -64,20 +64,14 @@ class Degradation:
         baseline = GaugeFamily(
             "model_performance_baseline", "Performance on the reference, 0 to 1.", (*BASE_LABELS, "metric")
         )
-        labels = (*BASE_LABELS, "metric", "window")
-        drop = GaugeFamily("model_performance_drop", "Baseline less the performance in a window.", labels)
-        degraded = GaugeFamily(
-            "model_performance_degraded", "Whether the drop exceeds the tolerance by more than chance.", labels
-        )
         for series in view.series:
             for metric, figure in self.baseline.figures.items():
                 baseline.add((*series, metric), figure.value)
-        for window in view.windows:
-            for metric, value in self.drops(window).items():
-                drop.add((*window.series, metric, window.window), value)
-            for metric, is_degraded in self.degraded(window).items():
-                degraded.add((*window.series, metric, window.window), is_degraded)
-        yield from (baseline, drop, degraded)
+        yield baseline
+        text = "Baseline less the performance in a window."
+        yield per_label("metric", "model_performance_drop", text, view.windows, self.drops)
+        text = "Whether the drop exceeds the tolerance by more than chance."
+        yield per_label("metric", "model_performance_degraded", text, view.windows, self.degraded)
 
 
 def least_drop(before: Estimate, samples_before: float, now: Estimate, samples: float, tolerance: Tolerance) -> float:

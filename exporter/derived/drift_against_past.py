@@ -11,9 +11,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from exporter.batch import Series
 from exporter.derived.drift_calculator import DriftCalculator
-from exporter.derived.view import View, WindowTallies
+from exporter.derived.view import SeriesWindow, View
 from exporter.families import Family, GaugeFamily
 from exporter.stats import BASE_LABELS
 
@@ -45,7 +44,7 @@ class DriftAgainstPast:
             changed.extend(keys, np.where(result.is_enough, result.drifted, np.nan).tolist())
         yield from families
 
-    def _live(self, view: View) -> Iterator[tuple[WindowTallies[Series], str, WindowTallies[Series]]]:
+    def _live(self, view: View) -> Iterator[tuple[SeriesWindow, str, SeriesWindow]]:
         if self.live_version is None:
             return
         windows = {(window.window, window.series): window for window in view.windows}

@@ -5,12 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from exporter.batch import Series
 from exporter.derived.distributions import DriftCriteria
+from exporter.derived.gauges import per_label
 from exporter.derived.psi import critical, psi
-from exporter.derived.view import View, WindowTallies
-from exporter.families import Family, GaugeFamily
-from exporter.stats import BASE_LABELS
+from exporter.derived.view import SeriesWindow, View
+from exporter.families import Family
 from exporter.stats.embedding import Embedding
 
 MIN_SAMPLES = 100
@@ -42,8 +41,11 @@ class EmbeddingDrift:
     embeddings: Sequence[Embedding]
     criteria: DriftCriteria
 
-    def results(self, window: WindowTallies[Series]) -> dict[str, EmbeddingResult]:
-        """Return the results of each feature with enough vectors."""
+    def results(self, window: SeriesWindow) -> dict[str, EmbeddingResult]:
+        """Return the results of each feature with enough vectors; computed once per window."""
+        return window.result(self._results)
+
+    def _results(self, window: SeriesWindow) -> dict[str, EmbeddingResult]:
         found = {}
         for embedding in self.embeddings:
             tally = window[embedding]
@@ -58,19 +60,17 @@ class EmbeddingDrift:
         return found
 
     def collect(self, view: View) -> Iterator[Family]:
-        labels = (*BASE_LABELS, "feature_name", "window")
-        drift = GaugeFamily(
+        yield per_label(
+            "feature_name",
             "model_embedding_drift_psi",
             "Population stability index of an embedding's random projections, their mean, unitless.",
-            labels,
+            view.windows,
+            lambda window: {feature: result.psi for feature, result in self.results(window).items()},
         )
-        shift = GaugeFamily(
+        yield per_label(
+            "feature_name",
             "model_embedding_mean_shift",
             "Distance of an embedding's mean from the reference's, in the reference's spread about it.",
-            labels,
+            view.windows,
+            lambda window: {feature: result.mean_shift for feature, result in self.results(window).items()},
         )
-        for window in view.windows:
-            for feature, result in self.results(window).items():
-                drift.add((*window.series, feature, window.window), result.psi)
-                shift.add((*window.series, feature, window.window), result.mean_shift)
-        yield from (drift, shift)

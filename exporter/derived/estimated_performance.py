@@ -10,13 +10,14 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, partial
 
 import numpy as np
 
-from exporter.batch import Floats, Series
-from exporter.derived.estimated_auc import drawn_variance, estimated_auc
-from exporter.derived.view import View, WindowTallies
+from exporter.batch import Floats
+from exporter.derived.auc import auc
+from exporter.derived.gauges import ClassFigure, per_class, per_window
+from exporter.derived.view import SeriesWindow, View
 from exporter.families import Family, GaugeFamily
 from exporter.reference import confusion
 from exporter.reference.baseline import Estimate
@@ -27,6 +28,8 @@ from exporter.stats.score_bins import ScoreBins
 FEWEST_PREDICTIONS = 100
 # At least this share of a window's predictions must have a score for which the reference has a rate.
 FEWEST_JUDGED = 0.9
+# The AUC of a class is estimated if so many records of it, and of other classes, are expected.
+FEWEST_OF_EITHER = 1.0
 # Help texts by name of a figure of confusion.ClassRates.
 FIGURES = {
     "precision": "Of a window's predictions of a class, the share that is right, as their scores tell.",
@@ -131,69 +134,102 @@ class EstimatedPerformance:
     def _rates(self) -> CalibratedRates:
         return CalibratedRates.of(self.bins.calibration)
 
-    def expected(self, window: WindowTallies[Series]) -> Expected | None:
-        """Return what to expect of a window; None if it cannot be estimated."""
+    def expected(self, window: SeriesWindow) -> Expected | None:
+        """Return what to expect of a window; None if it cannot be estimated. Computed once per window."""
+        return window.result(self._expected)
+
+    def _expected(self, window: SeriesWindow) -> Expected | None:
         expected = Expected.of(window[self.bins], self._rates)
         enough = max(FEWEST_PREDICTIONS, FEWEST_JUDGED * window[self.predictions].sum())
         return expected if expected.size >= enough else None
 
-    def auc(self, window: WindowTallies[Series], expected: Expected) -> Estimate | None:
-        """Return the mean AUC of the classes, each against the rest; None if it cannot be estimated.
-
-        Its standard error is the mean of theirs, which is an upper bound. Both areas of two classes are the same.
-        """
-        if not expected.is_whole:
+    def figure(self, name: str, window: SeriesWindow) -> ClassFigure | None:
+        """Return one of FIGURES; None if it cannot be estimated. Averages are NaN if only that of a class can be."""
+        expected = self.expected(window)
+        if expected is None or not (expected.is_whole or name == "precision"):
             return None
-        counts = window[self.bins]
-        areas = [area for row in range(len(counts)) if (area := estimated_auc(counts[row], self._rates, row))]
-        if not areas:
-            return None
-        return Estimate(float(np.mean([area.value for area in areas])), float(np.mean([area.stderr for area in areas])))
+        values: Floats = getattr(expected.rates, name)
+        averages = (
+            (expected.weighted(name), expected.rates.macro(values)) if expected.is_whole else (math.nan, math.nan)
+        )
+        return ClassFigure(*averages, dict(zip(self.bins.classes, values.tolist(), strict=True)))
 
-    def figures(self, window: WindowTallies[Series]) -> dict[str, float]:
-        """Return the accuracy, the weighted figures and the AUC, as far as they can be estimated."""
+    def estimates(self, window: SeriesWindow) -> dict[str, Estimate]:
+        """Return the accuracy, the weighted figures and the AUC, as far as they can be estimated; once per window."""
+        return window.result(self._estimates)
+
+    def _estimates(self, window: SeriesWindow) -> dict[str, Estimate]:
         expected = self.expected(window)
         if expected is None:
             return {}
-        found = {"accuracy": expected.accuracy}
-        if expected.is_whole:
-            found |= {metric: expected.weighted(metric) for metric in FIGURES}
-        if area := self.auc(window, expected):
-            found["auc"] = area.value
+        found = {
+            metric: Estimate(expected.accuracy if metric == "accuracy" else expected.weighted(metric), stderr)
+            for metric, stderr in expected.stderr.items()
+        }
+        counts = window[self.bins]
+        areas = [area for row in range(len(counts)) if (area := estimated_auc(counts[row], self._rates, row))]
+        if expected.is_whole and areas:
+            # The mean of the standard errors is an upper bound of that of the mean.
+            values, errors = ([getattr(area, name) for area in areas] for name in ("value", "stderr"))
+            found["auc"] = Estimate(float(np.mean(values)), float(np.mean(errors)))
         return found
 
     def collect(self, view: View) -> Iterator[Family]:
-        labels = (*BASE_LABELS, "window")
-        accuracy = GaugeFamily(
-            "model_estimated_accuracy", "Share of predictions in a window that are right, as their scores tell.", labels
-        )
-        by_class = {
-            metric: GaugeFamily(f"model_estimated_{metric}", text, (*labels, "average", "class"))
-            for metric, text in FIGURES.items()
-        }
-        auc = GaugeFamily(
-            "model_estimated_auc", "Area under the ROC curve of a window's predictions, as their scores tell.", labels
-        )
+        text = "Share of predictions in a window that are right, as their scores tell."
+        yield per_window("model_estimated_accuracy", text, view.windows, partial(self._value, "accuracy"))
+        for name, text in FIGURES.items():
+            yield per_class(f"model_estimated_{name}", text, view.windows, partial(self.figure, name))
+        text = "Area under the ROC curve of a window's predictions, as their scores tell."
+        yield per_window("model_estimated_auc", text, view.windows, partial(self._value, "auc"))
         stderr = GaugeFamily(
             "model_estimated_stderr",
             "Standard error of an estimated figure: by the size of the window and by that of the reference.",
-            (*labels, "metric"),
+            (*BASE_LABELS, "window", "metric"),
         )
         for window in view.windows:
-            expected = self.expected(window)
-            if expected is None:
-                continue
-            accuracy.add(window.labels, expected.accuracy)
-            for metric, family in by_class.items():
-                values = getattr(expected.rates, metric)
-                if expected.is_whole:
-                    family.add((*window.labels, "weighted", ""), expected.weighted(metric))
-                    family.add((*window.labels, "macro", ""), expected.rates.macro(values))
-                if expected.is_whole or metric == "precision":
-                    family.extend([(*window.labels, "", name) for name in self.bins.classes], values.tolist())
-            errors = expected.stderr
-            if area := self.auc(window, expected):
-                auc.add(window.labels, area.value)
-                errors["auc"] = area.stderr
-            stderr.extend([(*window.labels, metric) for metric in errors], errors.values())
-        yield from (accuracy, *by_class.values(), auc, stderr)
+            for metric, estimate in self.estimates(window).items():
+                stderr.add((*window.labels, metric), estimate.stderr)
+        yield stderr
+
+    def _value(self, metric: str, window: SeriesWindow) -> float:
+        estimate = self.estimates(window).get(metric)
+        return estimate.value if estimate else math.nan
+
+
+def estimated_auc(counts: Floats, rates: CalibratedRates, row: int) -> Estimate | None:
+    """Return the expected area for class `row` against the rest; None if fewer than one record of either is expected.
+
+    `counts` has shape (2, bins), and all counted bins have a rate. The area is that of the expected counts of the class
+    and of the rest. The standard error is to first order: each record's true class is drawn by its rate, and the rates
+    are estimated from the records of the reference.
+    """
+    rate = np.nan_to_num(rates.rate[row])
+    total = counts.sum(axis=0)
+    positives = (counts * rate).sum(axis=0)
+    negatives = total - positives
+    of_class, of_rest = float(positives.sum()), float(negatives.sum())
+    if min(of_class, of_rest) < FEWEST_OF_EITHER:
+        return None
+    value = float(auc(negatives, positives))
+    below = negatives.cumsum() - negatives / 2
+    above = of_class - positives.cumsum() + positives / 2
+    # The increase of the area with one more record of a bin that belongs to the class.
+    slope = (below - above) / (of_class * of_rest) - value * (1 / of_class - 1 / of_rest)
+    return Estimate(value, math.sqrt(drawn_variance(counts * slope, counts * slope**2, rates, row)))
+
+
+def drawn_variance(weights: Floats, squares: Floats, rates: CalibratedRates, row: int) -> float:
+    """Return the variance of a weighted sum of whether records belong to class `row`.
+
+    `weights`, shape (2, bins), are the sums of weights over the records of a bin, and `squares` the sums of their
+    squares. Each record's true class is drawn independently; the error of a rate is shared by all records of its pool.
+    """
+    variance = float((squares * rates.variance[row]).sum())
+    for by_bin, records, spread, pool in zip(
+        weights, rates.records[row], rates.variance[row], rates.pool[row], strict=True
+    ):
+        # The bins of a pool all have the same value.
+        shared = np.divide(spread, records, out=np.zeros(len(records)), where=records > 0)
+        first = np.unique(pool, return_index=True)[1]
+        variance += float((np.square(np.bincount(pool, by_bin)) * shared[first]).sum())
+    return variance

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
 
-from exporter.batch import Bools, Floats, Series
-from exporter.derived.view import View, WindowTallies
-from exporter.families import Family, GaugeFamily, SummaryFamily
+from exporter.batch import Bools, Floats
+from exporter.derived.gauges import per_label
+from exporter.derived.view import SeriesWindow, View
+from exporter.families import Family, SummaryFamily
 from exporter.stats import BASE_LABELS, feature_moments
 from exporter.stats.feature_bins import FeatureBins
 from exporter.stats.feature_cuts import FeatureCuts
@@ -29,45 +30,49 @@ class FeatureHealth:
     cuts: FeatureCuts
     moments: FeatureMoments
 
-    def missing_ratio(self, window: WindowTallies[Series]) -> Floats:
+    def missing_ratio(self, window: SeriesWindow) -> dict[str, float]:
         """Return the share of each feature's values that are missing; NaN without records."""
         counts = window[self.bins]
         with np.errstate(invalid="ignore"):
-            ratio: Floats = counts[:, -2] / counts.sum(axis=-1)
-        return ratio
+            return dict(zip(self.bins.features, (counts[:, -2] / counts.sum(axis=-1)).tolist(), strict=True))
+
+    def mean(self, window: SeriesWindow) -> dict[str, float]:
+        """Return the mean of each numeric feature; NaN without values."""
+        means = feature_moments.mean(FeatureSums.of(window[self.moments]), self.moments.means)
+        return dict(zip(self.cuts.features, means.tolist(), strict=True))
+
+    def stddev(self, window: SeriesWindow) -> dict[str, float]:
+        """Return the standard deviation of each numeric feature; NaN without values."""
+        deviations = feature_moments.stddev(FeatureSums.of(window[self.moments]))
+        return dict(zip(self.cuts.features, deviations.tolist(), strict=True))
+
+    def distinct_categories(self, window: SeriesWindow) -> dict[str, float]:
+        """Return how many categories of the reference each categorical feature has; all others count as one."""
+        numeric = len(self.cuts.features)
+        categories = np.delete(window[self.bins][numeric:], -2, axis=-1)
+        return dict(zip(self.bins.features[numeric:], np.count_nonzero(categories, axis=-1).tolist(), strict=True))
 
     def collect(self, view: View) -> Iterator[Family]:
-        labels = (*BASE_LABELS, "feature_name", "window")
-        mean = GaugeFamily("model_feature_mean", "Mean of a feature in a window.", labels)
-        stddev = GaugeFamily("model_feature_stddev", "Standard deviation of a feature in a window.", labels)
-        quantile = SummaryFamily("model_feature_quantile", "Quantile of a feature in a window.", (*labels, "quantile"))
-        missing = GaugeFamily(
-            "model_feature_missing_ratio", "Share of a feature's values in a window that are missing, 0 to 1.", labels
-        )
-        distinct = GaugeFamily(
-            "model_feature_distinct_categories",
-            "Categories of the reference that a window holds; all others together count as one.",
-            labels,
-        )
-        number = len(self.moments.means)
-        numeric, categorical = self.bins.features[:number], self.bins.features[number:]
+        name = "feature_name"
+        text = "Mean of a feature in a window."
+        yield per_label(name, "model_feature_mean", text, view.windows, self.mean)
+        text = "Standard deviation of a feature in a window."
+        yield per_label(name, "model_feature_stddev", text, view.windows, self.stddev)
+        labels = (*BASE_LABELS, name, "window", "quantile")
+        quantile = SummaryFamily("model_feature_quantile", "Quantile of a feature in a window.", labels)
         for window in view.windows:
-            sums = FeatureSums.of(window[self.moments])
-            mean.extend(_keys(window, numeric), feature_moments.mean(sums, self.moments.means).tolist())
-            stddev.extend(_keys(window, numeric), feature_moments.stddev(sums).tolist())
             # OpenMetrics demands that the quantiles of one feature are adjacent.
-            keys = [(*key, str(q)) for key in _keys(window, numeric) for q in QUANTILES]
-            quantile.extend(keys, self._quantiles(window, sums).T.ravel().tolist())
-            missing.extend(_keys(window, self.bins.features), self.missing_ratio(window).tolist())
-            categories = np.delete(window[self.bins][number:], -2, axis=-1)
-            distinct.extend(
-                _keys(window, categorical), np.count_nonzero(categories, axis=-1).astype(np.float64).tolist()
-            )
-        yield from (mean, stddev, quantile, missing, distinct)
+            keys = [(*window.series, name, window.window, str(q)) for name in self.cuts.features for q in QUANTILES]
+            quantile.extend(keys, self._quantiles(window).T.ravel().tolist())
+        yield quantile
+        text = "Share of a feature's values in a window that are missing, 0 to 1."
+        yield per_label(name, "model_feature_missing_ratio", text, view.windows, self.missing_ratio)
+        text = "Categories of the reference that a window holds; all others together count as one."
+        yield per_label(name, "model_feature_distinct_categories", text, view.windows, self.distinct_categories)
 
-    def _quantiles(self, window: WindowTallies[Series], sums: FeatureSums) -> Floats:
+    def _quantiles(self, window: SeriesWindow) -> Floats:
         """Return the QUANTILES of each numeric feature, shape (quantiles, features)."""
-        cells = window[self.cuts]
+        cells, sums = window[self.cuts], FeatureSums.of(window[self.moments])
         with np.errstate(invalid="ignore", divide="ignore"):
             low = self.moments.first - sums.below / cells[:, 0]
             high = self.moments.last + sums.above / self.cuts.above(cells)
@@ -93,7 +98,3 @@ def quantiles(cells: Floats, cuts: Floats, low: Floats, high: Floats, steps: Boo
     is_last = ~np.isfinite(right) | (at == cuts.shape[-1])
     value = np.where(at == 0, low, np.where(is_last, high, inside))
     return np.where(total > 0, value, np.nan)
-
-
-def _keys(window: WindowTallies[Series], features: Sequence[str]) -> list[tuple[str, ...]]:
-    return [(*window.series, feature, window.window) for feature in features]

@@ -6,9 +6,9 @@ import math
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from exporter.derived.view import View
-from exporter.families import Family, GaugeFamily
-from exporter.stats import BASE_LABELS
+from exporter.derived.gauges import per_window
+from exporter.derived.view import SeriesWindow, View
+from exporter.families import Family
 from exporter.stats.reconstruction_error import ReconstructionError
 
 MIN_SAMPLES = 30
@@ -26,23 +26,27 @@ class MultivariateDrift:
 
     errors: ReconstructionError
 
+    def shift(self, window: SeriesWindow) -> float:
+        """Return the shift of a window; NaN with too few records."""
+        count, total = window[self.errors].tolist()
+        reference = self.errors.components
+        return total / count - reference.error_mean / reference.error_stddev if count >= MIN_SAMPLES else math.nan
+
+    def zscore(self, window: SeriesWindow) -> float:
+        """Return the shift in its standard errors."""
+        count = float(window[self.errors][0])
+        return self.shift(window) / math.sqrt(1 / count + 1 / self.errors.components.rows) if count else math.nan
+
     def collect(self, view: View) -> Iterator[Family]:
-        labels = (*BASE_LABELS, "window")
-        drift = GaugeFamily(
+        yield per_window(
             "model_multivariate_drift",
             "Shift of the mean PCA reconstruction error from the reference's, in its standard deviations.",
-            labels,
+            view.windows,
+            self.shift,
         )
-        zscore = GaugeFamily(
+        yield per_window(
             "model_multivariate_drift_zscore",
             "The same shift in its standard errors: beyond 3 is hardly chance.",
-            labels,
+            view.windows,
+            self.zscore,
         )
-        reference = self.errors.components
-        for window in view.windows:
-            count, total = window[self.errors].tolist()
-            if count >= MIN_SAMPLES:
-                shift = total / count - reference.error_mean / reference.error_stddev
-                drift.add(window.labels, shift)
-                zscore.add(window.labels, shift / math.sqrt(1 / count + 1 / reference.rows))
-        yield from (drift, zscore)

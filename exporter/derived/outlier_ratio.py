@@ -8,8 +8,9 @@ from functools import cached_property
 
 import numpy as np
 
-from exporter.batch import Bools, Floats, Series
-from exporter.derived.view import View, WindowTallies
+from exporter.batch import Bools, Floats
+from exporter.derived.gauges import per_label
+from exporter.derived.view import SeriesWindow, View
 from exporter.families import Family, GaugeFamily
 from exporter.reference.profile import Numeric
 from exporter.stats import BASE_LABELS
@@ -42,30 +43,29 @@ class OutlierRatio:
     cuts: FeatureCuts
     tails: tuple[float, float]
 
-    def ratio(self, window: WindowTallies[Series]) -> Floats:
+    def ratio(self, window: SeriesWindow) -> dict[str, float]:
         """Return the outlier ratio of each numeric feature; NaN with too few values."""
         cells = window[self.cuts]
-        return np.where(cells.sum(axis=-1) >= FEWEST_VALUES, self._share(cells), np.nan)
+        shares = np.where(cells.sum(axis=-1) >= FEWEST_VALUES, self._share(cells), np.nan)
+        return dict(zip(self.cuts.features, shares.tolist(), strict=True))
 
     def collect(self, view: View) -> Iterator[Family]:
-        labels = (*BASE_LABELS, "feature_name")
-        family = GaugeFamily(
+        yield per_label(
+            "feature_name",
             "model_feature_outlier_ratio",
             "Share of a feature's values in a rolling window that lie beyond quantiles of the reference.",
-            (*labels, "window"),
+            view.windows,
+            self.ratio,
         )
         reference = GaugeFamily(
             "model_feature_reference_outlier_ratio",
             "Share of the reference's values of a feature beyond the quantiles that its outliers are counted by.",
-            labels,
+            (*BASE_LABELS, "feature_name"),
         )
-        for window in view.windows:
-            keys = [(*window.series, feature, window.window) for feature in self.cuts.features]
-            family.extend(keys, self.ratio(window).tolist())
         for series in view.series:
             expected = np.nan_to_num(self._share(self.cuts.reference)).tolist()
             reference.extend([(*series, feature) for feature in self.cuts.features], expected)
-        yield from (family, reference)
+        yield reference
 
     def _share(self, cells: Floats) -> Floats:
         with np.errstate(invalid="ignore"):

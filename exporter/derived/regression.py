@@ -5,13 +5,15 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 
-from exporter.batch import Floats, Series
+from exporter.batch import Floats
 from exporter.derived.feature_health import QUANTILES, quantiles
-from exporter.derived.view import View, WindowTallies
-from exporter.families import Family, GaugeFamily, SummaryFamily
+from exporter.derived.gauges import per_window
+from exporter.derived.view import SeriesWindow, View
+from exporter.families import Family, SummaryFamily
 from exporter.stats import BASE_LABELS
 from exporter.stats.residuals import ResidualBins, Residuals, ResidualSums
 
@@ -55,23 +57,22 @@ class Regression:
     residuals: Residuals
     bins: ResidualBins
 
-    def figures(self, window: WindowTallies[Series]) -> dict[str, float]:
+    def figures(self, window: SeriesWindow) -> dict[str, float]:
         """Return the figures of a window; empty without outcomes."""
         sums = ResidualSums(*window[self.residuals].tolist())
         return figures(sums) if sums.number else {}
 
     def collect(self, view: View) -> Iterator[Family]:
-        labels = (*BASE_LABELS, "window")
-        families = {name: GaugeFamily(f"model_{name}", text, labels) for name, text in TEXTS.items()}
-        quantile = SummaryFamily(
-            "model_residual_quantile", "Quantile of prediction less truth in a window.", (*labels, "quantile")
-        )
+        for name, text in TEXTS.items():
+            yield per_window(f"model_{name}", text, view.windows, partial(self._figure, name))
+        labels = (*BASE_LABELS, "window", "quantile")
+        quantile = SummaryFamily("model_residual_quantile", "Quantile of prediction less truth in a window.", labels)
         for window in view.windows:
-            if found := self.figures(window):
-                for name, value in found.items():
-                    families[name].add(window.labels, value)
-                quantile.extend([(*window.labels, str(q)) for q in QUANTILES], self._quantiles(window[self.bins]))
-        yield from (*families.values(), quantile)
+            quantile.extend([(*window.labels, str(q)) for q in QUANTILES], self._quantiles(window[self.bins]))
+        yield quantile
+
+    def _figure(self, name: str, window: SeriesWindow) -> float:
+        return self.figures(window).get(name, math.nan)
 
     def _quantiles(self, counts: Floats) -> list[float]:
         edges, no_steps = self.bins.edges, np.zeros(1, np.bool_)

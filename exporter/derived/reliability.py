@@ -8,8 +8,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from exporter.batch import Floats, Series
-from exporter.derived.view import View, WindowTallies
+from exporter.batch import Floats
+from exporter.derived.gauges import per_window
+from exporter.derived.view import SeriesWindow, View
 from exporter.families import Family, GaugeFamily
 from exporter.stats import BASE_LABELS
 from exporter.stats.confidence import Confidence, ConfidenceSums
@@ -32,36 +33,31 @@ class Reliability:
 
     confidence: Confidence
 
-    def calibration_error(self, window: WindowTallies[Series]) -> float:
+    def calibration_error(self, window: SeriesWindow) -> float:
         """Return the expected calibration error of a window; NaN without outcomes that have a score."""
         sums = ConfidenceSums.of(window[self.confidence], CALIBRATION_BINS)
         return calibration_error(sums) if sums.number.any() else math.nan
 
     def collect(self, view: View) -> Iterator[Family]:
-        labels = (*BASE_LABELS, "window")
-        error = GaugeFamily(
-            "model_expected_calibration_error",
-            "Mean difference of scores of a window's predictions and how often they were right, 0 to 1.",
-            labels,
-        )
-        samples, confidence, accuracy = (
-            GaugeFamily(name, text, (*labels, "bin"))
+        text = "Mean difference of scores of a window's predictions and how often they were right, 0 to 1."
+        yield per_window("model_expected_calibration_error", text, view.windows, self.calibration_error)
+        samples, confidence, accuracy = families = [
+            GaugeFamily(name, text, (*BASE_LABELS, "window", "bin"))
             for name, text in (
                 ("model_reliability_samples", "Outcomes of a window by bin of their prediction's score."),
                 ("model_reliability_confidence", "Mean score of the predictions in a bin, 0 to 1."),
                 ("model_reliability_accuracy", "Share of the predictions in a bin that were right, 0 to 1."),
             )
-        )
+        ]
         bins = [f"{low / BINS:.1f}-{(low + 1) / BINS:.1f}" for low in range(BINS)]
         for window in view.windows:
             sums = ConfidenceSums.of(window[self.confidence], BINS)
             if sums.number.any():
-                error.add(window.labels, self.calibration_error(window))
                 keys = [(*window.labels, name) for name in bins]
                 samples.extend(keys, sums.number.tolist())
                 confidence.extend(keys, _mean(sums.scores, sums.number))
                 accuracy.extend(keys, _mean(sums.correct, sums.number))
-        yield from (error, samples, confidence, accuracy)
+        yield from families
 
 
 def _mean(sums: Floats, number: Floats) -> list[float]:

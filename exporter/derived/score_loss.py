@@ -6,10 +6,9 @@ import math
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from exporter.batch import Series
-from exporter.derived.view import View, WindowTallies
-from exporter.families import Family, GaugeFamily
-from exporter.stats import BASE_LABELS
+from exporter.derived.gauges import per_window
+from exporter.derived.view import SeriesWindow, View
+from exporter.families import Family
 from exporter.stats.score_losses import ScoreLosses, ScoreLossSums
 
 
@@ -22,23 +21,18 @@ class ScoreLoss:
 
     losses: ScoreLosses
 
-    def log_loss(self, window: WindowTallies[Series]) -> float:
+    def log_loss(self, window: SeriesWindow) -> float:
         """Return the mean log loss of a window, or NaN."""
         sums = ScoreLossSums(*window[self.losses].tolist())
         return sums.log_losses / sums.number if sums.number else math.nan
 
-    def brier_score(self, window: WindowTallies[Series]) -> float:
+    def brier_score(self, window: SeriesWindow) -> float:
         """Return the Brier score of a window, or NaN."""
         sums = ScoreLossSums(*window[self.losses].tolist())
         return sums.squares / sums.complete if sums.complete else math.nan
 
     def collect(self, view: View) -> Iterator[Family]:
-        labels = (*BASE_LABELS, "window")
-        log_loss = GaugeFamily("model_log_loss", "Mean of -ln of the score of the true class in a window.", labels)
-        brier = GaugeFamily(
-            "model_brier_score", "Mean squared difference of scores and truth in a window, 0 is best.", labels
-        )
-        for window in view.windows:
-            log_loss.extend([window.labels], [self.log_loss(window)])
-            brier.extend([window.labels], [self.brier_score(window)])
-        yield from (log_loss, brier)
+        text = "Mean of -ln of the score of the true class in a window."
+        yield per_window("model_log_loss", text, view.windows, self.log_loss)
+        text = "Mean squared difference of scores and truth in a window, 0 is best."
+        yield per_window("model_brier_score", text, view.windows, self.brier_score)

@@ -8,12 +8,13 @@ from functools import cached_property
 
 import numpy as np
 
-from exporter.batch import Floats, Series
+from exporter.batch import Floats
 from exporter.chance import unanimous
-from exporter.derived.view import View, WindowTallies
-from exporter.families import Family, GaugeFamily
+from exporter.derived.gauges import per_label
+from exporter.derived.view import SeriesWindow, View
+from exporter.families import Family
 from exporter.reference.profile import Profile, commonest_share
-from exporter.stats import BASE_LABELS, feature_moments
+from exporter.stats import feature_moments
 from exporter.stats.feature_bins import FeatureBins
 from exporter.stats.feature_moments import FeatureMoments, FeatureSums
 
@@ -32,7 +33,7 @@ class StuckFeatures:
     bins: FeatureBins
     moments: FeatureMoments
 
-    def stuck(self, window: WindowTallies[Series]) -> Floats:
+    def stuck(self, window: SeriesWindow) -> dict[str, float]:
         """Return whether each feature is stuck, 0 or 1; NaN with too few values."""
         sums = FeatureSums.of(window[self.moments])
         categories = window[self.bins][len(self.moments.means) :]
@@ -40,7 +41,7 @@ class StuckFeatures:
         values = np.concatenate((sums.number, own.sum(axis=-1) + other))
         is_one = (np.count_nonzero(own, axis=-1) == 1) & (other == 0)
         same = np.concatenate((feature_moments.stddev(sums) == 0, is_one))
-        return np.where(values >= self._fewest, same, np.nan)
+        return dict(zip(self.bins.features, np.where(values >= self._fewest, same, np.nan).tolist(), strict=True))
 
     @cached_property
     def _fewest(self) -> Floats:
@@ -48,12 +49,10 @@ class StuckFeatures:
         return np.array([unanimous(commonest_share(feature)) for feature in self.profile.ordered.values()])
 
     def collect(self, view: View) -> Iterator[Family]:
-        family = GaugeFamily(
+        yield per_label(
+            "feature_name",
             "model_feature_stuck",
             "Whether all values of a feature in a rolling window are the same.",
-            (*BASE_LABELS, "feature_name", "window"),
+            view.windows,
+            self.stuck,
         )
-        for window in view.windows:
-            keys = [(*window.series, feature, window.window) for feature in self.bins.features]
-            family.extend(keys, self.stuck(window).tolist())
-        yield family

@@ -60,12 +60,15 @@ class WindowTallies(Generic[S]):
         return cast(T, self._results[compute])
 
 
+SeriesWindow = WindowTallies[Series]
+
+
 class Past(NamedTuple):
     """A window of a series, and what it contained some time ago ("1d") of the statistics that are remembered."""
 
-    now: WindowTallies[Series]
+    now: SeriesWindow
     ago: str
-    then: WindowTallies[Series]
+    then: SeriesWindow
 
 
 class View:
@@ -102,7 +105,7 @@ class View:
         return {series: row[statistic.name] for series, row in of_kind(kind, self.snapshot.totals).items()}
 
     @cached_property
-    def windows(self) -> tuple[WindowTallies[Series], ...]:
+    def windows(self) -> tuple[SeriesWindow, ...]:
         """Each window of each series."""
         return self._windows(self.series)
 

@@ -1,15 +1,16 @@
-"""Window samples: how many predictions or outcomes each rolling window contains."""
+"""Window samples: how many predictions or outcomes a window contains, and how many predictions have ground truth."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+import math
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from exporter.derived.view import View, WindowTallies
-from exporter.families import Family, GaugeFamily
+from exporter.derived.gauges import per_window
+from exporter.derived.view import SeriesWindow, View, WindowTallies
+from exporter.families import Family
 from exporter.stats import SEGMENTS, SERIES, Scope, Tallied
-from exporter.tallies.tally import S
 
 
 @dataclass(frozen=True)
@@ -21,13 +22,31 @@ class WindowSamples:
     metric: str = "model_window_samples"
     help: str = "Predictions that a rolling window holds."
 
-    def count(self, window: WindowTallies[S]) -> float:
+    def count(self, window: WindowTallies[Any]) -> float:
         """Return the number of samples in a window."""
         return float(window[self.counted].sum())
 
     def collect(self, view: View) -> Iterator[Family]:
-        family = GaugeFamily(self.scope.name(self.metric), self.help, (*self.scope.labels, "window"))
-        windows: Sequence[WindowTallies[Any]] = view.segments if self.scope == SEGMENTS else view.windows
-        for window in windows:
-            family.add(window.labels, self.count(window))
-        yield family
+        windows: tuple[WindowTallies[Any], ...] = view.segments if self.scope == SEGMENTS else view.windows
+        yield per_window(self.scope.name(self.metric), self.help, windows, self.count, self.scope)
+
+
+@dataclass(frozen=True)
+class Coverage:
+    """`model_ground_truth_coverage`; the tallies of `predictions` and `labelled` sum to the number of either."""
+
+    predictions: Tallied
+    labelled: Tallied
+
+    def share(self, window: SeriesWindow) -> float:
+        """Return the share of a window's predictions whose ground truth has arrived; NaN without predictions."""
+        predictions = window[self.predictions].sum()
+        return float(window[self.labelled].sum() / predictions) if predictions else math.nan
+
+    def collect(self, view: View) -> Iterator[Family]:
+        yield per_window(
+            "model_ground_truth_coverage",
+            "Share of the predictions made in a window that have their ground truth.",
+            view.windows,
+            self.share,
+        )

@@ -46,17 +46,15 @@ def attributions(selection: Selection) -> AttributionsStatus | None:
     if ranking is None:
         return None
     result = ranking.result(selection.tallies)
-    shares = dict(zip(ranking.reference, result.share, strict=True)) if result else {}
-    ranks = {name: place for place, name in enumerate(result.ranked, 1)} if result else {}
     drifts = judged(selection, selection.measures.one(Drift, kind=ATTRIBUTIONS))
     reference = {name: each.mean_abs for name, each in ranking.reference.items()}
     total = math.fsum(reference.values())
     found = [
         AttributionStatus(
             name=name,
-            share=shares.get(name, math.nan),
+            share=result.share.get(name, math.nan),
             reference_share=ratio(reference[name], total),
-            rank=ranks.get(name),
+            rank=result.rank.get(name),
             reference_rank=place,
             psi=drifts[name].psi,
             drifted=drifts[name].drifted,
@@ -64,7 +62,7 @@ def attributions(selection: Selection) -> AttributionsStatus | None:
         for place, name in enumerate(sorted(reference, key=lambda name: -reference[name]), 1)
     ]
     return AttributionsStatus(
-        ndcg=result.ndcg if result else math.nan,
+        ndcg=result.ndcg,
         threshold=selection.thresholds["attribution_ranking_ndcg"],
         features=sorted(found, key=lambda each: each.rank or each.reference_rank),
     )

@@ -7,15 +7,15 @@ import math
 import msgspec
 
 from exporter.derived.auc import Auc
-from exporter.derived.classification import Classification
+from exporter.derived.classification import FIGURES, Classification
 from exporter.derived.concept_drift import ConceptDrift
-from exporter.derived.coverage import Coverage
 from exporter.derived.degradation import Degradation
 from exporter.derived.estimated_performance import EstimatedPerformance
+from exporter.derived.gauges import ClassFigure
 from exporter.derived.regression import Regression
 from exporter.derived.reliability import Reliability
 from exporter.derived.score_loss import ScoreLoss
-from exporter.derived.window_samples import WindowSamples
+from exporter.derived.window_samples import Coverage, WindowSamples
 from exporter.stats import SERIES
 from exporter.status.selection import Selection
 
@@ -57,22 +57,18 @@ def performance(selection: Selection) -> PerformanceStatus | None:
 
 def estimated(selection: Selection) -> dict[str, float] | None:
     """Return the figures that are estimated from the model's own probabilities; None if there are none."""
-    estimate = selection.measures.find(EstimatedPerformance)
-    return (estimate.figures(selection.tallies) if estimate else {}) or None
+    performance = selection.measures.find(EstimatedPerformance)
+    estimates = performance.estimates(selection.tallies) if performance else {}
+    return {name: estimate.value for name, estimate in estimates.items()} or None
 
 
 def _figures(selection: Selection) -> dict[str, float]:
     """Return figures over all classes; precision, recall, F1 and AUC are weighted averages."""
     measures, tallies = selection.measures, selection.tallies
     found: dict[str, float] = {}
-    classification, auc = measures.find(Classification), measures.find(Auc)
-    if classification and (classified := classification.result(tallies)):
-        rates = classified.rates
-        found = {"accuracy": classified.accuracy}
-        for name in ("precision", "recall", "f1"):
-            found[name] = rates.weighted(getattr(rates, name))
-    if auc and (areas := auc.result(tallies)):
-        found["auc"] = areas.weighted
+    if classification := measures.find(Classification):
+        found["accuracy"] = classification.accuracy(tallies)
+    found |= {name: figure.weighted for name, figure in _by_class(selection).items()}
     if losses := measures.find(ScoreLoss):
         found |= {"log_loss": losses.log_loss(tallies), "brier_score": losses.brier_score(tallies)}
     if reliability := measures.find(Reliability):
@@ -84,18 +80,16 @@ def _figures(selection: Selection) -> dict[str, float]:
 
 def _classes(selection: Selection) -> dict[str, dict[str, float]]:
     """Return figures by class."""
-    measures, tallies = selection.measures, selection.tallies
     found: dict[str, dict[str, float]] = {}
-    classification, auc = measures.find(Classification), measures.find(Auc)
-    if classification and (classified := classification.result(tallies)):
-        rates = zip(classified.rates.precision, classified.rates.recall, classified.rates.f1, strict=True)
-        for name, (precision, recall, f1) in zip(classified.classes, rates, strict=True):
-            found[name] = {"precision": float(precision), "recall": float(recall), "f1": float(f1)}
-    if auc and (areas := auc.result(tallies)):
-        for name, area in areas.classes.items():
-            found.setdefault(name, {})["auc"] = area
-    known = {
-        name: {figure: value for figure, value in figures.items() if not math.isnan(value)}
-        for name, figures in found.items()
-    }
-    return {name: figures for name, figures in known.items() if figures}
+    for name, figure in _by_class(selection).items():
+        for label, value in figure.classes.items():
+            if not math.isnan(value):
+                found.setdefault(label, {})[name] = value
+    return found
+
+
+def _by_class(selection: Selection) -> dict[str, ClassFigure]:
+    classification, auc = selection.measures.find(Classification), selection.measures.find(Auc)
+    figures = {name: classification.figure(name, selection.tallies) for name in FIGURES} if classification else {}
+    figures["auc"] = auc.figure(selection.tallies) if auc else None
+    return {name: figure for name, figure in figures.items() if figure}

@@ -5,11 +5,9 @@ from __future__ import annotations
 import math
 
 import msgspec
-import numpy as np
 
 from exporter.batch import SegmentSeries
-from exporter.derived.segment_accuracy import SegmentAccuracy
-from exporter.derived.segment_drift import SegmentDrift
+from exporter.derived.segments import SegmentAccuracy, SegmentDrift
 from exporter.derived.view import WindowTallies
 from exporter.stats.label_counts import LabelCounts
 from exporter.status.selection import Selection, ratio
@@ -58,7 +56,9 @@ def _value(selection: Selection, window: WindowTallies[SegmentSeries]) -> Segmen
         int(window[measures.one(LabelCounts, column=name)].sum()) for name in ("prediction", "error")
     )
     accuracy = measures.find(SegmentAccuracy)
-    most_drifted, psi = _most_drifted(selection, window)
+    drift = measures.find(SegmentDrift)
+    drifts = drift.psi(window) if drift else {}
+    most_drifted = max(drifts, key=drifts.__getitem__, default=None)
     return SegmentValueStatus(
         value=window.series.segment_value,
         requests=predictions + errors,
@@ -66,14 +66,5 @@ def _value(selection: Selection, window: WindowTallies[SegmentSeries]) -> Segmen
         error_ratio=ratio(errors, predictions + errors),
         accuracy=accuracy.accuracy(window) if accuracy else math.nan,
         most_drifted=most_drifted,
-        psi=psi,
+        psi=drifts[most_drifted] if most_drifted is not None else math.nan,
     )
-
-
-def _most_drifted(selection: Selection, window: WindowTallies[SegmentSeries]) -> tuple[str | None, float]:
-    drift = selection.measures.find(SegmentDrift)
-    values = drift.psi(window) if drift else np.full(0, np.nan)
-    if drift is None or np.isnan(values).all():
-        return None, math.nan
-    most = int(np.nanargmax(values))
-    return drift.calculator.variables[most], float(values[most])

@@ -78,20 +78,19 @@ def features(selection: Selection) -> list[VariableStatus]:
     drift = measures.find(Drift, kind=FEATURES)
     if drift is None:
         return []
-    names = drift.calculator.variables
-    quality, outliers = measures.one(FeatureQuality), measures.one(OutlierRatio)
+    quality = measures.one(FeatureQuality)
     variables = _charted(selection, drift) | _embeddings(selection)
     absent = measures.one(AbsentFeatures).absent(tallies)
-    stuck = dict(zip(names, measures.one(StuckFeatures).stuck(tallies).tolist(), strict=True))
-    missing = dict(zip(names, measures.one(FeatureHealth).missing_ratio(tallies).tolist(), strict=True))
-    outlier = dict(zip(outliers.cuts.features, outliers.ratio(tallies).tolist(), strict=True))
+    stuck = measures.one(StuckFeatures).stuck(tallies)
+    missing = measures.one(FeatureHealth).missing_ratio(tallies)
+    outliers = measures.one(OutlierRatio).ratio(tallies)
     found = [
         msgspec.structs.replace(
             variables.get(name) or VariableStatus(name=name, psi=math.nan, psi_critical=math.nan, drifted=None),
             absent=absent.get(name),
             stuck=None if math.isnan(stuck.get(name, math.nan)) else bool(stuck[name]),
             missing_ratio=missing.get(name, math.nan),
-            outlier_ratio=outlier.get(name, math.nan),
+            outlier_ratio=outliers.get(name, math.nan),
             checks={check: int(count) for check, count in failures.items()},
         )
         for name, failures in quality.failures(tallies[quality]).items()

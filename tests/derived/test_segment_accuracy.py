@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from exporter.batch import SegmentSeries
-from exporter.derived.segment_accuracy import SegmentAccuracy
+from exporter.derived.segments import SegmentAccuracy
 from exporter.stats.outcomes import Outcomes, cell
 from tests.derived.views import view_of
 
