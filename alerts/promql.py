@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from exporter.derived.counts import JEFFREYS
-from exporter.derived.drift_calculator import SAMPLES_PER_BIN
+from exporter.derived.drift import SAMPLES_PER_BIN
 from exporter.derived.reference_info import REFERENCE_INFO
 from exporter.stats import BASE_LABELS
 from exporter.stats.feature_bins import FEATURE_BIN

@@ -6,7 +6,8 @@ A family keeps its series as parallel lists, because creating an object per seri
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from itertools import compress
 from typing import NamedTuple
 
 from prometheus_client.utils import floatToGoString
@@ -53,6 +54,9 @@ class Family:
         ]
 
 
+Families = Iterator[Family]
+
+
 class _SingleLineFamily(Family):
     def add(self, label_values: LabelValues, value: float) -> None:
         """Add a series; `label_values` has the order of the labels."""
@@ -61,9 +65,12 @@ class _SingleLineFamily(Family):
 
     def extend(self, label_values: Iterable[LabelValues], values: Iterable[float]) -> None:
         """Add series; those with a NaN value are left out."""
-        series = [(labels, value) for labels, value in zip(label_values, values, strict=True) if value == value]  # noqa: PLR0124
-        self.label_values.extend(labels for labels, _ in series)
-        self.columns[0].extend(value for _, value in series)
+        labels, numbers = list(label_values), list(values)
+        is_known = [number == number for number in numbers]  # noqa: PLR0124
+        if len(labels) != len(numbers):
+            raise ValueError("expected as many values as label values")
+        self.label_values.extend(labels if all(is_known) else compress(labels, is_known))
+        self.columns[0].extend(numbers if all(is_known) else compress(numbers, is_known))
 
 
 class GaugeFamily(_SingleLineFamily):

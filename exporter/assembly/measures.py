@@ -10,34 +10,31 @@ from exporter.configuration.settings import Config
 from exporter.derived import Measures
 from exporter.derived.absent_features import AbsentFeatures
 from exporter.derived.attribution_ranking import AttributionRanking
-from exporter.derived.auc import Auc
 from exporter.derived.classification import Classification
-from exporter.derived.concept_drift import ConceptDrift, Errors, LargeResiduals, WrongClasses
+from exporter.derived.concept_drift import ConceptDrift
 from exporter.derived.degradation import Degradation, Tolerance
 from exporter.derived.distributions import DriftCriteria
-from exporter.derived.drift import Drift
+from exporter.derived.drift import Drift, DriftCalculator
 from exporter.derived.drift_against_past import DriftAgainstPast
-from exporter.derived.drift_calculator import DriftCalculator
 from exporter.derived.drift_statistics import DRIFT_STATISTICS
 from exporter.derived.embedding_drift import EmbeddingDrift
 from exporter.derived.estimated_performance import EstimatedPerformance
 from exporter.derived.feature_health import FeatureHealth
 from exporter.derived.multivariate_drift import MultivariateDrift
 from exporter.derived.outlier_ratio import OutlierRatio
-from exporter.derived.reference_info import ReferenceInfo
+from exporter.derived.reference_info import ReferenceInfo, UnknownFeatureCount
 from exporter.derived.regression import Regression
-from exporter.derived.reliability import Reliability
-from exporter.derived.score_loss import ScoreLoss
+from exporter.derived.scores import Auc, Reliability, ScoreLoss
 from exporter.derived.segments import SegmentAccuracy, SegmentDrift, SegmentTotals
 from exporter.derived.stuck_features import StuckFeatures
 from exporter.derived.thresholds import Thresholds
-from exporter.derived.unknown_features import UnknownFeatures
 from exporter.derived.window_samples import Coverage, WindowSamples
 from exporter.reference.profile import Categorical, Numeric, Profile
-from exporter.stats import SEGMENTS, SERIES, Scope, Scoped, Tallied
+from exporter.stats import SEGMENTS, SERIES, Scope, Statistic, Tallied
 from exporter.stats.absolute_attributions import AbsoluteAttributions
 from exporter.stats.answered import Answered
 from exporter.stats.business import Business
+from exporter.stats.class_scores import ScoreLosses, ScoresByTruth
 from exporter.stats.confidence import Confidence
 from exporter.stats.embedding import Embedding
 from exporter.stats.feature_quality import FeatureQuality
@@ -49,8 +46,6 @@ from exporter.stats.reconstruction_error import ReconstructionError
 from exporter.stats.record_quality import RecordQuality
 from exporter.stats.residuals import ResidualBins, Residuals
 from exporter.stats.score_bins import ScoreBins
-from exporter.stats.score_losses import ScoreLosses
-from exporter.stats.scores_by_truth import ScoresByTruth
 from exporter.stats.variable_kind import ATTRIBUTIONS, FEATURES, LABELS, OUTPUTS, VariableKind
 from exporter.tallies.vocabulary import CLASS_LABEL, ERROR_LABEL
 
@@ -91,7 +86,7 @@ def measures(config: Config, profile: Profile | None) -> Measures:
     if config.segments:
         _add_segments(chosen, predictions, features)
     if profile:
-        chosen.derived.append(UnknownFeatures())
+        chosen.derived.append(UnknownFeatureCount())
     chosen.derived.append(Thresholds(config.limits_of_metrics))
     return chosen
 
@@ -199,14 +194,14 @@ def _add_performance(chosen: Measures, config: Config, profile: Profile | None, 
     """Add what is measured of outcomes. Predictions are classes, unless the reference declares them to be values."""
     overdispersion = config.drift.overdispersion
     prediction = profile.prediction if profile else None
+    performance: Classification | Regression
     if isinstance(prediction, Numeric):
-        residuals, bins = Residuals(prediction), ResidualBins(prediction)
-        chosen.statistics += [residuals, bins]
-        chosen.derived += [_outcome_samples(bins), Regression(residuals, bins)]
-        errors: Errors = LargeResiduals(bins)
+        performance = Regression(Residuals(prediction), ResidualBins(prediction))
+        chosen.statistics += [performance.residuals, performance.counted]
+        chosen.derived += [_outcome_samples(performance.counted), performance]
     else:
-        is_declared = prediction is not None
         outcomes, confidence = Outcomes(frozenset(known_classes(profile))), Confidence()
+        performance = Classification(outcomes, is_declared=prediction is not None)
         chosen.statistics += [outcomes, confidence]
         chosen.derived += [_outcome_samples(outcomes), Reliability(confidence)]
         if isinstance(prediction, Categorical):
@@ -216,8 +211,7 @@ def _add_performance(chosen: Measures, config: Config, profile: Profile | None, 
         if profile and profile.baseline:
             drop = config.limits_of_metrics["performance_tolerance"]
             tolerance = Tolerance(drop, config.drift.significance, overdispersion)
-            chosen.derived.append(Degradation(outcomes, profile.baseline, tolerance))
-        errors = WrongClasses(outcomes, is_declared)
+            chosen.derived.append(Degradation(performance, profile.baseline, tolerance))
     answered = Answered()
     delay = Histogram(
         "model_ground_truth_delay_seconds",
@@ -230,16 +224,16 @@ def _add_performance(chosen: Measures, config: Config, profile: Profile | None, 
     chosen.derived.append(Coverage(predictions, answered))
     if profile and profile.actual:
         _add_drift(chosen, config, profile.labels, LABELS)
-    if isinstance(errors, WrongClasses):
-        chosen.derived.append(Classification(errors.statistic, errors.is_declared))
-    chosen.derived.append(ConceptDrift(errors, overdispersion))
+    if isinstance(performance, Classification):
+        chosen.derived.append(performance)
+    chosen.derived.append(ConceptDrift(performance, overdispersion))
 
 
 def _add_segments(chosen: Measures, predictions: LabelCounts, features: DriftCalculator | None) -> None:
     latency = chosen.every(Histogram, column="latency_seconds")
     counted: tuple[Histogram | LabelCounts | Business, ...]
     counted = (*latency, *chosen.every(LabelCounts), *chosen.every(Business))
-    statistics: list[Scoped] = [replace(statistic, scope=SEGMENTS) for statistic in counted]
+    statistics: list[Statistic] = [replace(statistic, scope=SEGMENTS) for statistic in counted]
     has_classes = chosen.find(Outcomes) is not None
     outcomes = Outcomes(scope=SEGMENTS)
     if has_classes:

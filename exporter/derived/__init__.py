@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any, Protocol, TypeVar
 
 from exporter.derived.view import View
-from exporter.families import Family
+from exporter.families import Families
 from exporter.stats import Statistic
 
 T = TypeVar("T")
@@ -16,7 +15,7 @@ T = TypeVar("T")
 class Derived(Protocol):
     """Values that are derived from a snapshot."""
 
-    def collect(self, view: View) -> Iterator[Family]:
+    def collect(self, view: View) -> Families:
         """Yield the values as metric families."""
         ...
 

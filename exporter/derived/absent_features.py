@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
 
 from exporter.chance import unanimous
 from exporter.derived.gauges import per_label
 from exporter.derived.view import SeriesWindow, View
-from exporter.families import Family
+from exporter.families import Families
 from exporter.reference.profile import Profile, missing_share
 from exporter.stats.feature_quality import FeatureQuality
 from exporter.stats.record_quality import RecordQuality
@@ -42,7 +41,7 @@ class AbsentFeatures:
         features = {**self.profile.ordered, **self.profile.vectors}
         return {name: unanimous(missing_share(feature)) for name, feature in features.items()}
 
-    def collect(self, view: View) -> Iterator[Family]:
+    def collect(self, view: View) -> Families:
         yield per_label(
             "feature_name",
             "model_feature_absent",

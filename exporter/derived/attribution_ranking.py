@@ -14,7 +14,7 @@ Najork (2008), Computing information retrieval performance measures efficiently 
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import partial
 
@@ -24,7 +24,7 @@ from exporter.batch import Floats
 from exporter.derived.drift import ranking
 from exporter.derived.gauges import per_label, per_window
 from exporter.derived.view import SeriesWindow, View
-from exporter.families import Family
+from exporter.families import Families
 from exporter.reference.profile import Attribution
 from exporter.stats.absolute_attributions import AbsoluteAttributions
 
@@ -87,7 +87,7 @@ class AttributionRanking:
             ndcg=ndcg(gains, sums),
         )
 
-    def collect(self, view: View) -> Iterator[Family]:
+    def collect(self, view: View) -> Families:
         for name, text in (
             ("mean_abs", "Mean absolute attribution to a feature in a window, in its own unit."),
             ("share", "Share of a feature in all absolute attributions of a window, 0 to 1."),

@@ -11,7 +11,7 @@ import numpy as np
 
 from exporter.batch import Floats
 from exporter.derived import psi
-from exporter.derived.drift_calculator import DriftCalculator, is_enough
+from exporter.derived.drift import DriftCalculator, is_enough
 from exporter.derived.view import WindowTallies
 from exporter.tallies.tally import S
 

@@ -2,14 +2,15 @@
 
 The test replays the panes of the longest window in the order of time. After each pane it asks whether the error rate
 since some earlier pane is higher than before it, by more than chance. The answer depends only on the panes, so it is
-the same after a restart, and a detected rise stays detected while its panes are in view. References: Worsley (1983),
-The power of likelihood ratio and cumulative sum tests for a change in a binomial probability; Bifet and Gavalda (2007),
-Learning from time-changing data with adaptive windowing (the panes are its buckets).
+the same after a restart, and a detected rise stays detected while its panes are in view.
+References: Worsley (1983), The power of likelihood ratio and cumulative sum tests for a change in a binomial
+probability; Bifet and Gavalda (2007), Learning from time-changing data with adaptive windowing (the panes are its
+buckets).
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -17,12 +18,9 @@ import numpy as np
 from scipy.special import xlogy
 
 from exporter.batch import Floats, Series
-from exporter.decoding.columns import VALUE_CLASS
 from exporter.derived.view import View
-from exporter.families import Family, GaugeFamily
+from exporter.families import Families, GaugeFamily
 from exporter.stats import BASE_LABELS, Tallied
-from exporter.stats.outcomes import Outcomes, matrix
-from exporter.stats.residuals import ResidualBins
 from exporter.tallies.tally import Tally
 
 FEWEST_OUTCOMES = 100
@@ -32,45 +30,16 @@ CRITICAL = 23.0
 
 
 class Errors(Protocol):
-    """What counts as an error; `statistic` is what it is counted from."""
+    """What counts as an error."""
 
     @property
-    def statistic(self) -> Tallied: ...
-
-    def count(self, panes: Sequence[Tally], classes: Sequence[str]) -> tuple[Floats, Floats]:
-        """Return the number of errors, and of outcomes, in each pane."""
+    def counted(self) -> Tallied:
+        """The statistic that errors are counted from."""
         ...
 
-
-@dataclass(frozen=True)
-class WrongClasses:
-    """A predicted class is an error if it is not the true one; see Classification for `is_declared`."""
-
-    statistic: Outcomes
-    is_declared: bool
-
-    def count(self, panes: Sequence[Tally], classes: Sequence[str]) -> tuple[Floats, Floats]:
-        kept = [place for place, name in enumerate(classes) if self.is_declared or name != VALUE_CLASS]
-        counts = np.array([matrix(pane, len(classes))[np.ix_(kept, kept)] for pane in panes])
-        total = counts.sum(axis=(1, 2))
-        return total - np.trace(counts, axis1=1, axis2=2), total
-
-
-@dataclass(frozen=True)
-class LargeResiduals:
-    """A predicted value is an error if it is further from the true value than about half of those in view."""
-
-    statistic: ResidualBins
-
-    def count(self, panes: Sequence[Tally], classes: Sequence[str]) -> tuple[Floats, Floats]:
-        counts = np.array(panes, np.float64)
-        middle = counts.shape[1] // 2
-        # The bins are symmetric about the middle one.
-        absolute = counts[:, middle:].copy()
-        absolute[:, 1:] += counts[:, :middle][:, ::-1]
-        below = absolute.sum(axis=0).cumsum()
-        cut = int(np.abs(below - below[-1] / 2).argmin()) + 1
-        return absolute[:, cut:].sum(axis=1), absolute.sum(axis=1)
+    def errors(self, panes: Sequence[Tally], classes: Sequence[str]) -> tuple[Floats, Floats]:
+        """Return the number of errors, and of outcomes, in each pane."""
+        ...
 
 
 def rise(errors: Floats, total: Floats) -> float:
@@ -102,21 +71,21 @@ def _likelihood(errors: Floats, total: Floats) -> Floats:
 class ConceptDrift:
     """`model_concept_drift`; no value with fewer than FEWEST_OUTCOMES, of which `overdispersion` count as one."""
 
-    errors: Errors
+    performance: Errors
     overdispersion: float = 1.0
 
     def has_risen(self, view: View, series: Series) -> bool | None:
         """Return whether the error rate has risen within the longest window; None with too few outcomes."""
-        name = self.errors.statistic.name
+        name = self.performance.counted.name
         panes = [row[name] for row in view.panes(view.longest, series).values() if name in row]
         if not panes:
             return None
-        errors, total = self.errors.count(panes, view.classes)
+        errors, total = self.performance.errors(panes, view.classes)
         if total.sum() < FEWEST_OUTCOMES:
             return None
         return rise(errors, total) / self.overdispersion > CRITICAL
 
-    def collect(self, view: View) -> Iterator[Family]:
+    def collect(self, view: View) -> Families:
         family = GaugeFamily(
             "model_concept_drift",
             "Whether the error rate has risen within the longest window, by more than chance.",

@@ -3,18 +3,16 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import Protocol
 
 from scipy.special import ndtri
 
 from exporter.derived.gauges import per_label
 from exporter.derived.view import SeriesWindow, View
-from exporter.families import Family, GaugeFamily
-from exporter.reference.baseline import Baseline, Estimate
-from exporter.reference.confusion import figures
+from exporter.families import Families, GaugeFamily
+from exporter.reference.performance import Baseline, Estimate
 from exporter.stats import BASE_LABELS
-from exporter.stats.outcomes import Outcomes, matrix
 
 # With fewer, the confidence interval is too narrow.
 FEWEST_OUTCOMES = 50
@@ -32,6 +30,18 @@ class Tolerance:
     overdispersion: float = 1.0
 
 
+class Performance(Protocol):
+    """Performance that can be compared with a baseline."""
+
+    def samples(self, window: SeriesWindow) -> float:
+        """Return the number of outcomes in a window."""
+        ...
+
+    def estimates(self, window: SeriesWindow) -> dict[str, Estimate]:
+        """Return figures of the baseline, with their standard errors."""
+        ...
+
+
 @dataclass(frozen=True)
 class Degradation:
     """The baseline, the drop below it, and whether that exceeds the tolerance by more than chance.
@@ -39,28 +49,27 @@ class Degradation:
     The last has no value with fewer than FEWEST_OUTCOMES in a window.
     """
 
-    outcomes: Outcomes
+    performance: Performance
     baseline: Baseline
     tolerance: Tolerance
 
     def drops(self, window: SeriesWindow) -> dict[str, float]:
         """Return by how much each figure of a window is below the baseline."""
         before = self.baseline.figures
-        return {name: before[name].value - now.value for name, now in figures(matrix(window[self.outcomes])).items()}
+        return {name: before[name].value - now.value for name, now in self.performance.estimates(window).items()}
 
     def degraded(self, window: SeriesWindow) -> dict[str, bool]:
         """Return whether each figure has dropped by more than is tolerated and more than chance."""
-        counts = matrix(window[self.outcomes])
-        samples = counts.sum()
+        samples = self.performance.samples(window)
         if samples < FEWEST_OUTCOMES:
             return {}
         before = self.baseline.figures
         return {
             name: least_drop(before[name], self.baseline.samples, now, samples, self.tolerance) > self.tolerance.drop
-            for name, now in figures(counts).items()
+            for name, now in self.performance.estimates(window).items()
         }
 
-    def collect(self, view: View) -> Iterator[Family]:
+    def collect(self, view: View) -> Families:
         baseline = GaugeFamily(
             "model_performance_baseline", "Performance on the reference, 0 to 1.", (*BASE_LABELS, "metric")
         )

@@ -1,23 +1,144 @@
-"""Drift: how far each variable of a window has moved from the reference, which have moved most, and in which bins."""
+"""Drift: how far each variable of a window has moved, and whether that matters and is more than chance.
+
+For features, also which of them have moved most, and in which bins.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
+from functools import cached_property, partial
 
 import numpy as np
 
-from exporter.batch import Floats
-from exporter.derived import psi
-from exporter.derived.distributions import DriftStatistic
-from exporter.derived.drift_calculator import DriftCalculator
-from exporter.derived.view import View
-from exporter.families import Family, GaugeFamily
+from exporter.batch import Bools, Floats
+from exporter.derived import false_discovery, psi
+from exporter.derived.counts import used
+from exporter.derived.distributions import Comparison, Distributions, DriftCriteria, DriftStatistic, Values
+from exporter.derived.gauges import per_label, per_window
+from exporter.derived.psi import PSI
+from exporter.derived.view import SeriesWindow, View, WindowTallies
+from exporter.families import Families, GaugeFamily
+from exporter.reference.profile import Profile
 from exporter.stats import BASE_LABELS
-from exporter.stats.variable_kind import FEATURES, VariableFamilies, VariableKind
+from exporter.stats.feature_bins import FeatureBins
+from exporter.stats.feature_cuts import FeatureCuts
+from exporter.stats.feature_moments import FeatureMoments, FeatureSums
+from exporter.stats.variable_kind import FEATURES, VariableKind
+from exporter.tallies.tally import S
 
 # The number of features, those that have moved most, whose bins are exported.
 EXPLAINED = 5
+SAMPLES_PER_BIN = 10
+
+
+class DriftResult:
+    """How far each variable has moved, as arrays of shape (variables,).
+
+    A value is NaN if there are too few records, or if a statistic does not apply to the variable. The results of a
+    statistic are computed when they are first asked for.
+    """
+
+    def __init__(self, compared: Comparison) -> None:
+        self._compared = compared
+        self._results: dict[str, Mapping[str, Floats]] = {}
+
+    @cached_property
+    def is_enough(self) -> Bools:
+        """Whether there are enough records of each variable."""
+        window, reference = self._compared.independent
+        return is_enough(window.bins, reference.bins)
+
+    @cached_property
+    def drifted(self) -> Bools:
+        """Whether the PSI of each variable is above its threshold and not due to chance."""
+        criteria = self._compared.criteria
+        return (self.psi > criteria.threshold) & false_discovery.rejected(
+            self.of(PSI)["psi_pvalue"], criteria.significance
+        )
+
+    @property
+    def psi(self) -> Floats:
+        return self.of(PSI)["psi"]
+
+    @property
+    def psi_critical(self) -> Floats:
+        """The PSI that chance alone exceeds with probability `significance`."""
+        return self.of(PSI)["psi_critical"]
+
+    @property
+    def verdict(self) -> Floats:
+        """Whether each variable has drifted, 0 or 1; NaN with too few records."""
+        return np.where(self.is_enough, self.drifted, np.nan)
+
+    def of(self, statistic: DriftStatistic) -> Mapping[str, Floats]:
+        """Return the results of a statistic by name."""
+        if statistic.name not in self._results:
+            results = map(self._of_all, statistic.compute(self._compared))
+            self._results[statistic.name] = dict(zip(statistic.results, results, strict=True))
+        return self._results[statistic.name]
+
+    def _of_all(self, values: Floats) -> Floats:
+        """Return values of all variables, or of the numeric ones, as values of all."""
+        result = np.full(len(self.is_enough), np.nan)
+        result[: len(values)] = values
+        return np.where(self.is_enough, result, np.nan)
+
+
+class DriftCalculator:
+    """Compares the variables of a kind with those of a profile. `bins`, `cuts` and `moments` are tallied for it.
+
+    `exported` names the features whose bins are exported; None means all.
+    """
+
+    def __init__(
+        self,
+        profile: Profile,
+        kind: VariableKind = FEATURES,
+        criteria: DriftCriteria = DriftCriteria(),  # noqa: B008  # it is frozen
+        exported: Collection[str] | None = None,
+    ) -> None:
+        self.kind = kind
+        self.criteria = criteria
+        self.bins = FeatureBins(profile, kind, exported)
+        self.cuts = FeatureCuts(profile, kind)
+        self.moments = FeatureMoments(profile, kind)
+        self.variables = self.bins.features
+
+    @cached_property
+    def reference(self) -> Distributions:
+        """The distributions of the profile."""
+        means = np.array([feature.tail_means for feature in self.cuts.features.values()]).reshape(-1, 2)
+        cells = self.cuts.reference
+        below = cells[:, 0] * (self.moments.first - means[:, 0])
+        above = self.cuts.above(cells) * (means[:, 1] - self.moments.last)
+        return Distributions(self.bins.reference, Values(cells, below, above))
+
+    def distributions(self, window: WindowTallies[S]) -> Distributions:
+        """Return the distributions of a window."""
+        sums = FeatureSums.of(window[self.moments])
+        return Distributions(window[self.bins], Values(window[self.cuts], sums.below, sums.above))
+
+    def drift(self, window: WindowTallies[S]) -> DriftResult:
+        """Return how far a window has moved from the reference; computed once per window."""
+        return window.result(self._drift)
+
+    def _drift(self, window: WindowTallies[S]) -> DriftResult:
+        return self.compare(self.distributions(window))
+
+    def compare(self, window: Distributions, other: Distributions | None = None) -> DriftResult:
+        """Compare a window with another window, or with the profile, whose records are taken to be independent."""
+        overdispersion = self.criteria.overdispersion
+        reference = other or self.reference
+        independent = window.divided(overdispersion), reference.divided(overdispersion if other else 1.0)
+        return DriftResult(Comparison(window, reference, independent, self.cuts, self.criteria))
+
+
+def is_enough(bins: Floats, reference: Floats) -> Bools:
+    """Return whether there are enough records of each variable on both sides, given counts by bin."""
+    least = np.minimum(bins.sum(axis=-1), reference.sum(axis=-1))
+    enough: Bools = (least > 0) & (least >= SAMPLES_PER_BIN * used(bins, reference).sum(axis=-1))
+    return enough
 
 
 @dataclass(frozen=True)
@@ -31,77 +152,69 @@ class Drift:
     def kind(self) -> VariableKind:
         return self.calculator.kind
 
-    def collect(self, view: View) -> Iterator[Family]:
+    def collect(self, view: View) -> Families:
         for statistic in self.statistics:
             for name, text in statistic.results.items():
-                families = self._families(f"drift_{name}", text)
-                for window in view.windows:
-                    values = self.calculator.drift(window).of(statistic)[name]
-                    families.extend(window.series, self._keys(window.window), values.tolist())
-                yield from families
-        drifted = self._families("drifted", "Whether {} has drifted: by more than its limit and chance.")
-        for window in view.windows:
-            result = self.calculator.drift(window)
-            values = np.where(result.is_enough, result.drifted, np.nan)
-            drifted.extend(window.series, self._keys(window.window), values.tolist())
-        yield from drifted
+                yield from self._gauges(view, f"drift_{name}", text, partial(_value, statistic, name))
+        text = "Whether {} has drifted: by more than its limit and chance."
+        yield from self._gauges(view, "drifted", text, lambda result: result.verdict)
         if self.kind == FEATURES:
-            yield from self._over_all_features(view)
-            yield from self._causes(view)
+            text = "Features of which a window holds enough records to judge their drift."
+            yield per_window("model_drift_judged_features", text, view.windows, self._judged)
+            text = "Share of the judged features that have drifted, 0 to 1."
+            yield per_window("model_drifted_features_ratio", text, view.windows, self._drifted_ratio)
+            text = "Place of a feature by its PSI in a window, from 1."
+            yield per_label("feature_name", "model_feature_drift_rank", text, view.windows, self._ranks)
+            yield from self._explained(view)
 
-    def _families(self, suffix: str, text: str) -> VariableFamilies:
-        return self.kind.families(GaugeFamily, self.calculator.variables, suffix, text, ("window",))
-
-    def _keys(self, window: str) -> list[tuple[str, ...]]:
-        return [(variable, window) for variable in self.calculator.variables]
-
-    def _over_all_features(self, view: View) -> Iterator[Family]:
-        labels = (*BASE_LABELS, "window")
-        judged = GaugeFamily(
-            "model_drift_judged_features",
-            "Features of which a window holds enough records to judge their drift.",
-            labels,
-        )
-        ratio = GaugeFamily(
-            "model_drifted_features_ratio", "Share of the judged features that have drifted, 0 to 1.", labels
-        )
+    def _gauges(self, view: View, suffix: str, text: str, values: Callable[[DriftResult], Floats]) -> Families:
+        variables = self.calculator.variables
+        families = self.kind.families(GaugeFamily, variables, suffix, text, ("window",))
         for window in view.windows:
-            result = self.calculator.drift(window)
-            count = int(result.is_enough.sum())
-            judged.add(window.labels, count)
-            if count:
-                ratio.add(window.labels, result.drifted.sum() / count)
-        yield from (judged, ratio)
+            keys = [(variable, window.label) for variable in variables]
+            families.extend(window.series, keys, values(self.calculator.drift(window)).tolist())
+        yield from families
 
-    def _causes(self, view: View) -> Iterator[Family]:
-        """Yield the rank of each feature by PSI, and the contribution of each bin of the first EXPLAINED."""
-        labels = (*BASE_LABELS, "feature_name", "window")
-        ranks = GaugeFamily("model_feature_drift_rank", "Place of a feature by its PSI in a window, from 1.", labels)
-        terms = GaugeFamily(
-            "model_feature_bin_drift_psi",
-            f"What a bin adds to a feature's PSI in a window, of the {EXPLAINED} features that have moved most.",
-            (*labels, "bin"),
-        )
-        changes = GaugeFamily(
-            "model_feature_bin_share_change",
-            f"Share of a bin in a window less that of the reference, of the {EXPLAINED} features that have moved most.",
-            (*labels, "bin"),
+    def _judged(self, window: SeriesWindow) -> float:
+        return float(self.calculator.drift(window).is_enough.sum())
+
+    def _drifted_ratio(self, window: SeriesWindow) -> float:
+        judged = self._judged(window)
+        return float(self.calculator.drift(window).drifted.sum() / judged) if judged else np.nan
+
+    def _ranks(self, window: SeriesWindow) -> dict[str, int]:
+        order = ranking(self.calculator.drift(window).psi)
+        return {self.calculator.variables[at]: place for place, at in enumerate(order, 1)}
+
+    def _explained(self, view: View) -> Families:
+        """Yield the contributions of the bins of the features that have moved most."""
+        terms, changes = (
+            GaugeFamily(
+                f"model_feature_bin_{name}",
+                f"{text}, of the {EXPLAINED} features that have moved most.",
+                (*BASE_LABELS, "feature_name", "window", "bin"),
+            )
+            for name, text in (
+                ("drift_psi", "What a bin adds to a feature's PSI in a window"),
+                ("share_change", "Share of a bin in a window less that of the reference"),
+            )
         )
         variables, bins = self.calculator.variables, self.calculator.bins
         for window in view.windows:
-            order = ranking(self.calculator.drift(window).psi)
-            places = np.arange(1.0, len(order) + 1).tolist()
-            ranks.extend([(*window.series, variables[at], window.window) for at in order], places)
-            explained = order[:EXPLAINED]
+            explained = ranking(self.calculator.drift(window).psi)[:EXPLAINED]
             counts, reference = window[bins][explained], bins.reference[explained]
             added = psi.terms(counts, reference, self.calculator.criteria.epsilon)
             moved = _shares(counts) - _shares(reference)
             for row, at in enumerate(explained):
-                for cell, name in bins.cells(at):
-                    key = (*window.series, variables[at], window.window, name)
-                    terms.add(key, added[row, cell])
-                    changes.add(key, moved[row, cell])
-        yield from (ranks, terms, changes)
+                cells = bins.cells(at)
+                keys = [(*window.series, variables[at], window.label, name) for _, name in cells]
+                terms.extend(keys, [float(added[row, cell]) for cell, _ in cells])
+                changes.extend(keys, [float(moved[row, cell]) for cell, _ in cells])
+        yield from (terms, changes)
+
+
+def _value(statistic: DriftStatistic, name: str, result: DriftResult) -> Floats:
+    return result.of(statistic)[name]
 
 
 def ranking(values: Floats) -> list[int]:

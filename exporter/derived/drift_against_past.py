@@ -9,11 +9,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-import numpy as np
-
-from exporter.derived.drift_calculator import DriftCalculator
+from exporter.derived.drift import DriftCalculator
 from exporter.derived.view import SeriesWindow, View
-from exporter.families import Family, GaugeFamily
+from exporter.families import Families, GaugeFamily
 from exporter.stats import BASE_LABELS
 
 
@@ -24,7 +22,7 @@ class DriftAgainstPast:
     calculator: DriftCalculator
     live_version: str | None = None
 
-    def collect(self, view: View) -> Iterator[Family]:
+    def collect(self, view: View) -> Families:
         labels = (*BASE_LABELS, "feature_name", "window", "against")
         psi, critical, changed = families = [
             GaugeFamily(name, text, labels)
@@ -38,17 +36,17 @@ class DriftAgainstPast:
             result = self.calculator.compare(
                 self.calculator.distributions(window), self.calculator.distributions(other)
             )
-            keys = [(*window.series, variable, window.window, against) for variable in self.calculator.variables]
+            keys = [(*window.series, variable, window.label, against) for variable in self.calculator.variables]
             psi.extend(keys, result.psi.tolist())
             critical.extend(keys, result.psi_critical.tolist())
-            changed.extend(keys, np.where(result.is_enough, result.drifted, np.nan).tolist())
+            changed.extend(keys, result.verdict.tolist())
         yield from families
 
     def _live(self, view: View) -> Iterator[tuple[SeriesWindow, str, SeriesWindow]]:
         if self.live_version is None:
             return
-        windows = {(window.window, window.series): window for window in view.windows}
+        windows = {window.labels: window for window in view.windows}
         for window in view.windows:
             live = window.series._replace(model_version=self.live_version)
-            if live != window.series and (window.window, live) in windows:
-                yield window, f"version {self.live_version}", windows[window.window, live]
+            if live != window.series and (*live, window.label) in windows:
+                yield window, f"version {self.live_version}", windows[*live, window.label]

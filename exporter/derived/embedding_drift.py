@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from exporter.derived.distributions import DriftCriteria
 from exporter.derived.gauges import per_label
 from exporter.derived.psi import critical, psi
 from exporter.derived.view import SeriesWindow, View
-from exporter.families import Family
+from exporter.families import Families
 from exporter.stats.embedding import Embedding
 
 MIN_SAMPLES = 100
@@ -59,7 +59,7 @@ class EmbeddingDrift:
                 found[embedding.feature] = EmbeddingResult(value, limit, drifted, embedding.mean_shift(tally))
         return found
 
-    def collect(self, view: View) -> Iterator[Family]:
+    def collect(self, view: View) -> Families:
         yield per_label(
             "feature_name",
             "model_embedding_drift_psi",

@@ -8,20 +8,18 @@ meaning, so it cannot show concept drift.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property, partial
 
 import numpy as np
 
 from exporter.batch import Floats
-from exporter.derived.auc import auc
 from exporter.derived.gauges import ClassFigure, per_class, per_window
+from exporter.derived.scores import auc
 from exporter.derived.view import SeriesWindow, View
-from exporter.families import Family, GaugeFamily
-from exporter.reference import confusion
-from exporter.reference.baseline import Estimate
+from exporter.families import Families, GaugeFamily
 from exporter.reference.calibration import CalibratedRates
+from exporter.reference.performance import ClassRates, Estimate
 from exporter.stats import BASE_LABELS, Tallied
 from exporter.stats.score_bins import ScoreBins
 
@@ -30,7 +28,7 @@ FEWEST_PREDICTIONS = 100
 FEWEST_JUDGED = 0.9
 # The AUC of a class is estimated if so many records of it, and of other classes, are expected.
 FEWEST_OF_EITHER = 1.0
-# Help texts by name of a figure of confusion.ClassRates.
+# Help texts by name of a figure of ClassRates.
 FIGURES = {
     "precision": "Of a window's predictions of a class, the share that is right, as their scores tell.",
     "recall": "Of what is of a class in a window, the share that is predicted, as the scores tell.",
@@ -81,8 +79,8 @@ class Expected:
         return float(self.correct.sum()) / self.size
 
     @property
-    def rates(self) -> confusion.ClassRates:
-        return confusion.ClassRates.of_totals(self.predicted, self.support, self.correct)
+    def rates(self) -> ClassRates:
+        return ClassRates.of_totals(self.predicted, self.support, self.correct)
 
     def weighted(self, metric: str) -> float:
         """Return the average of a figure over classes, weighted by how often each is expected."""
@@ -174,7 +172,7 @@ class EstimatedPerformance:
             found["auc"] = Estimate(float(np.mean(values)), float(np.mean(errors)))
         return found
 
-    def collect(self, view: View) -> Iterator[Family]:
+    def collect(self, view: View) -> Families:
         text = "Share of predictions in a window that are right, as their scores tell."
         yield per_window("model_estimated_accuracy", text, view.windows, partial(self._value, "accuracy"))
         for name, text in FIGURES.items():

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -10,7 +9,7 @@ import numpy as np
 from exporter.batch import Bools, Floats
 from exporter.derived.gauges import per_label
 from exporter.derived.view import SeriesWindow, View
-from exporter.families import Family, SummaryFamily
+from exporter.families import Families, SummaryFamily
 from exporter.stats import BASE_LABELS, feature_moments
 from exporter.stats.feature_bins import FeatureBins
 from exporter.stats.feature_cuts import FeatureCuts
@@ -52,7 +51,7 @@ class FeatureHealth:
         categories = np.delete(window[self.bins][numeric:], -2, axis=-1)
         return dict(zip(self.bins.features[numeric:], np.count_nonzero(categories, axis=-1).tolist(), strict=True))
 
-    def collect(self, view: View) -> Iterator[Family]:
+    def collect(self, view: View) -> Families:
         name = "feature_name"
         text = "Mean of a feature in a window."
         yield per_label(name, "model_feature_mean", text, view.windows, self.mean)
@@ -62,7 +61,7 @@ class FeatureHealth:
         quantile = SummaryFamily("model_feature_quantile", "Quantile of a feature in a window.", labels)
         for window in view.windows:
             # OpenMetrics demands that the quantiles of one feature are adjacent.
-            keys = [(*window.series, name, window.window, str(q)) for name in self.cuts.features for q in QUANTILES]
+            keys = [(*window.series, name, window.label, str(q)) for name in self.cuts.features for q in QUANTILES]
             quantile.extend(keys, self._quantiles(window).T.ravel().tolist())
         yield quantile
         text = "Share of a feature's values in a window that are missing, 0 to 1."

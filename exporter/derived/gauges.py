@@ -37,7 +37,7 @@ def per_label(
     family = GaugeFamily(name, text, (*scope.labels, label, "window"))
     for window in windows:
         found = values(window)
-        family.extend([(*window.series, key, window.window) for key in found], map(float, found.values()))
+        family.extend([(*window.series, key, window.label) for key in found], map(float, found.values()))
     return family
 
 

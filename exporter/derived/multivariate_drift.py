@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
 from dataclasses import dataclass
 
 from exporter.derived.gauges import per_window
 from exporter.derived.view import SeriesWindow, View
-from exporter.families import Family
+from exporter.families import Families
 from exporter.stats.reconstruction_error import ReconstructionError
 
 MIN_SAMPLES = 30
@@ -37,7 +36,7 @@ class MultivariateDrift:
         count = float(window[self.errors][0])
         return self.shift(window) / math.sqrt(1 / count + 1 / self.errors.components.rows) if count else math.nan
 
-    def collect(self, view: View) -> Iterator[Family]:
+    def collect(self, view: View) -> Families:
         yield per_window(
             "model_multivariate_drift",
             "Shift of the mean PCA reconstruction error from the reference's, in its standard deviations.",

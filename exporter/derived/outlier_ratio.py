@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -11,7 +10,7 @@ import numpy as np
 from exporter.batch import Bools, Floats
 from exporter.derived.gauges import per_label
 from exporter.derived.view import SeriesWindow, View
-from exporter.families import Family, GaugeFamily
+from exporter.families import Families, GaugeFamily
 from exporter.reference.profile import Numeric
 from exporter.stats import BASE_LABELS
 from exporter.stats.feature_cuts import FeatureCuts
@@ -49,7 +48,7 @@ class OutlierRatio:
         shares = np.where(cells.sum(axis=-1) >= FEWEST_VALUES, self._share(cells), np.nan)
         return dict(zip(self.cuts.features, shares.tolist(), strict=True))
 
-    def collect(self, view: View) -> Iterator[Family]:
+    def collect(self, view: View) -> Families:
         yield per_label(
             "feature_name",
             "model_feature_outlier_ratio",

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
 
@@ -13,9 +13,10 @@ from exporter.batch import Floats
 from exporter.derived.feature_health import QUANTILES, quantiles
 from exporter.derived.gauges import per_window
 from exporter.derived.view import SeriesWindow, View
-from exporter.families import Family, SummaryFamily
+from exporter.families import Families, SummaryFamily
 from exporter.stats import BASE_LABELS
 from exporter.stats.residuals import ResidualBins, Residuals, ResidualSums
+from exporter.tallies.tally import Tally
 
 ROUNDING = 1e-14
 TEXTS = {
@@ -55,25 +56,36 @@ class Regression:
     """
 
     residuals: Residuals
-    bins: ResidualBins
+    counted: ResidualBins
 
     def figures(self, window: SeriesWindow) -> dict[str, float]:
         """Return the figures of a window; empty without outcomes."""
         sums = ResidualSums(*window[self.residuals].tolist())
         return figures(sums) if sums.number else {}
 
-    def collect(self, view: View) -> Iterator[Family]:
+    def errors(self, panes: Sequence[Tally], classes: Sequence[str]) -> tuple[Floats, Floats]:
+        """Return how many outcomes of each pane are further from their ground truth than about half of all."""
+        counts = np.array(panes, np.float64)
+        middle = counts.shape[1] // 2
+        # The bins are symmetric about the middle one.
+        absolute = counts[:, middle:].copy()
+        absolute[:, 1:] += counts[:, :middle][:, ::-1]
+        below = absolute.sum(axis=0).cumsum()
+        cut = int(np.abs(below - below[-1] / 2).argmin()) + 1
+        return absolute[:, cut:].sum(axis=1), absolute.sum(axis=1)
+
+    def collect(self, view: View) -> Families:
         for name, text in TEXTS.items():
             yield per_window(f"model_{name}", text, view.windows, partial(self._figure, name))
         labels = (*BASE_LABELS, "window", "quantile")
         quantile = SummaryFamily("model_residual_quantile", "Quantile of prediction less truth in a window.", labels)
         for window in view.windows:
-            quantile.extend([(*window.labels, str(q)) for q in QUANTILES], self._quantiles(window[self.bins]))
+            quantile.extend([(*window.labels, str(q)) for q in QUANTILES], self._quantiles(window[self.counted]))
         yield quantile
 
     def _figure(self, name: str, window: SeriesWindow) -> float:
         return self.figures(window).get(name, math.nan)
 
     def _quantiles(self, counts: Floats) -> list[float]:
-        edges, no_steps = self.bins.edges, np.zeros(1, np.bool_)
+        edges, no_steps = self.counted.edges, np.zeros(1, np.bool_)
         return [float(quantiles(counts[None], edges[None], edges[:1], edges[-1:], no_steps, q)[0]) for q in QUANTILES]

@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from exporter.batch import SegmentSeries
 from exporter.derived import psi
-from exporter.derived.drift_calculator import DriftCalculator, is_enough
+from exporter.derived.drift import DriftCalculator, is_enough
 from exporter.derived.gauges import per_label, per_window
 from exporter.derived.view import View, WindowTallies
-from exporter.families import Family
-from exporter.stats import SEGMENTS, Scoped
+from exporter.families import Families
+from exporter.stats import SEGMENTS, Statistic
 from exporter.stats.outcomes import Outcomes, matrix
 
 
@@ -20,9 +20,9 @@ from exporter.stats.outcomes import Outcomes, matrix
 class SegmentTotals:
     """The metrics `model_segment_*` that `statistics` export."""
 
-    statistics: Sequence[Scoped]
+    statistics: Sequence[Statistic]
 
-    def collect(self, view: View) -> Iterator[Family]:
+    def collect(self, view: View) -> Families:
         for statistic in self.statistics:
             yield from statistic.collect(view.totals(SegmentSeries, statistic), view.names)
 
@@ -44,7 +44,7 @@ class SegmentDrift:
         rows = zip(bins.features, values, enough, strict=True)
         return {name: value for name, value, is_known in rows if is_known and name != window.series.segment}
 
-    def collect(self, view: View) -> Iterator[Family]:
+    def collect(self, view: View) -> Families:
         yield per_label(
             "feature_name",
             "model_segment_feature_drift_psi",
@@ -67,7 +67,7 @@ class SegmentAccuracy:
         total = counts.sum()
         return float(counts.trace() / total) if total else math.nan
 
-    def collect(self, view: View) -> Iterator[Family]:
+    def collect(self, view: View) -> Families:
         yield per_window(
             "model_segment_accuracy",
             "Share of the outcomes of a segment in a window that were predicted, 0 to 1.",

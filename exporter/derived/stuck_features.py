@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -12,7 +11,7 @@ from exporter.batch import Floats
 from exporter.chance import unanimous
 from exporter.derived.gauges import per_label
 from exporter.derived.view import SeriesWindow, View
-from exporter.families import Family
+from exporter.families import Families
 from exporter.reference.profile import Profile, commonest_share
 from exporter.stats import feature_moments
 from exporter.stats.feature_bins import FeatureBins
@@ -48,7 +47,7 @@ class StuckFeatures:
         """The number of values needed of each feature."""
         return np.array([unanimous(commonest_share(feature)) for feature in self.profile.ordered.values()])
 
-    def collect(self, view: View) -> Iterator[Family]:
+    def collect(self, view: View) -> Families:
         yield per_label(
             "feature_name",
             "model_feature_stuck",

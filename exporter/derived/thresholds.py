@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from exporter.derived.view import View
-from exporter.families import Family, GaugeFamily
+from exporter.families import Families, GaugeFamily
 from exporter.stats import BASE_LABELS
 
 
@@ -16,7 +16,7 @@ class Thresholds:
 
     limits: Mapping[str, float]
 
-    def collect(self, view: View) -> Iterator[Family]:
+    def collect(self, view: View) -> Families:
         family = GaugeFamily("model_threshold", "Limit of a metric that alerts compare with.", (*BASE_LABELS, "metric"))
         for series in view.series:
             for metric, limit in self.limits.items():

@@ -5,9 +5,10 @@ Sums over panes are computed when they are first asked for, and results that hav
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Callable, Hashable, Iterable, Iterator, Sequence
 from functools import cached_property
-from typing import Any, Generic, NamedTuple, TypeVar, cast
+from typing import Any, Generic, TypeVar, cast
 
 import numpy as np
 
@@ -23,13 +24,13 @@ T = TypeVar("T")
 
 
 class WindowTallies(Generic[S]):
-    """What a rolling window contains of one series, or of one segment of a series.
+    """What a rolling window, such as "5m", contains of one series, or of one segment of a series.
 
     `panes` are its parts, and `names` the admitted values of labels.
     """
 
-    def __init__(self, window: str, series: S, panes: Iterable[Row], names: LabelNames) -> None:
-        self.window = window
+    def __init__(self, label: str, series: S, panes: Iterable[Row], names: LabelNames) -> None:
+        self.label = label
         self.series = series
         self.names = names
         self._panes = panes
@@ -39,7 +40,7 @@ class WindowTallies(Generic[S]):
     @property
     def labels(self) -> tuple[str, ...]:
         """The values of the base labels and of `window`."""
-        return (*self.series, self.window)
+        return (*self.series, self.label)
 
     @property
     def classes(self) -> tuple[str, ...]:
@@ -61,14 +62,6 @@ class WindowTallies(Generic[S]):
 
 
 SeriesWindow = WindowTallies[Series]
-
-
-class Past(NamedTuple):
-    """A window of a series, and what it contained some time ago ("1d") of the statistics that are remembered."""
-
-    now: SeriesWindow
-    ago: str
-    then: SeriesWindow
 
 
 class View:
@@ -115,16 +108,16 @@ class View:
         return self._windows(tuple(of_kind(SegmentSeries, self.snapshot.totals)))
 
     @cached_property
-    def past(self) -> tuple[Past, ...]:
-        """Windows that are compared with what they contained some time ago."""
+    def past(self) -> tuple[tuple[SeriesWindow, str, SeriesWindow], ...]:
+        """Windows, how long ago they are compared with ("1d"), and what they contained then that is remembered."""
         return tuple(self._past())
 
     def panes(self, window: Window, series: Series) -> dict[int, Row]:
         """Return the panes of a window that are in view, by number, in the order of time."""
-        return dict(sorted(self._panes[window.label].get(series, {}).items()))
+        return dict(sorted(self._panes.get((window.label, series), {}).items()))
 
-    def _past(self) -> Iterator[Past]:
-        windows = {(window.window, window.series): window for window in self.windows}
+    def _past(self) -> Iterator[tuple[SeriesWindow, str, SeriesWindow]]:
+        windows = {window.labels: window for window in self.windows}
         for window in self.rolling_windows:
             quarters = self.snapshot.history.get(window.label, {})
             for ago, seconds in window.before:
@@ -132,26 +125,24 @@ class View:
                 for series in self.series:
                     if series in then:
                         tallies = WindowTallies(window.label, series, [then[series]], self.names)
-                        yield Past(windows[window.label, series], ago, tallies)
+                        yield windows[*series, window.label], ago, tallies
 
     def _windows(self, series: Sequence[S]) -> tuple[WindowTallies[S], ...]:
         return tuple(
-            WindowTallies(window.label, each, self._panes[window.label].get(each, {}).values(), self.names)
+            WindowTallies(window.label, each, self._panes.get((window.label, each), {}).values(), self.names)
             for window in self.rolling_windows
             for each in series
         )
 
     @cached_property
-    def _panes(self) -> dict[str, dict[AnySeries, dict[int, Row]]]:
-        """The panes in view by window, series and number."""
-        found: dict[str, dict[AnySeries, dict[int, Row]]] = {}
+    def _panes(self) -> dict[tuple[str, AnySeries], dict[int, Row]]:
+        """The panes in view by window and series, and by number."""
+        found: defaultdict[tuple[str, AnySeries], dict[int, Row]] = defaultdict(dict)
         for window in self.rolling_windows:
-            of_window = found.setdefault(window.label, {})
             first = window.first_in_view(self.snapshot.time)
             for number, tallies in self.snapshot.windows.get(window.label, {}).items():
-                if number >= first:
-                    for series, row in tallies.items():
-                        of_window.setdefault(series, {})[number] = row
+                for series, row in tallies.items() if number >= first else ():
+                    found[window.label, series][number] = row
         return found
 
 

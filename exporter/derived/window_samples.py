@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
 from exporter.derived.gauges import per_window
 from exporter.derived.view import SeriesWindow, View, WindowTallies
-from exporter.families import Family
+from exporter.families import Families
 from exporter.stats import SEGMENTS, SERIES, Scope, Tallied
 
 
@@ -26,7 +25,7 @@ class WindowSamples:
         """Return the number of samples in a window."""
         return float(window[self.counted].sum())
 
-    def collect(self, view: View) -> Iterator[Family]:
+    def collect(self, view: View) -> Families:
         windows: tuple[WindowTallies[Any], ...] = view.segments if self.scope == SEGMENTS else view.windows
         yield per_window(self.scope.name(self.metric), self.help, windows, self.count, self.scope)
 
@@ -43,7 +42,7 @@ class Coverage:
         predictions = window[self.predictions].sum()
         return float(window[self.labelled].sum() / predictions) if predictions else math.nan
 
-    def collect(self, view: View) -> Iterator[Family]:
+    def collect(self, view: View) -> Families:
         yield per_window(
             "model_ground_truth_coverage",
             "Share of the predictions made in a window that have their ground truth.",

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from exporter.batch import Series
 from exporter.derived import Measures
 from exporter.derived.absent_features import AbsentFeatures
 from exporter.derived.view import View
-from exporter.families import CounterFamily, Family, GaugeFamily
+from exporter.families import CounterFamily, Families, GaugeFamily
 from exporter.lines.rejects import REASONS
 from exporter.tallies.snapshot import Snapshot
 from exporter.tallies.windows import Window
@@ -32,7 +32,7 @@ class Collector:
             view = self._last = View(snapshot, self.windows)
         return view
 
-    def collect(self, snapshot: Snapshot) -> Iterator[Family]:
+    def collect(self, snapshot: Snapshot) -> Families:
         """Yield all families of a snapshot."""
         view = self.view(snapshot)
         for statistic in self.measures.statistics:
@@ -51,12 +51,12 @@ class Collector:
         return {
             (window.series, feature): is_absent
             for window in view.windows
-            if window.window == view.shortest.label
+            if window.label == view.shortest.label
             for feature, is_absent in features.absent(window).items()
         }
 
 
-def _sources(snapshot: Snapshot) -> Iterator[Family]:
+def _sources(snapshot: Snapshot) -> Families:
     lines = CounterFamily(PREFIX + "source_lines_total", "Lines read.", ("source",))
     read = CounterFamily(PREFIX + "source_bytes_total", "Bytes read.", ("source",))
     records = CounterFamily(PREFIX + "source_records_total", "Records accepted.", ("source",))
@@ -81,21 +81,15 @@ def _sources(snapshot: Snapshot) -> Iterator[Family]:
     yield from (lines, read, records, rejected, last, capped)
 
 
-def _joins(snapshot: Snapshot) -> Iterator[Family]:
+def _joins(snapshot: Snapshot) -> Families:
     results = CounterFamily(PREFIX + "joins_total", "What became of predictions and ground truths.", ("result",))
     waiting = GaugeFamily(
         PREFIX + "joins_waiting", "Predictions and ground truths that wait for each other.", ("side",)
     )
-    counts, waited = snapshot.join_counts, snapshot.waited
-    for result, count in (
-        ("joined", counts.joined),
-        ("repeated", counts.repeated),
-        ("revised", counts.revised),
-        ("expired", waited.expired),
-        ("orphaned", waited.orphaned),
-        ("evicted", waited.evicted),
-    ):
-        results.add((result,), count)
-    waiting.add(("predictions",), waited.predictions)
-    waiting.add(("truths",), waited.truths)
+    for result in ("joined", "repeated", "revised"):
+        results.add((result,), getattr(snapshot.join_counts, result))
+    for result in ("expired", "orphaned", "evicted"):
+        results.add((result,), getattr(snapshot.waited, result))
+    for side in ("predictions", "truths"):
+        waiting.add((side,), getattr(snapshot.waited, side))
     yield from (results, waiting)

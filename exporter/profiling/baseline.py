@@ -11,8 +11,7 @@ from msgspec import UNSET, UnsetType
 
 from exporter.decoding.columns import class_of
 from exporter.profiling.records import Block
-from exporter.reference.baseline import Baseline
-from exporter.reference.confusion import figures
+from exporter.reference.performance import Baseline, figures
 
 # As many as the sidecar counts one by one.
 MOST_CLASSES = 100

@@ -16,9 +16,9 @@ import numpy as np
 from msgspec import UNSET, UnsetType
 
 from exporter.batch import Floats
-from exporter.reference.baseline import Baseline
 from exporter.reference.calibration import Calibration
 from exporter.reference.components import Components
+from exporter.reference.performance import Baseline
 
 VERSION = 1
 MISSING_BIN = "missing"

@@ -10,12 +10,12 @@ The engine provides rolling windows, segments, merging and checkpoints; a statis
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Protocol
 
 from exporter.batch import Batch, Floats, Reads, SegmentSeries, Series
-from exporter.families import Family
+from exporter.families import Families
 from exporter.tallies.tally import S, Tally
 
 BASE_LABELS = Series._fields
@@ -61,19 +61,13 @@ class Statistic(Tallied, Protocol):
         """Return what each group of the batch adds; shape (batch.groups, *zero().shape)."""
         ...
 
-    def collect(self, tallies: Mapping[Series, Floats], names: LabelNames) -> Iterator[Family]:
-        """Yield the totals since the start as metric families."""
+    def collect(self, tallies: Mapping[S, Floats], names: LabelNames) -> Families:
+        """Yield the totals since the start of series, or of segments of series, as metric families."""
         ...
-
-
-class Scoped(Statistic, Protocol):
-    """A statistic that is exported for series or for segments of them."""
-
-    def collect(self, tallies: Mapping[S, Floats], names: LabelNames) -> Iterator[Family]: ...
 
 
 class NotExported:
     """A mixin for statistics whose totals are not exported, because only their windows matter."""
 
-    def collect(self, tallies: Mapping[Series, Floats], names: LabelNames) -> Iterator[Family]:
+    def collect(self, tallies: Mapping[S, Floats], names: LabelNames) -> Families:
         return iter(())

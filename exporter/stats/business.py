@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 import numpy as np
 
 from exporter.batch import Batch, Floats, Reads
-from exporter.families import Family, HistogramFamily
+from exporter.families import Families, HistogramFamily
 from exporter.stats import SERIES, LabelNames, Scope
 from exporter.tallies.tally import S
 from exporter.tallies.vocabulary import CLASS_LABEL
@@ -59,7 +59,7 @@ class Business:
             if any(counts)
         }
 
-    def collect(self, tallies: Mapping[S, Floats], names: LabelNames) -> Iterator[Family]:
+    def collect(self, tallies: Mapping[S, Floats], names: LabelNames) -> Families:
         family = HistogramFamily(
             self.scope.name(f"model_business_{self.amount}"),
             "A business figure as the configuration has it, by predicted class.",

@@ -6,19 +6,19 @@ compute the exact drift of a fleet.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Mapping
 from functools import cached_property
 from typing import Literal
 
 import numpy as np
 
-from exporter.batch import WRONG_TYPE, Batch, Floats, Ints, Series
+from exporter.batch import WRONG_TYPE, Batch, Floats, Ints
 from exporter.encoded import Encoded
-from exporter.families import CounterFamily, Family, GaugeFamily
+from exporter.families import CounterFamily, Families, GaugeFamily
 from exporter.reference.profile import MISSING_BIN, OTHER_BIN, Profile, bin_labels, reference_counts
 from exporter.stats import LabelNames
 from exporter.stats.variable_kind import FEATURES, VariableKind
-from exporter.tallies.tally import COUNTS, Tally
+from exporter.tallies.tally import COUNTS, S, Tally
 
 # Names that alerts/ and dashboards/ use.
 FEATURE_BIN = FEATURES.metric("bin_total")
@@ -120,7 +120,7 @@ class FeatureBins:
         """Return the position in its row, and the label, of each bin of a feature."""
         return [*enumerate(self._labels[feature]), (-2, MISSING_BIN), (-1, OTHER_BIN)]
 
-    def collect(self, tallies: Mapping[Series, Floats], names: LabelNames) -> Iterator[Family]:
+    def collect(self, tallies: Mapping[S, Floats], names: LabelNames) -> Families:
         counts, reference = (
             self.kind.families(family_type, self.features, suffix, text, ("bin",))
             for family_type, suffix, text in (

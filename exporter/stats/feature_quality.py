@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from functools import cached_property
 from typing import Literal
 
 import numpy as np
 
-from exporter.batch import NON_FINITE, WRONG_TYPE, Batch, Bools, Floats, Series
-from exporter.families import CounterFamily, Family
+from exporter.batch import NON_FINITE, WRONG_TYPE, Batch, Bools, Floats
+from exporter.families import CounterFamily, Families
 from exporter.reference.profile import Profile
 from exporter.stats import BASE_LABELS, LabelNames
-from exporter.tallies.tally import COUNTS, Tally
+from exporter.tallies.tally import COUNTS, S, Tally
 
 CHECKS = ("missing", "wrong_type", "out_of_range", "unseen_category", "non_finite")
 
@@ -63,7 +63,7 @@ class FeatureQuality:
             unseen[row] = np.array([*is_unseen, False], np.bool_)[column.codes]
         return unseen
 
-    def collect(self, tallies: Mapping[Series, Floats], names: LabelNames) -> Iterator[Family]:
+    def collect(self, tallies: Mapping[S, Floats], names: LabelNames) -> Families:
         family = CounterFamily(
             "model_feature_quality_total",
             "Values of a feature that failed a check against the reference.",

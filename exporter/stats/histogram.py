@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Literal
 
 import numpy as np
 
 from exporter.batch import Batch, Floats, Reads
-from exporter.families import Family, HistogramFamily
+from exporter.families import Families, HistogramFamily
 from exporter.histogram_quantile import CumulativeBuckets
 from exporter.stats import SERIES, LabelNames, Scope
 from exporter.tallies.tally import S
@@ -42,7 +42,7 @@ class Histogram:
         sums = np.bincount(group, weights=values, minlength=batch.groups)
         return np.column_stack((counts, sums)).astype(np.float64)
 
-    def collect(self, tallies: Mapping[S, Floats], names: LabelNames) -> Iterator[Family]:
+    def collect(self, tallies: Mapping[S, Floats], names: LabelNames) -> Families:
         family = HistogramFamily(self.scope.name(self.name), self.help, self.scope.labels, self.bounds)
         for series, tally in tallies.items():
             family.add(series, np.cumsum(tally[:-1]).tolist(), tally[-1])

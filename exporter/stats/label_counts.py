@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Literal
 
@@ -10,7 +10,7 @@ import numpy as np
 
 from exporter.batch import Batch, Floats, Reads
 from exporter.encoded import Encoded
-from exporter.families import CounterFamily, Family
+from exporter.families import CounterFamily, Families
 from exporter.stats import SERIES, LabelNames, Scope
 from exporter.tallies.tally import S
 
@@ -40,7 +40,7 @@ class LabelCounts:
         cells = batch.group * width + column.codes
         return np.bincount(cells, minlength=batch.groups * width).reshape(batch.groups, width).astype(np.float64)
 
-    def collect(self, tallies: Mapping[S, Floats], names: LabelNames) -> Iterator[Family]:
+    def collect(self, tallies: Mapping[S, Floats], names: LabelNames) -> Families:
         family = CounterFamily(self.scope.name(self.name), self.help, (*self.scope.labels, self.label))
         for series, tally in tallies.items():
             for name, count in self.counts(tally, names).items():

@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 
 import numpy as np
 
-from exporter.batch import Batch, Floats, Reads, Series
+from exporter.batch import Batch, Floats, Reads
 from exporter.encoded import Encoded
-from exporter.families import Family
+from exporter.families import Families
 from exporter.reference.profile import Profile
 from exporter.stats import LabelNames, Statistic
 from exporter.stats.variable_kind import ATTRIBUTIONS, LABELS, OUTPUTS, VariableKind
-from exporter.tallies.tally import Tally
+from exporter.tallies.tally import S, Tally
 
 
 @dataclass(frozen=True, repr=False)
@@ -42,42 +43,30 @@ class OnColumns:
     def tally(self, batch: Batch) -> Tally:
         return self.statistic.tally(self.select(batch))
 
-    def collect(self, tallies: Mapping[Series, Floats], names: LabelNames) -> Iterator[Family]:
+    def collect(self, tallies: Mapping[S, Floats], names: LabelNames) -> Families:
         return self.statistic.collect(tallies, names) if self.is_exported else iter(())
 
 
 def on_columns(statistic: Statistic, kind: VariableKind, variables: Profile) -> Statistic:
     """Return a statistic of a kind of variables, which are the features of `variables`."""
     if kind == OUTPUTS:
-        return on_outputs(statistic, variables)
+        return OnColumns(statistic, "OfOutputs", partial(_outputs, variables))
     if kind == LABELS:
-        return on_labels(statistic, variables)
-    return on_attributions(statistic) if kind == ATTRIBUTIONS else statistic
+        return OnColumns(statistic, "OfOutputs", partial(_labels, variables), "outcomes")
+    if kind == ATTRIBUTIONS:
+        # A series for each of their bins would be too many.
+        return OnColumns(statistic, "OfAttributions", Batch.explained, is_exported=False)
+    return statistic
 
 
-def on_outputs(statistic: Statistic, outputs: Profile) -> OnColumns:
-    """Return a statistic of the model's predictions and scores."""
-
-    def select(batch: Batch) -> Batch:
-        numbers = {"prediction": batch.value, "probability": batch.probability}
-        return _with_columns(batch, outputs, numbers, {"prediction": batch.prediction})
-
-    return OnColumns(statistic, "OfOutputs", select)
+def _outputs(outputs: Profile, batch: Batch) -> Batch:
+    numbers = {"prediction": batch.value, "probability": batch.probability}
+    return _with_columns(batch, outputs, numbers, {"prediction": batch.prediction})
 
 
-def on_labels(statistic: Statistic, labels: Profile) -> OnColumns:
-    """Return a statistic of ground-truth labels."""
-
-    def select(batch: Batch) -> Batch:
-        label, value = batch.truth
-        return _with_columns(batch, labels, {"label": value}, {"label": label})
-
-    return OnColumns(statistic, "OfOutputs", select, "outcomes")
-
-
-def on_attributions(statistic: Statistic) -> OnColumns:
-    """Return a statistic of the attributions of records that have any; its bins would be too many series to export."""
-    return OnColumns(statistic, "OfAttributions", Batch.explained, is_exported=False)
+def _labels(labels: Profile, batch: Batch) -> Batch:
+    label, value = batch.truth
+    return _with_columns(batch, labels, {"label": value}, {"label": label})
 
 
 def _with_columns(

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Literal
 
 import numpy as np
 
 from exporter.batch import Batch, Floats, Ints
-from exporter.families import CounterFamily, Family
+from exporter.families import CounterFamily, Families
 from exporter.stats import SERIES, LabelNames, Scope
 from exporter.tallies.tally import COUNTS, S, Tally
 from exporter.tallies.vocabulary import CLASS_LABEL
@@ -43,7 +43,7 @@ class Outcomes:
         counts = np.bincount(batch.group[usable] * width + cells, minlength=batch.groups * width)
         return counts.reshape(batch.groups, width).astype(COUNTS)
 
-    def collect(self, tallies: Mapping[S, Floats], names: LabelNames) -> Iterator[Family]:
+    def collect(self, tallies: Mapping[S, Floats], names: LabelNames) -> Families:
         labels = (*self.scope.labels, "predicted", "actual")
         family = CounterFamily(self.scope.name(self.name), "Predictions joined with their truth.", labels)
         classes = names[CLASS_LABEL]

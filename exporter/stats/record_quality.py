@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Literal
 
 import numpy as np
 
-from exporter.batch import Batch, Floats, Series
-from exporter.families import CounterFamily, Family
+from exporter.batch import Batch, Floats
+from exporter.families import CounterFamily, Families
 from exporter.stats import BASE_LABELS, LabelNames
-from exporter.tallies.tally import COUNTS, Tally
+from exporter.tallies.tally import COUNTS, S, Tally
 
 CHECKS = ("missing_feature", "duplicate_request_id")
 
@@ -41,7 +41,7 @@ class RecordQuality:
             counts[:, 2:3] = batch.count(batch.repeated[None])
         return counts
 
-    def collect(self, tallies: Mapping[Series, Floats], names: LabelNames) -> Iterator[Family]:
+    def collect(self, tallies: Mapping[S, Floats], names: LabelNames) -> Families:
         family = CounterFamily(
             "model_record_quality_total", "Predictions that failed a check as a whole.", (*BASE_LABELS, "check")
         )

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-from exporter.families import CounterFamily, Family, GaugeFamily
+from exporter.families import CounterFamily, Families, GaugeFamily
 from exporter.stats import BASE_LABELS
 
 FamilyType = type[GaugeFamily] | type[CounterFamily]
@@ -58,7 +58,7 @@ class VariableFamilies:
         for (variable, *labels), value in zip(keys, values, strict=True):
             self.own[variable].extend([(*base, *labels)], [value])
 
-    def __iter__(self) -> Iterator[Family]:
+    def __iter__(self) -> Families:
         return iter([self.shared] if self.shared is not None else self.own.values())
 
 

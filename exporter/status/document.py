@@ -20,9 +20,8 @@ from exporter.status import findings
 from exporter.status.findings import Finding
 from exporter.status.model import ModelStatus, ModelSummary, model, summary
 from exporter.status.operation import CheckpointStatus, Operation, SourceStatus
-from exporter.status.selection import Selection
-from exporter.status.serving import Requests
-from exporter.status.sparkline import Sparkline, SparklineStatus
+from exporter.status.selection import Selection, Sparkline, SparklineStatus
+from exporter.status.serving import requests, serving
 from exporter.tallies.windows import Window
 
 
@@ -69,17 +68,17 @@ def status(measures: Measures, view: View, query: StatusQuery, operation: Operat
     selections = {
         tallies.series: Selection(measures, view, window, tallies, sparkline)
         for tallies in view.windows
-        if tallies.window == window.label
+        if tallies.label == window.label
     }
-    summaries = {series: summary(selection) for series, selection in selections.items()}
+    served = {series: serving(selection) for series, selection in selections.items()}
+    summaries = {series: summary(selection, served[series]) for series, selection in selections.items()}
     series = _series(summaries, query)
     sources, checkpoint = operation.sources(view.snapshot), operation.checkpoint(view.snapshot)
     shown, found = None, [*findings.of_operation(sources, checkpoint)]
     if series:
-        selection = selections[series]
-        shown = model(selection)
-        had_requests = Requests(selection).has_any_since_the_start
-        found += findings.of_model(shown, selection.thresholds, window.label, had_requests=had_requests)
+        shown = model(selections[series], served[series])
+        limits = selections[series].thresholds
+        found += findings.of_model(shown, limits, window.label, had_requests=requests(selections[series]) > 0)
     return Status(
         version=__version__,
         time=view.snapshot.time,

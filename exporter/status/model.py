@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import msgspec
 
-from exporter.status import attributions, business, performance, segments, variables
+from exporter.status import attributions, business, performance, segments, serving, variables
 from exporter.status.attributions import AttributionsStatus
 from exporter.status.business import BusinessStatus
 from exporter.status.performance import PerformanceStatus
 from exporter.status.segments import SegmentStatus
 from exporter.status.selection import Selection
-from exporter.status.serving import ClassShare, Requests, ServingStatus
+from exporter.status.serving import ClassShare, ServingStatus
 from exporter.status.variables import DriftStatus, QualityStatus, VariableStatus
 
 
@@ -48,15 +48,15 @@ class ModelSummary(msgspec.Struct, frozen=True, kw_only=True):
     drifted_features: int | None
 
 
-def model(selection: Selection) -> ModelStatus:
+def model(selection: Selection, served: ServingStatus) -> ModelStatus:
     """Return everything about one model."""
-    requests, outputs, features = Requests(selection), variables.outputs(selection), variables.features(selection)
+    outputs, features = variables.outputs(selection), variables.features(selection)
     prediction = next((output for output in outputs if output.name == "prediction"), None)
     return ModelStatus(
         name=selection.series.model_name,
         version=selection.series.model_version,
-        serving=requests.serving(),
-        classes=requests.classes(prediction),
+        serving=served,
+        classes=serving.classes(selection, prediction),
         outputs=outputs,
         drift=variables.drift(selection, features),
         features=features,
@@ -69,15 +69,14 @@ def model(selection: Selection) -> ModelStatus:
     )
 
 
-def summary(selection: Selection) -> ModelSummary:
+def summary(selection: Selection, served: ServingStatus) -> ModelSummary:
     """Return the summary of one model."""
-    requests = Requests(selection)
     return ModelSummary(
         name=selection.series.model_name,
         version=selection.series.model_version,
-        predictions=requests.predictions,
-        requests_per_second=requests.per_second,
-        error_ratio=requests.error_ratio,
-        latency_p99_seconds=requests.latency(0.99),
+        predictions=served.predictions,
+        requests_per_second=served.requests_per_second,
+        error_ratio=served.error_ratio,
+        latency_p99_seconds=served.latency_seconds["0.99"],
         drifted_features=variables.drifted_features(selection),
     )

@@ -40,7 +40,7 @@ def segments(selection: Selection) -> list[SegmentStatus]:
     found: dict[str, list[SegmentValueStatus]] = {}
     for window in selection.view.segments:
         is_selected = window.series[: len(selection.series)] == selection.series
-        if is_selected and window.window == selection.window.label:
+        if is_selected and window.label == selection.window.label:
             value = _value(selection, window)
             if value.requests:
                 found.setdefault(window.series.segment, []).append(value)

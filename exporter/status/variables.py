@@ -16,9 +16,8 @@ from exporter.derived.embedding_drift import EmbeddingDrift
 from exporter.derived.feature_health import FeatureHealth
 from exporter.derived.outlier_ratio import OutlierRatio
 from exporter.derived.psi import PSI
-from exporter.derived.reference_info import ReferenceInfo
+from exporter.derived.reference_info import ReferenceInfo, UnknownFeatureCount
 from exporter.derived.stuck_features import StuckFeatures
-from exporter.derived.unknown_features import UnknownFeatures
 from exporter.stats.feature_quality import FeatureQuality
 from exporter.stats.record_quality import RecordQuality
 from exporter.stats.variable_kind import FEATURES, OUTPUTS
@@ -88,7 +87,7 @@ def features(selection: Selection) -> list[VariableStatus]:
         msgspec.structs.replace(
             variables.get(name) or VariableStatus(name=name, psi=math.nan, psi_critical=math.nan, drifted=None),
             absent=absent.get(name),
-            stuck=None if math.isnan(stuck.get(name, math.nan)) else bool(stuck[name]),
+            stuck=_flag(stuck.get(name, math.nan)),
             missing_ratio=missing.get(name, math.nan),
             outlier_ratio=outliers.get(name, math.nan),
             checks={check: int(count) for check, count in failures.items()},
@@ -116,12 +115,10 @@ def judged(selection: Selection, drift: Drift) -> dict[str, VariableStatus]:
     # PSI always decides about drift, but is only shown if it is exported.
     hidden = np.full(len(calculator.variables), np.nan)
     psi, critical = (result.psi, result.psi_critical) if PSI in drift.statistics else (hidden, hidden)
-    rows = zip(calculator.variables, psi.tolist(), critical.tolist(), result.is_enough, result.drifted, strict=True)
+    rows = zip(calculator.variables, psi.tolist(), critical.tolist(), result.verdict.tolist(), strict=True)
     return {
-        name: VariableStatus(
-            name=name, psi=value, psi_critical=by_chance, drifted=bool(has_drifted) if is_enough else None
-        )
-        for name, value, by_chance, is_enough, has_drifted in rows
+        name: VariableStatus(name=name, psi=value, psi_critical=by_chance, drifted=_flag(verdict))
+        for name, value, by_chance, verdict in rows
     }
 
 
@@ -165,7 +162,7 @@ def drift(selection: Selection, found: Sequence[VariableStatus]) -> DriftStatus 
 
 def quality(selection: Selection, found: Sequence[VariableStatus]) -> QualityStatus | None:
     """Return the failed checks, summed up over all features; None without a reference."""
-    unknown = selection.measures.find(UnknownFeatures)
+    unknown = selection.measures.find(UnknownFeatureCount)
     if unknown is None:
         return None
     checks: Counter[str] = Counter()
@@ -178,6 +175,10 @@ def quality(selection: Selection, found: Sequence[VariableStatus]) -> QualitySta
         records={check: int(count) for check, count in records.failures(selection.tallies[records]).items()},
         unknown_features=unknown.count(selection.view, selection.series),
     )
+
+
+def _flag(value: float) -> bool | None:
+    return None if math.isnan(value) else bool(value)
 
 
 def _count_over(threshold: float, values: Sequence[float]) -> float:

@@ -12,7 +12,7 @@ import numpy as np
 
 from exporter.batch import Floats
 from exporter.derived.distributions import DriftCriteria
-from exporter.derived.drift_calculator import DriftCalculator, DriftResult
+from exporter.derived.drift import DriftCalculator, DriftResult
 from exporter.profiling.column import Column
 from exporter.profiling.numeric import NumericSketch, NumericTally
 from exporter.reference.profile import Numeric, Profile

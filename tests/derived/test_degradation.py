@@ -9,8 +9,7 @@ from sklearn.metrics import accuracy_score, precision_recall_fscore_support
 from exporter.batch import Floats
 from exporter.configuration.settings import Config
 from exporter.derived.degradation import FEWEST_OUTCOMES, Tolerance, least_drop, wilson
-from exporter.reference.baseline import Baseline, Estimate
-from exporter.reference.confusion import figures
+from exporter.reference.performance import Baseline, Estimate, figures
 from exporter.reference.profile import Profile
 from tests.outcomes import CONFIG, Told, of_classes, outcomes, told
 

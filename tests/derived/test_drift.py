@@ -9,8 +9,7 @@ from exporter.assembly.measures import measures
 from exporter.batch import Series
 from exporter.configuration.settings import Config, DriftConfig
 from exporter.derived.distributions import DriftCriteria
-from exporter.derived.drift import Drift
-from exporter.derived.drift_calculator import DriftCalculator
+from exporter.derived.drift import Drift, DriftCalculator
 from exporter.families import Family
 from exporter.reference.profile import Profile
 from exporter.stats.variable_kind import FEATURES

@@ -7,7 +7,7 @@ import pytest
 
 from exporter.batch import Floats
 from exporter.derived.distributions import Distributions, DriftCriteria, Values
-from exporter.derived.drift_calculator import DriftCalculator
+from exporter.derived.drift import DriftCalculator
 from tests.derived.samples import calculator
 from tests.records import numeric, reference
 

@@ -12,7 +12,7 @@ from scipy.stats import chi2_contingency, ks_2samp, wasserstein_distance
 from exporter.batch import Floats
 from exporter.derived.chi2 import CHI2
 from exporter.derived.distributions import DriftCriteria
-from exporter.derived.drift_calculator import DriftCalculator
+from exporter.derived.drift import DriftCalculator
 from exporter.derived.jensen_shannon import JENSEN_SHANNON
 from exporter.derived.kolmogorov_smirnov import KS
 from exporter.derived.wasserstein import WASSERSTEIN

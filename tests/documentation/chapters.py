@@ -9,7 +9,7 @@ from exporter.chance import FEWEST_RECORDS
 from exporter.derived.attribution_ranking import MIN_SAMPLES as FEWEST_ATTRIBUTED
 from exporter.derived.concept_drift import FEWEST_OUTCOMES as FEWEST_FOR_CONCEPT_DRIFT
 from exporter.derived.degradation import FEWEST_OUTCOMES
-from exporter.derived.drift_calculator import SAMPLES_PER_BIN
+from exporter.derived.drift import SAMPLES_PER_BIN
 from exporter.derived.embedding_drift import MIN_SAMPLES as FEWEST_VECTORS
 from exporter.derived.estimated_performance import FEWEST_PREDICTIONS
 from exporter.derived.multivariate_drift import MIN_SAMPLES as FEWEST_RECONSTRUCTED

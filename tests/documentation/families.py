@@ -15,7 +15,7 @@ from exporter.configuration.settings import Config, DriftConfig, Figure, GroundT
 from exporter.configuration.units import Before, FieldPath
 from exporter.counting.engine import Engine
 from exporter.joins.memory_store import MemoryStore
-from exporter.reference.baseline import Baseline, Estimate
+from exporter.reference.performance import Baseline, Estimate
 from exporter.reference.profile import Profile
 from exporter.telemetry import Telemetry
 from tests.records import NOW, PROFILE, categorical, numeric

@@ -24,8 +24,8 @@ from exporter.derived import Measures
 from exporter.derived.embedding_drift import EmbeddingDrift
 from exporter.encoded import Encoded
 from exporter.exposition.collector import Collector
-from exporter.reference.baseline import Baseline, Estimate
 from exporter.reference.calibration import Calibration, ScoredClass
+from exporter.reference.performance import Baseline, Estimate
 from exporter.reference.profile import Profile, Vector
 from exporter.reference.projections import directions
 from exporter.status import findings, rendering

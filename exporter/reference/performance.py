@@ -1,16 +1,47 @@
-"""Figures of a classifier from its confusion matrix: counts by predicted class (row) and actual class (column).
+"""Performance of a classifier: figures of its confusion matrix, and those of the reference, the baseline.
 
-Definitions are scikit-learn's. A figure with a denominator of 0 is NaN, and counts as 0 in an average over classes.
+A confusion matrix has counts by predicted class (row) and actual class (column). Definitions are scikit-learn's. A
+figure with a denominator of 0 is NaN, and counts as 0 in an average over classes.
 """
 
 from __future__ import annotations
 
 from typing import NamedTuple
 
+import msgspec
 import numpy as np
 
 from exporter.batch import Floats
-from exporter.reference.baseline import Estimate
+
+
+class Estimate(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """A figure of performance, 0 to 1, and its standard error."""
+
+    value: float
+    stderr: float
+
+
+class Baseline(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Performance over `samples` outcomes; precision, recall and F1 are averages weighted by the true classes."""
+
+    samples: int
+    accuracy: Estimate
+    precision: Estimate
+    recall: Estimate
+    f1: Estimate
+
+    @property
+    def figures(self) -> dict[str, Estimate]:
+        return {"accuracy": self.accuracy, "precision": self.precision, "recall": self.recall, "f1": self.f1}
+
+    def problem(self) -> str | None:
+        """Return what is inconsistent, if anything is."""
+        if self.samples < 1:
+            return f"expected at least one sample, got {self.samples}"
+        for name, figure in self.figures.items():
+            if not (0 <= figure.value <= 1 and figure.stderr >= 0):
+                return f"{name}: expected a value from 0 to 1 and a standard error of at least 0"
+        return None
 
 
 class ClassRates(NamedTuple):
