@@ -39,7 +39,7 @@ class RequestIds:
         if batch.request_id is None or not self._limit:
             return batch
         ids, codes = batch.request_id.names, batch.request_id.codes.tolist()
-        prefixes = [f"{series.model_name}\n{series.model_version}\n".encode() for series in batch.series.names]
+        prefixes = ["".join(f"{label}\n" for label in series).encode() for series in batch.series.names]
         repeated = np.zeros(len(batch), np.bool_)
         for row in np.flatnonzero((batch.error.codes < 0) & (batch.request_id.codes >= 0)).tolist():
             key = prefixes[batch.series.codes[row]] + ids[codes[row]].encode()
