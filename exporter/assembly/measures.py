@@ -12,7 +12,7 @@ from exporter.derived.absent_features import AbsentFeatures
 from exporter.derived.attribution_ranking import AttributionRanking
 from exporter.derived.classification import Classification
 from exporter.derived.concept_drift import ConceptDrift
-from exporter.derived.degradation import Degradation, Tolerance
+from exporter.derived.degradation import Degradation, Performance, Tolerance
 from exporter.derived.distributions import DriftCriteria
 from exporter.derived.drift import Drift, DriftCalculator
 from exporter.derived.drift_against_past import DriftAgainstPast
@@ -208,10 +208,10 @@ def _add_performance(chosen: Measures, config: Config, profile: Profile | None, 
             scores, losses = ScoresByTruth(prediction), ScoreLosses(prediction)
             chosen.statistics += [scores, losses]
             chosen.derived += [Auc(scores), ScoreLoss(losses)]
-        if profile and profile.baseline:
-            drop = config.limits_of_metrics["performance_tolerance"]
-            tolerance = Tolerance(drop, config.drift.significance, overdispersion)
-            chosen.derived.append(Degradation(performance, profile.baseline, tolerance))
+    if profile and profile.baseline and isinstance(performance, Performance):
+        drop = config.limits_of_metrics["performance_tolerance"]
+        tolerance = Tolerance(drop, config.drift.significance, overdispersion)
+        chosen.derived.append(Degradation(performance, profile.baseline, tolerance))
     answered = Answered()
     delay = Histogram(
         "model_ground_truth_delay_seconds",

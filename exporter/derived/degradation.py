@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 from scipy.special import ndtri
 
@@ -30,8 +30,9 @@ class Tolerance:
     overdispersion: float = 1.0
 
 
+@runtime_checkable
 class Performance(Protocol):
-    """Performance that can be compared with a baseline."""
+    """Performance whose figures can be compared with those of a baseline."""
 
     def samples(self, window: SeriesWindow) -> float:
         """Return the number of outcomes in a window."""

@@ -71,7 +71,7 @@ def make_profile(
     actual = _optional(survey.actual, partial(actual_kind, is_value=is_value), options)
     together = RowSample([name for name, tally in features.items() if isinstance(tally, NumericTally)])
     attributions = AttributionTally(survey.attributions, options)
-    outcomes = OutcomeTally()
+    outcomes = OutcomeTally(are_values=is_value or isinstance(actual, NumericTally))
     scored = ScoreSample(survey.prediction.labels.frequent if isinstance(prediction, CategoryTally) else ())
     rows = 0
     for block in inputs.blocks():
@@ -102,7 +102,7 @@ def make_profile(
         ),
         actual=actual.feature(survey.rows) if actual else UNSET,
         attributions=attributions.attributions(),
-        baseline=UNSET if is_value or isinstance(actual, NumericTally) else outcomes.baseline(),
+        baseline=outcomes.baseline(),
         calibration=scored.calibration(classes.categories) if isinstance(classes, Categorical) else UNSET,
         created=(now or datetime.now(UTC)).isoformat(timespec="seconds"),
         made_by=f"prediction-exporter {__version__}",

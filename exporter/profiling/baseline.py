@@ -18,15 +18,16 @@ MOST_CLASSES = 100
 
 
 class OutcomeTally:
-    """Counts pairs of a predicted and an actual class. Of too many classes it gives up."""
+    """Counts pairs of a predicted and an actual class, up to MOST_CLASSES; values have no baseline."""
 
-    def __init__(self) -> None:
+    def __init__(self, *, are_values: bool) -> None:
+        self._are_values = are_values
         self._pairs: Counter[tuple[str, str]] = Counter()
         self._classes: set[str] = set()
 
     def add(self, block: Block) -> None:
         """Count the rows of a block that have both."""
-        if block.outcomes is None or len(self._classes) > MOST_CLASSES:
+        if self._are_values or block.outcomes is None or len(self._classes) > MOST_CLASSES:
             return
         for predicted, actual in zip(block.outcomes.predictions, block.outcomes.actual, strict=True):
             if _is_class(predicted) and _is_class(actual):
@@ -34,8 +35,8 @@ class OutcomeTally:
         self._classes = {name for pair in self._pairs for name in pair}
 
     def baseline(self) -> Baseline | UnsetType:
-        """Return the baseline; UNSET where there is no pair, or too many classes."""
-        if not 0 < len(self._classes) <= MOST_CLASSES:
+        """Return the baseline; UNSET for values, without any pair, or with too many classes."""
+        if self._are_values or not 0 < len(self._classes) <= MOST_CLASSES:
             return UNSET
         places = {name: place for place, name in enumerate(sorted(self._classes))}
         counts = np.zeros((len(places), len(places)))

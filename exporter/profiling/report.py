@@ -33,10 +33,7 @@ class Report:
         if profile.actual:
             lines[-1] += f"; actual: {_describe(profile.actual)}"
         if baseline := profile.baseline:
-            lines.append(
-                f"baseline: accuracy {baseline.accuracy.value:.3f}, F1 {baseline.f1.value:.3f} (weighted), "
-                f"of {baseline.samples:,} predictions with their truth"
-            )
+            lines.append(f"baseline: {baseline.summary}, of {baseline.samples:,} predictions with their truth")
         if components := profile.components:
             lines.append(
                 f"multivariate: {len(components.loadings)} components of {len(components.features)} numeric features "

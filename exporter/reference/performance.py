@@ -34,6 +34,11 @@ class Baseline(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     def figures(self) -> dict[str, Estimate]:
         return {"accuracy": self.accuracy, "precision": self.precision, "recall": self.recall, "f1": self.f1}
 
+    @property
+    def summary(self) -> str:
+        """The main figures, for people."""
+        return f"accuracy {self.accuracy.value:.3f}, F1 {self.f1.value:.3f} (weighted)"
+
     def problem(self) -> str | None:
         """Return what is inconsistent, if anything is."""
         if self.samples < 1:
