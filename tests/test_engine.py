@@ -512,7 +512,7 @@ class TestWholeLog:
 
 PROFILE_ID = next(
     statistic for statistic in CHOSEN.statistics if statistic.name == "feature_bins"
-)._profile.reference_id  # type: ignore[attr-defined]
+).reference_id  # type: ignore[attr-defined]
 
 
 class TestFloods:

@@ -7,7 +7,7 @@ from functools import cached_property
 
 from exporter.chance import unanimous
 from exporter.derived.gauges import per_label
-from exporter.derived.view import SeriesWindow, View
+from exporter.derived.view import SeriesWindow, View, once_per_window
 from exporter.families import Families
 from exporter.reference.profile import Profile, missing_share
 from exporter.stats.feature_quality import FeatureQuality
@@ -26,11 +26,9 @@ class AbsentFeatures:
     quality: FeatureQuality
     records: RecordQuality
 
+    @once_per_window
     def absent(self, window: SeriesWindow) -> dict[str, bool]:
-        """Return whether each feature is absent, for those with enough records; computed once per window."""
-        return window.result(self._absent)
-
-    def _absent(self, window: SeriesWindow) -> dict[str, bool]:
+        """Return whether each feature is absent, for those with enough records."""
         records = float(window[self.records][0])
         missing = zip(self._fewest.items(), window[self.quality][:, 0].tolist(), strict=True)
         return {name: count == records for (name, fewest), count in missing if records >= fewest}

@@ -23,7 +23,7 @@ import numpy as np
 from exporter.batch import Floats
 from exporter.derived.drift import ranking
 from exporter.derived.gauges import per_label, per_window
-from exporter.derived.view import SeriesWindow, View
+from exporter.derived.view import SeriesWindow, View, once_per_window
 from exporter.families import Families
 from exporter.reference.profile import Attribution
 from exporter.stats.absolute_attributions import AbsoluteAttributions
@@ -69,11 +69,9 @@ class AttributionRanking:
     reference: Mapping[str, Attribution]
     absolute: AbsoluteAttributions
 
+    @once_per_window
     def result(self, window: SeriesWindow) -> RankingResult:
-        """Return the ranking of a window, or NO_RESULT; computed once per window."""
-        return window.result(self._result)
-
-    def _result(self, window: SeriesWindow) -> RankingResult:
+        """Return the ranking of a window, or NO_RESULT with too few records."""
         tally, features = window[self.absolute], tuple(self.reference)
         sums, count = tally[:-1], float(tally[-1])
         if count < MIN_SAMPLES:

@@ -17,7 +17,7 @@ from exporter.derived.counts import used
 from exporter.derived.distributions import Comparison, Distributions, DriftCriteria, DriftStatistic, Values
 from exporter.derived.gauges import per_label, per_window
 from exporter.derived.psi import PSI
-from exporter.derived.view import SeriesWindow, View, WindowTallies
+from exporter.derived.view import SeriesWindow, View, once_per_window
 from exporter.families import Families, GaugeFamily
 from exporter.reference.profile import Profile
 from exporter.stats import BASE_LABELS
@@ -25,7 +25,6 @@ from exporter.stats.feature_bins import FeatureBins
 from exporter.stats.feature_cuts import FeatureCuts
 from exporter.stats.feature_moments import FeatureMoments, FeatureSums
 from exporter.stats.variable_kind import FEATURES, VariableKind
-from exporter.tallies.tally import S
 
 # The number of features, those that have moved most, whose bins are exported.
 EXPLAINED = 5
@@ -114,16 +113,14 @@ class DriftCalculator:
         above = self.cuts.above(cells) * (means[:, 1] - self.moments.last)
         return Distributions(self.bins.reference, Values(cells, below, above))
 
-    def distributions(self, window: WindowTallies[S]) -> Distributions:
+    def distributions(self, window: SeriesWindow) -> Distributions:
         """Return the distributions of a window."""
         sums = FeatureSums.of(window[self.moments])
         return Distributions(window[self.bins], Values(window[self.cuts], sums.below, sums.above))
 
-    def drift(self, window: WindowTallies[S]) -> DriftResult:
-        """Return how far a window has moved from the reference; computed once per window."""
-        return window.result(self._drift)
-
-    def _drift(self, window: WindowTallies[S]) -> DriftResult:
+    @once_per_window
+    def drift(self, window: SeriesWindow) -> DriftResult:
+        """Return how far a window has moved from the reference."""
         return self.compare(self.distributions(window))
 
     def compare(self, window: Distributions, other: Distributions | None = None) -> DriftResult:

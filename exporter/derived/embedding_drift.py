@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from exporter.derived.distributions import DriftCriteria
 from exporter.derived.gauges import per_label
 from exporter.derived.psi import critical, psi
-from exporter.derived.view import SeriesWindow, View
+from exporter.derived.view import SeriesWindow, View, once_per_window
 from exporter.families import Families
 from exporter.stats.embedding import Embedding
 
@@ -41,11 +41,9 @@ class EmbeddingDrift:
     embeddings: Sequence[Embedding]
     criteria: DriftCriteria
 
+    @once_per_window
     def results(self, window: SeriesWindow) -> dict[str, EmbeddingResult]:
-        """Return the results of each feature with enough vectors; computed once per window."""
-        return window.result(self._results)
-
-    def _results(self, window: SeriesWindow) -> dict[str, EmbeddingResult]:
+        """Return the results of each feature with enough vectors."""
         found = {}
         for embedding in self.embeddings:
             tally = window[embedding]

@@ -16,7 +16,7 @@ import numpy as np
 from exporter.batch import Floats
 from exporter.derived.gauges import ClassFigure, per_class, per_window
 from exporter.derived.scores import auc
-from exporter.derived.view import SeriesWindow, View
+from exporter.derived.view import SeriesWindow, View, once_per_window
 from exporter.families import Families, GaugeFamily
 from exporter.reference.calibration import CalibratedRates
 from exporter.reference.performance import ClassRates, Estimate
@@ -132,11 +132,9 @@ class EstimatedPerformance:
     def _rates(self) -> CalibratedRates:
         return CalibratedRates.of(self.bins.calibration)
 
+    @once_per_window
     def expected(self, window: SeriesWindow) -> Expected | None:
-        """Return what to expect of a window; None if it cannot be estimated. Computed once per window."""
-        return window.result(self._expected)
-
-    def _expected(self, window: SeriesWindow) -> Expected | None:
+        """Return what to expect of a window; None if it cannot be estimated."""
         expected = Expected.of(window[self.bins], self._rates)
         enough = max(FEWEST_PREDICTIONS, FEWEST_JUDGED * window[self.predictions].sum())
         return expected if expected.size >= enough else None
@@ -152,11 +150,9 @@ class EstimatedPerformance:
         )
         return ClassFigure(*averages, dict(zip(self.bins.classes, values.tolist(), strict=True)))
 
+    @once_per_window
     def estimates(self, window: SeriesWindow) -> dict[str, Estimate]:
-        """Return the accuracy, the weighted figures and the AUC, as far as they can be estimated; once per window."""
-        return window.result(self._estimates)
-
-    def _estimates(self, window: SeriesWindow) -> dict[str, Estimate]:
+        """Return the accuracy, the weighted figures and the AUC, as far as they can be estimated."""
         expected = self.expected(window)
         if expected is None:
             return {}

@@ -6,9 +6,10 @@ Sums over panes are computed when they are first asked for, and results that hav
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable, Hashable, Iterable, Iterator, Sequence
-from functools import cached_property
-from typing import Any, Generic, TypeVar, cast
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from functools import cached_property, wraps
+from types import MethodType
+from typing import Any, Generic, TypeVar
 
 import numpy as np
 
@@ -20,13 +21,14 @@ from exporter.tallies.tally import AnySeries, Row, S, Tally, add, of_kind
 from exporter.tallies.vocabulary import CLASS_LABEL
 from exporter.tallies.windows import Window
 
+D = TypeVar("D")
 T = TypeVar("T")
 
 
 class WindowTallies(Generic[S]):
     """What a rolling window, such as "5m", contains of one series, or of one segment of a series.
 
-    `panes` are its parts, and `names` the admitted values of labels.
+    `panes` are its parts, and `names` the admitted values of labels. `results` are those of `once_per_window`.
     """
 
     def __init__(self, label: str, series: S, panes: Iterable[Row], names: LabelNames) -> None:
@@ -35,7 +37,7 @@ class WindowTallies(Generic[S]):
         self.names = names
         self._panes = panes
         self._sums: dict[str, Floats] = {}
-        self._results: dict[Hashable, Any] = {}
+        self.results: dict[MethodType, Any] = {}
 
     @property
     def labels(self) -> tuple[str, ...]:
@@ -54,14 +56,22 @@ class WindowTallies(Generic[S]):
             self._sums[name] = _sum([pane[name] for pane in self._panes if name in pane], statistic)
         return self._sums[name]
 
-    def result(self, compute: Callable[[WindowTallies[S]], T]) -> T:
-        """Return what `compute` returns for this window; it is called once per window."""
-        if compute not in self._results:
-            self._results[compute] = compute(self)
-        return cast(T, self._results[compute])
-
 
 SeriesWindow = WindowTallies[Series]
+
+
+def once_per_window(method: Callable[[D, WindowTallies[S]], T]) -> Callable[[D, WindowTallies[S]], T]:
+    """Make a method of a derived value compute its result once per window, for all who ask for it."""
+
+    @wraps(method)
+    def shared(self: D, window: WindowTallies[S]) -> T:
+        bound = MethodType(method, self)
+        if bound not in window.results:
+            window.results[bound] = method(self, window)
+        result: T = window.results[bound]
+        return result
+
+    return shared
 
 
 class View:

@@ -66,6 +66,15 @@ class Statistic(Tallied, Protocol):
         ...
 
 
+class OfReference:
+    """A mixin for statistics whose tallies mean something else with another reference."""
+
+    reference_id: str
+
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}({self.reference_id})"
+
+
 class NotExported:
     """A mixin for statistics whose totals are not exported, because only their windows matter."""
 

@@ -2,34 +2,32 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Literal
 
 import numpy as np
 
 from exporter.batch import Batch, Floats
 from exporter.reference.profile import LARGEST_ATTRIBUTION, Profile
-from exporter.stats import NotExported
+from exporter.stats import NotExported, OfReference
 from exporter.tallies.tally import Tally
 
 
-@dataclass(frozen=True, repr=False)
-class AbsoluteAttributions(NotExported):
+class AbsoluteAttributions(OfReference, NotExported):
     """The sum of absolute attributions by feature, followed by the number of records with any attribution.
 
     A missing attribution therefore counts as 0 in the mean. Infinite values add nothing, and larger values count as
     LARGEST_ATTRIBUTION.
     """
 
-    attributed: Profile
-    name: str = "absolute_attributions"
+    name = "absolute_attributions"
     reads: Literal["predictions"] = "predictions"
 
-    def __repr__(self) -> str:
-        return f"AbsoluteAttributions({self.attributed.reference_id})"
+    def __init__(self, attributed: Profile) -> None:
+        self.features = tuple(attributed.features)
+        self.reference_id = attributed.reference_id
 
     def zero(self) -> Floats:
-        return np.zeros(len(self.attributed.features) + 1)
+        return np.zeros(len(self.features) + 1)
 
     def tally(self, batch: Batch) -> Tally:
         explained = batch.explained()

@@ -50,7 +50,7 @@ class _OfClasses(NotExported):
     reads: Literal["outcomes"] = "outcomes"
 
     def __init__(self, prediction: Categorical) -> None:
-        # In the order of scores, spelt like label values.
+        # In the order of scores, written like label values.
         self.classes = tuple(map(printable, prediction.categories))
 
     def __repr__(self) -> str:

@@ -16,7 +16,7 @@ from exporter.batch import WRONG_TYPE, Batch, Floats, Ints
 from exporter.encoded import Encoded
 from exporter.families import CounterFamily, Families, GaugeFamily
 from exporter.reference.profile import MISSING_BIN, OTHER_BIN, Profile, bin_labels, reference_counts
-from exporter.stats import LabelNames
+from exporter.stats import LabelNames, OfReference
 from exporter.stats.variable_kind import FEATURES, VariableKind
 from exporter.tallies.tally import COUNTS, S, Tally
 
@@ -25,7 +25,7 @@ FEATURE_BIN = FEATURES.metric("bin_total")
 REFERENCE_BIN = FEATURES.metric("reference_bin")
 
 
-class FeatureBins:
+class FeatureBins(OfReference):
     """Counts by feature and bin, shape (features, width): numeric features first, then categorical ones.
 
     A row starts with the feature's own bins and ends with `missing` and `other`; cells in between stay 0. `exported`
@@ -39,7 +39,7 @@ class FeatureBins:
     ) -> None:
         self.name = f"{kind.name}_bins"
         self.kind = kind
-        self._profile = profile
+        self.reference_id = profile.reference_id
         self._exported = profile.features.keys() if exported is None else frozenset(exported)
         self._numeric = profile.numeric
         features = profile.ordered
@@ -51,9 +51,6 @@ class FeatureBins:
             counts, missing, other = reference_counts(feature)
             row[: len(counts)] = counts
             row[-2:] = missing, other
-
-    def __repr__(self) -> str:
-        return f"FeatureBins({self._profile.reference_id})"
 
     @cached_property
     def _edges(self) -> Floats:

@@ -13,14 +13,14 @@ import numpy as np
 
 from exporter.batch import Batch, Floats
 from exporter.reference.profile import Numeric, Profile
-from exporter.stats import NotExported
+from exporter.stats import NotExported, OfReference
 from exporter.stats.variable_kind import FEATURES, VariableKind
 from exporter.tallies.tally import COUNTS, Tally
 
 LEAST = np.finfo(np.float64).min
 
 
-class FeatureCuts(NotExported):
+class FeatureCuts(OfReference, NotExported):
     """Counts of finite values by numeric feature and cell, shape (numeric features, cells).
 
     Cell i counts the values x with cuts[i-1] <= x < cuts[i]. After a feature's `last` cell, cells stay 0 and cuts are
@@ -31,7 +31,7 @@ class FeatureCuts(NotExported):
 
     def __init__(self, profile: Profile, kind: VariableKind = FEATURES) -> None:
         self.name = f"{kind.name}_cuts"
-        self._reference_id = profile.reference_id
+        self.reference_id = profile.reference_id
         self.features: Mapping[str, Numeric] = profile.numeric
         # The first and the last bound separate finite values from infinite ones.
         self._bounds = tuple(np.array([LEAST, *feature.cuts, np.inf]) for feature in self.features.values())
@@ -43,9 +43,6 @@ class FeatureCuts(NotExported):
         for row, feature in enumerate(self.features.values()):
             self.reference[row, : len(feature.cut_counts)] = feature.cut_counts
             self.cuts[row, : len(feature.cuts)] = feature.cuts
-
-    def __repr__(self) -> str:
-        return f"FeatureCuts({self._reference_id})"
 
     def zero(self) -> Floats:
         return np.zeros(self.reference.shape)

@@ -11,7 +11,7 @@ import numpy as np
 
 from exporter.batch import Batch, Floats
 from exporter.reference.profile import Profile
-from exporter.stats import NotExported
+from exporter.stats import NotExported, OfReference
 from exporter.stats.variable_kind import FEATURES, VariableKind
 from exporter.tallies.tally import Tally
 
@@ -38,7 +38,7 @@ class FeatureSums(NamedTuple):
         return cls(*tally.T)
 
 
-class FeatureMoments(NotExported):
+class FeatureMoments(OfReference, NotExported):
     """FeatureSums of the finite values, shape (numeric features, 5).
 
     `means` are the reference's means, `first` and `last` its outermost cuts, shape (numeric features,).
@@ -48,14 +48,11 @@ class FeatureMoments(NotExported):
 
     def __init__(self, profile: Profile, kind: VariableKind = FEATURES) -> None:
         self.name = f"{kind.name}_moments"
-        self._reference_id = profile.reference_id
+        self.reference_id = profile.reference_id
         features = profile.numeric.values()
         self.means = np.array([feature.mean for feature in features])
         self.first = np.array([[*feature.cuts, feature.mean][0] for feature in features])
         self.last = np.array([[feature.mean, *feature.cuts][-1] for feature in features])
-
-    def __repr__(self) -> str:
-        return f"FeatureMoments({self._reference_id})"
 
     def zero(self) -> Floats:
         return np.zeros((len(self.means), len(FeatureSums._fields)))

@@ -12,10 +12,10 @@ import numpy as np
 from exporter.batch import Batch, Floats
 from exporter.reference.components import Components, reconstruction_error, standardised
 from exporter.reference.profile import Profile
-from exporter.stats import NotExported
+from exporter.stats import NotExported, OfReference
 
 
-class ReconstructionError(NotExported):
+class ReconstructionError(OfReference, NotExported):
     """The number of records and the sum of their errors, in standard deviations of the reference's errors.
 
     A record's error is bounded (see exporter.reference.components), so that none outweighs the rest.
@@ -26,16 +26,13 @@ class ReconstructionError(NotExported):
 
     def __init__(self, profile: Profile, components: Components) -> None:
         self.components = components
-        self._reference_id = profile.reference_id
+        self.reference_id = profile.reference_id
         positions = {name: index for index, name in enumerate(profile.numeric)}
         features = [profile.numeric[name] for name in components.features]
         self._rows = np.array([positions[name] for name in components.features])
         self._mean = np.array([[feature.mean] for feature in features])
         self._stddev = np.array([[feature.stddev] for feature in features])
         self._loadings = np.array(components.loadings)
-
-    def __repr__(self) -> str:
-        return f"ReconstructionError({self._reference_id})"
 
     def zero(self) -> Floats:
         return np.zeros(2)

@@ -9,12 +9,12 @@ import numpy as np
 from exporter.batch import Batch, Floats
 from exporter.reference.calibration import Calibration
 from exporter.reference.profile import Profile
-from exporter.stats import NotExported
+from exporter.stats import NotExported, OfReference
 from exporter.tallies.tally import COUNTS, Tally
 from exporter.tallies.vocabulary import printable
 
 
-class ScoreBins(NotExported):
+class ScoreBins(OfReference, NotExported):
     """Counts by class, by whether that class is predicted (0 or 1), and by bin of its score.
 
     A prediction counts if the reference has its class and the record has that class's score; then each class with a
@@ -27,12 +27,9 @@ class ScoreBins(NotExported):
     def __init__(self, profile: Profile, calibration: Calibration) -> None:
         self.calibration = calibration
         self.classes = {printable(name): row for row, name in enumerate(calibration.classes)}
-        self._reference_id = profile.reference_id
+        self.reference_id = profile.reference_id
         self._edges = [np.array(scored.edges) for scored in calibration.classes.values()]
         self._shape = (len(calibration.classes), 2, calibration.bins)
-
-    def __repr__(self) -> str:
-        return f"ScoreBins({self._reference_id})"
 
     def zero(self) -> Floats:
         return np.zeros(self._shape)

@@ -12,7 +12,7 @@ import pytest
 from exporter.batch import SegmentSeries, Series
 from exporter.derived import chi2, kolmogorov_smirnov, psi
 from exporter.derived.absent_features import AbsentFeatures
-from exporter.derived.view import View, WindowTallies
+from exporter.derived.view import View, WindowTallies, once_per_window
 from exporter.exposition.collector import Collector
 from exporter.stats.label_counts import LabelCounts
 from exporter.status.document import StatusQuery, status
@@ -65,16 +65,24 @@ def test_a_sum_changes_neither_the_snapshot_nor_a_sum_before_it() -> None:
     assert taken.windows["1m"][LAST][DEFAULT][COUNTS.name].tolist() == [2.0]
 
 
-def test_a_result_is_computed_once_per_window() -> None:
-    calls: list[str] = []
+class Total:
+    """A derived value that notes which windows it is computed for."""
 
-    def compute(window: WindowTallies[Any]) -> float:
-        calls.append(window.label)
+    def __init__(self) -> None:
+        self.calls: list[str] = []
+
+    @once_per_window
+    def total(self, window: WindowTallies[Any]) -> float:
+        self.calls.append(window.label)
         return float(window[COUNTS].sum())
 
+
+def test_a_result_is_computed_once_per_window_and_derived_value() -> None:
     view = View(snapshot(ago0={DEFAULT: counted(2.0)}), [MINUTE, replace(MINUTE, label="60s")])
-    assert [window.result(compute) for window in view.windows for _ in range(3)] == [2.0] * 3 + [0.0] * 9
-    assert calls == ["1m", "1m", "60s", "60s"]
+    one, other = Total(), Total()
+    assert [one.total(window) for window in view.windows for _ in range(3)] == [2.0] * 3 + [0.0] * 9
+    assert one.calls == ["1m", "1m", "60s", "60s"]
+    assert (other.total(view.windows[0]), other.calls) == (2.0, ["1m"])
 
 
 def test_metrics_status_page_and_schema_log_compute_drift_once(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -91,22 +99,22 @@ def test_metrics_status_page_and_schema_log_compute_drift_once(monkeypatch: pyte
 
     for module, name in ((psi, "terms"), (chi2, "chi2"), (kolmogorov_smirnov, "ks")):
         count(module, name)
-    count(AbsentFeatures, "_absent")
     running = engine()
     running.open(STREAM)
     running.feed(STREAM, block(RICH), NOW)
     collector, taken = Collector(CHOSEN, WINDOWS), running.snapshot(NOW)
-    collector.absent(taken)
-    shortest = calls["_absent"]
+    absent = collector.absent(taken)
     assert [*collector.collect(taken)]
     windows = len(collector.view(taken).windows)
+    features, (window, *_) = CHOSEN.one(AbsentFeatures), collector.view(taken).windows
+    assert features.absent(window) is features.absent(window)
+    assert {feature: is_absent for (_, feature), is_absent in absent.items()}.items() >= features.absent(window).items()
     # Of features, of outputs and of attributions.
     assert (calls["chi2"], calls["ks"]) == (3 * windows, 3 * windows)
-    assert calls["_absent"] == windows == shortest * len(WINDOWS)
     before = Counter(calls)
     assert status(collector.measures, collector.view(taken), StatusQuery(), Operation()).model is not None
     # Only its sparklines are new.
-    assert {name: calls[name] - before[name] for name in calls} == {"terms": 2, "chi2": 0, "ks": 0, "_absent": 0}
+    assert {name: calls[name] - before[name] for name in calls} == {"terms": 2, "chi2": 0, "ks": 0}
 
 
 def test_another_snapshot_has_another_view() -> None:
