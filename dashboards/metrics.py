@@ -5,7 +5,7 @@ from __future__ import annotations
 from exporter.derived.reference_info import REFERENCE_INFO
 from exporter.stats import SEGMENTS
 from exporter.stats.feature_bins import FEATURE_BIN, REFERENCE_BIN
-from exporter.stats.subject import FEATURES
+from exporter.stats.variable_kind import FEATURES
 from exporter.telemetry import PREFIX
 
 __all__ = ["FEATURE_BIN", "REFERENCE_BIN", "REFERENCE_INFO"]

@@ -18,17 +18,17 @@ from exporter.configuration.loading import ConfigError, LoadedConfig
 from exporter.configuration.source_config import SourceConfig
 from exporter.engine.engine import Engine
 from exporter.engine.plan import Plan
+from exporter.exposition.cache import ExpositionCache
 from exporter.exposition.collector import Collector
-from exporter.exposition.exposition import Exposition, Format
-from exporter.exposition.pages import Pages
+from exporter.exposition.exposition import Accept, Exposition
 from exporter.joins.join import NAME as JOINS
 from exporter.joins.stores import open_store
 from exporter.logs import BadLineLog, SchemaLog
-from exporter.page.answers import Looks
 from exporter.serving import server
 from exporter.sources.source import FULL_SECONDS, Source, SourceContext, SourceError
 from exporter.state.commit import Committer
 from exporter.state.durable_state import DurableState
+from exporter.status.handlers import StatusHandlers
 from exporter.store_error import StoreError
 from exporter.telemetry import Telemetry
 from exporter.web.guard import Guard
@@ -65,7 +65,7 @@ class Sidecar:
         outlets = {name: self._state.open(name, options.open) for name, options in config.outlets.items()}
         restored = self._state.restored and self._state.restored.kept(plan.identities)
         self._engine = Engine(plan, restored, BadLineLog(clock), store, outlets)
-        self._pages = Pages(collector, self._telemetry)
+        self._expositions = ExpositionCache(collector, self._telemetry)
         self._schema_log = SchemaLog(collector.absent, restored)
         self._committer = Committer(self._engine, self._state, self._telemetry, clock, self._schema_log)
         self._sources = RunningSources(self._make, self._engine.release)
@@ -97,9 +97,10 @@ class Sidecar:
         listen = self._loaded.config.listen
         reload = self.reload if self._loaded.config.reload_endpoint else None
         refused = self._telemetry.http_refused_connections
+        status = StatusHandlers(self._committer, lambda: self._expositions.collector, self._telemetry, self._state_dir)
         site = server.Site(
             scrape=self.scrape,
-            looks=Looks(self._committer, lambda: self._pages.collector, self._telemetry, self._state_dir),
+            pages={"/": status.page, "/api/v1/status": status.document},
             is_ready=lambda: self._ready,
             receivers=lambda: self._sources.posts,
             reload=reload,
@@ -126,11 +127,11 @@ class Sidecar:
             await serving.close()
             self.close()
 
-    async def scrape(self, wanted: Format = Format()) -> Exposition:  # noqa: B008  # it is frozen
-        """Commit, and render what was committed; raises StoreError."""
-        # Taken before: after the commit, they may be those of another configuration.
-        pages = self._pages
-        return await pages.page(await self._committer.commit(), wanted)
+    async def scrape(self, accept: Accept = Accept()) -> Exposition:  # noqa: B008  # it is frozen
+        """Commit, and return the exposition of what was committed; raises StoreError."""
+        # Before the commit, during which a reload may replace the cache.
+        expositions = self._expositions
+        return await expositions.exposition(await self._committer.commit(), accept)
 
     async def reload(self) -> list[str]:
         """Read the configuration again and go on by it; return why not, if not, and then nothing has changed."""
@@ -179,7 +180,7 @@ class Sidecar:
 
     def _adopt(self, plan: Plan, collector: Collector) -> None:
         self._engine.adopt(plan)
-        self._pages = Pages(collector, self._telemetry)
+        self._expositions = ExpositionCache(collector, self._telemetry)
         self._schema_log.absent = collector.absent
 
     def _succeeded(self) -> None:

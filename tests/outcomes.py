@@ -9,7 +9,7 @@ from dataclasses import replace
 import numpy as np
 from msgspec.structs import replace as with_fields
 
-from exporter.assembly.measuring import measures
+from exporter.assembly.measures import measures
 from exporter.batch import Batch, Floats
 from exporter.configuration.settings import Config, GroundTruthConfig
 from exporter.encoded import Encoded
@@ -65,9 +65,7 @@ def told(batch: Batch, profile: Profile | None, config: Config = CONFIG) -> dict
         statistic.name: statistic.tally(batch)[0] if statistic.reads == "outcomes" else statistic.zero()
         for statistic in chosen.statistics
     }
-    collector = Collector(
-        chosen.statistics, chosen.derived, WINDOWS, config.limits_of_metrics, of_classes=chosen.of_classes
-    )
+    collector = Collector(chosen, WINDOWS)
     names = {CLASS_LABEL: batch.prediction.names, "error_type": ()}
     pane = WINDOWS[0].first_in_view(NOW) + 1
     snapshot = Snapshot(

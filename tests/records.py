@@ -17,14 +17,14 @@ import numpy as np
 from hypothesis import strategies as st
 from msgspec import UNSET, UnsetType
 
-from exporter.assembly.measures import Measures
-from exporter.assembly.measuring import measures
+from exporter.assembly.measures import measures
 from exporter.batch import NON_FINITE, WRONG_TYPE, Batch, Series
-from exporter.configuration.settings import Config, QualityConfig
+from exporter.configuration.settings import Config, QualityConfig, SegmentConfig
 from exporter.decoding.checks import Checks
 from exporter.decoding.decode import Decoder
 from exporter.decoding.pipeline import LinePipeline
 from exporter.decoding.schema import DEFAULT_FIELDS, Schema
+from exporter.derived import Measures
 from exporter.encoded import Encoded
 from exporter.engine.engine import Engine
 from exporter.engine.plan import Limits, Plan, SegmentDimension
@@ -144,6 +144,7 @@ PROFILE = reference(
 # Limits that the few bins of PROFILE have.
 CONFIG = Config(sources=[], quality=QualityConfig(outliers=Tails((0.3, 0.7))))
 CHOSEN = measures(CONFIG, PROFILE)
+SEGMENTED = measures(msgspec.structs.replace(CONFIG, segments=(SegmentConfig("any"),)), PROFILE)
 
 
 def schema(
@@ -192,7 +193,7 @@ def decoder(
 
 def engine(
     *,
-    chosen: Measures = CHOSEN,
+    chosen: Measures | None = None,
     profile: Profile | None = PROFILE,
     windows: Sequence[Window] = WINDOWS,
     sources: Iterable[str] = (SOURCE,),
@@ -209,6 +210,7 @@ def engine(
     report: Callable[[BadLine], None] = lambda _: None,
 ) -> Engine:
     """Return an engine of all statistics."""
+    chosen = chosen or (SEGMENTED if segments else CHOSEN)
     plan = Plan(
         chosen.statistics,
         windows,
@@ -228,7 +230,7 @@ def engine(
         known_classes=known_classes,
         features=tuple(profile.features) if profile else (),
         segments=segments,
-        segmented=chosen.segmented.tallied,
+        segmented=chosen.segmented,
     )
     return Engine(plan, restored, report)
 

@@ -12,7 +12,7 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from exporter.assembly.measuring import measures
+from exporter.assembly.measures import measures
 from exporter.batch import Batch, Floats, Series
 from exporter.configuration.settings import GroundTruthConfig
 from exporter.encoded import Encoded

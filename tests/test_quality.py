@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from exporter.assembly.measuring import measures
+from exporter.assembly.measures import measures
 from exporter.configuration import loading
 from exporter.configuration.loading import ConfigError
 from exporter.configuration.settings import Config, QualityConfig
@@ -127,7 +127,7 @@ class Told:
         return changes
 
 
-COLLECTOR = Collector(CHOSEN.statistics, CHOSEN.derived, WINDOWS, judge=CHOSEN.judge)
+COLLECTOR = Collector(CHOSEN, WINDOWS)
 ALL = {"age": 41, "income": 1, "country": "DE", "plan": "basic", "text": [0.5, 1.0, 1.5]}
 
 
@@ -172,7 +172,7 @@ def test_without_a_reference_nothing_is_told(monkeypatch: pytest.MonkeyPatch) ->
     running = engine(chosen=chosen, profile=None)
     running.open(STREAM)
     running.feed(STREAM, block([good(features=ALL)] * 200), NOW)
-    SchemaLog(Collector(chosen.statistics, chosen.derived, WINDOWS).absent)(running.snapshot(NOW))
+    SchemaLog(Collector(chosen, WINDOWS).absent)(running.snapshot(NOW))
     assert told.since() == []
 
 

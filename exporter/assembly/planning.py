@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from exporter.assembly.measuring import known_classes, measures
+from exporter.assembly.measures import known_classes, measures
 from exporter.assembly.pipelines import arrow_pipeline, model, pipeline
 from exporter.configuration import segments
 from exporter.configuration.settings import Config
@@ -42,23 +42,11 @@ def plan(config: Config, profile: Profile | None) -> tuple[Plan, Collector]:
             features=tuple(profile.features) if profile else (),
             remembered=chosen.remembered,
             segments=split_by,
-            segmented=chosen.segmented.tallied,
+            segmented=chosen.segmented,
             truths=frozenset(source.name for source in config.label_sources),
             wait_seconds=labels.wait.seconds if labels else 0.0,
         ),
-        Collector(
-            chosen.statistics,
-            chosen.derived,
-            windows,
-            config.limits_of_metrics,
-            chosen.judge,
-            chosen.changes,
-            chosen.segmented if split_by else None,
-            chosen.of_classes,
-            chosen.of_panes,
-            chosen.pictures,
-            {name: each.mean_abs for name, each in (profile.attributions or {}).items()} if profile else {},
-        ),
+        Collector(chosen, windows),
     )
 
 

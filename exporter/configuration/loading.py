@@ -78,6 +78,11 @@ def notes(loaded: LoadedConfig) -> Iterator[str]:
         yield "no reference: there will be no drift; make one with `prediction-exporter profile`"
     if not config.state_dir:
         yield "no state_dir: counters start at zero at each start"
+    if config.smoothing.epsilon is not None:
+        yield (
+            "smoothing.epsilon: it changes the PSI only; its p-value and critical value, and the PSI that alert rules "
+            "compute for a fleet, keep 0.5 per bin"
+        )
     yield from segments.notes(config, profile)
     for key, sources in (("sources", config.sources), ("ground_truth.sources", config.label_sources)):
         for index, source in enumerate(sources):

@@ -6,17 +6,23 @@ one of a file, and reports every mistake in a line.
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import msgspec
 
 from exporter.configuration.source_config import SourceConfig
 from exporter.configuration.thresholds import DEFAULT_THRESHOLDS, TRUTH_THRESHOLDS
+from exporter.derived.drift_statistics import DRIFT_STATISTICS
 from exporter.state.outlet import OutletOptions
 from exporter.units import Ascending, Before, Bounds, Duration, FieldPath, FilePath, Listen, Positive, Size, Tails
 
 DEFAULT_LISTEN = "0.0.0.0:9465"
 MOST_IDS = 1_000_000
+DRIFT_METHODS = tuple(statistic.name for statistic in DRIFT_STATISTICS)
+if TYPE_CHECKING:
+    DriftMethod = str
+else:
+    DriftMethod = Literal[DRIFT_METHODS]
 
 
 class ModelConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -47,7 +53,7 @@ class SmoothingConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 class DriftConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """What is computed of drift, and how it is judged."""
 
-    methods: tuple[Literal["psi", "ks", "chi2", "js", "wasserstein"], ...] = ("psi", "ks", "chi2", "js", "wasserstein")
+    methods: tuple[DriftMethod, ...] = DRIFT_METHODS
     """Which are computed and exported."""
     significance: Annotated[float, msgspec.Meta(gt=0, lt=1)] = 0.01
     """The share of windows in which chance may raise a false alarm."""

@@ -18,7 +18,19 @@ from exporter.engine.plan import Limits, Plan, SegmentDimension
 from exporter.formats.arrow.decode import ArrowDecoder
 from exporter.lines.buffer import BadLine, PendingLines, frame_whole
 from exporter.reference.profile import Profile
-from tests.records import CHOSEN, DEFAULT, FUTURE_SECONDS, NOW, PAST_SECONDS, PROFILE, SOURCE, STREAM, WINDOWS, schema
+from tests.records import (
+    CHOSEN,
+    DEFAULT,
+    FUTURE_SECONDS,
+    NOW,
+    PAST_SECONDS,
+    PROFILE,
+    SEGMENTED,
+    SOURCE,
+    STREAM,
+    WINDOWS,
+    schema,
+)
 
 INT64 = 2**63
 
@@ -53,7 +65,7 @@ def arrow_plan(
         {SOURCE: LinePipeline(decoder.framer, decoder)},
         limits,
         segments=segments,
-        segmented=CHOSEN.segmented.tallied,
+        segmented=SEGMENTED.segmented,
     )
 
 

@@ -7,7 +7,7 @@ import time
 from pathlib import Path
 
 from exporter.configuration import loading
-from exporter.exposition.exposition import Format
+from exporter.exposition.exposition import Accept
 from exporter.sidecar import Sidecar
 from tests.benchmarks.exporter import running
 from tests.benchmarks.figure import Figure
@@ -45,7 +45,7 @@ async def _scrapes(sidecar: Sidecar) -> list[Figure]:
     async with lateness() as late:
         begin = time.perf_counter()
         for _ in range(SCRAPES):
-            await sidecar.scrape(Format(is_gzip=True))
+            await sidecar.scrape(Accept(is_gzip=True))
         elapsed = time.perf_counter() - begin
     page = await sidecar.scrape()
     server.cancel()

@@ -4,16 +4,17 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import NamedTuple
 
 from exporter.assembly import planning
 from exporter.configuration import loading
+from exporter.derived.view import View
 from exporter.engine.engine import Engine
 from exporter.lines.stream import Stream
-from exporter.page import rendering
-from exporter.status import assembly
-from exporter.status.assembly import Asked
+from exporter.status import rendering
+from exporter.status.document import StatusQuery, status
 from exporter.status.operation import Operation
 from tests.benchmarks.arrival import stamped
 from tests.benchmarks.exporter import make_reference, resident_mib, running, wait_for_records
@@ -83,11 +84,14 @@ def _cost(features: int, reference: Path) -> Cost:
     engine.fold()
     record_us = (time.process_time() - begin) / RECORDS * 1e6
     snapshot = engine.snapshot(now)
-    return Cost(
-        record_us,
-        _median_ms(lambda: [*collector.collect(snapshot)]),
-        _median_ms(lambda: rendering.page(assembly.status(collector, snapshot, Asked(), Operation()))),
-    )
+    operation = Operation()
+
+    def page() -> bytes:
+        view = View(snapshot, collector.windows)
+        return rendering.page(status(collector.measures, view, StatusQuery(), operation))
+
+    # A snapshot of its own each time, because a collector keeps what it has derived of the last one.
+    return Cost(record_us, _median_ms(lambda: [*collector.collect(replace(snapshot))]), _median_ms(page))
 
 
 def _median_ms(work: Callable[[], object]) -> float:

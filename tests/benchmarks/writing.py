@@ -14,7 +14,7 @@ from prometheus_client.exposition import generate_latest
 from prometheus_client.metrics_core import GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
 
-from exporter.exposition.exposition import Format, Writer, complete
+from exporter.exposition.exposition import Accept, Writer, complete
 from exporter.families import GaugeFamily
 from tests.benchmarks.figure import Figure
 from tests.benchmarks.lateness import lateness
@@ -72,7 +72,7 @@ def _by_us(writer: Writer) -> bytes:
         for labels, value in zip(_label_values(), values, strict=True):
             family.add(labels, value)
         families.append(family)
-    return complete(writer.write(families, Format()), CollectorRegistry(), Format()).body
+    return complete(writer.write(families, Accept()), CollectorRegistry(), Accept()).body
 
 
 def _by_prometheus_client() -> bytes:

@@ -352,6 +352,14 @@ def test_a_segment_that_may_be_a_feature_misspelt_is_noted(tmp_path: Path) -> No
     ]
 
 
+def test_a_constant_in_the_place_of_half_a_record_is_noted(tmp_path: Path) -> None:
+    noted = check(tmp_path, SOURCES + "smoothing: {epsilon: 0.0001}").output
+    assert (
+        "note: smoothing.epsilon: it changes the PSI only; its p-value and critical value, and the PSI that " in noted
+    )
+    assert "smoothing.epsilon" not in check(tmp_path, SOURCES).output
+
+
 def test_a_password_in_an_address_is_not_told(tmp_path: Path) -> None:
     for url in ("mysql://u:secret@h/db", "postgresql://u:sec/ret@h:1/db", "postgres://u:secret@@h"):
         (told,) = problems(tmp_path, f"sources: [{{url: '{url}'}}]")

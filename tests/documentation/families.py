@@ -15,13 +15,13 @@ from exporter.configuration.settings import BusinessConfig as Business
 from exporter.configuration.settings import Config, DriftConfig, GroundTruthConfig, QualityConfig, SegmentConfig
 from exporter.engine.engine import Engine
 from exporter.joins.memory_store import MemoryStore
-from exporter.reference.baseline import Baseline, Figure
+from exporter.reference.performance import Baseline, Estimate
 from exporter.reference.profile import Profile
 from exporter.telemetry import Telemetry
 from exporter.units import Before, FieldPath
 from tests.records import NOW, PROFILE, categorical, numeric
 
-FIGURE = Figure(0.9, 0.01)
+FIGURE = Estimate(0.9, 0.01)
 CLASSES = msgspec.structs.replace(
     PROFILE,
     probability=numeric([0.5], [500, 500]),

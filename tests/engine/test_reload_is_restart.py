@@ -142,7 +142,7 @@ def test_a_reload_gives_the_state_of_a_restart(first: Plan, story: Sequence[Step
         key = "key" if step.is_sent_again else f"key {number}"
         for reader in (reloaded, restarted):
             reader.read_to(files, step.cut, now)
-            reader.engine.ingest(str(HTTP), IngestRequest(block(step.records), batch=key), now)
+            reader.engine.ingest(str(HTTP), IngestRequest(block(step.records), key=key), now)
 
         reloaded.engine.adopt(step.plan)
 

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from exporter.assembly.measuring import measures
+from exporter.assembly.measures import measures
 from exporter.configuration.settings import Config, QualityConfig
 from exporter.engine.engine import Engine
 from exporter.engine.seen_keys import DIGEST_BYTES, SeenKeys, mark_repeated

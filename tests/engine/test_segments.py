@@ -25,6 +25,7 @@ from tests.records import (
     NOW,
     PROFILE,
     RICH,
+    SEGMENTED,
     STREAM,
     Meaning,
     block,
@@ -84,7 +85,7 @@ def country_of(read: Meaning) -> str:
 
 
 def shown(running: Engine, now: float = NOW) -> Page:
-    return page(running.snapshot(now), is_segmented=True)
+    return page(running.snapshot(now), chosen=SEGMENTED)
 
 
 def of_segment(found: Page, metric: str, segment: str) -> dict[Any, float]:

@@ -56,7 +56,8 @@ def make_profile(
     targets = {name: survey.targets[name].tally(kind, options) for name, kind in target_kinds(survey.targets).items()}
     together = RowSample([name for name, tally in features.items() if isinstance(tally, NumericTally)])
     attributions = AttributionTally(survey.attributions, options)
-    outcomes = OutcomeTally()
+    are_values = any(isinstance(targets.get(name), NumericTally) for name in ("prediction", "actual"))
+    outcomes = OutcomeTally(are_values=are_values)
     has_classes = isinstance(targets.get("prediction"), CategoryTally)
     scored = ScoreSample(survey.targets["prediction"].labels.frequent if has_classes else ())
     rows = 0
@@ -74,7 +75,6 @@ def make_profile(
     numeric = {name: feature for name, feature in made.items() if isinstance(feature, Numeric)}
     of_targets = {name: tally.feature(rows) for name, tally in targets.items()}
     prediction, probability = of_targets.get("prediction"), of_targets.get("probability")
-    is_value = any(isinstance(of_targets.get(name), Numeric) for name in ("prediction", "actual"))
     profile = Profile(
         version=VERSION,
         rows=rows,
@@ -84,7 +84,7 @@ def make_profile(
         components=together.components(numeric),
         actual=of_targets.get("actual", UNSET),
         attributions=attributions.attributions(),
-        baseline=UNSET if is_value else outcomes.baseline(),
+        baseline=outcomes.baseline(),
         calibration=scored.calibration(prediction.categories) if isinstance(prediction, Categorical) else UNSET,
         created=(now or datetime.now(UTC)).isoformat(timespec="seconds"),
         made_by=f"prediction-exporter {__version__}",

@@ -28,7 +28,7 @@ TARGETS = ("prediction", "probability", "actual")
 
 
 @dataclass(frozen=True, slots=True)
-class Outcomes:
+class LabelledPredictions:
     """The predictions and their scores (or scores by class), with the predicted and the actual class of each row."""
 
     predictions: Sequence[Any]
@@ -50,7 +50,7 @@ class Block:
     features: Mapping[str, Column] = field(default_factory=dict)
     targets: Mapping[str, Column] = field(default_factory=dict)
     attributions: Mapping[str, Column] = field(default_factory=dict)
-    outcomes: Outcomes | None = None
+    outcomes: LabelledPredictions | None = None
     fields: tuple[str, ...] = ()
 
 
@@ -141,7 +141,7 @@ class Records:
             raise OfflineError(f"{self._file.path}: `probability`: {expected}") from None
 
 
-def _outcomes(targets: Mapping[str, Values]) -> Outcomes | None:
+def _outcomes(targets: Mapping[str, Values]) -> LabelledPredictions | None:
     if not {"prediction", "actual"} <= targets.keys():
         return None
     actual = json_values(targets["actual"])
@@ -149,7 +149,7 @@ def _outcomes(targets: Mapping[str, Values]) -> Outcomes | None:
         return None
     predictions = json_values(targets["prediction"])
     scored = json_values(targets["probability"]) if "probability" in targets else [None] * len(actual)
-    return Outcomes(predictions, scored, _classes(predictions), _classes(actual))
+    return LabelledPredictions(predictions, scored, _classes(predictions), _classes(actual))
 
 
 def _classes(values: Sequence[Any]) -> Encoded[str]:

@@ -11,7 +11,7 @@ from msgspec import UNSET
 from sklearn.metrics import accuracy_score, precision_recall_fscore_support
 
 from exporter.reference import profile_file
-from exporter.reference.baseline import Baseline
+from exporter.reference.performance import Baseline
 from exporter.reference.profile_file import ProfileError
 from tests.offline.profiling.training import made, run, write
 

@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from exporter.assembly.measuring import measures
+from exporter.assembly.measures import measures
 from exporter.batch import Series
 from exporter.configuration.settings import Config
 from exporter.decoding.checks import Checks
