@@ -36,7 +36,7 @@ prediction-exporter run --source '/var/log/model/*.jsonl' --reference reference.
 """
 
 # Shows the exporter's status by window, the shortest first, at a number of seconds after the start.
-Show = Callable[[int, Mapping[str, Status]], None]
+Show = Callable[[float, Mapping[str, Status]], None]
 
 
 def description(model: Model) -> str:
@@ -58,7 +58,7 @@ def introduction(links: Mapping[str, str], scenario: Scenario, missing: Collecti
         lines.append(ALERTS.format(speedup=scenario.speedup, windows=windows))
         if scenario.seconds < MIN_SECONDS:
             lines.append(f"Some alerts fire only in demos of at least {MIN_SECONDS} seconds.")
-    end = "when you press Ctrl-C" if seconds is None else f"after {seconds:g} seconds, or later on a slow machine"
+    end = "when you press Ctrl-C" if seconds is None else f"after {seconds:g} seconds"
     return "\n".join([*lines, f"The demo ends {end}.\n"])
 
 
@@ -68,18 +68,18 @@ def live(console: Console, scenario: Scenario, url: str) -> Iterator[Show]:
     if console.is_terminal:
         with Live(console=console, auto_refresh=False) as table:
             yield lambda seconds, statuses: table.update(
-                dashboard(f"{url}/   {seconds} s\n{scenario.headline(seconds)}", statuses), refresh=True
+                dashboard(f"{url}/   {seconds:.0f} s\n{scenario.headline(seconds)}", statuses), refresh=True
             )
         return
     last = ""
 
-    def show(seconds: int, statuses: Mapping[str, Status]) -> None:
+    def show(seconds: float, statuses: Mapping[str, Status]) -> None:
         nonlocal last
         headline = scenario.headline(seconds)
         if headline != last:
             console.print(headline)
         if headline != last or seconds % LINE_SECONDS == 0:
-            console.print(f"{seconds:5} s  {line(next(iter(statuses.values())))}")
+            console.print(f"{seconds:5.0f} s  {line(next(iter(statuses.values())))}")
         last = headline
 
     yield show

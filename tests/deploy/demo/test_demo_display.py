@@ -178,7 +178,7 @@ def test_the_introduction_names_links_incidents_and_missing_packages() -> None:
     assert "at least 90 seconds" not in text
     text = display.introduction(links, Scenario(60), [], 60)
     assert "at least 90 seconds" in text
-    assert text.endswith("The demo ends after 60 seconds, or later on a slow machine.\n")
+    assert text.endswith("The demo ends after 60 seconds.\n")
     text = display.introduction(links, Scenario(60), ["prometheus-alertmanager"], 60)
     assert "apt-get install prometheus-alertmanager\n" in text
     assert "divided by" not in text
