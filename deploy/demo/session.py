@@ -70,7 +70,7 @@ class Session:
         return cls(scenario, rate, running, server, client, links)
 
     async def send(self, limit: float, show: display.Show, stop: asyncio.Event) -> None:
-        """Send requests at the rate, or as fast as the model allows, and show the exporter's status every second.
+        """Send requests at the rate, or as fast as the model allows, and call `show` every second.
 
         Ends after `limit` seconds or when `stop` is set. During a longer interruption the clock stands still, so that
         even on a busy machine every incident affects some requests.
@@ -86,8 +86,7 @@ class Session:
                 return
             if seconds >= shown + 1:
                 shown += 1
-                windows = self.scenario.windows.values()
-                show(shown, {window: await self.exporter.status(window) for window in windows})
+                await show(shown)
             self.server.incidents = self.scenario.incidents(seconds)
             await self.client.send(number, seconds, self.server.incidents)
             due = max(due, seconds - MAX_BEHIND_SECONDS) + 1 / self.rate
@@ -120,7 +119,7 @@ async def run(scenario: Scenario, seconds: float | None, rate: int, port: int | 
         console.print(display.introduction(session.links, scenario, monitoring.missing(), seconds))
         stop = asyncio.Event()
         on_signal(stop.set)
-        with display.live(console, scenario, session.exporter.url) as show:
+        with display.live(console, scenario, session.exporter) as show:
             await session.send(math.inf if seconds is None else seconds, show, stop)
         logged, counted = await session.counts()
     console.print("", display.summary(logged, counted), "", sep="\n")
