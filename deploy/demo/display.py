@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Collection, Iterator, Mapping
+from collections.abc import Awaitable, Callable, Collection, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
 
@@ -12,7 +12,7 @@ from rich.console import Console, Group, RenderableType
 from rich.live import Live
 from rich.table import Table
 
-from deploy.demo.exporter import Status
+from deploy.demo.exporter import Exporter, Status
 from deploy.demo.model import Model
 from deploy.demo.scenario import MIN_SECONDS, Scenario
 
@@ -35,8 +35,8 @@ prediction-exporter profile TRAINING.jsonl --output reference.json
 prediction-exporter run --source '/var/log/model/*.jsonl' --reference reference.json
 """
 
-# Shows the exporter's status by window, the shortest first, at a number of seconds after the start.
-Show = Callable[[int, Mapping[str, Status]], None]
+# Shows the model's state at a number of seconds after the start.
+Show = Callable[[float], Awaitable[None]]
 
 
 def description(model: Model) -> str:
@@ -58,31 +58,36 @@ def introduction(links: Mapping[str, str], scenario: Scenario, missing: Collecti
         lines.append(ALERTS.format(speedup=scenario.speedup, windows=windows))
         if scenario.seconds < MIN_SECONDS:
             lines.append(f"Some alerts fire only in demos of at least {MIN_SECONDS} seconds.")
-    end = "when you press Ctrl-C" if seconds is None else f"after {seconds:g} seconds, or later on a slow machine"
+    end = "when you press Ctrl-C" if seconds is None else f"after {seconds:g} seconds"
     return "\n".join([*lines, f"The demo ends {end}.\n"])
 
 
 @contextmanager
-def live(console: Console, scenario: Scenario, url: str) -> Iterator[Show]:
-    """Yield a function that shows the model: a table that changes in place, or lines if not on a terminal."""
+def live(console: Console, scenario: Scenario, exporter: Exporter) -> Iterator[Show]:
+    """Yield a function that shows the model: as a table that changes in place, or as lines if not on a terminal."""
+    windows = [*scenario.windows.values()]
     if console.is_terminal:
         with Live(console=console, auto_refresh=False) as table:
-            yield lambda seconds, statuses: table.update(
-                dashboard(f"{url}/   {seconds} s\n{scenario.headline(seconds)}", statuses), refresh=True
-            )
+
+            async def show_table(seconds: float) -> None:
+                heading = f"{exporter.url}/   {seconds:.0f} s\n{scenario.headline(seconds)}"
+                statuses = {window: await exporter.status(window) for window in windows}
+                table.update(dashboard(heading, statuses), refresh=True)
+
+            yield show_table
         return
     last = ""
 
-    def show(seconds: int, statuses: Mapping[str, Status]) -> None:
+    async def show_line(seconds: float) -> None:
         nonlocal last
         headline = scenario.headline(seconds)
         if headline != last:
             console.print(headline)
         if headline != last or seconds % LINE_SECONDS == 0:
-            console.print(f"{seconds:5} s  {line(next(iter(statuses.values())))}")
+            console.print(f"{seconds:5.0f} s  {line(await exporter.status(windows[0]))}")
         last = headline
 
-    yield show
+    yield show_line
 
 
 def dashboard(heading: str, statuses: Mapping[str, Status]) -> RenderableType:

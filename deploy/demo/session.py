@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import itertools
+import math
 import time
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from contextlib import AsyncExitStack, closing
 from dataclasses import dataclass
 from pathlib import Path
@@ -29,8 +30,9 @@ from deploy.demo.slack import Slack
 
 EXPORTER_PORT, SLACK_PORT = 9465, 9466
 HTTP_SECONDS = 30.0
-# After a longer delay, on a busy machine or a suspended laptop, the demo resumes instead of catching up.
+# Requests that are later than that, on a busy machine, are left out instead of sent as fast as possible.
 MAX_BEHIND_SECONDS = 1.0
+MAX_INTERRUPTION_SECONDS = 0.25
 DRAIN_SECONDS, DRAIN_POLL_SECONDS = 60.0, 0.1
 
 
@@ -67,27 +69,27 @@ class Session:
         client = Client(model, http, await _serve(stack, server.app(), 0), labels)
         return cls(scenario, rate, running, server, client, links)
 
-    async def send(self, numbers: Iterable[int], show: display.Show, stop: asyncio.Event) -> None:
-        """Send the requests at the rate, as long as the model keeps up, and show the exporter's status every second.
+    async def send(self, limit: float, show: display.Show, stop: asyncio.Event) -> None:
+        """Send requests at the rate, or as fast as the model allows, and call `show` every second.
 
-        Time is counted in requests: each incident affects the same requests on a slow machine, where it takes longer.
+        Ends after `limit` seconds or when `stop` is set. During a longer interruption the clock stands still, so that
+        even on a busy machine every incident affects some requests.
         """
-        start = time.monotonic()
-        for number in numbers:
-            seconds = number / self.rate
-            ahead = start + seconds - time.monotonic()
-            if ahead < -MAX_BEHIND_SECONDS:
-                start -= ahead
-            await asyncio.sleep(max(0.0, ahead))
-            if stop.is_set():
+        start = last = time.monotonic()
+        due = shown = 0.0
+        for number in itertools.count():
+            await asyncio.sleep(max(0.0, start + due - time.monotonic()))
+            now = time.monotonic()
+            start += max(0.0, now - last - MAX_INTERRUPTION_SECONDS)
+            last, seconds = now, now - start
+            if stop.is_set() or seconds >= limit:
                 return
-            incidents = self.scenario.incidents(seconds)
-            if number and number % self.rate == 0:
-                windows = self.scenario.windows.values()
-                statuses = {window: await self.exporter.status(window) for window in windows}
-                show(number // self.rate, statuses)
-            self.server.incidents = incidents
-            await self.client.send(number, seconds, incidents)
+            if seconds >= shown + 1:
+                shown += 1
+                await show(shown)
+            self.server.incidents = self.scenario.incidents(seconds)
+            await self.client.send(number, seconds, self.server.incidents)
+            due = max(due, seconds - MAX_BEHIND_SECONDS) + 1 / self.rate
 
     async def counts(self) -> tuple[Counter[str], Counter[str]]:
         """Return the counts of logged and of counted records, once they are equal or after DRAIN_SECONDS."""
@@ -100,9 +102,9 @@ class Session:
 
 
 async def run(scenario: Scenario, seconds: float | None, rate: int, port: int | None) -> None:
-    """Run a demo until a signal or, if `seconds` is given, until `seconds` times `rate` requests have been sent.
+    """Run a demo for `seconds`, or until a signal; raises DemoError.
 
-    Raises DemoError. Once it sends requests, a signal ends it in order; before that, whoever calls handles signals.
+    When it has started everything, a signal ends it in order; before that, the caller handles signals.
     """
     console = Console(highlight=False, soft_wrap=True)
     if port and (error := listen_error(port)):
@@ -117,9 +119,8 @@ async def run(scenario: Scenario, seconds: float | None, rate: int, port: int | 
         console.print(display.introduction(session.links, scenario, monitoring.missing(), seconds))
         stop = asyncio.Event()
         on_signal(stop.set)
-        numbers = itertools.count() if seconds is None else range(round(seconds * rate))
-        with display.live(console, scenario, session.exporter.url) as show:
-            await session.send(numbers, show, stop)
+        with display.live(console, scenario, session.exporter) as show:
+            await session.send(math.inf if seconds is None else seconds, show, stop)
         logged, counted = await session.counts()
     console.print("", display.summary(logged, counted), "", sep="\n")
     if logged != counted:

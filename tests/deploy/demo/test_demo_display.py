@@ -1,5 +1,6 @@
 """What the demo shows in the terminal."""
 
+import asyncio
 import io
 import re
 from collections import Counter
@@ -9,7 +10,7 @@ import pytest
 from rich.console import Console, RenderableType
 
 from deploy.demo import display
-from deploy.demo.exporter import Status
+from deploy.demo.exporter import Exporter, Status
 from deploy.demo.scenario import SENSOR, Scenario
 
 HEADING = "http://127.0.0.1:9465/   75 s\nNo incident."
@@ -154,9 +155,22 @@ def test_an_empty_summary_is_one_of_zeros() -> None:
 def lines(**options: Any) -> list[str]:
     """Return what is printed in the first twelve seconds of a scenario of 100 seconds."""
     console = Console(file=io.StringIO(), width=200, **options)
-    with display.live(console, Scenario(100), "http://127.0.0.1:9465") as show:
-        for seconds in range(1, 13):
-            show(seconds, {"1m": QUIET})
+
+    class Fake(Exporter):
+        url = "http://127.0.0.1:9465"
+
+        def __init__(self) -> None:
+            """Run nothing."""
+
+        async def status(self, _: str) -> Status:
+            return QUIET
+
+    async def show() -> None:
+        with display.live(console, Scenario(100), Fake()) as show:
+            for seconds in range(1, 13):
+                await show(seconds)
+
+    asyncio.run(show())
     return console.file.getvalue().splitlines()
 
 
@@ -178,7 +192,7 @@ def test_the_introduction_names_links_incidents_and_missing_packages() -> None:
     assert "at least 90 seconds" not in text
     text = display.introduction(links, Scenario(60), [], 60)
     assert "at least 90 seconds" in text
-    assert text.endswith("The demo ends after 60 seconds, or later on a slow machine.\n")
+    assert text.endswith("The demo ends after 60 seconds.\n")
     text = display.introduction(links, Scenario(60), ["prometheus-alertmanager"], 60)
     assert "apt-get install prometheus-alertmanager\n" in text
     assert "divided by" not in text

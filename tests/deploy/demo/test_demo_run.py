@@ -2,8 +2,8 @@
 
 import asyncio
 import html
-import itertools
 import json
+import math
 import os
 import re
 import signal
@@ -131,8 +131,8 @@ def test_without_prometheus_the_demo_runs_through_all_incidents_and_counts_every
         assert 'model_name="breast-cancer",model_version="1"' in info
         assert len({feature for _, feature in samples_of(page, "model_feature_reference_bin")}) == 30
         assert running.wait() == 0
-    assert running.assert_every_record_was_counted() == 300
-    assert {*running.summary()} == {"benign", "malignant", "out_of_memory", "total"}
+    assert 6 / session.MAX_INTERRUPTION_SECONDS <= running.assert_every_record_was_counted() <= 6 * 50
+    assert {"benign", "malignant"} < {*running.summary()} <= {"benign", "malignant", "out_of_memory", "total"}
     headlines = re.findall(r"^Incident: (.*)\.$", running.output, re.MULTILINE)
     assert headlines == [incident.text for incident in INCIDENTS]
     assert "apt-get install prometheus prometheus-alertmanager" in running.output
@@ -189,13 +189,16 @@ def test_every_incident_reaches_slack_through_the_shipped_alerts(tmp_path: Path)
     for program in ("prometheus", "prometheus-alertmanager"):
         require(program)
 
+    async def show_nothing(_: float) -> None:
+        """Spare the exporter the requests for its status."""
+
     async def run() -> None:
         scenario, port, stop = Lasting(90), free_port(), asyncio.Event()
         trained = model.train()
         await exporter.configure(tmp_path, trained, scenario, port)
         async with AsyncExitStack() as stack, ClientSession() as http:
             running = await Session.start(stack, tmp_path, trained, scenario, 50, port)
-            sending = asyncio.create_task(running.send(itertools.count(), lambda *_: None, stop))
+            sending = asyncio.create_task(running.send(math.inf, show_nothing, stop))
             deadline = time.monotonic() + ALERT_SECONDS
             while missing := (FIRING | RESOLVED) - (seen := await messages(http, running.links["Slack"])):
                 assert time.monotonic() < deadline, (missing, seen)
@@ -277,7 +280,7 @@ def test_a_difference_between_logged_and_counted_records_is_an_error(
             return Counter(yes=3), counted
 
     async def start(*_: object) -> Miscounting:
-        return Miscounting(links={}, exporter=SimpleNamespace(url="http://127.0.0.1:1"))
+        return Miscounting(links={}, exporter=None)
 
     async def configure(*_: object) -> str:
         return "the configuration"
