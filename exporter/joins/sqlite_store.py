@@ -93,21 +93,13 @@ class SqliteStore:
             try:
                 migrations.migrate(self._write)
                 self._write.executescript(SCHEMA)
+                self.number, self.stats = self._saved_stats()
+                (self._place,) = self._write.execute("SELECT coalesce(max(place), 0) FROM requests").fetchone()
                 # So that lookups do not wait for a commit.
                 self._read = self._connect()
-                self._number, self._stats = self._saved_stats()
-                (self._place,) = self._write.execute("SELECT coalesce(max(place), 0) FROM requests").fetchone()
             except BaseException:
                 self._write.close()
                 raise
-
-    @property
-    def number(self) -> int:
-        return self._number
-
-    @property
-    def stats(self) -> StoreStats:
-        return self._stats
 
     def find(self, digests: Sequence[int]) -> Iterator[Request]:
         query = "SELECT digest, at, content FROM json_each(?) AS asked CROSS JOIN requests ON digest = asked.value"
@@ -121,7 +113,7 @@ class SqliteStore:
             raise
 
     def apply(self, delta: StoreDelta) -> None:
-        if delta.number <= self._number:
+        if delta.number <= self.number:
             return
         try:
             with self._errors(), self._write:
@@ -134,14 +126,14 @@ class SqliteStore:
             if isinstance(error, CorruptStoreError):
                 self.failure = error
             raise
-        self._number, self._stats = delta.number, stats
+        self.number, self.stats = delta.number, stats
 
     def clear(self) -> None:
         """Remove everything, because counting starts at zero."""
         with self._errors(), self._write:
             self._write.execute("DELETE FROM requests")
             self._write.execute("DELETE FROM stats")
-        self._number, self._stats = 0, StoreStats()
+        self.number, self.stats = 0, StoreStats()
 
     def close(self) -> None:
         """Close the file. A damaged one is moved to X.damaged, so that the next start creates another."""
@@ -152,7 +144,7 @@ class SqliteStore:
 
     def _applied(self, delta: StoreDelta) -> StoreStats:
         """Change the tables within a transaction, and return the new statistics."""
-        before = self._stats
+        before = self.stats
         # Neighbours in the index one after the other: several times as fast as in the order of arrival.
         requests = sorted(delta.requests, key=attrgetter("digest"))
         replaced = self._write.execute(

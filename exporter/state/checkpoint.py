@@ -28,15 +28,7 @@ from exporter.tallies.tally import AnySeries, AnyTallies, Tally
 MAGIC = b"prediction-exporter checkpoint\n"
 HEADER = struct.Struct(f"<{len(MAGIC)}sH16s")
 # What reading content of another shape raises, also within a migration.
-WRONG_CONTENT = (
-    msgspec.MsgspecError,
-    zlib.error,
-    ArithmeticError,
-    AttributeError,
-    LookupError,
-    TypeError,
-    ValueError,
-)
+WRONG_CONTENT = (msgspec.MsgspecError, zlib.error, ArithmeticError, AttributeError, LookupError, TypeError, ValueError)
 # Arrays of so many bytes are compressed one by one, so that not all of them are in memory twice.
 LARGE_BYTES = 8192
 

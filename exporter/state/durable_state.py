@@ -55,7 +55,8 @@ class DurableState:
             with _os_errors():
                 store = open_store(self._folder, delta, self.restored is None)
         except msgspec.ValidationError as error:
-            raise StoreError(f"the checkpoint has no valid delta of {name}: {error}", self._folder) from None
+            reason = f"the changes of {name} in the checkpoint are not valid: {error}"
+            raise StoreError(f"{reason}; move it away to start counters at zero", self._folder) from None
         if self.restored:
             rest = {other: delta for other, delta in self.restored.deltas.items() if other != name}
             self.restored = msgspec.structs.replace(self.restored, deltas=rest)

@@ -1,1 +1,1 @@
-"""Numbers that add up, by labels that are bounded and panes of rolling windows; and all of them at one instant."""
+"""Tallies: arrays of additive numbers, by bounded labels and by the panes of rolling windows."""
