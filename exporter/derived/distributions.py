@@ -56,8 +56,8 @@ class DriftCriteria:
 class Comparison:
     """The distributions of a window, and those of the reference or of another window.
 
-    `independent` has the same two, with the counts of as many independent records as they are worth: p-values and
-    critical values use these. `cuts` has the grid of the numeric variables.
+    `independent` are the same two with the counts of fewer records, as many as are independent; p-values and critical
+    values use these. `cuts` are the cuts between the cells of numeric variables.
     """
 
     window: Distributions
@@ -77,8 +77,9 @@ class Comparison:
 class DriftStatistic:
     """A statistic of how far two distributions differ. `name` is its name in the configuration's `drift.methods`.
 
-    It exports `model_feature_drift_X`, and the like of other variables, for each X in `results`; their help texts have
-    `{}` for the variable. `compute` returns the arrays of the results in that order.
+    For each X in `results` it exports `model_feature_drift_X`, and the same of outputs, attributions and labels; the
+    help text has `{}` in place of the variable. `compute` returns an array per result, with a value per variable, or
+    per numeric variable if `is_numeric`.
     """
 
     name: str

@@ -8,13 +8,14 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from scipy.stats import norm
 
 from exporter.assembly.measures import measures
 from exporter.batch import Floats, Series
 from exporter.configuration.settings import Config
 from exporter.derived.distributions import DriftCriteria
 from exporter.derived.embedding_drift import EmbeddingDrift
-from exporter.derived.psi import psi
+from exporter.derived.psi import critical, psi
 from exporter.offline.profiling.column import Column
 from exporter.offline.profiling.vector import VectorSketch, VectorTally
 from exporter.reference.profile import Profile, Vector
@@ -144,6 +145,34 @@ def test_without_drift_both_are_what_chance_makes_of_them(rows: int, records: in
     assert psis.max() < 9 * chance * 2.5
     assert np.sqrt((shifts**2).mean()) == pytest.approx(math.sqrt(chance), rel=0.1)
     assert shifts.max() < 2.5 * math.sqrt(chance)
+
+
+@pytest.mark.parametrize("shared", [0.0, 0.7, 1.0])
+def test_without_drift_the_mean_psi_exceeds_the_critical_value_no_more_often_than_stated(shared: float) -> None:
+    """Of projections that are independent, correlated or all the same, each window with a reference of its own."""
+    rng = np.random.default_rng(7)
+    edges = np.tile(norm.ppf(np.linspace(0.1, 0.9, 9)), (16, 1))
+    rows, records, windows = 2000, 500, 400
+    limit = critical(np.full(10, records / 10), np.full(10, rows / 10), 0.01)
+    exceeded = sum(
+        psi(counts_of(correlated(rng, shared, records), edges), counts_of(correlated(rng, shared, rows), edges)).mean()
+        > limit
+        for _ in range(windows)
+    )
+    # 4 are expected of a single projection; 10 is three standard deviations beyond.
+    assert exceeded <= (10 if shared == 1 else 4)
+
+
+def correlated(rng: np.random.Generator, shared: float, rows: int, columns: int = 16) -> Floats:
+    """Draw normal numbers of which each two in a row have a correlation of `shared`."""
+    common = rng.normal(size=(rows, 1))
+    return math.sqrt(shared) * common + math.sqrt(1 - shared) * rng.normal(size=(rows, columns))
+
+
+def counts_of(values: Floats, edges: Floats) -> Floats:
+    """Return counts by bin of each column, shape (columns, bins)."""
+    cells = [np.searchsorted(column_edges, column) for column, column_edges in zip(values.T, edges, strict=True)]
+    return np.array([np.bincount(each, minlength=edges.shape[1] + 1) for each in cells], np.float64)
 
 
 def test_a_shift_is_seen_by_both_and_a_change_of_shape_by_the_bins() -> None:
