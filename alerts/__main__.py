@@ -1,7 +1,5 @@
 """`python -m alerts OUT`: write the rules as files for Prometheus, without its operator; or check them."""
 
-from __future__ import annotations
-
 import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path

@@ -4,8 +4,6 @@ Secrets come from one Secret, `prediction-exporter-alerts`. The operator adds `n
 keep that label. Templates are no part of the object: the Alertmanager has to load them.
 """
 
-from __future__ import annotations
-
 import re
 from pathlib import Path
 from typing import Any

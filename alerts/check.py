@@ -1,7 +1,5 @@
 """Mistakes in rule files, each as one line: FILE:LINE: RULE: KEY: what is wrong; what was expected."""
 
-from __future__ import annotations
-
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass

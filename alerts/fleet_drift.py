@@ -4,8 +4,6 @@ A copy of a rule has other series in the place of the rule's own: `increase24h` 
 version or pod for the reference. So each formula is written once, in feature-drift.yaml.
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from functools import cache

@@ -1,7 +1,5 @@
 """Write the generated files of this folder: `python -m alerts.generate`."""
 
-from __future__ import annotations
-
 import sys
 
 import yaml

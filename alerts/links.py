@@ -1,7 +1,5 @@
 """Where the links of alerts and dashboards lead: to Grafana and to the runbooks."""
 
-from __future__ import annotations
-
 import re
 
 import click

@@ -6,8 +6,6 @@ names of recorded series stay, and so does the prose of annotations. Counts and 
 needs 500 requests in five minutes, it compares with a rate per second, and five divided minutes have fewer requests.
 """
 
-from __future__ import annotations
-
 import re
 from typing import Any
 

@@ -1,7 +1,5 @@
 """`python -m dashboards OUT`: write the dashboards as JSON, for Grafana to import or to be provisioned with."""
 
-from __future__ import annotations
-
 import sys
 from pathlib import Path
 

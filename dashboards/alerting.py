@@ -3,8 +3,6 @@
 An alert that no panel of the dashboard it opens names here is linked beside the dashboard's title.
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterator, Mapping, Sequence
 from functools import cache
 from typing import Any

@@ -1,7 +1,5 @@
 """A dashboard of rows of panels: places, annotations, links and all that is the same in each."""
 
-from __future__ import annotations
-
 import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass

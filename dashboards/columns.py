@@ -1,7 +1,5 @@
 """Tables of several queries: one row for each model, feature or source, and a named column for each query."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Mapping, Sequence
 from string import ascii_uppercase
 from typing import Any

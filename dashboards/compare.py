@@ -1,7 +1,5 @@
 """Compare: one version with another, and now with a day or a week before."""
 
-from __future__ import annotations
-
 from typing import Any
 
 from dashboards import metrics, variables

@@ -1,7 +1,5 @@
 """Drift: which features have moved from the reference, since when, how far, and whether it may be chance."""
 
-from __future__ import annotations
-
 from typing import Any
 
 from dashboards import drift_details, metrics, variables

@@ -1,7 +1,5 @@
 """Rows of the drift dashboard: one feature, all together, against other times and versions, and over all pods."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from typing import Any
 

@@ -1,7 +1,5 @@
 """Explainability: which features the models decide by, and whether that has changed."""
 
-from __future__ import annotations
-
 from typing import Any
 
 from dashboards import metrics, variables

@@ -1,7 +1,5 @@
 """The fleet: which of all models is in trouble, since when, and what with."""
 
-from __future__ import annotations
-
 from typing import Any
 
 from dashboards import variables

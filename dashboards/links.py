@@ -1,7 +1,5 @@
 """Ways from one dashboard to another, which keep what was chosen and the time."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from typing import Any
 

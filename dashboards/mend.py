@@ -4,8 +4,6 @@ grafanalib writes the schema of 2016 with panels of 2022. Each function mends on
 them, and leaves out what is None.
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 from typing import Any
 

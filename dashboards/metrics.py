@@ -1,7 +1,5 @@
 """The metrics that dashboards show, each named here once, and where the exporter has a name for it by that."""
 
-from __future__ import annotations
-
 from exporter.derived.reference_info import REFERENCE_INFO
 from exporter.stats import SEGMENTS
 from exporter.stats.feature_bins import FEATURE_BIN, REFERENCE_BIN

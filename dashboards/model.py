@@ -1,7 +1,5 @@
 """One model: traffic, errors, latency and what it predicts, and which of its limits it has passed."""
 
-from __future__ import annotations
-
 from typing import Any
 
 from dashboards import model_predictions, variables

@@ -1,7 +1,5 @@
 """Rows of the model's dashboard: what it predicts, and pod by pod."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from typing import Any
 

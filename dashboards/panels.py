@@ -4,8 +4,6 @@ A panel says what it shows and what to do, has a unit, and where it has no data 
 Grafana's grid, 24 columns wide.
 """
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from typing import Any
 

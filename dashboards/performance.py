@@ -1,7 +1,5 @@
 """Performance: how good the models are where the truth is known, against their baseline and what is estimated."""
 
-from __future__ import annotations
-
 from typing import Any
 
 from dashboards import metrics, performance_truth, variables

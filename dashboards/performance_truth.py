@@ -1,7 +1,5 @@
 """Rows of the performance dashboard: the truth itself, what has changed, regression and business."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from typing import Any
 

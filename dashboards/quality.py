@@ -1,7 +1,5 @@
 """Data quality: whether the models are given what they were trained on."""
 
-from __future__ import annotations
-
 from typing import Any
 
 from dashboards import metrics, variables

@@ -1,7 +1,5 @@
 """What a panel asks: an expression, and how its answer is named and shaped."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from string import ascii_uppercase
 from typing import Any

@@ -1,7 +1,5 @@
 """Segments: whether trouble is everyone's, or only of some countries, channels, customers."""
 
-from __future__ import annotations
-
 from typing import Any
 
 from dashboards import segments_truth, variables

@@ -1,7 +1,5 @@
 """Rows of the dashboard of segments: how good the models are for each, and what it is worth."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from typing import Any
 

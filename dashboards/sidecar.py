@@ -1,7 +1,5 @@
 """The exporter's own health: whether what the other dashboards show is all there is, and in time."""
 
-from __future__ import annotations
-
 from typing import Any
 
 from dashboards import metrics, sidecar_internals, variables

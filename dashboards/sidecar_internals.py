@@ -1,7 +1,5 @@
 """Rows of the exporter's dashboard: what is behind, the state, connections, and the process."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from typing import Any
 

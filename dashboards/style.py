@@ -1,7 +1,5 @@
 """What all panels have in common: colours and steps, what is said where there is no data, a limit's line."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from typing import Any
 

@@ -1,7 +1,5 @@
 """What is chosen above a dashboard: each variable is asked for within what was chosen before it."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from typing import Any
 

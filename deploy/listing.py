@@ -1,7 +1,5 @@
 """What lies in alerts/ and dashboards/, as kustomize has to be told, and the chart's way to it."""
 
-from __future__ import annotations
-
 import re
 from pathlib import Path
 

@@ -1,7 +1,5 @@
 """How many records have to agree before that is no chance."""
 
-from __future__ import annotations
-
 import math
 
 FEWEST_RECORDS = 100

@@ -1,7 +1,5 @@
 """The command `prediction-exporter`."""
 
-from __future__ import annotations
-
 import asyncio
 import os
 import sys

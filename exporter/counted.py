@@ -1,7 +1,5 @@
 """How many of something, in words."""
 
-from __future__ import annotations
-
 
 def counted(count: int, one: str, many: str) -> str:
     """Return a count and what it is of.

@@ -1,7 +1,5 @@
 """The files of a data set: one, or those of a folder."""
 
-from __future__ import annotations
-
 from pathlib import Path
 
 

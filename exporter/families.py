@@ -3,8 +3,6 @@
 A family keeps its series as parallel lists, because creating an object per series takes longer than writing it.
 """
 
-from __future__ import annotations
-
 import math
 from collections.abc import Iterable, Iterator, Sequence
 from itertools import compress

@@ -1,7 +1,5 @@
 """A quantile of a histogram's buckets, as PromQL estimates it."""
 
-from __future__ import annotations
-
 import math
 from collections.abc import Sequence
 from itertools import pairwise

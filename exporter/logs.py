@@ -1,7 +1,5 @@
 """The sidecar's own log: for people on a terminal, JSON elsewhere; samples of bad lines, and changes of schema."""
 
-from __future__ import annotations
-
 import logging
 import sys
 from collections.abc import Callable

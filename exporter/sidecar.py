@@ -1,7 +1,5 @@
 """The running whole: the one place that knows every part, and their order of starting and stopping."""
 
-from __future__ import annotations
-
 import asyncio
 import signal
 import time

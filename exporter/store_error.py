@@ -1,7 +1,5 @@
 """The errors of everything that keeps state."""
 
-from __future__ import annotations
-
 
 class StoreError(Exception):
     """Kept state cannot be read or written. The message says why; `path` is the file, where one is to blame."""

@@ -1,7 +1,5 @@
 """What this process says of itself: ordinary prometheus_client objects, which start at zero with it."""
 
-from __future__ import annotations
-
 import platform
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, ProcessCollector, disable_created_metrics

@@ -4,8 +4,6 @@ msgspec stops at the first mistake; users want all of them, each with its path, 
 key, the nearest known one.
 """
 
-from __future__ import annotations
-
 import difflib
 import types
 from collections.abc import Iterable, Iterator, Mapping

@@ -1,7 +1,5 @@
 """YAML read strictly: the safe subset, and a key that is there twice is a mistake."""
 
-from __future__ import annotations
-
 from pathlib import Path
 from typing import Any
 

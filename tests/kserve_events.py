@@ -8,8 +8,6 @@
   Responses" of KServe's documentation.
 """
 
-from __future__ import annotations
-
 import json
 from typing import Any
 

@@ -1,7 +1,5 @@
 """Outcomes to test with: batches of predictions and their truth, and what is told of them."""
 
-from __future__ import annotations
-
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import replace

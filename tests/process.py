@@ -1,7 +1,5 @@
 """A `prediction-exporter run` of its own, as a user starts it: scraped over HTTP, stopped by a signal."""
 
-from __future__ import annotations
-
 import json
 import os
 import signal

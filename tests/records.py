@@ -3,8 +3,6 @@
 Numbers are drawn as multiples of 1/64, whose sums are exact, so that equal means equal whatever was added first.
 """
 
-from __future__ import annotations
-
 import json
 import math
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence

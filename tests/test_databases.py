@@ -1,7 +1,5 @@
 """A running sidecar polls real databases: nothing is lost or doubled by kill -9, nor while the database is away."""
 
-from __future__ import annotations
-
 import json
 import signal
 import sqlite3

@@ -1,7 +1,5 @@
 """KServe's inference logger: its events are paired, and each instance is a record or told to be none."""
 
-from __future__ import annotations
-
 import base64
 import json
 import signal

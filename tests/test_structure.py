@@ -1,7 +1,5 @@
 """The structure of the package: who imports whom, what a name means, and that the pages name what there is."""
 
-from __future__ import annotations
-
 import ast
 import re
 import subprocess
@@ -13,15 +11,11 @@ from pathlib import Path
 
 from exporter.decoding.schema import FIELD_TYPES, RECORD_FIELDS
 from exporter.lines.rejects import REASONS
+from tests.exported import documented, of_the_process, table, types
 
 ROOT = Path(__file__).parent.parent
 PACKAGE = ROOT / "exporter"
-METRICS = (PACKAGE / "METRICS.md").read_text()
 LOG = (PACKAGE / "sources" / "README.md").read_text()
-EXPOSITIONS = "".join(
-    (ROOT / "tests" / "golden" / name).read_text()
-    for name in ("metrics.txt", "metrics.segments.txt", "metrics.truth.txt")
-)
 
 
 def name_of(file: Path) -> str:
@@ -153,43 +147,22 @@ def test_the_sidecar_does_not_load_what_it_may_not_need() -> None:
     assert {"scipy.stats", "pyarrow", "sklearn", "pandas", "sqlalchemy", "jinja2"} & {*loaded} == set()
 
 
-def table(text: str, head: str) -> list[list[str]]:
-    """Return the cells of the tables whose first line begins with `head`."""
-    found = []
-    for part in text.split(f"| {head} |")[1:]:
-        lines = part.split("\n\n", 1)[0].splitlines()[2:]
-        found += [[cell.strip() for cell in re.split(r"(?<!\\)\|", line)[1:-1]] for line in lines]
-    return found
-
-
-def metrics() -> set[str]:
-    """Return the metrics that the reference names, which is made from the code."""
-    return {name.strip("`") for name, *_ in table(METRICS, "metric")}
-
-
 def test_the_tables_of_metrics_are_read() -> None:
-    assert {"model_feature_drift_psi", "prediction_exporter_source_bytes_total"} < metrics()
-    assert {"prediction_exporter_checkpoint_bytes", "model_label_drift_psi"} < metrics()
+    assert {"model_feature_drift_psi", "prediction_exporter_source_bytes_total"} < documented()
+    assert {"prediction_exporter_checkpoint_bytes", "model_label_drift_psi"} < documented()
 
 
 def test_every_exported_metric_is_in_the_reference() -> None:
-    exported = re.findall(r"^# TYPE (\S+)", EXPOSITIONS, re.MULTILINE)
+    exported = types()
     # Business figures are named by the configuration.
     business = ("model_business_", "model_segment_business_")
     assert exported
-    assert [name for name in exported if name not in metrics() and not name.startswith(business)] == []
-
-
-SELF_METRIC = r'(?:PREFIX|prefix) \+ "(\w+)"|self\._(?:count|by_source)\("(\w+)"'
+    assert [name for name in exported if name not in documented() and not name.startswith(business)] == []
 
 
 def test_every_metric_of_the_process_itself_is_in_a_test() -> None:
     """Mtail declares two that can never move."""
-    own = [
-        name or of_source
-        for module in ("telemetry", "exposition.collector")
-        for name, of_source in re.findall(SELF_METRIC, re.sub(r"\(\s+", "(", MODULES[module].read_text()))
-    ]
+    own = of_the_process()
     assert {"commits_total", "source_lag_bytes", "source_gaps_total", "source_lines_total"} < {*own}
     tests = "".join(file.read_text() for file in (ROOT / "tests").rglob("*.py") if file != Path(__file__))
 

@@ -1,7 +1,5 @@
 """`python -m alerts.retrain --to URL`: take alerts of `action="retrain"` from Alertmanager, and start trainings."""
 
-from __future__ import annotations
-
 import hmac
 import json
 import sys

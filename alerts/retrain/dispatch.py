@@ -1,7 +1,5 @@
 """What starts a training: a repository_dispatch of GitHub, or a POST to any webhook, such as that of Argo Events."""
 
-from __future__ import annotations
-
 import json
 import urllib.request
 from dataclasses import dataclass

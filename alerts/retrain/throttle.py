@@ -4,8 +4,6 @@ A model is one of a cluster and namespace, whatever its version: the new version
 reason for another one.
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any

@@ -1,7 +1,5 @@
 """Which features the models decide by, as their attributions say."""
 
-from __future__ import annotations
-
 from dashboards import metrics
 from dashboards.promql.selection import (
     AT_END,

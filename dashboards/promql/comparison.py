@@ -1,7 +1,5 @@
 """Now and a while before, as far back as the variable `against` says."""
 
-from __future__ import annotations
-
 from collections.abc import Callable
 
 THEN = "$against"

@@ -1,7 +1,5 @@
 """How far features and outputs have moved from the reference."""
 
-from __future__ import annotations
-
 from dashboards import metrics
 from dashboards.promql.selection import (
     AT_END,

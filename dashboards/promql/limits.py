@@ -1,7 +1,5 @@
 """How near a model is to its limits, `model_threshold`, each a ratio: 1 is the limit, and more is trouble."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Mapping
 
 from dashboards.metrics import ALERTS, DRIFT_PSI, DRIFTED_RATIO, RECORDED_LARGEST_PSI, RECORDED_REQUESTS, THRESHOLD

@@ -1,7 +1,5 @@
 """Whether the models are given what they were trained on."""
 
-from __future__ import annotations
-
 from dashboards import metrics
 from dashboards.promql.selection import AT_END, OF_FEATURE, OF_VERSION, largest, models, per, rate, windowed
 from dashboards.promql.traffic import predictions

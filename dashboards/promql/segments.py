@@ -1,7 +1,5 @@
 """Traffic, errors, latency, drift, accuracy and business figures of parts of the records."""
 
-from __future__ import annotations
-
 from dashboards import metrics
 from dashboards.promql.selection import (
     AT_END,

@@ -1,7 +1,5 @@
 """Which series a dashboard is about: those that its variables choose. `at` is an `offset`, or nothing."""
 
-from __future__ import annotations
-
 SIDECARS = 'job=~"$job", instance=~"$instance"'
 VERSIONS = 'model_name=~"$model_name", model_version=~"$model_version"'
 WINDOW = 'window="$window"'

@@ -1,7 +1,5 @@
 """The exporter about itself: whether it reads all, in time, and keeps what it has read."""
 
-from __future__ import annotations
-
 from dashboards import metrics
 from dashboards.promql.selection import per, rate, sidecars
 

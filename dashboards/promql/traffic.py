@@ -1,7 +1,5 @@
 """How much is asked of the models, how fast they answer, how often they fail, and what they say."""
 
-from __future__ import annotations
-
 from dashboards.metrics import (
     ERRORS,
     LATENCY,

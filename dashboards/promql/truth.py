@@ -1,7 +1,5 @@
 """How good the models are, once it is known what was right; and what they seem to be until then."""
 
-from __future__ import annotations
-
 from dashboards import metrics
 from dashboards.promql.selection import OF_VERSION, in_window, models, offset, per, rate, windowed
 

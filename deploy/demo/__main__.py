@@ -1,7 +1,5 @@
 """The command `python -m deploy.demo`."""
 
-from __future__ import annotations
-
 import asyncio
 import os
 import sys

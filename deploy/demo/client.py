@@ -1,7 +1,5 @@
 """The model's client: it requests predictions, and learns the true classes some time later."""
 
-from __future__ import annotations
-
 from collections import deque
 from collections.abc import Collection
 

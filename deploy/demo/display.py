@@ -1,7 +1,5 @@
 """What the demo shows in the terminal, from the exporter's status documents."""
 
-from __future__ import annotations
-
 from collections import Counter
 from collections.abc import Awaitable, Callable, Collection, Iterator, Mapping
 from contextlib import contextmanager

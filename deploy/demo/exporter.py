@@ -1,7 +1,5 @@
 """The exporter under demonstration, run and queried as users do: by its commands and over HTTP."""
 
-from __future__ import annotations
-
 import json
 import sys
 from collections import Counter

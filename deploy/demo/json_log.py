@@ -1,7 +1,5 @@
 """A log file of JSON lines."""
 
-from __future__ import annotations
-
 import json
 import logging
 from collections.abc import Mapping

@@ -4,8 +4,6 @@ The data has 569 biopsies, each with 30 measurements of cell nuclei in a microsc
 benign. Half of them train the model and become its reference; the other half is its traffic.
 """
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any

@@ -1,7 +1,5 @@
 """The demo's model behind HTTP: it answers POST /predict and logs every request."""
 
-from __future__ import annotations
-
 import asyncio
 import time
 from collections import Counter

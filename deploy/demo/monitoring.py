@@ -3,8 +3,6 @@
 The shipped rules look at minutes and hours, so that nobody is notified in vain. The demo cannot wait that long.
 """
 
-from __future__ import annotations
-
 import json
 import shutil
 import sys

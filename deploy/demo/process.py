@@ -1,7 +1,5 @@
 """Child processes of the demo: started, waited for, and stopped with it."""
 
-from __future__ import annotations
-
 import asyncio
 import ctypes
 import os

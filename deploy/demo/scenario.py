@@ -1,7 +1,5 @@
 """What goes wrong with the model during the demo, and when."""
 
-from __future__ import annotations
-
 from collections.abc import Collection
 from dataclasses import dataclass
 

@@ -1,7 +1,5 @@
 """One demo from start to end: start everything, send requests, show what the exporter reports, compare the counts."""
 
-from __future__ import annotations
-
 import asyncio
 import itertools
 import math

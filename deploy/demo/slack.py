@@ -4,8 +4,6 @@ The links in the messages lead here too: those to Grafana are redirected to the 
 runbooks show the runbook's text.
 """
 
-from __future__ import annotations
-
 import html
 from collections import deque
 from datetime import UTC, datetime

@@ -1,7 +1,5 @@
 """The statistics and derived values of a configuration, in the order of export: the one place to add one to."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 from dataclasses import replace
 

@@ -1,7 +1,5 @@
 """From the configuration to the pipelines of its sources."""
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from functools import cache
 

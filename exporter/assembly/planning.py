@@ -1,7 +1,5 @@
 """From the configuration to what the engine does, and how its results are shown."""
 
-from __future__ import annotations
-
 from exporter.assembly.measures import known_classes, measures
 from exporter.assembly.pipelines import arrow_pipeline, model, pipeline
 from exporter.configuration import segments

@@ -1,7 +1,5 @@
 """The running sources: started, watched, replaced, drained and closed."""
 
-from __future__ import annotations
-
 import asyncio
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass

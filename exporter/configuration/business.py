@@ -1,7 +1,5 @@
 """What may be wrong with business figures."""
 
-from __future__ import annotations
-
 import re
 from collections.abc import Iterator
 

@@ -4,8 +4,6 @@ A mistake is one line: the key's path, what was expected, and for an unknown key
 accepts, the exporter can run.
 """
 
-from __future__ import annotations
-
 import os
 from collections.abc import Iterator
 from pathlib import Path

@@ -1,7 +1,5 @@
 """What the configuration expects of the data, checked against the reference."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 
 from exporter.configuration.settings import QualityConfig

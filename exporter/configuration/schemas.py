@@ -1,7 +1,5 @@
 """What is read of each source's records: the one place that makes a schema of a configuration."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 
 from exporter.configuration import segments

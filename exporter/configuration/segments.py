@@ -1,7 +1,5 @@
 """Segments: what predictions are split by."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 
 from exporter.configuration.settings import Config, SegmentConfig

@@ -4,8 +4,6 @@ The text below a key is what exporter/CONFIGURATION.md says of it; `make referen
 one of a file, and reports every mistake in a line.
 """
 
-from __future__ import annotations
-
 from typing import TYPE_CHECKING, Annotated, Literal
 
 import msgspec

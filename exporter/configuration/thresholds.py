@@ -3,8 +3,6 @@
 All that apply are exported as `model_threshold`, which alerts compare with.
 """
 
-from __future__ import annotations
-
 MEANINGS = {
     "feature_drift_psi": "PSI over which a feature has drifted, if chance does not explain it",
     "latency_p99_seconds": "99th percentile of latency",

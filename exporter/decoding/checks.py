@@ -1,7 +1,5 @@
 """What every record has to be, however it came: the checks of a decoded batch, and the series that it is under."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple

@@ -3,8 +3,6 @@
 A column comes in as a tuple of Python objects, one a record, and goes out as one array.
 """
 
-from __future__ import annotations
-
 import math
 import struct
 from collections.abc import Callable, Mapping, Sequence

@@ -4,8 +4,6 @@ The fast way decodes a whole block into typed Structs and transposes them. If an
 be, the block is decoded line by line, and what fails is salvaged or rejected.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any

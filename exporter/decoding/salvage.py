@@ -3,8 +3,6 @@
 One wrong feature is taken out and marked, and the rest of the record kept; anything else rejects the record.
 """
 
-from __future__ import annotations
-
 import math
 from typing import Any
 

@@ -4,8 +4,6 @@ The decoder is fast because it skips unneeded fields unread. So the keys of one 
 sample: a feature that every record has is found at once, a rare one sooner or later.
 """
 
-from __future__ import annotations
-
 from collections.abc import Collection, Mapping
 from typing import Any, NamedTuple
 

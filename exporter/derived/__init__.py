@@ -1,7 +1,5 @@
 """What tallies mean: pure functions of counts, one file each, and the metric families that export their values."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass, field
 from typing import Any, Protocol, TypeVar
 

@@ -1,7 +1,5 @@
 """Absent features: features that no record of a window has, though records of the reference had them."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 from functools import cached_property
 

@@ -11,8 +11,6 @@ Reference: Jarvelin and Kekalainen (2002), Cumulated gain-based evaluation of IR
 Najork (2008), Computing information retrieval performance measures efficiently in the presence of tied scores.
 """
 
-from __future__ import annotations
-
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass

@@ -1,7 +1,5 @@
 """Data for charts of drift: the bins of each variable beside the reference's, and its PSI over time."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 from functools import cached_property
 from typing import cast

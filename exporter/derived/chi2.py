@@ -7,8 +7,6 @@ correction. Bins that are empty in both are left out. Without drift, X2 is appro
 of freedom. The reference counts as a sample too; a test that takes it as exact would reject too often.
 """
 
-from __future__ import annotations
-
 import numpy as np
 from scipy.special import chdtrc
 

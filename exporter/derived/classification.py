@@ -1,7 +1,5 @@
 """Classification: how often predictions of a rolling window turned out to be correct, overall and by class."""
 
-from __future__ import annotations
-
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass

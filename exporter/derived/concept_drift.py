@@ -8,8 +8,6 @@ probability; Bifet and Gavalda (2007), Learning from time-changing data with ada
 buckets).
 """
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Protocol

@@ -1,7 +1,5 @@
 """Counts by bin of two distributions; the last axis is the bins of one variable."""
 
-from __future__ import annotations
-
 import numpy as np
 
 from exporter.batch import Bools, Floats

@@ -1,7 +1,5 @@
 """Degradation: how far performance in a window is below the reference's, and whether that is more than chance."""
 
-from __future__ import annotations
-
 import math
 from dataclasses import dataclass
 from typing import Protocol, runtime_checkable

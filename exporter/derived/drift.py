@@ -3,8 +3,6 @@
 For features, also which of them have moved most, and in which bins.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 from functools import cached_property, partial

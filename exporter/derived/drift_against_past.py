@@ -4,8 +4,6 @@ Drift from the training data may have been there for long, so the same hour of t
 A shadow version should see what the live version sees.
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 from dataclasses import dataclass
 

@@ -1,7 +1,5 @@
 """Embedding drift: how far the vectors of a window have moved, by their projections and by their mean."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from dataclasses import dataclass
 

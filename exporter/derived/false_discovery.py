@@ -6,8 +6,6 @@ probability that any feature is reported is at most `significance`.
 Reference: Benjamini & Hochberg (1995), Controlling the false discovery rate.
 """
 
-from __future__ import annotations
-
 import numpy as np
 
 from exporter.batch import Bools, Floats

@@ -1,7 +1,5 @@
 """Feature health: statistics of each feature's values in a rolling window, regardless of the reference's values."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 
 import numpy as np

@@ -1,7 +1,5 @@
 """Gauges of rolling windows."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 

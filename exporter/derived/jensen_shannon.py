@@ -6,8 +6,6 @@ This is the distance in base 2, not the divergence, which is its square. p and q
 reference. Reference: Endres & Schindelin (2003), A new metric for probability distributions.
 """
 
-from __future__ import annotations
-
 import numpy as np
 
 from exporter.batch import Floats

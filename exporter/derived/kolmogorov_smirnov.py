@@ -8,8 +8,6 @@ of values between two neighbouring cuts. With 127 cuts, that is at most 0.8% for
 distinct value has a cut of its own.
 """
 
-from __future__ import annotations
-
 import numpy as np
 from scipy.special import kolmogorov
 

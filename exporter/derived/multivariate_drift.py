@@ -1,7 +1,5 @@
 """Multivariate drift: whether the relations between numeric features have changed, which no single feature shows."""
 
-from __future__ import annotations
-
 import math
 from dataclasses import dataclass
 

@@ -1,7 +1,5 @@
 """Outliers: the share of each numeric feature's values that lie beyond two quantiles of the reference."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 from functools import cached_property
 

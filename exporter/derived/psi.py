@@ -9,8 +9,6 @@ chi-squared with B - 1 degrees of freedom. PSI is therefore large in small windo
 alarms. Reference: Yurdakul & Naranjo (2020), Statistical properties of the population stability index.
 """
 
-from __future__ import annotations
-
 import numpy as np
 from scipy.special import chdtrc, chdtri
 

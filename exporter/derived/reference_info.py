@@ -1,7 +1,5 @@
 """Reference info: which profile a sidecar compares with, and how many features of records it does not have."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 
 from exporter.batch import Series

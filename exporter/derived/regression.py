@@ -1,7 +1,5 @@
 """Regression: how far predicted values of a rolling window were from their ground truth."""
 
-from __future__ import annotations
-
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass

@@ -1,7 +1,5 @@
 """How good the scores of a rolling window were, once ground truth is known: AUC, losses and calibration."""
 
-from __future__ import annotations
-
 import math
 from dataclasses import dataclass
 

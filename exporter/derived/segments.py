@@ -1,7 +1,5 @@
 """Segments: totals, drift and accuracy of the records that share a value of a segment."""
 
-from __future__ import annotations
-
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass

@@ -1,7 +1,5 @@
 """Stuck features: features with a single value in a whole window, though the reference's values varied."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 from functools import cached_property
 

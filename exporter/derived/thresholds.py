@@ -1,7 +1,5 @@
 """Thresholds: the limits that alerts compare metrics with, exported for each series."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from dataclasses import dataclass
 

@@ -3,8 +3,6 @@
 Sums over panes are computed when they are first asked for, and results that have several readers only once.
 """
 
-from __future__ import annotations
-
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from functools import cached_property, wraps

@@ -9,8 +9,6 @@ error is at most the sum over the cells of their width times (p + q), the shares
 variables it is about a hundredth of a standard deviation. Reference: Vallender (1974).
 """
 
-from __future__ import annotations
-
 import numpy as np
 
 from exporter.batch import Bools, Floats

@@ -1,7 +1,5 @@
 """Window samples: how many predictions or outcomes a window contains, and how many predictions have ground truth."""
 
-from __future__ import annotations
-
 import math
 from dataclasses import dataclass
 from typing import Any

@@ -5,8 +5,6 @@ records to the consumers, of which one adds them to the tallies. Positions move 
 snapshot is consistent by construction. There is no clock here: the time comes with the bytes.
 """
 
-from __future__ import annotations
-
 import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace

@@ -3,8 +3,6 @@
 The admitted labels, and the number of refusals, are part of the state.
 """
 
-from __future__ import annotations
-
 from dataclasses import replace
 
 import numpy as np

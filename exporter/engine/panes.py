@@ -1,7 +1,5 @@
 """The panes of all windows: what each window contains, and what later windows are compared with."""
 
-from __future__ import annotations
-
 from collections.abc import Collection, Sequence
 
 from exporter.state.snapshot import TalliesByWindow

@@ -1,7 +1,5 @@
 """The plan of an engine: which statistics over which windows, and how the bytes of each source are read."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 

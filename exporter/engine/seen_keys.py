@@ -3,8 +3,6 @@
 Keys are part of the snapshot: what is counted, and that it is counted, become durable together.
 """
 
-from __future__ import annotations
-
 import hashlib
 from dataclasses import replace
 

@@ -1,7 +1,5 @@
 """The tallies of all statistics, by series and segment: totals since the start, and the panes of windows."""
 
-from __future__ import annotations
-
 from collections.abc import Collection, Iterable, Mapping, Sequence
 
 from exporter.batch import LOGGED, Batch, Reads, SegmentSeries, Series

@@ -1,7 +1,5 @@
 """Expositions for scrapers: each commit is rendered once per format, off the event loop."""
 
-from __future__ import annotations
-
 import asyncio
 
 from exporter.exposition.collector import Collector

@@ -1,7 +1,5 @@
 """From a committed snapshot to metric families: totals, derived values, and the exporter's own metrics."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 

@@ -1,7 +1,5 @@
 """How records are written. Every subclass of `Format` in a module of this package is a format, found by its name."""
 
-from __future__ import annotations
-
 import importlib
 import pkgutil
 

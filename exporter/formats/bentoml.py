@@ -1,7 +1,5 @@
 """The log of `bentoml.monitor`: its columns lie at the top level, beside `timestamp` and `request_id`."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator, Mapping
 from typing import ClassVar
 

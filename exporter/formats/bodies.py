@@ -1,7 +1,5 @@
 """The bodies of requests become lines: JSON lines as they are, a JSON array of records, or a single record."""
 
-from __future__ import annotations
-
 import json
 from collections.abc import Mapping, Sequence
 

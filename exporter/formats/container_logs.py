@@ -1,7 +1,5 @@
 """Logs as container runtimes write them: each line wraps a line that the container wrote, or a part of one."""
 
-from __future__ import annotations
-
 from abc import ABC, abstractmethod
 from collections.abc import Iterator
 from typing import NamedTuple

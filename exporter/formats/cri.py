@@ -3,8 +3,6 @@
 P instead of F means that the line continues in the next one of the same stream.
 """
 
-from __future__ import annotations
-
 from typing import ClassVar
 
 from exporter.formats.container_logs import Wrapped, WrappedLines

@@ -3,8 +3,6 @@
 A text without a newline at its end continues in the next line of the same stream.
 """
 
-from __future__ import annotations
-
 from typing import ClassVar
 
 import msgspec

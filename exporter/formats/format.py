@@ -8,8 +8,6 @@ stages it differs from JSON lines:
 A *wrapper* (a container runtime's log, say) has only a framer, and carries another format's lines.
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterator, Mapping, Sequence
 from typing import ClassVar
 

@@ -1,7 +1,5 @@
 """JSON lines, the default: one record per line. Over HTTP also a JSON array, a single record, or Arrow."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from typing import ClassVar
 

@@ -1,7 +1,5 @@
 """Records that each follow their length, as some clients of sockets send them; a wrapper around another format."""
 
-from __future__ import annotations
-
 from typing import ClassVar
 
 from exporter.formats.format import Format

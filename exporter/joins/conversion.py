@@ -1,7 +1,5 @@
 """From batches to the values that are joined, and from pairs back to a batch of outcomes."""
 
-from __future__ import annotations
-
 import hashlib
 from collections.abc import Sequence
 from typing import TypeVar

@@ -8,8 +8,6 @@ The first ground truth of a request counts, because a counter cannot be taken ba
 or revised. Of several predictions by one model and version, the first counts.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable, Sequence
 
 import msgspec

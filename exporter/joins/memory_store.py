@@ -1,7 +1,5 @@
 """Requests in memory: the fastest store, but not for millions of predictions, and empty after a restart."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator, Sequence
 
 from exporter.joins.request import Request

@@ -4,8 +4,6 @@ A step runs within a transaction. It knows the tables and rows of its two versio
 types in the code, which may have changed since.
 """
 
-from __future__ import annotations
-
 import heapq
 import sqlite3
 from collections import defaultdict

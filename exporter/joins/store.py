@@ -1,7 +1,5 @@
 """Where requests wait between commits: the protocol of every store, and what goes in and out of one."""
 
-from __future__ import annotations
-
 from collections.abc import Iterable, Sequence
 from typing import Protocol
 

@@ -1,7 +1,5 @@
 """The one place that chooses a store: in a SQLite file if there is a state folder, and otherwise in memory."""
 
-from __future__ import annotations
-
 from pathlib import Path
 from typing import Any
 

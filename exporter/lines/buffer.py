@@ -1,7 +1,5 @@
 """The line buffer: bytes of any number of streams, collected as whole lines until there are enough to decode."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple

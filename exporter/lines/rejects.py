@@ -1,7 +1,5 @@
 """Why a line is rejected. Outside the decoder a rejection is data, never an exception."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 
 INVALID_JSON = "invalid_json"

@@ -1,7 +1,5 @@
 """The name of one ordered run of bytes."""
 
-from __future__ import annotations
-
 import msgspec
 
 

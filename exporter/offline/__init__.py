@@ -3,8 +3,6 @@
 Only `cli` imports this package: the running sidecar needs none of it.
 """
 
-from __future__ import annotations
-
 
 class OfflineError(Exception):
     """A mistake of the user's; each of `problems` is one line: where it is, and what was expected."""

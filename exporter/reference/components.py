@@ -5,8 +5,6 @@ the components, even if the distribution of each single feature stays the same.
 Reference: Jackson and Mudholkar (1979), Control procedures for residuals associated with principal component analysis.
 """
 
-from __future__ import annotations
-
 import msgspec
 import numpy as np
 

@@ -1,7 +1,5 @@
 """The file of a reference profile: readable JSON, validated completely when it is read."""
 
-from __future__ import annotations
-
 import hashlib
 
 import msgspec

@@ -5,8 +5,6 @@ Reference: Lopes, Jacob and Wainwright (2011), A more powerful two-sample test i
 projection.
 """
 
-from __future__ import annotations
-
 import numpy as np
 
 from exporter.batch import Floats

@@ -1,7 +1,5 @@
 """Reproducible pseudo-random numbers: hashes of positions, the same on every machine."""
 
-from __future__ import annotations
-
 import numpy as np
 from numpy.typing import NDArray
 

@@ -1,7 +1,5 @@
 """The connections of the HTTP server, all that they may take bounded: their number, and what clients leave unread."""
 
-from __future__ import annotations
-
 import asyncio
 import socket
 import ssl

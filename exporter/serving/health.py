@@ -1,7 +1,5 @@
 """Whether a sidecar is alive, as a container's healthcheck asks: without curl, and without loading what it runs on."""
 
-from __future__ import annotations
-
 import ssl
 import urllib.error
 import urllib.request

@@ -1,7 +1,5 @@
 """The HTTP side: `/metrics`, health, and the page for people. It knows no statistics and no sources."""
 
-from __future__ import annotations
-
 import ssl
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field

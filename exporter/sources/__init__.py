@@ -3,8 +3,6 @@
 A source knows a `Sink`, and nothing of what becomes of the bytes.
 """
 
-from __future__ import annotations
-
 from exporter.sources.database.options import PostgresqlOptions, SqliteOptions
 from exporter.sources.datagram import UdpOptions, UnixDatagramOptions
 from exporter.sources.file.options import FileOptions

@@ -1,7 +1,5 @@
 """Sockets that sources listen on: in the file system, for their owner and group alone, or on the network."""
 
-from __future__ import annotations
-
 import errno
 import grp
 import os

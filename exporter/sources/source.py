@@ -1,7 +1,5 @@
 """What a source is: the options that make it, what it works with, and where its bytes go."""
 
-from __future__ import annotations
-
 import asyncio
 from collections.abc import Awaitable, Callable, Iterator
 from dataclasses import dataclass

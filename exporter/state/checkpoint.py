@@ -5,8 +5,6 @@ written beside it, synced, and renamed over it. The previous one is kept as a se
 the first.
 """
 
-from __future__ import annotations
-
 import fcntl
 import hashlib
 import os

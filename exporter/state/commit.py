@@ -4,8 +4,6 @@ Otherwise a crash would take back what was shown: a counter would decrease a lit
 reset and add the whole counter again.
 """
 
-from __future__ import annotations
-
 import asyncio
 from collections.abc import Callable
 from time import perf_counter

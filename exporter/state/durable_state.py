@@ -3,8 +3,6 @@
 Without a state folder everything is in memory, and nothing is restored.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path

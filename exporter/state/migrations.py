@@ -5,8 +5,6 @@ version. It uses none of the types in the code, which may have changed since. To
 step, and keep a small state of the version before in tests/state.
 """
 
-from __future__ import annotations
-
 import re
 from collections import defaultdict
 from collections.abc import Callable, Sequence

@@ -4,8 +4,6 @@ To add an outlet, write its module: a frozen Struct of OutletOptions, and the Du
 the options in Config.outlets.
 """
 
-from __future__ import annotations
-
 from typing import Any, Protocol
 
 from exporter.batch import Batch

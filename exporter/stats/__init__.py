@@ -8,8 +8,6 @@ Every statistic obeys these laws (tests/test_laws.py checks them all):
 The engine provides rolling windows, segments, merging and checkpoints; a statistic knows nothing of them.
 """
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Protocol

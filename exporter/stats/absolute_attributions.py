@@ -1,7 +1,5 @@
 """Absolute attributions: how strongly predictions are attributed to each feature, in either direction."""
 
-from __future__ import annotations
-
 from typing import Literal
 
 import numpy as np

@@ -1,7 +1,5 @@
 """Business figures: a histogram of an amount in predictions or ground truth, such as revenue, by predicted class."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 

@@ -1,7 +1,5 @@
 """Scores of classes with ground truth: their distributions by true class, and their losses."""
 
-from __future__ import annotations
-
 from typing import Literal, NamedTuple
 
 import numpy as np

@@ -1,7 +1,5 @@
 """Embeddings: counts by bin of the vectors' random projections, and sums of their coordinates."""
 
-from __future__ import annotations
-
 from typing import Literal
 
 import numpy as np

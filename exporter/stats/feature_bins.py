@@ -4,8 +4,6 @@ Bins are disjoint and all are exported from the start at 0, so that PromQL can a
 compute the exact drift of a fleet.
 """
 
-from __future__ import annotations
-
 from collections.abc import Collection, Mapping
 from functools import cached_property
 from typing import Literal

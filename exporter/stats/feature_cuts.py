@@ -3,8 +3,6 @@
 The Kolmogorov-Smirnov statistic, the Wasserstein distance and quantiles are derived from these counts.
 """
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from functools import cached_property
 from typing import Literal

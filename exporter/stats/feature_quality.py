@@ -1,7 +1,5 @@
 """Feature quality: how many values of each feature fail each check."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from functools import cached_property
 from typing import Literal

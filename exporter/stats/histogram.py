@@ -1,7 +1,5 @@
 """Histogram: how many values of a column lie at or below each bound, and their sum."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Literal

@@ -1,7 +1,5 @@
 """Label counts: how many records have each value of a label."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Literal

@@ -1,7 +1,5 @@
 """How many predictions have their ground truth, by the time of the prediction."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 
 import numpy as np

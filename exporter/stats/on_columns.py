@@ -1,7 +1,5 @@
 """Statistics of features, applied to other columns of a batch: to outputs, ground-truth labels or attributions."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial

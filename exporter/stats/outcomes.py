@@ -1,7 +1,5 @@
 """Outcomes: counts of predictions by predicted and actual class, that is, the confusion matrix as counters."""
 
-from __future__ import annotations
-
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field

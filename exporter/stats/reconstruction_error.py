@@ -3,8 +3,6 @@
 It grows when the relations between features change, even if no single feature's distribution does.
 """
 
-from __future__ import annotations
-
 from typing import Literal
 
 import numpy as np

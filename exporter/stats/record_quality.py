@@ -1,7 +1,5 @@
 """Record quality: how many predictions fail a check of the whole record."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Literal

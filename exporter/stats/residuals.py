@@ -1,7 +1,5 @@
 """Residuals: differences of predicted values from their ground truth, as sums and by bins."""
 
-from __future__ import annotations
-
 from typing import Literal, NamedTuple
 
 import numpy as np

@@ -1,7 +1,5 @@
 """Score bins: how many predictions have a score in each bin of the reference's calibration, by class."""
 
-from __future__ import annotations
-
 from typing import Literal
 
 import numpy as np

@@ -1,7 +1,5 @@
 """Feature attributions of a window's predictions, next to the reference's."""
 
-from __future__ import annotations
-
 import math
 
 import msgspec

@@ -1,7 +1,5 @@
 """Business figures of a window: how many amounts, their sums and means."""
 
-from __future__ import annotations
-
 import math
 
 import msgspec

@@ -3,8 +3,6 @@
 They use attributes and classes only, because the Content-Security-Policy forbids inline styles.
 """
 
-from __future__ import annotations
-
 import math
 from collections.abc import Sequence
 

@@ -5,8 +5,6 @@ Field names are a public interface: fields are added and never renamed. Times ar
 for each of `course.times`.
 """
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from dataclasses import dataclass
 

@@ -1,7 +1,5 @@
 """Findings: what needs attention, according to the limits that alerts compare with."""
 
-from __future__ import annotations
-
 import math
 from collections.abc import Iterable, Iterator, Mapping
 

@@ -1,7 +1,5 @@
 """HTTP handlers of the status page and of the status document as JSON, which are built off the event loop."""
 
-from __future__ import annotations
-
 import asyncio
 import threading
 from collections.abc import Callable

@@ -1,7 +1,5 @@
 """One version of a model in one window."""
 
-from __future__ import annotations
-
 import msgspec
 
 from exporter.status import attributions, business, performance, segments, serving, variables

@@ -1,7 +1,5 @@
 """The exporter's own state: its sources and its checkpoint."""
 
-from __future__ import annotations
-
 import math
 from dataclasses import dataclass, field
 

@@ -1,7 +1,5 @@
 """Performance in a window: measured from ground truth, and estimated without it."""
 
-from __future__ import annotations
-
 import math
 
 import msgspec

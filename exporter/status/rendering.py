@@ -1,7 +1,5 @@
 """The status document as one HTML page, with its style and script inline, which the policy allows by their hashes."""
 
-from __future__ import annotations
-
 import base64
 import hashlib
 from importlib import resources

@@ -1,7 +1,5 @@
 """The values of segments in a window: how much was served, how well, and what has drifted most."""
 
-from __future__ import annotations
-
 import math
 
 import msgspec

@@ -4,8 +4,6 @@ Sparklines are made of the panes of the next longer window, so they need no memo
 Those of the longest window show a fifth of it.
 """
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 from functools import cached_property
 

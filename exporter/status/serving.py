@@ -1,7 +1,5 @@
 """What was served in a window: how much, how fast, with which errors and classes."""
 
-from __future__ import annotations
-
 import math
 from collections.abc import Sequence
 

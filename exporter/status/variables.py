@@ -1,7 +1,5 @@
 """Features and outputs against the reference, and failed checks of their values."""
 
-from __future__ import annotations
-
 import math
 from collections import Counter
 from collections.abc import Sequence

@@ -1,7 +1,5 @@
 """Numbers as text for people; an unknown number is a dash."""
 
-from __future__ import annotations
-
 import math
 from datetime import UTC, datetime
 

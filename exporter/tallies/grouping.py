@@ -3,8 +3,6 @@
 For a segment they are numbered anew, by its values too.
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 

@@ -4,8 +4,6 @@ Only the tallies of a few statistics are kept, and none of segments. A quarter i
 rolled out of the window.
 """
 
-from __future__ import annotations
-
 from collections.abc import Collection, Mapping
 
 from exporter.batch import Series

@@ -8,8 +8,6 @@ A batch may add a small type of integer (COUNTS), which the panes of windows kee
 zero and has its type, float64, which holds every count up to 2**53.
 """
 
-from __future__ import annotations
-
 from collections.abc import Collection, Iterable, Mapping
 from typing import Any, TypeVar
 

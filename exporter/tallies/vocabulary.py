@@ -4,8 +4,6 @@ Admission depends on the order of arrival, so it stands before the statistics, a
 of the checkpoint.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable, Iterable
 from typing import Generic, TypeVar
 

@@ -4,8 +4,6 @@ A window's tally is the sum of its panes in view, so its far edge moves by a pan
 time, and no value is ever subtracted.
 """
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 
 import numpy as np

@@ -4,8 +4,6 @@ An unknown user costs as much as a known one. What is remembered hangs on the us
 together, under a key of this process's own; wrong passwords cannot drive out right ones.
 """
 
-from __future__ import annotations
-
 import asyncio
 import base64
 import binascii

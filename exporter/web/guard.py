@@ -1,7 +1,5 @@
 """What stands before every request: client names, the rate, and the password."""
 
-from __future__ import annotations
-
 import ssl
 import time
 from collections.abc import Awaitable, Callable

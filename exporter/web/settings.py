@@ -4,8 +4,6 @@ https://prometheus.io/docs/prometheus/latest/configuration/https/ and exporter-t
 Pure: no file is read here.
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 from typing import Annotated, Literal
 

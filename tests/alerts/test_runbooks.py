@@ -9,6 +9,7 @@ import pytest
 
 from alerts.rule_files import RECORDED, Rule
 from tests.alerts.rule_files import ALERTS, RECORDINGS
+from tests.exported import documented
 from tests.servers import require
 
 ROOT = Path(__file__).parent.parent.parent
@@ -50,19 +51,12 @@ def queries(text: str) -> list[str]:
     return [line for block in re.findall(r"```promql\n(.*?)```", text, re.DOTALL) for line in block.splitlines()]
 
 
-def exported() -> set[str]:
-    """Return the metrics of the page of reference, which is made from the code."""
-    from tests.test_house import metrics  # noqa: PLC0415  # that module reads much when it is loaded
-
-    return {*metrics()}
-
-
 def unknown(expression: str) -> set[str]:
     """Return the names of metrics in an expression that nothing exports or records."""
     named = {*re.findall(r"(?<![\w:\"~=])(?:model|prediction_exporter)_[a-z0-9_]+(?![\w:(])", expression)}
     named -= {*re.findall(r"(?:by|on|without) \(([^)]*)\)", expression)}
     plain = {re.sub(r"_(bucket|count|sum)$", "", name) for name in named if not name.startswith("model_name")}
-    return {name for name in plain if name not in KEYWORDS} - exported() - COMING
+    return {name for name in plain if name not in KEYWORDS} - documented() - COMING
 
 
 def test_every_alert_has_a_runbook_and_every_runbook_an_alert() -> None:

@@ -1,7 +1,5 @@
 """Arrow IPC streams to test with, written by pyarrow as a client would; and an engine that reads them."""
 
-from __future__ import annotations
-
 import io
 import math
 from collections.abc import Callable, Iterable, Mapping, Sequence

@@ -1,7 +1,5 @@
 """Run the measurements and print their tables: `python -m tests.benchmarks --help`."""
 
-from __future__ import annotations
-
 import json
 import logging
 import os

@@ -1,7 +1,5 @@
 """When the records of a log arrive: their timestamps, and lines that are written as time passes."""
 
-from __future__ import annotations
-
 import time
 from collections.abc import Iterable, Iterator
 from datetime import UTC, datetime

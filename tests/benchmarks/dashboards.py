@@ -1,7 +1,5 @@
 """How long each panel's query takes on a Prometheus with a hundred pods: `python -m tests.benchmarks.dashboards`."""
 
-from __future__ import annotations
-
 import re
 import sys
 import tempfile
@@ -25,7 +23,7 @@ from tests.benchmarks.fleet import (
     wait_until_idle,
 )
 from tests.dashboards.grafana import EXAMPLE, NAMES, fill_in, macros, panels, read, step_of, variables
-from tests.dashboards.test_dashboard_house import shown
+from tests.dashboards.test_dashboard_metrics import shown
 from tests.servers import Prometheus
 
 LIMIT_SECONDS = 0.2

@@ -1,7 +1,5 @@
 """A running `prediction-exporter` on a synthetic log, and what it costs."""
 
-from __future__ import annotations
-
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager

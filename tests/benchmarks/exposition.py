@@ -1,7 +1,5 @@
 """The samples of an exposition, and which of them grow."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator, Mapping
 from typing import NamedTuple
 

@@ -1,7 +1,5 @@
 """A measured figure, and the Markdown tables that figures are printed in, row by row as they are measured."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from typing import NamedTuple
 

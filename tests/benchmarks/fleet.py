@@ -4,8 +4,6 @@ Series that no dashboard queries, and those of windows other than the hour's, ha
 in the index, but read none of their samples.
 """
 
-from __future__ import annotations
-
 import math
 import random
 import re

@@ -1,7 +1,5 @@
 """The join of predictions with ground truth: `python -m tests.benchmarks.joins`."""
 
-from __future__ import annotations
-
 import gc
 import random
 import time

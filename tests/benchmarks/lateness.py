@@ -1,7 +1,5 @@
 """How late the event loop wakes while something else goes on."""
 
-from __future__ import annotations
-
 import asyncio
 import time
 from collections.abc import AsyncIterator

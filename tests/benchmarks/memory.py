@@ -1,7 +1,5 @@
 """Resident memory over ten million records."""
 
-from __future__ import annotations
-
 import shutil
 from pathlib import Path
 

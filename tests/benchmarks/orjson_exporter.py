@@ -3,8 +3,6 @@
 `python -m tests.benchmarks.orjson_exporter LOG PORT` follows a log.
 """
 
-from __future__ import annotations
-
 import sys
 import time
 

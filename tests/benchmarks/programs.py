@@ -1,7 +1,5 @@
 """The programs that are compared: each follows a log, and exports at least its latency histogram and class counters."""
 
-from __future__ import annotations
-
 import math
 import shutil
 import subprocess

@@ -1,7 +1,5 @@
 """Prometheus's remote write protocol 1.0, to give a running Prometheus a history."""
 
-from __future__ import annotations
-
 import urllib.request
 from collections.abc import Iterable, Mapping
 

@@ -5,8 +5,6 @@ scrape. The result for a group is the median duration of its evaluations in the 
 at least a minute apart, so that none waits for another; the share of a core is for the group's own interval.
 """
 
-from __future__ import annotations
-
 import gzip
 import json
 import re

@@ -1,7 +1,5 @@
 """The time from start to the first scrape, and how much a scrape of thousands of series delays the event loop."""
 
-from __future__ import annotations
-
 import asyncio
 import time
 from pathlib import Path

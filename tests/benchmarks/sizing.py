@@ -4,8 +4,6 @@
 all of its windows full. CPU is the process's own time, which other load on the machine does not change.
 """
 
-from __future__ import annotations
-
 import sys
 import tempfile
 import time

@@ -1,7 +1,5 @@
 """CPU time per record over a socket, as JSON and as Arrow, compared with the same records in a file."""
 
-from __future__ import annotations
-
 import socket
 from collections.abc import Callable
 from pathlib import Path

@@ -1,7 +1,5 @@
 """CPU time per record, compared with other programs on the same logs in the same run."""
 
-from __future__ import annotations
-
 import statistics
 import sys
 import tempfile

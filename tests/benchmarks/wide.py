@@ -1,7 +1,5 @@
 """The cost of 500 features in three windows: of a scrape and of the status page, of a record, and of memory."""
 
-from __future__ import annotations
-
 import time
 from collections.abc import Callable
 from dataclasses import replace

@@ -1,7 +1,5 @@
 """An exposition of 50,000 series, such as 500 features have: written by us and by prometheus_client."""
 
-from __future__ import annotations
-
 import asyncio
 import statistics
 import time

@@ -1,7 +1,5 @@
 """Configurations drawn from the types of the configuration's keys, with valid values only or with any."""
 
-from __future__ import annotations
-
 import types
 from collections.abc import Mapping
 from dataclasses import dataclass, field

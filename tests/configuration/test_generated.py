@@ -1,7 +1,5 @@
 """What `check` accepts, the exporter starts with and a reload takes; what it rejects, it rejects in single lines."""
 
-from __future__ import annotations
-
 import json
 from collections.abc import Iterator
 from pathlib import Path

@@ -1,7 +1,5 @@
 """A Prometheus that is asked as Grafana asks it."""
 
-from __future__ import annotations
-
 import json
 import re
 import time

@@ -1,7 +1,5 @@
 """What Grafana does to a query before it asks Prometheus: variables and macros are filled in."""
 
-from __future__ import annotations
-
 import json
 import re
 from collections.abc import Iterator, Mapping

@@ -1,7 +1,5 @@
 """Two models with sidecars that serve all there is: one of classes in two versions, and one of values."""
 
-from __future__ import annotations
-
 import json
 import random
 import socket

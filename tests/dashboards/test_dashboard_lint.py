@@ -3,8 +3,6 @@
 Where a rule does not fit a query it is in EXCLUDED, with the reason.
 """
 
-from __future__ import annotations
-
 import re
 from collections.abc import Iterator
 from functools import cache

@@ -1,7 +1,5 @@
 """Every query of every panel and variable, asked of a real Prometheus as Grafana would, gives something."""
 
-from __future__ import annotations
-
 import math
 import re
 import subprocess
@@ -16,7 +14,7 @@ from tests.alerts.rule_files import rule_files
 from tests.dashboards.asked import Asked, chosen
 from tests.dashboards.grafana import NAMES, fill_in, interpolated, panels, read, variables
 from tests.dashboards.sidecars import models
-from tests.dashboards.test_dashboard_house import NAMED
+from tests.dashboards.test_dashboard_metrics import NAMED
 from tests.screenshots.results import document, empty
 from tests.servers import prometheus, require
 

@@ -1,7 +1,5 @@
 """What a tired person would misread: found by looking at the pictures, and held here."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 from typing import Any
 

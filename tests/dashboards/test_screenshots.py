@@ -1,7 +1,5 @@
 """Screenshots: what is drawn of each panel, where, and by what. That a browser draws it is not tested here."""
 
-from __future__ import annotations
-
 import re
 from itertools import combinations
 from pathlib import Path

@@ -1,7 +1,5 @@
 """Kubernetes objects as kustomize and Helm render them, and the schemas that they are held to."""
 
-from __future__ import annotations
-
 import json
 import re
 import subprocess

@@ -1,7 +1,5 @@
 """Models, the reference that `profile` makes of their scored records, and what is estimated of others."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path

@@ -3,8 +3,6 @@
 The profile is made by the very code of `prediction-exporter profile`.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from dataclasses import dataclass
 

@@ -1,7 +1,5 @@
 """What is told of drift: gauges of each feature and window, the verdict, and what it comes from."""
 
-from __future__ import annotations
-
 import numpy as np
 import pytest
 

@@ -1,7 +1,5 @@
 """Windows against what they held before, and versions against the live one, told against plain counts."""
 
-from __future__ import annotations
-
 import math
 import random
 from collections import Counter

@@ -1,7 +1,5 @@
 """Means, deviations, quantiles and categories of a window against numpy on the raw values."""
 
-from __future__ import annotations
-
 import numpy as np
 import pytest
 from hypothesis import given

@@ -1,7 +1,5 @@
 """Every method against scipy on the raw values, within its documented bound, for distributions of every shape."""
 
-from __future__ import annotations
-
 import math
 
 import numpy as np

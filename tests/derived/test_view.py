@@ -1,7 +1,5 @@
 """The view of a snapshot: sums of panes against plain loops, and what is computed once for all its readers."""
 
-from __future__ import annotations
-
 from collections import Counter
 from dataclasses import replace
 from typing import Any

@@ -1,7 +1,5 @@
 """Views to test derived values with: windows that contain given tallies."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping, Sequence
 from typing import Any
 

@@ -1,7 +1,5 @@
 """Write the pages of reference: `python -m tests.documentation`."""
 
-from __future__ import annotations
-
 from pathlib import Path
 
 from tests.documentation import alerts, configuration, metrics

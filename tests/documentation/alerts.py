@@ -1,7 +1,5 @@
 """alerts/ALERTS.md: a table of the alerts, as the rule files have them."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 
 from alerts.rule_files import Rule, alerts, load

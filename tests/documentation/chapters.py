@@ -1,7 +1,5 @@
 """What exporter/METRICS.md says besides what the code declares: chapters, when there is no value, how to ask."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 

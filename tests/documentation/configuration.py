@@ -1,7 +1,5 @@
 """exporter/CONFIGURATION.md: every key of the configuration's Structs, with the text below it in the code."""
 
-from __future__ import annotations
-
 import ast
 import inspect
 import textwrap

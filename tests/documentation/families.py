@@ -3,8 +3,6 @@
 No page shows them all, since a model predicts classes or values; so there are two such sidecars.
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 from typing import NamedTuple
 

@@ -1,7 +1,5 @@
 """exporter/METRICS.md: every metric that the code declares, by chapter."""
 
-from __future__ import annotations
-
 import re
 from collections.abc import Iterator
 

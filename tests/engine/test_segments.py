@@ -199,7 +199,7 @@ class TestBounds:
 
     def test_the_largest_of_the_reference_come_first(self) -> None:
         profile = reference({"country": categorical({"AA": 1, "BB": 30, "CC": 20})})
-        (segment,) = planned(settings.Segment("country"), profile=profile).segments
+        (segment,) = planned(settings.SegmentConfig("country"), profile=profile).segments
         assert segment.known == ("BB", "CC", "AA")
 
     def test_each_segment_has_its_own(self) -> None:
@@ -264,10 +264,10 @@ class TestOneWay:
         assert before == checkpoint.encode(taken)
 
 
-def planned(*segments: settings.Segment, profile: Profile = PROFILE, **more: Any) -> Plan:
+def planned(*segments: settings.SegmentConfig, profile: Profile = PROFILE, **more: Any) -> Plan:
     """Return what the engine does by a configuration."""
     source = SourceConfig.parse(STREAM.source)
-    model = settings.Model(DEFAULT.model_name, DEFAULT.model_version)
+    model = settings.ModelConfig(DEFAULT.model_name, DEFAULT.model_version)
     fields = {"latency_seconds": FieldPath.parse("latency_seconds")}
     config = settings.Config([source], model=model, fields=fields, segments=segments, **more)
     chosen, _ = plan(config, profile)
@@ -277,17 +277,17 @@ def planned(*segments: settings.Segment, profile: Profile = PROFILE, **more: Any
 class TestReload:
     """What a new configuration leaves as it was goes on, and what it changes begins at zero."""
 
-    country = settings.Segment("country")
-    channel = settings.Segment("channel", FieldPath.parse("request.channel"))
+    country = settings.SegmentConfig("country")
+    channel = settings.SegmentConfig("channel", FieldPath.parse("request.channel"))
     log = block([good(features={"country": "DE"}, request={"channel": "web"}, channel="top", latency_seconds=0.25)] * 5)
 
-    def running(self, *segments: settings.Segment) -> Engine:
+    def running(self, *segments: settings.SegmentConfig) -> Engine:
         running = Engine(planned(*segments))
         running.open(STREAM)
         running.feed(STREAM, self.log, NOW)
         return running
 
-    def adopt(self, running: Engine, *segments: settings.Segment, **more: Any) -> dict[str, dict[str, float]]:
+    def adopt(self, running: Engine, *segments: settings.SegmentConfig, **more: Any) -> dict[str, dict[str, float]]:
         """Go on by other segments, read the log once more, and return the predictions of each value."""
         running.adopt(planned(*segments, **more))
         running.feed(STREAM, self.log, NOW)
@@ -307,7 +307,7 @@ class TestReload:
         assert {type(series) for series in running.snapshot(NOW).windows["5m"].popitem()[1]} == {Series, SegmentSeries}
 
     def test_a_segment_that_is_split_by_something_else_begins_at_zero(self) -> None:
-        other = settings.Segment("channel", FieldPath.parse("channel"))
+        other = settings.SegmentConfig("channel", FieldPath.parse("channel"))
         running = self.running(self.country, self.channel)
         assert self.adopt(running, self.country, other) == {"country": {"DE": 10}, "channel": {"top": 5}}
         assert running.snapshot(NOW).segment_values["channel"] == ("missing", "top")
@@ -323,7 +323,7 @@ class TestReload:
 
     def test_a_statistic_that_has_changed_begins_at_zero_in_segments_too(self) -> None:
         running = self.running(self.country)
-        buckets = settings.Buckets(latency_seconds=(0.5, 7.0))
+        buckets = settings.BucketsConfig(latency_seconds=(0.5, 7.0))
         running.adopt(planned(self.country, buckets=buckets))
         running.feed(STREAM, self.log, NOW)
         totals = running.snapshot(NOW).totals[SegmentSeries(*DEFAULT, "country", "DE")]
@@ -331,7 +331,7 @@ class TestReload:
         assert totals["model_predictions_total"].sum() == 10
 
     def test_what_is_split_by_another_thing_at_the_next_start_begins_at_zero(self) -> None:
-        after = planned(self.country, settings.Segment("channel"))
+        after = planned(self.country, settings.SegmentConfig("channel"))
         saved = self.running(self.country, self.channel).snapshot(NOW)
         loaded = checkpoint.decode(checkpoint.encode(saved)).kept(after.identities)
         assert {series.segment for series in loaded.totals if isinstance(series, SegmentSeries)} == {"country"}
@@ -342,7 +342,7 @@ class TestReload:
 class TestWhereValuesLie:
     """In a feature, a field of the record, or anywhere else in the log."""
 
-    def values(self, segment: settings.Segment, *log: Any, profile: Profile = PROFILE) -> dict[str, float]:
+    def values(self, segment: settings.SegmentConfig, *log: Any, profile: Profile = PROFILE) -> dict[str, float]:
         running = Engine(planned(segment, profile=profile))
         running.open(STREAM)
         running.feed(STREAM, block(log), NOW)
@@ -351,26 +351,26 @@ class TestWhereValuesLie:
 
     def test_a_name_alone_is_a_feature_of_the_reference(self) -> None:
         log = good(country="no", features={"country": "DE"}), good(country="no")
-        assert self.values(settings.Segment("country"), *log) == {"DE": 1, "missing": 1}
+        assert self.values(settings.SegmentConfig("country"), *log) == {"DE": 1, "missing": 1}
 
     def test_or_else_a_path(self) -> None:
-        assert self.values(settings.Segment("tier"), good(tier="gold"), good(features={"tier": 1})) == {
+        assert self.values(settings.SegmentConfig("tier"), good(tier="gold"), good(features={"tier": 1})) == {
             "gold": 1,
             "missing": 1,
         }
-        assert self.values(settings.Segment("request.tier"), good(request={"tier": "gold"})) == {"gold": 1}
+        assert self.values(settings.SegmentConfig("request.tier"), good(request={"tier": "gold"})) == {"gold": 1}
 
     def test_a_path_may_lie_among_the_features(self) -> None:
         log = good(features={"tier": "gold", "country": "DE"})
-        assert self.values(settings.Segment("tier", FieldPath.parse("features.tier")), log) == {"gold": 1}
-        assert self.values(settings.Segment("where", FieldPath.parse("features.country")), log) == {"DE": 1}
+        assert self.values(settings.SegmentConfig("tier", FieldPath.parse("features.tier")), log) == {"gold": 1}
+        assert self.values(settings.SegmentConfig("where", FieldPath.parse("features.country")), log) == {"DE": 1}
 
     def test_or_be_the_prediction(self) -> None:
         log = good(), good(prediction=0.5), good(prediction=True)
-        assert self.values(settings.Segment("prediction"), *log) == {"approve": 1, "value": 1, "true": 1}
+        assert self.values(settings.SegmentConfig("prediction"), *log) == {"approve": 1, "value": 1, "true": 1}
 
     def test_two_segments_may_share_one(self) -> None:
-        running = Engine(planned(*(settings.Segment(name, FieldPath.parse("tier")) for name in ("a", "b"))))
+        running = Engine(planned(*(settings.SegmentConfig(name, FieldPath.parse("tier")) for name in ("a", "b"))))
         running.open(STREAM)
         running.feed(STREAM, block([good(tier="gold")]), NOW)
         for name in ("a", "b"):
@@ -378,6 +378,6 @@ class TestWhereValuesLie:
 
     @pytest.mark.parametrize("bad", [{"tier": [1]}, {"tier": {}}, {"tier": math.nan}, {"tier": None}, None, 5, [], "x"])
     def test_what_is_no_label_costs_no_record(self, bad: Any) -> None:
-        segment = settings.Segment("tier", FieldPath.parse("request.tier"))
+        segment = settings.SegmentConfig("tier", FieldPath.parse("request.tier"))
         log = good(request=bad), good(request={"tier": "gold"})
         assert self.values(segment, *log) == {"missing": 1, "gold": 1}

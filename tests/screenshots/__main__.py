@@ -1,7 +1,5 @@
 """Draw the dashboards of a story into a folder: `python -m tests.screenshots OUT`. The renderer has to be built."""
 
-from __future__ import annotations
-
 import asyncio
 import logging
 import shutil

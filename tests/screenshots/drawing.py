@@ -1,7 +1,5 @@
 """Documents drawn by the renderer of dashboards/screenshots in a headless Chromium."""
 
-from __future__ import annotations
-
 import base64
 import threading
 from collections.abc import Iterator

@@ -1,7 +1,5 @@
 """What each panel of a dashboard shows: the answers to its queries, asked as Grafana asks them."""
 
-from __future__ import annotations
-
 import json
 import math
 from collections.abc import Mapping

@@ -4,8 +4,6 @@ promtool fills in recordings alone, and none that need each other. Here a rule i
 that it names is recorded, and an alert fires once it has been true for as long as its `for` says.
 """
 
-from __future__ import annotations
-
 import json
 import re
 import subprocess

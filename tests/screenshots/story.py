@@ -6,8 +6,6 @@ An app's new release sends `amount` in cents and no more merchant categories: `f
 who use the app. The feature store of `churn` answers late or not at all. The others are well, more or less.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any

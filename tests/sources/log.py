@@ -4,8 +4,6 @@ Every record has a class of its own, so that each single line is accounted for: 
 once. Time is a number that `poll` moves on; the files' times move on with every write, as they do in the world.
 """
 
-from __future__ import annotations
-
 import errno
 import gzip
 import os

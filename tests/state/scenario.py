@@ -4,8 +4,6 @@
 the state changes.
 """
 
-from __future__ import annotations
-
 import json
 import shutil
 from collections.abc import Iterable

@@ -1,7 +1,5 @@
 """Checkpoint files with any content, and the content of files."""
 
-from __future__ import annotations
-
 import hashlib
 import zlib
 from typing import Any

@@ -1,7 +1,5 @@
 """A headless Chromium, driven over its own protocol."""
 
-from __future__ import annotations
-
 import asyncio
 import json
 import subprocess

@@ -1,7 +1,5 @@
 """What the page and the document tell where there are segments, attributions and business figures; and compression."""
 
-from __future__ import annotations
-
 import html
 import json
 import re

@@ -1,7 +1,5 @@
 """The page at `/` and the document at `/api/v1/status`, over HTTP and in a real browser."""
 
-from __future__ import annotations
-
 import asyncio
 import html
 import json

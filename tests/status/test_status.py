@@ -1,7 +1,5 @@
 """The status document of a log, told against plain counts of its records."""
 
-from __future__ import annotations
-
 import math
 import random
 import re

@@ -1,7 +1,5 @@
 """A sidecar with a web configuration: its certificates, its users, and a client that speaks to it."""
 
-from __future__ import annotations
-
 import base64
 import http.client
 import json

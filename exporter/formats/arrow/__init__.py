@@ -5,8 +5,6 @@
 records would make as JSON. pyarrow costs 35 MiB and 0.1 s, so only a source that reads Arrow imports these.
 """
 
-from __future__ import annotations
-
 from collections.abc import Mapping, Sequence
 from typing import ClassVar
 

@@ -4,8 +4,6 @@ A column is a pyarrow ChunkedArray of a type that leaves.py lets pass, validated
 but for scores by class and for times that are text.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable, Iterator
 from datetime import datetime
 from typing import Any

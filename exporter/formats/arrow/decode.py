@@ -4,8 +4,6 @@ In JSON one value may be of a wrong type, in Arrow a whole column: that of a fea
 field rejects the rows that have a value in it.
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterator, Sequence
 
 import numpy as np

@@ -3,8 +3,6 @@
 What is absent, null or of a wrong type is NaN, or has no label.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable, Sequence
 from datetime import datetime
 from typing import Any, get_args, get_origin

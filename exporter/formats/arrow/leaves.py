@@ -3,8 +3,6 @@
 What is read of a batch becomes a flat batch: a leaf's column X
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime

@@ -5,8 +5,6 @@ a body whose length they tell. A length of 0 ends a stream, and another may begi
 Format: https://arrow.apache.org/docs/format/Columnar.html#encapsulated-message-format
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 from enum import IntEnum
 from typing import NamedTuple

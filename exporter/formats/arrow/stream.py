@@ -4,8 +4,6 @@ pyarrow is given whole messages alone, whose lengths were compared with limits. 
 hold what it says, breaks the stream; the batches before it count.
 """
 
-from __future__ import annotations
-
 from collections.abc import Collection
 from typing import NamedTuple
 

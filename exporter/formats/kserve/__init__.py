@@ -4,8 +4,6 @@ The logger sends a request and its response as events with the same id. They are
 instance of a pair becomes a record.
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterator, Mapping, Sequence
 from typing import ClassVar
 

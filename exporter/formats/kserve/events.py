@@ -1,7 +1,5 @@
 """The CloudEvents of KServe's inference logger, in binary mode (ce- headers) or structured mode (one JSON object)."""
 
-from __future__ import annotations
-
 import base64
 import hashlib
 import json

@@ -4,8 +4,6 @@ An event is given up if it waits too long for its other half, or if there is no 
 time comes with the events. Waiting events are not kept over a restart.
 """
 
-from __future__ import annotations
-
 from collections import OrderedDict
 from dataclasses import dataclass
 from typing import NamedTuple

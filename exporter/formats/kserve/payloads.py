@@ -4,8 +4,6 @@ A request's body becomes the features of each instance, a response's body the ou
 names or numbers do not fit each other, the feature or the prediction is missing.
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterable, Sequence
 from typing import Any, NamedTuple
 

@@ -1,7 +1,5 @@
 """Events of the inference logger become rows: a request and its response are paired, and each instance is a row."""
 
-from __future__ import annotations
-
 import json
 from collections.abc import Iterable
 from typing import Any

@@ -1,7 +1,5 @@
 """The arguments and the output of `prediction-exporter evaluate`."""
 
-from __future__ import annotations
-
 import math
 import time
 from collections.abc import Sequence

@@ -1,7 +1,5 @@
 """An evaluation: archived logs and tables are decoded and joined as in the sidecar, and described by its metrics."""
 
-from __future__ import annotations
-
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from itertools import chain

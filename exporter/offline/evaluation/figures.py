@@ -1,7 +1,5 @@
 """The figures of an evaluation by model and version, and which of them fall short."""
 
-from __future__ import annotations
-
 from collections.abc import Iterable, Mapping
 
 import msgspec

@@ -3,8 +3,6 @@
 Outcomes are tallied by the plan of the sidecar, so that every figure is the same as in the sidecar.
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from typing import Literal

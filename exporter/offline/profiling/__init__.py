@@ -5,8 +5,6 @@ second one counts every row. So memory grows with the number of columns (about 2
 of vectors), not with that of rows, and all counts are exact.
 """
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from datetime import UTC, datetime
 from pathlib import Path

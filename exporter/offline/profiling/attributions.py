@@ -4,8 +4,6 @@ Values that are no numbers are missing, as they are to the sidecar. A record wit
 and does not count.
 """
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 
 import msgspec

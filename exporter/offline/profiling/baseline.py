@@ -1,7 +1,5 @@
 """The baseline: how accurate predictions of classes are on data with ground truth."""
 
-from __future__ import annotations
-
 from collections import Counter
 
 import numpy as np

@@ -4,8 +4,6 @@ A data set is either a prediction log (records with an object of features) or fl
 it is named like another field of a record).
 """
 
-from __future__ import annotations
-
 import math
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace

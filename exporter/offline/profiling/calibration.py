@@ -1,7 +1,5 @@
 """The calibration of the predictions' scores, from a sample of the records that have a score and ground truth."""
 
-from __future__ import annotations
-
 from collections.abc import Iterable, Sequence
 
 import numpy as np

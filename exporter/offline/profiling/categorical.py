@@ -5,8 +5,6 @@ summary: it is certain to find every category that more than one row in TRACKED 
 exactly those that were found. Misra and Gries (1982), Finding repeated elements.
 """
 
-from __future__ import annotations
-
 import hashlib
 import heapq
 from collections import Counter

@@ -1,7 +1,5 @@
 """The values of one column of a block, separated by their JSON type, whatever the format of the file."""
 
-from __future__ import annotations
-
 import math
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence

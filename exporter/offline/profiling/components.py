@@ -1,7 +1,5 @@
 """The principal components of the numeric features, from a sample of whole rows."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping, Sequence
 
 import numpy as np

@@ -9,8 +9,6 @@
 - numbers and more of anything else: refused, since only the user knows
 """
 
-from __future__ import annotations
-
 from collections import Counter
 from collections.abc import Mapping
 from enum import Enum

@@ -1,7 +1,5 @@
 """The summary of a profile for people."""
 
-from __future__ import annotations
-
 from exporter.offline.profiling.survey import Survey
 from exporter.reference.profile import Categorical, Numeric, Profile
 

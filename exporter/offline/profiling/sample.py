@@ -1,7 +1,5 @@
 """A random sample of values or rows that depends only on their order."""
 
-from __future__ import annotations
-
 import numpy as np
 from numpy.typing import NDArray
 

@@ -1,7 +1,5 @@
 """The first pass over all of the data, and what follows from it: the features and their kinds."""
 
-from __future__ import annotations
-
 from collections.abc import Iterable
 
 from exporter.decoding.columns import class_of, label_of

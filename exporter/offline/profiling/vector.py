@@ -1,7 +1,5 @@
 """A column of vectors: a first pass determines the bins of its projections, a second one counts all rows in them."""
 
-from __future__ import annotations
-
 import math
 
 import numpy as np

@@ -5,8 +5,6 @@ files are read once for that alone. An id stays as it is written, and so does a 
 number: 007 and 1e5 are names, 1.0 is the number 1. An empty field, NA or null is missing, unless it is quoted.
 """
 
-from __future__ import annotations
-
 import csv
 from collections import deque
 from collections.abc import Iterable, Iterator, Mapping

@@ -1,7 +1,5 @@
 """The files that a command reads together."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import TypeVar
 

@@ -1,7 +1,5 @@
 """Finds and opens the files of a data set."""
 
-from __future__ import annotations
-
 import glob
 import gzip
 import zlib

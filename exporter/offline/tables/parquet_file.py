@@ -1,7 +1,5 @@
 """Parquet files, read a few pages at a time."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 
 import pyarrow as pa

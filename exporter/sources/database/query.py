@@ -1,7 +1,5 @@
 """Query PostgreSQL or SQLite for the rows after a mark, with SQLAlchemy. Read-only, and never longer than a timeout."""
 
-from __future__ import annotations
-
 import re
 import sqlite3
 import time

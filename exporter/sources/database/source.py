@@ -4,8 +4,6 @@ Exactly once: the mark up to which rows were read is the position of the source'
 which the rows go to the sink. The database is read in a thread; while it is unreachable, it is tried again and again.
 """
 
-from __future__ import annotations
-
 import asyncio
 import threading
 from collections.abc import Callable

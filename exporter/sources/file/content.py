@@ -1,7 +1,5 @@
 """What an open file holds, compared with what was read of it: its first bytes, and the ones before an offset."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Iterable
 from contextlib import suppress
 

@@ -1,7 +1,5 @@
 """The files that cannot be opened or read at the moment; each is told once."""
 
-from __future__ import annotations
-
 from collections.abc import Container
 
 import structlog

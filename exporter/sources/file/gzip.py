@@ -1,7 +1,5 @@
 """The content of a file that is compressed with gzip: unpacked as it is read, and never held whole."""
 
-from __future__ import annotations
-
 import os
 import zlib
 

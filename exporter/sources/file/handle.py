@@ -1,7 +1,5 @@
 """A file that is open, compressed or not: the bytes of its content, each at its offset."""
 
-from __future__ import annotations
-
 import errno
 import os
 import stat

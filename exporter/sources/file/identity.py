@@ -5,8 +5,6 @@ device and inode are, it is not shorter than what was read, and its first bytes 
 offset hash as they did. A device number may change over a reboot while the rest holds.
 """
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 from enum import Enum
 

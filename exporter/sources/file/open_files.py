@@ -1,7 +1,5 @@
 """The open files of a source: each is read through its handle until it is left, whatever becomes of its path."""
 
-from __future__ import annotations
-
 import os
 from contextlib import closing, suppress
 from dataclasses import dataclass, field

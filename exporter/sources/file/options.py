@@ -1,7 +1,5 @@
 """The options of sources that tail files."""
 
-from __future__ import annotations
-
 import glob
 from collections.abc import Iterator
 from typing import ClassVar, Literal

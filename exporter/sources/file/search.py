@@ -1,7 +1,5 @@
 """The search for the rest of a file that was being read: at its path, under another name, or in a copy."""
 
-from __future__ import annotations
-
 import errno
 from collections.abc import Container
 

@@ -1,7 +1,5 @@
 """The other files of a log's folder, among which a rotated one is found again."""
 
-from __future__ import annotations
-
 import os
 import re
 import sys

@@ -6,8 +6,6 @@ there. The unread rest of a file that was renamed while the exporter was down, o
 in the same folder; so are files that came and went at a path between two polls, or while the exporter was down.
 """
 
-from __future__ import annotations
-
 import asyncio
 import glob
 import math

@@ -1,7 +1,5 @@
 """One open file: how far it was read, and whether what was read is still there."""
 
-from __future__ import annotations
-
 import os
 from dataclasses import dataclass, field
 

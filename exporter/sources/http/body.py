@@ -1,7 +1,5 @@
 """The body of a request, read in pieces and unpacked, within a limit."""
 
-from __future__ import annotations
-
 import zlib
 
 from exporter.formats.bodies import BodyError

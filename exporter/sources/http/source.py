@@ -6,8 +6,6 @@ format of this source · 429 too many requests at once, try again · 503 the sta
 same Idempotency-Key
 """
 
-from __future__ import annotations
-
 import asyncio
 import hmac
 import importlib

@@ -1,4 +1,4 @@
-"""The house of dashboards: names in one place, PromQL in another, and metrics that there are."""
+"""Dashboards name each metric in one module, write PromQL in one package, and show metrics that exist."""
 
 import ast
 import re
@@ -6,12 +6,10 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import promql_parser as promql
-import pytest
-from tests.test_house import METRICS, PAGES, SELF_METRICS
-from tests.test_house import metrics as table_of_metrics
 
 from alerts.rule_files import load, recordings
 from dashboards import metrics
+from tests import exported
 from tests.dashboards.grafana import EXAMPLE, NAMES, fill_in, panels, queries, read
 
 ROOT = Path(__file__).parent.parent.parent
@@ -21,8 +19,6 @@ NAMED = {name: value for name, value in vars(metrics).items() if name.isupper() 
 OF_SERIES = r"model_[a-z0-9_]+|prediction_exporter_[a-z_]+|process_[a-z_]+"
 # Labels and variables, which begin as metrics do.
 LABELS = {"model_name", "model_version"}
-
-each_module = pytest.mark.parametrize("module", MODULES, ids=lambda path: path.stem)
 
 
 def texts(module: Path) -> Iterator[str]:
@@ -34,24 +30,25 @@ def texts(module: Path) -> Iterator[str]:
             yield node.value
 
 
-@each_module
-def test_a_metric_is_named_in_one_module_alone(module: Path) -> None:
-    found = {word for text in texts(module) for word in re.findall(rf"\b(?:{OF_SERIES})\b", text)} - LABELS
-    assert module.stem == "metrics" or not found, "name it in metrics"
+def test_metrics_are_named_in_one_module() -> None:
+    found = {
+        (module.name, word)
+        for module in MODULES
+        for text in texts(module)
+        for word in re.findall(rf"\b(?:{OF_SERIES})\b", text)
+        if module.stem != "metrics" and word not in LABELS
+    }
+    assert found == set(), "name it in metrics"
 
 
-@each_module
-def test_promql_is_in_one_place(module: Path) -> None:
-    if module.parent.name == "promql" or module.stem == "metrics":
-        return
-    for text in texts(module):
-        assert not re.search(r"\b(rate|increase|histogram_quantile|topk|sum|max|min|count)( by)? ?\(", text)
+def test_promql_is_in_one_package() -> None:
+    aggregation = r"\b(rate|increase|histogram_quantile|topk|sum|max|min|count)( by)? ?\("
+    others = [module for module in MODULES if module.parent.name != "promql" and module.stem != "metrics"]
+    assert [(module.name, text) for module in others for text in texts(module) if re.search(aggregation, text)] == []
 
 
-@each_module
-def test_a_module_says_what_it_is_and_is_no_longer_than_250_lines(module: Path) -> None:
-    assert ast.get_docstring(ast.parse(module.read_text()))
-    assert len(module.read_text().splitlines()) <= 250
+def test_a_module_says_what_it_is() -> None:
+    assert [module.name for module in MODULES if not ast.get_docstring(ast.parse(module.read_text()))] == []
 
 
 def test_no_metric_is_named_twice_or_for_nothing() -> None:
@@ -71,14 +68,10 @@ def shown() -> set[str]:
 
 
 def served() -> dict[str, str]:
-    """Return the metrics that golden pages show, the reference names or the sidecar tells of itself, with their type.
-
-    Of what the reference alone names, the type is empty.
-    """
-    prose = dict.fromkeys(re.findall(r"`(model_\w+)`", METRICS), "")
-    of_itself = {metrics.PREFIX + name: "" for name in SELF_METRICS}
-    golden = dict(re.findall(r"^# TYPE (\S+) (\w+)$", PAGES, re.MULTILINE))
-    return prose | dict.fromkeys(table_of_metrics(), "") | of_itself | golden
+    """Return the metrics that exist, with their type, which is empty where no golden exposition shows it."""
+    prose = dict.fromkeys(re.findall(r"`(model_\w+)`", exported.REFERENCE), "")
+    of_the_process = {metrics.PREFIX + name: "" for name in exported.of_the_process()}
+    return prose | dict.fromkeys(exported.documented(), "") | of_the_process | exported.types()
 
 
 def is_served(series: str) -> bool:
@@ -99,11 +92,10 @@ def test_what_is_not_served_is_found() -> None:
     assert not is_served("model_business_sum")
 
 
-@pytest.mark.parametrize("metric", [name for name in NAMED.values() if name.startswith(("model_", metrics.PREFIX))])
-def test_a_metric_that_is_named_is_served(metric: str) -> None:
-    if "$" in metric or ":" in metric or metric == metrics.BUSINESS_FIGURES:
-        return
-    assert is_served(metric)
+def test_metrics_that_are_named_are_served() -> None:
+    patterns = {name for name in NAMED.values() if "$" in name or ":" in name} | {metrics.BUSINESS_FIGURES}
+    own = {name for name in NAMED.values() if name.startswith(("model_", metrics.PREFIX))}
+    assert [name for name in own - patterns if not is_served(name)] == []
 
 
 def test_business_figures_are_found_by_their_names() -> None:
@@ -113,15 +105,22 @@ def test_business_figures_are_found_by_their_names() -> None:
     assert fill_in(metrics.SEGMENT_BUSINESS, EXAMPLE) in SERVED
 
 
-@pytest.mark.parametrize("series", sorted(shown()))
-def test_a_series_that_is_shown_is_served(series: str) -> None:
-    assert is_served(series) or series.startswith("process_") or series in ELSEWHERE
+def test_series_that_are_shown_are_served() -> None:
+    elsewhere = {name for name in shown() if name.startswith("process_")} | ELSEWHERE
+    assert [series for series in shown() - elsewhere if not is_served(series)] == []
 
 
-@pytest.mark.parametrize("name", NAMES)
-def test_a_chart_of_five_hundred_models_has_lines_of_some_alone(name: str) -> None:
-    for panel in panels(read(name)):
-        if panel["type"] in ("timeseries", "state-timeline", "bargauge"):
-            for target in panel["targets"]:
-                is_by_version = "model_name, model_version" in target["expr"]
-                assert not is_by_version or re.search(r"\b(topk|bottomk)\(", target["expr"]), panel["title"]
+def test_a_chart_of_five_hundred_models_has_lines_of_some_alone() -> None:
+    charts = [
+        (name, panel)
+        for name in NAMES
+        for panel in panels(read(name))
+        if panel["type"] in ("timeseries", "state-timeline", "bargauge")
+    ]
+    by_version = [
+        (name, panel["title"], target["expr"])
+        for name, panel in charts
+        for target in panel["targets"]
+        if "model_name, model_version" in target["expr"]
+    ]
+    assert [where for where in by_version if not re.search(r"\b(topk|bottomk)\(", where[2])] == []
