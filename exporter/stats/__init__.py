@@ -1,6 +1,6 @@
 """Statistics: frozen configuration plus pure functions over tallies, one file per statistic.
 
-Every statistic obeys these laws (tests/test_laws.py checks them all):
+Every statistic obeys these laws (tests/stats/test_laws.py checks them all):
 
     tally(x + y) == tally(x) + tally(y)      for batches x and y
     tally(empty batch) == zero()

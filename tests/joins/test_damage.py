@@ -13,7 +13,7 @@ from exporter.joins.sqlite_store import SqliteStore
 from exporter.joins.store import StoreDelta
 from exporter.store_error import StoreError
 from tests.process import command, exporter
-from tests.test_http import PATH, post
+from tests.sources.test_http import PATH, post
 
 DAMAGED = "join store damaged; moved aside, starting empty"
 MISSING = "join store missing; starting empty"

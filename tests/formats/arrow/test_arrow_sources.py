@@ -15,12 +15,12 @@ import pytest
 
 from exporter.configuration import loading
 from exporter.sidecar import Sidecar
-from tests.arrow.streams import stream
+from tests.formats.arrow.streams import stream
 from tests.in_process import serve
 from tests.process import Exporter, exporter
 from tests.servers import free_port
-from tests.test_http import listening as posting
-from tests.test_http import post
+from tests.sources.test_http import listening as posting
+from tests.sources.test_http import post
 
 KIND = "application/vnd.apache.arrow.stream"
 LINES = "prediction_exporter_source_lines_total"

@@ -12,7 +12,7 @@ from pathlib import Path
 
 from tests.process import command, exporter
 
-EXAMPLE = Path(__file__).parent / "examples" / "bentoml-data.1.log"
+EXAMPLE = Path(__file__).parent.parent / "examples" / "bentoml-data.1.log"
 IRIS = ("sepal length", "sepal width", "petal length", "petal width")
 PREDICTIONS = "model_predictions_total"
 

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from exporter.formats.arrow.messages import MESSAGE_BYTES, METADATA_BYTES, MOST_ROWS
 from exporter.formats.arrow.stream import DICTIONARY_BYTES
 from exporter.lines.buffer import LineBuffer
-from tests.arrow.streams import arrow_decoder, batch, each, read, stream
+from tests.formats.arrow.streams import arrow_decoder, batch, each, read, stream
 from tests.records import NOW, SOURCE, STREAM, good, rows
 
 MiB = 2**20

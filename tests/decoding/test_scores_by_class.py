@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from exporter.batch import Batch, Floats
-from tests.arrow import streams
+from tests.formats.arrow import streams
 from tests.records import NOW, block, decoder, good
 
 TWO = ("approve", "deny")

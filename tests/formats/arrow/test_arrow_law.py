@@ -13,7 +13,7 @@ from exporter.engine.engine import Engine
 from exporter.engine.plan import SegmentDimension
 from exporter.state.snapshot import Snapshot
 from tests import records
-from tests.arrow.streams import arrow_decoder, arrow_engine, arrow_plan, batch, each, read, stream
+from tests.formats.arrow.streams import arrow_decoder, arrow_engine, arrow_plan, batch, each, read, stream
 from tests.records import NOW, RICH, SOURCE, STREAM, good
 
 # A feature, the prediction, a field and an object of its own, and a path into what may be no object at all.
