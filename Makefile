@@ -24,10 +24,11 @@ format: $(VENV)/installed
 	$(BIN)/ruff check --fix
 	$(BIN)/ruff format
 
-rules: $(VENV)/installed  ## alerts/*.yaml, from alerts/*.py
-	$(BIN)/python -m alerts --operator alerts
+rules: $(VENV)/installed  ## what is generated in alerts/, after a change of feature-drift.yaml; checks all rules
+	$(BIN)/python -m alerts.generate
+	$(BIN)/python -m alerts --check
 
-reference: $(VENV)/installed  ## exporter/CONFIGURATION.md and METRICS.md, from the code
+reference: $(VENV)/installed  ## CONFIGURATION.md and METRICS.md of exporter/, alerts/ALERTS.md
 	$(BIN)/python -m tests.documentation
 
 manifests: $(VENV)/installed  ## what kustomize and Helm are told of alerts/ and dashboards/

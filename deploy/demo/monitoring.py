@@ -40,7 +40,7 @@ async def start(
 
     `exporter` is the URL to scrape. Notifications are sent to the URL `slack`, and their links lead there.
     """
-    rules = [sys.executable, "-m", "alerts", str(folder / "rules"), "--hurry", str(speedup)]
+    rules = [sys.executable, "-m", "alerts", str(folder / "rules"), "--speedup", str(speedup)]
     rules += ["--grafana", slack, "--runbooks", f"{slack}/runbooks"]
     await process.run("python -m alerts", rules, folder / "alerts.log", REPOSITORY)
     alertmanager, prometheus = (f"{HOST}:{free_port(port)}" for port in (9093, 9090))

@@ -18,9 +18,9 @@ from pathlib import Path
 
 import numpy as np
 
-from alerts import feature_drift
-from alerts.__main__ import FILES
+from alerts.__main__ import EVERY
 from exporter.configuration.units import Duration
+from tests.alerts.rule_files import FILES
 from tests.benchmarks.remote_write import Writer, labelled
 from tests.dashboards.sidecars import CLASSES, VALUES, Record, model
 from tests.servers import Prometheus, free_port, prometheus
@@ -37,14 +37,13 @@ SAMPLE = re.compile(r"^([\w:]+)(?:{(.*)})? (\S+)$", re.MULTILINE)
 LABEL = re.compile(r'(\w+)="((?:[^"\\]|\\.)*)"')
 COUNTER = re.compile(r"_(total|bucket|sum|count)$")
 RECORDED = re.compile(r"[a-z_]+:[a-z0-9_]+:[a-z0-9_]+")
-# What is counted since the time before is counted from scrape to scrape.
-DRIFT = feature_drift.file(f"{SCRAPE_SECONDS}s")
-# What each rule asks, and every how many seconds.
+# What each rule asks, and every how many seconds; what is counted since the time before, from scrape to scrape.
 RULES = {
-    rule.name: (rule.expression, max(int(Duration.parse(group.interval).seconds), SCRAPE_SECONDS))
+    rule["record"]: (rule["expr"], max(int(Duration.parse(group["interval"]).seconds), SCRAPE_SECONDS))
     for file in FILES
-    for group in (DRIFT if file.name == DRIFT.name else file).groups
-    for rule in group.recordings
+    for group in file.with_interval(EVERY, f"{SCRAPE_SECONDS}s").groups
+    for rule in group["rules"]
+    if "record" in rule
 }
 
 

@@ -17,17 +17,15 @@ import time
 import urllib.request
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager, suppress
-from dataclasses import replace
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import click
 import psutil
+import yaml
 from prometheus_client.parser import text_string_to_metric_families
 
-from alerts.__main__ import FILES
-from alerts.alert import Links
-from alerts.rules import Group, RuleFile
+from alerts.rule_files import Group, RuleFile, load
 from exporter.configuration.units import Duration
 from tests.benchmarks.exporter import make_reference
 from tests.benchmarks.log import write_log
@@ -130,8 +128,8 @@ def watching(folder: Path, port: int, pods: int, files: Sequence[RuleFile]) -> I
     """Run a Prometheus with rules on so many pods; yields its process and its address."""
     (folder / "rules").mkdir()
     for file in files:
-        seldom = tuple(replace(group, interval=SELDOM) if _seconds(group) < 60 else group for group in file.groups)
-        (folder / "rules" / f"{file.name}.yaml").write_text(replace(file, groups=seldom).plain(Links()))
+        seldom = [{**group, "interval": SELDOM} if _seconds(group) < 60 else group for group in file.groups]
+        (folder / "rules" / f"{file.name}.yaml").write_text(yaml.safe_dump({"groups": seldom}))
     targets = [
         {
             "targets": [f"127.0.0.1:{port}"],
@@ -161,7 +159,7 @@ def watching(folder: Path, port: int, pods: int, files: Sequence[RuleFile]) -> I
 
 
 def _seconds(group: Group) -> float:
-    return Duration.parse(group.interval).seconds
+    return Duration.parse(group["interval"]).seconds
 
 
 def durations(address: str) -> dict[str, tuple[float, dict[str, float]]]:
@@ -184,9 +182,9 @@ def durations(address: str) -> dict[str, tuple[float, dict[str, float]]]:
 @click.option("--without", multiple=True, help="A file of rules to leave out, such as feature-drift-instances.")
 def main(pods: int, minutes: float, slowest: int, without: tuple[str, ...]) -> None:
     """Print how long each group of rules takes."""
-    files = [file for file in FILES if file.name not in without]
-    intervals = {group.name: _seconds(group) for file in files for group in file.groups}
-    read = "".join(file.plain(Links()) for file in files)
+    files = [file for file in load() if file.name not in without]
+    intervals = {group["name"]: _seconds(group) for file in files for group in file.groups}
+    read = "".join(file.text for file in files)
     with tempfile.TemporaryDirectory(prefix="prediction-exporter-rules-") as name, ExitStack() as stack:
         folder = Path(name)
         samples = page(folder, read)

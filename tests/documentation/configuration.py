@@ -122,7 +122,7 @@ def _fields() -> Iterator[str]:
 
 def _thresholds() -> Iterator[str]:
     yield "### `thresholds`\n\nExported as `model_threshold`, with which alerts compare. Where none is set, rules take"
-    yield "a default of their own ([alerts/limits.py](../alerts/limits.py)).\n"
+    yield "a default of their own ([alerts/models.yaml](../alerts/models.yaml)).\n"
     yield "| key | type | default | what it limits |\n| --- | --- | --- | --- |"
     for name, meaning in MEANINGS.items():
         default = DEFAULT_THRESHOLDS.get(name, TRUTH_THRESHOLDS.get(name))
