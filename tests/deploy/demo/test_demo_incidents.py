@@ -12,17 +12,15 @@ from typing import Any
 import aiohttp
 import numpy as np
 import pytest
-import yaml
 from aiohttp.test_utils import TestServer
 
+from alerts.rule_files import alerts, load
 from deploy.demo import model, model_server
 from deploy.demo.client import LABEL_DELAY_SECONDS, MISSING, Client
 from deploy.demo.json_log import JsonLog
 from deploy.demo.model import Model
 from deploy.demo.model_server import ERROR_TYPE, SLOW_SECONDS, ModelServer
 from deploy.demo.scenario import DRIFT, FAILURE, INCIDENTS, LATENCY, SENSOR, Incident, Scenario
-
-ALERTS = Path(__file__).parents[3] / "alerts"
 
 
 @pytest.fixture(scope="module")
@@ -154,10 +152,4 @@ def test_a_scenario_has_every_incident_and_the_last_one_continues() -> None:
 
 
 def test_incidents_name_alerts_that_exist() -> None:
-    rules = [
-        rule
-        for file in ALERTS.glob("*.yaml")
-        for group in yaml.safe_load(file.read_text())["spec"]["groups"]
-        for rule in group["rules"]
-    ]
-    assert {incident.alert for incident in INCIDENTS} <= {rule.get("alert") for rule in rules}
+    assert {incident.alert for incident in INCIDENTS} <= alerts(load()).keys()
