@@ -56,7 +56,7 @@ screenshots: $(VENV)/installed servers  ## dashboards/screenshots/*.webp; needs 
 chaos: $(VENV)/installed servers  ## five million records, a hundred kills
 	CHAOS_KILLS=50 CHAOS_RECORDS=2500000 $(BIN)/pytest -s tests/chaos
 
-bench: $(VENV)/installed servers  ## the README's table of measurements
+bench: $(VENV)/installed servers  ## the tables of measurements in the README; half an hour
 	$(BIN)/python -m tests.benchmarks
 
 sizing: $(VENV)/installed  ## the tables of deploy/SIZING.md; half an hour
