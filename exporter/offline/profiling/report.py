@@ -18,10 +18,7 @@ def summary(profile: Profile, survey: Survey) -> list[str]:
     if profile.actual:
         lines[-1] += f"; actual: {_describe(profile.actual)}"
     if baseline := profile.baseline:
-        lines.append(
-            f"baseline: accuracy {baseline.accuracy.value:.3f}, F1 {baseline.f1.value:.3f} (weighted), "
-            f"of {baseline.samples:,} predictions with ground truth"
-        )
+        lines.append(f"baseline: {baseline.summary}, of {baseline.samples:,} predictions with ground truth")
     if components := profile.components:
         lines.append(
             f"multivariate: {len(components.loadings)} components of {len(components.features)} numeric features "
