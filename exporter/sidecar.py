@@ -29,7 +29,7 @@ from exporter.state.durable_state import DurableState
 from exporter.status.handlers import StatusHandlers
 from exporter.store_error import StoreError
 from exporter.telemetry import Telemetry
-from exporter.web.guard import Guard
+from exporter.web.middleware import AuthMiddleware
 
 COMMIT_SECONDS = 15.0
 DRAIN_SECONDS = 20.0
@@ -67,8 +67,10 @@ class Sidecar:
         self._schema_log = SchemaLog(collector.absent, restored)
         self._committer = Committer(self._engine, self._state, self._telemetry, clock, self._schema_log)
         self._sources = RunningSources(self._make, self._engine.release)
-        tell = self._telemetry.web_config_successful.set
-        self._guard = Guard(Path(config.web_config), tell, self._has_own_token) if config.web_config else None
+        on_reload = self._telemetry.web_config_successful.set
+        self._auth = (
+            AuthMiddleware(Path(config.web_config), on_reload, self._has_own_token) if config.web_config else None
+        )
         self._reloading = asyncio.Lock()
         self._succeeded()
         self._ready = False
@@ -94,7 +96,7 @@ class Sidecar:
         loop.add_signal_handler(signal.SIGHUP, reload_soon)
         listen = self._loaded.config.listen
         reload = self.reload if self._loaded.config.reload_endpoint else None
-        refused = self._telemetry.http_refused_connections
+        closed = self._telemetry.http_refused_connections
         status = StatusHandlers(self._committer, lambda: self._expositions.collector, self._telemetry, self._state_dir)
         site = server.Site(
             scrape=self.scrape,
@@ -102,10 +104,10 @@ class Sidecar:
             is_ready=lambda: self._ready,
             receivers=lambda: self._sources.posts,
             reload=reload,
-            gate=self._guard,
-            refused=lambda reason: refused.labels(reason).inc(),
+            auth=self._auth,
+            on_closed=lambda reason: closed.labels(reason).inc(),
         )
-        tls = self._guard.context if self._guard else None
+        tls = self._auth.context if self._auth else None
         serving = await site.start(listen.host, listen.port, tls)
         self._telemetry.http_open_connections.set_function(lambda: serving.connections)
         try:
@@ -113,7 +115,7 @@ class Sidecar:
             self._ready = True
             address = f"{'https' if tls else 'http'}://{listen.host}:{serving.port}"
             log.info("listening", address=address, state=self._state_dir or "memory")
-            for note in self._guard.notes if self._guard else ():
+            for note in self._auth.notes if self._auth else ():
                 log.warning("web configuration", note=note)
             if not self._loaded.config.reference:
                 log.warning("no reference profile: there is no drift; make one with `prediction-exporter profile`")

@@ -1,1 +1,1 @@
-"""The HTTP side: the server, its connections, and whether it is alive."""
+"""The HTTP server, its connections, and the client of its health check."""

@@ -1,4 +1,4 @@
-"""The HTTP side: `/metrics`, health, and the page for people. It knows no statistics and no sources."""
+"""The HTTP server: `/metrics`, health, reload, and the handlers of the status page and of HTTP sources."""
 
 import ssl
 from collections.abc import Awaitable, Callable, Mapping
@@ -8,34 +8,26 @@ from typing import Protocol, cast
 from aiohttp import web
 
 from exporter.exposition.exposition import Accept, Exposition
-from exporter.serving.connections import Answers, Listener, Tell
+from exporter.serving.connections import Listener, OnClosed, Responses
 from exporter.store_error import StoreError
+from exporter.web.middleware import AuthMiddleware, Handler
 
 Scrape = Callable[[Accept], Awaitable[Exposition]]
 Reload = Callable[[], Awaitable[list[str]]]
-Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
-# How long a connection may take to send a request's head, or be idle: longer than Prometheus scrapes apart.
+# How long a connection may be idle, or take to send the head of a request; longer than most scrape intervals.
 IDLE_SECONDS = 75.0
 
 
 class Receiver(Protocol):
-    """Who takes what is POSTed at a path."""
+    """Handles what is POSTed to a path."""
 
     async def handle(self, request: web.Request) -> web.StreamResponse: ...
 
 
-class Gate(Protocol):
-    """What stands before every request (web.guard)."""
-
-    def headers(self) -> Mapping[str, str]: ...
-
-    async def admit(self, request: web.Request, handler: Handler) -> web.StreamResponse: ...
-
-
 @dataclass(frozen=True)
 class Serving:
-    """A site that is being served."""
+    """A running server."""
 
     _runner: web.AppRunner
     _listener: Listener
@@ -43,39 +35,39 @@ class Serving:
 
     @property
     def connections(self) -> int:
-        """How many are open."""
+        """The number of open connections."""
         return self._listener.open
 
     async def close(self) -> None:
-        """Answer who has asked, and hang up."""
+        """Finish the requests that have begun, and close all connections."""
         await self._listener.close()
         await self._runner.cleanup()
 
 
 @dataclass
 class Site:
-    """What is served. `scrape` takes what the scraper accepts; it may raise StoreError.
+    """What the server serves.
 
-    `receivers` returns who takes what is POSTed, by path. `reload` returns what was wrong, in lines; None: it is off.
-    `gate` lets requests through, or answers them. `refused` is told why a client was hung up on.
-    `pages` are further handlers of GET, by path.
+    `scrape` returns the exposition in a format that the scraper accepts; it may raise StoreError. `receivers` returns
+    the receivers by path. `reload` returns the mistakes in the configuration; None disables `/-/reload`. `on_closed` is
+    called with the reason when the server closes a connection. `pages` are further GET handlers, by path.
     """
 
     scrape: Scrape
     is_ready: Callable[[], bool]
     receivers: Callable[[], Mapping[str, Receiver]]
     reload: Reload | None
-    gate: Gate | None
-    refused: Tell = field(default=lambda _: None)
+    auth: AuthMiddleware | None
+    on_closed: OnClosed = field(default=lambda _: None)
     pages: Mapping[str, Handler] = field(default_factory=dict)
-    _answers: Answers = field(init=False)
+    _responses: Responses = field(init=False)
 
     def __post_init__(self) -> None:
-        self._answers = Answers(self.refused)
+        self._responses = Responses(self.on_closed)
 
     async def start(self, host: str, port: int, tls: ssl.SSLContext | None = None) -> Serving:
-        """Listen. Raises OSError."""
-        # Bodies are unpacked where they are read, against a limit.
+        """Start to listen. Raises OSError."""
+        # Bodies are decompressed where they are read, up to a limit.
         runner = web.AppRunner(
             self._application(),
             access_log=None,
@@ -85,7 +77,7 @@ class Site:
             keepalive_timeout=IDLE_SECONDS,
         )
         await runner.setup()
-        listener = Listener(cast(web.Server, runner.server), tls, self.refused)
+        listener = Listener(cast(web.Server, runner.server), tls, self.on_closed)
         try:
             return Serving(runner, listener, listener.start(host, port))
         except BaseException:
@@ -109,18 +101,18 @@ class Site:
 
     @web.middleware
     async def _admit(self, request: web.Request, handler: Handler) -> web.StreamResponse:
-        response = await (self.gate.admit(request, handler) if self.gate else handler(request))
-        return await self._answers.send(request, response)
+        response = await (self.auth.admit(request, handler) if self.auth else handler(request))
+        return await self._responses.send(request, response)
 
     async def _add_headers(self, _: web.Request, response: web.StreamResponse) -> None:
-        response.headers.update({"X-Content-Type-Options": "nosniff"} | dict(self.gate.headers() if self.gate else {}))
+        response.headers.update({"X-Content-Type-Options": "nosniff"} | dict(self.auth.headers() if self.auth else {}))
 
     async def _metrics(self, request: web.Request) -> web.Response:
         accept = Accept.of(request.headers.get("Accept", ""), request.headers.get("Accept-Encoding", ""))
         try:
             exposition = await self.scrape(accept)
         except StoreError as error:
-            # Nothing is shown that a crash could take back.
+            # Because a crash could undo what has not been committed.
             return web.Response(status=503, text=f"{error}\n")
         headers = {"Content-Type": exposition.content_type, "Vary": "Accept, Accept-Encoding"}
         if exposition.content_encoding:
@@ -137,9 +129,9 @@ class Site:
 
     async def _reload(self, request: web.Request) -> web.Response:
         if self.reload is None:
-            return web.Response(status=403, text="Reloading over HTTP is off; `reload_endpoint: true` turns it on.\n")
+            return web.Response(status=403, text="Reloading over HTTP is disabled; set `reload_endpoint: true`.\n")
         if "Origin" in request.headers:
-            return web.Response(status=403, text="Not for web pages.\n")
+            return web.Response(status=403, text="Requests from web pages are not allowed.\n")
         problems = await self.reload()
         return web.Response(status=400 if problems else 200, text="".join(problem + "\n" for problem in problems))
 

@@ -1,7 +1,7 @@
-"""Basic auth: bcrypt beside the event loop, one at a time, and what it said remembered.
+"""Basic authentication with bcrypt, one password at a time in a thread, with a cache of the results.
 
-An unknown user costs as much as a known one. What is remembered hangs on the user, the hash and the password
-together, under a key of this process's own; wrong passwords cannot drive out right ones.
+An unknown user takes as long as a known one. The cache is keyed by an HMAC of user, hash and password; wrong passwords
+cannot evict correct ones.
 """
 
 import asyncio
@@ -17,12 +17,12 @@ import bcrypt
 
 from exporter.web.values import BcryptHash
 
-REMEMBERED = 100
-# Logins that wait for their turn.
-MOST_WAITING = 64
-# bcrypt's own limit: all that made the hash ignored what comes after.
+# Results of each kind.
+CACHE_SIZE = 100
+MAX_WAITING = 64
+# bcrypt ignores the rest.
 PASSWORD_BYTES = 72
-NOBODY = "$2b${cost:02}$abcdefghijklmnopqrstuuJ1pXTJoz0gC0jAfGPqgmhTaqNZjVdy6"
+UNKNOWN_USER = "$2b${cost:02}$abcdefghijklmnopqrstuuJ1pXTJoz0gC0jAfGPqgmhTaqNZjVdy6"
 
 
 class BusyError(Exception):
@@ -30,7 +30,7 @@ class BusyError(Exception):
 
 
 def verify(password: bytes, hashed: str) -> bool:
-    """Say whether the hash is the password's; slow by design."""
+    """Whether the hash is that of the password; slow by design."""
     try:
         return bcrypt.checkpw(password[:PASSWORD_BYTES], hashed.encode())
     except ValueError:
@@ -45,58 +45,58 @@ class BasicAuth:
         self._key = secrets.token_bytes(32)
         self._lock = asyncio.Lock()
         self._waiting = 0
-        self._remembered: dict[bool, OrderedDict[bytes, None]] = {True: OrderedDict(), False: OrderedDict()}
+        self._results: dict[bool, OrderedDict[bytes, None]] = {True: OrderedDict(), False: OrderedDict()}
 
     async def allows(self, header: str, users: Mapping[str, BcryptHash]) -> bool:
-        """Whether the header holds a user and that user's password; raises BusyError."""
+        """Whether the header contains a user and the password of that user. Raises BusyError."""
         given = credentials(header)
         if given is None:
             return False
         user, password = given
-        hashed = users.get(user) or NOBODY.format(cost=max(one.cost for one in users.values()))
-        fits = await self._fits(user, str(hashed), password)
-        return fits and user in users
+        hashed = users.get(user) or UNKNOWN_USER.format(cost=max(one.cost for one in users.values()))
+        matches = await self._matches(user, str(hashed), password)
+        return matches and user in users
 
-    async def _fits(self, user: str, hashed: str, password: bytes) -> bool:
+    async def _matches(self, user: str, hashed: str, password: bytes) -> bool:
         key = self._digest(user.encode(), hashed.encode(), password)
-        known = self._recall(key)
+        known = self._cached(key)
         if known is not None:
             return known
-        if self._waiting >= MOST_WAITING:
+        if self._waiting >= MAX_WAITING:
             raise BusyError
         self._waiting += 1
         try:
             async with self._lock:
-                # Another request may have asked the same meanwhile.
-                known = self._recall(key)
+                # Another request may have checked the same password meanwhile.
+                known = self._cached(key)
                 if known is None:
                     known = await asyncio.to_thread(self._verify, password, hashed)
-                    self._remember(key, known)
+                    self._cache(key, known)
                 return known
         finally:
             self._waiting -= 1
 
-    def _recall(self, key: bytes) -> bool | None:
-        for answer, keys in self._remembered.items():
+    def _cached(self, key: bytes) -> bool | None:
+        for result, keys in self._results.items():
             if key in keys:
                 keys.move_to_end(key)
-                return answer
+                return result
         return None
 
-    def _remember(self, key: bytes, answer: bool) -> None:  # noqa: FBT001
-        keys = self._remembered[answer]
+    def _cache(self, key: bytes, result: bool) -> None:  # noqa: FBT001
+        keys = self._results[result]
         keys[key] = None
-        while len(keys) > REMEMBERED:
+        while len(keys) > CACHE_SIZE:
             keys.popitem(last=False)
 
     def _digest(self, *parts: bytes) -> bytes:
-        """Return one value of all parts; their lengths go in, so that no two lists are alike."""
+        """Return the HMAC of the parts and their lengths, so that no two lists have the same input."""
         data = b"".join(len(part).to_bytes(8, "big") + part for part in parts)
         return hmac.digest(self._key, data, hashlib.sha256)
 
 
 def credentials(header: str) -> tuple[str, bytes] | None:
-    """Return user and password of an Authorization header, if it holds them."""
+    """Return the user and password in an Authorization header; None if there are none."""
     scheme, _, encoded = header.partition(" ")
     if scheme.lower() != "basic":
         return None

@@ -1,4 +1,4 @@
-"""A web configuration read from its file, and read again when it or a certificate changes."""
+"""Reads the web configuration from its file, and reads it again when it or a certificate changes."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from exporter.web.settings import TLS, USERS, TlsConfig, WebConfig
 from exporter.yamlfile import YamlError
 
 FILES = ("cert_file", "key_file", "client_ca_file")
-# A file that has just been written may not be whole yet, and half a file may hold no users.
+# A file that was just changed may not be complete, and without its end may contain no users.
 SETTLED_SECONDS = 0.5
 
 log = structlog.get_logger()
@@ -29,7 +29,7 @@ State = tuple[tuple[int, int, int, int] | None, ...]
 
 @dataclass(frozen=True, slots=True)
 class Files:
-    """Files, and their state as it was just before they were read."""
+    """Files, and their state just before they were read."""
 
     paths: tuple[Path, ...]
     state: State
@@ -45,12 +45,12 @@ class Files:
         return Files.of(*self.paths)
 
     def are_fresh(self, now: float) -> bool:
-        """Whether one was changed just now."""
+        """Whether a file was changed within the last SETTLED_SECONDS."""
         return any(0 <= now - entry[2] / 1e9 < SETTLED_SECONDS for entry in self.state if entry)
 
 
 class WebConfigError(Exception):
-    """The web configuration cannot be used; `problems` are the mistakes, a line each."""
+    """The web configuration is invalid; `problems` has one line per mistake."""
 
     def __init__(self, problems: list[str], files: Files) -> None:
         super().__init__("\n".join(problems))
@@ -60,34 +60,34 @@ class WebConfigError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class LoadedWebConfig:
-    """A web configuration that can be used, and the files that it is of."""
+    """A valid web configuration, and the files that it was read from."""
 
     config: WebConfig
     context: ssl.SSLContext | None
     files: Files
 
     def notes(self) -> list[str]:
-        """What is no mistake, but may not be meant."""
+        """Return warnings about valid settings that may not be intended."""
         return [f"{self.files.paths[0]}: {note}" for note in settings.notes(self.config)]
 
 
 def load(path: Path) -> LoadedWebConfig:
-    """Read it, and all that it points to; raises WebConfigError with every mistake."""
+    """Return the web configuration of a file, with its certificates. Raises WebConfigError with every mistake."""
     files = Files.of(path)
     try:
         data = yamlfile.load(path)
     except YamlError as error:
         raise WebConfigError([str(error)], files) from None
     wrong, config = _typed(data)
-    config = _below(config, path.parent)
+    config = _resolved(config, path.parent)
     files += Files.of(*(Path(file) for key in FILES if (file := getattr(config.tls_server_config, key))))
-    # A key whose type is wrong is not missing too.
-    told = set(map(_subject, wrong))
-    wrong += [problem for problem in settings.contradictions(config) if _subject(problem) not in told]
+    # A key of a wrong type is not reported as missing as well.
+    reported = set(map(_subject, wrong))
+    wrong += [problem for problem in settings.contradictions(config) if _subject(problem) not in reported]
     context = None
     if config.is_tls:
         try:
-            context = tls.make(_harmless(config.tls_server_config, wrong))
+            context = tls.make(_with_defaults(config.tls_server_config, wrong))
         except tls.TlsError as error:
             wrong += error.problems
     if wrong:
@@ -95,26 +95,28 @@ def load(path: Path) -> LoadedWebConfig:
     return LoadedWebConfig(config, context, files)
 
 
-class Current:
-    """The web configuration as it stands: what is broken is told once and leaves the one before in place."""
+class CurrentWebConfig:
+    """The latest valid web configuration. An invalid one is logged once, and the previous one remains in use.
 
-    def __init__(self, path: Path, tell: Callable[[bool], object], clock: Callable[[], float] = time.time) -> None:
-        """Raises WebConfigError. `tell` is told how each later reading went."""
+    `on_reload` is called with whether a reload succeeded. Raises WebConfigError.
+    """
+
+    def __init__(self, path: Path, on_reload: Callable[[bool], object], clock: Callable[[], float] = time.time) -> None:
         self._path = path
-        self._tell = tell
+        self._on_reload = on_reload
         self._clock = clock
         self._loaded = load(path)
         self._files = self._loaded.files
 
     def get(self) -> LoadedWebConfig:
-        """Return it, read again if a file has changed."""
+        """Return the configuration, read again if a file has changed."""
         files = self._files.now()
         if files != self._files and not files.are_fresh(self._clock()):
             self._reload()
         return self._loaded
 
     def context(self) -> ssl.SSLContext:
-        """Return the TLS context that a new connection takes."""
+        """Return the TLS context for a new connection."""
         context = self.get().context
         if context is None:
             raise ValueError("there is no TLS")
@@ -125,22 +127,22 @@ class Current:
             new = load(self._path)
             problems = []
             if (new.context is None) != (self._loaded.context is None):
-                problems = [f"{self._path}: {TLS}: it cannot come or go without a restart"]
+                problems = [f"{self._path}: {TLS}: adding or removing TLS needs a restart"]
             self._files = new.files
         except WebConfigError as error:
             problems = error.problems
             self._files = error.files
         else:
             self._loaded = self._loaded if problems else new
-        self._tell(not problems)
+        self._on_reload(not problems)
         if problems:
-            log.error("web configuration is broken; the one before stays", problems=problems)
+            log.error("invalid web configuration; keeping the previous one", problems=problems)
         else:
-            log.info("web configuration read again", file=str(self._path))
+            log.info("web configuration reloaded", file=str(self._path))
 
 
 def _state(file: Path) -> tuple[int, int, int, int] | None:
-    """What changes when the file does."""
+    """Return values that change with the content of a file; None if it cannot be read."""
     try:
         stat = file.stat()
     except OSError:
@@ -149,38 +151,38 @@ def _state(file: Path) -> tuple[int, int, int, int] | None:
 
 
 def _typed(data: Any) -> tuple[list[Problem], WebConfig]:
-    """Return what is wrong with the types, and the rest."""
+    """Return the mistakes that the types show, and the configuration without them."""
     wrong = []
     users = data.get(USERS) if isinstance(data, dict) else None
     if isinstance(users, dict):
         odd = [user for user in users if not isinstance(user, str)]
         wrong = [Problem((USERS, str(user)), "expected a user name in quotes") for user in odd]
         data = data | {USERS: {user: hashed for user, hashed in users.items() if user not in odd}}
-    wrong += [_discreet(problem) for problem in validation.problems(data, WebConfig)]
+    wrong += [_without_secret(problem) for problem in validation.problems(data, WebConfig)]
     usable = validation.without(data, wrong, WebConfig) if isinstance(data, dict) else {}
     return wrong, msgspec.convert(usable, WebConfig, dec_hook=validation.parse)
 
 
-def _discreet(problem: Problem) -> Problem:
-    """Leave out what was found where it may be a secret."""
+def _without_secret(problem: Problem) -> Problem:
+    """Leave out a value that may be a secret."""
     is_secret = problem.path in ((), (TLS,), (TLS, "key")) or problem.path[:1] == (USERS,)
     return Problem(problem.path, problem.text.split(", got ", maxsplit=1)[0]) if is_secret else problem
 
 
-def _below(config: WebConfig, folder: Path) -> WebConfig:
-    """Take relative paths from the file's folder."""
+def _resolved(config: WebConfig, folder: Path) -> WebConfig:
+    """Resolve relative paths against the folder of the file."""
     given = config.tls_server_config
     paths = {key: str(folder / file) for key in FILES if (file := getattr(given, key))}
     return msgspec.structs.replace(config, tls_server_config=msgspec.structs.replace(given, **paths))
 
 
-def _harmless(given: TlsConfig, wrong: list[Problem]) -> TlsConfig:
-    """Return it with the defaults for what is wrong, so that all mistakes are told at once."""
-    told = set(map(_subject, wrong))
-    fine = {key for key in TlsConfig.__struct_fields__ if _subject(Problem((TLS, key), "")) not in told}
+def _with_defaults(given: TlsConfig, wrong: list[Problem]) -> TlsConfig:
+    """Replace invalid values by defaults, so that the mistakes in certificates are reported as well."""
+    reported = set(map(_subject, wrong))
+    fine = {key for key in TlsConfig.__struct_fields__ if _subject(Problem((TLS, key), "")) not in reported}
     return TlsConfig(**{key: getattr(given, key) for key in fine})
 
 
 def _subject(problem: Problem) -> tuple[str, ...]:
-    """What a mistake is about: a file and the text in its place are one thing, and so is a whole list."""
+    """Return the setting that a mistake is about: a file and inline PEM are one, and so is a whole list."""
     return tuple(str(key).split("[")[0].removesuffix("_file") for key in problem.path[:2])

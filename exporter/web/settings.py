@@ -1,7 +1,6 @@
-"""Prometheus's web configuration as typed Structs, and the mistakes that their types do not show.
+"""The web configuration format of Prometheus as typed Structs, and the mistakes that their types do not show.
 
-https://prometheus.io/docs/prometheus/latest/configuration/https/ and exporter-toolkit's docs/web-configuration.md.
-Pure: no file is read here.
+https://prometheus.io/docs/prometheus/latest/configuration/https/ and docs/web-configuration.md of exporter-toolkit.
 """
 
 from collections.abc import Iterator
@@ -15,11 +14,12 @@ from exporter.web.values import BcryptHash, HeaderValue, Interval, Secret
 TLS = "tls_server_config"
 USERS = "basic_auth_users"
 RATE = "rate_limit"
-# A login at a higher cost takes more than a second.
+# A login with a higher cost takes more than a second.
 MAX_QUICK_COST = 14
 
-# Go's names, which Prometheus uses, and OpenSSL's. Those of TLS 1.3 are always on, in Go as here.
+# The names of Go, as used by Prometheus. Those of TLS 1.3 are always enabled, as in Go.
 TLS13_CIPHERS = frozenset({"TLS_AES_128_GCM_SHA256", "TLS_AES_256_GCM_SHA384", "TLS_CHACHA20_POLY1305_SHA256"})
+# By the names of Go, those of OpenSSL.
 CIPHERS = {
     "TLS_ECDHE_ECDSA_WITH_AES_128_CBC_SHA": "ECDHE-ECDSA-AES128-SHA",
     "TLS_ECDHE_ECDSA_WITH_AES_256_CBC_SHA": "ECDHE-ECDSA-AES256-SHA",
@@ -38,14 +38,14 @@ Version = Literal["TLS10", "TLS11", "TLS12", "TLS13"]
 
 
 class TlsConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """How TLS is spoken."""
+    """TLS of the server."""
 
     cert: str = ""
-    """The certificate itself, as PEM."""
+    """The certificate, as PEM."""
     key: Secret = Secret()
-    """Its private key itself, as PEM."""
+    """The private key, as PEM."""
     client_ca: str = ""
-    """The authorities that clients' certificates are of, as PEM."""
+    """The certificate authorities of client certificates, as PEM."""
     cert_file: str = ""
     """A file with the certificate, instead of `cert`."""
     key_file: str = ""
@@ -59,19 +59,20 @@ class TlsConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         "VerifyClientCertIfGiven",
         "RequireAndVerifyClientCert",
     ] = "NoClientCert"
-    """Whether clients show a certificate. The second and third are refused: Python verifies all that it asks for."""
+    """Whether clients present a certificate. RequestClientCert and RequireAnyClientCert are rejected: Python verifies
+    every certificate that it requests."""
     client_allowed_sans: list[str] | None = None
-    """The names of which a client's certificate needs one; others get 403."""
+    """Subject alternative names, of which a client certificate must have one; other clients get 403."""
     min_version: Version = "TLS12"
-    """The oldest version of TLS that is spoken; TLS12 at least."""
+    """The lowest TLS version; at least TLS12."""
     max_version: Version = "TLS13"
-    """The newest version of TLS that is spoken."""
+    """The highest TLS version."""
     cipher_suites: list[str] = []
-    """Those of TLS 1.2, by their names in Go; without any, Python's."""
+    """The cipher suites of TLS 1.2, by their names in Go; default: those of Python."""
     prefer_server_cipher_suites: bool = True
-    """Whether the server's order of ciphers counts."""
+    """Whether the server's order of ciphers takes precedence."""
     curve_preferences: list[str] = []
-    """The curves of the key exchange; more than one needs Python 3.15."""
+    """The curves of the key exchange; more than one requires Python 3.15."""
 
 
 class Headers(
@@ -80,49 +81,49 @@ class Headers(
     forbid_unknown_fields=True,
     rename=lambda name: name.replace("_", "-").title().replace("Xss", "XSS"),
 ):
-    """The headers that exporter-toolkit lets be set; blank is unset."""
+    """The headers that can be set; empty means unset."""
 
     content_security_policy: HeaderValue = HeaderValue()
-    """Sent with each answer, if it is given."""
+    """Sent with every response, if set."""
     x_frame_options: Literal["deny", "sameorigin", ""] = ""
-    """The same."""
+    """Sent with every response, if set."""
     x_content_type_options: Literal["nosniff", ""] = ""
-    """Sent in any case."""
+    """Always sent."""
     x_xss_protection: HeaderValue = HeaderValue()
-    """Sent with each answer, if it is given."""
+    """Sent with every response, if set."""
     strict_transport_security: HeaderValue = HeaderValue()
-    """The same; browsers heed it over TLS alone."""
+    """Sent with every response, if set; browsers apply it only over TLS."""
 
 
 class HttpConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """How HTTP is spoken."""
+    """HTTP of the server."""
 
     http2: bool | None = None
-    """Taken for the sake of shared files; HTTP/2 is not spoken."""
+    """Accepted so that configuration files can be shared; HTTP/2 is not supported."""
     headers: Headers = Headers()
-    """Headers of each answer."""
+    """Headers of every response."""
 
 
 class RateLimit(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """A token bucket: `burst` requests at once, and one more each `interval`."""
+    """A token bucket: `burst` requests at once, and one more every `interval`."""
 
     interval: Interval
-    """How often one more request is let in; 0 is no limit."""
+    """The time after which one more request is allowed; 0 is no limit."""
     burst: Annotated[int, msgspec.Meta(gt=0)]
-    """How many requests are let in at once."""
+    """The number of requests allowed at once."""
 
 
 class WebConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """The whole of it."""
+    """A web configuration."""
 
     tls_server_config: TlsConfig = TlsConfig()
-    """How TLS is spoken; without it, it is not."""
+    """TLS of the server; without it, HTTP is unencrypted."""
     http_server_config: HttpConfig = HttpConfig()
-    """How HTTP is spoken."""
+    """HTTP of the server."""
     basic_auth_users: dict[str, BcryptHash] = {}
-    """Hashes of passwords by user, as `htpasswd -nBC 10 USER` makes them."""
+    """bcrypt hashes of passwords by user, as written by `htpasswd -nBC 10 USER`."""
     rate_limit: RateLimit | None = None
-    """A token bucket for all requests; past it they get 429."""
+    """A token bucket for all requests; those beyond it get 429."""
 
     @property
     def is_tls(self) -> bool:
@@ -141,38 +142,38 @@ def contradictions(web: WebConfig) -> Iterator[Problem]:
         if not user or ":" in user:
             yield Problem((USERS, user), "expected a user name without a colon")
     if web.is_tls:
-        for key, text in _about_tls(web.tls_server_config):
+        for key, text in _contradictions_of_tls(web.tls_server_config):
             yield Problem((TLS, key), text)
 
 
-def _about_tls(tls: TlsConfig) -> Iterator[tuple[str, str]]:
+def _contradictions_of_tls(tls: TlsConfig) -> Iterator[tuple[str, str]]:
     for name in ("cert", "key", "client_ca"):
         given = [bool(getattr(tls, key)) for key in (name, f"{name}_file")]
         if all(given):
             yield f"{name}_file", f"give this or `{name}`, not both"
         elif not any(given) and name != "client_ca":
             yield f"{name}_file", f"this key is required, or `{name}`"
-    yield from _about_versions(tls)
-    yield from _about_clients(tls)
+    yield from _contradictions_of_versions(tls)
+    yield from _contradictions_of_clients(tls)
 
 
-def _about_versions(tls: TlsConfig) -> Iterator[tuple[str, str]]:
+def _contradictions_of_versions(tls: TlsConfig) -> Iterator[tuple[str, str]]:
     for key in ("min_version", "max_version"):
         if getattr(tls, key) in ("TLS10", "TLS11"):
-            yield key, f"{getattr(tls, key)} is not safe and not spoken; expected TLS12 or TLS13"
+            yield key, f"{getattr(tls, key)} is not safe and not supported; expected TLS12 or TLS13"
     if tls.min_version > tls.max_version:
         yield "max_version", f"it is below min_version, {tls.min_version}"
     for index, name in enumerate(tls.cipher_suites):
         if name not in CIPHERS and name not in TLS13_CIPHERS:
             yield f"cipher_suites[{index}]", f"no such cipher suite {name!r}{nearest(name, {*CIPHERS, *TLS13_CIPHERS})}"
     if tls.cipher_suites and TLS13_CIPHERS.issuperset(tls.cipher_suites) and tls.max_version < "TLS13":
-        yield "cipher_suites", f"none of these is for {tls.max_version}, which is the max_version"
+        yield "cipher_suites", f"none of these is for {tls.max_version}, the max_version"
     for index, name in enumerate(tls.curve_preferences):
         if name not in CURVES:
             yield f"curve_preferences[{index}]", f"no such curve {name!r}{nearest(name, CURVES)}"
 
 
-def _about_clients(tls: TlsConfig) -> Iterator[tuple[str, str]]:
+def _contradictions_of_clients(tls: TlsConfig) -> Iterator[tuple[str, str]]:
     has_ca = bool(tls.client_ca or tls.client_ca_file)
     kind = tls.client_auth_type
     unverified = {
@@ -182,7 +183,7 @@ def _about_clients(tls: TlsConfig) -> Iterator[tuple[str, str]]:
     if kind in unverified:
         yield (
             "client_auth_type",
-            f"Python's TLS verifies each certificate that it asks for; use {unverified[kind]}, with a client_ca_file",
+            f"Python verifies every certificate that it requests; use {unverified[kind]}, with a client_ca_file",
         )
     elif kind == "NoClientCert" and has_ca:
         yield "client_auth_type", "with a client CA, expected VerifyClientCertIfGiven or RequireAndVerifyClientCert"
@@ -196,13 +197,13 @@ def _about_clients(tls: TlsConfig) -> Iterator[tuple[str, str]]:
 
 
 def notes(web: WebConfig) -> Iterator[str]:
-    """What is no mistake, but is not as Prometheus would do it, or may not be meant."""
+    """Yield warnings about valid settings that differ from Prometheus, or may not be intended."""
     if web.http_server_config.http2:
-        yield "http_server_config.http2: HTTP/2 is not spoken here; clients get HTTP/1.1"
+        yield "http_server_config.http2: HTTP/2 is not supported; clients get HTTP/1.1"
     if TLS13_CIPHERS & {*web.tls_server_config.cipher_suites}:
-        yield f"{TLS}.cipher_suites: those of TLS 1.3 are always on; the list is for TLS 1.2"
+        yield f"{TLS}.cipher_suites: cipher suites of TLS 1.3 are always enabled; the list applies to TLS 1.2"
     if web.basic_auth_users and not web.is_tls:
-        yield f"{USERS}: without {TLS}, passwords can be read on the way"
+        yield f"{USERS}: without {TLS}, passwords are sent unencrypted"
     for user, hashed in web.basic_auth_users.items():
         if hashed.cost > MAX_QUICK_COST:
             yield f"{USERS}.{user}: a login at cost {hashed.cost} takes more than a second; 10 is usual"

@@ -1,4 +1,4 @@
-"""TLS contexts made of a web configuration, each mistake in the certificates a line."""
+"""TLS contexts from a web configuration, with every mistake in its certificates."""
 
 from __future__ import annotations
 
@@ -22,31 +22,31 @@ VERIFY = {
 
 
 class TlsError(Exception):
-    """No context can be made; `problems` are the mistakes."""
+    """The TLS settings cannot be used; `problems` are the mistakes."""
 
     def __init__(self, *problems: Problem) -> None:
         super().__init__("\n".join(map(str, problems)))
         self.problems = problems
 
 
-class TurningContext(ssl.SSLContext):
-    """Takes for each new connection the context that `current` returns."""
+class ReloadingSSLContext(ssl.SSLContext):
+    """Uses the context that `current` returns for each new connection."""
 
     current: Callable[[], ssl.SSLContext]
 
     @classmethod
-    def around(cls, current: Callable[[], ssl.SSLContext]) -> TurningContext:
+    def around(cls, current: Callable[[], ssl.SSLContext]) -> ReloadingSSLContext:
         made = cls(ssl.PROTOCOL_TLS_SERVER)
         made.current = current
         return made
 
     def wrap_bio(self, *given: Any, **named: Any) -> ssl.SSLObject:
-        """What asyncio asks of a context, once a connection."""
+        """Called by asyncio, once per connection."""
         return self.current().wrap_bio(*given, **named)
 
 
 def make(tls: TlsConfig) -> ssl.SSLContext:
-    """Return the context for `tls`, which has no contradictions; raises TlsError with every mistake."""
+    """Return the context for settings without contradictions. Raises TlsError with every mistake."""
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     only_tls13 = tls.cipher_suites and TLS13_CIPHERS.issuperset(tls.cipher_suites)
     context.minimum_version = ssl.TLSVersion.TLSv1_3 if only_tls13 else VERSIONS[tls.min_version]
@@ -67,7 +67,7 @@ def make(tls: TlsConfig) -> ssl.SSLContext:
 
 
 def has_allowed_san(certificate: Mapping[str, Any] | None, allowed: list[str]) -> bool:
-    """Whether a client's certificate, as `getpeercert` returns it, bears one of these names."""
+    """Whether a client's certificate, as returned by `getpeercert`, has one of these names."""
     for kind, value in (certificate or {}).get("subjectAltName", ()):
         name = str(value)
         if kind == "IP Address":
@@ -78,23 +78,23 @@ def has_allowed_san(certificate: Mapping[str, Any] | None, allowed: list[str]) -
 
 
 def _read(tls: TlsConfig, name: str) -> tuple[str, str, bytes]:
-    """Return the key that gives `name`, how to call it, and the PEM; raises OSError."""
+    """Return the key that sets `name`, the prefix of error messages, and the PEM. Raises OSError."""
     file = getattr(tls, f"{name}_file")
     return (f"{name}_file", f"{file}: ", Path(file).read_bytes()) if file else (name, "", getattr(tls, name).encode())
 
 
 def _certificate(context: ssl.SSLContext, tls: TlsConfig) -> Iterator[tuple[str, str]]:
-    """Load certificate and key; yield what is wrong with either, or with both together."""
+    """Load certificate and key; yield the mistakes in either, or in the pair."""
     found: dict[str, bytes] = {}
-    for name, looks_into in (("cert", _wrong_certificate), ("key", _wrong_key)):
+    for name, mistake_in in (("cert", _mistake_in_certificate), ("key", _mistake_in_key)):
         try:
             key, called, found[name] = _read(tls, name)
         except OSError as error:
             yield f"{name}_file", f"{getattr(tls, f'{name}_file')}: {error.strerror}"
             found[name] = b""
             continue
-        # Neither file nor text is a mistake that has been told.
-        if (found[name] or called) and (wrong := looks_into(found[name])):
+        # If neither is set, that has been reported already.
+        if (found[name] or called) and (wrong := mistake_in(found[name])):
             yield key, f"{called}{wrong}"
             found[name] = b""
     if not all(found.values()):
@@ -105,24 +105,24 @@ def _certificate(context: ssl.SSLContext, tls: TlsConfig) -> Iterator[tuple[str,
             context.load_cert_chain(cert, private, password=b"")
     except ssl.SSLError as error:
         if error.reason == "KEY_VALUES_MISMATCH":
-            yield key_key, f"{called}this key is not the certificate's"
+            yield key_key, f"{called}this key does not belong to the certificate"
         else:
-            yield key_key, f"{called}it cannot be used with the certificate: {_spelt(error)}"
+            yield key_key, f"{called}it cannot be used with the certificate: {_reason(error)}"
 
 
-def _wrong_certificate(pem: bytes) -> str | None:
+def _mistake_in_certificate(pem: bytes) -> str | None:
     if b"-----BEGIN CERTIFICATE-----" not in pem:
-        return "it holds no certificate in PEM"
+        return "it contains no PEM certificate"
     try:
         ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER).load_verify_locations(cadata=pem.decode("ascii", "replace"))
     except (ssl.SSLError, ValueError) as error:
-        return f"it holds no certificate in PEM: {_spelt(error)}"
+        return f"it contains no PEM certificate: {_reason(error)}"
     return None
 
 
-def _wrong_key(pem: bytes) -> str | None:
+def _mistake_in_key(pem: bytes) -> str | None:
     if b"PRIVATE KEY-----" not in pem:
-        return "it holds no private key in PEM"
+        return "it contains no PEM private key"
     return "the key is encrypted; expected one without a passphrase" if b"ENCRYPTED" in pem else None
 
 
@@ -137,7 +137,7 @@ def _clients(context: ssl.SSLContext, tls: TlsConfig) -> Iterator[tuple[str, str
         return
     if not pem and not called:
         return
-    if wrong := _wrong_certificate(pem):
+    if wrong := _mistake_in_certificate(pem):
         yield key, f"{called}{wrong}"
     else:
         context.load_verify_locations(cadata=pem.decode("ascii", "replace"))
@@ -159,12 +159,12 @@ def _ciphers(context: ssl.SSLContext, names: list[str]) -> Iterator[tuple[str, s
 
 def _curves(context: ssl.SSLContext, names: list[str]) -> Iterator[tuple[str, str]]:
     spelt = [CURVES[name] for name in names]
-    # Python 3.15 has it.
+    # Since Python 3.15.
     set_groups = getattr(context, "set_groups", None)
     if set_groups and spelt:
         set_groups(":".join(spelt))
     elif len(spelt) > 1:
-        yield "curve_preferences", "this Python's TLS can be held to one curve only; give one, or leave out the key"
+        yield "curve_preferences", "this version of Python can set one curve only; give one, or remove the key"
     elif spelt:
         try:
             context.set_ecdh_curve(spelt[0])
@@ -174,7 +174,7 @@ def _curves(context: ssl.SSLContext, names: list[str]) -> Iterator[tuple[str, st
 
 @contextmanager
 def _as_file(data: bytes) -> Iterator[str]:
-    """Lend a path at which `data` is found: Python loads keys from files alone. On Linux it is in memory."""
+    """Yield the path of a temporary file, in memory on Linux, because Python loads keys only from files."""
     if hasattr(os, "memfd_create"):
         descriptor = os.memfd_create("pem")
         try:
@@ -190,6 +190,6 @@ def _as_file(data: bytes) -> Iterator[str]:
             yield named.name
 
 
-def _spelt(error: Exception) -> str:
+def _reason(error: Exception) -> str:
     reason = getattr(error, "reason", None)
     return str(reason).replace("_", " ").lower() if reason else " ".join(str(error).split())

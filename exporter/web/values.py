@@ -1,4 +1,4 @@
-"""What a web configuration holds besides text and numbers: secrets, hashes, intervals, headers."""
+"""Types of values in a web configuration: secrets, hashes, intervals, headers."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from exporter.units import Duration
 
 
 class Secret(str):
-    """Text that is never shown."""
+    """Text that is not shown in messages."""
 
     __slots__ = ()
 
@@ -17,24 +17,24 @@ class Secret(str):
 
     @classmethod
     def parse(cls, text: object) -> Secret:
-        """Raises ValueError, without the text."""
+        """Return the text as a secret. Raises ValueError, without the text."""
         if isinstance(text, str):
             return cls(text)
         raise ValueError("expected text, got something else")
 
 
 class BcryptHash(Secret):
-    """A bcrypt hash as htpasswd -B makes it."""
+    """A bcrypt hash, as written by htpasswd -B."""
 
     __slots__ = ()
 
     @classmethod
     def parse(cls, text: object) -> BcryptHash:
-        """Raises ValueError, without the text: it may be a password."""
+        """Return the hash. Raises ValueError, without the text, which may be a password."""
         found = re.fullmatch(r"\$2[aby]\$(\d\d)\$[./A-Za-z0-9]{53}", text) if isinstance(text, str) else None
-        if found and 4 <= int(found[1]) <= 31:  # noqa: PLR2004  # bcrypt's own limits
+        if found and 4 <= int(found[1]) <= 31:  # noqa: PLR2004  # the limits of bcrypt
             return cls(text)
-        raise ValueError("expected a bcrypt hash such as `htpasswd -nBC 10 USER` makes, got something else")
+        raise ValueError("expected a bcrypt hash as written by `htpasswd -nBC 10 USER`, got something else")
 
     @property
     def cost(self) -> int:
@@ -46,18 +46,18 @@ class Interval(float):
 
     @classmethod
     def parse(cls, text: object) -> Interval:
-        """Raises ValueError with what was expected."""
+        """Return the value. Raises ValueError with what was expected."""
         return cls(0) if text in (0, "0", "0s") else cls(Duration.parse(text).seconds)
 
 
 class HeaderValue(str):
-    """What a header may hold."""
+    """The value of a header."""
 
     __slots__ = ()
 
     @classmethod
     def parse(cls, text: object) -> HeaderValue:
-        """Raises ValueError with what was expected."""
+        """Return the value. Raises ValueError with what was expected."""
         if isinstance(text, str) and text.isascii() and (text.isprintable() or not text):
             return cls(text)
         raise ValueError(f"expected text in one line, got {text!r}")

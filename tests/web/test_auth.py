@@ -9,8 +9,8 @@ import pytest
 
 from exporter.units import Duration
 from exporter.web import auth
-from exporter.web.auth import MOST_WAITING, REMEMBERED, BasicAuth, BusyError
-from exporter.web.guard import TokenBucket
+from exporter.web.auth import CACHE_SIZE, MAX_WAITING, BasicAuth, BusyError
+from exporter.web.middleware import TokenBucket
 from exporter.web.settings import RateLimit
 from exporter.web.values import BcryptHash, Interval
 from tests.web.secured import basic, hashed
@@ -67,8 +67,8 @@ def test_an_unknown_user_costs_as_much_as_a_known_one() -> None:
 def test_nobody_s_hash_is_well_formed_and_of_no_use_to_one_who_knows_its_password(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    assert BcryptHash.parse(auth.NOBODY.format(cost=10)).cost == 10
-    monkeypatch.setattr(auth, "NOBODY", hashed("known").replace("$04$", "${cost:02}$"))
+    assert BcryptHash.parse(auth.UNKNOWN_USER.format(cost=10)).cost == 10
+    monkeypatch.setattr(auth, "UNKNOWN_USER", hashed("known").replace("$04$", "${cost:02}$"))
 
     async def work(checks: BasicAuth, _asked: list[tuple[bytes, str]]) -> None:
         for _ in range(2):
@@ -113,12 +113,12 @@ def test_one_at_a_time_and_the_same_question_once() -> None:
 def test_wrong_passwords_are_forgotten_and_do_not_drive_out_the_right_one() -> None:
     async def work(checks: BasicAuth, asked: list[tuple[bytes, str]]) -> None:
         assert await checks.allows(ask("alice", "a"), USERS)
-        for n in range(REMEMBERED + 10):
+        for n in range(CACHE_SIZE + 10):
             assert not await checks.allows(ask("alice", f"wrong {n}"), USERS)
         before = len(asked)
         assert await checks.allows(ask("alice", "a"), USERS)
         assert len(asked) == before
-        assert sum(map(len, checks._remembered.values())) == REMEMBERED + 1
+        assert sum(map(len, checks._results.values())) == CACHE_SIZE + 1
 
     run(work)
 
@@ -126,7 +126,7 @@ def test_wrong_passwords_are_forgotten_and_do_not_drive_out_the_right_one() -> N
 def test_past_a_number_that_wait_others_are_told_and_who_is_known_gets_in() -> None:
     async def work(checks: BasicAuth, _asked: list[tuple[bytes, str]]) -> None:
         assert await checks.allows(ask("alice", "a"), USERS)
-        flood = [asyncio.create_task(checks.allows(ask("x", str(n)), USERS)) for n in range(MOST_WAITING)]
+        flood = [asyncio.create_task(checks.allows(ask("x", str(n)), USERS)) for n in range(MAX_WAITING)]
         await asyncio.sleep(0)
         with pytest.raises(BusyError):
             await checks.allows(ask("x", "one more"), USERS)

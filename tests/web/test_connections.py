@@ -16,7 +16,7 @@ from tests.web.secured import certify, site, trusting
 
 REQUEST = b"GET /metrics HTTP/1.1\r\nHost: a\r\n\r\n"
 REFUSED = "prediction_exporter_http_refused_connections_total"
-MOST = connections.MOST_CONNECTIONS
+MOST = connections.MAX_CONNECTIONS
 
 
 def answer(one: socket.socket) -> bytes:
@@ -83,7 +83,7 @@ async def large(_: Accept) -> Exposition:
 
 
 def test_who_reads_too_slowly_is_hung_up_on(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(connections, "ANSWER_SECONDS", 0.3)
+    monkeypatch.setattr(connections, "RESPONSE_SECONDS", 0.3)
     told: list[str] = []
 
     async def inside() -> None:
@@ -108,7 +108,7 @@ def test_who_reads_too_slowly_is_hung_up_on(monkeypatch: pytest.MonkeyPatch) -> 
 
 
 def test_what_clients_leave_unread_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(connections, "MOST_UNSENT_BYTES", 40 * 2**20)
+    monkeypatch.setattr(connections, "MAX_UNSENT_BYTES", 40 * 2**20)
 
     async def inside() -> None:
         serving = await server.Site(large, lambda: True, dict, None, None).start("127.0.0.1", 0)
@@ -118,7 +118,7 @@ def test_what_clients_leave_unread_is_bounded(monkeypatch: pytest.MonkeyPatch) -
         quick, other = await asyncio.open_connection("127.0.0.1", serving.port)
         other.write(REQUEST)
         assert (await quick.readuntil(b"\r\n\r\n")).startswith(b"HTTP/1.1 503 ")
-        assert await quick.readexactly(25) == b"too many answers at once\n"
+        assert await quick.readexactly(27) == b"too many responses at once\n"
         # Once the other has read its own, there is room.
         await slow.readexactly(32 * 2**20)
         other.write(REQUEST)

@@ -36,7 +36,7 @@ def test_only_who_has_the_password_may_read(tmp_path: Path) -> None:
             assert running.status(headers=basic("alice", "wonderland")) == 200
             assert running.status(headers=basic("björn", "skål: å")) == 200
         assert running.status("/nowhere", headers=basic("alice", "wonderland")) == 404
-        assert "passwords can be read on the way" in running.process.said
+        assert "passwords are sent unencrypted" in running.process.said
         assert "wonderland" not in running.process.said
 
 
@@ -52,7 +52,7 @@ def test_a_new_user_and_a_new_password_count_at_once_and_a_broken_file_does_not(
             replace(tmp_path / "web.yml", broken)
             assert running.status() == 401
             assert f"{RELOADED} 0.0" in running.ask(headers=basic("bob", "builder")).text
-        assert len(running.process.entries("web configuration is broken; the one before stays")) == 4
+        assert len(running.process.entries("invalid web configuration; keeping the previous one")) == 4
         assert "hunter2" not in running.process.said
         replace(tmp_path / "web.yml", f"basic_auth_users: {{bob: {hashed('builder')}}}")
         assert f"{RELOADED} 1.0" in running.ask(headers=basic("bob", "builder")).text
@@ -95,7 +95,7 @@ def test_headers_are_on_every_answer_and_can_be_changed(tmp_path: Path) -> None:
             assert answer.headers["Content-Security-Policy"] == "default-src 'none'"
             assert answer.headers["X-Content-Type-Options"] == "nosniff"
             assert "X-XSS-Protection" not in answer.headers
-        assert "HTTP/2 is not spoken here" in running.process.said
+        assert "HTTP/2 is not supported" in running.process.said
         replace(tmp_path / "web.yml", "http_server_config: {headers: {X-Frame-Options: sameorigin}}")
         assert running.ask().headers["X-Frame-Options"] == "sameorigin"
 

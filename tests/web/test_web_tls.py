@@ -113,10 +113,10 @@ def test_a_new_certificate_is_taken_and_a_broken_one_is_not(tmp_path: Path, ca: 
         replace(tmp_path / "server.pem", "no certificate")
         for _ in range(5):
             assert serial(running, context) == second
-        broken = running.process.entries("web configuration is broken; the one before stays")
+        broken = running.process.entries("invalid web configuration; keeping the previous one")
         assert len(broken) == 2
-        assert "this key is not the certificate's" in broken[0]["problems"][0]
-        assert "server.pem: it holds no certificate in PEM" in broken[1]["problems"][0]
+        assert "this key does not belong to the certificate" in broken[0]["problems"][0]
+        assert "server.pem: it contains no PEM certificate" in broken[1]["problems"][0]
         (tmp_path / "server.pem").unlink()
         assert serial(running, context) == second
         # What is mended is taken again.
@@ -131,7 +131,7 @@ def test_tls_does_not_go_without_a_restart(tmp_path: Path, ca: trustme.CA) -> No
     with site(tmp_path, {"tls_server_config": FILES}) as running:
         replace(tmp_path / "web.yml", "basic_auth_users: {}")
         assert f"{RELOADED} 0.0" in running.ask(tls=trusting(ca)).text
-        assert "cannot come or go without a restart" in running.process.said
+        assert "adding or removing TLS needs a restart" in running.process.said
 
 
 CLIENTS = {"client_auth_type": "RequireAndVerifyClientCert", "client_ca_file": "clients.pem"}

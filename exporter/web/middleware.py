@@ -1,4 +1,4 @@
-"""What stands before every request: client names, the rate, and the password."""
+"""The checks before every request: the client's certificate, the rate limit, and the password."""
 
 import ssl
 import time
@@ -9,9 +9,9 @@ from pathlib import Path
 from aiohttp import web
 
 from exporter.web.auth import BasicAuth, BusyError
-from exporter.web.loading import Current
+from exporter.web.loading import CurrentWebConfig
 from exporter.web.settings import RateLimit
-from exporter.web.tls import TurningContext, has_allowed_san
+from exporter.web.tls import ReloadingSSLContext, has_allowed_san
 
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
@@ -19,7 +19,7 @@ REALM = 'Basic realm="prediction-exporter", charset="UTF-8"'
 
 
 class TokenBucket:
-    """Lets `burst` requests through at once, and one more each `interval` seconds."""
+    """Allows `burst` requests at once, and one more every `interval` seconds."""
 
     def __init__(self, limit: RateLimit, clock: Callable[[], float] = time.monotonic) -> None:
         self.limit = limit
@@ -28,7 +28,7 @@ class TokenBucket:
         self._filled = clock()
 
     def take(self) -> bool:
-        """Whether there was a token to take."""
+        """Take a token if there is one; return whether there was."""
         now = self._clock()
         if self.limit.interval:
             self._tokens = min(self.limit.burst, self._tokens + (now - self._filled) / self.limit.interval)
@@ -39,14 +39,16 @@ class TokenBucket:
         return False
 
 
-class Guard:
-    """A web configuration at work. Raises WebConfigError."""
+class AuthMiddleware:
+    """Applies a web configuration, which is read again when its files change. Raises WebConfigError.
+
+    `on_reload` is called with whether a reload succeeded. A POST to a path that `has_own_token` needs no password.
+    """
 
     def __init__(
-        self, path: Path, tell: Callable[[bool], object], has_own_token: Callable[[str], bool] = lambda _: False
+        self, path: Path, on_reload: Callable[[bool], object], has_own_token: Callable[[str], bool] = lambda _: False
     ) -> None:
-        """Who POSTs at a path that `has_own_token` needs no password; `tell` hears how each later reading went."""
-        self._current = Current(path, tell)
+        self._current = CurrentWebConfig(path, on_reload)
         self._has_own_token = has_own_token
         self._auth = BasicAuth()
         self._bucket: TokenBucket | None = None
@@ -57,30 +59,30 @@ class Guard:
 
     @property
     def context(self) -> ssl.SSLContext | None:
-        """The TLS context to listen with, which turns with the files; None is plain HTTP."""
-        return TurningContext.around(self._current.context) if self._current.get().context else None
+        """The TLS context to listen with, which follows changes of the files; None for plain HTTP."""
+        return ReloadingSSLContext.around(self._current.context) if self._current.get().context else None
 
     def headers(self) -> dict[str, str]:
-        """Return what every answer bears."""
+        """Return the headers of every response."""
         return self._current.get().config.headers
 
     async def admit(self, request: web.Request, handler: Handler) -> web.StreamResponse:
-        """Let a request through, or answer it."""
+        """Pass a request on to its handler, or reject it."""
         config = self._current.get().config
         sans = config.tls_server_config.client_allowed_sans
         if sans and not has_allowed_san(request.get_extra_info("peercert"), sans):
-            return _refused(HTTPStatus.FORBIDDEN, "the client's certificate is not among client_allowed_sans")
+            return _rejected(HTTPStatus.FORBIDDEN, "the client's certificate is not among client_allowed_sans")
         if not self._has_token(config.rate_limit):
-            return _refused(HTTPStatus.TOO_MANY_REQUESTS, "too many requests", {"Retry-After": "1"})
+            return _rejected(HTTPStatus.TOO_MANY_REQUESTS, "too many requests", {"Retry-After": "1"})
         if config.basic_auth_users and not self._is_open(request):
             try:
                 given = request.headers.get("Authorization", "")
                 if not await self._auth.allows(given, config.basic_auth_users):
-                    return _refused(
+                    return _rejected(
                         HTTPStatus.UNAUTHORIZED, "expected a user and password", {"WWW-Authenticate": REALM}
                     )
             except BusyError:
-                return _refused(HTTPStatus.SERVICE_UNAVAILABLE, "too many logins at once", {"Retry-After": "1"})
+                return _rejected(HTTPStatus.SERVICE_UNAVAILABLE, "too many logins at once", {"Retry-After": "1"})
         return await handler(request)
 
     def _has_token(self, limit: RateLimit | None) -> bool:
@@ -94,8 +96,8 @@ class Guard:
         return request.method == "POST" and self._has_own_token(request.path)
 
 
-def _refused(status: HTTPStatus, text: str, headers: dict[str, str] | None = None) -> web.Response:
+def _rejected(status: HTTPStatus, text: str, headers: dict[str, str] | None = None) -> web.Response:
     response = web.Response(status=status, text=f"{text}\n", headers=headers)
-    # The body is not read.
+    # Because the body has not been read.
     response.force_close()
     return response
