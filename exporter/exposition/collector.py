@@ -222,7 +222,7 @@ def _about_sources(snapshot: Snapshot) -> Iterator[Family]:
     yield from (lines, read, records, rejected, last, capped)
 
 
-def _about_joins(counts: JoinCounts, waited: StoreStats) -> Iterator[Family]:
+def _about_joins(counts: JoinCounts, stats: StoreStats) -> Iterator[Family]:
     prefix = "prediction_exporter_joins_"
     results = CounterFamily(prefix + "total", "What became of predictions and ground truths.", ("result",))
     waiting = GaugeFamily(prefix + "waiting", "Predictions and ground truths that wait for each other.", ("side",))
@@ -230,11 +230,11 @@ def _about_joins(counts: JoinCounts, waited: StoreStats) -> Iterator[Family]:
         ("joined", counts.joined),
         ("repeated", counts.repeated),
         ("revised", counts.revised),
-        ("expired", waited.expired),
-        ("orphaned", waited.orphaned),
-        ("evicted", waited.evicted),
+        ("expired", stats.expired),
+        ("orphaned", stats.orphaned),
+        ("evicted", stats.evicted),
     ):
         results.add((result,), count)
-    waiting.add(("predictions",), waited.predictions)
-    waiting.add(("truths",), waited.truths)
+    waiting.add(("predictions",), stats.predictions)
+    waiting.add(("truths",), stats.truths)
     yield from (results, waiting)
