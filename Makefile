@@ -8,8 +8,8 @@ export REQUIRE_SERVERS
 
 .PHONY: demo test lint format rules dashboards reference manifests lock screenshots sbom image chaos bench sizing servers clean
 
-demo: $(VENV)/demo  ## a real model, the sidecar on it, incidents and alerts; SECONDS=20 to end by itself
-	$(BIN)/prediction-exporter demo --story $(if $(SECONDS),--seconds $(SECONDS))
+demo: $(VENV)/demo  ## a real model, monitored through several incidents; SECONDS=100 runs the whole scenario in 100 seconds
+	@$(BIN)/python -m deploy.demo $(if $(SECONDS),--seconds $(SECONDS))
 
 # By name: files of many tests are not begun first, or the few that take minutes, of alerts and the demo, would end last.
 test: $(VENV)/installed servers  ## all tests, those of a file one after another
@@ -24,10 +24,11 @@ format: $(VENV)/installed
 	$(BIN)/ruff check --fix
 	$(BIN)/ruff format
 
-rules: $(VENV)/installed  ## alerts/*.yaml, from alerts/*.py
-	$(BIN)/python -m alerts --operator alerts
+rules: $(VENV)/installed  ## what is generated in alerts/, after a change of feature-drift.yaml; checks all rules
+	$(BIN)/python -m alerts.generate
+	$(BIN)/python -m alerts --check
 
-reference: $(VENV)/installed  ## exporter/CONFIGURATION.md and METRICS.md, from the code
+reference: $(VENV)/installed  ## CONFIGURATION.md and METRICS.md of exporter/, alerts/ALERTS.md
 	$(BIN)/python -m tests.documentation
 
 manifests: $(VENV)/installed  ## what kustomize and Helm are told of alerts/ and dashboards/
@@ -71,11 +72,11 @@ servers:
 		echo "not installed, and their tests are skipped:" $$missing "(apt-get install $(PACKAGES))"; \
 	fi
 
-# All that the demo needs, which is there much sooner than what tests need too.
-$(VENV)/demo: pyproject.toml
+# What the demo needs is installed much sooner than what the tests need.
+$(VENV)/demo: pyproject.toml deploy/demo/requirements.txt
 	@$(PYTHON) -c 'import sys; sys.version_info >= (3, 11) or sys.exit("Python 3.11 or newer is needed: make PYTHON=python3.12 ...")'
 	$(PYTHON) -m venv $(VENV)
-	$(BIN)/pip install --quiet --disable-pip-version-check --no-compile --editable '.[demo]'
+	$(BIN)/pip install --quiet --disable-pip-version-check --no-compile --editable . --requirement deploy/demo/requirements.txt
 	@touch $@
 
 $(VENV)/installed: $(VENV)/demo

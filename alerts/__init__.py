@@ -1,6 +1,6 @@
-"""Rules for Prometheus: what a whole fleet's counters mean together.
+"""Rules for Prometheus, and what writes, checks and generates their files.
 
-The source is Python, `alerts/*.yaml` is made from it (`make rules`), and a test holds the two together.
-`promql` says what a statistic is in PromQL, `rules` what a file of rules looks like, and each other module is one
-file of rules.
+The rules are the PrometheusRule objects beside this file, `alerts/*.yaml`. People edit them, apart from three that
+`fleet_drift` generates from feature-drift.yaml (`make rules`). `python -m alerts` writes them for a Prometheus without
+the operator.
 """

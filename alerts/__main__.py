@@ -1,111 +1,127 @@
-"""`python -m alerts OUT`: write the rules as files for Prometheus, or with --operator as PrometheusRules."""
+"""`python -m alerts OUT`: write the rules as files for Prometheus, without its operator; or check them."""
 
 from __future__ import annotations
 
 import sys
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import click
 
-from alerts import (
-    dashboards,
-    drift,
-    feature_drift,
-    feature_drift_comparisons,
-    feature_drift_instances,
-    models,
-    outcomes,
-    performance,
-    quality,
-    serving,
-    sidecar,
-    slo,
-)
-from alerts.address import Address
-from alerts.alert import GRAFANA, RUNBOOKS, Links
+from alerts import rule_files, speedup
 from alerts.alertmanager_config import alertmanager_config
-from alerts.feature_series import EVERY
-from alerts.hurry import hurried, hurried_alertmanager
-from exporter.configuration.units import Duration
+from alerts.check import mistakes
+from alerts.links import GRAFANA, RUNBOOKS, address
+from exporter.units import Duration
 
-FLEET_PERFORMANCE = (outcomes.file(),)
-FLEET_DRIFT = (feature_drift_comparisons.file(), feature_drift_instances.file())
-FOR_DASHBOARDS = (dashboards.file(),)
-ALERTING = (
-    models.file(),
-    serving.file(),
-    quality.file(),
-    feature_drift.file(),
-    drift.file(),
-    performance.file(),
-    slo.file(),
-    sidecar.file(),
-)
-# Well below what Prometheus looks back.
-SELDOM_SECONDS = 120.0
-FILES = (*FLEET_DRIFT, *FLEET_PERFORMANCE, *FOR_DASHBOARDS, *ALERTING)
+# How often feature-drift.yaml is evaluated, as it is written there.
+EVERY = "10s"
+# Well below the five minutes after which Prometheus no longer returns a series.
+LONGEST_INTERVAL_SECONDS = 120.0
 
 
 def _divisor(_context: click.Context, _option: click.Parameter, factor: int) -> int:
-    """Refuse what an hour is no whole number of seconds by: a day would not be 24 of them."""
+    """Return a factor that divides an hour into whole seconds: 24 of these hours are a day."""
     if factor < 1 or 3600 % factor:
         raise click.BadParameter(f"expected a divisor of 3600 such as 60, got {factor}")
     return factor
 
 
-def _often_enough(_context: click.Context, _option: click.Parameter, every: str) -> str:
-    """Refuse what is no duration, and what Prometheus would not look back to."""
+def _interval(_context: click.Context, _option: click.Parameter, every: str) -> str:
     try:
         seconds = Duration.parse(every).seconds
     except ValueError:
         seconds = 0.0
-    if not 1 <= seconds <= SELDOM_SECONDS:
+    if not 1 <= seconds <= LONGEST_INTERVAL_SECONDS:
         raise click.BadParameter(f"expected a duration from 1s to 2m such as 1m, got {every}")
     return every
 
 
 @click.command()
-@click.argument("out", type=click.Path(path_type=Path))
-@click.option("--operator", is_flag=True, help="PrometheusRule objects for the Prometheus operator.")
+@click.argument("out", type=click.Path(path_type=Path), required=False)
+@click.option("--operator", is_flag=True, help="Write PrometheusRule objects for the Prometheus operator.")
 @click.option(
-    "--grafana", type=Address(), default=GRAFANA, show_default=True, help="Where alerts' links to dashboards lead."
+    "--grafana",
+    metavar="URL",
+    default=GRAFANA,
+    show_default=True,
+    callback=address,
+    help="Where links to dashboards lead.",
 )
 @click.option(
-    "--runbooks", type=Address(), default=RUNBOOKS, show_default=True, help="Where their links to runbooks lead."
+    "--runbooks",
+    metavar="URL",
+    default=RUNBOOKS,
+    show_default=True,
+    callback=address,
+    help="Where links to runbooks lead.",
 )
 @click.option(
     "--every",
     default=EVERY,
     show_default=True,
-    callback=_often_enough,
-    help="How often a fleet's drift is evaluated: of more than some 300 pods, every minute.",
+    callback=_interval,
+    help="How often a fleet's drift is evaluated; use 1m from some 300 pods on.",
 )
 @click.option(
-    "--hurry",
+    "--speedup",
+    "factor",
     metavar="FACTOR",
     type=int,
     default=1,
     callback=_divisor,
-    help="To try them out: all times divided by FACTOR, Alertmanager's too (alertmanager.yml).",
+    help="Divide all durations by FACTOR, also in alertmanager.yml, to try the alerts out.",
 )
-def main(out: Path, *, operator: bool, grafana: str, runbooks: str, every: str, hurry: int) -> None:
+@click.option("--check", is_flag=True, help="Write nothing; print the mistakes in the rule files.")
+def main(
+    *, out: Path | None, operator: bool, grafana: str, runbooks: str, every: str, factor: int, check: bool
+) -> None:
     """Write the rules into the folder OUT, as files for Prometheus's `rule_files`."""
-    links = Links(grafana, runbooks)
-    files = [feature_drift.file(every) if file.name == "feature-drift" else file for file in FILES]
+    if (out is None) != check:
+        raise click.UsageError("expected either a folder OUT or --check")
+    files = rule_files.load()
+    if found := mistakes(files, _promql_parser() if check else None):
+        _fail(*found)
+    if out is None:
+        click.echo(f"{len(files)} files, {len(rule_files.alerts(files))} alerts: no mistakes")
+        return
+    texts: dict[str, str] = {}
+    for file in files:
+        changed = file.with_links(grafana, runbooks)
+        if file.name == "feature-drift":
+            changed = changed.with_interval(EVERY, every)
+        text = changed.text if operator else changed.plain()
+        texts[f"{file.name}.yaml"] = text if factor == 1 else speedup.speed_up(text, factor)
+    texts |= _alertmanager(factor, operator=operator)
     try:
-        out.mkdir(parents=True, exist_ok=True)
-        for file in files if hurry == 1 else [hurried(file, hurry) for file in files]:
-            text = file.prometheus_rule(links) if operator else file.plain(links)
-            (out / f"{file.name}.yaml").write_text(text)
-        if operator:
-            (out / "alertmanager").mkdir(exist_ok=True)
-            (out / "alertmanager" / "alertmanagerconfig.yaml").write_text(alertmanager_config())
-        elif hurry > 1:
-            (out / "alertmanager").mkdir(exist_ok=True)
-            (out / "alertmanager" / "alertmanager.yml").write_text(hurried_alertmanager(hurry))
+        for name, text in texts.items():
+            (out / name).parent.mkdir(parents=True, exist_ok=True)
+            (out / name).write_text(text)
     except OSError as error:
-        click.echo(f"alerts: {out}: {error.strerror}", err=True)
-        sys.exit(2)
+        _fail(f"alerts: {out}: {error.strerror}")
+
+
+def _alertmanager(factor: int, *, operator: bool) -> Iterator[tuple[str, str]]:
+    """Yield the Alertmanager's configuration where it is not the file that is shipped, by path."""
+    if operator:
+        yield "alertmanager/alertmanagerconfig.yaml", alertmanager_config()
+    elif factor > 1:
+        yield "alertmanager/alertmanager.yml", speedup.alertmanager(factor)
+
+
+def _promql_parser() -> Callable[[str], object]:
+    try:
+        # Only contributors have it.
+        from promql_parser import parse  # noqa: PLC0415
+    except ImportError:
+        raise click.UsageError("--check needs promql-parser: pip install promql-parser") from None
+    return parse
+
+
+def _fail(*lines: str) -> None:
+    for line in lines:
+        click.echo(line, err=True)
+    sys.exit(2)
 
 
 if __name__ == "__main__":

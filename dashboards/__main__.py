@@ -7,8 +7,7 @@ from pathlib import Path
 
 import click
 
-from alerts.address import Address
-from alerts.alert import RUNBOOKS, Links
+from alerts.links import RUNBOOKS, address
 from dashboards import (
     compare,
     drift,
@@ -36,14 +35,20 @@ DASHBOARDS = (
 
 @click.command()
 @click.argument("out", type=click.Path(path_type=Path))
-@click.option("--runbooks", type=Address(), default=RUNBOOKS, show_default=True, help="Where links to runbooks lead.")
+@click.option(
+    "--runbooks",
+    metavar="URL",
+    default=RUNBOOKS,
+    show_default=True,
+    callback=address,
+    help="Where links to runbooks lead.",
+)
 def main(out: Path, *, runbooks: str) -> None:
     """Write the dashboards into the folder OUT, a JSON file each."""
-    links = Links(runbooks=runbooks)
     try:
         out.mkdir(parents=True, exist_ok=True)
         for dashboard in DASHBOARDS:
-            (out / f"{dashboard.name}.json").write_text(dashboard.text(links))
+            (out / f"{dashboard.name}.json").write_text(dashboard.text(runbooks))
     except OSError as error:
         click.echo(f"dashboards: {out}: {error.strerror}", err=True)
         sys.exit(2)

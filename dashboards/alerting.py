@@ -1,13 +1,20 @@
-"""Which alerts are about what a panel shows, and the ways from it to each: its runbook, and the rule in Grafana."""
+"""Which alerts are about what a panel shows, and links from it to each one's runbook and to the rule in Grafana.
+
+An alert that no panel of the dashboard it opens names here is linked beside the dashboard's title.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from functools import cache
 from typing import Any
 
-from alerts.alert import Links
+from grafanalib import core
 
-# By dashboard and title. Each alert is on the dashboard that its own text leads to.
+from alerts import rule_files
+from dashboards.links import uid
+
+# By dashboard and title.
 ALERTS: Mapping[str, Mapping[str, Sequence[str]]] = {
     "fleet": {
         "Models": ("ModelReferencesDiffer",),
@@ -88,8 +95,24 @@ ALERTS: Mapping[str, Mapping[str, Sequence[str]]] = {
 }
 
 
-def of_panel(dashboard: str, title: str, links: Links) -> Iterator[dict[str, Any]]:
+def of_dashboard(dashboard: str, runbooks: str) -> Iterator[Any]:
+    """Yield links to the runbooks of alerts that open a dashboard, without those that one of its panels names."""
+    on_panels = {name for names in ALERTS.get(dashboard, {}).values() for name in names}
+    for name, rule in _alerts().items():
+        opened = rule["annotations"]["dashboard_url"].partition("?")[0].rpartition("/")[2]
+        if opened == uid(dashboard) and name not in on_panels:
+            yield core.DashboardLink(
+                title=f"{name}: what to do", uri=f"{runbooks}/{name}.md", type="link", targetBlank=True, keepTime=False
+            )
+
+
+def of_panel(dashboard: str, title: str, runbooks: str) -> Iterator[dict[str, Any]]:
     """Yield a panel's links: for each of its alerts the runbook, elsewhere, and the rule, in this Grafana."""
     for name in ALERTS.get(dashboard, {}).get(title, ()):
-        yield {"title": f"{name}: what to do", "url": links.runbook(name), "targetBlank": True}
+        yield {"title": f"{name}: what to do", "url": f"{runbooks}/{name}.md", "targetBlank": True}
         yield {"title": f"{name}: the rule", "url": f"/alerting/list?search=rule:{name}", "targetBlank": False}
+
+
+@cache
+def _alerts() -> dict[str, rule_files.Rule]:
+    return rule_files.alerts(rule_files.load())

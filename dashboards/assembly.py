@@ -11,7 +11,6 @@ import attr
 from grafanalib import core
 from grafanalib._gen import DashboardEncoder
 
-from alerts.alert import Links
 from dashboards import alerting, links
 from dashboards.mend import mended, panels
 from dashboards.promql import limits, traffic
@@ -46,11 +45,11 @@ class Dashboard:
     of_models: bool = True
     points: int | None = None
 
-    def text(self, told: Links) -> str:
-        """Return the file: the same bytes at every run. `told` is where runbooks are."""
-        return json.dumps(self.data(told), indent=1, sort_keys=True, ensure_ascii=False) + "\n"
+    def text(self, runbooks: str) -> str:
+        """Return the file: the same bytes at every run. `runbooks` is their address."""
+        return json.dumps(self.data(runbooks), indent=1, sort_keys=True, ensure_ascii=False) + "\n"
 
-    def data(self, told: Links) -> dict[str, Any]:
+    def data(self, runbooks: str) -> dict[str, Any]:
         made = core.Dashboard(
             title=f"Prediction exporter / {self.title}",
             uid=links.uid(self.name),
@@ -61,7 +60,7 @@ class Dashboard:
             timezone="browser",
             refresh="1m",
             time=core.Time("now-6h", "now"),
-            links=[links.to_all()],
+            links=[links.to_all(), *alerting.of_dashboard(self.name, runbooks)],
             templating=core.Templating(list=[*self.variables]),
             annotations=core.Annotations(list=[NOTES, *(_annotations() if self.of_models else ())]),
             panels=[*_placed(self.rows)],
@@ -69,7 +68,7 @@ class Dashboard:
         dashboard = mended(json.loads(json.dumps(made.to_json_data(), cls=DashboardEncoder)))
         for panel in (panel for panel in panels(dashboard) if panel["type"] != "row"):
             panel["maxDataPoints"] = self.points or _points(panel)
-            if alerts := [*alerting.of_panel(self.name, panel["title"], told)]:
+            if alerts := [*alerting.of_panel(self.name, panel["title"], runbooks)]:
                 panel["links"] = alerts
         return dashboard
 

@@ -8,7 +8,7 @@ from typing import Any
 
 from grafanalib import core
 
-from dashboards.look import NO_DATA, NOTHING, OF_LIMIT, PLAIN, Overrides, Steps, common, defaults, override, steps_of
+from dashboards.style import NO_DATA, NOTHING, OF_LIMIT, PLAIN, Overrides, Steps, common, defaults, override, steps_of
 
 Transformations = list[dict[str, Any]]
 # What is asked for each column, by its title.

@@ -7,11 +7,11 @@ from typing import Any
 from dashboards import metrics, variables
 from dashboards.assembly import Dashboard
 from dashboards.columns import VERSION_LABELS, Columns, coloured, column, joined, side_by_side, table
-from dashboards.look import ANY, GREEN, NO_DRIFT, NO_TRUTH, RED
 from dashboards.panels import bar_chart, row, stat, timeseries
 from dashboards.promql import comparison, drift, limits, traffic, truth
 from dashboards.promql.selection import highest, in_all, largest, lowest, smallest
 from dashboards.queries import VERSION, as_rows, now, over_time
+from dashboards.style import ANY, GREEN, NO_DRIFT, NO_TRUTH, RED
 
 NO_PAST = "Prometheus has nothing of that time. Choose a nearer one in `Against`."
 WAS = f"{VERSION}, $against before"

@@ -8,11 +8,11 @@ from dashboards import drift_details, metrics, variables
 from dashboards.assembly import POINTS_OF_STATES, Dashboard
 from dashboards.columns import FEATURE_LABELS, OF_FEATURE, Columns, coloured, column, joined, of_limit, table
 from dashboards.links import of_row
-from dashboards.look import ANY, GREEN, NO_DRIFT, NO_RECORDED_DRIFT, OF_LIMIT, RED, YELLOW, said
 from dashboards.panels import bar_gauge, row, stat, state_timeline, timeseries
 from dashboards.promql import drift, limits, traffic
 from dashboards.promql.selection import highest, in_all, largest, largest_first, lowest
 from dashboards.queries import FEATURE, as_rows, now, over_time
+from dashboards.style import ANY, GREEN, NO_DRIFT, NO_RECORDED_DRIFT, OF_LIMIT, RED, YELLOW, said
 
 # A p-value is worth a look below 0.05, and `drift.significance` is 0.01 unless told otherwise.
 CHANCE = [(None, RED), (0.01, YELLOW), (0.05, GREEN)]

@@ -7,11 +7,11 @@ from typing import Any
 
 from dashboards import metrics
 from dashboards.columns import side_by_side
-from dashboards.look import ANY, GREEN, NO_DRIFT, RED, said
 from dashboards.panels import bar_chart, bar_gauge, row, stat, state_timeline, timeseries
 from dashboards.promql import drift, limits
 from dashboards.promql.selection import highest, largest, largest_first, smallest
 from dashboards.queries import FEATURE, VERSION, as_rows, now, over_time
+from dashboards.style import ANY, GREEN, NO_DRIFT, RED, said
 
 # Of models that have the same feature.
 MOST = 20

@@ -8,11 +8,11 @@ from dashboards import metrics, variables
 from dashboards.assembly import POINTS_OF_STATES, Dashboard
 from dashboards.columns import FEATURE_LABELS, OF_FEATURE, Columns, coloured, column, joined, table
 from dashboards.links import of_row
-from dashboards.look import GREEN, RED
 from dashboards.panels import bar_gauge, row, stat, timeseries
 from dashboards.promql import attribution, drift, limits
 from dashboards.promql.selection import largest, largest_first, lowest, smallest
 from dashboards.queries import FEATURE, VERSION, as_rows, now, over_time
+from dashboards.style import GREEN, RED
 
 MOST = 10
 NO_ATTRIBUTIONS = "The log has no `attributions`, such as SHAP values."

@@ -8,11 +8,11 @@ from dashboards import variables
 from dashboards.assembly import Dashboard
 from dashboards.columns import OF_VERSION, VERSION_LABELS, Columns, coloured, column, joined, of_limit, table
 from dashboards.links import ALERTS, of_row, of_series
-from dashboards.look import ANY, NO_DRIFT, NO_TRUTH, NOT_RECORDED, OF_LIMIT
 from dashboards.panels import bar_gauge, row, stat, state_timeline, timeseries
 from dashboards.promql import drift, limits, traffic, truth
 from dashboards.promql.selection import in_all, largest, largest_first, number_of, smallest
 from dashboards.queries import FEATURE, as_rows, now, over_time
+from dashboards.style import ANY, NO_DRIFT, NO_TRUTH, NOT_RECORDED, OF_LIMIT
 
 COLUMNS: Columns = {
     "Limits passed": limits.broken,

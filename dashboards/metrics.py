@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from alerts import dashboards
 from exporter.derived.reference_info import REFERENCE_INFO
 from exporter.stats import SEGMENTS
 from exporter.stats.feature_bins import FEATURE_BIN, REFERENCE_BIN
-from exporter.stats.subject import FEATURES
+from exporter.stats.variable_kind import FEATURES
 from exporter.telemetry import PREFIX
 
 __all__ = ["FEATURE_BIN", "REFERENCE_BIN", "REFERENCE_INFO"]
@@ -146,20 +145,20 @@ PROCESS_CPU = "process_cpu_seconds_total"
 PROCESS_START = "process_start_time_seconds"
 PROCESS_FILES = "process_open_fds"
 
-# Recorded by alerts/dashboards.py.
-RECORDED_CHECKS = dashboards.FAILED_CHECKS
-RECORDED_REQUESTS = dashboards.REQUESTS
-RECORDED_ERRORS = dashboards.ERRORS
-RECORDED_LATENCY = dashboards.LATENCY
-RECORDED_PSI = dashboards.PSI
-RECORDED_LARGEST_PSI = dashboards.LARGEST_PSI
-RECORDED_REFUSED = dashboards.REFUSED
-RECORDED_SEGMENT_CLASSES = dashboards.SEGMENT_CLASSES
-RECORDED_SEGMENT_REQUESTS = dashboards.SEGMENT_REQUESTS
-RECORDED_SEGMENT_ERRORS = dashboards.SEGMENT_ERRORS
-RECORDED_SEGMENT_LATENCY = dashboards.SEGMENT_LATENCY
-RECORDED_SEGMENT_PSI = dashboards.SEGMENT_PSI
-# Recorded by alerts/feature_drift.py.
+# Recorded by alerts/dashboards.yaml.
+RECORDED_CHECKS = "instance_model_version_check:model_feature_quality:rate5m"
+RECORDED_REQUESTS = "instance_model_version:model_requests:rate5m"
+RECORDED_ERRORS = "instance_model_version:model_prediction_errors:rate5m"
+RECORDED_LATENCY = "instance_model_version_le:model_prediction_latency_seconds_bucket:rate5m"
+RECORDED_PSI = "instance_model_version_feature_window:model_feature_drift_psi:max"
+RECORDED_LARGEST_PSI = "instance_model_version_window:model_feature_drift_psi:max"
+RECORDED_REFUSED = "instance_source_reason:prediction_exporter_source_rejected_lines:rate5m"
+RECORDED_SEGMENT_CLASSES = "model_version_segment_class:model_segment_predictions:rate5m"
+RECORDED_SEGMENT_REQUESTS = "model_version_segment:model_segment_requests:rate5m"
+RECORDED_SEGMENT_ERRORS = "model_version_segment:model_segment_prediction_errors:rate5m"
+RECORDED_SEGMENT_LATENCY = "model_version_segment_le:model_segment_prediction_latency_seconds_bucket:rate5m"
+RECORDED_SEGMENT_PSI = "model_version_feature_segment_window:model_segment_feature_drift_psi:max"
+# Recorded by alerts/feature-drift.yaml.
 FLEET_PSI = "model_version_feature:model_feature_drift_psi:increase1h"
 
 # Prometheus's own.

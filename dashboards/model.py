@@ -7,11 +7,11 @@ from typing import Any
 from dashboards import model_predictions, variables
 from dashboards.assembly import Dashboard
 from dashboards.links import ALERTS, to
-from dashboards.look import ANY, NOT_RECORDED, OF_LIMIT
 from dashboards.panels import heatmap, row, stat, state_timeline, timeseries
 from dashboards.promql import drift, limits, traffic, truth
 from dashboards.promql.selection import highest, in_all, largest, lowest
 from dashboards.queries import buckets, now, over_time
+from dashboards.style import ANY, NOT_RECORDED, OF_LIMIT
 
 
 def dashboard() -> Dashboard:

@@ -6,11 +6,11 @@ from collections.abc import Sequence
 from typing import Any
 
 from dashboards.columns import side_by_side
-from dashboards.look import NO_DRIFT, NO_TRUTH, NOT_RECORDED
 from dashboards.panels import bar_chart, heatmap, row, timeseries
 from dashboards.promql import drift, limits, traffic, truth
 from dashboards.promql.selection import largest, smallest
 from dashboards.queries import POD, VERSION, as_rows, buckets, over_time
+from dashboards.style import NO_DRIFT, NO_TRUTH, NOT_RECORDED
 
 
 def rows() -> Sequence[Any]:

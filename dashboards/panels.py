@@ -11,7 +11,8 @@ from typing import Any
 
 from grafanalib import core
 
-from dashboards.look import (
+from dashboards.promql import selection
+from dashboards.style import (
     LIMIT_LINE,
     NO_DATA,
     PLAIN,
@@ -21,7 +22,6 @@ from dashboards.look import (
     defaults,
     steps_of,
 )
-from dashboards.promql import selection
 
 # Where nothing has happened yet, an axis ends here: Grafana's own choice would be 10,000% and 100 a second.
 SOFT_MOST = {"percentunit": 0.01, "cps": 1.0, "reqps": 0.1}

@@ -7,11 +7,11 @@ from typing import Any
 from dashboards import metrics, performance_truth, variables
 from dashboards.assembly import Dashboard
 from dashboards.columns import matrix, side_by_side, table
-from dashboards.look import ANY, GREEN, NO_TRUTH, RED, YELLOW, override, said
 from dashboards.panels import bar_chart, row, stat, state_timeline, timeseries
 from dashboards.promql import limits, truth
 from dashboards.promql.selection import highest, in_all, largest, lowest, smallest
 from dashboards.queries import VERSION, as_rows, over_time
+from dashboards.style import ANY, GREEN, NO_TRUTH, RED, YELLOW, override, said
 
 # Of many models, those with the worst of each figure.
 MOST = 10

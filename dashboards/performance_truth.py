@@ -6,11 +6,11 @@ from collections.abc import Sequence
 from typing import Any
 
 from dashboards import metrics
-from dashboards.look import ANY, NO_TRUTH, said
 from dashboards.panels import row, state_timeline, timeseries
 from dashboards.promql import sidecar, truth
 from dashboards.promql.selection import largest, smallest
 from dashboards.queries import VERSION, over_time
+from dashboards.style import ANY, NO_TRUTH, said
 
 MOST = 10
 NO_REGRESSION = "Not a regression model, or no ground truth in this window."

@@ -8,11 +8,11 @@ from dashboards import metrics, variables
 from dashboards.assembly import POINTS_OF_STATES, Dashboard
 from dashboards.columns import FEATURE_LABELS, OF_FEATURE, Columns, coloured, column, joined, table
 from dashboards.links import of_row
-from dashboards.look import ANY, GREEN, NO_REFUSED, RED, YELLOW, said
 from dashboards.panels import bar_gauge, row, stat, state_timeline, timeseries
 from dashboards.promql import drift, limits, quality, sidecar
 from dashboards.promql.selection import highest, largest, largest_first
 from dashboards.queries import FEATURE, VERSION, as_rows, now, over_time
+from dashboards.style import ANY, GREEN, NO_REFUSED, RED, YELLOW, said
 
 NO_FEATURES = "No features: is there a reference, and does the log hold `features`?"
 CHECK = f"{{{{check}}}} · {VERSION}"

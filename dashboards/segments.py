@@ -7,11 +7,11 @@ from typing import Any
 from dashboards import segments_truth, variables
 from dashboards.assembly import POINTS_OF_STATES, Dashboard
 from dashboards.columns import SEGMENT_LABELS, Columns, coloured, column, joined, table
-from dashboards.look import GREEN, RED, YELLOW
 from dashboards.panels import row, stat, state_timeline, timeseries
 from dashboards.promql import limits, segments
 from dashboards.promql.selection import highest, largest, number_of
 from dashboards.queries import SEGMENT, as_rows, now, over_time
+from dashboards.style import GREEN, RED, YELLOW
 
 NO_SEGMENTS = "No segments: name features or fields to split by, `segments: [country]`."
 NOT_RECORDED = f"{NO_SEGMENTS} Or the recording rules of alerts/ are not loaded."

@@ -6,11 +6,11 @@ from collections.abc import Sequence
 from typing import Any
 
 from dashboards.columns import VERSION_LABELS, joined, table
-from dashboards.look import NO_TRUTH
 from dashboards.panels import row, timeseries
 from dashboards.promql import limits, segments
 from dashboards.promql.selection import largest, largest_first, smallest
 from dashboards.queries import SEGMENT, as_rows, over_time
+from dashboards.style import NO_TRUTH
 
 NO_BUSINESS = "No `business` figures are configured, or none of the chosen name, or no segments."
 OUTCOME_LABELS = {

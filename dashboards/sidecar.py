@@ -7,11 +7,11 @@ from typing import Any
 from dashboards import metrics, sidecar_internals, variables
 from dashboards.assembly import POINTS_OF_STATES, Dashboard
 from dashboards.columns import Columns, coloured, column, joined, table
-from dashboards.look import ANY, GREEN, NO_REFUSED, RED, WELL, YELLOW, said
 from dashboards.panels import row, stat, state_timeline, timeseries
 from dashboards.promql import sidecar
 from dashboards.promql.selection import highest, in_all, largest
 from dashboards.queries import POD, SOURCE, as_rows, now, over_time
+from dashboards.style import ANY, GREEN, NO_REFUSED, RED, WELL, YELLOW, said
 
 NO_SIDECAR = "No sidecar is scraped. Is the job right, and Prometheus told of it?"
 UP = said("DOWN", "up")

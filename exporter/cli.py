@@ -29,7 +29,7 @@ def _fail_with_store(error: StoreError) -> NoReturn:
 
 
 def _serve(serving: Coroutine[Any, Any, None], listen: object) -> None:
-    from exporter.sources import SourceError
+    from exporter.sources.source import SourceError
 
     try:
         asyncio.run(serving)
@@ -63,7 +63,7 @@ def run(
 ) -> None:
     """Read prediction logs and serve /metrics until SIGTERM."""
     from exporter import logs, sidecar
-    from exporter.assembly import config
+    from exporter.configuration import loading
     from exporter.web.loading import WebConfigError
 
     if (config_file is None) == (source is None):
@@ -72,64 +72,65 @@ def run(
         if config_file is not None:
             if reference or listen or web_config:
                 _fail("run: --reference, --listen and --web-config go with --source; in a configuration they are keys")
-            settings = config.load(config_file)
+            loaded = loading.load(config_file)
         else:
-            settings = config.from_options(str(source), reference, listen, web_config)
-    except config.ConfigError as error:
+            loaded = loading.from_options(str(source), reference, listen, web_config)
+    except loading.ConfigError as error:
         _fail(*error.problems)
     logs.configure()
     try:
-        running = sidecar.Sidecar(settings, load=partial(config.load, config_file) if config_file else None)
+        running = sidecar.Sidecar(loaded, load=partial(loading.load, config_file) if config_file else None)
     except WebConfigError as error:
         _fail(*(f"web_config: {problem}" for problem in error.problems))
     except StoreError as error:
         _fail_with_store(error)
-    _serve(running.run(), settings.listen)
+    _serve(running.run(), loaded.config.listen)
 
 
 @main.command()
 @click.option("--config", "config_file", type=FILE, required=True, help="The configuration, a YAML file.")
 def check(config_file: Path) -> None:
     """Validate a configuration and all that it points to, and list every mistake."""
-    from exporter.assembly import config
+    from exporter.configuration import loading
 
     try:
-        settings = config.load(config_file)
-    except config.ConfigError as error:
+        loaded = loading.load(config_file)
+    except loading.ConfigError as error:
         _fail(*error.problems)
-    for note in config.notes(settings):
+    for note in loading.notes(loaded):
         click.echo(f"{config_file}: note: {note}")
     click.echo(f"{config_file}: good")
 
 
 @main.command()
 @click.argument("logs", nargs=-1, required=True, type=FILE, metavar="LOG...")
-@click.option("--truth", "truths", multiple=True, type=FILE, help="Ground truth, a file or folder. May be repeated.")
-@click.option("--config", "config_file", type=FILE, help="Where fields lie, and the databases that have the truth.")
-@click.option("--reference", help="Instead of --config: the reference profile, whose baseline is compared with.")
-@click.option("--from", "begin", metavar="TIME", help="Predictions from then on: a date, or a time (RFC 3339).")
-@click.option("--to", "end", metavar="TIME", help="Predictions before then.")
+@click.option("--truth", "truths", multiple=True, type=FILE, help="Ground truth, as for LOG. May be repeated.")
+@click.option("--config", "config_file", type=FILE, help="The configuration: fields, and databases of ground truth.")
+@click.option("--reference", help="Instead of --config: the reference profile, which has the baseline.")
+@click.option("--from", "begin", metavar="TIME", help="Only predictions from this date or time (RFC 3339) on.")
+@click.option("--to", "end", metavar="TIME", help="Only predictions before this date or time.")
 @click.option(
     "--revision",
     type=click.Choice(["first", "last"]),
     default="last",
     show_default=True,
-    help="Which of several truths of a request counts.",
+    help="Which of several ground-truth labels of a request counts.",
 )
-@click.option("--least", multiple=True, metavar="FIGURE=VALUE", help="Fail when a figure is less: f1=0.8.")
-@click.option("--max-drop", multiple=True, metavar="FIGURE=VALUE", help="Fail when it is so far below the baseline.")
+@click.option("--least", multiple=True, metavar="FIGURE=VALUE", help="Fail if a figure is less, such as f1=0.8.")
+@click.option("--max-drop", multiple=True, metavar="FIGURE=VALUE", help="Fail if it is further below the baseline.")
 @click.option("--json", "is_json", is_flag=True, help="Write JSON.")
 def evaluate(**options: Any) -> None:
-    """Join archived predictions with their ground truth, and tell how good the model was.
+    """Join archived predictions with their ground truth, and show how accurate the model was.
 
-    A LOG, and a truth, is a JSON-lines, CSV or Parquet file (.jsonl, .csv, .parquet; .gz may follow the former) or a
-    folder of them. The status is 1 when a figure falls short, and 2 when there is a mistake.
+    A LOG is a JSON-lines, CSV or Parquet file (.jsonl, .csv, .parquet; .gz may follow the first two), a folder of them
+    or a glob pattern. The exit status is 1 if a figure falls short, and 2 if there is a mistake.
     """
-    from exporter.evaluation import command
+    from exporter.offline import OfflineError
+    from exporter.offline.evaluation import command
 
     try:
-        lines, is_short = command.evaluate(command.Asked(**options))
-    except command.EvaluationError as error:
+        lines, is_short = command.evaluate(**options)
+    except OfflineError as error:
         _fail(*(f"evaluate: {problem}" for problem in error.problems))
     for line in lines:
         click.echo(line)
@@ -153,8 +154,8 @@ def health(url: str) -> None:
 @main.command()
 @click.argument("inputs", nargs=-1, required=True, type=FILE, metavar="INPUT...")
 @click.option("--output", "-o", required=True, type=FILE, help="Where to write the profile, a JSON file.")
-@click.option("--config", "config_file", type=FILE, help="Whose `fields` say where a record's fields lie.")
-@click.option("--bins", default=10, show_default=True, help="How many bins a numeric feature has.")
+@click.option("--config", "config_file", type=FILE, help="The configuration, whose `fields` map a record's fields.")
+@click.option("--bins", default=10, show_default=True, help="The number of bins of a numeric feature.")
 @click.option(
     "--binning",
     type=click.Choice(["quantile", "uniform"]),
@@ -177,59 +178,29 @@ def profile(
 ) -> None:
     """Make the reference profile from training data or a prediction log.
 
-    An INPUT is a Parquet, CSV or JSON-lines file (.parquet, .csv, .jsonl; .gz may follow the latter two) or a folder
-    of them. All are read together. A column is a feature, unless it is named like another field of a record.
+    An INPUT is a Parquet, CSV or JSON-lines file (.parquet, .csv, .jsonl; .gz may follow the last two), a folder of
+    them or a glob pattern. All are read together. A column is a feature, unless it is named like another field of a
+    record.
     """
-    from exporter.assembly import config
+    from exporter.configuration import loading
     from exporter.decoding.schema import Schema
-    from exporter.profiling import Options, ProfilingError, make_profile
-    from exporter.profiling.output import write
-    from exporter.profiling.progress import progress_bar
+    from exporter.offline import OfflineError
+    from exporter.offline.output import progress_bar, write
+    from exporter.offline.profiling import Options, make_profile
+    from exporter.reference import profile_file
 
     try:
-        schema = config.load_fields(config_file) if config_file else Schema()
+        schema = loading.load_fields(config_file) if config_file else Schema()
         options = Options(bins, binning, numeric, categorical, exclude, schema)
         with progress_bar() as progress:
-            made, report = make_profile(inputs, options, progress=progress)
-        size = write(made, output)
-    except config.ConfigError as error:
-        _fail(*error.problems)
-    except ProfilingError as error:
-        _fail(f"profile: {error}")
-    for line in report.lines(made):
+            made, summary = make_profile(inputs, options, progress=progress)
+        data = profile_file.dump(made)
+        write(data, output)
+    except (loading.ConfigError, OfflineError) as error:
+        _fail(*(f"profile: {problem}" for problem in error.problems))
+    for line in summary:
         click.echo(line)
-    click.echo(f"{output}: {size / 1024:.0f} KiB")
-
-
-@main.command()
-@click.option(
-    "--seconds", type=click.FloatRange(min=0, min_open=True), help="How long to run.  [default: until Ctrl-C]"
-)
-@click.option(
-    "--rate",
-    type=click.FloatRange(min=0, min_open=True),
-    help="Predictions a second; a laptop's core makes about 500.  [default: 50, or 150 of a story]",
-)
-@click.option("--listen", help="The address to serve on.  [default: 127.0.0.1:9465, or a free port]")
-@click.option(
-    "--shift-after",
-    type=click.FloatRange(min=0),
-    default=60.0,
-    show_default=True,
-    help="When some inputs shift, in seconds, so that drift appears.",
-)
-@click.option(
-    "--story", is_flag=True, help="The whole: the model over HTTP, several incidents, and alerts where they can be had."
-)
-def demo(*, seconds: float | None, rate: float | None, listen: str | None, shift_after: float, story: bool) -> None:
-    """Watch a real scikit-learn model for a while: its log, its metrics, and a drift."""
-    from exporter.configuration.units import Listen
-    from exporter.demo import DemoError, DemoSettings, run_demo
-
-    try:
-        run_demo(DemoSettings(seconds, rate, Listen.parse(listen) if listen else None, shift_after, story))
-    except (DemoError, ValueError) as error:
-        _fail(f"demo: {error}")
+    click.echo(f"{output}: {len(data) / 1024:.0f} KiB")
 
 
 if __name__ == "__main__":

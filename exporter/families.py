@@ -1,12 +1,13 @@
-"""Metric families as plain data: what statistics give to be shown, before it is text.
+"""Metric families as plain data, before they are written as text.
 
-The series of a family are lists side by side; an object for each would take longer to make than to write.
+A family keeps its series as parallel lists, because creating an object per series takes longer than writing it.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from itertools import compress
 from typing import NamedTuple
 
 from prometheus_client.utils import floatToGoString
@@ -15,13 +16,13 @@ LabelValues = tuple[str, ...]
 
 
 class Line(NamedTuple):
-    """One of the lines that each series has: what its name ends with, and the labels that are its own."""
+    """One of the lines of each series: the suffix of its name, and its own labels."""
 
     suffix: str
     labels: dict[str, str]
 
 
-class Sample(NamedTuple):
+class MetricSample(NamedTuple):
     """One line of one series."""
 
     name: str
@@ -30,7 +31,7 @@ class Sample(NamedTuple):
 
 
 class Family:
-    """A metric family: `columns` are the values by line, each in the order of `label_values`."""
+    """A metric family; `columns` holds the values of each line, in the order of `label_values`."""
 
     def __init__(self, name: str, text: str, kind: str, labels: Sequence[str], lines: Sequence[Line]) -> None:
         self.name = name
@@ -42,59 +43,67 @@ class Family:
         self.columns: tuple[list[float], ...] = tuple([] for _ in lines)
 
     @property
-    def samples(self) -> list[Sample]:
+    def samples(self) -> list[MetricSample]:
         """All samples, in the order in which they are written."""
         return [
-            Sample(self.name + line.suffix, dict(zip(self.labels, label_values, strict=True)) | line.labels, value)
+            MetricSample(
+                self.name + line.suffix, dict(zip(self.labels, label_values, strict=True)) | line.labels, value
+            )
             for label_values, *values in zip(self.label_values, *self.columns, strict=True)
             for line, value in zip(self.lines, values, strict=True)
         ]
 
 
-class _OfOneLine(Family):
+Families = Iterator[Family]
+
+
+class _SingleLineFamily(Family):
     def add(self, label_values: LabelValues, value: float) -> None:
-        """Add a series; `label_values` are in the order of the labels."""
+        """Add a series; `label_values` has the order of the labels."""
         self.label_values.append(label_values)
         self.columns[0].append(float(value))
 
     def extend(self, label_values: Iterable[LabelValues], values: Iterable[float]) -> None:
-        """Add series side by side; those that are NaN are left out."""
-        there = [(labels, value) for labels, value in zip(label_values, values, strict=True) if value == value]  # noqa: PLR0124
-        self.label_values.extend(labels for labels, _ in there)
-        self.columns[0].extend(value for _, value in there)
+        """Add series; those with a NaN value are left out."""
+        labels, numbers = list(label_values), list(values)
+        is_known = [number == number for number in numbers]  # noqa: PLR0124
+        if len(labels) != len(numbers):
+            raise ValueError("expected as many values as label values")
+        self.label_values.extend(labels if all(is_known) else compress(labels, is_known))
+        self.columns[0].extend(numbers if all(is_known) else compress(numbers, is_known))
 
 
-class GaugeFamily(_OfOneLine):
+class GaugeFamily(_SingleLineFamily):
     """A gauge.
 
     >>> family = GaugeFamily("model_window_samples", "Predictions that a rolling window holds.", ("window",))
     >>> family.add(("5m",), 7)
     >>> family.samples
-    [Sample(name='model_window_samples', labels={'window': '5m'}, value=7.0)]
+    [MetricSample(name='model_window_samples', labels={'window': '5m'}, value=7.0)]
     """
 
     def __init__(self, name: str, text: str, labels: Sequence[str]) -> None:
         super().__init__(name, text, "gauge", labels, (Line("", {}),))
 
 
-class SummaryFamily(_OfOneLine):
-    """Quantiles without a count or a sum, in a label `quantile` among the labels; a gauge may not have that label."""
+class SummaryFamily(_SingleLineFamily):
+    """Quantiles by the label `quantile`, which OpenMetrics allows in a summary only; without a count or a sum."""
 
     def __init__(self, name: str, text: str, labels: Sequence[str]) -> None:
         super().__init__(name, text, "summary", labels, (Line("", {}),))
 
 
-class CounterFamily(_OfOneLine):
-    """A counter. As in OpenMetrics, its samples' name ends with `_total`, and the family's own does not."""
+class CounterFamily(_SingleLineFamily):
+    """A counter; as in OpenMetrics, the name of its samples ends with `_total` and the family's name does not."""
 
     def __init__(self, name: str, text: str, labels: Sequence[str]) -> None:
         super().__init__(name.removesuffix("_total"), text, "counter", labels, (Line("_total", {}),))
 
 
 class HistogramFamily(Family):
-    """A histogram; `bounds` ascend, and end before +Inf.
+    """A histogram with ascending `bounds`, without +Inf.
 
-    With a bound below 0 it has neither `_count` nor `_sum`, as OpenMetrics demands: the sum may fall.
+    With a bound below 0 it has no `_count` and no `_sum`, as OpenMetrics demands, because the sum may decrease.
     """
 
     def __init__(self, name: str, text: str, labels: Sequence[str], bounds: Sequence[float]) -> None:
@@ -103,7 +112,7 @@ class HistogramFamily(Family):
         super().__init__(name, text, "histogram", labels, buckets + totals)
 
     def add(self, label_values: LabelValues, counts: Sequence[float], total: float) -> None:
-        """Add a series; `counts` are cumulative, one for each bound and the last for +Inf; `total` is the sum."""
+        """Add a series; `counts` are cumulative, one per bound and a last one for +Inf; `total` is the sum."""
         self.label_values.append(label_values)
         values = (*counts, counts[-1], total)
         for column, value in zip(self.columns, values[: len(self.columns)], strict=True):

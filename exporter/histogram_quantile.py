@@ -6,14 +6,14 @@ import math
 from collections.abc import Sequence
 from itertools import pairwise
 
-# Upper bound and cumulative count, ascending.
-Buckets = Sequence[tuple[float, float]]
+# Upper bounds, ascending, and cumulative counts.
+CumulativeBuckets = Sequence[tuple[float, float]]
 
 
-def histogram_quantile(quantile: float, buckets: Buckets) -> float:
-    """Estimate a quantile as PromQL's function of that name: evenly spread within the bucket it falls in.
+def histogram_quantile(quantile: float, buckets: CumulativeBuckets) -> float:
+    """Estimate a quantile as PromQL's function of that name does: values are spread evenly within a bucket.
 
-    What falls in the last bucket, which has no upper bound, is given as that bucket's lower bound.
+    A quantile in the last bucket, which has no upper bound, is estimated as that bucket's lower bound.
 
     >>> histogram_quantile(0.5, [(1.0, 10.0), (2.0, 30.0), (float("inf"), 40.0)])
     1.5

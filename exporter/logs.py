@@ -10,7 +10,7 @@ import structlog
 from aiohttp.http import HttpProcessingError
 
 from exporter.batch import Series
-from exporter.decoding.intake import BadLine
+from exporter.lines.buffer import BadLine
 from exporter.state.snapshot import Snapshot
 
 SAMPLE_SECONDS = 10.0
@@ -84,10 +84,9 @@ class BadLineLog:
 
 
 class SchemaLog:
-    """Logs each change of what features records hold, by what was committed before and after it.
+    """Logs features that vanish from records, return, or are new, from one committed snapshot to the next.
 
-    `absent` says of a snapshot which features are absent, where it can be told; where it cannot, things are as they
-    were.
+    `absent` returns whether each feature of a snapshot is absent; features with too few records keep their state.
     """
 
     def __init__(

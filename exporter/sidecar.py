@@ -12,25 +12,23 @@ from pathlib import Path
 import structlog
 
 from exporter import garbage
-from exporter.assembly import planning, source_list
-from exporter.assembly.config import ConfigError, read_reference
+from exporter.assembly import planning
 from exporter.assembly.running_sources import RunningSources
-from exporter.configuration import source_options
-from exporter.configuration.settings import Config
+from exporter.configuration.loading import ConfigError, LoadedConfig
+from exporter.configuration.source_config import SourceConfig
 from exporter.engine.engine import Engine
 from exporter.engine.plan import Plan
+from exporter.exposition.cache import ExpositionCache
 from exporter.exposition.collector import Collector
-from exporter.exposition.exposition import Exposition, Format
-from exporter.exposition.pages import Pages
+from exporter.exposition.exposition import Accept, Exposition
 from exporter.joins.join import NAME as JOINS
 from exporter.joins.stores import open_store
 from exporter.logs import BadLineLog, SchemaLog
-from exporter.page.answers import Looks
-from exporter.reference.profile_file import ProfileError
 from exporter.serving import server
-from exporter.sources import FULL_SECONDS, Source, SourceError
+from exporter.sources.source import FULL_SECONDS, Source, SourceContext, SourceError
 from exporter.state.commit import Committer
 from exporter.state.durable_state import DurableState
+from exporter.status.handlers import StatusHandlers
 from exporter.store_error import StoreError
 from exporter.telemetry import Telemetry
 from exporter.web.guard import Guard
@@ -50,27 +48,31 @@ class Sidecar:
     """
 
     def __init__(
-        self, config: Config, clock: Callable[[], float] = time.time, load: Callable[[], Config] | None = None
+        self,
+        loaded: LoadedConfig,
+        clock: Callable[[], float] = time.time,
+        load: Callable[[], LoadedConfig] | None = None,
     ) -> None:
-        self._config = config
+        self._loaded = loaded
+        config, profile = loaded
         self._clock = clock
         self._load = load
         self._telemetry = Telemetry()
-        self._profile = read_reference(config)
-        plan, collector = planning.plan(config, self._profile)
-        self._state = DurableState(config.state_dir, self._telemetry)
+        plan, collector = planning.plan(config, profile)
+        self._state_dir = str(config.state_dir) if config.state_dir else None
+        self._state = DurableState(self._state_dir, self._telemetry)
         store = self._state.open(JOINS, open_store) if config.ground_truth else None
         outlets = {name: self._state.open(name, options.open) for name, options in config.outlets.items()}
         restored = self._state.restored and self._state.restored.kept(plan.identities)
         self._engine = Engine(plan, restored, BadLineLog(clock), store, outlets)
-        self._pages = Pages(collector, self._telemetry)
+        self._expositions = ExpositionCache(collector, self._telemetry)
         self._schema_log = SchemaLog(collector.absent, restored)
         self._committer = Committer(self._engine, self._state, self._telemetry, clock, self._schema_log)
         self._sources = RunningSources(self._make, self._engine.release)
         tell = self._telemetry.web_config_successful.set
         self._guard = Guard(Path(config.web_config), tell, self._has_own_token) if config.web_config else None
         self._reloading = asyncio.Lock()
-        self._loaded()
+        self._succeeded()
         self._ready = False
 
     async def run(self, started: Callable[[int], None] = lambda _: None) -> None:
@@ -92,12 +94,13 @@ class Sidecar:
             task.add_done_callback(reloads.discard)
 
         loop.add_signal_handler(signal.SIGHUP, reload_soon)
-        listen = self._config.listen
-        reload = self.reload if self._config.reload_endpoint else None
+        listen = self._loaded.config.listen
+        reload = self.reload if self._loaded.config.reload_endpoint else None
         refused = self._telemetry.http_refused_connections
+        status = StatusHandlers(self._committer, lambda: self._expositions.collector, self._telemetry, self._state_dir)
         site = server.Site(
             scrape=self.scrape,
-            looks=Looks(self._committer, lambda: self._pages.collector, self._telemetry, self._config.state_dir),
+            pages={"/": status.page, "/api/v1/status": status.document},
             is_ready=lambda: self._ready,
             receivers=lambda: self._sources.posts,
             reload=reload,
@@ -108,13 +111,13 @@ class Sidecar:
         serving = await site.start(listen.host, listen.port, tls)
         self._telemetry.http_open_connections.set_function(lambda: serving.connections)
         try:
-            await self._sources.start(self._config.all_sources)
+            await self._sources.start(self._loaded.config.all_sources)
             self._ready = True
             address = f"{'https' if tls else 'http'}://{listen.host}:{serving.port}"
-            log.info("listening", address=address, state=self._config.state_dir or "memory")
+            log.info("listening", address=address, state=self._state_dir or "memory")
             for note in self._guard.notes if self._guard else ():
                 log.warning("web configuration", note=note)
-            if not self._config.reference:
+            if not self._loaded.config.reference:
                 log.warning("no reference profile: there is no drift; make one with `prediction-exporter profile`")
             started(serving.port)
             await self._serve(stop)
@@ -124,65 +127,63 @@ class Sidecar:
             await serving.close()
             self.close()
 
-    async def scrape(self, wanted: Format = Format()) -> Exposition:  # noqa: B008  # it is frozen
-        """Commit, and render what was committed; raises StoreError."""
-        # Taken before: after the commit, they may be those of another configuration.
-        pages = self._pages
-        return await pages.page(await self._committer.commit(), wanted)
+    async def scrape(self, accept: Accept = Accept()) -> Exposition:  # noqa: B008  # it is frozen
+        """Commit, and return the exposition of what was committed; raises StoreError."""
+        # Before the commit, during which a reload may replace the cache.
+        expositions = self._expositions
+        return await expositions.exposition(await self._committer.commit(), accept)
 
     async def reload(self) -> list[str]:
         """Read the configuration again and go on by it; return why not, if not, and then nothing has changed."""
         async with self._reloading:
-            problems = await self._reload()
-            for problem in problems:
-                log.error("configuration not loaded", problem=problem)
-            if problems:
-                self._telemetry.config_successful.set(0)
-            else:
-                self._loaded()
-                log.info("configuration loaded")
+            problems = ["internal error"]
+            try:
+                problems = await self._reload()
+            finally:
+                for problem in problems:
+                    log.error("configuration not loaded", problem=problem)
+                if problems:
+                    self._telemetry.config_successful.set(0)
+                else:
+                    self._succeeded()
+                    log.info("configuration loaded")
             return problems
 
     async def _reload(self) -> list[str]:
         if self._load is None:
             return ["there is no configuration file to read again"]
         try:
-            config = await asyncio.to_thread(self._load)
-            profile = await asyncio.to_thread(read_reference, config)
+            loaded = await asyncio.to_thread(self._load)
         except ConfigError as error:
             return error.problems
-        except ProfileError as error:
-            return [f"reference: {error}"]
-        fixed = [key for key in FIXED if getattr(config, key) != getattr(self._config, key)]
-        fixed += sorted({name for name, _ in config.outlets.items() ^ self._config.outlets.items()})
-        if bool(config.ground_truth) != bool(self._config.ground_truth):
+        before, config = self._loaded.config, loaded.config
+        fixed = [key for key in FIXED if getattr(config, key) != getattr(before, key)]
+        fixed += sorted({name for name, _ in config.outlets.items() ^ before.outlets.items()})
+        if bool(config.ground_truth) != bool(before.ground_truth):
             fixed.append("ground_truth")
         if fixed:
-            return [f"{key}: a change of it needs a restart" for key in fixed]
-        plan, collector = planning.plan(config, profile)
-        profile_before = self._profile
+            return [f"{key}: a change of this key needs a restart" for key in fixed]
+        plan, collector = planning.plan(*loaded)
         await self._committer.settle()
         # From here to the next await nothing else runs: sources, engine and pages change at once.
         stopped = self._sources.stop_others(config.all_sources)
         self._adopt(plan, collector)
-        self._profile = profile
         try:
             await self._sources.start(config.all_sources)
         except SourceError as error:
             await self._committer.settle()
-            self._adopt(*planning.plan(self._config, profile_before))
-            self._profile = profile_before
+            self._adopt(*planning.plan(*self._loaded))
             await self._sources.start(stopped)
             return [f"sources: {error}"]
-        self._config = config
+        self._loaded = loaded
         return []
 
     def _adopt(self, plan: Plan, collector: Collector) -> None:
         self._engine.adopt(plan)
-        self._pages = Pages(collector, self._telemetry)
+        self._expositions = ExpositionCache(collector, self._telemetry)
         self._schema_log.absent = collector.absent
 
-    def _loaded(self) -> None:
+    def _succeeded(self) -> None:
         self._telemetry.config_successful.set(1)
         self._telemetry.config_timestamp.set(self._clock())
 
@@ -191,10 +192,16 @@ class Sidecar:
         source = self._sources.posts.get(path)
         return source is not None and source.token_file is not None
 
-    def _make(self, source: source_options.Source) -> Source:
-        features = tuple(self._profile.features) if self._profile else ()
-        return source_list.make(
-            source, self._engine, self._committer.commit_all, self._telemetry, self._clock, features
+    def _make(self, source: SourceConfig) -> Source:
+        return source.options.make(
+            SourceContext(
+                source.name,
+                source.format,
+                self._engine,
+                self._committer.commit_all,
+                self._telemetry,
+                self._clock,
+            )
         )
 
     def close(self) -> None:

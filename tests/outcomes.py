@@ -9,9 +9,9 @@ from dataclasses import replace
 import numpy as np
 from msgspec.structs import replace as with_fields
 
-from exporter.assembly.measuring import measures
+from exporter.assembly.measures import measures
 from exporter.batch import Batch, Floats
-from exporter.configuration.settings import Config, GroundTruth
+from exporter.configuration.settings import Config, GroundTruthConfig
 from exporter.encoded import Encoded
 from exporter.exposition.collector import Collector
 from exporter.reference.profile import Categorical, Numeric, Profile
@@ -20,7 +20,7 @@ from exporter.tallies.tally import StatisticArrays
 from exporter.tallies.vocabulary import CLASS_LABEL
 from tests.records import DEFAULT, NOW, WINDOWS, columns, reference
 
-CONFIG = Config(sources=[], ground_truth=GroundTruth(sources=[]))
+CONFIG = Config(sources=[], ground_truth=GroundTruthConfig(sources=[]))
 
 # The value of each metric, by its labels without those of the series.
 Told = Mapping[tuple[str, ...], float]
@@ -65,9 +65,7 @@ def told(batch: Batch, profile: Profile | None, config: Config = CONFIG) -> dict
         statistic.name: statistic.tally(batch)[0] if statistic.reads == "outcomes" else statistic.zero()
         for statistic in chosen.statistics
     }
-    collector = Collector(
-        chosen.statistics, chosen.derived, WINDOWS, config.limits_of_metrics, of_classes=chosen.of_classes
-    )
+    collector = Collector(chosen, WINDOWS)
     names = {CLASS_LABEL: batch.prediction.names, "error_type": ()}
     pane = WINDOWS[0].first_in_view(NOW) + 1
     snapshot = Snapshot(

@@ -17,25 +17,26 @@ import numpy as np
 from hypothesis import strategies as st
 from msgspec import UNSET, UnsetType
 
-from exporter.assembly.measures import Measures
-from exporter.assembly.measuring import measures
-from exporter.assembly.segments import paths
+from exporter.assembly.measures import measures
 from exporter.batch import NON_FINITE, WRONG_TYPE, Batch, Series
-from exporter.configuration.settings import Config, Quality
-from exporter.configuration.units import Tails
+from exporter.configuration.settings import Config, QualityConfig, SegmentConfig
 from exporter.decoding.checks import Checks
 from exporter.decoding.decode import Decoder
-from exporter.decoding.intake import BadLine
-from exporter.decoding.schema import Schema
+from exporter.decoding.pipeline import LinePipeline
+from exporter.decoding.schema import DEFAULT_FIELDS, Schema
+from exporter.derived import Measures
 from exporter.encoded import Encoded
 from exporter.engine.engine import Engine
 from exporter.engine.plan import Limits, Plan, SegmentDimension
+from exporter.lines.buffer import BadLine
+from exporter.lines.framing import Lines
 from exporter.lines.stream import Stream
 from exporter.reference.calibration import Calibration, ScoredClass
 from exporter.reference.components import Components
 from exporter.reference.profile import VERSION, Attribution, Categorical, Feature, Numeric, Profile, Vector
 from exporter.state.snapshot import Snapshot
 from exporter.tallies.windows import Window
+from exporter.units import Tails
 
 NOW = 1_700_000_000.0
 PAST_SECONDS = 30 * 86400.0
@@ -141,8 +142,9 @@ PROFILE = reference(
     },
 )
 # Limits that the few bins of PROFILE have.
-CONFIG = Config(sources=[], quality=Quality(outliers=Tails((0.3, 0.7))))
+CONFIG = Config(sources=[], quality=QualityConfig(outliers=Tails((0.3, 0.7))))
 CHOSEN = measures(CONFIG, PROFILE)
+SEGMENTED = measures(msgspec.structs.replace(CONFIG, segments=(SegmentConfig("any"),)), PROFILE)
 
 
 def schema(
@@ -155,11 +157,12 @@ def schema(
 ) -> Schema:
     """Return the schema of a log; the default's latencies are in seconds, and its scores the profile says."""
     fields = FIELDS if fields is None else fields
-    split_by = paths(segments)
+    split_by = {segment.name: segment.path for segment in segments}
+    reads = (*DEFAULT_FIELDS, *asked_for)
     if classes is None:
         classes = tuple(profile.calibration.classes) if profile and profile.calibration else ()
     if not profile:
-        return Schema(fields, asked_for=asked_for, segments=split_by, amounts=amounts or {}, classes=classes)
+        return Schema(fields, reads=reads, segments=split_by, amounts=amounts or {}, classes=classes)
     vectors = {name: feature.dimension for name, feature in profile.vectors.items()}
     attributions = tuple(profile.attributions or ())
     return Schema(
@@ -167,7 +170,7 @@ def schema(
         tuple(profile.numeric),
         tuple(profile.categorical),
         vectors,
-        asked_for,
+        reads,
         split_by,
         classes,
         attributions,
@@ -190,7 +193,7 @@ def decoder(
 
 def engine(
     *,
-    chosen: Measures = CHOSEN,
+    chosen: Measures | None = None,
     profile: Profile | None = PROFILE,
     windows: Sequence[Window] = WINDOWS,
     sources: Iterable[str] = (SOURCE,),
@@ -207,10 +210,14 @@ def engine(
     report: Callable[[BadLine], None] = lambda _: None,
 ) -> Engine:
     """Return an engine of all statistics."""
+    chosen = chosen or (SEGMENTED if segments else CHOSEN)
     plan = Plan(
         chosen.statistics,
         windows,
-        dict.fromkeys(sources, decoder(profile, asked_for=("request_id",) if request_ids else (), segments=segments)),
+        dict.fromkeys(
+            sources,
+            LinePipeline(Lines, decoder(profile, asked_for=("request_id",) if request_ids else (), segments=segments)),
+        ),
         Limits(
             line_bytes=line_bytes,
             models=models,
@@ -223,7 +230,7 @@ def engine(
         known_classes=known_classes,
         features=tuple(profile.features) if profile else (),
         segments=segments,
-        segmented=chosen.segmented.tallied,
+        segmented=chosen.segmented,
     )
     return Engine(plan, restored, report)
 

@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from exporter.assembly.config import ConfigError, load
+from exporter.configuration.loading import ConfigError, load
 from tests.process import exporter
 from tests.records import NOW, block, decoder
 

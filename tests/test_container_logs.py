@@ -9,8 +9,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from exporter.lines.container_logs import CriLines, DockerLines
-from exporter.lines.framing import Cut, Framing, Lines
+from exporter.formats.cri import CriLines
+from exporter.formats.docker import DockerLines
+from exporter.lines.framing import FrameResult, Framing, Lines
 from tests.process import exporter
 
 LIMIT = 20
@@ -35,15 +36,15 @@ written = st.lists(
 )
 
 
-def read(lines: Framing, data: bytes, places: Sequence[int] = ()) -> Cut:
+def read(lines: Framing, data: bytes, places: Sequence[int] = ()) -> FrameResult:
     """Feed a log, cut where told, and to its end."""
     bounds = sorted([0, len(data), *(place % (len(data) + 1) for place in places)])
     pieces, oversize = [], []
     for start, end in itertools.pairwise(bounds):
         cut = lines.feed(data[start:end])
-        pieces += cut.pieces
+        pieces += cut.blocks
         oversize += cut.oversize
-    return Cut(pieces, oversize, [])
+    return FrameResult(pieces, oversize, [])
 
 
 @both
@@ -57,9 +58,9 @@ def test_the_lines_of_the_container_come_out(
     )
     lines = [b"".join(piece.encode() for piece in pieces) for _, pieces in log]
     got = read(framing(LIMIT), data, places)
-    assert [line + b"\n" for line in lines if len(line) <= LIMIT] == [block for _, block in got.pieces]
+    assert [line + b"\n" for line in lines if len(line) <= LIMIT] == [block for _, block in got.blocks]
     assert sum(len(line) > LIMIT for line in lines) == len(got.oversize)
-    for offset in [offset for offset, _ in got.pieces] + got.oversize:
+    for offset in [offset for offset, _ in got.blocks] + got.oversize:
         assert offset == 0 or data[offset - 1] == ord("\n")
 
 
@@ -78,7 +79,7 @@ def test_reading_goes_on_from_any_position(
     position = before.position
     after = framing(LIMIT, position, data[max(0, position.offset - 1024) : position.offset])
     second = read(after, data[position.offset :])
-    assert whole == Cut(first.pieces + second.pieces, first.oversize + second.oversize, [])
+    assert whole == FrameResult(first.blocks + second.blocks, first.oversize + second.oversize, [])
 
 
 @both
@@ -87,7 +88,7 @@ def test_pieces_of_two_streams_in_turns_are_kept_apart(framing: type[Lines], wra
         wrap("stdout", "ab", False) + wrap("stderr", "x", False) + wrap("stdout", "c", True) + wrap("stderr", "y", True)
     )
     lines = framing(LIMIT)
-    assert [block for _, block in read(lines, data).pieces] == [b"abc\n", b"xy\n"]
+    assert [block for _, block in read(lines, data).blocks] == [b"abc\n", b"xy\n"]
     assert lines.offset == len(data)
 
 
@@ -97,11 +98,11 @@ def test_a_line_without_an_end_is_skipped_in_bounded_memory(framing: type[Lines]
     oversize = []
     for _ in range(1000):
         cut = lines.feed(wrap("stdout", "0123456789", False))
-        assert cut.pieces == []
+        assert cut.blocks == []
         oversize += cut.oversize
         assert len(b"".join(lines._rest)) < 4000
     assert len(oversize) == 1
-    assert [block for _, block in lines.feed(wrap("stdout", "end", True) + wrap("stdout", "good", True)).pieces] == [
+    assert [block for _, block in lines.feed(wrap("stdout", "end", True) + wrap("stdout", "good", True)).blocks] == [
         b"good\n"
     ]
 

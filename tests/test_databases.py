@@ -17,9 +17,9 @@ from uuid import UUID
 import msgspec
 import pytest
 
-from exporter.sources.database import SqlDatabase
-from exporter.sources.marks import Mark
-from exporter.sources.sql import QueryError
+from exporter.sources.database.marks import Mark
+from exporter.sources.database.query import PostgresqlDatabase
+from exporter.sources.database.source import Query, QueryError
 from tests.process import Exporter, exporter
 from tests.servers import Postgres, postgres
 
@@ -170,9 +170,10 @@ def test_nobody_waits_for_a_query_that_takes_long(tmp_path: Path) -> None:
 
 def asked(
     server: Postgres, folder: Path, query: str, *, initial: int | str | None = None, lag: float = 0
-) -> SqlDatabase:
+) -> PostgresqlDatabase:
     (folder / "password").write_text(PASSWORD)
-    return SqlDatabase(server.url, "", query, "updated_at", initial, 3, lag, 0.5, folder / "password")
+    wanted = Query(query, "updated_at", initial, 3, lag, timeout=0.5)
+    return PostgresqlDatabase(server.url, wanted, folder / "password")
 
 
 @pytest.mark.servers

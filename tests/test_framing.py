@@ -8,10 +8,10 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from exporter.decoding.intake import BadLine, Gathered, Intake
+from exporter.formats.length_prefixed import LengthPrefixedRecords
 from exporter.lines import framing
-from exporter.lines.frames import Frames
-from exporter.lines.framing import Cut, Digest, Lines, Position
+from exporter.lines.buffer import BadLine, LineBuffer, PendingLines
+from exporter.lines.framing import Digest, FrameResult, Lines, Position
 from exporter.lines.rejects import OVERSIZE
 from exporter.lines.stream import Stream
 
@@ -34,8 +34,8 @@ class Read:
     rest: bytes = b""
     position: Position = field(default_factory=Position)
 
-    def add(self, cut: Cut, lines: Lines) -> None:
-        self.lines += b"".join(block for _, block in cut.pieces)
+    def add(self, cut: FrameResult, lines: Lines) -> None:
+        self.lines += b"".join(block for _, block in cut.blocks)
         self.oversize += cut.oversize
         self.offset, self.rest, self.position = lines.offset, b"".join(lines._rest), lines.position
 
@@ -70,7 +70,7 @@ def expected(data: bytes, limit: int) -> Read:
 
 
 def pieces(data: bytes, places: Iterable[int]) -> Iterator[bytes]:
-    """Cut where told; places may be anywhere, and twice."""
+    """FrameResult where told; places may be anywhere, and twice."""
     bounds = sorted([0, len(data), *(place % (len(data) + 1) for place in places)])
     return (data[start:end] for start, end in pairwise(bounds))
 
@@ -119,12 +119,12 @@ class TestLines:
 
     def test_over_the_limit_are_counted_once_and_skipped_over_many_feeds(self) -> None:
         lines = Lines(LIMIT)
-        assert lines.feed(b"ok\nabcdef") == Cut([(0, b"ok\n")], [3], [])
+        assert lines.feed(b"ok\nabcdef") == FrameResult([(0, b"ok\n")], [3], [])
         assert (lines.offset, lines.position.skipping) == (9, True)
         for _ in range(3):
             assert lines.feed(b"ghijklmnop") == framing.NOTHING
         assert lines.position.skipping
-        assert lines.feed(b"q\nfine\n") == Cut([(41, b"fine\n")], [], [])
+        assert lines.feed(b"q\nfine\n") == FrameResult([(41, b"fine\n")], [], [])
         assert not lines.position.skipping
 
     def test_hold_no_more_than_a_line_of_a_stream_without_newlines(self) -> None:
@@ -143,43 +143,43 @@ class TestLines:
 
     def test_end_at_newlines_alone(self) -> None:
         separators = "a\rb\x0bc\x0cd\x1ce\x85f\u2028g\r\n".encode()
-        assert Lines(100).feed(separators) == Cut([(0, separators)], [], [])
+        assert Lines(100).feed(separators) == FrameResult([(0, separators)], [], [])
 
 
 frames = st.lists(st.binary(max_size=2 * LIMIT), max_size=10)
 
 
-class TestFrames:
+class TestLengthPrefixedRecords:
     @settings(max_examples=300)
     @given(frames, st.binary(max_size=3), cuts)
     def test_are_the_same_however_the_bytes_are_cut(self, records: list[bytes], rest: bytes, places: list[int]) -> None:
         data = b"".join(len(record).to_bytes(4) + record for record in records) + rest
-        got, lines = Frames(LIMIT), Cut([], [], [])
+        got, lines = LengthPrefixedRecords(LIMIT), FrameResult([], [], [])
         for piece in pieces(data, places):
             cut = got.feed(piece)
-            lines = Cut(lines.pieces + cut.pieces, lines.oversize + cut.oversize, [])
-        whole, at = Cut([], [], []), 0
+            lines = FrameResult(lines.blocks + cut.blocks, lines.oversize + cut.oversize, [])
+        whole, at = FrameResult([], [], []), 0
         for record in records:
             if len(record) > LIMIT:
                 whole.oversize.append(at)
             else:
-                whole.pieces.append((at, record.replace(b"\n", b" ") + b"\n"))
+                whole.blocks.append((at, record.replace(b"\n", b" ") + b"\n"))
             at += 4 + len(record)
         assert whole == lines
-        assert (got.offset, got.end()) == (at, Cut([], [], [at] if rest else []))
+        assert (got.offset, got.end()) == (at, FrameResult([], [], [at] if rest else []))
 
     @settings(max_examples=300)
     @given(st.binary(max_size=100), cuts)
     def test_of_any_bytes_hold_no_more_than_a_record(self, data: bytes, places: list[int]) -> None:
-        lines = Frames(LIMIT)
+        lines = LengthPrefixedRecords(LIMIT)
         for piece in pieces(data, places):
             lines.feed(piece)
             assert len(b"".join(lines._rest)) <= 4 + LIMIT
 
     def test_of_an_oversize_record_that_ends_within_are_incomplete(self) -> None:
-        lines = Frames(LIMIT)
-        assert lines.feed(b"\xff\xff\xff\xff" + b"x" * 100) == Cut([], [0], [])
-        assert lines.end() == Cut([], [], [104])
+        lines = LengthPrefixedRecords(LIMIT)
+        assert lines.feed(b"\xff\xff\xff\xff" + b"x" * 100) == FrameResult([], [0], [])
+        assert lines.end() == FrameResult([], [], [104])
 
 
 class TestDigest:
@@ -206,7 +206,7 @@ class TestIntake:
     @given(lines_of_two, cuts)
     def test_place_finds_each_line_in_its_stream(self, log: list[tuple[Stream, bytes]], places: list[int]) -> None:
         """Each line names its number, so that it can be looked for where `place` says that it is."""
-        intake = Intake(8, {})
+        intake = LineBuffer(8, {}, {})
         data = {IN_A: b"", IN_B: b""}
         for number, (stream, line) in enumerate(log):
             data[stream] += b"%02d%s\n" % (number, line)
@@ -214,39 +214,39 @@ class TestIntake:
             intake.open(stream, None, b"")
             for piece in pieces(whole, places):
                 intake.feed(stream, piece)
-        gathered = intake.take().get("source", Gathered())
-        block = gathered.block if gathered.pieces else b""
+        pending = intake.take().get("source", PendingLines())
+        block = pending.block if pending.chunks else b""
         at = 0
         for line in block.splitlines(keepends=True):
-            stream, offset = gathered.place(at)
+            stream, offset = pending.locate(at)
             assert data[stream][offset : offset + len(line)] == line
             at += len(line)
         assert len([line for _, line in log if len(line) <= 6]) == block.count(b"\n")
 
     def test_place_finds_a_line_behind_an_oversize_one(self) -> None:
-        intake = Intake(8, {})
+        intake = LineBuffer(8, {}, {})
         intake.open(IN_A, None, b"")
         intake.feed(IN_A, b"first\nmuch too long\nsecond\n")
-        gathered = intake.take()["source"]
-        assert gathered.block == b"first\nsecond\n"
-        assert gathered.place(0) == (IN_A, 0)
-        assert gathered.place(6) == (IN_A, 20)
+        pending = intake.take()["source"]
+        assert pending.block == b"first\nsecond\n"
+        assert pending.locate(0) == (IN_A, 0)
+        assert pending.locate(6) == (IN_A, 20)
 
     def test_place_finds_a_line_behind_the_end_of_an_oversize_one(self) -> None:
-        intake = Intake(8, {})
+        intake = LineBuffer(8, {}, {})
         intake.open(IN_A, None, b"")
         intake.feed(IN_A, b"much too long")
         intake.feed(IN_A, b", really\nfirst\n")
         assert intake.take()["source"].place(0) == (IN_A, 22)
 
     def test_an_oversize_line_is_told_with_its_place(self) -> None:
-        intake = Intake(8, {})
+        intake = LineBuffer(8, {}, {})
         intake.open(IN_A, None, b"")
         intake.feed(IN_A, b"first\nmuch too long\nsecond\n")
-        assert intake.take()["source"].refused == [BadLine(IN_A, 6, OVERSIZE, "longer than 8 bytes")]
+        assert intake.take()["source"].rejected == [BadLine(IN_A, 6, OVERSIZE, "longer than 8 bytes")]
 
     def test_a_last_line_without_its_newline_counts_when_its_stream_ends(self) -> None:
-        intake = Intake(8, {})
+        intake = LineBuffer(8, {}, {})
         intake.open(IN_A, None, b"")
         intake.feed(IN_A, b"first\nlast")
         intake.close(IN_A)
@@ -254,15 +254,15 @@ class TestIntake:
         assert intake.positions == {}
 
     def test_the_end_of_a_skipped_line_is_no_line(self) -> None:
-        intake = Intake(8, {})
+        intake = LineBuffer(8, {}, {})
         intake.open(IN_A, None, b"")
         intake.feed(IN_A, b"much too long")
         intake.close(IN_A)
-        gathered = intake.take()["source"]
-        assert (gathered.pieces, gathered.refused) == ([], [BadLine(IN_A, 0, OVERSIZE, "longer than 8 bytes")])
+        pending = intake.take()["source"]
+        assert (pending.chunks, pending.rejected) == ([], [BadLine(IN_A, 0, OVERSIZE, "longer than 8 bytes")])
 
     def test_taking_begins_anew(self) -> None:
-        intake = Intake(8, {})
+        intake = LineBuffer(8, {}, {})
         intake.open(IN_A, None, b"")
         intake.feed(IN_A, b"first\nsec")
         assert intake.pending_bytes == 6
@@ -274,18 +274,18 @@ class TestIntake:
 
     def test_sources_are_kept_apart(self) -> None:
         other = Stream("other", "/a", 1, 1)
-        intake = Intake(8, {})
+        intake = LineBuffer(8, {}, {})
         for stream in (IN_A, other):
             intake.open(stream, None, b"")
             intake.feed(stream, stream.source.encode()[:5] + b"\n")
-        assert {source: gathered.block for source, gathered in intake.take().items()} == {
+        assert {source: pending.block for source, pending in intake.take().items()} == {
             "source": b"sourc\n",
             "other": b"other\n",
         }
 
     def test_positions_of_streams_that_are_not_open_again_are_kept(self) -> None:
         positions = {IN_A: Position(7), IN_B: Position(9)}
-        intake = Intake(8, positions)
+        intake = LineBuffer(8, positions, {})
         assert intake.positions == positions
         assert intake.remembered("source") == positions
         assert intake.remembered("other") == {}

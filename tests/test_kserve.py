@@ -7,6 +7,7 @@ import json
 import signal
 import urllib.error
 import urllib.request
+from collections import Counter
 from pathlib import Path
 from typing import Any
 
@@ -16,29 +17,40 @@ from hypothesis import strategies as st
 
 from exporter.decoding.checks import Checks
 from exporter.decoding.decode import Decoder
+from exporter.decoding.rows import Rows
 from exporter.decoding.schema import Schema
-from exporter.requests.bodies import BodyError
-from exporter.requests.inference import Names, Outcome, instances, outcomes
-from exporter.requests.kserve import MAX_INSTANCES, InferenceLog, event, records
-from exporter.requests.pairing import Event, Pair, Pairs
+from exporter.formats.bodies import BodyError
+from exporter.formats.kserve import KServe
+from exporter.formats.kserve.events import event, structured
+from exporter.formats.kserve.pairing import Event, EventPair, EventPairs
+from exporter.formats.kserve.payloads import FeatureNames, Outcome, instances, outcomes
+from exporter.formats.kserve.rows import MAX_INSTANCES, EventRows, pair_rows
+from exporter.lines.buffer import frame_whole
 from tests import kserve_events as example
 from tests.process import Exporter, command, exporter
-from tests.records import DEFAULT, NOW
+from tests.records import DEFAULT, NOW, STREAM
 
-NAMES = Names(example.IRIS, frozenset(example.IRIS))
+FORMAT = KServe()
+NAMES = FeatureNames(example.IRIS, frozenset(example.IRIS))
 FIRST = dict(zip(example.IRIS, [6.8, 2.8, 4.8, 1.4], strict=True))
 SECOND = dict(zip(example.IRIS, [6.0, 3.4, 4.5, 1.6], strict=True))
 
 
-def pair(request: Any, response: Any, **of_response: str) -> Pair:
+def pair(request: Any, response: Any, **of_response: str) -> EventPair:
     bodies = [body if isinstance(body, bytes) else json.dumps(body).encode() for body in (request, response)]
-    return Pair(
-        event(example.headers("request"), bodies[0]), event(example.headers("response", **of_response), bodies[1])
+    return EventPair(
+        read_event(example.headers("request"), bodies[0]),
+        read_event(example.headers("response", **of_response), bodies[1]),
     )
 
 
+def read_event(headers: dict[str, str], body: bytes) -> Event:
+    return event(structured(headers, body))
+
+
 def read(request: Any, response: Any, **of_response: str) -> list[dict[str, Any]]:
-    return [json.loads(line) for line in records(pair(request, response, **of_response), NAMES).splitlines()]
+    accepted, _, _ = pair_rows(pair(request, response, **of_response), NAMES)
+    return [*accepted]
 
 
 def tensor(shape: list[int], data: list[Any], name: str = "x", datatype: str = "FP32") -> dict[str, Any]:
@@ -97,7 +109,7 @@ def test_features_of_a_request(body: Any, expected: Any) -> None:
 
 
 def test_one_feature_may_come_as_a_scalar() -> None:
-    names = Names(("age",), frozenset(["age"]))
+    names = FeatureNames(("age",), frozenset(["age"]))
     assert instances({"instances": [5, [6]]}, names) == [{"age": 5}, {"age": 6}]
     assert instances({"inputs": [tensor([2, 1], [5, 6], "input-0")]}, names) == [{"age": 5}, {"age": 6}]
 
@@ -139,14 +151,26 @@ def test_a_failed_request_is_an_error_an_instance() -> None:
     assert [record["error_type"] for record in read({"instances": [1]}, example.ERROR)] == ["error"]
 
 
-def decoded(block: bytes) -> tuple[int, dict[str, int]]:
-    """Return how many of the lines are records, and how many are refused by reason."""
-    decoder = Decoder(Schema(), DEFAULT, Checks(1e10, 300.0))
-    found = decoder.decode(block, NOW)
-    rejected: dict[str, int] = {}
-    for reject in found.rejects:
-        rejected[reject.reason] = rejected.get(reject.reason, 0) + reject.count
-    return len(found.batch) if found.batch else 0, rejected
+def decoded(complete: EventPair) -> tuple[int, dict[str, int]]:
+    """Return how many of the instances of a pair are records, and how many are rejected by reason."""
+    accepted, error, count = pair_rows(complete, NAMES)
+    rows = Rows()
+    rows.add(STREAM, 0, accepted, is_odd=True)
+    if error:
+        rows.reject(STREAM, 0, error, count)
+    result = Decoder(Schema(), DEFAULT, Checks(1e10, 300.0)).read_rows(rows, NOW)
+    rejected: Counter[str] = Counter()
+    for bad in result.rejected:
+        rejected[bad.reason] += bad.count
+    records = len(result.batch) if result.batch else 0
+    assert result.lines == records + rejected.total()
+    return records, dict(rejected)
+
+
+def feed(log: EventRows, headers: dict[str, str], body: bytes, now: float = NOW) -> Rows:
+    """Read an event as the sidecar does that gets it by POST."""
+    assert FORMAT.accepts(headers)
+    return log.read(frame_whole(STREAM, 10**6, FORMAT.request(headers, body).lines), now, lambda _: True)
 
 
 @pytest.mark.parametrize(
@@ -172,7 +196,7 @@ def decoded(block: bytes) -> tuple[int, dict[str, int]]:
 def test_what_is_no_record_is_refused_for_what_it_is(
     request_body: Any, response_body: Any, records_: int, rejected: dict[str, int]
 ) -> None:
-    assert decoded(records(pair(request_body, response_body), NAMES)) == (records_, rejected)
+    assert decoded(pair(request_body, response_body)) == (records_, rejected)
 
 
 json_values = st.recursive(
@@ -202,14 +226,12 @@ bodies = (
 def test_any_bodies_are_read_and_each_instance_is_a_record_or_refused(
     request_body: bytes, response_body: bytes, status: str
 ) -> None:
-    block = records(pair(request_body, response_body, ce_statuscode=status), NAMES)
+    accepted, rejected = decoded(pair(request_body, response_body, ce_statuscode=status))
     try:
         found = instances(json.loads(request_body.decode()), NAMES)
     except ValueError:
         found = None
-    accepted, rejected = decoded(block)
     lines = accepted + sum(rejected.values())
-    assert lines == block.count(b"\n")
     if found:
         assert lines == len(found)
     else:
@@ -225,7 +247,7 @@ def test_any_bodies_are_read_and_each_instance_is_a_record_or_refused(
 def test_each_event_is_paired_or_waits_or_is_lost_or_a_repetition(
     sent: list[tuple[int, bool, int, int]], most: int
 ) -> None:
-    pairs = Pairs(most=most, most_bytes=35, seconds=60)
+    pairs = EventPairs(most=most, most_bytes=35, seconds=60)
     now, paired, repeated = NOW, 0, 0
     for number, is_response, moment, pause in sent:
         now += pause
@@ -250,26 +272,26 @@ def test_both_modes_and_both_orders_are_the_same() -> None:
     whole = [example.structured("request", example.V1_REQUEST), example.structured("response", example.V1_RESPONSE)]
     told = []
     for one, two in (binary, binary[::-1], form, whole, whole[::-1], (whole[0], binary[1])):
-        log = InferenceLog(NAMES)
-        assert log.accepts(one[0])
-        assert log.read(*one, NOW).lines == b""
-        told.append(log.read(*two, NOW + 59))
-        assert log.lost(NOW + 1000) == 0
-    assert len(set(told)) == 1
-    assert told[0].lines.count(b"\n") == 2
+        log = EventRows(NAMES)
+        waiting = feed(log, *one)
+        assert (waiting.objects, waiting.waiting) == ([], 1)
+        told.append(feed(log, *two, now=NOW + 59).objects)
+        assert log.expire(NOW + 1000) == 0
+    assert all(rows == told[0] for rows in told)
+    assert len(told[0]) == 2
 
 
 def test_data_of_a_structured_event_may_be_text_or_base64() -> None:
     for data in ({"data": "[1]"}, {"data": [1]}, {"data_base64": base64.b64encode(b"[1]").decode()}):
         whole = {"id": "1", "type": "org.kubeflow.serving.inference.request", **data}
-        assert event({"content-type": "application/cloudevents+json"}, json.dumps(whole).encode()).body == b"[1]"
+        assert read_event({"content-type": "application/cloudevents+json"}, json.dumps(whole).encode()).body == b"[1]"
 
 
 def test_an_event_that_is_sent_again_is_not_counted_again() -> None:
-    log = InferenceLog(NAMES)
+    log = EventRows(NAMES)
     halves = [example.structured("request", example.V1_REQUEST), example.structured("response", example.V1_RESPONSE)]
-    assert [log.read(*half, NOW).lines.count(b"\n") for half in (*halves[:1], *halves, *halves)] == [0, 0, 2, 0, 0]
-    assert log.lost(NOW + 1000) == 0
+    assert [len(feed(log, *half).objects) for half in (*halves[:1], *halves, *halves)] == [0, 0, 2, 0, 0]
+    assert log.expire(NOW + 1000) == 0
 
 
 @settings(max_examples=300)
@@ -277,7 +299,7 @@ def test_an_event_that_is_sent_again_is_not_counted_again() -> None:
 def test_any_event_is_read_or_refused(attributes: dict[str, Any], body: bytes) -> None:
     for whole in (body, json.dumps(attributes).encode()):
         try:
-            InferenceLog(NAMES).read({"content-type": "application/cloudevents+json"}, whole, NOW)
+            feed(EventRows(NAMES), {"content-type": "application/cloudevents+json"}, whole)
         except BodyError:
             continue
 
@@ -285,8 +307,8 @@ def test_any_event_is_read_or_refused(attributes: dict[str, Any], body: bytes) -
 def test_latency_is_told_only_where_the_times_make_sense() -> None:
     def latency(begin: str, end: str) -> float | None:
         times = zip(("request", "response"), (begin, end), strict=True)
-        halves = [event(example.headers(kind, ce_time=time), b"") for kind, time in times]
-        return Pair(*halves).latency_seconds
+        halves = [read_event(example.headers(kind, ce_time=time), b"") for kind, time in times]
+        return EventPair(*halves).latency_seconds
 
     assert latency("2026-01-05T10:00:00Z", "2026-01-05T10:00:00.25Z") == 0.25
     # Its workers may send the response first, and give it the earlier time.

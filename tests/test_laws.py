@@ -12,9 +12,9 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from exporter.assembly.measuring import measures
+from exporter.assembly.measures import measures
 from exporter.batch import Batch, Floats, Series
-from exporter.configuration.settings import GroundTruth
+from exporter.configuration.settings import GroundTruthConfig
 from exporter.encoded import Encoded
 from exporter.state import checkpoint
 from exporter.state.snapshot import Snapshot
@@ -25,7 +25,7 @@ from tests.outcomes import of_values, with_truth
 from tests.records import CONFIG, NOW, PROFILE, RICH, WINDOWS, block, decoder, good, logs
 
 DECODER = decoder()
-WITH_TRUTH = msgspec.structs.replace(CONFIG, ground_truth=GroundTruth(sources=[]))
+WITH_TRUTH = msgspec.structs.replace(CONFIG, ground_truth=GroundTruthConfig(sources=[]))
 TRUTHS = ("deny", "approve", "new", "refused")
 
 

@@ -7,15 +7,15 @@ from typing import Any
 
 import pytest
 
-from exporter.assembly import config
-from exporter.assembly.config import ConfigError
-from exporter.assembly.measuring import measures
-from exporter.configuration.settings import Config, Quality
-from exporter.configuration.units import Bounds
+from exporter.assembly.measures import measures
+from exporter.configuration import loading
+from exporter.configuration.loading import ConfigError
+from exporter.configuration.settings import Config, QualityConfig
 from exporter.exposition.collector import Collector
 from exporter.logs import SchemaLog
 from exporter.reference import profile_file
 from exporter.state.snapshot import Snapshot
+from exporter.units import Bounds
 from tests.process import exporter
 from tests.records import CHOSEN, NOW, PROFILE, STREAM, WINDOWS, block, categorical, engine, good, numeric, reference
 
@@ -31,7 +31,7 @@ REFERENCE = reference(
 def loaded(folder: Path, *lines: str) -> Config:
     (folder / "reference.json").write_bytes(profile_file.dump(REFERENCE))
     (folder / "config.yaml").write_text("\n".join(["sources: [log.jsonl]", *lines, ""]))
-    return config.load(folder / "config.yaml")
+    return loading.load(folder / "config.yaml")
 
 
 def mistakes(folder: Path, *lines: str) -> list[str]:
@@ -102,7 +102,7 @@ def test_bounds_stand_in_for_the_reference_s_extremes(tmp_path: Path) -> None:
 
 def test_other_bounds_are_another_statistic_and_its_count_begins_at_zero() -> None:
     def identity(**bounds: list[float]) -> str:
-        quality = Quality(bounds={name: Bounds.parse(pair) for name, pair in bounds.items()})
+        quality = QualityConfig(bounds={name: Bounds.parse(pair) for name, pair in bounds.items()})
         chosen = measures(Config(sources=[], quality=quality), PROFILE)
         return next(repr(statistic) for statistic in chosen.statistics if statistic.name == "feature_quality")
 
@@ -127,7 +127,7 @@ class Told:
         return changes
 
 
-COLLECTOR = Collector(CHOSEN.statistics, CHOSEN.derived, WINDOWS, judge=CHOSEN.judge)
+COLLECTOR = Collector(CHOSEN, WINDOWS)
 ALL = {"age": 41, "income": 1, "country": "DE", "plan": "basic", "text": [0.5, 1.0, 1.5]}
 
 
@@ -172,7 +172,7 @@ def test_without_a_reference_nothing_is_told(monkeypatch: pytest.MonkeyPatch) ->
     running = engine(chosen=chosen, profile=None)
     running.open(STREAM)
     running.feed(STREAM, block([good(features=ALL)] * 200), NOW)
-    SchemaLog(Collector(chosen.statistics, chosen.derived, WINDOWS).absent)(running.snapshot(NOW))
+    SchemaLog(Collector(chosen, WINDOWS).absent)(running.snapshot(NOW))
     assert told.since() == []
 
 

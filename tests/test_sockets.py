@@ -117,7 +117,7 @@ def test_an_oversize_line_is_skipped_and_the_connection_goes_on(tmp_path: Path, 
 
 def test_records_after_their_length_may_hold_line_breaks(tmp_path: Path, place: Place) -> None:
     url, address = place
-    with listening(tmp_path, url, "framing: length") as running:
+    with listening(tmp_path, url, "format: length_prefixed") as running:
         record = RECORD.replace(b", ", b",\n  ")
         data = len(record).to_bytes(4) + record
         with client(address) as one:
@@ -132,7 +132,7 @@ def test_records_after_their_length_may_hold_line_breaks(tmp_path: Path, place: 
 
 def test_a_length_that_is_a_lie_allocates_nothing(tmp_path: Path, place: Place) -> None:
     url, address = place
-    with listening(tmp_path, url, "framing: length") as running:
+    with listening(tmp_path, url, "format: length_prefixed") as running:
         before = psutil.Process(running.process.pid).memory_info().rss
         clients = [client(address) for _ in range(20)]
         for one in clients:
@@ -226,8 +226,7 @@ def test_a_sender_that_goes_on_at_sigterm_is_hung_up_on_soon(tmp_path: Path, pau
 @pytest.mark.parametrize("kind", ["unix", "udp"])
 def test_datagrams_that_go_on_at_sigterm_are_not_waited_for(tmp_path: Path, kind: str) -> None:
     port, path = free_port(), str(tmp_path / "model.sock")
-    url = f"unix://{path}" if kind == "unix" else f"udp://127.0.0.1:{port}"
-    options = ["socket: datagram"] if kind == "unix" else []
+    url = f"unixgram://{path}" if kind == "unix" else f"udp://127.0.0.1:{port}"
     stop = threading.Event()
 
     def send(one: socket.socket) -> None:
@@ -236,7 +235,7 @@ def test_datagrams_that_go_on_at_sigterm_are_not_waited_for(tmp_path: Path, kind
                 one.send(RECORD)
                 time.sleep(0.005)
 
-    with listening(tmp_path, url, *options) as running:
+    with listening(tmp_path, url) as running:
         one = client(path if kind == "unix" else ("127.0.0.1", port), socket.SOCK_DGRAM)
         sender = threading.Thread(target=send, args=[one])
         sender.start()
@@ -295,8 +294,8 @@ def test_a_unix_socket_is_for_its_group_alone_unless_told_otherwise(tmp_path: Pa
 @pytest.mark.parametrize(
     ("make", "told"),
     [
-        (lambda path: path.write_text("mine"), "there is a file of this name that is no socket"),
-        (lambda path: path.mkdir(), "there is a file of this name that is no socket"),
+        (lambda path: path.write_text("mine"), "a file of this name exists and is not a socket"),
+        (lambda path: path.mkdir(), "a file of this name exists and is not a socket"),
     ],
 )
 def test_a_file_in_the_place_of_a_unix_socket_is_left_alone(
@@ -332,9 +331,8 @@ def test_a_unix_socket_of_one_who_does_not_accept_is_in_use(tmp_path: Path) -> N
 @pytest.mark.parametrize("kind", ["unix", "udp"])
 def test_a_datagram_is_a_whole_record_or_several_lines(tmp_path: Path, kind: str) -> None:
     port, path = free_port(), str(tmp_path / "model.sock")
-    url = f"unix://{path}" if kind == "unix" else f"udp://127.0.0.1:{port}"
-    options = ["socket: datagram"] if kind == "unix" else []
-    with listening(tmp_path, url, *options) as running:
+    url = f"unixgram://{path}" if kind == "unix" else f"udp://127.0.0.1:{port}"
+    with listening(tmp_path, url) as running:
         sender = client(path if kind == "unix" else ("127.0.0.1", port), socket.SOCK_DGRAM)
         sender.send(RECORD)
         sender.send(RECORD + b"\n")

@@ -7,17 +7,18 @@ import pytest
 
 from exporter.batch import Series
 from exporter.decoding.schema import Schema
-from exporter.decoding.unknown_features import FORGET_SECONDS, MOST_NAMES, Probe
+from exporter.decoding.unknown_features import FORGET_SECONDS, MOST_NAMES, FeatureProbe
 from exporter.engine.engine import Engine
 from exporter.state import checkpoint
 from exporter.state.snapshot import Snapshot
-from tests.records import DEFAULT, NOW, PROFILE, STREAM, block, engine, good, reference
+from tests.records import CHOSEN, DEFAULT, NOW, PROFILE, STREAM, block, engine, good, reference
 
+IDENTITIES = {statistic.name: repr(statistic) for statistic in CHOSEN.statistics}
 NUMBERS, PLACES = ("age",), ("place",)
 
 
 def unknown(record: Any, **schema: Any) -> set[str]:
-    return {*Probe(Schema(numeric=NUMBERS, categorical=PLACES, **schema)).unknown(json.dumps(record).encode())}
+    return {*FeatureProbe(Schema(numeric=NUMBERS, categorical=PLACES, **schema)).unknown(json.dumps(record).encode())}
 
 
 @pytest.mark.parametrize(
@@ -51,7 +52,7 @@ def test_names_are_read_from_where_the_features_lie() -> None:
 
 
 def test_without_a_profile_nothing_is_unknown() -> None:
-    assert Probe(Schema()).unknown(b'{"features": {"age": 1}}') == ()
+    assert FeatureProbe(Schema()).unknown(b'{"features": {"age": 1}}') == ()
 
 
 def fed(*records: Any, restored: Snapshot | None = None, now: float = NOW, **options: Any) -> Engine:
@@ -111,8 +112,8 @@ def test_so_many_are_remembered_and_no_more_and_no_longer() -> None:
 
 
 def test_it_is_remembered_over_a_restart_and_forgotten_when_the_profile_knows_it() -> None:
-    saved = checkpoint.encode(fed(good(features={"b": 1, "c": 1})).snapshot(NOW))
-    restored = checkpoint.decode(saved)
+    saved = checkpoint.encode(fed(good(features={"b": 1, "c": 1})).snapshot(NOW), IDENTITIES)
+    restored = checkpoint.decode(saved, IDENTITIES)
     assert names(engine(restored=restored).snapshot(NOW)) == {"b", "c"}
     wider = reference(PROFILE.features | {"b": PROFILE.features["age"]})
     assert names(engine(restored=restored, profile=wider).snapshot(NOW)) == {"c"}

@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-from alerts.promql import FEATURE, MODEL, VERSION, by
-
 SIDECARS = 'job=~"$job", instance=~"$instance"'
 VERSIONS = 'model_name=~"$model_name", model_version=~"$model_version"'
 WINDOW = 'window="$window"'
 ONE_FEATURE = 'feature_name="$feature"'
 # What one row, or one line, is about; a label that is not there does no harm.
-OF_MODEL = by(MODEL)
-OF_VERSION = by(VERSION)
-OF_FEATURE = by(FEATURE)
+OF_MODEL = "cluster, namespace, model_name"
+OF_VERSION = f"{OF_MODEL}, model_version"
+OF_FEATURE = f"{OF_VERSION}, feature_name"
 # Where the range of a chart ends: what is largest there, or was until then, is chosen once and not at every step.
 AT_END = "@ end()"
 

@@ -69,11 +69,6 @@ def recorded_latency(quantile: float, labels: str = OF_VERSION) -> str:
     return f"histogram_quantile({quantile}, {buckets}) >= 0"
 
 
-def mean_latency() -> str:
-    seconds, count = (per(rate(models(f"{LATENCY}_{part}")), OF_VERSION, "sum") for part in ("sum", "count"))
-    return f"{seconds} / ({count} > 0)"
-
-
 def latency_buckets() -> str:
     return per(f"increase({models(f'{LATENCY}_bucket')}[$__rate_interval])", "le", "sum")
 

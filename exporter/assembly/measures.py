@@ -1,42 +1,250 @@
-"""The parts of what is computed, as they are put together."""
+"""The statistics and derived values of a configuration, in the order of export: the one place to add one to."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from collections.abc import Iterator
+from dataclasses import replace
 
-from exporter.derived import (
-    Derived,
-    DerivedOfClasses,
-    DerivedOfPanes,
-    DerivedOfPast,
-    DerivedOfSegments,
-    Judge,
-    Pictures,
-)
-from exporter.exposition.collector import Segmented
-from exporter.stats import Scoped, Statistic
+from exporter.configuration.settings import Config
+from exporter.derived import Measures
+from exporter.derived.absent_features import AbsentFeatures
+from exporter.derived.attribution_ranking import AttributionRanking
+from exporter.derived.classification import Classification
+from exporter.derived.concept_drift import ConceptDrift
+from exporter.derived.degradation import Degradation, Performance, Tolerance
+from exporter.derived.distributions import DriftCriteria
+from exporter.derived.drift import Drift, DriftCalculator
+from exporter.derived.drift_against_past import DriftAgainstPast
+from exporter.derived.drift_statistics import DRIFT_STATISTICS
+from exporter.derived.embedding_drift import EmbeddingDrift
+from exporter.derived.estimated_performance import EstimatedPerformance
+from exporter.derived.feature_health import FeatureHealth
+from exporter.derived.multivariate_drift import MultivariateDrift
+from exporter.derived.outlier_ratio import OutlierRatio
+from exporter.derived.reference_info import ReferenceInfo, UnknownFeatureCount
+from exporter.derived.regression import Regression
+from exporter.derived.scores import Auc, Reliability, ScoreLoss
+from exporter.derived.segments import SegmentAccuracy, SegmentDrift, SegmentTotals
+from exporter.derived.stuck_features import StuckFeatures
+from exporter.derived.thresholds import Thresholds
+from exporter.derived.window_samples import Coverage, WindowSamples
+from exporter.reference.profile import Categorical, Numeric, Profile
+from exporter.stats import SEGMENTS, SERIES, Scope, Statistic, Tallied
+from exporter.stats.absolute_attributions import AbsoluteAttributions
+from exporter.stats.business import Business
+from exporter.stats.class_scores import ScoreLosses, ScoresByTruth
+from exporter.stats.confidence import Confidence
+from exporter.stats.embedding import Embedding
+from exporter.stats.feature_quality import FeatureQuality
+from exporter.stats.histogram import Histogram
+from exporter.stats.label_counts import LabelCounts
+from exporter.stats.labelled import Labelled
+from exporter.stats.on_columns import on_columns
+from exporter.stats.outcomes import Outcomes
+from exporter.stats.reconstruction_error import ReconstructionError
+from exporter.stats.record_quality import RecordQuality
+from exporter.stats.residuals import ResidualBins, Residuals
+from exporter.stats.score_bins import ScoreBins
+from exporter.stats.variable_kind import ATTRIBUTIONS, FEATURES, LABELS, OUTPUTS, VariableKind
+from exporter.tallies.vocabulary import CLASS_LABEL, ERROR_LABEL
+
+# A minute, ten minutes, an hour, six hours, a day, a week and thirty days.
+DELAYS = (60.0, 600.0, 3600.0, 21600.0, 86400.0, 604800.0, 2592000.0)
 
 
-@dataclass
-class Measures:
-    """What is computed: the statistics, what is derived from them, and what of both is told of segments too.
+def measures(config: Config, profile: Profile | None) -> Measures:
+    """Return what is counted and derived."""
+    chosen = Measures()
+    predictions = LabelCounts(
+        "model_predictions_total",
+        "Predictions served.",
+        "prediction",
+        CLASS_LABEL,
+        "predictions",
+        frozenset(known_classes(profile)),
+    )
+    _add_requests(chosen, config, predictions)
+    checks = _checks(config, profile)
+    records = RecordQuality(profile.reference_id if profile else None, checks)
+    if checks:
+        chosen.statistics.append(records)
+    features = _add_features(chosen, config, profile, records) if profile else None
+    if profile:
+        _add_outputs(chosen, config, profile)
+        _add_joint_distributions(chosen, config, profile)
+        if profile.calibration:
+            scores = ScoreBins(profile, profile.calibration)
+            chosen.statistics.append(scores)
+            chosen.derived.append(EstimatedPerformance(scores, predictions))
+    if config.ground_truth:
+        _add_performance(chosen, config, profile, predictions)
+    if features and (config.drift.before or config.drift.live_version is not None):
+        live = config.drift.live_version
+        chosen.derived.append(DriftAgainstPast(features, None if live is None else str(live)))
+        chosen.remembered = frozenset({features.bins.name})
+    if config.segments:
+        _add_segments(chosen, predictions, features)
+    if profile:
+        chosen.derived.append(UnknownFeatureCount())
+    chosen.derived.append(Thresholds(config.limits_of_metrics))
+    return chosen
 
-    `tallied` are the statistics of segments, of which `of_segments` are shown. `remembered` names those of which
-    `changes` reads what has rolled out of a window.
-    """
 
-    statistics: list[Statistic]
-    derived: list[Derived]
-    of_segments: list[Scoped]
-    derived_of_segments: list[DerivedOfSegments]
-    tallied: list[Statistic]
-    judge: Judge | None = None
-    changes: DerivedOfPast | None = None
-    remembered: frozenset[str] = frozenset()
-    of_classes: list[DerivedOfClasses] = field(default_factory=list)
-    of_panes: list[DerivedOfPanes] = field(default_factory=list)
-    pictures: list[Pictures] = field(default_factory=list)
+def known_classes(profile: Profile | None) -> tuple[str, ...]:
+    """Return the classes that are exported from the start."""
+    variables = (profile.prediction, profile.actual) if profile else ()
+    categories = [name for variable in variables if isinstance(variable, Categorical) for name in variable.categories]
+    return tuple(dict.fromkeys(categories))
 
-    @property
-    def segmented(self) -> Segmented:
-        return Segmented(self.of_segments, self.derived_of_segments, self.tallied)
+
+def _add_requests(chosen: Measures, config: Config, predictions: LabelCounts) -> None:
+    """Add what is counted in any log: latencies, classes, errors, scores and business figures."""
+    errors = LabelCounts("model_prediction_errors_total", "Requests that failed.", "error", ERROR_LABEL, "errors")
+    latency = Histogram(
+        "model_prediction_latency_seconds",
+        "How long a prediction took.",
+        "latency_seconds",
+        config.buckets.latency_seconds,
+    )
+    probability = Histogram(
+        "model_prediction_probability",
+        "Score of the prediction, 0 to 1.",
+        "probability",
+        config.buckets.probability,
+    )
+    chosen.statistics += [latency, predictions, errors, probability, *_business(config)]
+    chosen.derived.append(WindowSamples(predictions))
+
+
+def _business(config: Config) -> Iterator[Business]:
+    """Yield the business figures; the amounts of predictions and those of ground truth are numbered separately."""
+    for row, figure in enumerate(figure for figure in config.business if figure.field):
+        yield Business(figure.name, row, figure.buckets, "predictions")
+    for row, figure in enumerate(figure for figure in config.business if figure.truth):
+        yield Business(figure.name, row, figure.buckets, "outcomes")
+
+
+def _checks(config: Config, profile: Profile | None) -> tuple[str, ...]:
+    """Return the checks of whole records."""
+    missing = ("missing_feature",) if profile else ()
+    duplicate = ("duplicate_request_id",) if config.quality.duplicate_ids else ()
+    return (*missing, *duplicate)
+
+
+def _add_features(chosen: Measures, config: Config, profile: Profile, records: RecordQuality) -> DriftCalculator:
+    quality = FeatureQuality(profile, config.quality.bounds)
+    chosen.derived.append(ReferenceInfo(profile.reference_id))
+    features = _add_drift(chosen, config, profile, FEATURES)
+    chosen.statistics.append(quality)
+    chosen.derived += [
+        FeatureHealth(features.bins, features.cuts, features.moments),
+        AbsentFeatures(profile, quality, records),
+        OutlierRatio(features.cuts, config.quality.outliers),
+        StuckFeatures(profile, features.bins, features.moments),
+    ]
+    return features
+
+
+def _add_outputs(chosen: Measures, config: Config, profile: Profile) -> None:
+    if profile.outputs.features:
+        _add_drift(chosen, config, profile.outputs, OUTPUTS)
+    if profile.attributions:
+        _add_drift(chosen, config, profile.attributed, ATTRIBUTIONS)
+        absolute = AbsoluteAttributions(profile.attributed)
+        chosen.statistics.append(absolute)
+        chosen.derived.append(AttributionRanking(profile.attributions, absolute))
+
+
+def _add_drift(chosen: Measures, config: Config, variables: Profile, kind: VariableKind) -> DriftCalculator:
+    """Add the drift of the features of a profile, which are variables of a kind."""
+    exported = config.exported_bins if kind == FEATURES else None
+    calculator = DriftCalculator(variables, kind, _criteria(config, "feature_drift_psi"), exported)
+    parts = (calculator.bins, calculator.cuts, calculator.moments)
+    chosen.statistics += [on_columns(statistic, kind, variables) for statistic in parts]
+    drift_statistics = (statistic for statistic in DRIFT_STATISTICS if statistic.name in config.drift.methods)
+    chosen.derived.append(Drift(calculator, tuple(drift_statistics)))
+    return calculator
+
+
+def _criteria(config: Config, threshold: str) -> DriftCriteria:
+    limits = config.limits_of_metrics
+    return DriftCriteria(
+        config.drift.significance,
+        config.drift.overdispersion,
+        limits.get(threshold, limits["feature_drift_psi"]),
+        config.smoothing.epsilon,
+    )
+
+
+def _add_joint_distributions(chosen: Measures, config: Config, profile: Profile) -> None:
+    """Add what describes several numbers together: reconstruction errors and embeddings."""
+    if profile.components:
+        errors = ReconstructionError(profile, profile.components)
+        chosen.statistics.append(errors)
+        chosen.derived.append(MultivariateDrift(errors))
+    if profile.vectors:
+        embeddings = [Embedding(profile, feature) for feature in profile.vectors]
+        chosen.statistics += embeddings
+        chosen.derived.append(EmbeddingDrift(embeddings, _criteria(config, "embedding_drift_psi")))
+
+
+def _add_performance(chosen: Measures, config: Config, profile: Profile | None, predictions: LabelCounts) -> None:
+    """Add what is measured of outcomes. Predictions are classes, unless the reference declares them to be values."""
+    overdispersion = config.drift.overdispersion
+    prediction = profile.prediction if profile else None
+    performance: Classification | Regression
+    if isinstance(prediction, Numeric):
+        performance = Regression(Residuals(prediction), ResidualBins(prediction))
+        chosen.statistics += [performance.residuals, performance.counted]
+        chosen.derived += [_outcome_samples(performance.counted), performance]
+    else:
+        outcomes, confidence = Outcomes(frozenset(known_classes(profile))), Confidence()
+        performance = Classification(outcomes, is_declared=prediction is not None)
+        chosen.statistics += [outcomes, confidence]
+        chosen.derived += [_outcome_samples(outcomes), Reliability(confidence)]
+        if isinstance(prediction, Categorical):
+            scores, losses = ScoresByTruth(prediction), ScoreLosses(prediction)
+            chosen.statistics += [scores, losses]
+            chosen.derived += [Auc(scores), ScoreLoss(losses)]
+    if profile and profile.baseline and isinstance(performance, Performance):
+        drop = config.limits_of_metrics["performance_tolerance"]
+        tolerance = Tolerance(drop, config.drift.significance, overdispersion)
+        chosen.derived.append(Degradation(performance, profile.baseline, tolerance))
+    labelled = Labelled()
+    delay = Histogram(
+        "model_ground_truth_delay_seconds",
+        "How long after its prediction a truth came.",
+        "delay_seconds",
+        DELAYS,
+        "outcomes",
+    )
+    chosen.statistics += [delay, labelled]
+    chosen.derived.append(Coverage(predictions, labelled))
+    if profile and profile.actual:
+        _add_drift(chosen, config, profile.labels, LABELS)
+    if isinstance(performance, Classification):
+        chosen.derived.append(performance)
+    chosen.derived.append(ConceptDrift(performance, overdispersion))
+
+
+def _add_segments(chosen: Measures, predictions: LabelCounts, features: DriftCalculator | None) -> None:
+    latency = chosen.every(Histogram, column="latency_seconds")
+    counted: tuple[Histogram | LabelCounts | Business, ...]
+    counted = (*latency, *chosen.every(LabelCounts), *chosen.every(Business))
+    statistics: list[Statistic] = [replace(statistic, scope=SEGMENTS) for statistic in counted]
+    has_classes = chosen.find(Outcomes) is not None
+    outcomes = Outcomes(scope=SEGMENTS)
+    if has_classes:
+        statistics.append(outcomes)
+    chosen.segmented += statistics
+    chosen.derived += [SegmentTotals(statistics), WindowSamples(predictions, SEGMENTS)]
+    if features:
+        # Its bins are not exported, because a series per feature, bin and segment would be too many.
+        chosen.segmented.append(features.bins)
+        chosen.derived.append(SegmentDrift(features))
+    if has_classes:
+        chosen.derived += [_outcome_samples(outcomes, SEGMENTS), SegmentAccuracy(outcomes)]
+
+
+def _outcome_samples(counted: Tallied, scope: Scope = SERIES) -> WindowSamples:
+    return WindowSamples(counted, scope, "model_window_outcomes", "Outcomes that a rolling window holds.")

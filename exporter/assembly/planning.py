@@ -2,32 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
-from exporter.assembly import ground_truth, segments
-from exporter.assembly.forms import Forms
-from exporter.assembly.measuring import known_classes, measures
-from exporter.configuration import business
+from exporter.assembly.measures import known_classes, measures
+from exporter.assembly.pipelines import arrow_pipeline, model, pipeline
+from exporter.configuration import segments
 from exporter.configuration.settings import Config
-from exporter.configuration.units import Duration
-from exporter.decoding.reading import Form
 from exporter.engine.plan import Limits, Plan
 from exporter.exposition.collector import Collector
 from exporter.reference.profile import Profile
 from exporter.tallies.windows import Window
+from exporter.units import Duration
 
 
 def plan(config: Config, profile: Profile | None) -> tuple[Plan, Collector]:
     """Return what the engine does, and how its results are shown."""
     chosen = measures(config, profile)
     windows = [Window(str(window), window.seconds, _before(config, window)) for window in config.windows]
-    forms = Forms(config, profile, amounts=business.of_records(config))
-    read, arrow = _read(forms)
-    truth = config.ground_truth
-    if truth:
-        of_truths, arrow_of_truths = _read(ground_truth.forms(config, truth))
-        read, arrow = read | of_truths, arrow | arrow_of_truths
     split_by = segments.resolve(config, profile)
+    labels, named = config.ground_truth, model(config)
     limits = Limits(
         line_bytes=config.limits.line_bytes,
         models=config.limits.models,
@@ -35,47 +26,27 @@ def plan(config: Config, profile: Profile | None) -> tuple[Plan, Collector]:
         error_types=config.limits.error_types,
         request_ids=config.quality.duplicate_ids,
         segment_values=config.limits.segment_values,
-        waiting=truth.waiting if truth else 0,
+        waiting=labels.waiting if labels else 0,
     )
     return (
         Plan(
             chosen.statistics,
             windows,
-            decoders={name: form.decoder for name, form in read.items()},
-            limits=limits,
-            framers={name: form.framer for name, form in read.items()},
-            arrow=arrow,
-            known_series=(forms.model,) if forms.model else (),
+            {source.name: pipeline(config, source, profile) for source in config.all_sources},
+            limits,
+            arrow={
+                source.name: make for source in config.all_sources if (make := arrow_pipeline(config, source, profile))
+            },
+            known_series=(named,) if named else (),
             known_classes=known_classes(profile),
             features=tuple(profile.features) if profile else (),
             remembered=chosen.remembered,
             segments=split_by,
-            segmented=chosen.segmented.tallied,
-            truths=frozenset(str(source.url) for source in truth.sources) if truth else frozenset(),
-            wait_seconds=truth.wait.seconds if truth else 0.0,
+            segmented=chosen.segmented,
+            truths=frozenset(source.name for source in config.label_sources),
+            wait_seconds=labels.wait.seconds if labels else 0.0,
         ),
-        Collector(
-            chosen.statistics,
-            chosen.derived,
-            windows,
-            config.limits_of_metrics,
-            chosen.judge,
-            chosen.changes,
-            chosen.segmented if split_by else None,
-            chosen.of_classes,
-            chosen.of_panes,
-            chosen.pictures,
-            {name: each.mean_abs for name, each in (profile.attributions or {}).items()} if profile else {},
-        ),
-    )
-
-
-def _read(forms: Forms) -> tuple[dict[str, Form], dict[str, Callable[[], Form]]]:
-    """Return how each source is read, and how the Arrow is that its clients may send beside lines."""
-    sources = forms.config.sources
-    return (
-        {str(source.url): forms.of(source) for source in sources},
-        {str(source.url): make for source in sources if (make := forms.beside(source))},
+        Collector(chosen, windows),
     )
 
 

@@ -1,4 +1,4 @@
-"""The sources that run: started, watched, replaced by others, drained and closed."""
+"""The running sources: started, watched, replaced, drained and closed."""
 
 from __future__ import annotations
 
@@ -6,9 +6,9 @@ import asyncio
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
-from exporter.configuration import source_options
-from exporter.sources import Source, SourceError
-from exporter.sources.http import HttpSource
+from exporter.configuration.source_config import SourceConfig
+from exporter.sources.http.source import HttpSource
+from exporter.sources.source import Source, SourceError
 
 
 @dataclass(frozen=True)
@@ -18,38 +18,38 @@ class _Running:
 
 
 class RunningSources:
-    """By their settings. `make` makes a source; `release` is told the name of one that is stopped."""
+    """Running sources by their configuration. `make` makes a source; `release` gets the name of one that stops."""
 
-    def __init__(self, make: Callable[[source_options.Source], Source], release: Callable[[str], None]) -> None:
+    def __init__(self, make: Callable[[SourceConfig], Source], release: Callable[[str], None]) -> None:
         self._make = make
         self._release = release
-        self._running: dict[source_options.Source, _Running] = {}
+        self._running: dict[SourceConfig, _Running] = {}
         self._failed = asyncio.Event()
 
     @property
     def posts(self) -> Mapping[str, HttpSource]:
-        """The sources that take what is POSTed, by path."""
+        """The sources that take POST requests, by path."""
         sources = (running.source for running in self._running.values())
         return {source.path: source for source in sources if isinstance(source, HttpSource)}
 
-    async def start(self, wanted: Sequence[source_options.Source]) -> None:
+    async def start(self, wanted: Sequence[SourceConfig]) -> None:
         """Start those that do not run yet, all or none; raises SourceError."""
-        started: list[source_options.Source] = []
+        started: list[SourceConfig] = []
         try:
-            for options in wanted:
-                if options not in self._running:
-                    await self._start(options)
-                    started.append(options)
+            for config in wanted:
+                if config not in self._running:
+                    await self._start(config)
+                    started.append(config)
         except SourceError:
-            for options in started:
-                self._stop(options)
+            for config in started:
+                self._stop(config)
             raise
 
-    def stop_others(self, wanted: Sequence[source_options.Source]) -> list[source_options.Source]:
+    def stop_others(self, wanted: Sequence[SourceConfig]) -> list[SourceConfig]:
         """Stop the sources that are not wanted, and return them."""
-        others = [options for options in self._running if options not in wanted]
-        for options in others:
-            self._stop(options)
+        others = [config for config in self._running if config not in wanted]
+        for config in others:
+            self._stop(config)
         return others
 
     async def failure(self) -> None:
@@ -60,31 +60,33 @@ class RunningSources:
                 running.task.result()
 
     async def drain(self, deadline: float) -> None:
-        """Take what was written or sent before now."""
+        """Deliver what was written or sent before now, and nothing later."""
         for running in self._running.values():
             running.task.cancel()
         await asyncio.gather(*(running.source.drain(deadline) for running in self._running.values()))
+        for config in self._running:
+            self._release(config.name)
 
     def close(self) -> None:
-        """Let go of files and connections."""
+        """Close files and connections."""
         for running in self._running.values():
             running.task.cancel()
             running.source.close()
         self._running.clear()
 
-    async def _start(self, options: source_options.Source) -> None:
-        source = self._make(options)
+    async def _start(self, config: SourceConfig) -> None:
+        source = self._make(config)
         await source.start()
         task = asyncio.create_task(source.run())
         task.add_done_callback(self._ended)
-        self._running[options] = _Running(source, task)
+        self._running[config] = _Running(source, task)
 
     def _ended(self, task: asyncio.Task[None]) -> None:
         if not task.cancelled():
             self._failed.set()
 
-    def _stop(self, options: source_options.Source) -> None:
-        running = self._running.pop(options)
+    def _stop(self, config: SourceConfig) -> None:
+        running = self._running.pop(config)
         running.task.cancel()
         running.source.close()
-        self._release(str(options.url))
+        self._release(config.name)

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from exporter.configuration.settings import Quality
-from exporter.configuration.validation import nearest
+from exporter.configuration.settings import QualityConfig
 from exporter.reference.profile import Profile
+from exporter.validation import nearest
 
 
-def problems(quality: Quality, profile: Profile | None) -> Iterator[str]:
+def problems(quality: QualityConfig, profile: Profile | None) -> Iterator[str]:
     """Yield mistakes, each beginning with its key."""
     for name in quality.bounds:
         if not profile:

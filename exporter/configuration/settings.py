@@ -1,25 +1,31 @@
 """The configuration as typed Structs: every key, its type and its default.
 
-The text below a key is what exporter/CONFIGURATION.md says of it; `make reference` writes that page. How a file becomes
-one of these, and every mistake in it a line, is in `config`.
+The text below a key is what exporter/CONFIGURATION.md says of it; `make reference` writes that page. `loading` makes
+one of a file, and reports every mistake in a line.
 """
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import msgspec
 
-from exporter.configuration.source_options import Positive, Source
+from exporter.configuration.source_config import SourceConfig
 from exporter.configuration.thresholds import DEFAULT_THRESHOLDS, TRUTH_THRESHOLDS
-from exporter.configuration.units import Before, Bounds, Duration, FieldPath, Listen, Size, Tails
+from exporter.derived.drift_statistics import DRIFT_STATISTICS
 from exporter.state.outlet import OutletOptions
+from exporter.units import Ascending, Before, Bounds, Duration, FieldPath, FilePath, Listen, Positive, Size, Tails
 
 DEFAULT_LISTEN = "0.0.0.0:9465"
 MOST_IDS = 1_000_000
+DRIFT_METHODS = tuple(statistic.name for statistic in DRIFT_STATISTICS)
+if TYPE_CHECKING:
+    DriftMethod = str
+else:
+    DriftMethod = Literal[DRIFT_METHODS]
 
 
-class Model(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+class ModelConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """The model, where a record does not say."""
 
     name: str = "unknown"
@@ -28,7 +34,7 @@ class Model(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """Its version; the two are labels of all `model_*` metrics."""
 
 
-class Segment(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+class SegmentConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """What predictions are split by: a name alone is a categorical feature, or else a path."""
 
     name: Annotated[str, msgspec.Meta(min_length=1)]
@@ -37,7 +43,7 @@ class Segment(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """A path in the record, spelt as in `fields`, where it is not the name."""
 
 
-class Smoothing(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+class SmoothingConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """How shares are kept from zero: Jeffreys' 0.5 a bin, or with `epsilon` the textbook's constant."""
 
     epsilon: Annotated[float, msgspec.Meta(gt=0, lt=1)] | None = None
@@ -47,7 +53,7 @@ class Smoothing(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 class DriftConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """What is computed of drift, and how it is judged."""
 
-    methods: tuple[Literal["psi", "ks", "chi2", "js", "wasserstein"], ...] = ("psi", "ks", "chi2", "js", "wasserstein")
+    methods: tuple[DriftMethod, ...] = DRIFT_METHODS
     """Which are computed and exported."""
     significance: Annotated[float, msgspec.Meta(gt=0, lt=1)] = 0.01
     """The share of windows in which chance may raise a false alarm."""
@@ -78,16 +84,16 @@ class LimitsConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """How far before its arrival a timestamp may lie."""
 
 
-class Buckets(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+class BucketsConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """Upper bounds of the histograms, ascending."""
 
-    latency_seconds: tuple[float, ...] = (0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0)
+    latency_seconds: Ascending = Ascending((0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0))
     """Of `model_prediction_latency_seconds`; those of `slo_latency` and alerts need their limit among them."""
-    probability: tuple[float, ...] = (0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 1.0)
+    probability: Ascending = Ascending((0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 1.0))
     """Of `model_prediction_probability`."""
 
 
-class Quality(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+class QualityConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """What is expected of the data besides the reference; `duplicate_ids` is how many request ids are remembered."""
 
     bounds: dict[str, Bounds] = {}
@@ -98,13 +104,13 @@ class Quality(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """How many request ids are remembered, to count duplicates; with 0 none is read."""
 
 
-class GroundTruth(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+class GroundTruthConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """Where the truth comes from; for `wait` it and its prediction wait for each other, `waiting` predictions at most.
 
     `fields` says where `request_id`, `actual` and `timestamp` lie.
     """
 
-    sources: list[Source]
+    sources: list[SourceConfig]
     """Where truth comes from, by the same kinds of source as predictions."""
     wait: Duration = Duration.parse("24h")
     """For how long a prediction and its truth wait for each other, from their arrival."""
@@ -114,7 +120,7 @@ class GroundTruth(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """Where `request_id`, `actual` and `timestamp` lie in a record of truth."""
 
 
-class Figure(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+class BusinessConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """A business figure: an amount at the path `field` of a record, or at the path `truth` of a ground truth."""
 
     name: str
@@ -123,28 +129,28 @@ class Figure(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """The amount's path in a prediction's record."""
     truth: FieldPath | None = None
     """The amount's path in a truth's record. One of the two is required."""
-    buckets: tuple[float, ...] = ()
+    buckets: Ascending = Ascending()
     """Upper bounds of its histogram, ascending; without any there are its count and its sum."""
 
 
 class Config(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """The whole of it; every key has a line in exporter/CONFIGURATION.md."""
 
-    sources: list[Source]
+    sources: list[SourceConfig]
     """Where predictions come from: URLs or paths, or mappings with a `url` and its options."""
     reload_endpoint: bool = False
     """Whether a POST to `/-/reload` reads the configuration again, as SIGHUP does."""
     listen: Listen = Listen.parse(DEFAULT_LISTEN)
     """The address that `/metrics` and all else is served on. Port 0 takes a free one."""
-    state_dir: str | None = None
+    state_dir: FilePath | None = None
     """The folder of counters and read positions. Without it, counters start at zero at each start."""
-    web_config: str | None = None
+    web_config: FilePath | None = None
     """A file in Prometheus's own format, for TLS and passwords."""
-    model: Model | None = None
+    model: ModelConfig | None = None
     """The model, where a record does not say."""
-    reference: str | None = None
+    reference: FilePath | None = None
     """A profile made by `prediction-exporter profile`; without it there is no drift."""
-    ground_truth: GroundTruth | None = None
+    ground_truth: GroundTruthConfig | None = None
     """Where the truth comes from; without it there is no performance."""
     exported_bins: tuple[str, ...] | None = None
     """Only the bins of these features are exported; without it, of all, and with `[]` of none."""
@@ -152,21 +158,21 @@ class Config(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """Rolling windows of event time, each in 60 steps. Rules and dashboards need these three."""
     fields: dict[str, FieldPath] = {}
     """Where fields of a record lie in your log, by field."""
-    segments: tuple[Segment, ...] = ()
+    segments: tuple[SegmentConfig, ...] = ()
     """What predictions are split by: names, or mappings."""
     drift: DriftConfig = DriftConfig()
     """What is computed of drift, and how it is judged."""
-    smoothing: Smoothing = Smoothing()
+    smoothing: SmoothingConfig = SmoothingConfig()
     """How shares are kept from zero: Jeffreys' 0.5 a bin, or the textbook's constant."""
-    buckets: Buckets = Buckets()
+    buckets: BucketsConfig = BucketsConfig()
     """Upper bounds of the histograms, ascending."""
     thresholds: dict[str, Annotated[float, msgspec.Meta(ge=0)]] = {}
     """The limits that alerts compare with, by metric."""
     limits: LimitsConfig = LimitsConfig()
     """Bounds on what a log may make of the sidecar."""
-    quality: Quality = Quality()
+    quality: QualityConfig = QualityConfig()
     """What is expected of the data besides the reference."""
-    business: tuple[Figure, ...] = ()
+    business: tuple[BusinessConfig, ...] = ()
     """Amounts in the log that become histograms."""
 
     @property
@@ -175,9 +181,14 @@ class Config(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         return DEFAULT_THRESHOLDS | (TRUTH_THRESHOLDS if self.ground_truth else {}) | self.thresholds
 
     @property
-    def all_sources(self) -> list[Source]:
-        """Those of predictions, and those of truth."""
-        return [*self.sources, *(self.ground_truth.sources if self.ground_truth else ())]
+    def label_sources(self) -> list[SourceConfig]:
+        """The sources of ground truth."""
+        return self.ground_truth.sources if self.ground_truth else []
+
+    @property
+    def all_sources(self) -> list[SourceConfig]:
+        """The sources of predictions, and those of ground truth."""
+        return [*self.sources, *self.label_sources]
 
     @property
     def outlets(self) -> dict[str, OutletOptions]:
@@ -185,6 +196,6 @@ class Config(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         return {}
 
     @property
-    def fields_asked_for(self) -> tuple[str, ...]:
-        """The record fields that are read only for what the configuration asks for."""
-        return ("request_id",) if self.quality.duplicate_ids or self.ground_truth else ()
+    def reads_request_ids(self) -> bool:
+        """Whether the request ids of predictions are needed."""
+        return bool(self.quality.duplicate_ids or self.ground_truth)

@@ -21,6 +21,9 @@ MEANINGS = {
     "missing_ratio": "share of a feature's values that may be missing, beyond the reference's",
     "invalid_ratio": "share of a feature's values that may be of a wrong type, NaN or infinite",
     "unseen_ratio": "share of a feature's values that the reference may not have seen",
+    "mae": "mean absolute error of a model of values, in its units",
+    "rmse": "root mean squared error of a model of values, in its units",
+    "mape": "mean absolute percentage error of a model of values, 0.1 for 10%",
     "slo_errors": "share of requests that must not fail",
     "slo_latency": "share of requests that must be faster than `latency_p99_seconds`",
 }

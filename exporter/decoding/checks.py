@@ -71,8 +71,8 @@ class Checks:
 
 
 @dataclass(frozen=True, slots=True)
-class TruthChecks(Checks):
-    """Of ground truths, which are decoded as predictions are; a truth may be of a time long past."""
+class LabelChecks(Checks):
+    """The checks of ground-truth labels, which are decoded as predictions are; a label may be of any time past."""
 
     def _failed(self, batch: Batch, now: float) -> list[Failed]:
         without_id = np.ones(len(batch), np.bool_) if batch.request_id is None else batch.request_id.codes < 0
@@ -90,15 +90,18 @@ def series(names: Encoded[Any], versions: Encoded[Any], default: Series) -> Enco
     """
     spelt_names = [*map(label_of, names.names), default.model_name]
     spelt_versions = [*map(label_of, versions.names), default.model_version]
+
+    def series_of(pair: int) -> Series:
+        name, version = divmod(pair, len(spelt_versions))
+        return default._replace(model_name=spelt_names[name], model_version=spelt_versions[version])
+
     # A negative code stands for the default, which is the last.
     pairs = (names.codes % len(spelt_names)) * len(spelt_versions) + versions.codes % len(spelt_versions)
     if (pairs == pairs[0]).all():
-        name, version = divmod(int(pairs[0]), len(spelt_versions))
-        return Encoded((Series(spelt_names[name], spelt_versions[version]),), np.zeros(len(pairs), np.int64))
+        return Encoded((series_of(int(pairs[0])),), np.zeros(len(pairs), np.int64))
     distinct, first, rows = np.unique(pairs, return_index=True, return_inverse=True)
     known: dict[Series, int] = {}
     codes = np.empty(len(distinct), np.int64)
     for number in np.argsort(first).tolist():
-        name, version = divmod(int(distinct[number]), len(spelt_versions))
-        codes[number] = known.setdefault(Series(spelt_names[name], spelt_versions[version]), len(known))
+        codes[number] = known.setdefault(series_of(int(distinct[number])), len(known))
     return Encoded(tuple(known), codes[rows])

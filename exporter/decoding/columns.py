@@ -110,19 +110,20 @@ def vectors(column: Column, dimension: int) -> Floats:
     return matrix(lists, dimension)
 
 
-def scaled(fields: Mapping[str, Column], units: Mapping[str, float]) -> Floats:
-    """Return the one column of `fields` whose name is in `units`, divided by its unit."""
-    (name,) = fields.keys() & units.keys()
-    return np.array(fields[name], dtype=np.float64) / units[name]
+def scaled(fields: Mapping[str, Column], units: Mapping[str, float], n: int) -> Floats:
+    """Return the column of `fields` whose name is in `units`, divided by its unit; NaN in n rows if there is none."""
+    name = next((name for name in units if name in fields), None)
+    return np.full(n, np.nan) if name is None else np.array(fields[name], dtype=np.float64) / units[name]
 
 
-def times(fields: Mapping[str, Column], units: Mapping[str, float], now: float) -> Floats:
-    """Return epoch seconds; an absent time is `now`, a date and time without a zone is in UTC."""
-    (name,) = fields.keys() & units.keys()
+def times(fields: Mapping[str, Column], units: Mapping[str, float], now: float, n: int) -> Floats:
+    """Return epoch seconds of n rows; an absent time is `now`, a date and time without a zone is in UTC."""
+    name = next((name for name in units if name in fields), None)
+    types = {type(None)} if name is None else set(map(type, fields[name]))
+    if name is None or types == {type(None)}:
+        return np.full(n, now)
     values = fields[name]
-    if set(map(type, values)) == {type(None)}:
-        return np.full(len(values), now)
-    if datetime in set(map(type, values)):
+    if datetime in types:
         values = tuple(epoch(value) * units[name] if isinstance(value, datetime) else value for value in values)
     time = np.array(values, dtype=np.float64) / units[name]
     return np.where(np.isnan(time), now, time)

@@ -1,6 +1,6 @@
 """Where in a user's log each record field and feature lies, compiled into typed msgspec Structs.
 
-Only what is asked for is decoded; unknown fields are skipped by the parser without making an object.
+Only fields that are needed are decoded; the parser skips all others without making an object.
 """
 
 from __future__ import annotations
@@ -9,7 +9,8 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Annotated, Any
+from functools import cached_property
+from typing import Annotated, Any, Literal, NamedTuple
 
 import msgspec
 from msgspec.structs import astuple
@@ -19,7 +20,7 @@ Path = tuple[str, ...]
 Number = float | None
 Label = str | int | float | bool | None
 
-# Each record field has one spelling a unit; the value read is divided by the number.
+# A record field has one name per unit; the value read is divided by the number.
 LATENCY_UNITS = {"latency_seconds": 1.0, "latency_ms": 1e3, "latency_us": 1e6, "latency_ns": 1e9}
 TIMESTAMP_UNITS = {"timestamp": 1.0, "timestamp_ms": 1e3}
 
@@ -36,8 +37,6 @@ FIELD_TYPES: dict[str, Any] = {
 }
 FEATURES = "features"
 ATTRIBUTIONS = "attributions"
-# Read only where they are asked for: each costs an object a record.
-ASKED_FOR = ("request_id", "actual", ATTRIBUTIONS)
 # What msgspec does not match against escaped keys.
 UNREADABLE = re.compile(r'["\\\x00-\x1f]')
 RECORD_FIELDS = (*FIELD_TYPES, FEATURES, ATTRIBUTIONS)
@@ -52,30 +51,45 @@ DEFAULT_FIELDS = (
     "error_type",
 )
 
+LeafKind = Literal["field", "feature", "attribution", "segment", "amount"]
+
+
+TOP_LEVEL = "expected a path such as timing.total; only `features` can lie at the top level, `.`"
+
 
 class SchemaError(ValueError):
-    """The paths of `fields` contradict each other."""
+    """Paths contradict each other."""
+
+
+class SchemaProblem(NamedTuple):
+    """Why a field, feature, attribution, segment or amount cannot be read at its path."""
+
+    kind: LeafKind
+    name: str
+    text: str
 
 
 @dataclass(frozen=True, slots=True)
 class Leaf:
-    """A value to read: a record field, a feature, an attribution, what a segment is split by, or an amount.
+    """A value to read; `dimension` is that of a vector feature."""
 
-    `dimension` is that of a vector feature.
-    """
-
+    kind: LeafKind
     name: str
     type: Any
-    is_feature: bool = False
     dimension: int = 0
-    is_segment: bool = False
-    is_attribution: bool = False
-    is_amount: bool = False
 
     @property
-    def is_spare(self) -> bool:
-        """Whether a record without it, or with something else in its place, is as good."""
-        return self.is_segment or self.is_attribution or self.is_amount
+    def key(self) -> str:
+        """What distinguishes it from all other leaves."""
+        return self.name if self.kind == "field" else f"{self.kind}: {self.name}"
+
+    @property
+    def is_optional(self) -> bool:
+        """Whether a record is just as good without it, or with a value of another type in its place."""
+        return self.kind in ("attribution", "segment", "amount")
+
+    def __str__(self) -> str:
+        return self.name if self.kind in ("field", "feature") else f"{self.kind} {self.name}"
 
 
 @dataclass(slots=True)
@@ -85,35 +99,37 @@ class Node:
     children: dict[str, Node | Leaf] = field(default_factory=dict)
 
     def put(self, path: Path, leaf: Leaf) -> None:
-        """Place a leaf at `path`; raises SchemaError where another one is in its way, or no decoder reads the key."""
+        """Place a leaf at `path`; raises SchemaError if another is in its way, or no decoder can read the key."""
         if unreadable := next((key for key in path if UNREADABLE.search(key)), None):
-            raise SchemaError(f"{unreadable!r}: a key cannot be read that holds a quote, a backslash or a line break")
+            raise SchemaError(f"{unreadable!r}: a key with a quote, a backslash or a line break cannot be read")
+        if not path:
+            raise SchemaError(TOP_LEVEL)
         node = self
         for key in path[:-1]:
-            child = node.children.setdefault(key, Node())
+            child = node.children.get(key)
             if isinstance(child, Leaf):
-                raise SchemaError(
-                    f"`{'.'.join(path)}` ({leaf.name}) lies within `{key}`, which is read as {child.name}"
-                )
+                raise SchemaError(f"`{'.'.join(path)}` ({leaf}) lies within `{key}`, which is read as {child}")
+            if child is None:
+                child = node.children[key] = Node()
             node = child
         taken = node.children.setdefault(path[-1], leaf)
-        if leaf.is_segment and isinstance(taken, Leaf) and taken.type is Label:
+        if leaf.kind == "segment" and isinstance(taken, Leaf) and taken.type is Label:
             return  # It can be read as both.
-        if leaf.is_amount and isinstance(taken, Leaf) and taken.type in (Label, Number):
+        if leaf.kind == "amount" and isinstance(taken, Leaf) and taken.type in (Label, Number):
             return
         if taken is not leaf:
-            what = taken.name if isinstance(taken, Leaf) else "an object of other fields"
-            raise SchemaError(f"`{'.'.join(path)}` is read as {what} already, and cannot be {leaf.name} too")
+            other = str(taken) if isinstance(taken, Leaf) else "an object of other fields"
+            raise SchemaError(f"`{'.'.join(path)}` is read as {other} already, and cannot be {leaf} too")
 
     def at(self, path: Path) -> Leaf:
-        """Return the leaf at `path`, which there is."""
+        """Return the leaf at `path`, which exists."""
         child = self.children[path[0]]
         return child if isinstance(child, Leaf) else child.at(path[1:])
 
     @property
-    def is_spare(self) -> bool:
-        """Whether nothing is read into this object but what a record may be without."""
-        return all(child.is_spare for child in self.children.values())
+    def is_optional(self) -> bool:
+        """Whether a record may lack everything that is read into this object."""
+        return all(child.is_optional for child in self.children.values())
 
     def struct(self) -> type[msgspec.Struct]:
         """Return the Struct type that decodes this object."""
@@ -123,15 +139,15 @@ class Node:
                 fields.append((f"f{index}", child.type, None))
             else:
                 inner = child.struct()
-                is_needed = (inner, msgspec.field(default_factory=inner))
-                fields.append((f"f{index}", *((inner | None, None) if child.is_spare else is_needed)))
+                required = (inner, msgspec.field(default_factory=inner))
+                fields.append((f"f{index}", *((inner | None, None) if child.is_optional else required)))
         rename = {f"f{index}": key for index, key in enumerate(self.children)}
         return msgspec.defstruct("Object", fields, rename=rename, gc=False)
 
     def columns(self, rows: Sequence[Any]) -> Iterator[tuple[Leaf, tuple[Any, ...]]]:
-        """Transpose decoded rows (at least one): every leaf with its column. A row may be None where that is spare."""
-        nothing = (None,) * len(self.children)
-        values = [nothing if row is None else astuple(row) for row in rows] if self.is_spare else map(astuple, rows)
+        """Transpose decoded rows (at least one): every leaf with its column. A row of an optional node may be None."""
+        empty = (None,) * len(self.children)
+        values = [empty if row is None else astuple(row) for row in rows] if self.is_optional else map(astuple, rows)
         for child, column in zip(self.children.values(), zip(*values, strict=True), strict=True):
             if isinstance(child, Leaf):
                 yield child, column
@@ -141,66 +157,91 @@ class Node:
 
 @dataclass(frozen=True)
 class Schema:
-    """The user's field paths, the features and attributions the profile knows, and what segments are split by.
+    """What is read of a record, and where it lies.
 
-    `vectors` gives the dimension of each vector feature. `fields` maps a record field (one of RECORD_FIELDS) to its
-    path; what it leaves out lies under its own name. An empty path for `features` says that they lie at the top level.
-    `asked_for` are those of ASKED_FOR that are read. `segments` maps a segment to its path, and to None where it is the
-    categorical feature of that name. `classes` are those that a score is wanted of (Batch.scores).
-    `amounts` are the paths of business figures' amounts.
+    `fields` maps a record field (one of RECORD_FIELDS) to its path; without one it lies under its own name. An empty
+    path for `features` means that they lie at the top level. `reads` are the record fields that are read; attributions
+    are read if the profile has any. `vectors` has the dimension of each vector feature. `segments` maps a segment to
+    its path, or None for the categorical feature of that name. `classes` are those whose scores are wanted
+    (Batch.scores). `amounts` are the paths of the amounts of business figures.
     """
 
     fields: Mapping[str, Path] = field(default_factory=dict)
     numeric: tuple[str, ...] = ()
     categorical: tuple[str, ...] = ()
     vectors: Mapping[str, int] = field(default_factory=dict)
-    asked_for: tuple[str, ...] = ()
+    reads: tuple[str, ...] = DEFAULT_FIELDS
     segments: Mapping[str, Path | None] = field(default_factory=dict)
     classes: tuple[str, ...] = ()
     attributions: tuple[str, ...] = ()
     amounts: Mapping[str, Path] = field(default_factory=dict)
 
+    @cached_property
     def paths(self) -> dict[str, Path]:
-        """Return the path of every field that is read."""
-        asked_for = (*self.asked_for, *((ATTRIBUTIONS,) if self.attributions else ()))
-        paths = {name: (name,) for name in (*DEFAULT_FIELDS, *asked_for)}
+        """The path of every record field that is read."""
+        reads = (*self.reads, ATTRIBUTIONS) if self.attributions else self.reads
+        paths: dict[str, Path] = {name: (name,) for name in reads}
         for units in (LATENCY_UNITS, TIMESTAMP_UNITS):
-            given = [name for name in units if name in self.fields]
-            if len(given) > 1:
-                raise SchemaError(f"give one of {', '.join(given)}, not several")
-            if given:
-                paths = {name: path for name, path in paths.items() if name not in units}
-        unasked = set(ASKED_FOR) - set(asked_for)
-        return paths | {name: path for name, path in self.fields.items() if name not in unasked}
+            if units.keys() & paths.keys() and (chosen := next((name for name in units if name in self.fields), None)):
+                paths = {name: path for name, path in paths.items() if name not in units} | {chosen: (chosen,)}
+        return {name: self.fields.get(name, path) for name, path in paths.items()}
 
+    @cached_property
     def segment_paths(self) -> dict[str, Path]:
-        """Return the path of every segment."""
-        features = self.paths()[FEATURES]
+        """The path of every segment."""
+        features = self.paths.get(FEATURES, ())
         return {name: (*features, name) if path is None else path for name, path in self.segments.items()}
 
+    @cached_property
     def attribution_paths(self) -> dict[str, Path]:
-        """Return the path of every attribution."""
-        return {name: (*self.paths()[ATTRIBUTIONS], name) for name in self.attributions}
+        """The path of every attribution."""
+        return {name: (*self.paths[ATTRIBUTIONS], name) for name in self.attributions}
 
+    @property
+    def problems(self) -> list[SchemaProblem]:
+        """Why some of it cannot be read."""
+        return self._compiled[1]
+
+    @property
     def tree(self) -> Node:
-        """Return the tree of objects to decode; raises SchemaError where paths contradict each other."""
+        """The tree of objects to decode; raises SchemaError if paths contradict each other."""
+        tree, problems = self._compiled
+        if problems:
+            raise SchemaError(problems[0].text)
+        return tree
+
+    @cached_property
+    def _compiled(self) -> tuple[Node, list[SchemaProblem]]:
         root = Node()
-        paths = self.paths()
-        for name, path in paths.items():
+        problems = [
+            SchemaProblem("field", given[0], f"give one of {', '.join(given)}, not several")
+            for units in (LATENCY_UNITS, TIMESTAMP_UNITS)
+            if len(given := [name for name in units if name in self.fields]) > 1
+        ]
+        if self.fields.get(ATTRIBUTIONS) == ():
+            problems.append(SchemaProblem("field", ATTRIBUTIONS, TOP_LEVEL))
+        for path, leaf in self._leaves():
+            try:
+                root.put(path, leaf)
+            except SchemaError as error:
+                problems.append(SchemaProblem(leaf.kind, leaf.name, str(error)))
+        return root, problems
+
+    def _leaves(self) -> Iterator[tuple[Path, Leaf]]:
+        for name, path in self.paths.items():
             if name in FIELD_TYPES:
-                root.put(path, Leaf(name, FIELD_TYPES[name]))
+                yield path, Leaf("field", name, FIELD_TYPES[name])
             elif name == FEATURES:
                 for feature in self.numeric:
-                    root.put((*path, feature), Leaf(feature, Number, is_feature=True))
+                    yield (*path, feature), Leaf("feature", feature, Number)
                 for feature in self.categorical:
-                    root.put((*path, feature), Leaf(feature, Label, is_feature=True))
+                    yield (*path, feature), Leaf("feature", feature, Label)
                 for feature, dimension in self.vectors.items():
                     vector = Annotated[list[float], msgspec.Meta(min_length=dimension, max_length=dimension)] | None
-                    root.put((*path, feature), Leaf(feature, vector, is_feature=True, dimension=dimension))
-        for name, path in self.attribution_paths().items():
-            root.put(path, Leaf(f"attribution {name}", Number, is_attribution=True))
-        for name, path in self.segment_paths().items():
-            root.put(path, Leaf(f"segment {name}", Label, is_segment=True))
+                    yield (*path, feature), Leaf("feature", feature, vector, dimension)
+        for name, path in self.attribution_paths.items():
+            yield path, Leaf("attribution", name, Number)
+        for name, path in self.segment_paths.items():
+            yield path, Leaf("segment", name, Label)
         for name, path in self.amounts.items():
-            root.put(path, Leaf(f"amount {name}", Label, is_amount=True))
-        return root
+            yield path, Leaf("amount", name, Label)

@@ -1,22 +1,21 @@
-"""Features that records hold and the profile does not know.
+"""Features in the log that the profile does not know.
 
-The decoder skips what it is not asked for without a look, which is why it is fast. So one line of each block is looked
-into for its keys, and what is found is a sample: a feature that is in each record is found at once, a rare one sooner
-or later.
+The decoder is fast because it skips unneeded fields unread. So the keys of one line per block are looked at, as a
+sample: a feature that every record has is found at once, a rare one sooner or later.
 """
 
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import msgspec
 
 from exporter.batch import Series
-from exporter.decoding.salvage import loads
+from exporter.decoding.rows import json_value
 from exporter.decoding.schema import FEATURES, RECORD_FIELDS, Leaf, Node, Schema
 from exporter.encoded import Encoded
-from exporter.lines.rejects import RefusedError
+from exporter.lines.rejects import RejectedError
 from exporter.tallies.vocabulary import printable
 
 MOST_NAMES = 100
@@ -30,47 +29,51 @@ Seen = Mapping[Series, Mapping[str, float]]
 _KEYS = msgspec.json.Decoder(dict[str, msgspec.Raw] | None)
 
 
-class Sample(NamedTuple):
-    """A row of a batch, and the names of the features that it held and the profile does not know."""
+class FeatureSample(NamedTuple):
+    """A row of a batch, and the names of its features that the profile does not know."""
 
     row: int
     unknown: tuple[str, ...]
 
 
-NO_SAMPLE = Sample(0, ())
+NO_SAMPLE = FeatureSample(0, ())
 
 
-class Probe:
-    """Looks into a line for the names of features that the profile does not know."""
+class FeatureProbe:
+    """Looks into a record for the names of features that the profile does not know."""
 
     def __init__(self, schema: Schema) -> None:
-        self._path = schema.paths()[FEATURES]
-        at: Node | Leaf = schema.tree()
+        self._path = schema.paths.get(FEATURES, ())
+        at: Node | Leaf = schema.tree
         for key in self._path:
             at = at.children.get(key, Node()) if isinstance(at, Node) else Node()
-        # At the top level the features have the record's own fields beside them.
+        # At the top level, features are beside the record's own fields.
         known = (*at.children, *(() if self._path else RECORD_FIELDS)) if isinstance(at, Node) else ()
         self._known = frozenset(known)
         self._has_features = bool(schema.numeric or schema.categorical)
 
     def unknown(self, line: bytes) -> tuple[str, ...]:
-        """Return the names; none where the profile has no features at all."""
+        """Return the names in a line of JSON; none if the profile has no features."""
         if not self._has_features:
             return ()
         try:
-            return self._names(line)
+            text: bytes | msgspec.Raw = line
+            for key in self._path:
+                text = (_KEYS.decode(text) or {}).get(key, NULL)
+            return tuple((_KEYS.decode(text) or {}).keys() - self._known)
         except (msgspec.MsgspecError, RecursionError):
             pass
         try:
-            # It holds NaN, as Python's encoder writes it.
-            return self._names(msgspec.json.encode(loads(line)))
-        except (msgspec.MsgspecError, RefusedError):
+            # It has a NaN, as Python's encoder writes it.
+            return self.unknown_of(json_value(line)[0])
+        except RejectedError:
             return ()
 
-    def _names(self, text: bytes | msgspec.Raw) -> tuple[str, ...]:
+    def unknown_of(self, record: Any) -> tuple[str, ...]:
+        """Return the names in a decoded record; none if the profile has no features."""
         for key in self._path:
-            text = (_KEYS.decode(text) or {}).get(key, NULL)
-        return tuple((_KEYS.decode(text) or {}).keys() - self._known)
+            record = record.get(key) if isinstance(record, dict) else None
+        return tuple(record.keys() - self._known) if self._has_features and isinstance(record, dict) else ()
 
 
 class UnknownFeatures:
@@ -79,7 +82,7 @@ class UnknownFeatures:
     def __init__(self, seen: Seen) -> None:
         self._seen = {series: dict(names) for series, names in seen.items()}
 
-    def see(self, series: Encoded[Series], sample: Sample, now: float) -> None:
+    def see(self, series: Encoded[Series], sample: FeatureSample, now: float) -> None:
         """Take note of a sample at epoch time `now`; `series` is the batch's."""
         known = self._seen.setdefault(series.names[series.codes[sample.row]], {})
         for name in map(printable, sample.unknown):

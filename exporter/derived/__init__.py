@@ -1,97 +1,53 @@
-"""What tallies mean: pure functions of counts, one file for one of them, and the gauges they are told in.
-
-Nothing here keeps anything. What windows hold is counted by `stats`.
-"""
+"""What tallies mean: pure functions of counts, one file each, and the metric families that export their values."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
-from typing import NamedTuple, Protocol
+from dataclasses import dataclass, field
+from typing import Any, Protocol, TypeVar
 
-from exporter.batch import SegmentSeries, Series
-from exporter.families import Family
-from exporter.tallies.tally import StatisticArrays, TalliesBySeries, Tally
+from exporter.derived.view import View
+from exporter.families import Families
+from exporter.stats import Statistic
+
+T = TypeVar("T")
 
 
 class Derived(Protocol):
-    """What rolling tallies mean: a gauge a window."""
+    """Values that are derived from a snapshot."""
 
-    def collect(self, windows: Mapping[str, TalliesBySeries]) -> Iterator[Family]:
-        """Return metric families; `windows` holds the tallies of each window by its label."""
+    def collect(self, view: View) -> Families:
+        """Yield the values as metric families."""
         ...
 
 
-class DerivedOfClasses(Protocol):
-    """What rolling tallies mean that are by class."""
+@dataclass
+class Measures:
+    """What is counted, and what is derived from the counts, in the order of export.
 
-    def collect(self, windows: Mapping[str, TalliesBySeries], classes: Sequence[str]) -> Iterator[Family]:
-        """Return metric families; `classes` are the names of the classes admitted, in the order of tallies."""
-        ...
+    `segmented` are the statistics that are tallied by segment too, and `remembered` names those whose tallies are kept
+    after they have left a window.
+    """
 
+    statistics: list[Statistic] = field(default_factory=list)
+    derived: list[Derived] = field(default_factory=list)
+    segmented: list[Statistic] = field(default_factory=list)
+    remembered: frozenset[str] = frozenset()
 
-class DerivedOfPast(Protocol):
-    """What rolling tallies mean beside those of before."""
+    def one(self, kind: type[T], /, **attributes: Any) -> T:
+        """Return the first statistic or derived value of a type, with these attributes. Raises LookupError."""
+        found = self.find(kind, **attributes)
+        if found is None:
+            raise LookupError(f"no {kind.__name__} with {attributes}")
+        return found
 
-    def collect(
-        self, windows: Mapping[str, TalliesBySeries], past: Mapping[tuple[str, str], TalliesBySeries]
-    ) -> Iterator[Family]:
-        """Return metric families; `past` holds what windows held before, by their label and how long before."""
-        ...
+    def find(self, kind: type[T], /, **attributes: Any) -> T | None:
+        """Return the first statistic or derived value of a type, with these attributes; None if there is none."""
+        return next(iter(self.every(kind, **attributes)), None)
 
-
-class DerivedOfPanes(Protocol):
-    """What the panes of the longest window mean; `reads` names the statistic."""
-
-    @property
-    def reads(self) -> str: ...
-
-    def collect(self, panes: Mapping[Series, Sequence[Tally]], classes: Sequence[str]) -> Iterator[Family]:
-        """Return metric families; `panes` holds the tallies of those that are in view, in the order of time."""
-        ...
-
-
-class DerivedOfSegments(Protocol):
-    """What rolling tallies of segments mean."""
-
-    def collect(self, windows: Mapping[str, Mapping[SegmentSeries, StatisticArrays]]) -> Iterator[Family]:
-        """Return metric families; `windows` holds the tallies of each window by its label."""
-        ...
-
-
-class Judge(Protocol):
-    """What tells of a window whether features are absent from it; `reads` names the statistics it needs."""
-
-    @property
-    def reads(self) -> tuple[str, ...]: ...
-
-    def judge(self, row: StatisticArrays) -> Iterator[tuple[str, bool]]:
-        """Yield the features of which the tallies of a window can tell it, and whether they are absent."""
-        ...
-
-
-class Bin(NamedTuple):
-    """A bin, and its share of the values in a window, and in the reference; NaN where there are none."""
-
-    name: str
-    share: float
-    reference_share: float
-
-
-class Pictures(Protocol):
-    """What pictures of variables are drawn from; `reads` names the statistic it needs."""
-
-    @property
-    def reads(self) -> str: ...
-
-    @property
-    def of_features(self) -> bool:
-        """Whether the variables are features, or the outputs of the model."""
-        ...
-
-    def bins(self, row: StatisticArrays) -> Iterator[tuple[str, list[Bin]]]:
-        """Yield each variable with those of its bins that are not empty on both sides."""
-        ...
-
-    def course(self, stack: StatisticArrays) -> Mapping[str, list[float]]:
-        """Return the PSI of each variable at several times, NaN for want of records; tallies have an axis for time."""
-        ...
+    def every(self, kind: type[T], /, **attributes: Any) -> list[T]:
+        """Return all statistics and derived values of a type, with these attributes."""
+        return [
+            each
+            for each in (*self.statistics, *self.derived, *self.segmented)
+            if isinstance(each, kind) and all(getattr(each, name) == value for name, value in attributes.items())
+        ]

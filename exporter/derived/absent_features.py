@@ -1,52 +1,49 @@
-"""Absent features: those that no record of a window has, though records of the reference had them."""
+"""Absent features: features that no record of a window has, though records of the reference had them."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from functools import cached_property
 
 from exporter.chance import unanimous
-from exporter.families import Family, GaugeFamily
-from exporter.reference.profile import Feature, Profile, Vector, missing_share
-from exporter.stats import BASE_LABELS
+from exporter.derived.gauges import per_label
+from exporter.derived.view import SeriesWindow, View, once_per_window
+from exporter.families import Families
+from exporter.reference.profile import Profile, missing_share
 from exporter.stats.feature_quality import FeatureQuality
 from exporter.stats.record_quality import RecordQuality
-from exporter.tallies.tally import StatisticArrays, TalliesBySeries
 
 
 @dataclass(frozen=True)
 class AbsentFeatures:
     """`model_feature_absent`: whether a feature is absent or null in all records of a window.
 
-    No value where the window holds so few records that it may be chance: fewer than 100, or than makes it one in a
-    million by the reference's own share of missing values.
+    No value if the window has too few records: fewer than 100, or so few that the reference's share of missing values
+    would explain it with a probability above one in a million.
     """
 
     profile: Profile
     quality: FeatureQuality
     records: RecordQuality
 
-    @property
-    def reads(self) -> tuple[str, ...]:
-        return self.quality.name, self.records.name
+    @once_per_window
+    def absent(self, window: SeriesWindow) -> dict[str, bool]:
+        """Return whether each feature is absent, for those with enough records."""
+        records = float(window[self.records][0])
+        missing = zip(self._fewest.items(), window[self.quality][:, 0].tolist(), strict=True)
+        return {name: count == records for (name, fewest), count in missing if records >= fewest}
 
-    def judge(self, row: StatisticArrays) -> Iterator[tuple[str, bool]]:
-        """Yield the features of which the tallies of a window can tell it, and whether they are absent."""
-        records = float(row[self.records.name][0])
-        missing = row[self.quality.name][:, 0].tolist()
-        features: Mapping[str, Feature | Vector] = {**self.profile.ordered, **self.profile.vectors}
-        for (name, feature), absent in zip(features.items(), missing, strict=True):
-            if records >= unanimous(missing_share(feature)):
-                yield name, absent == records
+    @cached_property
+    def _fewest(self) -> dict[str, float]:
+        """The number of records needed for each feature."""
+        features = {**self.profile.ordered, **self.profile.vectors}
+        return {name: unanimous(missing_share(feature)) for name, feature in features.items()}
 
-    def collect(self, windows: Mapping[str, TalliesBySeries]) -> Iterator[Family]:
-        family = GaugeFamily(
+    def collect(self, view: View) -> Families:
+        yield per_label(
+            "feature_name",
             "model_feature_absent",
             "Whether a feature is absent or null in all records of a rolling window.",
-            (*BASE_LABELS, "feature_name", "window"),
+            view.windows,
+            self.absent,
         )
-        for label, tallies in windows.items():
-            for series, row in tallies.items():
-                for feature, is_absent in self.judge(row):
-                    family.add((*series, feature, label), is_absent)
-        yield family

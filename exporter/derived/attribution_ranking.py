@@ -1,13 +1,12 @@
-"""Attribution ranking: what predictions are attributed to most, and whether that is still what it was.
+"""Attribution ranking: which features predictions are attributed to most, and whether that has changed.
 
-A model may go on to predict well-formed classes from well-formed features and yet come to lean on others. The ranking
-of features by their mean absolute attribution is compared with the reference's by its normalised discounted cumulative
-gain:
+A model may come to rely on other features even though its inputs and outputs look normal. The ranking of features by
+mean absolute attribution is compared with the reference's by its normalised discounted cumulative gain:
 
-    DCG = sum over features of gain / log2(1 + rank),  NDCG = DCG / the greatest DCG that there is
+    DCG = sum over features of gain / log2(1 + rank),  NDCG = DCG / the largest possible DCG
 
-The gain is the reference's mean absolute attribution, the rank is the window's; where several features share a place,
-each gains the mean of them. 1 is the same order; what was unimportant in the reference hardly counts.
+The gain is the reference's mean absolute attribution and the rank is the window's; tied features share the mean of
+their discounts. 1 means the same order; features that were unimportant in the reference hardly count.
 Reference: Jarvelin and Kekalainen (2002), Cumulated gain-based evaluation of IR techniques; with ties as McSherry and
 Najork (2008), Computing information retrieval performance measures efficiently in the presence of tied scores.
 """
@@ -15,24 +14,25 @@ Najork (2008), Computing information retrieval performance measures efficiently 
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 
 from exporter.batch import Floats
-from exporter.derived.drift_causes import ranking
-from exporter.families import Family, GaugeFamily
+from exporter.derived.drift import ranking
+from exporter.derived.gauges import per_label, per_window
+from exporter.derived.view import SeriesWindow, View, once_per_window
+from exporter.families import Families
 from exporter.reference.profile import Attribution
-from exporter.stats import BASE_LABELS
 from exporter.stats.absolute_attributions import AbsoluteAttributions
-from exporter.tallies.tally import TalliesBySeries
 
 MIN_SAMPLES = 100
 
 
 def ndcg(gains: Floats, scores: Floats) -> float:
-    """Return the NDCG of the order of falling `scores`; NaN where there are fewer than two gains, or all are 0.
+    """Return the NDCG of the order of descending `scores`; NaN with fewer than two gains, or if all are 0.
 
     >>> round(ndcg(np.array([3.0, 2.0, 1.0]), np.array([0.5, 0.9, 0.1])), 4)
     0.9225
@@ -47,42 +47,59 @@ def ndcg(gains: Floats, scores: Floats) -> float:
 
 
 @dataclass(frozen=True)
-class AttributionRanking:
-    """Mean absolute attribution, its share of all, its rank, and the NDCG of the ranking.
+class RankingResult:
+    """By feature: mean absolute attributions, their shares of the total, and ranks from 1; and the NDCG."""
 
-    No value where a window holds fewer than MIN_SAMPLES records that have attributions.
+    mean_abs: dict[str, float]
+    share: dict[str, float]
+    rank: dict[str, int]
+    ndcg: float
+
+
+NO_RESULT = RankingResult({}, {}, {}, math.nan)
+
+
+@dataclass(frozen=True)
+class AttributionRanking:
+    """The ranking of features by mean absolute attribution, and its agreement with the reference's.
+
+    No value with fewer than MIN_SAMPLES records with attributions in a window.
     """
 
     reference: Mapping[str, Attribution]
     absolute: AbsoluteAttributions
 
-    def collect(self, windows: Mapping[str, TalliesBySeries]) -> Iterator[Family]:
-        labels = (*BASE_LABELS, "feature_name", "window")
-        mean = GaugeFamily(
-            "model_attribution_mean_abs", "Mean absolute attribution to a feature in a window, in its own unit.", labels
+    @once_per_window
+    def result(self, window: SeriesWindow) -> RankingResult:
+        """Return the ranking of a window, or NO_RESULT with too few records."""
+        tally, features = window[self.absolute], tuple(self.reference)
+        sums, count = tally[:-1], float(tally[-1])
+        if count < MIN_SAMPLES:
+            return NO_RESULT
+        total = sums.sum()
+        gains = np.array([attribution.mean_abs for attribution in self.reference.values()])
+        return RankingResult(
+            mean_abs=dict(zip(features, (sums / count).tolist(), strict=True)),
+            share=dict(zip(features, (sums / total).tolist(), strict=True)) if total > 0 else {},
+            rank={features[at]: place for place, at in enumerate(ranking(sums), 1)},
+            ndcg=ndcg(gains, sums),
         )
-        share = GaugeFamily(
-            "model_attribution_share", "Share of a feature in all absolute attributions of a window, 0 to 1.", labels
-        )
-        rank = GaugeFamily(
-            "model_attribution_rank", "Place of a feature by its mean absolute attribution in a window, from 1.", labels
-        )
-        gain = GaugeFamily(
+
+    def collect(self, view: View) -> Families:
+        for name, text in (
+            ("mean_abs", "Mean absolute attribution to a feature in a window, in its own unit."),
+            ("share", "Share of a feature in all absolute attributions of a window, 0 to 1."),
+            ("rank", "Place of a feature by its mean absolute attribution in a window, from 1."),
+        ):
+            values = partial(self._values, name)
+            yield per_label("feature_name", f"model_attribution_{name}", text, view.windows, values)
+        yield per_window(
             "model_attribution_ranking_ndcg",
             "Agreement of that ranking with the reference's, 0 to 1: normalised discounted cumulative gain.",
-            (*BASE_LABELS, "window"),
+            view.windows,
+            lambda window: self.result(window).ndcg,
         )
-        gains = np.array([attribution.mean_abs for attribution in self.reference.values()])
-        for label, tallies in windows.items():
-            for series, row in tallies.items():
-                sums, count = row[self.absolute.name][:-1], float(row[self.absolute.name][-1])
-                if count < MIN_SAMPLES:
-                    continue
-                keys = [(*series, feature, label) for feature in self.reference]
-                mean.extend(keys, (sums / count).tolist())
-                if (total := sums.sum()) > 0:
-                    share.extend(keys, (sums / total).tolist())
-                order = ranking(sums)
-                rank.extend([keys[at] for at in order], np.arange(1.0, len(order) + 1).tolist())
-                gain.extend([(*series, label)], [ndcg(gains, sums)])
-        yield from (mean, share, rank, gain)
+
+    def _values(self, name: str, window: SeriesWindow) -> Mapping[str, float]:
+        values: Mapping[str, float] = getattr(self.result(window), name)
+        return values

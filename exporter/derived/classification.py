@@ -1,56 +1,83 @@
-"""Classification: how often predictions of a rolling window turned out to be right, over all and by class."""
+"""Classification: how often predictions of a rolling window turned out to be correct, overall and by class."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+import math
+from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 
+from exporter.batch import Floats
 from exporter.decoding.columns import VALUE_CLASS
-from exporter.families import Family, GaugeFamily
-from exporter.reference.confusion import Rates
-from exporter.stats import BASE_LABELS
+from exporter.derived.gauges import ClassFigure, per_class, per_window
+from exporter.derived.view import SeriesWindow, View
+from exporter.families import Families
+from exporter.reference.performance import ClassRates, Estimate, figures
 from exporter.stats.outcomes import Outcomes, matrix
-from exporter.tallies.tally import TalliesBySeries
+from exporter.tallies.tally import Tally
 
-LABELS = (*BASE_LABELS, "window", "average", "class")
+# Help texts by name of a figure of ClassRates.
+FIGURES = {
+    "precision": "Of a window's predictions of a class, the share that was right, 0 to 1.",
+    "recall": "Of a window's outcomes of a class, the share that was predicted, 0 to 1.",
+    "f1": "Harmonic mean of precision and recall in a window, 0 to 1.",
+}
 
 
 @dataclass(frozen=True)
 class Classification:
     """Accuracy, precision, recall and F1 as scikit-learn defines them; no value where one is undefined.
 
-    In an average a class whose figure is undefined counts as 0. Where no reference says that predictions are classes
-    (`is_declared`), fractional numbers are none.
+    A class with an undefined figure counts as 0 in an average. Unless a reference declares that predictions are classes
+    (`is_declared`), fractional numbers are not taken for a class.
     """
 
-    outcomes: Outcomes
+    counted: Outcomes
     is_declared: bool
 
-    def collect(self, windows: Mapping[str, TalliesBySeries], classes: Sequence[str]) -> Iterator[Family]:
-        accuracy = GaugeFamily(
-            "model_accuracy", "Share of the outcomes of a window that were predicted, 0 to 1.", (*BASE_LABELS, "window")
-        )
-        families = [
-            GaugeFamily(name, text, LABELS)
-            for name, text in (
-                ("model_precision", "Of a window's predictions of a class, the share that was right, 0 to 1."),
-                ("model_recall", "Of a window's outcomes of a class, the share that was predicted, 0 to 1."),
-                ("model_f1", "Harmonic mean of precision and recall in a window, 0 to 1."),
-            )
-        ]
-        kept = [place for place, name in enumerate(classes) if self.is_declared or name != VALUE_CLASS]
-        names = [classes[place] for place in kept]
-        for label, tallies in windows.items():
-            for series, row in tallies.items():
-                counts = matrix(row[self.outcomes.name], len(classes))[np.ix_(kept, kept)]
-                if not counts.any():
-                    continue
-                rates = Rates.of(counts)
-                accuracy.add((*series, label), counts.trace() / counts.sum())
-                for family, values in zip(families, (rates.precision, rates.recall, rates.f1), strict=True):
-                    family.add((*series, label, "weighted", ""), rates.weighted(values))
-                    family.add((*series, label, "macro", ""), rates.macro(values))
-                    family.extend([(*series, label, "", of_class) for of_class in names], values.tolist())
-        yield from (accuracy, *families)
+    def accuracy(self, window: SeriesWindow) -> float:
+        """Return the accuracy in a window; NaN without outcomes."""
+        counts = self._counts(window)
+        return float(counts.trace() / counts.sum()) if counts.any() else math.nan
+
+    def figure(self, name: str, window: SeriesWindow) -> ClassFigure | None:
+        """Return one of FIGURES; None without outcomes."""
+        counts = self._counts(window)
+        if not counts.any():
+            return None
+        rates = ClassRates.of(counts)
+        values: Floats = getattr(rates, name)
+        names = [window.classes[place] for place in self._places(window.classes)]
+        by_class = dict(zip(names, values.tolist(), strict=True))
+        return ClassFigure(rates.weighted(values), rates.macro(values), by_class)
+
+    def samples(self, window: SeriesWindow) -> float:
+        """Return the number of outcomes in a window."""
+        return float(self._counts(window).sum())
+
+    def estimates(self, window: SeriesWindow) -> dict[str, Estimate]:
+        """Return the figures of a window that a baseline has; empty without outcomes."""
+        return figures(self._counts(window))
+
+    def errors(self, panes: Sequence[Tally], classes: Sequence[str]) -> tuple[Floats, Floats]:
+        """Return how many predicted classes of each pane were not the actual class, and how many there were."""
+        places = self._places(classes)
+        counts = np.array([matrix(pane, len(classes))[np.ix_(places, places)] for pane in panes])
+        total = counts.sum(axis=(1, 2))
+        return total - np.trace(counts, axis1=1, axis2=2), total
+
+    def collect(self, view: View) -> Families:
+        text = "Share of the outcomes of a window that were predicted, 0 to 1."
+        yield per_window("model_accuracy", text, view.windows, self.accuracy)
+        for name, text in FIGURES.items():
+            yield per_class(f"model_{name}", text, view.windows, partial(self.figure, name))
+
+    def _places(self, classes: Sequence[str]) -> list[int]:
+        return [place for place, name in enumerate(classes) if self.is_declared or name != VALUE_CLASS]
+
+    def _counts(self, window: SeriesWindow) -> Floats:
+        places = self._places(window.classes)
+        counts: Floats = matrix(window[self.counted], len(window.classes))[np.ix_(places, places)]
+        return counts

@@ -1,4 +1,4 @@
-"""Counts by bin, as every comparison of two distributions sees them: the last axis is the bins of one variable."""
+"""Counts by bin of two distributions; the last axis is the bins of one variable."""
 
 from __future__ import annotations
 
@@ -6,12 +6,12 @@ import numpy as np
 
 from exporter.batch import Bools, Floats
 
-# Jeffreys' prior: half a record more in each bin keeps every share from 0, and chance at its stated rate.
+# Jeffreys' prior: half a record more per bin keeps every share above 0, and the false-alarm rate as stated.
 JEFFREYS = 0.5
 
 
 def used(a: Floats, b: Floats) -> Bools:
-    """Return which bins are not empty on both sides; the others are left out."""
+    """Return which bins are not empty on both sides; comparisons leave the others out."""
     either: Bools = (a > 0) | (b > 0)
     return either
 
@@ -28,6 +28,6 @@ def shares(counts: Floats, bins: Bools, epsilon: float | None = None) -> Floats:
 
 
 def unless_empty(values: Floats, a: Floats, b: Floats) -> Floats:
-    """Return the values, NaN where one of two sides has no counts."""
+    """Return the values, or NaN where one of the two sides has no counts."""
     empty = (a.sum(axis=-1) == 0) | (b.sum(axis=-1) == 0)
     return np.where(empty, np.nan, values)

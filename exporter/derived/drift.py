@@ -1,83 +1,229 @@
-"""Drift: how far each feature, or output, of a rolling window has moved from the reference, and whether by chance."""
+"""Drift: how far each variable of a window has moved, and whether that matters and is more than chance.
+
+For features, also which of them have moved most, and in which bins.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
+from functools import cached_property, partial
 
 import numpy as np
 
-from exporter.batch import Series
-from exporter.derived import drift_causes
-from exporter.derived.comparison import Comparison, Shift
-from exporter.families import Family, GaugeFamily
+from exporter.batch import Bools, Floats
+from exporter.derived import false_discovery, psi
+from exporter.derived.counts import used
+from exporter.derived.distributions import Comparison, Distributions, DriftCriteria, DriftStatistic, Values
+from exporter.derived.gauges import per_label, per_window
+from exporter.derived.psi import PSI
+from exporter.derived.view import SeriesWindow, View, once_per_window
+from exporter.families import Families, GaugeFamily
+from exporter.reference.profile import Profile
 from exporter.stats import BASE_LABELS
-from exporter.stats.subject import FEATURES
-from exporter.tallies.tally import TalliesBySeries
+from exporter.stats.feature_bins import FeatureBins
+from exporter.stats.feature_cuts import FeatureCuts
+from exporter.stats.feature_moments import FeatureMoments, FeatureSums
+from exporter.stats.variable_kind import FEATURES, VariableKind
 
-# A field of Shift, and what it tells, in a metric of the same name.
-RESULTS = {
-    "psi": "Population stability index of {} in a window against the reference, unitless.",
-    "psi_critical": "What the PSI of {} may reach by chance at these sample sizes.",
-    "psi_pvalue": "Probability of such a PSI of {}, or a larger one, where nothing has moved.",
-    "ks": "Kolmogorov-Smirnov statistic of {} in a window against the reference, 0 to 1.",
-    "ks_pvalue": "Probability of such a Kolmogorov-Smirnov statistic of {}, or a larger one, where nothing has moved.",
-    "chi2": "Chi-squared statistic of {} in a window against the reference; it grows with the sample.",
-    "chi2_pvalue": "Probability of such a chi-squared statistic of {}, or a larger one, where nothing has moved.",
-    "js": "Jensen-Shannon distance of {} in a window from the reference, base 2, 0 to 1.",
-    "wasserstein": "Wasserstein distance of {} in a window from the reference, in the reference's standard deviations.",
-}
+# The number of features, those that have moved most, whose bins are exported.
+EXPLAINED = 5
+SAMPLES_PER_BIN = 10
 
-# By window and series.
-Shifts = Mapping[tuple[str, Series], Shift]
+
+class DriftResult:
+    """How far each variable has moved, as arrays of shape (variables,).
+
+    A value is NaN if there are too few records, or if a statistic does not apply to the variable. The results of a
+    statistic are computed when they are first asked for.
+    """
+
+    def __init__(self, compared: Comparison) -> None:
+        self._compared = compared
+        self._results: dict[str, Mapping[str, Floats]] = {}
+
+    @cached_property
+    def is_enough(self) -> Bools:
+        """Whether there are enough records of each variable."""
+        window, reference = self._compared.independent
+        return is_enough(window.bins, reference.bins)
+
+    @cached_property
+    def drifted(self) -> Bools:
+        """Whether the PSI of each variable is above its threshold and not due to chance."""
+        criteria = self._compared.criteria
+        return (self.psi > criteria.threshold) & false_discovery.rejected(
+            self.of(PSI)["psi_pvalue"], criteria.significance
+        )
+
+    @property
+    def psi(self) -> Floats:
+        return self.of(PSI)["psi"]
+
+    @property
+    def psi_critical(self) -> Floats:
+        """The PSI that chance alone exceeds with probability `significance`."""
+        return self.of(PSI)["psi_critical"]
+
+    @property
+    def verdict(self) -> Floats:
+        """Whether each variable has drifted, 0 or 1; NaN with too few records."""
+        return np.where(self.is_enough, self.drifted, np.nan)
+
+    def of(self, statistic: DriftStatistic) -> Mapping[str, Floats]:
+        """Return the results of a statistic by name."""
+        if statistic.name not in self._results:
+            results = map(self._of_all, statistic.compute(self._compared))
+            self._results[statistic.name] = dict(zip(statistic.results, results, strict=True))
+        return self._results[statistic.name]
+
+    def _of_all(self, values: Floats) -> Floats:
+        """Return values of all variables, or of the numeric ones, as values of all."""
+        result = np.full(len(self.is_enough), np.nan)
+        result[: len(values)] = values
+        return np.where(self.is_enough, result, np.nan)
+
+
+class DriftCalculator:
+    """Compares the variables of a kind with those of a profile. `bins`, `cuts` and `moments` are tallied for it.
+
+    `exported` names the features whose bins are exported; None means all.
+    """
+
+    def __init__(
+        self,
+        profile: Profile,
+        kind: VariableKind = FEATURES,
+        criteria: DriftCriteria = DriftCriteria(),  # noqa: B008  # it is frozen
+        exported: Collection[str] | None = None,
+    ) -> None:
+        self.kind = kind
+        self.criteria = criteria
+        self.bins = FeatureBins(profile, kind, exported)
+        self.cuts = FeatureCuts(profile, kind)
+        self.moments = FeatureMoments(profile, kind)
+        self.variables = self.bins.features
+
+    @cached_property
+    def reference(self) -> Distributions:
+        """The distributions of the profile."""
+        means = np.array([feature.tail_means for feature in self.cuts.features.values()]).reshape(-1, 2)
+        cells = self.cuts.reference
+        below = cells[:, 0] * (self.moments.first - means[:, 0])
+        above = self.cuts.above(cells) * (means[:, 1] - self.moments.last)
+        return Distributions(self.bins.reference, Values(cells, below, above))
+
+    def distributions(self, window: SeriesWindow) -> Distributions:
+        """Return the distributions of a window."""
+        sums = FeatureSums.of(window[self.moments])
+        return Distributions(window[self.bins], Values(window[self.cuts], sums.below, sums.above))
+
+    @once_per_window
+    def drift(self, window: SeriesWindow) -> DriftResult:
+        """Return how far a window has moved from the reference."""
+        return self.compare(self.distributions(window))
+
+    def compare(self, window: Distributions, other: Distributions | None = None) -> DriftResult:
+        """Compare a window with another window, or with the profile, whose records are taken to be independent."""
+        overdispersion = self.criteria.overdispersion
+        reference = other or self.reference
+        independent = window.divided(overdispersion), reference.divided(overdispersion if other else 1.0)
+        return DriftResult(Comparison(window, reference, independent, self.cuts, self.criteria))
+
+
+def is_enough(bins: Floats, reference: Floats) -> Bools:
+    """Return whether there are enough records of each variable on both sides, given counts by bin."""
+    least = np.minimum(bins.sum(axis=-1), reference.sum(axis=-1))
+    enough: Bools = (least > 0) & (least >= SAMPLES_PER_BIN * used(bins, reference).sum(axis=-1))
+    return enough
 
 
 @dataclass(frozen=True)
 class Drift:
-    """The results of `methods` for each variable; no value where there are too few records, or none can be."""
+    """The results of some statistics for each variable; no value with too few records."""
 
-    comparison: Comparison
-    methods: tuple[str, ...]
+    calculator: DriftCalculator
+    statistics: tuple[DriftStatistic, ...]
 
-    def collect(self, windows: Mapping[str, TalliesBySeries]) -> Iterator[Family]:
-        comparison = self.comparison
-        held = {
-            (label, series): comparison.distributions(row)
-            for label, tallies in windows.items()
-            for series, row in tallies.items()
-        }
-        shifts = {key: comparison.shift(distributions) for key, distributions in held.items()}
-        for field, text in RESULTS.items():
-            if field.split("_")[0] in self.methods:
-                yield from self._gauges(shifts, field, f"drift_{field}", text)
-        yield from self._gauges(
-            shifts, "drifted", "drifted", "Whether {} has drifted: by more than its limit and chance."
-        )
-        if comparison.subject == FEATURES:
-            yield from _over_all(shifts)
-            yield from drift_causes.collect(comparison, held, shifts)
+    @property
+    def kind(self) -> VariableKind:
+        return self.calculator.kind
 
-    def _gauges(self, shifts: Shifts, field: str, suffix: str, text: str) -> Iterator[Family]:
-        variables = self.comparison.variables
-        keys = {label: [(variable, label) for variable in variables] for label, _ in shifts}
-        families = self.comparison.subject.families(GaugeFamily, variables, suffix, text, ("window",))
-        for (label, series), shift in shifts.items():
-            values = np.where(shift.is_enough, getattr(shift, field), np.nan)
-            families.extend(series, keys[label], values.tolist())
+    def collect(self, view: View) -> Families:
+        for statistic in self.statistics:
+            for name, text in statistic.results.items():
+                yield from self._gauges(view, f"drift_{name}", text, partial(_value, statistic, name))
+        text = "Whether {} has drifted: by more than its limit and chance."
+        yield from self._gauges(view, "drifted", text, lambda result: result.verdict)
+        if self.kind == FEATURES:
+            text = "Features of which a window holds enough records to judge their drift."
+            yield per_window("model_drift_judged_features", text, view.windows, self._judged)
+            text = "Share of the judged features that have drifted, 0 to 1."
+            yield per_window("model_drifted_features_ratio", text, view.windows, self._drifted_ratio)
+            text = "Place of a feature by its PSI in a window, from 1."
+            yield per_label("feature_name", "model_feature_drift_rank", text, view.windows, self._ranks)
+            yield from self._explained(view)
+
+    def _gauges(self, view: View, suffix: str, text: str, values: Callable[[DriftResult], Floats]) -> Families:
+        variables = self.calculator.variables
+        families = self.kind.families(GaugeFamily, variables, suffix, text, ("window",))
+        for window in view.windows:
+            keys = [(variable, window.label) for variable in variables]
+            families.extend(window.series, keys, values(self.calculator.drift(window)).tolist())
         yield from families
 
+    def _judged(self, window: SeriesWindow) -> float:
+        return float(self.calculator.drift(window).is_enough.sum())
 
-def _over_all(shifts: Shifts) -> Iterator[Family]:
-    labels = (*BASE_LABELS, "window")
-    judged = GaugeFamily(
-        "model_drift_judged_features", "Features of which a window holds enough records to judge their drift.", labels
-    )
-    ratio = GaugeFamily(
-        "model_drifted_features_ratio", "Share of the judged features that have drifted, 0 to 1.", labels
-    )
-    for (label, series), shift in shifts.items():
-        count = int(shift.is_enough.sum())
-        judged.add((*series, label), count)
-        if count:
-            ratio.add((*series, label), shift.drifted.sum() / count)
-    yield from (judged, ratio)
+    def _drifted_ratio(self, window: SeriesWindow) -> float:
+        judged = self._judged(window)
+        return float(self.calculator.drift(window).drifted.sum() / judged) if judged else np.nan
+
+    def _ranks(self, window: SeriesWindow) -> dict[str, int]:
+        order = ranking(self.calculator.drift(window).psi)
+        return {self.calculator.variables[at]: place for place, at in enumerate(order, 1)}
+
+    def _explained(self, view: View) -> Families:
+        """Yield the contributions of the bins of the features that have moved most."""
+        terms, changes = (
+            GaugeFamily(
+                f"model_feature_bin_{name}",
+                f"{text}, of the {EXPLAINED} features that have moved most.",
+                (*BASE_LABELS, "feature_name", "window", "bin"),
+            )
+            for name, text in (
+                ("drift_psi", "What a bin adds to a feature's PSI in a window"),
+                ("share_change", "Share of a bin in a window less that of the reference"),
+            )
+        )
+        variables, bins = self.calculator.variables, self.calculator.bins
+        for window in view.windows:
+            explained = ranking(self.calculator.drift(window).psi)[:EXPLAINED]
+            counts, reference = window[bins][explained], bins.reference[explained]
+            added = psi.terms(counts, reference, self.calculator.criteria.epsilon)
+            moved = _shares(counts) - _shares(reference)
+            for row, at in enumerate(explained):
+                cells = bins.cells(at)
+                keys = [(*window.series, variables[at], window.label, name) for _, name in cells]
+                terms.extend(keys, [float(added[row, cell]) for cell, _ in cells])
+                changes.extend(keys, [float(moved[row, cell]) for cell, _ in cells])
+        yield from (terms, changes)
+
+
+def _value(statistic: DriftStatistic, name: str, result: DriftResult) -> Floats:
+    return result.of(statistic)[name]
+
+
+def ranking(values: Floats) -> list[int]:
+    """Return the indices of the values in descending order, ties in their own order; NaN values have no rank.
+
+    >>> ranking(np.array([0.1, np.nan, 0.3, 0.1]))
+    [2, 0, 3]
+    """
+    order: list[int] = np.argsort(-values, kind="stable")[: np.count_nonzero(~np.isnan(values))].tolist()
+    return order
+
+
+def _shares(counts: Floats) -> Floats:
+    shares: Floats = counts / counts.sum(axis=-1, keepdims=True)
+    return shares

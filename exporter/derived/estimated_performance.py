@@ -1,32 +1,34 @@
-"""Estimated performance: how good a model is as far as its scores tell, before any truth has come.
+"""Estimated performance: how good predictions are according to their scores, before ground truth arrives.
 
-Each prediction adds the chance that it is right, which the reference's calibration gives its score, to what would be
-the confusion matrix (confidence-based performance estimation). It is right as long as the same score means the same.
-Where that is what changes (concept drift), it cannot know, and says what was before.
+Each prediction adds the probability that it is correct, which is its score's rate in the reference's calibration, to an
+expected confusion matrix (confidence-based performance estimation). The estimate holds as long as a score keeps its
+meaning, so it cannot show concept drift.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, partial
 
 import numpy as np
 
 from exporter.batch import Floats
-from exporter.derived.estimated_auc import drawn_variance, estimated_auc
-from exporter.families import Family, GaugeFamily
-from exporter.reference import confusion
-from exporter.reference.calibration import Rates
-from exporter.stats import BASE_LABELS
+from exporter.derived.gauges import ClassFigure, per_class, per_window
+from exporter.derived.scores import auc
+from exporter.derived.view import SeriesWindow, View, once_per_window
+from exporter.families import Families, GaugeFamily
+from exporter.reference.calibration import CalibratedRates
+from exporter.reference.performance import ClassRates, Estimate
+from exporter.stats import BASE_LABELS, Tallied
 from exporter.stats.score_bins import ScoreBins
-from exporter.tallies.tally import StatisticArrays, TalliesBySeries
 
 FEWEST_PREDICTIONS = 100
-# Of the predictions of a window, this share has to have a score that the reference knows.
+# At least this share of a window's predictions must have a score for which the reference has a rate.
 FEWEST_JUDGED = 0.9
-# Names of confusion.Rates, and what they tell.
+# The AUC of a class is estimated if so many records of it, and of other classes, are expected.
+FEWEST_OF_EITHER = 1.0
+# Help texts by name of a figure of ClassRates.
 FIGURES = {
     "precision": "Of a window's predictions of a class, the share that is right, as their scores tell.",
     "recall": "Of what is of a class in a window, the share that is predicted, as the scores tell.",
@@ -36,29 +38,31 @@ FIGURES = {
 
 @dataclass(frozen=True)
 class Expected:
-    """What is expected of n predictions, by class: how many were `predicted`, of these `right`, and of others `missed`.
+    """The expected confusion matrix of n predictions, by class.
 
-    `variance` is that of what is right. Where `is_whole` is not set, not all of what was missed is known.
+    `predicted` is the number of predictions of a class, `correct` how many of these are expected to be correct, and
+    `missed` how many of other predictions are expected to belong to it; `variance` is that of `correct`. Unless
+    `is_whole`, some predictions lack the rate of a class, and `missed` is incomplete.
     """
 
     predicted: Floats
-    right: Floats
+    correct: Floats
     missed: Floats
     variance: Floats
     is_whole: bool
 
     @classmethod
-    def of(cls, counts: Floats, rates: Rates) -> Expected:
-        """Return what is expected of the tally of stats.ScoreBins."""
+    def of(cls, counts: Floats, rates: CalibratedRates) -> Expected:
+        """Return what to expect of a tally of stats.ScoreBins."""
         judged = np.where(np.isnan(rates.rate), 0.0, counts)
         expected = (judged * np.nan_to_num(rates.rate)).sum(axis=-1)
         predicted = judged[:, 1].sum(axis=-1)
         only_predicted = judged * np.array([[0.0], [1.0]])
         return cls(
             predicted=predicted,
-            right=expected[:, 1],
+            correct=expected[:, 1],
             missed=expected[:, 0],
-            variance=np.array([drawn_variance(of, of, rates, row) for row, of in enumerate(only_predicted)]),
+            variance=np.array([drawn_variance(each, each, rates, row) for row, each in enumerate(only_predicted)]),
             is_whole=bool((judged.sum(axis=(1, 2)) == counts[:, 1].sum()).all()),
         )
 
@@ -68,33 +72,33 @@ class Expected:
 
     @property
     def support(self) -> Floats:
-        return self.right + self.missed
+        return self.correct + self.missed
 
     @property
     def accuracy(self) -> float:
-        return float(self.right.sum()) / self.size
+        return float(self.correct.sum()) / self.size
 
     @property
-    def rates(self) -> confusion.Rates:
-        return confusion.Rates.of_totals(self.predicted, self.support, self.right)
+    def rates(self) -> ClassRates:
+        return ClassRates.of_totals(self.predicted, self.support, self.correct)
 
     def weighted(self, metric: str) -> float:
-        """Return the average of a figure over classes, each by how often it is expected."""
-        # Of truths that the reference never predicts, all is missed.
-        known = min(1.0, float(self.support.sum()) / self.size)
-        return self.rates.weighted(getattr(self.rates, metric)) * known
+        """Return the average of a figure over classes, weighted by how often each is expected."""
+        # True classes that the reference never predicts are all missed.
+        covered = min(1.0, float(self.support.sum()) / self.size)
+        return self.rates.weighted(getattr(self.rates, metric)) * covered
 
     @property
     def stderr(self) -> dict[str, float]:
         """The standard errors of the accuracy and the weighted figures, to first order."""
-        slopes = self._slopes() if self.is_whole else {"accuracy": np.ones(len(self.right))}
+        slopes = self._slopes() if self.is_whole else {"accuracy": np.ones(len(self.correct))}
         variances = {metric: float((np.square(slope) * self.variance).sum()) for metric, slope in slopes.items()}
         return {metric: math.sqrt(variance) / self.size for metric, variance in variances.items()}
 
     def _slopes(self) -> dict[str, Floats]:
-        """Return by how much n times a figure grows with one more right prediction of each class.
+        """Return the increase of n times a figure with one more correct prediction of each class.
 
-        It would be of another class, were it not right: of each by how much it is missed already.
+        If it were not correct, it would belong to another class, in proportion to how often each is missed already.
         """
         others = np.where(np.eye(len(self.missed)), 0.0, self.missed)
         total = others.sum(axis=1, keepdims=True)
@@ -103,85 +107,123 @@ class Expected:
         with np.errstate(invalid="ignore", divide="ignore"):
             by_predicted = np.nan_to_num(self.support / self.predicted, posinf=0.0)
             by_either = np.nan_to_num(self.support / (self.predicted + self.support))
-        of_f1 = f1 * (1 - by_either)
-        every = np.ones(len(self.right))
+        f1_of_others = f1 * (1 - by_either)
+        every = np.ones(len(self.correct))
         return {
             "accuracy": every,
             "precision": by_predicted + precision - (share * precision).sum(axis=1),
             "recall": every,
-            "f1": 2 * by_either + of_f1 - (share * of_f1).sum(axis=1),
+            "f1": 2 * by_either + f1_of_others - (share * f1_of_others).sum(axis=1),
         }
 
 
 @dataclass(frozen=True)
 class EstimatedPerformance:
-    """`model_estimated_*`; `predictions` names the statistic whose tally sums to the number of predictions.
+    """`model_estimated_*`; the tally of `predictions` sums to the number of predictions.
 
-    No value under FEWEST_PREDICTIONS that the calibration can judge, or where these are not FEWEST_JUDGED of all.
+    No value with fewer than FEWEST_PREDICTIONS that the calibration can judge, or if these are less than FEWEST_JUDGED
+    of all predictions.
     """
 
     bins: ScoreBins
-    predictions: str
+    predictions: Tallied
 
     @cached_property
-    def _rates(self) -> Rates:
-        return Rates.of(self.bins.calibration)
+    def _rates(self) -> CalibratedRates:
+        return CalibratedRates.of(self.bins.calibration)
 
-    def collect(self, windows: Mapping[str, TalliesBySeries]) -> Iterator[Family]:
-        labels = (*BASE_LABELS, "window")
-        accuracy = GaugeFamily(
-            "model_estimated_accuracy", "Share of predictions in a window that are right, as their scores tell.", labels
+    @once_per_window
+    def expected(self, window: SeriesWindow) -> Expected | None:
+        """Return what to expect of a window; None if it cannot be estimated."""
+        expected = Expected.of(window[self.bins], self._rates)
+        enough = max(FEWEST_PREDICTIONS, FEWEST_JUDGED * window[self.predictions].sum())
+        return expected if expected.size >= enough else None
+
+    def figure(self, name: str, window: SeriesWindow) -> ClassFigure | None:
+        """Return one of FIGURES; None if it cannot be estimated. Averages are NaN if only that of a class can be."""
+        expected = self.expected(window)
+        if expected is None or not (expected.is_whole or name == "precision"):
+            return None
+        values: Floats = getattr(expected.rates, name)
+        averages = (
+            (expected.weighted(name), expected.rates.macro(values)) if expected.is_whole else (math.nan, math.nan)
         )
-        of_class = {
-            metric: GaugeFamily(
-                f"model_estimated_{metric}",
-                text,
-                (*labels, "average", "class"),
-            )
-            for metric, text in FIGURES.items()
+        return ClassFigure(*averages, dict(zip(self.bins.classes, values.tolist(), strict=True)))
+
+    @once_per_window
+    def estimates(self, window: SeriesWindow) -> dict[str, Estimate]:
+        """Return the accuracy, the weighted figures and the AUC, as far as they can be estimated."""
+        expected = self.expected(window)
+        if expected is None:
+            return {}
+        found = {
+            metric: Estimate(expected.accuracy if metric == "accuracy" else expected.weighted(metric), stderr)
+            for metric, stderr in expected.stderr.items()
         }
-        area = GaugeFamily(
-            "model_estimated_auc", "Area under the ROC curve of a window's predictions, as their scores tell.", labels
-        )
+        counts = window[self.bins]
+        areas = [area for row in range(len(counts)) if (area := estimated_auc(counts[row], self._rates, row))]
+        if expected.is_whole and areas:
+            # The mean of the standard errors is an upper bound of that of the mean.
+            values, errors = ([getattr(area, name) for area in areas] for name in ("value", "stderr"))
+            found["auc"] = Estimate(float(np.mean(values)), float(np.mean(errors)))
+        return found
+
+    def collect(self, view: View) -> Families:
+        text = "Share of predictions in a window that are right, as their scores tell."
+        yield per_window("model_estimated_accuracy", text, view.windows, partial(self._value, "accuracy"))
+        for name, text in FIGURES.items():
+            yield per_class(f"model_estimated_{name}", text, view.windows, partial(self.figure, name))
+        text = "Area under the ROC curve of a window's predictions, as their scores tell."
+        yield per_window("model_estimated_auc", text, view.windows, partial(self._value, "auc"))
         stderr = GaugeFamily(
             "model_estimated_stderr",
             "Standard error of an estimated figure: by the size of the window and by that of the reference.",
-            (*labels, "metric"),
+            (*BASE_LABELS, "window", "metric"),
         )
-        for label, tallies in windows.items():
-            for series, row in tallies.items():
-                expected = self._expected(row)
-                if expected is None:
-                    continue
-                key = (*series, label)
-                accuracy.add(key, expected.accuracy)
-                for metric, family in of_class.items():
-                    values = getattr(expected.rates, metric)
-                    if expected.is_whole:
-                        family.add((*key, "weighted", ""), expected.weighted(metric))
-                        family.add((*key, "macro", ""), expected.rates.macro(values))
-                    if expected.is_whole or metric == "precision":
-                        family.extend([(*key, "", name) for name in self.bins.classes], values.tolist())
-                errors = expected.stderr
-                if expected.is_whole and (areas := self._areas(row)):
-                    area.add(key, areas[0])
-                    errors["auc"] = areas[1]
-                stderr.extend([(*key, metric) for metric in errors], errors.values())
-        yield from (accuracy, *of_class.values(), area, stderr)
+        for window in view.windows:
+            for metric, estimate in self.estimates(window).items():
+                stderr.add((*window.labels, metric), estimate.stderr)
+        yield stderr
 
-    def _expected(self, row: StatisticArrays) -> Expected | None:
-        """Return what is expected of a window; None where it cannot be known."""
-        expected = Expected.of(row[self.bins.name].astype(np.float64), self._rates)
-        enough = max(FEWEST_PREDICTIONS, FEWEST_JUDGED * row[self.predictions].sum())
-        return expected if expected.size >= enough else None
+    def _value(self, metric: str, window: SeriesWindow) -> float:
+        estimate = self.estimates(window).get(metric)
+        return estimate.value if estimate else math.nan
 
-    def _areas(self, row: StatisticArrays) -> tuple[float, float] | None:
-        """Return the mean area of the classes, each against the rest, and the mean of their errors.
 
-        The error of the mean is no greater than that; of two classes both areas are the same.
-        """
-        counts = row[self.bins.name].astype(np.float64)
-        areas = [area for number in range(len(counts)) if (area := estimated_auc(counts[number], self._rates, number))]
-        if not areas:
-            return None
-        return float(np.mean([area.value for area in areas])), float(np.mean([area.stderr for area in areas]))
+def estimated_auc(counts: Floats, rates: CalibratedRates, row: int) -> Estimate | None:
+    """Return the expected area for class `row` against the rest; None if fewer than one record of either is expected.
+
+    `counts` has shape (2, bins), and all counted bins have a rate. The area is that of the expected counts of the class
+    and of the rest. The standard error is to first order: each record's true class is drawn by its rate, and the rates
+    are estimated from the records of the reference.
+    """
+    rate = np.nan_to_num(rates.rate[row])
+    total = counts.sum(axis=0)
+    positives = (counts * rate).sum(axis=0)
+    negatives = total - positives
+    of_class, of_rest = float(positives.sum()), float(negatives.sum())
+    if min(of_class, of_rest) < FEWEST_OF_EITHER:
+        return None
+    value = float(auc(negatives, positives))
+    below = negatives.cumsum() - negatives / 2
+    above = of_class - positives.cumsum() + positives / 2
+    # The increase of the area with one more record of a bin that belongs to the class.
+    slope = (below - above) / (of_class * of_rest) - value * (1 / of_class - 1 / of_rest)
+    return Estimate(value, math.sqrt(drawn_variance(counts * slope, counts * slope**2, rates, row)))
+
+
+def drawn_variance(weights: Floats, squares: Floats, rates: CalibratedRates, row: int) -> float:
+    """Return the variance of a weighted sum of whether records belong to class `row`.
+
+    `weights`, shape (2, bins), are the sums of weights over the records of a bin, and `squares` the sums of their
+    squares. Each record's true class is drawn independently; the error of a rate is shared by all records of its pool.
+    """
+    variance = float((squares * rates.variance[row]).sum())
+    for by_bin, records, spread, pool in zip(
+        weights, rates.records[row], rates.variance[row], rates.pool[row], strict=True
+    ):
+        # The bins of a pool all have the same value.
+        shared = np.divide(spread, records, out=np.zeros(len(records)), where=records > 0)
+        first = np.unique(pool, return_index=True)[1]
+        variance += float((np.square(np.bincount(pool, by_bin)) * shared[first]).sum())
+    return variance

@@ -1,8 +1,8 @@
-"""Benjamini-Hochberg: which of many features have moved, where one alone may be told to have moved by chance.
+"""Benjamini-Hochberg: which of many features have drifted, with a bound on the share of false alarms.
 
 Of the p-values in ascending order, those up to the last one with p(k) <= k / features * significance are rejected. Then
-of the features that are told to have moved, at most the share `significance` has not; and where none has moved, the
-probability that any is told to have is at most `significance`.
+at most the share `significance` of the features reported as drifted has not drifted, and without any drift the
+probability that any feature is reported is at most `significance`.
 Reference: Benjamini & Hochberg (1995), Controlling the false discovery rate.
 """
 
@@ -14,7 +14,7 @@ from exporter.batch import Bools, Floats
 
 
 def rejected(pvalues: Floats, significance: float) -> Bools:
-    """Return which features have moved, shape (features,); a NaN is no test and takes no part.
+    """Return which features have drifted, shape (features,); NaN p-values are left out.
 
     >>> rejected(np.array([0.001, 0.2, 0.012, np.nan]), 0.02).tolist()
     [True, False, True, False]
@@ -22,7 +22,7 @@ def rejected(pvalues: Floats, significance: float) -> Bools:
     tested = np.sort(pvalues[~np.isnan(pvalues)])
     if not len(tested):
         return np.zeros(pvalues.shape, np.bool_)
-    passed = tested <= np.arange(1, len(tested) + 1) / len(tested) * significance
-    limit = tested[np.flatnonzero(passed)[-1]] if passed.any() else -1.0
+    is_small = tested <= np.arange(1, len(tested) + 1) / len(tested) * significance
+    limit = tested[np.flatnonzero(is_small)[-1]] if is_small.any() else -1.0
     below: Bools = pvalues <= limit
     return below

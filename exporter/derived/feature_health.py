@@ -1,26 +1,26 @@
-"""Feature health: what the values of each feature in a rolling window are like, whatever the reference's were."""
+"""Feature health: statistics of each feature's values in a rolling window, regardless of the reference's values."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
-from exporter.batch import Bools, Floats, Series
-from exporter.families import Family, GaugeFamily, SummaryFamily
+from exporter.batch import Bools, Floats
+from exporter.derived.gauges import per_label
+from exporter.derived.view import SeriesWindow, View
+from exporter.families import Families, SummaryFamily
 from exporter.stats import BASE_LABELS, feature_moments
 from exporter.stats.feature_bins import FeatureBins
 from exporter.stats.feature_cuts import FeatureCuts
-from exporter.stats.feature_moments import FeatureMoments, Sums
-from exporter.tallies.tally import StatisticArrays, TalliesBySeries
+from exporter.stats.feature_moments import FeatureMoments, FeatureSums
 
 QUANTILES = (0.05, 0.5, 0.95)
 
 
 @dataclass(frozen=True)
 class FeatureHealth:
-    """Moments and quantiles of numeric features, categories of the others, and the share that is missing of all.
+    """Moments and quantiles of numeric features, distinct categories of the others, and missing shares of all.
 
     Quantiles are exact to the cell between two of the reference's fine quantiles.
     """
@@ -29,38 +29,49 @@ class FeatureHealth:
     cuts: FeatureCuts
     moments: FeatureMoments
 
-    def collect(self, windows: Mapping[str, TalliesBySeries]) -> Iterator[Family]:
-        labels = (*BASE_LABELS, "feature_name", "window")
-        mean = GaugeFamily("model_feature_mean", "Mean of a feature in a window.", labels)
-        stddev = GaugeFamily("model_feature_stddev", "Standard deviation of a feature in a window.", labels)
-        quantile = SummaryFamily("model_feature_quantile", "Quantile of a feature in a window.", (*labels, "quantile"))
-        missing = GaugeFamily(
-            "model_feature_missing_ratio", "Share of a feature's values in a window that are missing, 0 to 1.", labels
-        )
-        distinct = GaugeFamily(
-            "model_feature_distinct_categories",
-            "Categories of the reference that a window holds; all others together count as one.",
-            labels,
-        )
-        numeric = self.bins.features[: len(self.moments.means)]
-        for label, tallies in windows.items():
-            for series, row in tallies.items():
-                sums = Sums.of(row[self.moments.name])
-                _tell(mean, series, numeric, (label,), feature_moments.mean(sums, self.moments.means))
-                _tell(stddev, series, numeric, (label,), feature_moments.stddev(sums))
-                # Quantiles of one feature stand together, as OpenMetrics demands.
-                keys = [(*series, name, label, str(q)) for name in numeric for q in QUANTILES]
-                quantile.extend(keys, self._quantiles(row, sums).T.ravel().tolist())
-                counts = row[self.bins.name]
-                with np.errstate(invalid="ignore"):
-                    _tell(missing, series, self.bins.features, (label,), counts[:, -2] / counts.sum(axis=-1))
-                held = np.count_nonzero(np.delete(counts, -2, axis=-1), axis=-1)[len(numeric) :]
-                _tell(distinct, series, self.bins.features[len(numeric) :], (label,), held.astype(np.float64))
-        yield from (mean, stddev, quantile, missing, distinct)
+    def missing_ratio(self, window: SeriesWindow) -> dict[str, float]:
+        """Return the share of each feature's values that are missing; NaN without records."""
+        counts = window[self.bins]
+        with np.errstate(invalid="ignore"):
+            return dict(zip(self.bins.features, (counts[:, -2] / counts.sum(axis=-1)).tolist(), strict=True))
 
-    def _quantiles(self, row: StatisticArrays, sums: Sums) -> Floats:
+    def mean(self, window: SeriesWindow) -> dict[str, float]:
+        """Return the mean of each numeric feature; NaN without values."""
+        means = feature_moments.mean(FeatureSums.of(window[self.moments]), self.moments.means)
+        return dict(zip(self.cuts.features, means.tolist(), strict=True))
+
+    def stddev(self, window: SeriesWindow) -> dict[str, float]:
+        """Return the standard deviation of each numeric feature; NaN without values."""
+        deviations = feature_moments.stddev(FeatureSums.of(window[self.moments]))
+        return dict(zip(self.cuts.features, deviations.tolist(), strict=True))
+
+    def distinct_categories(self, window: SeriesWindow) -> dict[str, float]:
+        """Return how many categories of the reference each categorical feature has; all others count as one."""
+        numeric = len(self.cuts.features)
+        categories = np.delete(window[self.bins][numeric:], -2, axis=-1)
+        return dict(zip(self.bins.features[numeric:], np.count_nonzero(categories, axis=-1).tolist(), strict=True))
+
+    def collect(self, view: View) -> Families:
+        name = "feature_name"
+        text = "Mean of a feature in a window."
+        yield per_label(name, "model_feature_mean", text, view.windows, self.mean)
+        text = "Standard deviation of a feature in a window."
+        yield per_label(name, "model_feature_stddev", text, view.windows, self.stddev)
+        labels = (*BASE_LABELS, name, "window", "quantile")
+        quantile = SummaryFamily("model_feature_quantile", "Quantile of a feature in a window.", labels)
+        for window in view.windows:
+            # OpenMetrics demands that the quantiles of one feature are adjacent.
+            keys = [(*window.series, name, window.label, str(q)) for name in self.cuts.features for q in QUANTILES]
+            quantile.extend(keys, self._quantiles(window).T.ravel().tolist())
+        yield quantile
+        text = "Share of a feature's values in a window that are missing, 0 to 1."
+        yield per_label(name, "model_feature_missing_ratio", text, view.windows, self.missing_ratio)
+        text = "Categories of the reference that a window holds; all others together count as one."
+        yield per_label(name, "model_feature_distinct_categories", text, view.windows, self.distinct_categories)
+
+    def _quantiles(self, window: SeriesWindow) -> Floats:
         """Return the QUANTILES of each numeric feature, shape (quantiles, features)."""
-        cells = row[self.cuts.name]
+        cells, sums = window[self.cuts], FeatureSums.of(window[self.moments])
         with np.errstate(invalid="ignore", divide="ignore"):
             low = self.moments.first - sums.below / cells[:, 0]
             high = self.moments.last + sums.above / self.cuts.above(cells)
@@ -68,10 +79,10 @@ class FeatureHealth:
 
 
 def quantiles(cells: Floats, cuts: Floats, low: Floats, high: Floats, steps: Bools, q: float) -> Floats:
-    """Return the q-quantile of each feature from its counts between cuts; NaN where there are none.
+    """Return the q-quantile of each feature from its counts between cuts; NaN without values.
 
-    Within a cell values are taken to be spread evenly, or with `steps` to lie at its lower cut; below the first and
-    above the last cut, at their means `low` and `high`. `cells` has the shape (features, cells), the others fit it.
+    Values are taken to be spread evenly within a cell, or with `steps` to lie at its lower cut; those below the first
+    and above the last cut are taken to lie at their means, `low` and `high`. `cells` has shape (features, cells).
     """
     total = cells.sum(axis=-1)
     below = cells.cumsum(axis=-1)
@@ -86,7 +97,3 @@ def quantiles(cells: Floats, cuts: Floats, low: Floats, high: Floats, steps: Boo
     is_last = ~np.isfinite(right) | (at == cuts.shape[-1])
     value = np.where(at == 0, low, np.where(is_last, high, inside))
     return np.where(total > 0, value, np.nan)
-
-
-def _tell(family: GaugeFamily, series: Series, names: Sequence[str], labels: tuple[str, ...], values: Floats) -> None:
-    family.extend([(*series, name, *labels) for name in names], values.tolist())

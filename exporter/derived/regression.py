@@ -1,76 +1,91 @@
-"""Regression: how far predictions of a rolling window that are values were from the truth."""
+"""Regression: how far predicted values of a rolling window were from their ground truth."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 
+from exporter.batch import Floats
 from exporter.derived.feature_health import QUANTILES, quantiles
-from exporter.families import Family, GaugeFamily, SummaryFamily
+from exporter.derived.gauges import per_window
+from exporter.derived.view import SeriesWindow, View
+from exporter.families import Families, SummaryFamily
 from exporter.stats import BASE_LABELS
-from exporter.stats.residuals import ResidualBins, ResidualSums, Sums
-from exporter.tallies.tally import TalliesBySeries, Tally
+from exporter.stats.residuals import ResidualBins, Residuals, ResidualSums
+from exporter.tallies.tally import Tally
 
 ROUNDING = 1e-14
 TEXTS = {
-    "model_mae": "Mean absolute error of a window's predictions.",
-    "model_rmse": "Root of the mean squared error of a window's predictions.",
-    "model_mape": "Mean of absolute errors relative to the truth in a window; 1 is 100 %.",
-    "model_bias": "Mean of prediction less truth in a window.",
-    "model_r2": "Share of the variance of the truth in a window that predictions explain, at most 1.",
+    "mae": "Mean absolute error of a window's predictions.",
+    "rmse": "Root of the mean squared error of a window's predictions.",
+    "mape": "Mean of absolute errors relative to the truth in a window; 1 is 100 %.",
+    "bias": "Mean of prediction less truth in a window.",
+    "r2": "Share of the variance of the truth in a window that predictions explain, at most 1.",
 }
 
 
-def figures(sums: Sums) -> dict[str, float]:
-    """Return the figures of some outcomes by metric, as scikit-learn defines them.
+def figures(sums: ResidualSums) -> dict[str, float]:
+    """Return the figures of some outcomes, as scikit-learn defines them.
 
-    Of fewer than two outcomes, or where the truth is one and the same, there is no R2.
+    There is no R2 of fewer than two outcomes, or if all true values are the same.
     """
     n = sums.number
     found = {
-        "model_mae": sums.absolute / n,
-        "model_rmse": math.sqrt(sums.squares / n),
-        "model_mape": sums.ratios / n,
-        "model_bias": sums.residuals / n,
+        "mae": sums.absolute / n,
+        "rmse": math.sqrt(sums.squares / n),
+        "mape": sums.ratios / n,
+        "bias": sums.residuals / n,
     }
     variation = sums.squared_differences - sums.differences**2 / n
-    # What is smaller is rounding, as of one and the same value.
+    # A smaller variation is a rounding error, as of a single distinct value.
     if variation > ROUNDING * sums.squared_differences:
-        found["model_r2"] = 1 - sums.squares / variation
+        found["r2"] = 1 - sums.squares / variation
     return found
 
 
 @dataclass(frozen=True)
 class Regression:
-    """Figures of errors, and quantiles of residuals (prediction less truth); no value where one is undefined.
+    """Figures of errors, and quantiles of residuals (prediction minus true value); no value where one is undefined.
 
-    Quantiles are exact to the bin: neighbouring edges differ by 9 %, and the two around 0 are a thousandth of the
-    standard deviation of the reference's predictions away.
+    Quantiles are exact to the bin: neighbouring edges differ by 9%, and the two around 0 are a thousandth of the
+    standard deviation of the reference's predictions away from it.
     """
 
-    sums: ResidualSums
-    bins: ResidualBins
+    residuals: Residuals
+    counted: ResidualBins
 
-    def collect(self, windows: Mapping[str, TalliesBySeries]) -> Iterator[Family]:
-        labels = (*BASE_LABELS, "window")
-        families = {name: GaugeFamily(name, text, labels) for name, text in TEXTS.items()}
-        quantile = SummaryFamily(
-            "model_residual_quantile", "Quantile of prediction less truth in a window.", (*labels, "quantile")
-        )
-        for label, tallies in windows.items():
-            for series, row in tallies.items():
-                sums = Sums(*row[self.sums.name].tolist())
-                if not sums.number:
-                    continue
-                for name, value in figures(sums).items():
-                    families[name].add((*series, label), value)
-                keys = [(*series, label, str(q)) for q in QUANTILES]
-                quantile.extend(keys, self._quantiles(row[self.bins.name]))
-        yield from (*families.values(), quantile)
+    def figures(self, window: SeriesWindow) -> dict[str, float]:
+        """Return the figures of a window; empty without outcomes."""
+        sums = ResidualSums(*window[self.residuals].tolist())
+        return figures(sums) if sums.number else {}
 
-    def _quantiles(self, counts: Tally) -> list[float]:
-        edges, no_steps = self.bins.edges, np.zeros(1, np.bool_)
+    def errors(self, panes: Sequence[Tally], classes: Sequence[str]) -> tuple[Floats, Floats]:
+        """Return how many outcomes of each pane are further from their ground truth than about half of all."""
+        counts = np.array(panes, np.float64)
+        middle = counts.shape[1] // 2
+        # The bins are symmetric about the middle one.
+        absolute = counts[:, middle:].copy()
+        absolute[:, 1:] += counts[:, :middle][:, ::-1]
+        below = absolute.sum(axis=0).cumsum()
+        cut = int(np.abs(below - below[-1] / 2).argmin()) + 1
+        return absolute[:, cut:].sum(axis=1), absolute.sum(axis=1)
+
+    def collect(self, view: View) -> Families:
+        for name, text in TEXTS.items():
+            yield per_window(f"model_{name}", text, view.windows, partial(self._figure, name))
+        labels = (*BASE_LABELS, "window", "quantile")
+        quantile = SummaryFamily("model_residual_quantile", "Quantile of prediction less truth in a window.", labels)
+        for window in view.windows:
+            quantile.extend([(*window.labels, str(q)) for q in QUANTILES], self._quantiles(window[self.counted]))
+        yield quantile
+
+    def _figure(self, name: str, window: SeriesWindow) -> float:
+        return self.figures(window).get(name, math.nan)
+
+    def _quantiles(self, counts: Floats) -> list[float]:
+        edges, no_steps = self.counted.edges, np.zeros(1, np.bool_)
         return [float(quantiles(counts[None], edges[None], edges[:1], edges[-1:], no_steps, q)[0]) for q in QUANTILES]

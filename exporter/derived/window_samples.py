@@ -1,31 +1,51 @@
-"""Window samples: how many predictions, or outcomes, each rolling window holds."""
+"""Window samples: how many predictions or outcomes a window contains, and how many predictions have ground truth."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+import math
 from dataclasses import dataclass
+from typing import Any
 
-from exporter.families import Family, GaugeFamily
-from exporter.stats import SERIES, Scope
-from exporter.tallies.tally import S, StatisticArrays
+from exporter.derived.gauges import per_window
+from exporter.derived.view import SeriesWindow, View, WindowTallies
+from exporter.families import Families
+from exporter.stats import SEGMENTS, SERIES, Scope, Tallied
 
 
 @dataclass(frozen=True)
 class WindowSamples:
-    """A gauge of what a window holds; `counted` names the statistic whose tally sums to the number of it."""
+    """The number of samples in a window, which is the sum of the tally of `counted`."""
 
-    counted: str
+    counted: Tallied
     scope: Scope = SERIES
     metric: str = "model_window_samples"
     help: str = "Predictions that a rolling window holds."
 
-    def collect(self, windows: Mapping[str, Mapping[S, StatisticArrays]]) -> Iterator[Family]:
-        family = GaugeFamily(
-            self.scope.name(self.metric),
-            self.help,
-            (*self.scope.labels, "window"),
+    def count(self, window: WindowTallies[Any]) -> float:
+        """Return the number of samples in a window."""
+        return float(window[self.counted].sum())
+
+    def collect(self, view: View) -> Families:
+        windows: tuple[WindowTallies[Any], ...] = view.segments if self.scope == SEGMENTS else view.windows
+        yield per_window(self.scope.name(self.metric), self.help, windows, self.count, self.scope)
+
+
+@dataclass(frozen=True)
+class Coverage:
+    """`model_ground_truth_coverage`; the tallies of `predictions` and `labelled` sum to the number of either."""
+
+    predictions: Tallied
+    labelled: Tallied
+
+    def share(self, window: SeriesWindow) -> float:
+        """Return the share of a window's predictions whose ground truth has arrived; NaN without predictions."""
+        predictions = window[self.predictions].sum()
+        return float(window[self.labelled].sum() / predictions) if predictions else math.nan
+
+    def collect(self, view: View) -> Families:
+        yield per_window(
+            "model_ground_truth_coverage",
+            "Share of the predictions made in a window that have their ground truth.",
+            view.windows,
+            self.share,
         )
-        for label, tallies in windows.items():
-            for series, row in tallies.items():
-                family.add((*series, label), row[self.counted].sum())
-        yield family

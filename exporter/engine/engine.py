@@ -7,16 +7,17 @@ snapshot is consistent by construction. There is no clock here: the time comes w
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
+from functools import partial
 
 import msgspec
 import numpy as np
 
 from exporter.batch import Batch
-from exporter.decoding.intake import BadLine, Gathered, Intake, Receipt, cut_off, gather
-from exporter.decoding.reading import Decoder, Form
-from exporter.decoding.unknown_features import Sample, UnknownFeatures
+from exporter.decoding.pipeline import Pipeline, RowPipeline
+from exporter.decoding.unknown_features import FeatureSample, UnknownFeatures
 from exporter.engine.label_limiter import LabelLimiter
 from exporter.engine.plan import Plan
 from exporter.engine.seen_keys import SeenKeys, mark_repeated
@@ -26,9 +27,9 @@ from exporter.joins.join import NAME as JOINS
 from exporter.joins.join import JoinCounts, Joins
 from exporter.joins.request import JoinedPair
 from exporter.joins.store import Store, StoreDelta, StoreStats
-from exporter.lines.framing import Lines, Position
+from exporter.lines.buffer import BadLine, IngestRequest, LineBuffer, PendingLines, Receipt, cut_off, frame_whole
+from exporter.lines.framing import Position
 from exporter.lines.stream import Stream
-from exporter.requests.bodies import Sent
 from exporter.state.outlet import Outlet
 from exporter.state.snapshot import Snapshot, SourceCounts
 
@@ -59,13 +60,16 @@ class Engine:
         self._report = report
         self._store = store
         self._outlets = dict(outlets or {})
-        self._intake = Intake(plan.limits.line_bytes, state.positions, plan.framers)
+        self._lines = LineBuffer(plan.limits.line_bytes, state.positions, plan.framers)
         self._start(plan, state)
 
     def adopt(self, plan: Plan) -> None:
         """Continue by another plan as a restart would, except that streams stay open."""
         state = self.snapshot(self._now)
-        self._intake.adopt(plan.limits.line_bytes, plan.framers)
+        for source, pipeline in plan.pipelines.items():
+            if source in self._plan.pipelines:
+                pipeline.resume(self._plan.pipelines[source])
+        self._lines.adopt(plan.limits.line_bytes, plan.framers)
         self._start(plan, state)
 
     def _start(self, plan: Plan, state: Snapshot) -> None:
@@ -77,7 +81,7 @@ class Engine:
         self._labels = LabelLimiter(plan, state)
         known_series = [self._labels.admit_series(series) for series in plan.known_series]
         self._tallies = TallyStore(plan, state, known_series, self._labels.known_segments)
-        self._sources = {name: state.sources.get(name, SourceCounts()).copy() for name in plan.decoders}
+        self._sources = {name: state.sources.get(name, SourceCounts()).copy() for name in plan.pipelines}
         self._seen_batches = SeenKeys(MAX_BATCHES, state.seen_batches)
         self._seen_requests = SeenKeys(plan.limits.request_ids, state.seen_requests)
         self._unknown = UnknownFeatures(state.unknown)
@@ -94,14 +98,15 @@ class Engine:
             )
 
     def release(self, source: str) -> None:
-        """Keep the positions of a source's streams, which are not read any more."""
+        """Keep the positions of a source's streams, which are not read any more, and give up its lines that wait."""
         self.fold()
-        self._intake.release(source)
+        self._expire(source, math.inf)
+        self._lines.release(source)
 
     @property
     def held_bytes(self) -> int:
         """How many bytes of all open streams wait for the rest of their lines."""
-        return self._intake.held_bytes
+        return self._lines.held_bytes
 
     @property
     def is_full(self) -> bool:
@@ -110,54 +115,52 @@ class Engine:
 
     def remembered(self, source: str) -> dict[Stream, Position]:
         """Return the streams of a source that were being read when the restored state was saved."""
-        return self._intake.remembered(source)
+        return self._lines.remembered(source)
 
     def position(self, stream: Stream) -> Position:
         """Return the position from which an open stream would be resumed."""
-        return self._intake.position(stream)
+        return self._lines.position(stream)
 
     def open(self, stream: Stream, position: Position | None = None, context: bytes = b"") -> None:
         """Start a stream, or resume a remembered one; `context` are the bytes before its offset."""
-        self._intake.open(stream, position, context)
+        self._lines.open(stream, position, context)
 
     def close(self, stream: Stream) -> None:
         """Forget a stream that has ended; a last line without its newline counts as a line."""
-        self._sources[stream.source].bytes += self._intake.close(stream)
+        self._sources[stream.source].bytes += self._lines.close(stream)
         self.fold()
 
     def feed(self, stream: Stream, data: bytes, now: float) -> bool:
         """Take bytes of an open stream that arrived at epoch time `now`; return whether it cannot be read on."""
         self._now = now
-        self._sources[stream.source].bytes += self._intake.feed(stream, data)
-        if self._intake.pending_bytes >= max(BLOCK_BYTES, FEATURE_BYTES * len(self._plan.features)):
+        self._sources[stream.source].bytes += self._lines.feed(stream, data)
+        if self._lines.pending_bytes >= max(BLOCK_BYTES, FEATURE_BYTES * len(self._plan.features)):
             self.fold()
-        return self._intake.is_broken(stream)
+        return self._lines.is_broken(stream)
 
-    def ingest(self, source: str, sent: Sent, now: float) -> Receipt:
-        """Fold a request, unless a batch with its id was ingested before."""
+    def ingest(self, source: str, request: IngestRequest, now: float) -> Receipt:
+        """Fold lines that arrived together, unless a request with their key was counted before."""
         self._now = now
-        # A header may hold bytes that are not text.
-        key = f"{source}\n{sent.batch}".encode(errors="surrogateescape")
-        if sent.batch is not None and not self._seen_batches.add(key):
+        if request.key is not None and not self._is_new(source, request.key):
             return Receipt(is_repeated=True)
-        self._sources[source].bytes += len(sent.lines)
-        form = self._plan.arrow[source]() if sent.is_arrow else Form(Lines, self._plan.decoders[source])
-        stream = Stream(source, "request")
-        return self._fold(source, gather(stream, self._plan.limits.line_bytes, sent.lines, form.framer), form.decoder)
-
-    def lose(self, source: str, count: int) -> None:
-        """Count records of which only a part arrived."""
-        self._fold(source, Gathered(refused=[cut_off(Stream(source, "lost"), 0, count)]))
+        self._sources[source].bytes += len(request.lines)
+        pipeline = self._plan.arrow[source]() if request.is_arrow else self._plan.pipelines[source]
+        # Rows may be far smaller than their line, and the size of a request is limited already.
+        limit = len(request.lines) if isinstance(pipeline, RowPipeline) else self._plan.limits.line_bytes
+        pending = frame_whole(Stream(source, "request"), limit, request.lines, pipeline.framer)
+        return self._fold(source, pending, pipeline)
 
     def fold(self) -> None:
         """Hand everything that was fed to the consumers."""
-        for source, gathered in self._intake.take().items():
-            self._fold(source, gathered)
+        for source, pending in self._lines.take().items():
+            self._fold(source, pending, self._plan.pipelines[source])
 
     def snapshot(self, now: float) -> Snapshot:
         """Fold what is pending and return the whole state, which later folds do not change."""
         self._now = now
         self.fold()
+        for source in self._plan.pipelines:
+            self._expire(source, now)
         self._tallies.panes.settle(now)
         return Snapshot(
             time=now,
@@ -170,7 +173,7 @@ class Engine:
             segment_values=self._labels.segment_values,
             capped=dict(self._labels.capped),
             sources={name: counts.copy() for name, counts in self._sources.items()},
-            positions=self._intake.positions,
+            positions=self._lines.positions,
             seen_batches=self._seen_batches.digests,
             seen_requests=self._seen_requests.digests,
             unknown=self._unknown.at(now),
@@ -185,28 +188,44 @@ class Engine:
             outlet.committed(snapshot.deltas[name])
         return msgspec.structs.replace(snapshot, store_stats=self._joins.stats) if self._joins else snapshot
 
-    def _fold(self, source: str, gathered: Gathered, decoder: Decoder | None = None) -> Receipt:
+    def _is_new(self, source: str, key: str) -> bool:
+        """Return whether a key was not seen before; from now on it was."""
+        # A header may hold bytes that are not text.
+        return self._seen_batches.add(f"{source}\n{key}".encode(errors="surrogateescape"))
+
+    def _expire(self, source: str, now: float) -> None:
+        pipeline = self._plan.pipelines[source]
+        if count := pipeline.expire(now):
+            self._fold(source, PendingLines(rejected=[cut_off(Stream(source, "lost"), 0, count)]), pipeline)
+
+    def _fold(self, source: str, pending: PendingLines, pipeline: Pipeline) -> Receipt:
         counts = self._sources[source]
-        counts.lines += sum(bad.count for bad in gathered.refused)
-        refused = list(gathered.refused)
-        records = 0
-        for reading in (decoder or self._plan.decoders[source]).read(gathered, self._now) if gathered.pieces else ():
-            counts.lines += reading.lines
-            refused += reading.refused
-            if reading.batch is not None:
-                records += len(reading.batch)
-                counts.records += len(reading.batch)
-                counts.last_timestamp = max(counts.last_timestamp, float(reading.batch.time.max()))
+        counts.lines += sum(bad.count for bad in pending.rejected)
+        rejected = list(pending.rejected)
+        records = waiting = repeated = 0
+        is_new = partial(self._is_new, source)
+        for result in pipeline.read(pending, self._now, is_new) if pending.chunks else ():
+            counts.lines += result.lines
+            rejected += result.rejected
+            waiting += result.waiting
+            repeated += result.repeated
+            if result.batch is not None:
+                records += len(result.batch)
+                counts.records += len(result.batch)
+                counts.last_timestamp = max(counts.last_timestamp, float(result.batch.time.max()))
                 if source not in self._plan.truths:
-                    self._accept(reading.batch, reading.sample)
+                    self._accept(result.batch, result.sample)
                 elif self._joins:
-                    self._joins.accept_truths(reading.batch, self._now)
-        for bad in refused:
+                    self._joins.accept_truths(result.batch, self._now)
+        for bad in rejected:
             counts.rejected[bad.reason] = counts.rejected.get(bad.reason, 0) + bad.count
             self._report(bad)
-        return Receipt(records, tuple(refused))
+        is_empty = not records and not rejected
+        return Receipt(
+            records, tuple(rejected), is_repeated=is_empty and repeated > 0, is_waiting=is_empty and waiting > 0
+        )
 
-    def _accept(self, read: Batch, sample: Sample) -> None:
+    def _accept(self, read: Batch, sample: FeatureSample) -> None:
         batch = self._labels.limit(mark_repeated(read, self._seen_requests))
         self._unknown.see(batch.series, sample, self._now)
         for consumer in (self._tallies, *self._outlets.values()):

@@ -107,4 +107,4 @@ def _with_missing(column: Encoded[str]) -> Encoded[str]:
 
 
 def _map_series(column: Encoded[Series]) -> Encoded[Series]:
-    return Encoded(tuple(Series(printable(name), printable(version)) for name, version in column.names), column.codes)
+    return Encoded(tuple(Series(*map(printable, series)) for series in column.names), column.codes)

@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from exporter.batch import Series
-from exporter.decoding.reading import Decoder, Form
+from exporter.decoding.pipeline import Pipeline
 from exporter.decoding.schema import Path
 from exporter.lines.framing import Framer
 from exporter.state.snapshot import Identities
@@ -41,9 +41,9 @@ class SegmentDimension:
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """`decoders` are by the name of the source, and so are `framers`, where the framing is not lines.
+    """`pipelines` has how each source's bytes become batches, by its name.
 
-    `arrow` makes the format of the Arrow that clients of a source may send besides lines. `known_series` and
+    `arrow` makes the pipelines of the Arrow that a source's clients may send instead of lines. `known_series` and
     `known_classes` are exported from the start. `features` are those in the profile.
     `remembered` names the statistics that are kept when they roll out of a window. `segmented` are the statistics
     that are tallied for each value of `segments` too, which the decoders read in that order.
@@ -51,10 +51,9 @@ class Plan:
 
     statistics: Sequence[Statistic]
     windows: Sequence[Window]
-    decoders: Mapping[str, Decoder]
+    pipelines: Mapping[str, Pipeline]
     limits: Limits
-    framers: Mapping[str, Framer] = field(default_factory=dict)
-    arrow: Mapping[str, Callable[[], Form]] = field(default_factory=dict)
+    arrow: Mapping[str, Callable[[], Pipeline]] = field(default_factory=dict)
     known_series: Sequence[Series] = ()
     known_classes: Sequence[str] = ()
     features: Sequence[str] = ()
@@ -63,6 +62,11 @@ class Plan:
     segmented: Sequence[Statistic] = ()
     truths: frozenset[str] = frozenset()
     wait_seconds: float = 0.0
+
+    @property
+    def framers(self) -> dict[str, Framer]:
+        """What frames the streams of each source, by its name."""
+        return {name: pipeline.framer for name, pipeline in self.pipelines.items()}
 
     @property
     def identities(self) -> Identities:

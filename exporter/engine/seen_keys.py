@@ -51,7 +51,7 @@ def mark_repeated(batch: Batch, seen: SeenKeys) -> Batch:
     if batch.request_id is None or not seen.capacity:
         return batch
     ids, codes = batch.request_id.names, batch.request_id.codes.tolist()
-    prefixes = [f"{series.model_name}\n{series.model_version}\n".encode() for series in batch.series.names]
+    prefixes = ["".join(f"{label}\n" for label in series).encode() for series in batch.series.names]
     repeated = np.zeros(len(batch), np.bool_)
     for row in np.flatnonzero((batch.error.codes < 0) & (batch.request_id.codes >= 0)).tolist():
         repeated[row] = not seen.add(prefixes[batch.series.codes[row]] + ids[codes[row]].encode())

@@ -1,1 +1,1 @@
-"""From a snapshot to the pages that scrapers get."""
+"""From a snapshot to the text that scrapers get."""

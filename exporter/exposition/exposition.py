@@ -1,6 +1,6 @@
-"""Write metric families as Prometheus text or OpenMetrics, whichever the scraper asks for.
+"""Metric families as Prometheus text or OpenMetrics, whichever the scraper asks for.
 
-What a format is, prometheus_client decides: it writes one line of each form, and the others are made after that.
+prometheus_client defines the formats: it writes one line of each form, and the other lines are made after its pattern.
 """
 
 from __future__ import annotations
@@ -20,12 +20,12 @@ from prometheus_client.utils import floatToGoString
 from exporter.families import Family, LabelValues
 
 GZIP_LEVEL = 4
-# Added to the window's size, it asks zlib for gzip's header.
+# Added to the window size, this makes zlib write a gzip header.
 GZIP_HEADER = 16
 
-# Lines of a page that are put together at once; while they are, no other thread has its turn.
+# Lines that are joined at once; meanwhile no other thread can run.
 LINES_AT_ONCE = 10_000
-# Between which floats Go writes an exponent and Python does not, and how it is written by digits before the point.
+# Between these, Go writes an exponent and Python does not; EXPONENTS is by digits before the decimal point.
 GO_EXPONENT, PYTHON_EXPONENT = 1e6, 1e16
 EXPONENTS = {digits: f"e+{digits - 1:02d}" for digits in range(7, 17)}
 LEAST = -sys.float_info.max
@@ -34,21 +34,21 @@ Encode = Callable[[Collector], bytes]
 
 
 @dataclass(frozen=True)
-class Format:
-    """What a scraper wants: a media type in the words of its Accept header, and whether compressed."""
+class Accept:
+    """What a scraper accepts: the value of its Accept header, and whether it accepts gzip."""
 
-    accept: str = ""
+    media_type: str = ""
     is_gzip: bool = False
 
     @classmethod
-    def of(cls, accept: str, accept_encoding: str) -> Format:
-        """Read the headers of a request."""
+    def of(cls, accept: str, accept_encoding: str) -> Accept:
+        """Return what the headers of a request accept."""
         return cls(accept, gzip_accepted(accept_encoding))
 
 
 @dataclass(frozen=True)
 class Exposition:
-    """The body of an answer to a scrape, and its headers' values."""
+    """The body of a response to a scrape, and the values of its headers."""
 
     body: bytes
     content_type: str
@@ -56,17 +56,17 @@ class Exposition:
 
 
 class Writer:
-    """Writes families; what stands before the value on a line is kept for the next page, if this one has that line."""
+    """Writes families, and keeps the part of each line before the value for the next exposition."""
 
     def __init__(self) -> None:
         self._prefixes: dict[str, _Prefixes] = {}
-        # Two threads that write at once would both stand between the event loop and its turn.
-        self._one = threading.Lock()
+        # One at a time, because several threads would keep the event loop waiting.
+        self._lock = threading.Lock()
 
-    def write(self, families: Iterable[Family], wanted: Format) -> list[bytes]:
-        """Return the lines of families in the format that is wanted, in pieces."""
-        encode, _ = choose_encoder(wanted.accept)
-        with self._one:
+    def write(self, families: Iterable[Family], accept: Accept) -> list[bytes]:
+        """Return the lines of families in an accepted format, in pieces."""
+        encode, _ = choose_encoder(accept.media_type)
+        with self._lock:
             used: dict[str, _Prefixes] = {}
             pieces = [piece for family in families for piece in self._pieces(family, encode, used)]
             self._prefixes = used
@@ -85,7 +85,7 @@ class Writer:
 
 
 class _Prefixes(dict[LabelValues, str]):
-    """What stands before the value on the lines of one form, by label values."""
+    """The part before the value of the lines of one form, by label values."""
 
     def __init__(self, form: str) -> None:
         super().__init__()
@@ -96,28 +96,28 @@ class _Prefixes(dict[LabelValues, str]):
         return prefix
 
     def keep(self, label_values: Sequence[LabelValues]) -> None:
-        """Forget all others; these are known."""
+        """Drop all but these, which are all present."""
         if len(self) > len(label_values):
             kept = {values: self[values] for values in label_values}
             self.clear()
             self.update(kept)
 
 
-def complete(pieces: Iterable[bytes], registry: Collector, wanted: Format) -> Exposition:
-    """Return the page: what is written, then what a registry holds, and the format's end."""
-    encode, content_type = choose_encoder(wanted.accept)
+def complete(pieces: Iterable[bytes], registry: Collector, accept: Accept) -> Exposition:
+    """Return the exposition: the pieces, then the metrics of a registry, and the end of the format."""
+    encode, content_type = choose_encoder(accept.media_type)
     pieces = [*pieces, encode(registry)]
-    if not wanted.is_gzip:
-        # Unlike join, it copies piece by piece, and others have their turn between.
-        page = io.BytesIO()
+    if not accept.is_gzip:
+        # Unlike join, this lets other threads run between pieces.
+        body = io.BytesIO()
         for piece in pieces:
-            page.write(piece)
-        return Exposition(page.getvalue(), content_type, None)
+            body.write(piece)
+        return Exposition(body.getvalue(), content_type, None)
     return Exposition(gzipped(pieces), content_type, "gzip")
 
 
 def gzipped(pieces: Iterable[bytes]) -> bytes:
-    """Return pieces as one body, compressed."""
+    """Return pieces as one compressed body."""
     gzip = zlib.compressobj(GZIP_LEVEL, wbits=GZIP_HEADER + zlib.MAX_WBITS)
     return b"".join([*map(gzip.compress, pieces), gzip.flush()])
 
@@ -131,9 +131,9 @@ class _Only(Collector):
 
 
 def _pattern(family: Family, encode: Encode) -> tuple[str, list[str]]:
-    """Return a family's head, and for each of its lines the form that makes label values what precedes the value."""
+    """Return a family's head, and a format string of each of its lines up to the value, with its label values."""
     metric = Metric(family.name, family.help, family.type)
-    # Control characters stand for the braces of the form, since the line has braces of its own.
+    # Control characters stand for the braces of the format string, because the line has braces of its own.
     fields = {label: f"\1{place}\2" for place, label in enumerate(family.labels)}
     for line in family.lines:
         metric.add_sample(family.name + line.suffix, fields | line.labels, 0.0)
@@ -155,7 +155,7 @@ def _lines(prefixes: _Prefixes, label_values: Sequence[LabelValues], values: Seq
 
 
 def _large(value: float) -> str:
-    """Return a float as floatToGoString does, which takes twice as long."""
+    """Return a float as floatToGoString does, in half the time."""
     if not GO_EXPONENT <= value < PYTHON_EXPONENT:
         return str(floatToGoString(value))  # type: ignore[no-untyped-call]  # the client library's own gap
     whole, _, fraction = repr(value).partition(".")

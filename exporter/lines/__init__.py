@@ -1,1 +1,1 @@
-"""Bytes become whole lines, each stream with a position to go on from, and a line that is refused has a reason."""
+"""Bytes of any number of streams become whole lines, with positions to resume from and reasons for rejected lines."""

@@ -1,19 +1,18 @@
-"""Bytes in any pieces become blocks of whole lines, and a position to go on from.
+"""Bytes in pieces of any size become blocks of whole lines, and a position to resume from.
 
-The law: however the bytes of a stream are cut, the blocks joined are the same, less the lines that are
-longer than the limit; and `position` always stands behind a whole line (or within an oversize one, which
-it then says), so that a reader that resumes there loses and repeats nothing.
+The law: however the bytes of a stream are split, the joined blocks are the same, except for lines longer than the
+limit; and `position` is always just after a whole line (or within an oversize one, and then says so), so that a reader
+that resumes there neither loses nor repeats a line.
 """
 
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable
 from typing import Any, NamedTuple, Protocol
 
 import msgspec
 
-from exporter.lines.rejects import RefusedError
+from exporter.lines.rejects import RejectedError
 
 CONTEXT_BYTES = 1024
 
@@ -34,11 +33,11 @@ class Digest(msgspec.Struct, frozen=True):
 
 
 class Position(msgspec.Struct, frozen=True):
-    """Where to go on in a stream, and how to know that it is still the same stream.
+    """Where to resume a stream, and how to recognise that it is still the same stream.
 
-    `head` covers the stream's first bytes and `context` the ones just before `offset`, at most
-    CONTEXT_BYTES each. `skipping` says that `offset` lies within an oversize line. `mark` is the source's own: how far
-    it has read what is no run of bytes, such as a table.
+    `head` covers the stream's first bytes and `context` those just before `offset`, at most CONTEXT_BYTES each.
+    `skipping` means that `offset` lies within an oversize line. `mark` belongs to the source: how far it has read
+    something that is not a run of bytes, such as a table.
     """
 
     offset: int = 0
@@ -48,27 +47,27 @@ class Position(msgspec.Struct, frozen=True):
     mark: bytes = b""
 
 
-class Cut(NamedTuple):
-    """What some bytes complete.
+class FrameResult(NamedTuple):
+    """What some bytes complete; every place is an offset in the stream.
 
-    `pieces` are whole lines, each piece with where it begins in the stream; `oversize` says where each line over the
-    limit begins, and `incomplete` where a record does that the stream ended within. `broken` says where a stream
-    cannot be read on, and why. Of Arrow, a piece is a record batch.
+    `blocks` are runs of whole lines (of Arrow: record batches), each with its offset. `oversize` has the offset of
+    each line over the limit, and `incomplete` that of a record within which the stream ended. `broken` says where the
+    stream became unreadable, and why.
     """
 
-    pieces: list[tuple[int, Any]]
+    blocks: list[tuple[int, Any]]
     oversize: list[int]
     incomplete: list[int]
-    broken: tuple[int, RefusedError] | None = None
+    broken: tuple[int, RejectedError] | None = None
 
 
-NOTHING = Cut([], [], [])
+NOTHING = FrameResult([], [], [])
 
 
 class Framing(Protocol):
-    """Cuts the bytes of one stream into whole lines. `held` is how many bytes wait for the rest of theirs.
+    """Splits the bytes of one stream into whole lines. `held` is the number of bytes of unfinished lines.
 
-    `weight` is what it costs to fold a byte, against one of lines.
+    `weight` is the cost of folding a byte, relative to a byte of JSON lines.
     """
 
     held: int
@@ -77,29 +76,31 @@ class Framing(Protocol):
 
     @property
     def offset(self) -> int:
-        """How many bytes of the stream are done with."""
+        """How many bytes of the stream are complete."""
         ...
 
     @property
     def position(self) -> Position:
-        """Where to go on after a restart."""
+        """Where to resume after a restart."""
         ...
 
-    def feed(self, data: bytes) -> Cut:
+    def feed(self, data: bytes) -> FrameResult:
         """Take the stream's next bytes."""
         ...
 
-    def end(self) -> Cut:
-        """Take it that there are no more bytes."""
+    def end(self) -> FrameResult:
+        """Treat the stream as ended."""
         ...
 
     def adopt(self, framer: Framer) -> None:
-        """Go on as what `framer` makes would, from the next record on, where that is of this kind."""
+        """Frame as `framer` would from the next record on, if it is of this kind."""
         ...
 
 
-# Begins to frame a stream: with the limit of a line, the position to go on from, and the bytes just before that.
-Framer = Callable[[int, Position | None, bytes], Framing]
+class Framer(Protocol):
+    """Makes the framing of a stream; `limit` is that of a line, `context` the bytes just before the position."""
+
+    def __call__(self, limit: int, position: Position | None = None, context: bytes = b"") -> Framing: ...
 
 
 class Lines:
@@ -115,20 +116,20 @@ class Lines:
         self._head = position.head
         self._context = context
         self._mark = position.mark
-        # Joined when the newline comes, or a line that comes byte by byte would be copied for each of them.
+        # Joined once the newline arrives; otherwise a line that arrives byte by byte would be copied for each byte.
         self._rest: list[bytes] = []
         self.held = 0
 
     @property
     def offset(self) -> int:
-        """How many bytes of the stream are done with."""
+        """How many bytes of the stream are complete."""
         return self._offset
 
     @property
     def position(self) -> Position:
         return Position(self._offset, self._skipping, self._head, Digest.of(self._context), self._mark)
 
-    def feed(self, data: bytes) -> Cut:
+    def feed(self, data: bytes) -> FrameResult:
         """Take the stream's next bytes."""
         if b"\n" not in data and not self._skipping and self.held + len(data) <= self._limit:
             self._rest.append(data)
@@ -140,7 +141,7 @@ class Lines:
             start = self._skip(data)
             self._skipping = not start
             start = start or len(data)
-        end, pieces, oversize = self._cut(begin, data, start)
+        end, blocks, oversize = self._split(begin, data, start)
         if len(data) - end > self._limit:
             oversize.append(begin + end)
             self._skipping = True
@@ -148,29 +149,29 @@ class Lines:
         self._advance(data, end)
         self.held = len(data) - end
         self._rest = [data[end:]] if self.held else []
-        return Cut(pieces, oversize, [])
+        return FrameResult(blocks, oversize, [])
 
-    def end(self) -> Cut:
-        """Take it that there are no more bytes: what is left is a line without its newline."""
+    def end(self) -> FrameResult:
+        """Treat the stream as ended: what is left is a line without its newline."""
         if not self.held:
             return NOTHING
         line = b"".join(self._rest)
         begin = self._offset
         self._advance(line, len(line))
         self._rest, self.held = [], 0
-        return Cut([(begin, line + b"\n")], [], [])
+        return FrameResult([(begin, line + b"\n")], [], [])
 
     def adopt(self, framer: Framer) -> None:
         """A stream keeps the limit that it was opened with."""
 
     def _skip(self, data: bytes) -> int:
-        """Return where the record ends that is being skipped; 0 where it goes on."""
+        """Return where the line being skipped ends; 0 if it does not end in `data`."""
         return data.find(b"\n") + 1
 
-    def _cut(self, begin: int, data: bytes, start: int) -> tuple[int, list[tuple[int, bytes]], list[int]]:
-        """Return where the last whole record ends, the whole ones from `start` on, and which are over the limit.
+    def _split(self, begin: int, data: bytes, start: int) -> tuple[int, list[tuple[int, bytes]], list[int]]:
+        """Return where the last whole line ends, the blocks of whole lines from `start` on, and the oversize ones.
 
-        `begin` is the offset of the data in its stream; records are without those over the limit.
+        `begin` is the offset of the data in its stream. The blocks leave out lines over the limit.
         """
         end = max(start, data.rfind(b"\n") + 1)
         return end, *self._within_limit(begin + start, data[start:end])
@@ -178,20 +179,20 @@ class Lines:
     def _within_limit(self, begin: int, block: bytes) -> tuple[list[tuple[int, bytes]], list[int]]:
         if len(block) <= self._limit:
             return ([(begin, block)] if block else []), []
-        pieces, oversize, start, at = [], [], 0, 0
+        blocks, oversize, start, at = [], [], 0, 0
         for line in block.split(b"\n")[:-1]:
             if len(line) > self._limit:
                 if start < at:
-                    pieces.append((begin + start, block[start:at]))
+                    blocks.append((begin + start, block[start:at]))
                 oversize.append(begin + at)
                 start = at + len(line) + 1
             at += len(line) + 1
         if start < at:
-            pieces.append((begin + start, block[start:]))
-        return pieces, oversize
+            blocks.append((begin + start, block[start:]))
+        return blocks, oversize
 
     def _advance(self, data: bytes, end: int) -> None:
-        """The bytes before `end` are done with."""
+        """Move past the bytes before `end`."""
         if self._head.length < CONTEXT_BYTES and self._offset == len(self._context):
             self._head = Digest.of((self._context + data[: min(end, CONTEXT_BYTES)])[:CONTEXT_BYTES])
         self._offset += end

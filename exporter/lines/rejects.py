@@ -1,4 +1,4 @@
-"""Why a line is refused. A reject is data, never an exception, once it leaves the decoder."""
+"""Why a line is rejected. Outside the decoder a rejection is data, never an exception."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ REASONS = (
 
 @dataclass(frozen=True, slots=True)
 class Reject:
-    """`count` lines refused for one of REASONS; `at` is the first one's byte offset in the block."""
+    """`count` lines rejected for one of REASONS; `at` is the byte offset of the first in the block."""
 
     reason: str
     count: int
@@ -42,8 +42,8 @@ class Reject:
     detail: str
 
 
-class RefusedError(Exception):
-    """A line, or what comes in its place, cannot be read, for one of REASONS."""
+class RejectedError(Exception):
+    """A line, or a row in its place, is rejected for one of REASONS."""
 
     def __init__(self, reason: str, detail: str) -> None:
         super().__init__(detail)

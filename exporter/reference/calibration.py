@@ -1,7 +1,7 @@
-"""Calibration: how often records of the reference were of a class, by the score that the model gave it.
+"""Calibration: how often records of the reference belonged to a class, by the score that the model gave that class.
 
-What it says of a score is right on average wherever the same score means the same. So a model's performance is known
-before its truth is, unless that is what has changed: the relation of score and truth (concept drift).
+It holds for other records as long as a score means the same for them. Performance can then be estimated before ground
+truth arrives; a change in the relation between score and truth (concept drift) invalidates the estimate.
 References: Barlow et al. (1972), Statistical inference under order restrictions; Zadrozny and Elkan (2002),
 Transforming classifier scores into accurate multiclass probability estimates.
 """
@@ -22,8 +22,8 @@ MAX_BINS = 128
 class ScoredClass(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """The records of the reference by their score of one class.
 
-    Bin i holds the scores s with edges[i-1] <= s < edges[i]; the first and the last are open. Of the records that the
-    class was `predicted` of, and of the `rest`, each bin has their count, and of how many it was the truth.
+    Bin i contains the scores s with edges[i-1] <= s < edges[i]; the first and the last bin are open. `predicted` counts
+    the records for which the class was predicted, `rest` the others; `..._true` counts those that belonged to it.
     """
 
     edges: list[float]
@@ -33,7 +33,7 @@ class ScoredClass(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     rest_true: list[int]
 
     def problem(self) -> str | None:
-        """Say what contradicts itself, if anything."""
+        """Return what is inconsistent, if anything is."""
         if len(self.predicted) > MAX_BINS:
             return f"expected at most {MAX_BINS} bins, got {len(self.predicted)}"
         if any(b <= a for a, b in pairwise(self.edges)):
@@ -47,13 +47,13 @@ class ScoredClass(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class Calibration(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """The classes of the reference's predictions, in their order, from a sample of `rows` records that have a truth."""
+    """The classes of the reference's predictions, in their order, from a sample of `rows` records with ground truth."""
 
     rows: int
     classes: dict[str, ScoredClass]
 
     def problem(self) -> str | None:
-        """Say what contradicts itself, if anything."""
+        """Return what is inconsistent, if anything is."""
         if not self.classes or self.rows < 1:
             return "expected at least one class and one row"
         problems = ((name, scored.problem()) for name, scored in self.classes.items())
@@ -61,17 +61,17 @@ class Calibration(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
     @property
     def bins(self) -> int:
-        """How many bins the class has that has most."""
+        """The largest number of bins of any class."""
         return max(len(scored.predicted) for scored in self.classes.values())
 
 
 @dataclass(frozen=True)
-class Rates:
-    """How often a class is the truth, by class, whether it is not or is predicted (0 or 1), and bin of its score.
+class CalibratedRates:
+    """How often a class is the true one, by class, by whether it is predicted (0 or 1), and by bin of its score.
 
-    `rate` is NaN where the reference has no such record. Bins are pooled so that it does not fall while the score
-    grows: `pool` numbers the pool of each, `records` says how many of the reference are in it, and `variance` is that
-    of a record's truth.
+    `rate` is NaN where the reference has no such record. Bins are pooled so that the rate never decreases as the score
+    grows: `pool` is the number of a bin's pool, `records` is the number of reference records in that pool, and
+    `variance` is the variance of whether one record belongs to the class.
     """
 
     rate: Floats
@@ -80,42 +80,42 @@ class Rates:
     pool: Ints
 
     @classmethod
-    def of(cls, calibration: Calibration) -> Rates:
+    def of(cls, calibration: Calibration) -> CalibratedRates:
         """Fit the rates to a calibration's counts."""
         shape = (len(calibration.classes), 2, calibration.bins)
         rate, variance, records = np.full(shape, np.nan), np.zeros(shape), np.zeros(shape)
         pool = np.zeros(shape, np.int64)
         for row, scored in enumerate(calibration.classes.values()):
-            of_both = ((scored.rest, scored.rest_true), (scored.predicted, scored.predicted_true))
-            for column, (counts, true) in enumerate(of_both):
+            pairs = ((scored.rest, scored.rest_true), (scored.predicted, scored.predicted_true))
+            for column, (counts, true) in enumerate(pairs):
                 total, hits = np.array(counts, np.float64), np.array(true, np.float64)
                 pools = pooled(hits, total)
                 if not len(pools):
                     continue
                 at = (row, column, slice(len(pools)))
                 records[at] = np.bincount(pools, total)[pools]
-                of_class = np.bincount(pools, hits)[pools]
-                rate[at] = of_class / records[at]
-                # None of few records is no proof that there are none.
-                likely = (of_class + 0.5) / (records[at] + 1)
-                variance[at] = likely * (1 - likely)
+                hits_of_pool = np.bincount(pools, hits)[pools]
+                rate[at] = hits_of_pool / records[at]
+                # A count of 0 among few records does not mean a rate of 0.
+                smoothed = (hits_of_pool + 0.5) / (records[at] + 1)
+                variance[at] = smoothed * (1 - smoothed)
                 pool[at] = pools
         return cls(rate, variance, records, pool)
 
 
 def pooled(hits: Floats, total: Floats) -> Ints:
-    """Return the pool of each bin, from 0, so that hits / total does not fall from one to the next; empty without any.
+    """Return the number of each bin's pool, from 0, such that hits / total never decreases; empty without records.
 
-    The pool-adjacent-violators algorithm: of all rates that do not fall, those of the pools have the least squared
-    error. A bin that holds nothing belongs to the one before it that does, or else to the first that does.
+    This is the pool-adjacent-violators algorithm: of all non-decreasing rates, those of the pools have the least
+    squared error. An empty bin joins the last non-empty bin before it, or else the first non-empty bin.
     """
     pools: list[tuple[float, float, int]] = []
     for bin_number in np.flatnonzero(total).tolist():
         hit, count = float(hits[bin_number]), float(total[bin_number])
         first = bin_number if pools else 0
         while pools and pools[-1][0] * count >= hit * pools[-1][1]:
-            more, others, first = pools.pop()
-            hit, count = hit + more, count + others
+            pool_hits, pool_total, first = pools.pop()
+            hit, count = hit + pool_hits, count + pool_total
         pools.append((hit, count, first))
     if not pools:
         return np.empty(0, np.int64)

@@ -1,7 +1,7 @@
-"""Principal components of the numeric features, and how far a record lies from what they make of it.
+"""Principal components of the numeric features, and the distance of a record from them.
 
-Features move together; the components of the reference say how. Where their relations change, records come to lie
-further from the components, even though each feature alone may be distributed as ever.
+The components describe how the reference's features vary together. If that relation changes, records lie further from
+the components, even if the distribution of each single feature stays the same.
 Reference: Jackson and Mudholkar (1979), Control procedures for residuals associated with principal component analysis.
 """
 
@@ -12,15 +12,15 @@ import numpy as np
 
 from exporter.batch import Floats
 
-# Standard deviations that a value counts at most, so that one of 1e300 does not outweigh all others.
+# In standard deviations. Larger values count as this, so that one value of 1e300 does not outweigh the rest.
 CLIP = 10.0
 
 
 class Components(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """The components of the reference: `loadings` has a row of unit length each, with a number a feature.
+    """The components of the reference: a row of `loadings` per component, of unit length, with a number per feature.
 
-    `explained` is their share of the variance. `error_mean` and `error_stddev` are of the reconstruction errors of
-    `rows` records of the reference, none of which the components were fitted on.
+    `explained` is their share of the variance. `error_mean` and `error_stddev` describe the reconstruction errors of
+    `rows` records of the reference that the components were not fitted on.
     """
 
     features: list[str]
@@ -31,7 +31,7 @@ class Components(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     error_stddev: float
 
     def problem(self) -> str | None:
-        """Say what contradicts itself, if anything."""
+        """Return what is inconsistent, if anything is."""
         if not self.loadings or any(len(row) != len(self.features) for row in self.loadings):
             return f"expected `loadings` in rows of {len(self.features)} numbers, one a feature"
         if self.rows < 1 or self.error_stddev <= 0:
@@ -40,9 +40,9 @@ class Components(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 def standardised(numbers: Floats, mean: Floats, stddev: Floats) -> Floats:
-    """Return numbers of shape (features, n) in standard deviations from their mean, within CLIP.
+    """Return numbers, shape (features, n), in standard deviations from their mean, clipped to -CLIP..CLIP.
 
-    `mean` and `stddev` have shape (features, 1). What is missing or infinite counts as the mean, 0.
+    `mean` and `stddev` have shape (features, 1). Missing and infinite values count as the mean, 0.
     """
     with np.errstate(over="ignore", invalid="ignore"):
         scaled = (numbers - mean) / stddev
@@ -52,10 +52,10 @@ def standardised(numbers: Floats, mean: Floats, stddev: Floats) -> Floats:
 
 
 def reconstruction_error(values: Floats, loadings: Floats) -> Floats:
-    """Return the distance of each record from its projection on the components, shape (n,).
+    """Return the distance of each record from its projection onto the components, shape (n,).
 
-    `values` are standardised, shape (features, n), and `loadings` have shape (components, features). The distance
-    is at most CLIP * sqrt(features).
+    `values` are standardised, shape (features, n); `loadings` has shape (components, features). The distance is at most
+    CLIP * sqrt(features).
     """
     rest = values - loadings.T @ (loadings @ values)
     squares: Floats = np.multiply(rest, rest, out=rest).sum(axis=0)

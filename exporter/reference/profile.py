@@ -1,13 +1,14 @@
-"""The reference profile: what the model's inputs looked like when it was trained, as a small JSON file.
+"""The reference profile: distributions of the model's inputs and outputs at training time, in a small JSON file.
 
-Sidecars load only this; `prediction-exporter profile` makes it (exporter/profiling). Types are declared here and
-never guessed from a window.
+`prediction-exporter profile` (exporter/profiling) makes it, and sidecars read it. Feature types are declared here and
+never guessed from the log.
 """
 
 from __future__ import annotations
 
 import hashlib
 import math
+from functools import cached_property
 from itertools import pairwise
 
 import msgspec
@@ -15,26 +16,26 @@ import numpy as np
 from msgspec import UNSET, UnsetType
 
 from exporter.batch import Floats
-from exporter.reference.baseline import Baseline
 from exporter.reference.calibration import Calibration
 from exporter.reference.components import Components
+from exporter.reference.performance import Baseline
 
 VERSION = 1
 MISSING_BIN = "missing"
 OTHER_BIN = "other"
 MAX_BINS = 100
 MAX_PROJECTIONS = 64
-# As which a larger one counts, or the sum of a few would be infinite.
+# Larger attributions count as this, because a few of them would sum to infinity.
 LARGEST_ATTRIBUTION = 1e140
 
 
 class Numeric(msgspec.Struct, frozen=True, tag="numeric", tag_field="kind", forbid_unknown_fields=True):
     """A numeric feature of the reference.
 
-    Bin i holds the values x with edges[i-1] <= x < edges[i]; the first and the last bin are open, so there is
-    one more bin than edges. `cuts` are fine quantiles with the counts between them in the same manner: what
-    Kolmogorov-Smirnov and Wasserstein need. `tail_means` are the means of the values below the first cut and
-    from the last cut on. Moments and extremes are of the finite values; `other` counts the infinite ones.
+    Bin i contains the values x with edges[i-1] <= x < edges[i]; the first and the last bin are open, so there is one
+    more bin than edges. `cuts` are fine quantiles, with counts between them in the same way, for the Kolmogorov-Smirnov
+    statistic and the Wasserstein distance. `tail_means` are the means of the values below the first cut and from the
+    last cut on. Moments and extremes are those of the finite values; `other` counts the infinite ones.
     """
 
     edges: list[float]
@@ -51,11 +52,11 @@ class Numeric(msgspec.Struct, frozen=True, tag="numeric", tag_field="kind", forb
 
     @property
     def is_discrete(self) -> bool:
-        """Whether each distinct value of the reference has a cut of its own; then the last cut is just above them."""
+        """Whether each distinct value has a cut of its own; the last cut is then the next float above the largest."""
         return len(self.cuts) > 1 and self.cuts[-1] == math.nextafter(self.cuts[-2], math.inf)
 
     def problem(self) -> str | None:
-        """Say what contradicts itself, if anything."""
+        """Return what is inconsistent, if anything is."""
         if len(self.counts) > MAX_BINS:
             return f"expected at most {MAX_BINS} bins, got {len(self.counts)}"
         for name, edges, counts in (("edges", self.edges, self.counts), ("cuts", self.cuts, self.cut_counts)):
@@ -67,21 +68,21 @@ class Numeric(msgspec.Struct, frozen=True, tag="numeric", tag_field="kind", forb
 
 
 class Attribution(Numeric, frozen=True, tag="attribution", tag_field="kind", forbid_unknown_fields=True):
-    """What the reference's predictions were attributed to a feature, such as its SHAP values.
+    """Attributions of the reference's predictions to a feature, such as SHAP values.
 
-    `missing` is of the records that have an attribution to any feature. So is `mean_abs`, the mean absolute
-    attribution, which takes a missing one for 0.
+    `missing` and `mean_abs`, the mean absolute attribution, are over the records with any attribution; a missing one
+    counts as 0 in the mean.
     """
 
     mean_abs: float
 
     def problem(self) -> str | None:
-        """Say what contradicts itself, if anything."""
+        """Return what is inconsistent, if anything is."""
         return super().problem() or (None if self.mean_abs >= 0 else "expected a `mean_abs` of 0 or more")
 
 
 class Categorical(msgspec.Struct, frozen=True, tag="categorical", tag_field="kind", forbid_unknown_fields=True):
-    """A categorical feature of the reference: the count of each category; `other` holds the rarer ones' counts."""
+    """A categorical feature of the reference: counts by category; `other` counts all rarer categories."""
 
     categories: dict[str, int]
     missing: int
@@ -89,16 +90,15 @@ class Categorical(msgspec.Struct, frozen=True, tag="categorical", tag_field="kin
     distinct: int
 
     def problem(self) -> str | None:
-        """Say what contradicts itself, if anything."""
+        """Return what is inconsistent, if anything is."""
         return None if self.categories else "expected at least one category"
 
 
 class Vector(msgspec.Struct, frozen=True, tag="vector", tag_field="kind", forbid_unknown_fields=True):
     """A feature that is a list of `dimension` numbers, such as an embedding.
 
-    `edges` and `counts` are of the bins, as of a numeric feature, of the vectors' coordinates along as many
-    `projections.directions`. `spread` is the root of the mean squared distance from `mean`; `other` counts the
-    vectors that are not finite.
+    `edges` and `counts` describe bins, as for a numeric feature, one list per direction of `projections.directions`.
+    `spread` is the root mean squared distance from `mean`; `other` counts the vectors that are not finite.
     """
 
     dimension: int
@@ -114,7 +114,7 @@ class Vector(msgspec.Struct, frozen=True, tag="vector", tag_field="kind", forbid
         return sum(self.counts[0])
 
     def problem(self) -> str | None:
-        """Say what contradicts itself, if anything."""
+        """Return what is inconsistent, if anything is."""
         if self.dimension < 1 or len(self.mean) != self.dimension or self.spread <= 0:
             return f"expected a `mean` of {self.dimension} numbers, and a `spread` above 0"
         if not 1 <= len(self.edges) == len(self.counts) <= MAX_PROJECTIONS:
@@ -129,16 +129,17 @@ class Vector(msgspec.Struct, frozen=True, tag="vector", tag_field="kind", forbid
         return None
 
 
-# What has bins.
+# Features with bins.
 Feature = Numeric | Categorical
 
 
-class Profile(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """The reference of one model. `rows` is how many records it was made from.
+class Profile(msgspec.Struct, frozen=True, forbid_unknown_fields=True, dict=True):
+    """The reference of one model, made from `rows` records.
 
-    `actual` is their truth, and `baseline` how good the predictions of it were.
+    `actual` describes their ground truth, and `baseline` the performance of their predictions.
 
-    What is UNSET is not written, so that a profile from before it was known is the same as ever.
+    Fields that are UNSET are not written, so the `reference_id` of a profile without them is the same as before these
+    fields existed.
     """
 
     version: int
@@ -154,59 +155,59 @@ class Profile(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     created: str = ""
     made_by: str = ""
 
-    @property
+    @cached_property
     def reference_id(self) -> str:
-        """A hash of the content: the same for the same statistics, whenever and by whatever made."""
+        """A hash of the content, independent of when and by which version it was made."""
         content = msgspec.structs.replace(self, created="", made_by="")
         return hashlib.blake2b(msgspec.json.encode(content, order="sorted"), digest_size=6).hexdigest()
 
-    @property
+    @cached_property
     def outputs(self) -> Profile:
-        """The model's outputs, what is known of them, as if they were features: `prediction` and `probability`."""
-        known = {"prediction": self.prediction, "probability": self.probability}
-        return Profile(self.version, self.rows, {name: feature for name, feature in known.items() if feature})
+        """The outputs that are described, `prediction` and `probability`, as features."""
+        outputs = {"prediction": self.prediction, "probability": self.probability}
+        return Profile(self.version, self.rows, {name: feature for name, feature in outputs.items() if feature})
 
-    @property
+    @cached_property
     def attributed(self) -> Profile:
-        """The attributions as if they were features."""
+        """The attributions, as features."""
         return Profile(self.version, self.rows, dict(self.attributions or {}))
 
     @property
     def classes(self) -> tuple[str, ...]:
-        """The classes that were predicted, in the order of Batch.scores; none where predictions are values."""
+        """The predicted classes, in the order of Batch.scores; empty if predictions are values."""
         return tuple(self.prediction.categories) if isinstance(self.prediction, Categorical) else ()
 
-    @property
-    def truth(self) -> Profile:
-        """The truth, if it is known, as if it were a feature called `label`."""
+    @cached_property
+    def labels(self) -> Profile:
+        """The ground truth, if it is described, as a feature named `label`."""
         return Profile(self.version, self.rows, {"label": self.actual} if self.actual else {})
 
-    @property
+    @cached_property
     def ordered(self) -> dict[str, Feature]:
-        """The features that have bins, in the order of every tally: numeric ones first, then categorical ones."""
+        """The features with bins in the order of tallies: numeric ones first, then categorical ones."""
         return {**self.numeric, **self.categorical}
 
-    @property
+    @cached_property
     def numeric(self) -> dict[str, Numeric]:
         return {name: feature for name, feature in self.features.items() if isinstance(feature, Numeric)}
 
-    @property
+    @cached_property
     def categorical(self) -> dict[str, Categorical]:
         return {name: feature for name, feature in self.features.items() if isinstance(feature, Categorical)}
 
-    @property
+    @cached_property
     def vectors(self) -> dict[str, Vector]:
         return {name: feature for name, feature in self.features.items() if isinstance(feature, Vector)}
 
 
 def bin_labels(feature: Feature) -> tuple[str, ...]:
-    """Return the label of each bin; numeric ones begin with their number, so that they sort."""
+    """Return the label of each bin; a numeric bin's label starts with its number, so that labels sort."""
     if isinstance(feature, Categorical):
         return tuple(name for name in feature.categories if name not in (MISSING_BIN, OTHER_BIN))
-    spelt = [f"{edge:.6g}" for edge in feature.edges]
-    if len(set(spelt)) < len(spelt):
-        spelt = [repr(edge) for edge in feature.edges]
-    bounds = ["-inf", *spelt, "+inf"]
+    edges = [f"{edge:.6g}" for edge in feature.edges]
+    if len(set(edges)) < len(edges):
+        edges = [repr(edge) for edge in feature.edges]
+    bounds = ["-inf", *edges, "+inf"]
     width = len(str(len(feature.edges)))
     return tuple(
         f"{index:0{width}}: {'[' if index else '('}{low}, {high})" for index, (low, high) in enumerate(pairwise(bounds))
@@ -214,20 +215,20 @@ def bin_labels(feature: Feature) -> tuple[str, ...]:
 
 
 def reference_counts(feature: Feature) -> tuple[Floats, float, float]:
-    """Return the reference's counts: of each bin of `bin_labels`, missing, and other.
+    """Return the reference's counts: of each bin of `bin_labels`, of missing values, and of other values.
 
-    A category spelt "missing" or "other" shares the bin of that name.
+    A category named "missing" or "other" shares the bin of that name.
     """
     if isinstance(feature, Numeric):
         return np.array(feature.counts, dtype=np.float64), float(feature.missing), float(feature.other)
-    named = feature.categories
-    counts = [named[label] for label in bin_labels(feature)]
-    missing, other = named.get(MISSING_BIN, 0), named.get(OTHER_BIN, 0)
+    categories = feature.categories
+    counts = [categories[label] for label in bin_labels(feature)]
+    missing, other = categories.get(MISSING_BIN, 0), categories.get(OTHER_BIN, 0)
     return np.array(counts, dtype=np.float64), float(feature.missing + missing), float(feature.other + other)
 
 
 def missing_share(feature: Feature | Vector) -> float:
-    """Return which share of the reference's records has no value."""
+    """Return the share of the reference's records without a value."""
     if isinstance(feature, Vector):
         values = feature.count
     else:
@@ -237,9 +238,10 @@ def missing_share(feature: Feature | Vector) -> float:
 
 
 def commonest_share(feature: Feature) -> float:
-    """Return at most which share of the reference's values are the same; 1 where there are none.
+    """Return an upper bound of the share of the reference's commonest value; 1 without values.
 
-    Exact for a categorical feature, and for a numeric one of few distinct values; of more, it is that of a fine bin.
+    It is exact for a categorical feature and for a numeric feature with few distinct values; otherwise it is the share
+    of a fine bin.
     """
     counts = feature.cut_counts if isinstance(feature, Numeric) else [*feature.categories.values(), feature.other]
     total = sum(counts)

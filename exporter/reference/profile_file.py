@@ -1,20 +1,36 @@
-"""The file of a reference profile: JSON for people, checked whole when it is read."""
+"""The file of a reference profile: readable JSON, validated completely when it is read."""
 
 from __future__ import annotations
+
+import hashlib
 
 import msgspec
 
 from exporter.reference.calibration import Calibration
 from exporter.reference.components import Components
-from exporter.reference.profile import VERSION, Categorical, Profile
+from exporter.reference.profile import VERSION, Profile
 
 
 class ProfileError(ValueError):
-    """The profile cannot be used; the message says why."""
+    """The profile cannot be used; the message is one line that says why."""
+
+
+# The last profile that was loaded, by the hash of its file: a start reads the file when it checks the configuration,
+# and again when it runs it.
+_last: dict[bytes, Profile] = {}
 
 
 def load(data: bytes) -> Profile:
-    """Read a profile; raises ProfileError, in one line."""
+    """Return a profile from the content of its file. Raises ProfileError."""
+    digest = hashlib.blake2b(data).digest()
+    if digest not in _last:
+        profile = _validated(data)
+        _last.clear()
+        _last[digest] = profile
+    return _last[digest]
+
+
+def _validated(data: bytes) -> Profile:
     try:
         profile = msgspec.json.decode(data, type=Profile)
     except msgspec.ValidationError as error:
@@ -47,20 +63,19 @@ def _problem_of(components: Components, profile: Profile) -> str | None:
 
 
 def _problem_of_scores(calibration: Calibration, profile: Profile) -> str | None:
-    known = profile.prediction.categories if isinstance(profile.prediction, Categorical) else {}
-    if list(known) != list(calibration.classes):
+    if profile.classes != tuple(calibration.classes):
         return "expected the classes of `prediction`, in their order"
     return calibration.problem()
 
 
 def dump(profile: Profile) -> bytes:
-    """Write a profile as JSON for people: short lists on one line."""
+    """Return a profile as readable JSON, with each list on one line."""
     text = msgspec.json.format(msgspec.json.encode(profile), indent=2).decode()
     return (_fold_lists(text) + "\n").encode()
 
 
 def _fold_lists(text: str) -> str:
-    """Put each list on one line; strings keep their escapes, so a bracket in one is never alone on its line."""
+    """Put each list on one line; a bracket within a string is never alone on its line."""
     lines: list[str] = []
     inside = False
     for line in text.split("\n"):

@@ -1,6 +1,6 @@
-"""Random projections: a vector of many numbers is seen from a few directions, and each view has bins as a number has.
+"""Random projections: a vector is reduced to a few numbers, which have bins like numeric features.
 
-The directions are not stored: they follow from the dimension alone, to the last digit on every machine.
+The directions are not stored, because they follow from the dimension alone, to the last digit on every machine.
 Reference: Lopes, Jacob and Wainwright (2011), A more powerful two-sample test in high dimensions using random
 projection.
 """
@@ -19,12 +19,13 @@ PIECES = 64 // PIECE_BITS
 def directions(dimension: int, count: int) -> Floats:
     """Return random directions of unit length, shape (count, dimension).
 
-    A coordinate is the sum of the four pieces of a hash, nearly normal, which makes all directions nearly as likely.
+    A coordinate is the sum of the four pieces of a hash. It is nearly normal, so all directions are nearly equally
+    likely.
     """
     hashes = splitmix64(np.arange(count * dimension, dtype=np.uint64)).reshape(count, dimension)
     largest = (1 << PIECE_BITS) - 1
     pieces = [(hashes >> np.uint64(PIECE_BITS * piece)) & np.uint64(largest) for piece in range(PIECES)]
-    # Whole numbers whose squares add up exactly, in whatever order.
+    # These are whole numbers, so the sum of their squares is exact in any order.
     coordinates = np.sum(pieces, axis=0).astype(np.float64) - PIECES * largest / 2
     unit: Floats = coordinates / np.sqrt((coordinates**2).sum(axis=1, keepdims=True))
     return unit

@@ -1,4 +1,4 @@
-"""Numbers that look random and are the same everywhere: hashes of positions."""
+"""Reproducible pseudo-random numbers: hashes of positions, the same on every machine."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 
 
 def splitmix64(positions: NDArray[np.uint64]) -> NDArray[np.uint64]:
-    """Hash positions by splitmix64 (Steele, Lea, Flood 2014), which maps no two to the same."""
+    """Return hashes of positions by splitmix64 (Steele, Lea, Flood 2014), which is a bijection."""
     z = (positions + np.uint64(1)) * np.uint64(0x9E3779B97F4A7C15)
     z = (z ^ (z >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
     z = (z ^ (z >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)

@@ -9,11 +9,11 @@ from typing import Protocol, cast
 
 from aiohttp import web
 
-from exporter.exposition.exposition import Exposition, Format
+from exporter.exposition.exposition import Accept, Exposition
 from exporter.serving.connections import Answers, Listener, Tell
 from exporter.store_error import StoreError
 
-Scrape = Callable[[Format], Awaitable[Exposition]]
+Scrape = Callable[[Accept], Awaitable[Exposition]]
 Reload = Callable[[], Awaitable[list[str]]]
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
@@ -25,14 +25,6 @@ class Receiver(Protocol):
     """Who takes what is POSTed at a path."""
 
     async def handle(self, request: web.Request) -> web.StreamResponse: ...
-
-
-class Looks(Protocol):
-    """Who answers people and scripts that look at the state (page.answers)."""
-
-    async def page(self, request: web.Request) -> web.Response: ...
-
-    async def document(self, request: web.Request) -> web.Response: ...
 
 
 class Gate(Protocol):
@@ -64,11 +56,11 @@ class Serving:
 
 @dataclass
 class Site:
-    """What is served. `scrape` takes the format that is wanted; it may raise StoreError.
+    """What is served. `scrape` takes what the scraper accepts; it may raise StoreError.
 
     `receivers` returns who takes what is POSTed, by path. `reload` returns what was wrong, in lines; None: it is off.
     `gate` lets requests through, or answers them. `refused` is told why a client was hung up on.
-    `looks` answers who looks at the state.
+    `pages` are further handlers of GET, by path.
     """
 
     scrape: Scrape
@@ -77,7 +69,7 @@ class Site:
     reload: Reload | None
     gate: Gate | None
     refused: Tell = field(default=lambda _: None)
-    looks: Looks | None = None
+    pages: Mapping[str, Handler] = field(default_factory=dict)
     _answers: Answers = field(init=False)
 
     def __post_init__(self) -> None:
@@ -105,8 +97,7 @@ class Site:
     def _application(self) -> web.Application:
         app = web.Application(middlewares=[self._admit])
         app.on_response_prepare.append(self._add_headers)
-        if self.looks:
-            app.add_routes([web.get("/", self.looks.page), web.get("/api/v1/status", self.looks.document)])
+        app.add_routes([web.get(path, handler) for path, handler in self.pages.items()])
         app.add_routes(
             [
                 web.get("/metrics", self._metrics),
@@ -127,16 +118,16 @@ class Site:
         response.headers.update({"X-Content-Type-Options": "nosniff"} | dict(self.gate.headers() if self.gate else {}))
 
     async def _metrics(self, request: web.Request) -> web.Response:
-        wanted = Format.of(request.headers.get("Accept", ""), request.headers.get("Accept-Encoding", ""))
+        accept = Accept.of(request.headers.get("Accept", ""), request.headers.get("Accept-Encoding", ""))
         try:
-            page = await self.scrape(wanted)
+            exposition = await self.scrape(accept)
         except StoreError as error:
             # Nothing is shown that a crash could take back.
             return web.Response(status=503, text=f"{error}\n")
-        headers = {"Content-Type": page.content_type, "Vary": "Accept, Accept-Encoding"}
-        if page.content_encoding:
-            headers["Content-Encoding"] = page.content_encoding
-        return web.Response(body=page.body, headers=headers)
+        headers = {"Content-Type": exposition.content_type, "Vary": "Accept, Accept-Encoding"}
+        if exposition.content_encoding:
+            headers["Content-Encoding"] = exposition.content_encoding
+        return web.Response(body=exposition.body, headers=headers)
 
     async def _healthy(self, _: web.Request) -> web.Response:
         return web.Response(text="prediction-exporter is healthy.\n")

@@ -1,21 +1,21 @@
-"""Statistics: each a frozen configuration and pure functions over tallies; one file for one of them.
+"""Statistics: frozen configuration plus pure functions over tallies, one file per statistic.
 
-The laws that every statistic keeps (tests/test_laws.py holds them all to it):
+Every statistic obeys these laws (tests/test_laws.py checks them all):
 
-    tally(x + y) == tally(x) + tally(y)      for batches x, y
-    tally(of nothing) == zero()
+    tally(x + y) == tally(x) + tally(y)      for batches x and y
+    tally(empty batch) == zero()
 
-What is rolling, split by segment, merged or checkpointed is so by the engine; a statistic never knows.
+The engine provides rolling windows, segments, merging and checkpoints; a statistic knows nothing of them.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Protocol
 
 from exporter.batch import Batch, Floats, Reads, SegmentSeries, Series
-from exporter.families import Family
+from exporter.families import Families
 from exporter.tallies.tally import S, Tally
 
 BASE_LABELS = Series._fields
@@ -23,46 +23,60 @@ BASE_LABELS = Series._fields
 
 @dataclass(frozen=True)
 class Scope:
-    """What tallies are of, series or segments of them: the base labels of its metrics, and how their names begin."""
+    """What a metric describes, a series or a segment of one: its base labels and the prefix of its name."""
 
     labels: tuple[str, ...]
     prefix: str
 
     def name(self, metric: str) -> str:
-        """Return what a metric of series is called in this scope."""
+        """Return the name in this scope of a metric that is named for series."""
         return self.prefix + metric.removeprefix(SERIES.prefix)
 
 
 SERIES = Scope(BASE_LABELS, "model_")
 SEGMENTS = Scope(SegmentSeries._fields, "model_segment_")
 
-# The names admitted for each label, by label; a tally's index along a label axis is an index in here.
-Names = Mapping[str, tuple[str, ...]]
+# The admitted values of each label; a position along a tally's label axis is an index into these.
+LabelNames = Mapping[str, tuple[str, ...]]
 
 
-class Statistic(Protocol):
-    """What is counted. `reads` says which records are."""
+class Tallied(Protocol):
+    """What there are tallies of, under the name of the statistic."""
 
     @property
     def name(self) -> str: ...
 
+    def zero(self) -> Floats:
+        """Return the tally of no records, as float64."""
+        ...
+
+
+class Statistic(Tallied, Protocol):
+    """What is counted. `reads` is the kind of records that are tallied."""
+
     @property
     def reads(self) -> Reads: ...
-
-    def zero(self) -> Floats:
-        """Return the tally of nothing, as float64."""
-        ...
 
     def tally(self, batch: Batch) -> Tally:
         """Return what each group of the batch adds; shape (batch.groups, *zero().shape)."""
         ...
 
-    def collect(self, tallies: Mapping[Series, Floats], names: Names) -> Iterator[Family]:
-        """Return the running totals as metric families."""
+    def collect(self, tallies: Mapping[S, Floats], names: LabelNames) -> Families:
+        """Yield the totals since the start of series, or of segments of series, as metric families."""
         ...
 
 
-class Scoped(Statistic, Protocol):
-    """A statistic that can be told of series, or of segments of them."""
+class OfReference:
+    """A mixin for statistics whose tallies mean something else with another reference."""
 
-    def collect(self, tallies: Mapping[S, Floats], names: Names) -> Iterator[Family]: ...
+    reference_id: str
+
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}({self.reference_id})"
+
+
+class NotExported:
+    """A mixin for statistics whose totals are not exported, because only their windows matter."""
+
+    def collect(self, tallies: Mapping[S, Floats], names: LabelNames) -> Families:
+        return iter(())

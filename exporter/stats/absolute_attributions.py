@@ -1,37 +1,33 @@
-"""Absolute attributions: how much predictions are attributed to each feature, whichever way it moves them."""
+"""Absolute attributions: how strongly predictions are attributed to each feature, in either direction."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from typing import Literal
 
 import numpy as np
 
-from exporter.batch import Batch, Floats, Series
-from exporter.families import Family
+from exporter.batch import Batch, Floats
 from exporter.reference.profile import LARGEST_ATTRIBUTION, Profile
-from exporter.stats import Names
+from exporter.stats import NotExported, OfReference
 from exporter.tallies.tally import Tally
 
 
-@dataclass(frozen=True, repr=False)
-class AbsoluteAttributions:
-    """The sum of the absolute attributions to each feature, and then the number of records that have any.
+class AbsoluteAttributions(OfReference, NotExported):
+    """The sum of absolute attributions by feature, followed by the number of records with any attribution.
 
-    So the mean takes what is not attributed to a feature for 0. Infinite ones add nothing, and none adds more than
+    A missing attribution therefore counts as 0 in the mean. Infinite values add nothing, and larger values count as
     LARGEST_ATTRIBUTION.
     """
 
-    attributed: Profile
-    name: str = "absolute_attributions"
+    name = "absolute_attributions"
     reads: Literal["predictions"] = "predictions"
 
-    def __repr__(self) -> str:
-        return f"AbsoluteAttributions({self.attributed.reference_id})"
+    def __init__(self, attributed: Profile) -> None:
+        self.features = tuple(attributed.features)
+        self.reference_id = attributed.reference_id
 
     def zero(self) -> Floats:
-        return np.zeros(len(self.attributed.features) + 1)
+        return np.zeros(len(self.features) + 1)
 
     def tally(self, batch: Batch) -> Tally:
         explained = batch.explained()
@@ -39,7 +35,3 @@ class AbsoluteAttributions:
         np.minimum(sizes, LARGEST_ATTRIBUTION, out=sizes, where=np.isfinite(sizes))
         sizes[~np.isfinite(sizes)] = 0.0
         return np.column_stack((explained.summed(sizes), explained.sizes()))
-
-    def collect(self, tallies: Mapping[Series, Floats], names: Names) -> Iterator[Family]:
-        """Totals since the start are of no use here."""
-        return iter(())

@@ -1,24 +1,24 @@
-"""Business figures: a histogram of an amount that records or truths carry, such as revenue, by predicted class."""
+"""Business figures: a histogram of an amount in predictions or ground truth, such as revenue, by predicted class."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 import numpy as np
 
 from exporter.batch import Batch, Floats, Reads
-from exporter.families import Family, HistogramFamily
-from exporter.stats import SERIES, Names, Scope
+from exporter.families import Families, HistogramFamily
+from exporter.stats import SERIES, LabelNames, Scope
 from exporter.tallies.tally import S
 from exporter.tallies.vocabulary import CLASS_LABEL
 
 
 @dataclass(frozen=True)
 class Business:
-    """The tally is by bucket (bounds ascending, then +Inf) and class, shape (buckets + 1, classes); sums come last.
+    """Counts by bucket (ascending bounds, then +Inf) and class, then sums by class; shape (buckets + 1, classes).
 
-    `row` is the amount's among those of a batch. Without bounds there is only how many there are, and their sum.
+    `row` is the amount's row in a batch's amounts. Without bounds, there is only a count and a sum.
     """
 
     amount: str
@@ -31,6 +31,11 @@ class Business:
     def name(self) -> str:
         return f"business_{self.amount}"
 
+    @property
+    def has_sum(self) -> bool:
+        """Whether sums are exported: as in OpenMetrics, not of a histogram with a bound below 0."""
+        return not self.bounds or self.bounds[0] >= 0
+
     def zero(self) -> Floats:
         return np.zeros((len(self.bounds) + 2, 0))
 
@@ -39,22 +44,29 @@ class Business:
         if batch.amounts is None:
             return np.zeros((batch.groups, buckets + 1, classes))
         amounts = batch.amounts[self.row]
-        seen = ~np.isnan(amounts) & (batch.prediction.codes >= 0)
-        amounts, group, code = amounts[seen], batch.group[seen], batch.prediction.codes[seen]
+        usable = ~np.isnan(amounts) & (batch.prediction.codes >= 0)
+        amounts, group, code = amounts[usable], batch.group[usable], batch.prediction.codes[usable]
         tally = np.zeros((batch.groups, buckets + 1, classes))
         np.add.at(tally, (group, np.searchsorted(self.bounds, amounts, side="left"), code), 1.0)
         np.add.at(tally, (group, buckets, code), amounts)
         return tally
 
-    def collect(self, tallies: Mapping[S, Floats], names: Names) -> Iterator[Family]:
+    def amounts(self, tally: Floats, names: LabelNames) -> dict[str, tuple[list[float], float]]:
+        """Return cumulative counts by bucket, and the sum, of each class that has any."""
+        return {
+            name: (np.cumsum(counts).tolist(), total)
+            for name, (*counts, total) in zip(names[CLASS_LABEL], tally.T.tolist(), strict=False)
+            if any(counts)
+        }
+
+    def collect(self, tallies: Mapping[S, Floats], names: LabelNames) -> Families:
         family = HistogramFamily(
             self.scope.name(f"model_business_{self.amount}"),
             "A business figure as the configuration has it, by predicted class.",
             (*self.scope.labels, CLASS_LABEL),
             self.bounds,
         )
-        for labels, tally in tallies.items():
-            for name, (*counts, total) in zip(names[CLASS_LABEL], tally.T.tolist(), strict=False):
-                if any(counts):
-                    family.add((*labels, name), np.cumsum(counts).tolist(), total)
+        for series, tally in tallies.items():
+            for name, (counts, total) in self.amounts(tally, names).items():
+                family.add((*series, name), counts, total)
         yield family

@@ -1,28 +1,25 @@
-"""Embeddings: how far the vectors of a window have moved from the reference's, by their projections and their mean."""
+"""Embeddings: counts by bin of the vectors' random projections, and sums of their coordinates."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
 from typing import Literal
 
 import numpy as np
 
-from exporter.batch import Batch, Floats, Ints, Series
-from exporter.families import Family
+from exporter.batch import Batch, Floats, Ints
 from exporter.reference.profile import Profile
 from exporter.reference.projections import directions
-from exporter.stats import Names
+from exporter.stats import NotExported
 
-MIN_SAMPLES = 100
-# Of the reference's spread: further from the mean a coordinate counts as this far, so that none outweighs all others.
+# In spreads of the reference. A coordinate further from the mean counts as this far, so that none outweighs the rest.
 CLIP = 16.0
 
 
-class Embedding:
-    """Counts by projection and bin, and then the sum of each coordinate.
+class Embedding(NotExported):
+    """Counts by projection and bin, followed by the sum of each coordinate.
 
-    A coordinate is counted from CLIP spreads below its mean, so that sums only grow. Vectors that are missing or
-    unusable are not counted.
+    Coordinates are measured from CLIP spreads below the reference's mean, so that sums only grow. Missing and unusable
+    vectors are not counted.
     """
 
     reads: Literal["predictions"] = "predictions"
@@ -38,12 +35,12 @@ class Embedding:
         self._directions = directions(vector.dimension, len(vector.edges)).T
         width = max(map(len, vector.counts))
         self.reference = np.zeros((len(vector.edges), width))
-        # Edges by position, shape (positions, 1, projections); past a projection's last: +inf.
+        # Edges by position, shape (positions, 1, projections); +inf after a projection's last edge.
         self._edges = np.full((width - 1, 1, len(vector.edges)), np.inf)
         for row, (edges, counts) in enumerate(zip(vector.edges, vector.counts, strict=True)):
             self._edges[: len(edges), 0, row] = edges
             self.reference[row, : len(counts)] = counts
-        # Vectors are projected as they are summed, from the least coordinates and cut off, so that none overflows.
+        # `tally` projects vectors shifted by the least coordinates, and clipped so that nothing overflows.
         self._edges -= self._least @ self._directions
 
     def __repr__(self) -> str:
@@ -73,7 +70,7 @@ class Embedding:
         return tally
 
     def _cells(self, above: Floats) -> Ints:
-        """Return the cell that each vector falls in, of each projection; shape (n, projections)."""
+        """Return the cell of each vector in each projection; shape (n, projections)."""
         projections, width = self.reference.shape
         passed = np.count_nonzero(above @ self._directions >= self._edges, axis=0)
         cells: Ints = passed + np.arange(projections) * width
@@ -84,10 +81,6 @@ class Embedding:
         return tally[: self.reference.size].reshape(self.reference.shape)
 
     def mean_shift(self, tally: Floats) -> float:
-        """Return the distance of the mean of a tally's vectors, of which there are some, in spreads."""
+        """Return the distance of the vectors' mean from the reference's, in spreads; the tally must not be empty."""
         mean = tally[self.reference.size :] / self.counts(tally)[0].sum()
         return float(np.linalg.norm(mean / self._spread - CLIP))
-
-    def collect(self, tallies: Mapping[Series, Floats], names: Names) -> Iterator[Family]:
-        """Totals since the start are of no use here."""
-        return iter(())

@@ -1,43 +1,45 @@
 """Feature bins: how many values of each feature lie in each bin of the reference profile.
 
-Disjoint bins, all exported from the start at 0, so that PromQL can add them over pods and time and compute
-drift that is exact for a fleet.
+Bins are disjoint and all are exported from the start at 0, so that PromQL can add them up over pods and time and
+compute the exact drift of a fleet.
 """
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Mapping
 from functools import cached_property
 from typing import Literal
 
 import numpy as np
 
-from exporter.batch import WRONG_TYPE, Batch, Floats, Ints, Series
+from exporter.batch import WRONG_TYPE, Batch, Floats, Ints
 from exporter.encoded import Encoded
-from exporter.families import CounterFamily, Family, GaugeFamily
+from exporter.families import CounterFamily, Families, GaugeFamily
 from exporter.reference.profile import MISSING_BIN, OTHER_BIN, Profile, bin_labels, reference_counts
-from exporter.stats import Names
-from exporter.stats.subject import FEATURES, Subject
-from exporter.tallies.tally import COUNTS, Tally
+from exporter.stats import LabelNames, OfReference
+from exporter.stats.variable_kind import FEATURES, VariableKind
+from exporter.tallies.tally import COUNTS, S, Tally
 
-# The rules in alerts/ know them by these.
+# Names that alerts/ and dashboards/ use.
 FEATURE_BIN = FEATURES.metric("bin_total")
 REFERENCE_BIN = FEATURES.metric("reference_bin")
 
 
-class FeatureBins:
+class FeatureBins(OfReference):
     """Counts by feature and bin, shape (features, width): numeric features first, then categorical ones.
 
-    A feature's own bins come first in its row; the last two cells are `missing` and `other` for every
-    feature; cells between are unused and stay 0. `exported` are the features whose bins are shown; None is all.
+    A row starts with the feature's own bins and ends with `missing` and `other`; cells in between stay 0. `exported`
+    names the features whose bins are exported; None means all.
     """
 
     reads: Literal["predictions"] = "predictions"
 
-    def __init__(self, profile: Profile, subject: Subject = FEATURES, exported: Collection[str] | None = None) -> None:
-        self.name = f"{subject.name}_bins"
-        self.subject = subject
-        self._profile = profile
+    def __init__(
+        self, profile: Profile, kind: VariableKind = FEATURES, exported: Collection[str] | None = None
+    ) -> None:
+        self.name = f"{kind.name}_bins"
+        self.kind = kind
+        self.reference_id = profile.reference_id
         self._exported = profile.features.keys() if exported is None else frozenset(exported)
         self._numeric = profile.numeric
         features = profile.ordered
@@ -50,12 +52,9 @@ class FeatureBins:
             row[: len(counts)] = counts
             row[-2:] = missing, other
 
-    def __repr__(self) -> str:
-        return f"FeatureBins({self._profile.reference_id})"
-
     @cached_property
     def _edges(self) -> Floats:
-        """Numeric features' edges by position, shape (positions, features, 1); past a feature's last: +inf."""
+        """Edges of numeric features, shape (positions, features, 1); +inf after a feature's last edge."""
         most = max((len(feature.edges) for feature in self._numeric.values()), default=0)
         edges = np.full((most, len(self._numeric), 1), np.inf)
         for index, feature in enumerate(self._numeric.values()):
@@ -69,7 +68,7 @@ class FeatureBins:
 
     @cached_property
     def _shown(self) -> list[tuple[int, int, str]]:
-        """The row, the cell and the label of each bin that is exported."""
+        """The row, cell and label of each exported bin."""
         rows = [row for row, feature in enumerate(self.features) if feature in self._exported]
         return [(row, cell, label) for row in rows for cell, label in self.cells(row)]
 
@@ -99,7 +98,7 @@ class FeatureBins:
         return np.bincount(cells.ravel(), minlength=int(np.prod(shape))).reshape(shape).astype(COUNTS)
 
     def _numeric_cells(self, numbers: Floats) -> Ints:
-        """Return each number's cell. A few comparisons of all numbers beat a binary search for each."""
+        """Return the cell of each number; comparing all numbers with each edge beats a binary search per number."""
         passed = np.zeros(numbers.shape, np.int8)
         for edges in self._edges:
             passed += (numbers >= edges).view(np.int8)
@@ -111,23 +110,23 @@ class FeatureBins:
 
     def _cells_of(self, column: Encoded[str], cells: Mapping[str, int]) -> Ints:
         special = {MISSING_BIN: self._width - 2, OTHER_BIN: self._width - 1}
-        spelt = [cells.get(name, special.get(name, self._width - 1)) for name in column.names]
-        return np.array([*spelt, self._width - 2], np.int64)[column.codes]
+        by_code = [cells.get(name, special.get(name, self._width - 1)) for name in column.names]
+        return np.array([*by_code, self._width - 2], np.int64)[column.codes]
 
     def cells(self, feature: int) -> list[tuple[int, str]]:
-        """Return where in its row each bin of a feature lies, and its label."""
+        """Return the position in its row, and the label, of each bin of a feature."""
         return [*enumerate(self._labels[feature]), (-2, MISSING_BIN), (-1, OTHER_BIN)]
 
-    def collect(self, tallies: Mapping[Series, Floats], names: Names) -> Iterator[Family]:
-        seen, reference = (
-            self.subject.families(kind, self.features, suffix, text, ("bin",))
-            for kind, suffix, text in (
+    def collect(self, tallies: Mapping[S, Floats], names: LabelNames) -> Families:
+        counts, reference = (
+            self.kind.families(family_type, self.features, suffix, text, ("bin",))
+            for family_type, suffix, text in (
                 (CounterFamily, "bin_total", "Values of {} that fell in a bin."),
                 (GaugeFamily, "reference_bin", "Values of {} in a bin of the reference."),
             )
         )
         for series, tally in tallies.items():
-            seen.extend(series, self._keys, tally[self._cells].tolist())
+            counts.extend(series, self._keys, tally[self._cells].tolist())
             reference.extend(series, self._keys, self.reference[self._cells].tolist())
-        yield from seen
+        yield from counts
         yield from reference

@@ -1,39 +1,39 @@
 """Feature cuts: how many values of each numeric feature lie between fine quantiles of the reference.
 
-What Kolmogorov-Smirnov, Wasserstein and the quantiles of a window are derived from. Not exported as such.
+The Kolmogorov-Smirnov statistic, the Wasserstein distance and quantiles are derived from these counts.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
+from functools import cached_property
 from typing import Literal
 
 import numpy as np
 
-from exporter.batch import Batch, Floats, Series
-from exporter.families import Family
+from exporter.batch import Batch, Floats
 from exporter.reference.profile import Numeric, Profile
-from exporter.stats import Names
-from exporter.stats.subject import FEATURES, Subject
+from exporter.stats import NotExported, OfReference
+from exporter.stats.variable_kind import FEATURES, VariableKind
 from exporter.tallies.tally import COUNTS, Tally
 
 LEAST = np.finfo(np.float64).min
 
 
-class FeatureCuts:
+class FeatureCuts(OfReference, NotExported):
     """Counts of finite values by numeric feature and cell, shape (numeric features, cells).
 
-    Cell i holds the values x with cuts[i-1] <= x < cuts[i]; past a feature's `last` cell, cells stay 0 and cuts are
-    +inf. `steps` says of which features each distinct value of the reference has a cut of its own.
+    Cell i counts the values x with cuts[i-1] <= x < cuts[i]. After a feature's `last` cell, cells stay 0 and cuts are
+    +inf. `steps` marks the features for which each distinct value of the reference has a cut of its own.
     """
 
     reads: Literal["predictions"] = "predictions"
 
-    def __init__(self, profile: Profile, subject: Subject = FEATURES) -> None:
-        self.name = f"{subject.name}_cuts"
-        self._reference_id = profile.reference_id
+    def __init__(self, profile: Profile, kind: VariableKind = FEATURES) -> None:
+        self.name = f"{kind.name}_cuts"
+        self.reference_id = profile.reference_id
         self.features: Mapping[str, Numeric] = profile.numeric
-        # The first and the last one part the finite values from the infinite ones.
+        # The first and the last bound separate finite values from infinite ones.
         self._bounds = tuple(np.array([LEAST, *feature.cuts, np.inf]) for feature in self.features.values())
         self.last = np.array([len(feature.cuts) for feature in self.features.values()], np.int64)
         self.cells = int(self.last.max(initial=0)) + 1
@@ -44,9 +44,6 @@ class FeatureCuts:
             self.reference[row, : len(feature.cut_counts)] = feature.cut_counts
             self.cuts[row, : len(feature.cuts)] = feature.cuts
 
-    def __repr__(self) -> str:
-        return f"FeatureCuts({self._reference_id})"
-
     def zero(self) -> Floats:
         return np.zeros(self.reference.shape)
 
@@ -54,7 +51,7 @@ class FeatureCuts:
         return self._of_one(batch.numbers)[None] if batch.groups == 1 else self._of_several(batch)
 
     def _of_one(self, numbers: Floats) -> Tally:
-        """Count where the cuts lie among the sorted values, which is several times as fast as the other way round."""
+        """Find the cuts among the sorted values, which is several times faster than the other way round."""
         below = np.zeros((len(numbers), self.cells + 1), np.int64)
         for row, bounds, values in zip(below, self._bounds, np.sort(numbers, axis=1), strict=True):
             at = values.searchsorted(bounds)
@@ -66,15 +63,19 @@ class FeatureCuts:
         cells = np.empty(batch.numbers.shape, np.int64)
         for row, bounds in enumerate(self._bounds):
             cells[row] = np.searchsorted(bounds[1:-1], batch.numbers[row], side="right")
-        # What is no finite number has a cell of its own, which is left out.
+        # Values that are not finite get a cell of their own, which is dropped below.
         cells[~np.isfinite(batch.numbers)] = self.cells
         cells += np.arange(len(cells))[:, None] * width + batch.group * (len(cells) * width)
         counts = np.bincount(cells.ravel(), minlength=batch.groups * len(cells) * width)
         return counts.reshape(batch.groups, len(cells), width)[..., :-1].astype(COUNTS)
 
     def above(self, cells: Floats) -> Floats:
-        """Return each feature's count from its last cut on."""
+        """Return each feature's count at or above its last cut."""
         return cells[np.arange(len(cells)), self.last]
 
-    def collect(self, tallies: Mapping[Series, Floats], names: Names) -> Iterator[Family]:
-        return iter(())
+    @cached_property
+    def widths(self) -> Floats:
+        """Distances between neighbouring cuts, shape (numeric features, cells - 2); 0 after a feature's last cut."""
+        with np.errstate(invalid="ignore", over="ignore"):
+            widths = np.diff(self.cuts, axis=-1)
+        return np.where(np.isfinite(self.cuts[:, 1:]), widths, 0.0)

@@ -1,32 +1,30 @@
-"""Feature moments: sums over the values of each numeric feature, for means, deviations and tails.
+"""Feature moments: sums over the values of each numeric feature, for means, standard deviations and tails.
 
-Sums are of differences from the reference's mean, so that squares of large values do not drown small deviations.
+Values are summed as differences from the reference's mean, so that squares of large values keep small deviations.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
 from typing import Literal, NamedTuple
 
 import numpy as np
 
-from exporter.batch import Batch, Floats, Series
-from exporter.families import Family
+from exporter.batch import Batch, Floats
 from exporter.reference.profile import Profile
-from exporter.stats import Names
-from exporter.stats.subject import FEATURES, Subject
+from exporter.stats import NotExported, OfReference
+from exporter.stats.variable_kind import FEATURES, VariableKind
 from exporter.tallies.tally import Tally
 
-# Beyond it a difference counts as this, or the sum of a few squares would be infinite.
+# Larger differences count as this, because a few of their squares would sum to infinity.
 LARGEST = 1e140
 ROUNDING = 1e-14
 
 
-class Sums(NamedTuple):
-    """What a tally holds of each feature, shape (features,).
+class FeatureSums(NamedTuple):
+    """Sums over the values of each feature, shape (features,).
 
-    `number` is how many values there are, `differences` are from the reference's mean, and `squares` those of them;
-    `below` and `above` are how far values lie beyond the first and the last cut.
+    `number` is the count, `differences` are from the reference's mean and `squares` are their squares; `below` and
+    `above` are distances beyond the first and the last cut.
     """
 
     number: Floats
@@ -36,31 +34,28 @@ class Sums(NamedTuple):
     above: Floats
 
     @classmethod
-    def of(cls, tally: Floats) -> Sums:
+    def of(cls, tally: Floats) -> FeatureSums:
         return cls(*tally.T)
 
 
-class FeatureMoments:
-    """Sums of the finite values by numeric feature, shape (numeric features, 5), in the order of Sums.
+class FeatureMoments(OfReference, NotExported):
+    """FeatureSums of the finite values, shape (numeric features, 5).
 
-    `means` are the reference's, `first` and `last` its outermost cuts, shape (numeric features,).
+    `means` are the reference's means, `first` and `last` its outermost cuts, shape (numeric features,).
     """
 
     reads: Literal["predictions"] = "predictions"
 
-    def __init__(self, profile: Profile, subject: Subject = FEATURES) -> None:
-        self.name = f"{subject.name}_moments"
-        self._reference_id = profile.reference_id
+    def __init__(self, profile: Profile, kind: VariableKind = FEATURES) -> None:
+        self.name = f"{kind.name}_moments"
+        self.reference_id = profile.reference_id
         features = profile.numeric.values()
         self.means = np.array([feature.mean for feature in features])
         self.first = np.array([[*feature.cuts, feature.mean][0] for feature in features])
         self.last = np.array([[feature.mean, *feature.cuts][-1] for feature in features])
 
-    def __repr__(self) -> str:
-        return f"FeatureMoments({self._reference_id})"
-
     def zero(self) -> Floats:
-        return np.zeros((len(self.means), len(Sums._fields)))
+        return np.zeros((len(self.means), len(FeatureSums._fields)))
 
     def tally(self, batch: Batch) -> Tally:
         numbers, finite = batch.numbers, np.isfinite(batch.numbers)
@@ -79,27 +74,24 @@ class FeatureMoments:
                 np.clip(column, -LARGEST, LARGEST, out=column)
         differences, below, above = columns
         count = batch.sizes()[:, None] - (0 if absent is None else batch.count(absent))
-        sums = np.empty((batch.groups, len(self.means), len(Sums._fields)))
+        sums = np.empty((batch.groups, len(self.means), len(FeatureSums._fields)))
         sums[..., 0] = count
         for place, values in enumerate((differences, np.square(differences), below, above), 1):
             sums[..., place] = batch.summed(values)
         return sums
 
-    def collect(self, tallies: Mapping[Series, Floats], names: Names) -> Iterator[Family]:
-        return iter(())
 
-
-def mean(sums: Sums, means: Floats) -> Floats:
-    """Return the mean of each feature; NaN where there are no values. `means` are the reference's."""
+def mean(sums: FeatureSums, means: Floats) -> Floats:
+    """Return the mean of each feature, NaN without values; `means` are the reference's."""
     with np.errstate(invalid="ignore", divide="ignore"):
         result: Floats = means + sums.differences / sums.number
     return result
 
 
-def stddev(sums: Sums) -> Floats:
-    """Return the standard deviation of each feature, divided by n; NaN where there are no values."""
+def stddev(sums: FeatureSums) -> Floats:
+    """Return the population standard deviation of each feature, NaN without values."""
     with np.errstate(invalid="ignore", divide="ignore"):
         square = sums.squares / sums.number
         variance = square - (sums.differences / sums.number) ** 2
-    # What is smaller is rounding, as of a window of a single value.
+    # A smaller variance is a rounding error, as in a window with a single distinct value.
     return np.where(variance < ROUNDING * square, 0.0, np.sqrt(np.maximum(variance, 0.0)))

@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
+from functools import cached_property
 from typing import Literal
 
 import numpy as np
 
-from exporter.batch import NON_FINITE, WRONG_TYPE, Batch, Bools, Floats, Series
-from exporter.families import CounterFamily, Family
+from exporter.batch import NON_FINITE, WRONG_TYPE, Batch, Bools, Floats
+from exporter.families import CounterFamily, Families
 from exporter.reference.profile import Profile
-from exporter.stats import BASE_LABELS, Names
-from exporter.tallies.tally import COUNTS, Tally
+from exporter.stats import BASE_LABELS, LabelNames
+from exporter.tallies.tally import COUNTS, S, Tally
 
 CHECKS = ("missing", "wrong_type", "out_of_range", "unseen_category", "non_finite")
 
@@ -19,8 +20,8 @@ CHECKS = ("missing", "wrong_type", "out_of_range", "unseen_category", "non_finit
 class FeatureQuality:
     """Failures by feature and check, shape (features, checks), in the order of a batch's marks and of CHECKS.
 
-    Out of range is a finite number below the reference's least or above its greatest value, or outside of the bounds
-    (least, greatest) that `bounds` gives for its feature.
+    A finite number is out of range outside its feature's `bounds` (least, greatest), or without those outside the
+    extremes of the reference.
     """
 
     name = "feature_quality"
@@ -58,26 +59,35 @@ class FeatureQuality:
     def _unseen(self, batch: Batch) -> Bools:
         unseen = np.zeros((len(batch.categories), len(batch)), np.bool_)
         for row, column in enumerate(batch.categories):
-            foreign = [self._all_named[row] and name not in self._categories[row] for name in column.names]
-            unseen[row] = np.array([*foreign, False], np.bool_)[column.codes]
+            is_unseen = [self._all_named[row] and name not in self._categories[row] for name in column.names]
+            unseen[row] = np.array([*is_unseen, False], np.bool_)[column.codes]
         return unseen
 
-    def collect(self, tallies: Mapping[Series, Floats], names: Names) -> Iterator[Family]:
+    def collect(self, tallies: Mapping[S, Floats], names: LabelNames) -> Families:
         family = CounterFamily(
             "model_feature_quality_total",
             "Values of a feature that failed a check against the reference.",
             (*BASE_LABELS, "feature_name", "check"),
         )
         for series, tally in tallies.items():
-            for row, (feature, counts) in enumerate(zip(self.features, tally.tolist(), strict=True)):
-                inapplicable = self._inapplicable(row)
-                for check, count in zip(CHECKS, counts, strict=True):
-                    if check not in inapplicable:
-                        family.add((*series, feature, check), count)
+            for feature, failures in self.failures(tally).items():
+                for check, count in failures.items():
+                    family.add((*series, feature, check), count)
         yield family
 
-    def _inapplicable(self, row: int) -> tuple[str, ...]:
-        if row < len(self._least):
-            return ("unseen_category",)
-        is_category = row < len(self._least) + len(self._categories)
-        return ("out_of_range",) if is_category else ("out_of_range", "unseen_category")
+    def failures(self, tally: Floats) -> dict[str, dict[str, float]]:
+        """Return the failures of each feature by check; checks that do not apply to a feature are left out."""
+        return {
+            feature: {check: count for check, count in zip(CHECKS, counts, strict=True) if check not in inapplicable}
+            for feature, counts, inapplicable in zip(self.features, tally.tolist(), self._inapplicable, strict=True)
+        }
+
+    @cached_property
+    def _inapplicable(self) -> list[tuple[str, ...]]:
+        categories, numbers = len(self._categories), len(self._least)
+        others = len(self.features) - numbers - categories
+        return [
+            *[("unseen_category",)] * numbers,
+            *[("out_of_range",)] * categories,
+            *[("out_of_range", "unseen_category")] * others,
+        ]

@@ -2,23 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Literal
 
 import numpy as np
 
 from exporter.batch import Batch, Floats, Reads
-from exporter.families import Family, HistogramFamily
-from exporter.stats import SERIES, Names, Scope
+from exporter.families import Families, HistogramFamily
+from exporter.histogram_quantile import CumulativeBuckets
+from exporter.stats import SERIES, LabelNames, Scope
 from exporter.tallies.tally import S
 
 
 @dataclass(frozen=True)
 class Histogram:
-    """A cumulative Prometheus histogram of one column of the batch; NaN is no observation.
+    """A Prometheus histogram of one column of the batch; NaN values are not observed.
 
-    The tally is the count in each bucket (bounds ascending, then +Inf), and last the sum.
+    The tally contains the count of each bucket (ascending bounds, then +Inf), followed by the sum.
     """
 
     name: str
@@ -33,16 +34,20 @@ class Histogram:
 
     def tally(self, batch: Batch) -> Floats:
         values: Floats = getattr(batch, self.column)
-        seen = ~np.isnan(values)
-        values, group = values[seen], batch.group[seen]
+        observed = ~np.isnan(values)
+        values, group = values[observed], batch.group[observed]
         buckets = len(self.bounds) + 1
         cells = group * buckets + np.searchsorted(self.bounds, values, side="left")
         counts = np.bincount(cells, minlength=batch.groups * buckets).reshape(batch.groups, buckets)
         sums = np.bincount(group, weights=values, minlength=batch.groups)
         return np.column_stack((counts, sums)).astype(np.float64)
 
-    def collect(self, tallies: Mapping[S, Floats], names: Names) -> Iterator[Family]:
+    def collect(self, tallies: Mapping[S, Floats], names: LabelNames) -> Families:
         family = HistogramFamily(self.scope.name(self.name), self.help, self.scope.labels, self.bounds)
         for series, tally in tallies.items():
             family.add(series, np.cumsum(tally[:-1]).tolist(), tally[-1])
         yield family
+
+    def buckets(self, tally: Floats) -> CumulativeBuckets:
+        """Return the upper bound and the cumulative count of each bucket."""
+        return list(zip((*self.bounds, np.inf), np.cumsum(tally[:-1]).tolist(), strict=True))

@@ -1,8 +1,8 @@
-"""Label counts: how many records carry each value of a label."""
+"""Label counts: how many records have each value of a label."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Literal
 
@@ -10,8 +10,8 @@ import numpy as np
 
 from exporter.batch import Batch, Floats, Reads
 from exporter.encoded import Encoded
-from exporter.families import CounterFamily, Family
-from exporter.stats import SERIES, Names, Scope
+from exporter.families import CounterFamily, Families
+from exporter.stats import SERIES, LabelNames, Scope
 from exporter.tallies.tally import S
 
 
@@ -19,8 +19,8 @@ from exporter.tallies.tally import S
 class LabelCounts:
     """A counter of one label column of the batch.
 
-    The tally is a count for each name admitted so far. A name in `known` is exported from the start, at 0,
-    so that the first increase is seen.
+    The tally contains the count of each value admitted so far. The values in `known` are exported from the start at 0,
+    so that Prometheus sees their first increase.
     """
 
     name: str
@@ -40,11 +40,14 @@ class LabelCounts:
         cells = batch.group * width + column.codes
         return np.bincount(cells, minlength=batch.groups * width).reshape(batch.groups, width).astype(np.float64)
 
-    def collect(self, tallies: Mapping[S, Floats], names: Names) -> Iterator[Family]:
+    def collect(self, tallies: Mapping[S, Floats], names: LabelNames) -> Families:
         family = CounterFamily(self.scope.name(self.name), self.help, (*self.scope.labels, self.label))
         for series, tally in tallies.items():
-            counts = dict(zip(names[self.label], tally.tolist(), strict=False))
-            for name in names[self.label]:
-                if counts.get(name) or name in self.known:
-                    family.add((*series, name), counts.get(name, 0.0))
+            for name, count in self.counts(tally, names).items():
+                family.add((*series, name), count)
         yield family
+
+    def counts(self, tally: Floats, names: LabelNames) -> dict[str, float]:
+        """Return the count of each value that is known or has occurred."""
+        counts = dict.fromkeys(names[self.label], 0.0) | dict(zip(names[self.label], tally.tolist(), strict=False))
+        return {name: count for name, count in counts.items() if count or name in self.known}

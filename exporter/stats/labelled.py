@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 
 import numpy as np
 
-from exporter.batch import Batch, Floats, Reads, Series
-from exporter.families import Family
-from exporter.stats import Names
-from exporter.tallies.tally import COUNTS, Tally
+from exporter.batch import Batch, Floats, Reads
+from exporter.families import Families
+from exporter.stats import LabelNames
+from exporter.tallies.tally import COUNTS, S, Tally
 
 
 class Labelled:
@@ -27,5 +27,5 @@ class Labelled:
     def tally(self, batch: Batch) -> Tally:
         return batch.sizes()[:, None].astype(COUNTS)
 
-    def collect(self, tallies: Mapping[Series, Floats], names: Names) -> Iterator[Family]:
+    def collect(self, tallies: Mapping[S, Floats], names: LabelNames) -> Families:
         return iter(())

@@ -1,29 +1,29 @@
-"""Outcomes: how many predictions of each class turned out to be of which, the confusion matrix as counters."""
+"""Outcomes: counts of predictions by predicted and actual class, that is, the confusion matrix as counters."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Literal
 
 import numpy as np
 
 from exporter.batch import Batch, Floats, Ints
-from exporter.families import CounterFamily, Family
-from exporter.stats import SERIES, Names, Scope
+from exporter.families import CounterFamily, Families
+from exporter.stats import SERIES, LabelNames, Scope
 from exporter.tallies.tally import COUNTS, S, Tally
 from exporter.tallies.vocabulary import CLASS_LABEL
 
-# Of so many classes all pairs are exported from the start; of more, a pair once it is there.
+# Up to so many classes, all pairs are exported from the start; with more, a pair is exported once it has occurred.
 MOST_KNOWN = 10
 
 
 @dataclass(frozen=True)
 class Outcomes:
-    """Counts by predicted and actual class, which have their names in common; see `matrix` for their order.
+    """Counts by predicted and actual class, in the order of `cell`.
 
-    Pairs of `known` classes are exported from the start, at 0, so that the first increase is seen.
+    Pairs of `known` classes are exported from the start at 0, so that Prometheus sees their first increase.
     """
 
     known: frozenset[str] = field(default=frozenset(), repr=False)
@@ -37,18 +37,18 @@ class Outcomes:
     def tally(self, batch: Batch) -> Tally:
         actual, _ = batch.truth
         predicted, true = batch.prediction.codes, actual.codes
-        told = (predicted >= 0) & (true >= 0)
-        cells = cell(predicted[told], true[told])
+        usable = (predicted >= 0) & (true >= 0)
+        cells = cell(predicted[usable], true[usable])
         width = (int(np.maximum(predicted, true).max(initial=-1)) + 1) ** 2
-        counts = np.bincount(batch.group[told] * width + cells, minlength=batch.groups * width)
+        counts = np.bincount(batch.group[usable] * width + cells, minlength=batch.groups * width)
         return counts.reshape(batch.groups, width).astype(COUNTS)
 
-    def collect(self, tallies: Mapping[S, Floats], names: Names) -> Iterator[Family]:
+    def collect(self, tallies: Mapping[S, Floats], names: LabelNames) -> Families:
         labels = (*self.scope.labels, "predicted", "actual")
         family = CounterFamily(self.scope.name(self.name), "Predictions joined with their truth.", labels)
         classes = names[CLASS_LABEL]
-        known = np.array([len(self.known) <= MOST_KNOWN and name in self.known for name in classes], np.bool_)
-        from_the_start = np.outer(known, known)
+        is_known = np.array([len(self.known) <= MOST_KNOWN and name in self.known for name in classes], np.bool_)
+        from_the_start = np.outer(is_known, is_known)
         for series, tally in tallies.items():
             counts = matrix(tally, len(classes))
             for predicted, actual in np.argwhere((counts > 0) | from_the_start).tolist():
@@ -57,9 +57,9 @@ class Outcomes:
 
 
 def cell(predicted: Ints, actual: Ints) -> Ints:
-    """Return where in a tally pairs of classes are counted; the first K classes fill the first K * K cells.
+    """Return the position in a tally of pairs of classes; the first K classes take the first K * K positions.
 
-    A tally grows along its last axis alone, so each class that is admitted adds a corner around those before it.
+    A tally can grow only along its last axis, so each newly admitted class adds a corner around those before it.
     """
     corner = np.maximum(predicted, actual)
     cells: Ints = corner * corner + np.where(predicted < corner, predicted, corner + actual)
@@ -67,10 +67,10 @@ def cell(predicted: Ints, actual: Ints) -> Ints:
 
 
 def matrix(tally: Floats, classes: int | None = None) -> Floats:
-    """Return the counts by predicted class (row) and actual class (column), of at least so many `classes`."""
-    held = math.isqrt(tally.shape[-1])
-    size = max(held, classes or 0)
+    """Return the counts by predicted class (row) and actual class (column), for at least `classes` classes."""
+    counted = math.isqrt(tally.shape[-1])
+    size = max(counted, classes or 0)
     counts = np.zeros((size, size))
-    rows, columns = np.indices((held, held))
-    counts[:held, :held] = tally[cell(rows, columns)]
+    rows, columns = np.indices((counted, counted))
+    counts[:counted, :counted] = tally[cell(rows, columns)]
     return counts

@@ -1,28 +1,24 @@
-"""The reconstruction error: how far records lie from the principal components of the reference's numeric features.
+"""Reconstruction error: the distance of records from the principal components of the reference's numeric features.
 
-It grows where the relations between features change, which no feature shows alone.
+It grows when the relations between features change, even if no single feature's distribution does.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
 from typing import Literal
 
 import numpy as np
 
-from exporter.batch import Batch, Floats, Series
-from exporter.families import Family
+from exporter.batch import Batch, Floats
 from exporter.reference.components import Components, reconstruction_error, standardised
 from exporter.reference.profile import Profile
-from exporter.stats import Names
-
-MIN_SAMPLES = 30
+from exporter.stats import NotExported, OfReference
 
 
-class ReconstructionError:
-    """The tally is the count of records and the sum of their errors, in the reference's standard deviations.
+class ReconstructionError(OfReference, NotExported):
+    """The number of records and the sum of their errors, in standard deviations of the reference's errors.
 
-    A record's error is bounded (exporter.reference.components), so none outweighs all others.
+    A record's error is bounded (see exporter.reference.components), so that none outweighs the rest.
     """
 
     name = "reconstruction_error"
@@ -30,16 +26,13 @@ class ReconstructionError:
 
     def __init__(self, profile: Profile, components: Components) -> None:
         self.components = components
-        self._reference_id = profile.reference_id
+        self.reference_id = profile.reference_id
         positions = {name: index for index, name in enumerate(profile.numeric)}
         features = [profile.numeric[name] for name in components.features]
         self._rows = np.array([positions[name] for name in components.features])
         self._mean = np.array([[feature.mean] for feature in features])
         self._stddev = np.array([[feature.stddev] for feature in features])
         self._loadings = np.array(components.loadings)
-
-    def __repr__(self) -> str:
-        return f"ReconstructionError({self._reference_id})"
 
     def zero(self) -> Floats:
         return np.zeros(2)
@@ -51,7 +44,3 @@ class ReconstructionError:
         tally[:, 0] = np.bincount(batch.group, minlength=batch.groups)
         tally[:, 1] = np.bincount(batch.group, errors, batch.groups)
         return tally
-
-    def collect(self, tallies: Mapping[Series, Floats], names: Names) -> Iterator[Family]:
-        """Totals since the start are of no use here."""
-        return iter(())

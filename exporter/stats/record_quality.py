@@ -1,27 +1,26 @@
-"""Record quality: how many predictions fail a check as a whole."""
+"""Record quality: how many predictions fail a check of the whole record."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Literal
 
 import numpy as np
 
-from exporter.batch import Batch, Floats, Series
-from exporter.families import CounterFamily, Family
-from exporter.stats import BASE_LABELS, Names
-from exporter.tallies.tally import COUNTS, Tally
+from exporter.batch import Batch, Floats
+from exporter.families import CounterFamily, Families
+from exporter.stats import BASE_LABELS, LabelNames
+from exporter.tallies.tally import COUNTS, S, Tally
 
 CHECKS = ("missing_feature", "duplicate_request_id")
 
 
 @dataclass(frozen=True)
 class RecordQuality:
-    """The tally is how many records there are, and then how many fail each of CHECKS.
+    """The number of records, followed by how many of them fail each of CHECKS.
 
-    A record misses a feature where any that the profile knows is absent or null. Of CHECKS, those are exported that
-    `checks` names.
+    A record fails `missing_feature` if any feature of the profile is absent or null. Only `checks` are exported.
     """
 
     reference_id: str | None
@@ -42,12 +41,15 @@ class RecordQuality:
             counts[:, 2:3] = batch.count(batch.repeated[None])
         return counts
 
-    def collect(self, tallies: Mapping[Series, Floats], names: Names) -> Iterator[Family]:
+    def collect(self, tallies: Mapping[S, Floats], names: LabelNames) -> Families:
         family = CounterFamily(
             "model_record_quality_total", "Predictions that failed a check as a whole.", (*BASE_LABELS, "check")
         )
         for series, tally in tallies.items():
-            for check, count in zip(CHECKS, tally[1:].tolist(), strict=True):
-                if check in self.checks:
-                    family.add((*series, check), count)
+            for check, count in self.failures(tally).items():
+                family.add((*series, check), count)
         yield family
+
+    def failures(self, tally: Floats) -> dict[str, float]:
+        """Return the failures by exported check."""
+        return {check: count for check, count in zip(CHECKS, tally[1:].tolist(), strict=True) if check in self.checks}

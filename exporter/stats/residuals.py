@@ -1,21 +1,19 @@
-"""Residuals: how far predictions that are values were from the truth, as sums and by bins."""
+"""Residuals: differences of predicted values from their ground truth, as sums and by bins."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
 from typing import Literal, NamedTuple
 
 import numpy as np
 
-from exporter.batch import Batch, Floats, Ints, Series
-from exporter.families import Family
+from exporter.batch import Batch, Floats, Ints
 from exporter.reference.profile import Numeric
-from exporter.stats import Names
+from exporter.stats import NotExported
 from exporter.tallies.tally import COUNTS, Tally
 
-# Beyond it a difference counts as this, or the sum of a few squares would be infinite.
+# Larger differences count as this, because a few of their squares would sum to infinity.
 LARGEST = 1e140
-# What scikit-learn divides by instead of a smaller truth.
+# scikit-learn divides by this in place of a smaller true value.
 LEAST = np.finfo(np.float64).eps
 PER_OCTAVE = 8
 SMALLEST, GREATEST = -10, 7
@@ -23,10 +21,11 @@ _ABOVE = 2.0 ** (np.arange(SMALLEST * PER_OCTAVE, GREATEST * PER_OCTAVE + 1) / P
 EDGES: Floats = np.concatenate((-_ABOVE[::-1], _ABOVE))
 
 
-class Sums(NamedTuple):
-    """What a tally holds of outcomes: of residuals, of the truth's differences from the reference's mean, and squares.
+class ResidualSums(NamedTuple):
+    """Sums over outcomes.
 
-    `ratios` are of absolute residuals to absolute truths.
+    `differences` are those of true values from the mean of the reference's predictions; `ratios` are absolute residuals
+    divided by absolute true values.
     """
 
     number: float
@@ -38,8 +37,8 @@ class Sums(NamedTuple):
     squared_differences: float
 
 
-class ResidualSums:
-    """Sums, shape (7,), in the order of Sums. A residual is the prediction less the truth."""
+class Residuals(NotExported):
+    """ResidualSums, shape (7,). A residual is the prediction minus the true value."""
 
     name = "residual_sums"
     reads: Literal["outcomes"] = "outcomes"
@@ -51,7 +50,7 @@ class ResidualSums:
         return f"ResidualSums({self._mean})"
 
     def zero(self) -> Floats:
-        return np.zeros(len(Sums._fields))
+        return np.zeros(len(ResidualSums._fields))
 
     def tally(self, batch: Batch) -> Floats:
         residual, truth, group = _residuals(batch)
@@ -68,13 +67,9 @@ class ResidualSums:
         ]
         return np.stack([np.bincount(group, values, batch.groups) for values in columns], axis=1).astype(np.float64)
 
-    def collect(self, tallies: Mapping[Series, Floats], names: Names) -> Iterator[Family]:
-        """Totals since the start are of no use here."""
-        return iter(())
 
-
-class ResidualBins:
-    """Counts of residuals by bin, shape (bins,): bin i holds those r with edges[i-1] <= r < edges[i].
+class ResidualBins(NotExported):
+    """Counts of residuals by bin, shape (bins,); bin i counts the r with edges[i-1] <= r < edges[i].
 
     Edges are multiples of the standard deviation of the reference's predictions.
     """
@@ -98,14 +93,10 @@ class ResidualBins:
         cells = group * bins + np.searchsorted(self.edges, residual, side="right")
         return np.bincount(cells, minlength=batch.groups * bins).reshape(batch.groups, bins).astype(COUNTS)
 
-    def collect(self, tallies: Mapping[Series, Floats], names: Names) -> Iterator[Family]:
-        """Totals since the start are of no use here."""
-        return iter(())
-
 
 def _residuals(batch: Batch) -> tuple[Floats, Floats, Ints]:
-    """Return the residual, the truth and the group of each outcome of which both values are finite."""
+    """Return the residual, the true value and the group of each outcome whose values are both finite."""
     _, truth = batch.truth
-    told = np.isfinite(batch.value) & np.isfinite(truth)
-    truth = truth[told]
-    return np.clip(batch.value[told] - truth, -LARGEST, LARGEST), truth, batch.group[told]
+    usable = np.isfinite(batch.value) & np.isfinite(truth)
+    truth = truth[usable]
+    return np.clip(batch.value[usable] - truth, -LARGEST, LARGEST), truth, batch.group[usable]

@@ -2,25 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
 from typing import Literal
 
 import numpy as np
 
-from exporter.batch import Batch, Floats, Series
-from exporter.families import Family
+from exporter.batch import Batch, Floats
 from exporter.reference.calibration import Calibration
 from exporter.reference.profile import Profile
-from exporter.stats import Names
+from exporter.stats import NotExported, OfReference
 from exporter.tallies.tally import COUNTS, Tally
 from exporter.tallies.vocabulary import printable
 
 
-class ScoreBins:
-    """Counts by class, whether it is not or is predicted (0 or 1), and bin of its score.
+class ScoreBins(OfReference, NotExported):
+    """Counts by class, by whether that class is predicted (0 or 1), and by bin of its score.
 
-    A prediction is counted where the score of the predicted class is known, which the reference knows, and then for
-    each class whose score is. Where no scores were read, none is.
+    A prediction counts if the reference has its class and the record has that class's score; then each class with a
+    score is counted. Nothing is counted if no scores were read.
     """
 
     name = "score_bins"
@@ -29,12 +27,9 @@ class ScoreBins:
     def __init__(self, profile: Profile, calibration: Calibration) -> None:
         self.calibration = calibration
         self.classes = {printable(name): row for row, name in enumerate(calibration.classes)}
-        self._reference_id = profile.reference_id
+        self.reference_id = profile.reference_id
         self._edges = [np.array(scored.edges) for scored in calibration.classes.values()]
         self._shape = (len(calibration.classes), 2, calibration.bins)
-
-    def __repr__(self) -> str:
-        return f"ScoreBins({self._reference_id})"
 
     def zero(self) -> Floats:
         return np.zeros(self._shape)
@@ -44,8 +39,8 @@ class ScoreBins:
         tally = np.zeros((batch.groups, *self._shape), COUNTS)
         if batch.scores is None:
             return tally
-        known = np.array([self.classes.get(name, -1) for name in batch.prediction.names] + [-1])
-        predicted = known[batch.prediction.codes]
+        places = np.array([self.classes.get(name, -1) for name in batch.prediction.names] + [-1])
+        predicted = places[batch.prediction.codes]
         counted = np.flatnonzero(predicted >= 0)
         counted = counted[~np.isnan(batch.scores[predicted[counted], counted])]
         predicted, group, scores = predicted[counted], batch.group[counted], batch.scores[:, counted]
@@ -55,7 +50,3 @@ class ScoreBins:
             counts = np.bincount(cells, minlength=batch.groups * 2 * bins)
             tally[:, row] = counts.reshape(batch.groups, 2, bins)
         return tally
-
-    def collect(self, tallies: Mapping[Series, Tally], names: Names) -> Iterator[Family]:
-        """Totals since the start are of no use here."""
-        return iter(())

@@ -1,5 +1,5 @@
-"""What a committed snapshot says to people: one window of one model, beside all models, sources and the sidecar.
+"""The status of a committed snapshot, for people: one window of one model, besides all models, sources and the process.
 
-It is made of the metric families that Prometheus gets, by their public names, and of what pictures are drawn from.
-`document` is its form; `/` shows it (exporter/page), and `/api/v1/status` is the same as JSON.
+Each part of the document has a module with its fields and their values, which come from the statistics and derived
+values that also make the metrics. `/` shows the document as a page, and `/api/v1/status` returns it as JSON.
 """

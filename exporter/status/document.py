@@ -1,203 +1,114 @@
-"""The status document: what `/api/v1/status` answers, and what the page is made of.
+"""The status document, which `/api/v1/status` returns and the page shows.
 
-Its names are a public interface: fields are added and not renamed. Times are epoch seconds, shares and ratios 0 to 1.
-A number that cannot be told (no records, too few) is NaN here and null in JSON. A `..._course` has one value for each
-of `course.times`. What some models alone have is told in `breakdown`.
+Field names are a public interface: fields are added and never renamed. Times are epoch seconds, shares and ratios 0 to
+1. An unknown number (no records, or too few) is NaN here and null in JSON. A `..._course` is a sparkline with one value
+for each of `course.times`.
 """
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from dataclasses import dataclass
+
 import msgspec
 
-from exporter.status.breakdown import Attributions, BusinessFigure, Segment
+from exporter import __version__
+from exporter.batch import Series
+from exporter.derived import Measures
+from exporter.derived.view import View
+from exporter.status import findings
+from exporter.status.findings import Finding
+from exporter.status.model import ModelStatus, ModelSummary, model, summary
+from exporter.status.operation import CheckpointStatus, Operation, SourceStatus
+from exporter.status.selection import Selection, Sparkline, SparklineStatus
+from exporter.status.serving import requests, serving
+from exporter.tallies.windows import Window
 
 
-class Finding(msgspec.Struct, frozen=True, kw_only=True):
-    """Something that wants a look. `check` names what was looked at, `severity` is critical or warning."""
-
-    severity: str
-    check: str
-    text: str
+class UnknownError(LookupError):
+    """There is no such window or model; the message says which there are."""
 
 
-class Window(msgspec.Struct, frozen=True, kw_only=True):
-    """The window that is shown, and the labels of all; the shortest comes first."""
+@dataclass(frozen=True)
+class StatusQuery:
+    """What to show; None stands for the shortest window, and for the busiest model or version."""
+
+    window: str | None = None
+    model: str | None = None
+    version: str | None = None
+
+
+class WindowStatus(msgspec.Struct, frozen=True, kw_only=True):
+    """The window that is shown, and the labels of all windows, the shortest first."""
 
     label: str
     seconds: float
     labels: list[str]
 
 
-class Course(msgspec.Struct, frozen=True, kw_only=True):
-    """The times of all courses, in the window `over`: each value is of the `seconds` before its time."""
-
-    over: str
-    times: list[float]
-    seconds: list[float]
-
-
-class Serving(msgspec.Struct, frozen=True, kw_only=True):
-    """What was served in the window. `seconds` is less than the window's if records began later.
-
-    Requests are predictions and errors. Latency is by quantile, estimated from the histogram as PromQL does.
-    """
-
-    seconds: float
-    predictions: int
-    errors: int
-    requests_per_second: float
-    error_ratio: float
-    errors_by_type: dict[str, int]
-    latency_seconds: dict[str, float]
-    requests_per_second_course: list[float]
-    error_ratio_course: list[float]
-    latency_p99_seconds_course: list[float]
-
-
-class ClassShare(msgspec.Struct, frozen=True, kw_only=True):
-    """A predicted class: its count and share in the window, and its share in the reference."""
-
-    name: str
-    count: int
-    share: float
-    reference_share: float
-
-
-class Bin(msgspec.Struct, frozen=True):
-    """A bin: its share of the values in the window, and in the reference."""
-
-    name: str
-    share: float
-    reference_share: float
-
-
-class Variable(msgspec.Struct, frozen=True, kw_only=True):
-    """A feature, or an output of the model, against the reference.
-
-    `drifted`, `absent` and `stuck` are null where the window holds too few records to tell. `checks` counts values of
-    the window that failed a check. An embedding has no bins. Shares are rounded to 6 digits, `psi_course` to 4.
-    """
-
-    name: str
-    psi: float
-    psi_critical: float
-    drifted: bool | None
-    absent: bool | None = None
-    stuck: bool | None = None
-    missing_ratio: float = float("nan")
-    outlier_ratio: float = float("nan")
-    checks: dict[str, int] = {}
-    bins: list[Bin] = []
-    psi_course: list[float] = []
-
-
-class Drift(msgspec.Struct, frozen=True, kw_only=True):
-    """How many features could be judged, how many of them have drifted, and the PSI from which on a drift matters.
-
-    The course is of how many are over that PSI, be it by chance.
-    """
-
-    judged: int
-    drifted: int
-    threshold: float
-    reference_id: str
-    over_threshold_course: list[float]
-
-
-class Quality(msgspec.Struct, frozen=True, kw_only=True):
-    """Failed checks in the window: of values, over all features; of records; and features that nobody knows."""
-
-    checks: dict[str, int]
-    records: dict[str, int]
-    unknown_features: int
-
-
-class Performance(msgspec.Struct, frozen=True, kw_only=True):
-    """What ground truth says of the window: figures by metric, as `accuracy` for `model_accuracy`.
-
-    `samples` is how many predictions with their truth the window holds, `coverage` the share of its predictions that
-    have theirs. `classes` are figures by class. `degraded` lists the metrics that fell by more than chance.
-    """
-
-    samples: int
-    coverage: float
-    figures: dict[str, float]
-    classes: dict[str, dict[str, float]]
-    baseline: dict[str, float]
-    degraded: list[str]
-    concept_drift: bool | None
-
-
-class Model(msgspec.Struct, frozen=True, kw_only=True):
-    """One version of a model. Features come by drift, the most drifted first.
-
-    `drift` and `quality` are null without a reference, `performance` without ground truth, `attributions` where the
-    reference has none, and `estimated` (figures that need no truth) where there are none.
-    """
-
-    name: str
-    version: str
-    serving: Serving
-    classes: list[ClassShare]
-    outputs: list[Variable]
-    drift: Drift | None
-    features: list[Variable]
-    quality: Quality | None
-    performance: Performance | None
-    estimated: dict[str, float] | None
-    attributions: Attributions | None
-    business: list[BusinessFigure]
-    segments: list[Segment]
-
-
-class ModelSummary(msgspec.Struct, frozen=True, kw_only=True):
-    """A line of the list of models."""
-
-    name: str
-    version: str
-    predictions: int
-    requests_per_second: float
-    error_ratio: float
-    latency_p99_seconds: float
-    drifted_features: int | None
-
-
-class Source(msgspec.Struct, frozen=True, kw_only=True):
-    """A source since the state began; what is behind `lag` is of the process, and null where it does not apply."""
-
-    name: str
-    lines: int
-    records: int
-    refused: dict[str, int]
-    last_record_time: float
-    lag_bytes: float
-    lag_seconds: float
-    open_connections: float
-    failing_files: int
-    gaps: int
-
-
-class Checkpoint(msgspec.Struct, frozen=True, kw_only=True):
-    """When the state was committed, and where to: `state_dir` is null where it is kept in memory alone.
-
-    `problem` says why it cannot be saved now; what is shown is then of the last time that it could.
-    """
-
-    time: float
-    bytes: int
-    state_dir: str | None
-    problem: str | None
-
-
 class Status(msgspec.Struct, frozen=True, kw_only=True):
-    """All of it. `model` is the one that was asked for, or the busiest; null before the first record."""
+    """The whole document. `model` is the one that was asked for, or the busiest; null before the first record."""
 
     version: str
     time: float
-    window: Window
-    course: Course
+    window: WindowStatus
+    course: SparklineStatus
     findings: list[Finding]
     models: list[ModelSummary]
-    model: Model | None
-    sources: list[Source]
-    checkpoint: Checkpoint
+    model: ModelStatus | None
+    sources: list[SourceStatus]
+    checkpoint: CheckpointStatus
+
+
+def status(measures: Measures, view: View, query: StatusQuery, operation: Operation) -> Status:
+    """Return the document. Raises UnknownError."""
+    windows = sorted(view.rolling_windows, key=lambda window: window.seconds)
+    window = _window(windows, query.window)
+    sparkline = Sparkline(view, window)
+    selections = {
+        tallies.series: Selection(measures, view, window, tallies, sparkline)
+        for tallies in view.windows
+        if tallies.label == window.label
+    }
+    served = {series: serving(selection) for series, selection in selections.items()}
+    summaries = {series: summary(selection, served[series]) for series, selection in selections.items()}
+    series = _series(summaries, query)
+    sources, checkpoint = operation.sources(view.snapshot), operation.checkpoint(view.snapshot)
+    shown, found = None, [*findings.of_operation(sources, checkpoint)]
+    if series:
+        shown = model(selections[series], served[series])
+        limits = selections[series].thresholds
+        found += findings.of_model(shown, limits, window.label, had_requests=requests(selections[series]) > 0)
+    return Status(
+        version=__version__,
+        time=view.snapshot.time,
+        window=WindowStatus(label=window.label, seconds=window.seconds, labels=[each.label for each in windows]),
+        course=sparkline.status,
+        findings=sorted(found, key=lambda finding: finding.severity != findings.CRITICAL),
+        models=sorted(summaries.values(), key=lambda each: (each.name, each.version)),
+        model=shown,
+        sources=sources,
+        checkpoint=checkpoint,
+    )
+
+
+def _window(windows: list[Window], label: str | None) -> Window:
+    by_label = {window.label: window for window in windows}
+    if label is None:
+        return windows[0]
+    if label not in by_label:
+        raise UnknownError(f"window: expected one of {', '.join(by_label)}")
+    return by_label[label]
+
+
+def _series(summaries: Mapping[Series, ModelSummary], query: StatusQuery) -> Series | None:
+    """Return the model that is asked for, or the busiest of those that match; None if there is no model."""
+    matching = [
+        series
+        for series, each in summaries.items()
+        if query.model in (None, each.name) and query.version in (None, each.version)
+    ]
+    if not matching and (query.model, query.version) != (None, None):
+        models = ", ".join(f"{summaries[series].name} {summaries[series].version}" for series in sorted(summaries))
+        raise UnknownError(f"model and version: expected one of {models or 'none yet'}")
+    return max(matching, key=lambda series: (summaries[series].predictions, series), default=None)

@@ -1,22 +1,36 @@
-"""What wants a look, by the limits that alerts compare with, in words."""
+"""Findings: what needs attention, according to the limits that alerts compare with."""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Iterator, Mapping
 
+import msgspec
+
 from exporter.counted import counted
-from exporter.status.document import Checkpoint, Finding, Model, Source, Variable
+from exporter.status.model import ModelStatus
+from exporter.status.operation import CheckpointStatus, SourceStatus
+from exporter.status.variables import VariableStatus
 
 CRITICAL, WARNING = "critical", "warning"
 MOST_NAMES = 3
 LAG_SECONDS = 60.0
 
 
-def of_model(model: Model, thresholds: Mapping[str, float], window: str, *, counted_before: bool) -> Iterator[Finding]:
-    """Yield the findings of a model, the worst first."""
+class Finding(msgspec.Struct, frozen=True, kw_only=True):
+    """Something that needs attention. `check` names what was checked; `severity` is critical or warning."""
+
+    severity: str
+    check: str
+    text: str
+
+
+def of_model(
+    model: ModelStatus, thresholds: Mapping[str, float], window: str, *, had_requests: bool
+) -> Iterator[Finding]:
+    """Yield the findings about a model, the worst first."""
     serving = model.serving
-    if not serving.predictions and counted_before:
+    if not serving.predictions and had_requests:
         yield Finding(severity=CRITICAL, check="traffic", text=f"No predictions in the last {window}.")
     if serving.error_ratio > thresholds.get("error_ratio", math.inf):
         limit = thresholds["error_ratio"]
@@ -33,7 +47,7 @@ def of_model(model: Model, thresholds: Mapping[str, float], window: str, *, coun
     yield from _of_features(model)
 
 
-def _of_performance(model: Model, thresholds: Mapping[str, float]) -> Iterator[Finding]:
+def _of_performance(model: ModelStatus, thresholds: Mapping[str, float]) -> Iterator[Finding]:
     if model.performance is None:
         return
     accuracy, least = model.performance.figures.get("accuracy", math.nan), thresholds.get("accuracy", -math.inf)
@@ -47,7 +61,7 @@ def _of_performance(model: Model, thresholds: Mapping[str, float]) -> Iterator[F
         yield Finding(severity=WARNING, check="concept_drift", text="The rate of wrong predictions has changed.")
 
 
-def _of_features(model: Model) -> Iterator[Finding]:
+def _of_features(model: ModelStatus) -> Iterator[Finding]:
     for check, severity, one, many, found in (
         ("absent", CRITICAL, "is absent", "are absent", [each for each in model.features if each.absent]),
         ("stuck", WARNING, "is stuck at one value", "are stuck at one value", [e for e in model.features if e.stuck]),
@@ -69,8 +83,8 @@ def _of_features(model: Model) -> Iterator[Finding]:
         yield Finding(severity=WARNING, check="unknown_features", text=text)
 
 
-def of_operation(sources: Iterable[Source], checkpoint: Checkpoint) -> Iterator[Finding]:
-    """Yield the findings of the sidecar itself."""
+def of_operation(sources: Iterable[SourceStatus], checkpoint: CheckpointStatus) -> Iterator[Finding]:
+    """Yield the findings about the exporter itself."""
     if checkpoint.problem:
         text = f"{checkpoint.problem}. What is shown is of the last time that it could be."
         yield Finding(severity=CRITICAL, check="checkpoint", text=text[0].upper() + text[1:])
@@ -87,7 +101,7 @@ def of_operation(sources: Iterable[Source], checkpoint: Checkpoint) -> Iterator[
             yield Finding(severity=WARNING, check="source", text=text)
 
 
-def _names(found: list[Variable]) -> str:
+def _names(found: list[VariableStatus]) -> str:
     names = ", ".join(feature.name for feature in found[:MOST_NAMES])
     more = len(found) - MOST_NAMES
     return f"{names} and {more} more" if more > 0 else names

@@ -1,52 +1,93 @@
-"""What ground truth says of a window, and what can be estimated without it."""
+"""Performance in a window: measured from ground truth, and estimated without it."""
 
 from __future__ import annotations
 
 import math
-from collections import defaultdict
 
-from exporter.status.document import Performance
-from exporter.status.figures import Figures, flag
+import msgspec
 
-# Of the whole window; `precision`, `recall`, `f1` and `auc` are averages over the classes.
-FIGURES = (
-    *("accuracy", "precision", "recall", "f1", "auc", "log_loss", "brier_score", "expected_calibration_error"),
-    *("mae", "rmse", "mape", "r2", "bias"),
-)
-OF_CLASSES = ("precision", "recall", "f1", "auc")
-AVERAGE = "weighted"
+from exporter.derived.classification import FIGURES, Classification
+from exporter.derived.concept_drift import ConceptDrift
+from exporter.derived.degradation import Degradation
+from exporter.derived.estimated_performance import EstimatedPerformance
+from exporter.derived.gauges import ClassFigure
+from exporter.derived.regression import Regression
+from exporter.derived.scores import Auc, Reliability, ScoreLoss
+from exporter.derived.window_samples import Coverage, WindowSamples
+from exporter.stats import SERIES
+from exporter.status.selection import Selection
 
 
-def performance(figures: Figures) -> Performance | None:
-    """Return it; None where there is no ground truth."""
-    samples = figures.one("model_window_outcomes")
-    if math.isnan(samples):
+class PerformanceStatus(msgspec.Struct, frozen=True, kw_only=True):
+    """Performance in the window according to ground truth: figures by metric, such as `accuracy` of `model_accuracy`.
+
+    `samples` is the number of outcomes in the window, and `coverage` the share of its predictions with ground truth.
+    `classes` has figures by class. `degraded` lists the metrics that dropped by more than chance.
+    """
+
+    samples: int
+    coverage: float
+    figures: dict[str, float]
+    classes: dict[str, dict[str, float]]
+    baseline: dict[str, float]
+    degraded: list[str]
+    concept_drift: bool | None
+
+
+def performance(selection: Selection) -> PerformanceStatus | None:
+    """Return the measured performance; None without ground truth."""
+    measures, tallies = selection.measures, selection.tallies
+    samples = measures.find(WindowSamples, metric="model_window_outcomes", scope=SERIES)
+    if samples is None:
         return None
-    classes: defaultdict[str, dict[str, float]] = defaultdict(dict)
-    for metric in OF_CLASSES:
-        for (name,), value in figures.rows(f"model_{metric}", "class"):
-            if name:
-                classes[name][metric] = value
-    return Performance(
-        samples=int(samples),
-        coverage=figures.one("model_ground_truth_coverage"),
-        figures=_figures(figures, "model_"),
-        classes=dict(classes),
-        baseline=figures.by("metric", "model_performance_baseline"),
-        degraded=[metric for metric, value in figures.by("metric", "model_performance_degraded").items() if value],
-        concept_drift=flag(figures.one("model_concept_drift")),
+    degradation = measures.find(Degradation)
+    degraded = degradation.degraded(tallies) if degradation else {}
+    return PerformanceStatus(
+        samples=int(samples.count(tallies)),
+        coverage=measures.one(Coverage).share(tallies),
+        figures=_figures(selection),
+        classes=_classes(selection),
+        baseline={name: each.value for name, each in degradation.baseline.figures.items()} if degradation else {},
+        degraded=[metric for metric, is_degraded in degraded.items() if is_degraded],
+        concept_drift=measures.one(ConceptDrift).has_risen(selection.view, selection.series),
     )
 
 
-def estimated(figures: Figures) -> dict[str, float] | None:
-    """Return the figures that are estimated from the model's own probabilities; None where there are none."""
-    return _figures(figures, "model_estimated_") or None
+def estimated(selection: Selection) -> dict[str, float] | None:
+    """Return the figures that are estimated from the model's own probabilities; None if there are none."""
+    performance = selection.measures.find(EstimatedPerformance)
+    estimates = performance.estimates(selection.tallies) if performance else {}
+    return {name: estimate.value for name, estimate in estimates.items()} or None
 
 
-def _figures(figures: Figures, prefix: str) -> dict[str, float]:
-    found = {}
-    for metric in FIGURES:
-        for (average, name), value in figures.rows(prefix + metric, "average", "class"):
-            if average in ("", AVERAGE) and not name:
-                found[metric] = value
+def _figures(selection: Selection) -> dict[str, float]:
+    """Return figures over all classes; precision, recall, F1 and AUC are weighted averages."""
+    measures, tallies = selection.measures, selection.tallies
+    found: dict[str, float] = {}
+    if classification := measures.find(Classification):
+        found["accuracy"] = classification.accuracy(tallies)
+    found |= {name: figure.weighted for name, figure in _by_class(selection).items()}
+    if losses := measures.find(ScoreLoss):
+        found |= {"log_loss": losses.log_loss(tallies), "brier_score": losses.brier_score(tallies)}
+    if reliability := measures.find(Reliability):
+        found["expected_calibration_error"] = reliability.calibration_error(tallies)
+    if regression := measures.find(Regression):
+        found |= regression.figures(tallies)
+    return {name: value for name, value in found.items() if not math.isnan(value)}
+
+
+def _classes(selection: Selection) -> dict[str, dict[str, float]]:
+    """Return figures by class."""
+    found: dict[str, dict[str, float]] = {}
+    for name, figure in _by_class(selection).items():
+        for label, value in figure.classes.items():
+            if not math.isnan(value):
+                found.setdefault(label, {})[name] = value
     return found
+
+
+def _by_class(selection: Selection) -> dict[str, ClassFigure]:
+    classification, auc = selection.measures.find(Classification), selection.measures.find(Auc)
+    figures = {name: classification.figure(name, selection.tallies) for name in FIGURES} if classification else {}
+    figures["auc"] = auc.figure(selection.tallies) if auc else None
+    return {name: figure for name, figure in figures.items() if figure}

@@ -1,79 +1,140 @@
-"""What was served in a window: how much, how fast, with which errors and classes, and how that went."""
+"""What was served in a window: how much, how fast, with which errors and classes."""
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 
+import msgspec
 import numpy as np
 
-from exporter.batch import Floats, Series
-from exporter.histogram_quantile import Buckets, histogram_quantile
-from exporter.status.course import Course
-from exporter.status.document import ClassShare, Serving, Variable
-from exporter.status.figures import NAN, Figures, ratio
+from exporter.histogram_quantile import histogram_quantile
+from exporter.stats import SERIES
+from exporter.stats.histogram import Histogram
+from exporter.stats.label_counts import LabelCounts
+from exporter.status.selection import Selection, ratio
+from exporter.status.variables import VariableStatus
 from exporter.tallies.tally import StatisticArrays
+from exporter.tallies.windows import PANES
 
-PREDICTIONS, ERRORS = "model_predictions_total", "model_prediction_errors_total"
-LATENCY = "model_prediction_latency_seconds"
-COUNTED = (PREDICTIONS, ERRORS)
-# The statistics whose course is shown.
-NAMES = (*COUNTED, LATENCY)
 QUANTILES = (0.5, 0.95, 0.99)
 MOST_CLASSES = 20
 
 
-def serving(figures: Figures, series: Series, seconds: float, begin: float, course: Course) -> Serving:
-    """Return it for the series; `seconds` of the window have been counted, and records began at `begin`."""
-    predictions = sum(figures.by("prediction_class", PREDICTIONS).values())
-    errors = {name: int(count) for name, count in figures.by("error_type", ERRORS).items() if count}
-    failed = sum(errors.values())
-    buckets = figures.buckets(LATENCY)
-    row = course.stacks.get(series, {})
-    points = len(course.times)
-    served, failures = (_sums(row, name, points) for name in (PREDICTIONS, ERRORS))
-    requests = served + failures
-    # Before the first record nothing is known, which is not a rate of 0.
-    known = np.array(course.times, np.float64) > begin
+class ServingStatus(msgspec.Struct, frozen=True, kw_only=True):
+    """What was served in the window. `seconds` is less than the window's if records started later.
+
+    Requests are predictions and errors. Latency is by quantile, estimated from the histogram as PromQL does.
+    """
+
+    seconds: float
+    predictions: int
+    errors: int
+    requests_per_second: float
+    error_ratio: float
+    errors_by_type: dict[str, int]
+    latency_seconds: dict[str, float]
+    requests_per_second_course: list[float]
+    error_ratio_course: list[float]
+    latency_p99_seconds_course: list[float]
+
+
+class ClassShare(msgspec.Struct, frozen=True, kw_only=True):
+    """A predicted class: its count and share in the window, and its share in the reference."""
+
+    name: str
+    count: int
+    share: float
+    reference_share: float
+
+
+def serving(selection: Selection) -> ServingStatus:
+    """Return what was served in the window."""
+    tallies, sparkline = selection.tallies, selection.sparkline
+    latency = selection.measures.one(Histogram, column="latency_seconds")
+    predictions = sum(_counts(selection, "prediction").values())
+    errors = _counts(selection, "error")
+    failed, started = sum(errors.values()), _started(selection)
+    seconds = min(selection.window.seconds, selection.view.snapshot.time - started)
+    points = np.zeros(len(sparkline.times))
+    served, failures = (
+        points if (sums := sparkline.sums(selection.series, statistic)) is None else sums.sum(axis=-1)
+        for statistic in _counted(selection)
+    )
+    latencies = sparkline.sums(selection.series, latency)
     with np.errstate(invalid="ignore", divide="ignore"):
-        rates = np.where(known, requests / np.array(course.seconds, np.float64), np.nan)
-        ratios = failures / requests
-    return Serving(
+        # Before the first record the rate is unknown, and not 0.
+        rates = np.where(sparkline.times > started, (served + failures) / sparkline.seconds, np.nan)
+        ratios = failures / (served + failures)
+    buckets = latency.buckets(tallies[latency])
+    return ServingStatus(
         seconds=seconds,
         predictions=int(predictions),
-        errors=failed,
+        errors=int(failed),
         requests_per_second=ratio(predictions + failed, seconds),
         error_ratio=ratio(failed, predictions + failed),
-        errors_by_type=dict(sorted(errors.items(), key=lambda item: -item[1])),
+        errors_by_type={name: int(count) for name, count in sorted(errors.items(), key=lambda item: -item[1]) if count},
         latency_seconds={f"{quantile:g}": histogram_quantile(quantile, buckets) for quantile in QUANTILES},
         requests_per_second_course=rates.tolist(),
         error_ratio_course=ratios.tolist(),
-        latency_p99_seconds_course=_p99(row, buckets, points),
+        latency_p99_seconds_course=[math.nan] * len(points)
+        if latencies is None
+        else [histogram_quantile(0.99, latency.buckets(tally)) for tally in latencies],
     )
 
 
-def classes(figures: Figures, prediction: Variable | None) -> list[ClassShare]:
-    """Return the classes, those of the window by their count first; beyond MOST_CLASSES they are one.
+def requests(selection: Selection) -> float:
+    """Return the number of requests since the state began."""
+    return _count(selection.view.snapshot.totals[selection.series], _counted(selection))
 
-    `prediction` is known where the reference knows it; of numbers it has other bins than classes.
+
+def _counted(selection: Selection) -> list[LabelCounts]:
+    """Return the statistics that count predictions, and errors."""
+    return selection.measures.every(LabelCounts, scope=SERIES)
+
+
+def _count(row: StatisticArrays, counted: Sequence[LabelCounts]) -> float:
+    return float(sum(row[statistic.name].sum() for statistic in counted if statistic.name in row))
+
+
+def _started(selection: Selection) -> float:
+    """Return the time of the first record in epoch seconds, to a pane; -inf if no window contains it any more."""
+    view, series, counted = selection.view, selection.series, _counted(selection)
+    total = requests(selection)
+    for window in sorted(view.rolling_windows, key=lambda window: window.seconds):
+        panes = view.panes(window, series)
+        if panes and sum(_count(row, counted) for row in panes.values()) == total:
+            return min(panes) * window.seconds / PANES
+    return -math.inf
+
+
+def _counts(selection: Selection, column: str) -> dict[str, float]:
+    statistic = selection.measures.one(LabelCounts, column=column)
+    return statistic.counts(selection.tallies[statistic], selection.view.names)
+
+
+def classes(selection: Selection, prediction: VariableStatus | None) -> list[ClassShare]:
+    """Return the classes, those of the window first by count; those after MOST_CLASSES are summed up as one.
+
+    `prediction` describes the reference's predictions, if it has any; those of values have other bins than classes.
     """
-    counts = figures.by("prediction_class", PREDICTIONS)
+    counts = _counts(selection, "prediction")
     reference = {each.name: each.reference_share for each in prediction.bins} if prediction else {}
-    is_known = any(name in counts for name in reference)
+    has_reference = any(name in counts for name in reference)
     total = sum(counts.values())
-    ordered = sorted(counts, key=lambda name: (-counts[name], -reference.get(name, 0.0), name))
-    shown = [
+    shares = [
         ClassShare(
             name=name,
             count=int(counts[name]),
             share=ratio(counts[name], total),
-            reference_share=reference.get(name, 0.0) if is_known else NAN,
+            reference_share=reference.get(name, 0.0) if has_reference else math.nan,
         )
-        for name in ordered
+        for name in sorted(counts, key=lambda name: (-counts[name], -reference.get(name, 0.0), name))
     ]
-    return [*shown[:MOST_CLASSES], *_together(shown[MOST_CLASSES:])]
+    return [*shares[:MOST_CLASSES], *_summed_up(shares[MOST_CLASSES:])]
 
 
-def _together(rest: Sequence[ClassShare]) -> list[ClassShare]:
+def _summed_up(rest: Sequence[ClassShare]) -> list[ClassShare]:
     if not rest:
         return []
     return [
@@ -83,21 +144,4 @@ def _together(rest: Sequence[ClassShare]) -> list[ClassShare]:
             share=sum(each.share for each in rest),
             reference_share=sum(each.reference_share for each in rest),
         )
-    ]
-
-
-def _sums(row: StatisticArrays, name: str, points: int) -> Floats:
-    stack = row.get(name)
-    return np.zeros(points) if stack is None else np.asarray(stack.sum(axis=-1), np.float64)
-
-
-def _p99(row: StatisticArrays, buckets: Buckets, points: int) -> list[float]:
-    stack = row.get(LATENCY)
-    if stack is None:
-        return [NAN] * points
-    bounds = [bound for bound, _ in buckets]
-    # The last cell is the sum.
-    return [
-        histogram_quantile(0.99, list(zip(bounds, counts, strict=True)))
-        for counts in stack[:, :-1].cumsum(axis=-1).tolist()
     ]

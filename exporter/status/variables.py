@@ -1,108 +1,192 @@
-"""Features and outputs against the reference, the most drifted first, and what is wrong with their values."""
+"""Features and outputs against the reference, and failed checks of their values."""
 
 from __future__ import annotations
 
 import math
-from collections import defaultdict
+from collections import Counter
 from collections.abc import Sequence
 
-from exporter.batch import Series
-from exporter.derived import Pictures
-from exporter.status.course import Course
-from exporter.status.document import Bin, Drift, Quality, Variable
-from exporter.status.figures import NAN, Figures, flag
-from exporter.tallies.tally import StatisticArrays
+import msgspec
+import numpy as np
 
-QUALITY = "model_feature_quality_total"
+from exporter.derived.absent_features import AbsentFeatures
+from exporter.derived.chart_data import Bin, ChartData
+from exporter.derived.drift import Drift
+from exporter.derived.embedding_drift import EmbeddingDrift
+from exporter.derived.feature_health import FeatureHealth
+from exporter.derived.outlier_ratio import OutlierRatio
+from exporter.derived.psi import PSI
+from exporter.derived.reference_info import ReferenceInfo, UnknownFeatureCount
+from exporter.derived.stuck_features import StuckFeatures
+from exporter.stats.feature_quality import FeatureQuality
+from exporter.stats.record_quality import RecordQuality
+from exporter.stats.variable_kind import FEATURES, OUTPUTS
+from exporter.status.selection import Selection
 
 
-def features(
-    figures: Figures, pictures: Pictures, row: StatisticArrays, series: Series, course: Course
-) -> list[Variable]:
-    """Return the features, embeddings among them, by drift."""
-    values = {
-        name: figures.by("feature_name", f"model_feature_{name}")
-        for name in ("drift_psi", "drift_psi_critical", "drifted", "absent", "stuck", "missing_ratio", "outlier_ratio")
-    }
-    embeddings = figures.by("feature_name", "model_embedding_drift_psi")
-    critical = figures.by("feature_name", "model_embedding_drift_psi_critical")
-    checks: defaultdict[str, dict[str, int]] = defaultdict(dict)
-    for (feature, check), count in figures.rows(QUALITY, "feature_name", "check"):
-        checks[feature][check] = int(count)
-    went = pictures.course(course.stacks.get(series, {}))
-    binned = dict(pictures.bins(row))
-    names = (*binned, *(name for name in checks if name not in binned))
+class VariableStatus(msgspec.Struct, frozen=True, kw_only=True):
+    """A feature, or an output of the model, against the reference.
+
+    `drifted`, `absent` and `stuck` are null if the window has too few records. `checks` counts values of the window
+    that failed a check. An embedding has no bins. Shares are rounded to 6 digits, and `psi_course` to 4.
+    """
+
+    name: str
+    psi: float
+    psi_critical: float
+    drifted: bool | None
+    absent: bool | None = None
+    stuck: bool | None = None
+    missing_ratio: float = math.nan
+    outlier_ratio: float = math.nan
+    checks: dict[str, int] = {}
+    bins: list[Bin] = []
+    psi_course: list[float] = []
+
+
+class DriftStatus(msgspec.Struct, frozen=True, kw_only=True):
+    """How many features were judged, how many of them have drifted, and the PSI above which drift matters.
+
+    The course counts the features above that PSI, whether by chance or not.
+    """
+
+    judged: int
+    drifted: int
+    threshold: float
+    reference_id: str
+    over_threshold_course: list[float]
+
+
+class QualityStatus(msgspec.Struct, frozen=True, kw_only=True):
+    """Failed checks in the window: of values, over all features, and of records; and the number of unknown features."""
+
+    checks: dict[str, int]
+    records: dict[str, int]
+    unknown_features: int
+
+
+def outputs(selection: Selection) -> list[VariableStatus]:
+    """Return the prediction and its probability, if the reference describes them."""
+    drift = selection.measures.find(Drift, kind=OUTPUTS)
+    return [*_charted(selection, drift).values()] if drift else []
+
+
+def features(selection: Selection) -> list[VariableStatus]:
+    """Return the features, embeddings among them: absent and drifted ones first, then by PSI."""
+    measures, tallies = selection.measures, selection.tallies
+    drift = measures.find(Drift, kind=FEATURES)
+    if drift is None:
+        return []
+    quality = measures.one(FeatureQuality)
+    variables = _charted(selection, drift) | _embeddings(selection)
+    absent = measures.one(AbsentFeatures).absent(tallies)
+    stuck = measures.one(StuckFeatures).stuck(tallies)
+    missing = measures.one(FeatureHealth).missing_ratio(tallies)
+    outliers = measures.one(OutlierRatio).ratio(tallies)
     found = [
-        Variable(
-            name=name,
-            psi=values["drift_psi"].get(name, embeddings.get(name, NAN)),
-            psi_critical=values["drift_psi_critical"].get(name, critical.get(name, NAN)),
-            drifted=flag(values["drifted"].get(name, NAN)),
-            absent=flag(values["absent"].get(name, NAN)),
-            stuck=flag(values["stuck"].get(name, NAN)),
-            missing_ratio=values["missing_ratio"].get(name, NAN),
-            outlier_ratio=values["outlier_ratio"].get(name, NAN),
-            checks=checks[name],
-            bins=[Bin(*each) for each in binned.get(name, ())],
-            psi_course=went.get(name, []),
+        msgspec.structs.replace(
+            variables.get(name) or VariableStatus(name=name, psi=math.nan, psi_critical=math.nan, drifted=None),
+            absent=absent.get(name),
+            stuck=_flag(stuck.get(name, math.nan)),
+            missing_ratio=missing.get(name, math.nan),
+            outlier_ratio=outliers.get(name, math.nan),
+            checks={check: int(count) for check, count in failures.items()},
         )
-        for name in names
+        for name, failures in quality.failures(tallies[quality]).items()
     ]
     return sorted(found, key=_by_drift)
 
 
-def outputs(
-    figures: Figures, pictures: Pictures, row: StatisticArrays, series: Series, course: Course
-) -> list[Variable]:
-    """Return the prediction and its probability, where the reference knows them."""
-    went = pictures.course(course.stacks.get(series, {}))
-    return [
-        Variable(
-            name=name,
-            psi=figures.one(f"model_{name}_drift_psi"),
-            psi_critical=figures.one(f"model_{name}_drift_psi_critical"),
-            drifted=flag(figures.one(f"model_{name}_drifted")),
-            bins=[Bin(*each) for each in bins],
-            psi_course=went.get(name, []),
-        )
-        for name, bins in pictures.bins(row)
-    ]
+def drifted_features(selection: Selection) -> int | None:
+    """Return how many features have drifted; None if none was judged."""
+    drift = selection.measures.find(Drift, kind=FEATURES)
+    if drift is None:
+        return None
+    result, embeddings = drift.calculator.drift(selection.tallies), _embeddings(selection).values()
+    if not result.is_enough.any() and not embeddings:
+        return None
+    return int(result.drifted.sum()) + sum(embedding.drifted is True for embedding in embeddings)
 
 
-def drift(figures: Figures, found: Sequence[Variable]) -> Drift:
-    """Return how many have drifted."""
-    threshold = figures.one("model_threshold", metric="feature_drift_psi")
+def judged(selection: Selection, drift: Drift) -> dict[str, VariableStatus]:
+    """Return the variables of a kind and their drift, without charts."""
+    calculator = drift.calculator
+    result = calculator.drift(selection.tallies)
+    # PSI always decides about drift, but is only shown if it is exported.
+    hidden = np.full(len(calculator.variables), np.nan)
+    psi, critical = (result.psi, result.psi_critical) if PSI in drift.statistics else (hidden, hidden)
+    rows = zip(calculator.variables, psi.tolist(), critical.tolist(), result.verdict.tolist(), strict=True)
+    return {
+        name: VariableStatus(name=name, psi=value, psi_critical=by_chance, drifted=_flag(verdict))
+        for name, value, by_chance, verdict in rows
+    }
+
+
+def _charted(selection: Selection, drift: Drift) -> dict[str, VariableStatus]:
+    """Return the variables of a kind with their bins and sparklines."""
+    charts = ChartData(drift.calculator)
+    bins = charts.bins(selection.tallies)
+    counts = selection.sparkline.sums(selection.series, drift.calculator.bins)
+    courses = {} if counts is None else charts.psi(counts)
+    return {
+        name: msgspec.structs.replace(variable, bins=bins[name], psi_course=courses.get(name, []))
+        for name, variable in judged(selection, drift).items()
+    }
+
+
+def _embeddings(selection: Selection) -> dict[str, VariableStatus]:
+    """Return the embeddings of which the window has enough vectors."""
+    drift = selection.measures.find(EmbeddingDrift)
+    results = drift.results(selection.tallies) if drift else {}
+    return {
+        name: VariableStatus(name=name, psi=each.psi, psi_critical=each.psi_critical, drifted=each.drifted)
+        for name, each in results.items()
+    }
+
+
+def drift(selection: Selection, found: Sequence[VariableStatus]) -> DriftStatus | None:
+    """Return how many features have drifted; None without a reference."""
+    reference = selection.measures.find(ReferenceInfo)
+    if reference is None:
+        return None
+    threshold = selection.thresholds["feature_drift_psi"]
     courses = [feature.psi_course for feature in found if feature.psi_course]
-    return Drift(
+    return DriftStatus(
         judged=sum(feature.drifted is not None for feature in found),
         drifted=sum(feature.drifted is True for feature in found),
         threshold=threshold,
-        reference_id=next(iter(figures.by("reference_id", "model_reference_info")), ""),
+        reference_id=reference.reference_id,
         over_threshold_course=[_count_over(threshold, values) for values in zip(*courses, strict=True)],
     )
 
 
-def quality(figures: Figures, found: Sequence[Variable]) -> Quality:
-    """Return the failed checks of all features together."""
-    checks: defaultdict[str, int] = defaultdict(int)
+def quality(selection: Selection, found: Sequence[VariableStatus]) -> QualityStatus | None:
+    """Return the failed checks, summed up over all features; None without a reference."""
+    unknown = selection.measures.find(UnknownFeatureCount)
+    if unknown is None:
+        return None
+    checks: Counter[str] = Counter()
     for feature in found:
         for check, count in feature.checks.items():
             checks[check] += count
-    records = figures.by("check", "model_record_quality_total")
-    unknown = figures.one("model_unknown_features")
-    return Quality(
+    records = selection.measures.one(RecordQuality)
+    return QualityStatus(
         checks=dict(checks),
-        records={check: int(count) for check, count in records.items()},
-        unknown_features=0 if math.isnan(unknown) else int(unknown),
+        records={check: int(count) for check, count in records.failures(selection.tallies[records]).items()},
+        unknown_features=unknown.count(selection.view, selection.series),
     )
 
 
+def _flag(value: float) -> bool | None:
+    return None if math.isnan(value) else bool(value)
+
+
 def _count_over(threshold: float, values: Sequence[float]) -> float:
-    """Return how many values are over it; NaN where none is known."""
-    return NAN if all(map(math.isnan, values)) else float(sum(value > threshold for value in values))
+    """Return how many values are above the threshold; NaN if all are unknown."""
+    return math.nan if all(map(math.isnan, values)) else float(sum(value > threshold for value in values))
 
 
-def _by_drift(feature: Variable) -> tuple[bool, float, str]:
-    """What is absent, or has drifted, comes first, then the larger PSI; what cannot be told comes last."""
+def _by_drift(feature: VariableStatus) -> tuple[bool, float, str]:
+    """Sort absent and drifted features first, then by descending PSI, and those without a PSI last."""
     least = math.inf if math.isnan(feature.psi) else -feature.psi
     return not (feature.drifted or feature.absent), least, feature.name

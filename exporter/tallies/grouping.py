@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from exporter.batch import Batch, Ints, SegmentSeries
+from exporter.batch import Batch, Ints, SegmentSeries, Series
 from exporter.encoded import Encoded
 from exporter.tallies.tally import AnySeries
 from exporter.tallies.windows import Window
@@ -53,8 +53,8 @@ def split(batch: Batch, groups: Sequence[Group], segment: str, values: Encoded[s
     dense[used] = np.arange(len(used))
     keys = []
     for whole, code in zip(*(column.tolist() for column in np.divmod(used, width)), strict=True):
-        model_name, model_version, *_ = groups[whole].series
-        keys.append(Group(SegmentSeries(model_name, model_version, segment, values.names[code]), groups[whole].panes))
+        base = groups[whole].series[: len(Series._fields)]
+        keys.append(Group(SegmentSeries._make((*base, segment, values.names[code])), groups[whole].panes))
     return replace(batch, group=dense[number], groups=len(used)), keys
 
 

@@ -102,5 +102,6 @@ class SeriesVocabulary(Vocabulary[Series]):
         super().__init__(limit, self._fallback, names)
 
     def _fallback(self, series: Series) -> Series:
-        known = any(series.model_name == name for name, version in self._codes if version != OTHER)
-        return Series(series.model_name if known else OTHER, OTHER)
+        own = (other.model_name for other in self._codes if other.model_version != OTHER)
+        name = series.model_name if series.model_name in own else OTHER
+        return series._replace(model_name=name, model_version=OTHER)

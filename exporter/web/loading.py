@@ -12,11 +12,11 @@ from typing import Any
 import msgspec
 import structlog
 
-from exporter.configuration import validation, yamlfile
-from exporter.configuration.validation import Problem
-from exporter.configuration.yamlfile import YamlError
-from exporter.web import settings, tls, values
-from exporter.web.settings import RATE, TLS, USERS, TlsConfig, WebConfig
+from exporter import validation, yamlfile
+from exporter.validation import Problem
+from exporter.web import settings, tls
+from exporter.web.settings import TLS, USERS, TlsConfig, WebConfig
+from exporter.yamlfile import YamlError
 
 FILES = ("cert_file", "key_file", "client_ca_file")
 # A file that has just been written may not be whole yet, and half a file may hold no users.
@@ -59,7 +59,7 @@ class WebConfigError(Exception):
 
 
 @dataclass(frozen=True, slots=True)
-class Loaded:
+class LoadedWebConfig:
     """A web configuration that can be used, and the files that it is of."""
 
     config: WebConfig
@@ -71,7 +71,7 @@ class Loaded:
         return [f"{self.files.paths[0]}: {note}" for note in settings.notes(self.config)]
 
 
-def load(path: Path) -> Loaded:
+def load(path: Path) -> LoadedWebConfig:
     """Read it, and all that it points to; raises WebConfigError with every mistake."""
     files = Files.of(path)
     try:
@@ -92,7 +92,7 @@ def load(path: Path) -> Loaded:
             wrong += error.problems
     if wrong:
         raise WebConfigError([f"{path}: {problem}" for problem in wrong], files)
-    return Loaded(config, context, files)
+    return LoadedWebConfig(config, context, files)
 
 
 class Current:
@@ -106,7 +106,7 @@ class Current:
         self._loaded = load(path)
         self._files = self._loaded.files
 
-    def get(self) -> Loaded:
+    def get(self) -> LoadedWebConfig:
         """Return it, read again if a file has changed."""
         files = self._files.now()
         if files != self._files and not files.are_fresh(self._clock()):
@@ -156,11 +156,9 @@ def _typed(data: Any) -> tuple[list[Problem], WebConfig]:
         odd = [user for user in users if not isinstance(user, str)]
         wrong = [Problem((USERS, str(user)), "expected a user name in quotes") for user in odd]
         data = data | {USERS: {user: hashed for user, hashed in users.items() if user not in odd}}
-    wrong += [_discreet(problem) for problem in validation.problems(data, WebConfig, values.parse)]
-    # A mapping with required keys goes as a whole.
-    told = [Problem(problem.path[:1], "") if problem.path[:1] == (RATE,) else problem for problem in wrong]
-    usable = validation.without(data, told) if isinstance(data, dict) else {}
-    return wrong, msgspec.convert(usable, WebConfig, dec_hook=values.parse)
+    wrong += [_discreet(problem) for problem in validation.problems(data, WebConfig)]
+    usable = validation.without(data, wrong, WebConfig) if isinstance(data, dict) else {}
+    return wrong, msgspec.convert(usable, WebConfig, dec_hook=validation.parse)
 
 
 def _discreet(problem: Problem) -> Problem:

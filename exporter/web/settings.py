@@ -11,7 +11,7 @@ from typing import Annotated, Literal
 
 import msgspec
 
-from exporter.configuration.validation import Problem, nearest
+from exporter.validation import Problem, nearest
 from exporter.web.values import BcryptHash, HeaderValue, Interval, Secret
 
 TLS = "tls_server_config"

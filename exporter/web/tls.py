@@ -11,7 +11,7 @@ from pathlib import Path
 from tempfile import NamedTemporaryFile
 from typing import Any
 
-from exporter.configuration.validation import Problem
+from exporter.validation import Problem
 from exporter.web.settings import CIPHERS, CURVES, TLS, TLS13_CIPHERS, TlsConfig
 
 VERSIONS = {"TLS12": ssl.TLSVersion.TLSv1_2, "TLS13": ssl.TLSVersion.TLSv1_3}

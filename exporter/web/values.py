@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import re
 
-from exporter.configuration.units import Duration
-from exporter.configuration.validation import parser
+from exporter.units import Duration
 
 
 class Secret(str):
@@ -62,6 +61,3 @@ class HeaderValue(str):
         if isinstance(text, str) and text.isascii() and (text.isprintable() or not text):
             return cls(text)
         raise ValueError(f"expected text in one line, got {text!r}")
-
-
-parse = parser(Secret, BcryptHash, Interval, HeaderValue)

@@ -5,8 +5,9 @@ from pathlib import Path
 
 import pytest
 
-from alerts import dashboards
-from tests.alerts.promtool import Scenario
+from alerts.rule_files import recordings
+from dashboards import metrics
+from tests.alerts.promtool import FLEET, Scenario
 
 pytestmark = pytest.mark.servers
 
@@ -40,7 +41,7 @@ def test_failed_checks_of_each_pod_are_those_of_all_its_features(scenario: Scena
             for feature, step in zip(("age", "income"), steps, strict=True):
                 labels = {**target(pod), "feature_name": feature, "check": check}
                 count(scenario, "model_feature_quality_total", labels, step)
-            scenario.expect(HOUR, dashboards.FAILED_CHECKS, {**target(pod), "check": check}, sum(steps) / 60)
+            scenario.expect(HOUR, metrics.RECORDED_CHECKS, {**target(pod), "check": check}, sum(steps) / 60)
     scenario.run()
 
 
@@ -56,16 +57,16 @@ def test_requests_errors_and_latency_are_those_of_each_pod(scenario: Scenario) -
             for route in ("x", "y"):
                 labels = {**target(pod), "le": bound, "route": route}
                 count(scenario, "model_prediction_latency_seconds_bucket", labels, step)
-            scenario.expect(HOUR, dashboards.LATENCY, {**target(pod), "le": bound}, 2 * step / 60)
+            scenario.expect(HOUR, metrics.RECORDED_LATENCY, {**target(pod), "le": bound}, 2 * step / 60)
         requests = sum(served.values()) + sum(failed.values())
-        scenario.expect(HOUR, dashboards.REQUESTS, target(pod), requests / 60)
-        scenario.expect(HOUR, dashboards.ERRORS, target(pod), sum(failed.values()) / 60)
+        scenario.expect(HOUR, metrics.RECORDED_REQUESTS, target(pod), requests / 60)
+        scenario.expect(HOUR, metrics.RECORDED_ERRORS, target(pod), sum(failed.values()) / 60)
     # One that has never had an error, and one that has had nothing else.
     count(scenario, "model_predictions_total", {**target("well"), "prediction_class": "yes"}, 6)
-    scenario.expect(HOUR, dashboards.REQUESTS, target("well"), 0.1)
-    scenario.expect_nothing(HOUR, dashboards.ERRORS, target("well"))
+    scenario.expect(HOUR, metrics.RECORDED_REQUESTS, target("well"), 0.1)
+    scenario.expect_nothing(HOUR, metrics.RECORDED_ERRORS, target("well"))
     count(scenario, "model_prediction_errors_total", {**target("ill"), "error_type": "timeout"}, 6)
-    scenario.expect(HOUR, dashboards.REQUESTS, target("ill"), 0.1)
+    scenario.expect(HOUR, metrics.RECORDED_REQUESTS, target("ill"), 0.1)
     scenario.run()
 
 
@@ -75,8 +76,8 @@ def test_psi_is_that_of_each_pod_and_window_and_the_largest_of_a_pod_is_of_all_i
         labels = {**target(pod), "window": window}
         for feature, value in zip(("age", "income"), values, strict=True):
             gauge(scenario, "model_feature_drift_psi", {**labels, "feature_name": feature}, value)
-            scenario.expect(HOUR, dashboards.PSI, {**labels, "feature_name": feature}, value)
-        scenario.expect(HOUR, dashboards.LARGEST_PSI, labels, max(values))
+            scenario.expect(HOUR, metrics.RECORDED_PSI, {**labels, "feature_name": feature}, value)
+        scenario.expect(HOUR, metrics.RECORDED_LARGEST_PSI, labels, max(values))
     scenario.run()
 
 
@@ -85,8 +86,8 @@ def test_refused_lines_are_told_by_reason_and_only_where_there_are_some(scenario
     for reason, step in (("invalid_json", 6), ("oversize", 0)):
         labels = {**sidecar, "reason": reason}
         count(scenario, "prediction_exporter_source_rejected_lines_total", labels, step)
-    scenario.expect(HOUR, dashboards.REFUSED, {**sidecar, "reason": "invalid_json"}, 0.1)
-    scenario.expect_nothing(HOUR, dashboards.REFUSED, {**sidecar, "reason": "oversize"})
+    scenario.expect(HOUR, metrics.RECORDED_REFUSED, {**sidecar, "reason": "invalid_json"}, 0.1)
+    scenario.expect_nothing(HOUR, metrics.RECORDED_REFUSED, {**sidecar, "reason": "oversize"})
     scenario.run()
 
 
@@ -110,21 +111,18 @@ def test_segments_are_those_of_all_pods(scenario: Scenario) -> None:
     for country in ("DE", "FR"):
         labels = {**VERSION, "segment": "country", "segment_value": country}
         yes, no, failed = (rates[country, value] / 60 for value in ("yes", "no", "timeout"))
-        scenario.expect(HOUR, dashboards.SEGMENT_CLASSES, {**labels, "prediction_class": "yes"}, yes)
-        scenario.expect(HOUR, dashboards.SEGMENT_CLASSES, {**labels, "prediction_class": "no"}, no)
-        scenario.expect(HOUR, dashboards.SEGMENT_REQUESTS, labels, yes + no + failed)
-        scenario.expect(HOUR, dashboards.SEGMENT_ERRORS, labels, failed)
-        scenario.expect(HOUR, dashboards.SEGMENT_LATENCY, {**labels, "le": "0.1"}, rates[country, "0.1"] / 60)
+        scenario.expect(HOUR, metrics.RECORDED_SEGMENT_CLASSES, {**labels, "prediction_class": "yes"}, yes)
+        scenario.expect(HOUR, metrics.RECORDED_SEGMENT_CLASSES, {**labels, "prediction_class": "no"}, no)
+        scenario.expect(HOUR, metrics.RECORDED_SEGMENT_REQUESTS, labels, yes + no + failed)
+        scenario.expect(HOUR, metrics.RECORDED_SEGMENT_ERRORS, labels, failed)
+        scenario.expect(HOUR, metrics.RECORDED_SEGMENT_LATENCY, {**labels, "le": "0.1"}, rates[country, "0.1"] / 60)
         of_age = {**labels, "feature_name": "age", "window": "1h"}
-        scenario.expect(HOUR, dashboards.SEGMENT_PSI, of_age, psi[country, "age"])
+        scenario.expect(HOUR, metrics.RECORDED_SEGMENT_PSI, of_age, psi[country, "age"])
     scenario.run()
 
 
 def test_every_rule_is_tested_here() -> None:
     text = Path(__file__).read_text()
-    names = {
-        name: value for name, value in vars(dashboards).items() if isinstance(value, str) and value.count(":") == 2
-    }
-    recorded = {rule.name for group in dashboards.file().groups for rule in group.recordings}
-    assert {*names.values()} == recorded
-    assert [name for name in names if f"dashboards.{name}," not in text] == []
+    names = {name: value for name, value in vars(metrics).items() if name.startswith("RECORDED_")}
+    assert {*names.values()} == recordings(file for file in FLEET if file.name == "dashboards").keys()
+    assert [name for name in names if f"metrics.{name}," not in text] == []

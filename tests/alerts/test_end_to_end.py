@@ -20,11 +20,11 @@ from typing import Any
 import pytest
 import yaml
 
-from alerts.feature_series import EVERY, INCREMENTS, REFERENCE_SIZE
+from alerts.__main__ import EVERY
 from exporter.reference import profile_file
 from tests.alerts.alertmanager import Inbox, alertmanager, http_inbox, local, smtp_inbox
 from tests.alerts.oracle import drift
-from tests.alerts.rule_files import hurried, rule_files
+from tests.alerts.rule_files import INCREMENTS, rule_files, set_to_a_second
 from tests.process import exporter
 from tests.records import numeric, reference
 from tests.servers import free_port, prometheus, require, wait_until_ready
@@ -33,6 +33,7 @@ EDGES = [-1.5, -1.0, -0.5, 0.0, 0.5, 1.0, 1.5]
 COUNTS = [67, 92, 150, 191, 191, 150, 92, 67]
 # By how much each feature has moved, in standard deviations.
 SHIFTS = {"age": 0.9, "income": 0.7, "amount": 1.2, "balance": 0.0}
+REFERENCE_SIZE = "model_version_feature:model_feature_reference_bin:sum"
 MODEL = {"model_name": "credit", "model_version": "3"}
 ROOT = Path(__file__).parent.parent.parent
 # How often the pods are scraped, as they are deployed.
@@ -68,7 +69,7 @@ def rules(folder: Path, *, every: str = EVERY) -> str:
     for file in (folder / "rules").iterdir():
         # A sidecar is absent until it is scraped first, and that is not told.
         if file.name != "sidecar.yaml":
-            file.write_text(hurried(file.read_text(), "for", "keep_firing_for"))
+            file.write_text(set_to_a_second(file.read_text(), "for", "keep_firing_for"))
     return pattern
 
 
@@ -83,7 +84,7 @@ def known_for_an_hour(folder: Path) -> None:
     subprocess.run(command, check=True, capture_output=True)
 
 
-def hurried_routes(config: Path) -> Path:
+def faster_routes(config: Path) -> Path:
     """Let the ends of alerts be told at once, and trainings be started at once."""
     made = yaml.safe_load(config.read_text())
     for route in (made["route"], *made["route"]["routes"]):
@@ -135,7 +136,7 @@ def test_drift_is_told_once_starts_one_training_and_its_end_is_told(tmp_path: Pa
         inbox = stack.enter_context(http_inbox())
         retrain = stack.enter_context(retrainer(tmp_path, inbox))
         told = stack.enter_context(
-            alertmanager(tmp_path, hurried_routes(local(tmp_path, inbox.address, retrain=retrain)))
+            alertmanager(tmp_path, faster_routes(local(tmp_path, inbox.address, retrain=retrain)))
         )
         sidecar = stack.enter_context(exporter("--config", tmp_path / "config.yaml"))
         target = sidecar.address.removeprefix("http://")
@@ -209,7 +210,7 @@ def test_a_feature_that_vanishes_is_told_once_by_slack_mail_and_pager_and_so_is_
     )
     with ExitStack() as stack:
         inbox, mail = stack.enter_context(http_inbox()), stack.enter_context(smtp_inbox())
-        told = stack.enter_context(alertmanager(tmp_path, hurried_routes(local(tmp_path, inbox.address, mail.address))))
+        told = stack.enter_context(alertmanager(tmp_path, faster_routes(local(tmp_path, inbox.address, mail.address))))
         sidecar = stack.enter_context(exporter("--config", tmp_path / "config.yaml"))
         target = sidecar.address.removeprefix("http://")
         written = rules(tmp_path, every="1s")

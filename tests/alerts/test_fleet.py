@@ -11,10 +11,9 @@ from typing import Any
 
 import pytest
 
-from alerts.feature_series import INCREMENTS
 from exporter.reference import profile_file
 from tests.alerts.oracle import drift
-from tests.alerts.rule_files import rule_files
+from tests.alerts.rule_files import INCREMENTS, rule_files
 from tests.process import Exporter, exporter
 from tests.records import categorical, numeric, reference
 from tests.servers import Prometheus, prometheus

@@ -1,18 +1,21 @@
 """What keeps alerts quiet: few values, a new version, broken data, a name from a log; and what owners set."""
 
+import re
 from pathlib import Path
 
 import pytest
 
-from alerts import limits
 from exporter.configuration.thresholds import MEANINGS
 from tests.alerts.cases_drift import bins, even
 from tests.alerts.cases_quality import failing
+from tests.alerts.rule_files import ALERTS, RECORDINGS
 from tests.alerts.timeline import HEALTHY, STEP, VERSION, Case, Level, Series, firing, of, run, thresholds
 
 pytestmark = pytest.mark.servers
 
 DRIFTING = bins({"age": (50, 10)})
+LIMIT = "model_version_metric:model_threshold:max"
+LIMIT_READ = re.compile(rf'{LIMIT}{{metric="(\w+)"}}')
 
 
 def fires(folder: Path, case: Case, *expected: str) -> None:
@@ -108,4 +111,8 @@ def test_a_name_of_a_log_cannot_become_a_query_or_a_template(tmp_path: Path) -> 
 
 
 def test_every_limit_of_a_rule_can_be_set_in_a_sidecar() -> None:
-    assert limits.DEFAULTS.keys() <= MEANINGS.keys()
+    defaults = {*re.findall(r'"metric", "(\w+)"', RECORDINGS[LIMIT]["expr"])}
+    read = {metric for rule in (*ALERTS.values(), *RECORDINGS.values()) for metric in LIMIT_READ.findall(rule["expr"])}
+    assert {"feature_drift_psi", "slo_latency"} <= read
+    assert read <= defaults
+    assert defaults <= MEANINGS.keys()

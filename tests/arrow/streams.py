@@ -10,14 +10,27 @@ from typing import Any
 
 import pyarrow as pa
 
-from exporter.arrow.decode import ArrowDecoder
 from exporter.batch import Batch
 from exporter.decoding.checks import Checks
-from exporter.decoding.intake import BadLine, Gathered, gather
+from exporter.decoding.pipeline import LinePipeline
 from exporter.engine.engine import Engine
 from exporter.engine.plan import Limits, Plan, SegmentDimension
+from exporter.formats.arrow.decode import ArrowDecoder
+from exporter.lines.buffer import BadLine, PendingLines, frame_whole
 from exporter.reference.profile import Profile
-from tests.records import CHOSEN, DEFAULT, FUTURE_SECONDS, NOW, PAST_SECONDS, PROFILE, SOURCE, STREAM, WINDOWS, schema
+from tests.records import (
+    CHOSEN,
+    DEFAULT,
+    FUTURE_SECONDS,
+    NOW,
+    PAST_SECONDS,
+    PROFILE,
+    SEGMENTED,
+    SOURCE,
+    STREAM,
+    WINDOWS,
+    schema,
+)
 
 INT64 = 2**63
 
@@ -49,11 +62,10 @@ def arrow_plan(
     return Plan(
         CHOSEN.statistics,
         WINDOWS,
-        {SOURCE: decoder},
+        {SOURCE: LinePipeline(decoder.framer, decoder)},
         limits,
-        framers={SOURCE: decoder.framer},
         segments=segments,
-        segmented=CHOSEN.segmented.tallied,
+        segmented=SEGMENTED.segmented,
     )
 
 
@@ -80,15 +92,15 @@ def each(records: Iterable[Mapping[str, Any]]) -> bytes:
     return b"".join(stream(batch([record])) for record in records)
 
 
-def read(data: bytes, decoder: ArrowDecoder | None = None) -> tuple[list[Batch], dict[str, int], Gathered]:
-    """Return what the bytes of a stream hold: its records, how many rows are refused by why, and what was gathered."""
+def read(data: bytes, decoder: ArrowDecoder | None = None) -> tuple[list[Batch], dict[str, int], PendingLines]:
+    """Return what the bytes of a stream hold: its records, how many rows are refused by why, and what was pending."""
     decoder = decoder or arrow_decoder()
-    gathered = gather(STREAM, 4096, data, decoder.framer)
-    readings = list(decoder.read(gathered, NOW))
+    pending = frame_whole(STREAM, 4096, data, decoder.framer)
+    readings = list(decoder.read(pending, NOW))
     refused: dict[str, int] = {}
-    for bad in [*gathered.refused, *(bad for reading in readings for bad in reading.refused)]:
+    for bad in [*pending.rejected, *(bad for reading in readings for bad in reading.rejected)]:
         refused[bad.reason] = refused.get(bad.reason, 0) + bad.count
-    return [reading.batch for reading in readings if reading.batch is not None], refused, gathered
+    return [reading.batch for reading in readings if reading.batch is not None], refused, pending
 
 
 def _arrow(value: Any) -> Any:

@@ -10,9 +10,9 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from exporter.arrow.messages import MESSAGE_BYTES, METADATA_BYTES, MOST_ROWS
-from exporter.arrow.stream import DICTIONARY_BYTES
-from exporter.decoding.intake import Intake
+from exporter.formats.arrow.messages import MESSAGE_BYTES, METADATA_BYTES, MOST_ROWS
+from exporter.formats.arrow.stream import DICTIONARY_BYTES
+from exporter.lines.buffer import LineBuffer
 from tests.arrow.streams import arrow_decoder, batch, each, read, stream
 from tests.records import NOW, SOURCE, STREAM, good, rows
 
@@ -46,9 +46,9 @@ def check(data: bytes) -> dict[str, int]:
     """Read bytes by two schemas; return why what was refused."""
     refused: dict[str, int] = {}
     for decoder in DECODERS:
-        batches, refused, gathered = read(data, decoder)
-        sent = sum(piece.block.num_rows for piece in gathered.pieces)
-        assert sent + sum(bad.count for bad in gathered.refused) == sum(map(len, batches)) + sum(refused.values())
+        batches, refused, pending = read(data, decoder)
+        sent = sum(piece.block.num_rows for piece in pending.chunks)
+        assert sent + sum(bad.count for bad in pending.rejected) == sum(map(len, batches)) + sum(refused.values())
         for one in batches:
             list(rows(one))
     return refused
@@ -99,15 +99,15 @@ def test_any_bytes_are_refused(data: bytes, before: bytes) -> None:
 def test_however_a_stream_is_cut_its_batches_are_the_same(data: bytes, sizes: list[int]) -> None:
     decoder = arrow_decoder()
     whole = read(data, decoder)[2]
-    intake = Intake(4096, {}, {SOURCE: decoder.framer})
+    intake = LineBuffer(4096, {}, {SOURCE: decoder.framer})
     intake.open(STREAM, None, b"")
     cuts = [0, *accumulate(sizes), max(len(data), sum(sizes))]
     for begin, end in pairwise(cuts):
         intake.feed(STREAM, data[begin:end])
     intake.close(STREAM)
     parts = intake.take().get(SOURCE)
-    assert (parts.pieces if parts else []) == whole.pieces
-    assert (parts.refused if parts else []) == whole.refused
+    assert (parts.chunks if parts else []) == whole.chunks
+    assert (parts.rejected if parts else []) == whole.rejected
     assert intake.held_bytes == 0
 
 
@@ -117,10 +117,10 @@ def test_the_batches_before_a_broken_message_count() -> None:
 
 
 def test_a_stream_that_is_cut_off_is_told() -> None:
-    batches, refused, gathered = read(VALID[0][:-20])
+    batches, refused, pending = read(VALID[0][:-20])
     assert (sum(map(len, batches)), refused) == (2, {"incomplete": 1})
     assert read(VALID[0][:-8])[1] == {}
-    assert VALID[0][gathered.refused[0].offset :][:4] == b"\xff" * 4
+    assert VALID[0][pending.rejected[0].offset :][:4] == b"\xff" * 4
 
 
 def prefix(length: int) -> bytes:
@@ -244,7 +244,7 @@ def test_a_wrong_length_in_the_metadata_of_a_batch_breaks_its_stream_at_most(val
 
 
 def test_a_refused_stream_holds_nothing_and_takes_no_more() -> None:
-    intake = Intake(4096, {}, {SOURCE: arrow_decoder().framer})
+    intake = LineBuffer(4096, {}, {SOURCE: arrow_decoder().framer})
     intake.open(STREAM, None, b"")
     intake.feed(STREAM, prefix(1000) + b"x" * 100)
     assert intake.held_bytes == 108
@@ -253,11 +253,11 @@ def test_a_refused_stream_holds_nothing_and_takes_no_more() -> None:
     assert intake.is_broken(STREAM)
     assert intake.held_bytes == 0
     intake.feed(STREAM, VALID[0])
-    assert len(intake.take()[SOURCE].pieces) == 0
+    assert len(intake.take()[SOURCE].chunks) == 0
 
 
 def test_dictionaries_that_are_kept_count_as_held() -> None:
-    intake = Intake(4096, {}, {SOURCE: arrow_decoder().framer})
+    intake = LineBuffer(4096, {}, {SOURCE: arrow_decoder().framer})
     intake.open(STREAM, None, b"")
     data = stream(*dictionaries(1000))
     intake.feed(STREAM, data[:-8])

@@ -13,7 +13,7 @@ import aiohttp
 import pyarrow as pa
 import pytest
 
-from exporter.assembly import config, source_list
+from exporter.configuration import loading
 from exporter.sidecar import Sidecar
 from tests.arrow.streams import stream
 from tests.in_process import serve
@@ -148,7 +148,7 @@ def test_a_post_of_arrow_is_answered_as_one_of_lines(tmp_path: Path) -> None:
 
 def test_arrow_is_loaded_off_the_event_loop_and_not_for_lines(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     loaded: list[int] = []
-    monkeypatch.setattr(source_list, "_load_arrow", lambda: loaded.append(threading.get_ident()))
+    monkeypatch.setattr("exporter.sources.http.source._load_arrow", lambda: loaded.append(threading.get_ident()))
     (tmp_path / "config.yaml").write_text("listen: 127.0.0.1:0\nsources: [http:///v1/predictions]\n")
 
     async def use(client: aiohttp.ClientSession) -> None:
@@ -158,7 +158,7 @@ def test_arrow_is_loaded_off_the_event_loop_and_not_for_lines(tmp_path: Path, mo
             assert len(loaded) == times
         assert threading.get_ident() not in loaded
 
-    serve(Sidecar(config.load(tmp_path / "config.yaml")), use)
+    serve(Sidecar(loading.load(tmp_path / "config.yaml")), use)
 
 
 def test_rows_that_are_refused_are_told_by_their_number(tmp_path: Path) -> None:

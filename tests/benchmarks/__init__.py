@@ -1,1 +1,6 @@
-"""Measured figures, each against another program or a stated limit: `make bench` prints the README's table."""
+"""Measured figures, each compared with another program or a stated limit: `python -m tests.benchmarks --help`."""
+
+import os
+
+# As the command `prediction-exporter` does, before numpy is loaded.
+os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")

@@ -30,14 +30,14 @@ from tests.servers import Prometheus
 
 LIMIT_SECONDS = 0.2
 RUNS = 3
-MARK_SECONDS = 60.0
+ANNOTATION_SECONDS = 60.0
 SHOWN = 15
-# An hour ago and not a week: there must be something.
+# An hour ago and not a week, because the history is shorter.
 CHOSEN = EXAMPLE | {"feature": "feature0", "figure": "amount", "against": "1h"}
 
 
 class Timed(NamedTuple):
-    """One query: how long it takes, and how many series it gives."""
+    """One query: how long it takes, how many series it returns, and which query it is."""
 
     seconds: float
     series: int
@@ -45,9 +45,9 @@ class Timed(NamedTuple):
 
 
 def measure(server: Prometheus, end: float) -> list[Timed]:
-    """Return all queries, the slowest first, everything chosen, over the time that a dashboard opens with.
+    """Return all queries, the slowest first, over a dashboard's default time range with all values chosen.
 
-    What is slow is asked a second time: once in a while Prometheus compacts, and is slow in all.
+    Slow queries are measured a second time, because Prometheus may have been compacting.
     """
     (process,) = (found for found in psutil.Process().children() if found.name() == "prometheus")
     times = []
@@ -61,7 +61,7 @@ def measure(server: Prometheus, end: float) -> list[Timed]:
 
 
 def _queries() -> Iterator[tuple[str, str, float | None]]:
-    """Yield queries of panels, marks and variables: what it is, an expression, and a step in seconds."""
+    """Yield the queries of panels, annotations and variables: a title, the expression, and a step in seconds."""
     for name in NAMES:
         dashboard = read(name)
         for panel in panels(dashboard):
@@ -69,9 +69,9 @@ def _queries() -> Iterator[tuple[str, str, float | None]]:
             for target in panel["targets"]:
                 where = f"{name}: {panel['title']} {target['refId']}"
                 yield where, target["expr"], None if target["instant"] else step
-        for mark in dashboard["annotations"]["list"]:
-            if "expr" in mark:
-                yield f"{name}: marks of {mark['name']}", mark["expr"], MARK_SECONDS
+        for annotation in dashboard["annotations"]["list"]:
+            if "expr" in annotation:
+                yield f"{name}: annotation {annotation['name']}", annotation["expr"], ANNOTATION_SECONDS
         for variable in variables(dashboard):
             if found := re.fullmatch(r"query_result\((.+)\)", variable["query"]):
                 yield f"{name}: ${variable['name']}", found[1], None
@@ -80,23 +80,23 @@ def _queries() -> Iterator[tuple[str, str, float | None]]:
 def _timed(
     server: Prometheus, process: psutil.Process, end: float, where: str, expression: str, step: float | None
 ) -> Timed:
-    """Return the best of several runs: the time that passed, or that Prometheus computed, whichever is less.
+    """Return the best of several runs: the elapsed time or Prometheus's CPU time, whichever is less.
 
-    On a busy machine more time passes; on an idle one, of a query that is computed on one core, no more.
+    On a busy machine the elapsed time is longer than the CPU time; on an idle one it is not, with one core per query.
     """
     filled = CHOSEN | macros(scrape=SCRAPE_SECONDS, step=step or SCRAPE_SECONDS, span=SPAN_SECONDS)
-    asked = {"query": fill_in(expression, filled)}
+    parameters = {"query": fill_in(expression, filled)}
     if step is None:
-        path, asked["time"] = "query", str(end)
+        path, parameters["time"] = "query", str(end)
     else:
         path, times = "query_range", {"start": end - SPAN_SECONDS, "end": end, "step": step}
-        asked |= {name: str(value) for name, value in times.items()}
+        parameters |= {name: str(value) for name, value in times.items()}
     seconds = []
     for _ in range(RUNS):
         passed, computed = time.perf_counter(), sum(process.cpu_times()[:2])
-        url = f"{server.address}/api/v1/{path}?{urllib.parse.urlencode(asked)}"
-        with urllib.request.urlopen(url, timeout=120) as answer:
-            body = answer.read()
+        url = f"{server.address}/api/v1/{path}?{urllib.parse.urlencode(parameters)}"
+        with urllib.request.urlopen(url, timeout=120) as response:
+            body = response.read()
         seconds += [time.perf_counter() - passed, sum(process.cpu_times()[:2]) - computed]
     return Timed(min(seconds), body.count(b'"metric":'), where)
 
@@ -113,7 +113,7 @@ def main() -> None:
         print(f"{one.seconds * 1e3:5.0f} ms {one.series:5} series  {one.where}")
     for one in found:
         if not one.series:
-            print(f"nothing  {one.where}")
+            print(f"no data  {one.where}")
     sys.exit(bool(slow))
 
 

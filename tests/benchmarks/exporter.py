@@ -1,4 +1,4 @@
-"""A running `prediction-exporter` on a log of the benchmark's shape, and what it costs."""
+"""A running `prediction-exporter` on a synthetic log, and what it costs."""
 
 from __future__ import annotations
 
@@ -12,19 +12,27 @@ import psutil
 from tests.process import Exporter, command, exporter
 
 DEADLINE_SECONDS = 600.0
-# Rarely enough that what a scrape costs is no part of what a record costs.
-LOOK_SECONDS = 2.0
+# Seldom enough that the scrapes cost little beside the records.
+POLL_SECONDS = 2.0
+
+
+def write_config(
+    folder: Path, source: str | Path, reference: Path, source_format: str = "lines", listen: str = "127.0.0.1:0"
+) -> Path:
+    """Write a configuration with one source, a reference, three windows and durable state; return its path."""
+    config = folder / "config.yaml"
+    config.write_text(
+        f"listen: {listen}\nsources: [{{url: '{source}', format: {source_format}}}]\n"
+        f"reference: {reference}\nstate_dir: {folder / 'state'}\nwindows: [5m, 1h, 24h]\n"
+    )
+    return config
 
 
 @contextmanager
-def running(folder: Path, pattern: str, reference: Path, form: str = "lines") -> Iterator[Exporter]:
-    """Run the exporter on the logs that match `pattern`, with a reference, three windows and durable state."""
-    config = folder / "config.yaml"
-    config.write_text(
-        f"listen: 127.0.0.1:0\nsources: [{{url: '{pattern}', format: {form}}}]\n"
-        f"reference: {reference}\nstate_dir: {folder / 'state'}\nwindows: [5m, 1h, 24h]\n"
-    )
-    with exporter("--config", config) as sidecar:
+def running(folder: Path, source: str | Path, reference: Path, source_format: str = "lines") -> Iterator[Exporter]:
+    """Run the exporter in a folder."""
+    folder.mkdir(exist_ok=True)
+    with exporter("--config", write_config(folder, source, reference, source_format)) as sidecar:
         yield sidecar
 
 
@@ -33,7 +41,7 @@ def wait_for_records(sidecar: Exporter, records: int) -> None:
     while (seen := sidecar.total("prediction_exporter_source_records_total")) < records:
         if time.monotonic() > deadline:
             raise TimeoutError(f"{seen:.0f} of {records} records")
-        time.sleep(LOOK_SECONDS)
+        time.sleep(POLL_SECONDS)
 
 
 def cpu_seconds(sidecar: Exporter) -> float:
@@ -46,6 +54,6 @@ def resident_mib(sidecar: Exporter) -> float:
 
 
 def make_reference(log: Path, output: Path) -> None:
-    made = command("profile", log, "--output", output)
-    if made.returncode:
-        raise RuntimeError(made.stderr)
+    profile = command("profile", log, "--output", output)
+    if profile.returncode:
+        raise RuntimeError(profile.stderr)

@@ -1,7 +1,7 @@
-"""A fleet in a Prometheus: the pages of two real sidecars, as a hundred pods of ten models would have served them.
+"""The history of a simulated fleet in a Prometheus: the metrics of two real sidecars, repeated for a hundred pods.
 
-Of what no dashboard asks, and of other windows than the hour's, the series are there but have two samples alone: a
-query passes them in the index, and reads none of theirs.
+Series that no dashboard queries, and those of windows other than the hour's, have only two samples: queries meet them
+in the index, but read none of their samples.
 """
 
 from __future__ import annotations
@@ -18,39 +18,36 @@ from pathlib import Path
 
 import numpy as np
 
-from alerts import feature_drift
-from alerts.__main__ import FILES
-from exporter.configuration.units import Duration
+from alerts.__main__ import EVERY
+from exporter.units import Duration
+from tests.alerts.rule_files import FILES
+from tests.benchmarks.exposition import samples
 from tests.benchmarks.remote_write import Writer, labelled
 from tests.dashboards.sidecars import CLASSES, VALUES, Record, model
 from tests.servers import Prometheus, free_port, prometheus
 
 PODS, MODELS, FEATURES = 100, 10, 20
 COUNTRIES = ("DE", "FR", "JP", "US", "BR")
-# Every fifth model predicts a value.
+# Every fifth model is a regression.
 VALUES_EVERY = 5
 PARTS = 3
 SPAN_SECONDS, SCRAPE_SECONDS, PIECE_SECONDS = 6 * 3600, 15, 1800
-# Seconds of CPU time in two.
+# Seconds of CPU time in two seconds.
 IDLE = 0.1
-SAMPLE = re.compile(r"^([\w:]+)(?:{(.*)})? (\S+)$", re.MULTILINE)
-LABEL = re.compile(r'(\w+)="((?:[^"\\]|\\.)*)"')
-COUNTER = re.compile(r"_(total|bucket|sum|count)$")
 RECORDED = re.compile(r"[a-z_]+:[a-z0-9_]+:[a-z0-9_]+")
-# What is counted since the time before is counted from scrape to scrape.
-DRIFT = feature_drift.file(f"{SCRAPE_SECONDS}s")
-# What each rule asks, and every how many seconds.
+# Each rule's expression and interval in seconds. Drift is counted from scrape to scrape.
 RULES = {
-    rule.name: (rule.expression, max(int(Duration.parse(group.interval).seconds), SCRAPE_SECONDS))
+    rule["record"]: (rule["expr"], max(int(Duration.parse(group["interval"]).seconds), SCRAPE_SECONDS))
     for file in FILES
-    for group in (DRIFT if file.name == DRIFT.name else file).groups
-    for rule in group.recordings
+    for group in file.with_interval(EVERY, f"{SCRAPE_SECONDS}s").groups
+    for rule in group["rules"]
+    if "record" in rule
 }
 
 
 @dataclass(frozen=True)
 class Series:
-    """One series: its labels as they are written, its last value, and whether it grows and is asked for."""
+    """One series: its encoded labels, its last value, whether it grows, and whether it has a sample per scrape."""
 
     labels: bytes
     value: float
@@ -58,7 +55,7 @@ class Series:
     dense: bool
 
     def over(self, elapsed: np.ndarray) -> np.ndarray:
-        """Return its values, float64[samples], at shares of the span; what is whole and no counter is constant."""
+        """Return its values, float64[samples], at shares of the span; whole numbers that do not grow are constant."""
         if self.grows:
             return np.floor(self.value * (0.2 + elapsed))
         if math.isnan(self.value) or self.value == int(self.value):
@@ -67,12 +64,12 @@ class Series:
 
 
 @contextmanager
-def fleet(folder: Path, asked: Collection[str]) -> Iterator[tuple[Prometheus, float]]:
-    """Run a Prometheus with six hours of the fleet; also yield the time at which they end.
+def fleet(folder: Path, queried: Collection[str]) -> Iterator[tuple[Prometheus, float]]:
+    """Run a Prometheus with six hours of the fleet; also yield the Unix time at which they end.
 
-    `asked` are the names of series that queries have, recorded ones among them.
+    `queried` are the names of metrics in queries, including those of recording rules.
     """
-    series = [*_series(_pages(folder), asked)]
+    series = [*_series(_expositions(folder), queried)]
     dense, sparse = ([each for each in series if each.dense is is_dense] for is_dense in (True, False))
     with prometheus(folder, options=["--web.enable-remote-write-receiver"]) as server:
         end = float(int(time.time()))
@@ -85,7 +82,7 @@ def fleet(folder: Path, asked: Collection[str]) -> Iterator[tuple[Prometheus, fl
             for every, found in recorded.items():
                 _write(server, found, _every(every, seconds), end)
             if not recorded:
-                for name in _needed(asked):
+                for name in _needed(queried):
                     expression, every = RULES[name]
                     found = [*_evaluated(server, name, expression, seconds[-1])]
                     _write(server, found, _every(every, seconds), end)
@@ -100,13 +97,13 @@ def _write(server: Prometheus, series: Iterable[Series], seconds: np.ndarray, en
 
 
 def _every(interval: int, seconds: np.ndarray) -> np.ndarray:
-    """Return the times at which what is evaluated at an interval is there; the last always."""
+    """Return the times of evaluations at an interval in seconds, including the last time."""
     step = interval // SCRAPE_SECONDS
     return seconds[step - 1 :: step]
 
 
 def _decision(rng: random.Random, *, drifted: bool) -> Record:
-    """Return a prediction of a class and its truth: 19 numbers and a country, some missing."""
+    """Return a classification and its ground truth, with 19 numbers, some of them missing, and a country."""
     shift = 1.0 if drifted else 0.0
     features: Record = {f"feature{i}": rng.gauss(shift * (i < 4), 1) for i in range(FEATURES - 1)}
     features["feature18"] = None if rng.random() < 0.05 else features["feature18"]
@@ -126,22 +123,22 @@ def _estimate(rng: random.Random, *, drifted: bool) -> Record:
     return {"features": made["features"], "prediction": rng.gauss(900, 99.5), "actual": rng.gauss(900, 99.5)}
 
 
-def _pages(folder: Path) -> tuple[str, str]:
-    """Return the page of a sidecar of classes with all that can be configured, and of one of values."""
+def _expositions(folder: Path) -> tuple[str, str]:
+    """Return the metrics of a classifier's sidecar with everything configured, and of a regression's sidecar."""
     ports = {"tcp": free_port(), "udp": free_port()}
     with (
-        model(folder / "classes", _decision, CLASSES, **ports) as first,
-        model(folder / "values", _estimate, VALUES) as second,
+        model(folder / "classes", _decision, CLASSES, **ports) as classifier,
+        model(folder / "values", _estimate, VALUES) as regression,
     ):
-        for served in (first, second):
+        for served in (classifier, regression):
             for _ in range(PARTS):
                 served.serve()
             served.wait()
-        return first.sidecar.get("/metrics"), second.sidecar.get("/metrics")
+        return classifier.sidecar.get("/metrics"), regression.sidecar.get("/metrics")
 
 
-def _series(pages: tuple[str, str], asked: Collection[str]) -> Iterator[Series]:
-    found = [[(name, _labels(told), float(value)) for name, told, value in SAMPLE.findall(page)] for page in pages]
+def _series(expositions: tuple[str, str], queried: Collection[str]) -> Iterator[Series]:
+    found = [[*samples(exposition)] for exposition in expositions]
     for pod in range(PODS):
         number = pod * MODELS // PODS
         target = {
@@ -151,13 +148,15 @@ def _series(pages: tuple[str, str], asked: Collection[str]) -> Iterator[Series]:
             "pod": f"pod-{pod}",
         }
         yield Series(labelled({"__name__": "up", **target}), 1, grows=False, dense=True)
-        for name, told, value in found[number % VALUES_EVERY == VALUES_EVERY - 1]:
-            labels = {**told, **target} | ({"model_name": f"model{number}"} if "model_name" in told else {})
+        for sample in found[number % VALUES_EVERY == VALUES_EVERY - 1]:
+            labels = {**sample.labels, **target}
+            if "model_name" in labels:
+                labels["model_name"] = f"model{number}"
             yield Series(
-                labelled({"__name__": name, **labels}),
-                value,
-                grows=bool(COUNTER.search(name)),
-                dense=name in asked and told.get("window", "1h") == "1h",
+                labelled({"__name__": sample.name, **labels}),
+                sample.value,
+                grows=sample.grows,
+                dense=sample.name in queried and sample.labels.get("window", "1h") == "1h",
             )
     for number in range(MODELS):
         alert = {"alertname": "ModelFeatureDrift", "alertstate": "firing", "severity": "warning", "namespace": "ml"}
@@ -165,15 +164,9 @@ def _series(pages: tuple[str, str], asked: Collection[str]) -> Iterator[Series]:
         yield Series(labelled(labels), 1, grows=False, dense=True)
 
 
-def _labels(told: str) -> dict[str, str]:
-    return {
-        name: re.sub(r"\\(.)", lambda found: found[1].replace("n", "\n"), value) for name, value in LABEL.findall(told)
-    }
-
-
-def _needed(asked: Collection[str]) -> list[str]:
-    """Return the recorded series that are asked for, and those that they are made of, in the order of the rules."""
-    needed, todo = set[str](), {name for name in asked if name in RULES}
+def _needed(queried: Collection[str]) -> list[str]:
+    """Return the recording rules that are queried, and those that they read, in the order of evaluation."""
+    needed, todo = set[str](), {name for name in queried if name in RULES}
     while todo:
         name = todo.pop()
         needed.add(name)
@@ -182,13 +175,13 @@ def _needed(asked: Collection[str]) -> list[str]:
 
 
 def _evaluated(server: Prometheus, name: str, expression: str, at: float) -> Iterator[Series]:
-    """Yield what a rule records at a time, to be taken for what it records at all times."""
+    """Yield what a rule records at one time, as constant series."""
     for labels, value in server.labelled(expression, at):
         yield Series(labelled({**labels, "__name__": name}), value, grows=False, dense=True)
 
 
 def wait_until_idle(server: Prometheus) -> None:
-    """Wait until nothing is compacted any more."""
+    """Wait until compaction is over."""
     before = math.inf
     while not 0 <= (now := _cpu_seconds(server)) - before < IDLE:
         before = now
@@ -196,6 +189,6 @@ def wait_until_idle(server: Prometheus) -> None:
 
 
 def _cpu_seconds(server: Prometheus) -> float:
-    with urllib.request.urlopen(f"{server.address}/metrics", timeout=60) as answer:
-        (found,) = re.findall(r"^process_cpu_seconds_total (\S+)$", answer.read().decode(), re.MULTILINE)
-    return float(found)
+    with urllib.request.urlopen(f"{server.address}/metrics", timeout=60) as response:
+        (seconds,) = re.findall(r"^process_cpu_seconds_total (\S+)$", response.read().decode(), re.MULTILINE)
+    return float(seconds)

@@ -13,30 +13,30 @@ TICK_SECONDS = 0.001
 
 
 class Lateness:
-    """What a task that wakes every millisecond saw, in seconds."""
+    """How late a task woke that asks to be woken every millisecond."""
 
     def __init__(self) -> None:
-        self._late: list[float] = []
+        self._seconds: list[float] = []
 
-    def __str__(self) -> str:
-        """The median, the 99th percentile and the worst."""
-        p50, p99, worst = np.quantile(self._late, [0.5, 0.99, 1.0]) * 1e3
-        return f"{p50:.1f}, {p99:.1f}, {worst:.1f} ms"
+    @property
+    def milliseconds(self) -> list[float]:
+        """The median, the 99th percentile and the maximum."""
+        return [float(late) * 1e3 for late in np.quantile(self._seconds, [0.5, 0.99, 1.0])]
 
     async def tick(self) -> None:
         while True:
             begin = time.perf_counter()
             await asyncio.sleep(TICK_SECONDS)
-            self._late.append(time.perf_counter() - begin - TICK_SECONDS)
+            self._seconds.append(time.perf_counter() - begin - TICK_SECONDS)
 
 
 @asynccontextmanager
 async def lateness() -> AsyncIterator[Lateness]:
-    """Look at the loop for as long as the context lasts."""
-    seen = Lateness()
-    ticker = asyncio.create_task(seen.tick())
+    """Watch the event loop for as long as the context lasts."""
+    late = Lateness()
+    ticker = asyncio.create_task(late.tick())
     try:
-        yield seen
+        yield late
     finally:
         ticker.cancel()
         await asyncio.gather(ticker, return_exceptions=True)

@@ -6,25 +6,27 @@ import shutil
 from pathlib import Path
 
 from tests.benchmarks.exporter import resident_mib, running, wait_for_records
+from tests.benchmarks.figure import Figure
 from tests.benchmarks.log import write_log
 
 FILE_RECORDS = 250_000
 FILES = 40
+FIRST_RECORDS = 1_000_000
 
 
-def measure(folder: Path, reference: Path) -> list[float]:
-    """Return the resident memory in MiB after every million records; files come and go as logs rotate."""
-    folder.mkdir()
-    pattern = folder / "pattern"
-    write_log(pattern, FILE_RECORDS)
+def measure(folder: Path, reference: Path) -> list[Figure]:
+    """Return the resident memory after a million records and after ten; files come and go as logs rotate."""
+    original = folder / "original"
+    write_log(original, FILE_RECORDS)
     sizes = []
-    with running(folder, str(folder / "log-*.jsonl"), reference) as sidecar:
+    with running(folder, folder / "log-*.jsonl", reference) as sidecar:
         for number in range(FILES):
             log = folder / f"log-{number}.jsonl"
-            shutil.copyfile(pattern, folder / "next")
+            shutil.copyfile(original, folder / "next")
             (folder / "next").rename(log)
-            wait_for_records(sidecar, (number + 1) * FILE_RECORDS)
+            records = (number + 1) * FILE_RECORDS
+            wait_for_records(sidecar, records)
             log.unlink()
-            if (number + 1) * FILE_RECORDS % 1_000_000 == 0:
+            if records in (FIRST_RECORDS, FILES * FILE_RECORDS):
                 sizes.append(resident_mib(sidecar))
-    return sizes
+    return [Figure("Resident memory after 1 million records, and 10 million", sizes, "MiB", "90 MiB")]

@@ -1,4 +1,4 @@
-"""Prometheus's remote write protocol 1.0: history, put into a running Prometheus without waiting for it to pass."""
+"""Prometheus's remote write protocol 1.0, to give a running Prometheus a history."""
 
 from __future__ import annotations
 
@@ -10,14 +10,14 @@ import numpy as np
 # A sample is a message of 16 bytes: a double at 3, and a time in milliseconds of 42 bits, as a varint of 6, at 12.
 SAMPLE_BYTES, VALUE, TIME = 18, slice(3, 11), slice(12, 18)
 REQUEST_BYTES = 8 * 2**20
-# Snappy's tag of a literal whose length is in the four bytes behind it: nothing is compressed.
+# Snappy's tag of a literal whose length is in the next four bytes: nothing is compressed.
 LITERAL = b"\xfc"
 
 Labels = Mapping[str, str]
 
 
 class Writer:
-    """Writes series over the same times; a later writer's times must be later, as of all scrapes."""
+    """Writes series that have the same times. The times of the next writer must be later."""
 
     def __init__(self, address: str, seconds: np.ndarray) -> None:
         """`seconds`: float64[samples], Unix times."""
@@ -52,7 +52,7 @@ class Writer:
 
 
 def labelled(labels: Labels) -> bytes:
-    """Return labels as they are written."""
+    """Return the encoded labels of a series."""
     pairs = sorted(labels.items())
     return b"".join(_field(1, _field(1, name.encode()) + _field(2, value.encode())) for name, value in pairs)
 

@@ -1,8 +1,8 @@
-"""What the rules cost a Prometheus that watches a fleet: `python -m tests.benchmarks.rules --pods 1000 --minutes 15`.
+"""What the rules cost a Prometheus that scrapes a fleet: `python -m tests.benchmarks.rules --pods 1000 --minutes 15`.
 
-The pods are copies of a real sidecar's page of 20 features, with the series that rules read; their counters grow at
-each scrape. What is told of a group is the median of how long its evaluations took in the last third of the time. They
-are a minute apart at least, so that none waits for another; the share of a core is that of their own interval.
+The pods are copies of a real sidecar with 20 features and have the series that rules read; their counters grow at each
+scrape. The result for a group is the median duration of its evaluations in the last third of the time. Evaluations are
+at least a minute apart, so that none waits for another; the share of a core is for the group's own interval.
 """
 
 from __future__ import annotations
@@ -17,19 +17,17 @@ import time
 import urllib.request
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager, suppress
-from dataclasses import replace
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import click
 import psutil
-from prometheus_client.parser import text_string_to_metric_families
+import yaml
 
-from alerts.__main__ import FILES
-from alerts.alert import Links
-from alerts.rules import Group, RuleFile
-from exporter.configuration.units import Duration
+from alerts.rule_files import Group, RuleFile, load
+from exporter.units import Duration
 from tests.benchmarks.exporter import make_reference
+from tests.benchmarks.exposition import Sample, samples
 from tests.benchmarks.log import write_log
 from tests.process import exporter
 from tests.servers import free_port, require, wait_until_ready
@@ -37,20 +35,18 @@ from tests.servers import free_port, require, wait_until_ready
 RECORDS = 5000
 MODELS = 10
 SCRAPE_SECONDS = 15
-LOOK_SECONDS = 10
-SELDOM = "1m"
-
-Sample = tuple[str, str, float, bool]  # name, labels but the model's name, value, whether it grows
+POLL_SECONDS = 10
+SLOW_INTERVAL = "1m"
 
 
-def page(folder: Path, read: str) -> list[Sample]:
-    """Return the samples of a sidecar with truth, of the metrics that are named in `read`."""
+def exposition(folder: Path, read: str) -> list[Sample]:
+    """Return the samples of a sidecar with ground truth, of the metrics that are named in `read`."""
     log, reference = folder / "log.jsonl", folder / "reference.json"
     write_log(log, RECORDS, seed=2)
     make_reference(log, reference)
-    truths = [json.loads(line) for line in log.read_text().splitlines()]
+    records = [json.loads(line) for line in log.read_text().splitlines()]
     (folder / "truth.jsonl").write_text(
-        "".join(json.dumps({"request_id": one["request_id"], "actual": one["prediction"]}) + "\n" for one in truths)
+        "".join(json.dumps({"request_id": each["request_id"], "actual": each["prediction"]}) + "\n" for each in records)
     )
     config = folder / "config.yaml"
     config.write_text(
@@ -60,60 +56,47 @@ def page(folder: Path, read: str) -> list[Sample]:
     with exporter("--config", config) as sidecar:
         sidecar.wait_for("model_outcomes_total", RECORDS)
         text = sidecar.get("/metrics")
-    known = set(re.findall(r"\b(?:model|prediction_exporter)_\w+", read))
-    return [
-        (
-            sample.name,
-            ",".join(f"{name}={json.dumps(value)}" for name, value in sample.labels.items() if name != "model_name"),
-            sample.value,
-            family.type in ("counter", "histogram"),
-        )
-        for family in text_string_to_metric_families(text)
-        for sample in family.samples
-        if sample.name in known
-    ]
+    names = set(re.findall(r"\b(?:model|prediction_exporter)_\w+", read))
+    return [sample for sample in samples(text) if sample.name in names]
 
 
 class Fleet:
-    """Pages of models, at `/0`, `/1` and so on; a model's counters grow by what they were at each look."""
+    """Expositions of models, at `/0`, `/1` and so on; the counters grow by their first values at each scrape."""
 
     def __init__(self, samples: list[Sample]) -> None:
         self._samples = samples
-        self._pages: dict[tuple[str, int], bytes] = {}
+        self._expositions: dict[tuple[str, int], bytes] = {}
         self._began = time.monotonic()
 
-    def page(self, model: str) -> bytes:
+    def exposition(self, model: str) -> bytes:
         turn = 1 + int((time.monotonic() - self._began) / SCRAPE_SECONDS)
-        if (model, turn) not in self._pages:
-            lines = (
-                f'{name}{{{labels},model_name="model{model}"}} {value * turn if grows else value}\n'
-                for name, labels, value, grows in self._samples
-            )
-            self._pages = {key: page for key, page in self._pages.items() if key[1] >= turn}
-            self._pages[model, turn] = gzip.compress("".join(lines).encode(), compresslevel=1)
-        return self._pages[model, turn]
+        if (model, turn) not in self._expositions:
+            lines = (_line(sample, model, turn) for sample in self._samples)
+            self._expositions = {key: kept for key, kept in self._expositions.items() if key[1] >= turn}
+            self._expositions[model, turn] = gzip.compress("".join(lines).encode(), compresslevel=1)
+        return self._expositions[model, turn]
 
     @contextmanager
     def served(self) -> Iterator[int]:
-        """Serve the pages; yields the port."""
+        """Serve the expositions; yields the port."""
         fleet = self
 
         class Handler(BaseHTTPRequestHandler):
             protocol_version = "HTTP/1.1"
 
             def do_GET(self) -> None:
-                body = fleet.page(self.path.strip("/"))
+                body = fleet.exposition(self.path.strip("/"))
                 self.send_response(200)
                 self.send_header("Content-Type", "text/plain; version=0.0.4")
                 self.send_header("Content-Encoding", "gzip")
                 self.send_header("Content-Length", str(len(body)))
                 self.end_headers()
-                # A scrape may have been given up, as the last ones are.
+                # Prometheus may have stopped.
                 with suppress(BrokenPipeError):
                     self.wfile.write(body)
 
-            def log_message(self, format: str, *args: object) -> None:  # noqa: A002  # as it is called
-                """Say nothing."""
+            def log_message(self, format: str, *args: object) -> None:  # noqa: A002  # the name in the base class
+                """Log nothing."""
 
         server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
         server.daemon_threads = True
@@ -125,13 +108,19 @@ class Fleet:
             server.server_close()
 
 
+def _line(sample: Sample, model: str, turn: int) -> str:
+    labels = {**sample.labels, "model_name": f"model{model}"}
+    pairs = ",".join(f"{name}={json.dumps(value)}" for name, value in labels.items())
+    return f"{sample.name}{{{pairs}}} {sample.value * turn if sample.grows else sample.value}\n"
+
+
 @contextmanager
 def watching(folder: Path, port: int, pods: int, files: Sequence[RuleFile]) -> Iterator[tuple[psutil.Popen, str]]:
-    """Run a Prometheus with rules on so many pods; yields its process and its address."""
+    """Run a Prometheus with rules that scrapes so many pods; yields its process and its address."""
     (folder / "rules").mkdir()
     for file in files:
-        seldom = tuple(replace(group, interval=SELDOM) if _seconds(group) < 60 else group for group in file.groups)
-        (folder / "rules" / f"{file.name}.yaml").write_text(replace(file, groups=seldom).plain(Links()))
+        slow = [{**group, "interval": SLOW_INTERVAL} if _seconds(group) < 60 else group for group in file.groups]
+        (folder / "rules" / f"{file.name}.yaml").write_text(yaml.safe_dump({"groups": slow}))
     targets = [
         {
             "targets": [f"127.0.0.1:{port}"],
@@ -161,11 +150,11 @@ def watching(folder: Path, port: int, pods: int, files: Sequence[RuleFile]) -> I
 
 
 def _seconds(group: Group) -> float:
-    return Duration.parse(group.interval).seconds
+    return Duration.parse(group["interval"]).seconds
 
 
 def durations(address: str) -> dict[str, tuple[float, dict[str, float]]]:
-    """Return how long each group took last, and each rule's part of it."""
+    """Return how many seconds each group's last evaluation took, and each of its rules."""
     with urllib.request.urlopen(f"{address}/api/v1/rules", timeout=60) as answer:
         groups = json.load(answer)["data"]["groups"]
     return {
@@ -179,38 +168,40 @@ def durations(address: str) -> dict[str, tuple[float, dict[str, float]]]:
 
 @click.command()
 @click.option("--pods", default=100, show_default=True)
-@click.option("--minutes", default=6.0, show_default=True, help="How long; windows of an hour fill meanwhile.")
+@click.option(
+    "--minutes", default=6.0, show_default=True, help="How long to scrape; windows of an hour fill meanwhile."
+)
 @click.option("--rules", "slowest", default=8, show_default=True, help="How many of the slowest rules are listed.")
 @click.option("--without", multiple=True, help="A file of rules to leave out, such as feature-drift-instances.")
 def main(pods: int, minutes: float, slowest: int, without: tuple[str, ...]) -> None:
     """Print how long each group of rules takes."""
-    files = [file for file in FILES if file.name not in without]
-    intervals = {group.name: _seconds(group) for file in files for group in file.groups}
-    read = "".join(file.plain(Links()) for file in files)
+    files = [file for file in load() if file.name not in without]
+    intervals = {group["name"]: _seconds(group) for file in files for group in file.groups}
+    read = "".join(file.text for file in files)
     with tempfile.TemporaryDirectory(prefix="prediction-exporter-rules-") as name, ExitStack() as stack:
         folder = Path(name)
-        samples = page(folder, read)
-        port = stack.enter_context(Fleet(samples).served())
+        pod = exposition(folder, read)
+        port = stack.enter_context(Fleet(pod).served())
         process, address = stack.enter_context(watching(folder, port, pods, files))
-        looks: dict[str, list[float]] = {}
-        parts: dict[str, list[float]] = {}
+        group_seconds: dict[str, list[float]] = {}
+        rule_seconds: dict[str, list[float]] = {}
         begin = time.monotonic()
         while time.monotonic() < begin + minutes * 60:
-            time.sleep(LOOK_SECONDS)
+            time.sleep(POLL_SECONDS)
             if time.monotonic() < begin + minutes * 40:
                 continue
-            for group, (took, of_rules) in durations(address).items():
-                looks.setdefault(group, []).append(took)
-                for rule, part in of_rules.items():
-                    parts.setdefault(rule, []).append(part)
+            for group, (took, by_rule) in durations(address).items():
+                group_seconds.setdefault(group, []).append(took)
+                for rule, part in by_rule.items():
+                    rule_seconds.setdefault(rule, []).append(part)
         resident = process.memory_info().rss / 2**20
-    took = {group: statistics.median(each) for group, each in looks.items()}
-    print(f"{pods} pods, {len(samples)} series each; after {minutes:g} minutes Prometheus has {resident:.0f} MiB\n")
+    seconds_of = {group: statistics.median(each) for group, each in group_seconds.items()}
+    print(f"{pods} pods, {len(pod)} series each; after {minutes:g} minutes Prometheus has {resident:.0f} MiB\n")
     print("| group | every | takes | of a core |\n| --- | --- | --- | --- |")
-    for group, seconds in sorted(took.items(), key=lambda item: -item[1] / intervals[item[0]]):
+    for group, seconds in sorted(seconds_of.items(), key=lambda item: -item[1] / intervals[item[0]]):
         print(f"| {group} | {intervals[group]:.0f} s | {seconds:.3f} s | {seconds / intervals[group]:.1%} |")
-    print(f"| all | | | {sum(seconds / intervals[group] for group, seconds in took.items()):.1%} |\n")
-    medians = {rule: statistics.median(each) for rule, each in parts.items()}
+    print(f"| all | | | {sum(seconds / intervals[group] for group, seconds in seconds_of.items()):.1%} |\n")
+    medians = {rule: statistics.median(each) for rule, each in rule_seconds.items()}
     for rule in sorted(medians, key=medians.__getitem__, reverse=True)[:slowest]:
         print(f"{medians[rule]:.3f} s {rule}")
 

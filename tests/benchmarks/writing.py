@@ -1,4 +1,4 @@
-"""A page of 50,000 series, as 500 features make them: made and written by us, and by prometheus_client."""
+"""An exposition of 50,000 series, such as 500 features have: written by us and by prometheus_client."""
 
 from __future__ import annotations
 
@@ -14,14 +14,15 @@ from prometheus_client.exposition import generate_latest
 from prometheus_client.metrics_core import GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
 
-from exporter.exposition.exposition import Format, Writer, complete
+from exporter.exposition.exposition import Accept, Writer, complete
 from exporter.families import GaugeFamily
+from tests.benchmarks.figure import Figure
 from tests.benchmarks.lateness import lateness
 
 FEATURES = [f"feature{number}" for number in range(500)]
 BINS = [f"{number}: [{number / 7:.3g}, {(number + 1) / 7:.3g})" for number in range(10)]
 LABELS = ("model_name", "model_version", "feature_name", "bin")
-PAGES = 20
+WRITES = 20
 
 
 def _data() -> dict[str, list[float]]:
@@ -38,32 +39,30 @@ DATA = _data()
 SERIES = sum(map(len, DATA.values()))
 
 
-@dataclass(frozen=True)
-class Written:
-    """What a page took of the CPU, and how late the event loop woke beside the thread that made it."""
-
-    cpu_ms: float
-    late: str
-
-
-def measure() -> tuple[Written, Written]:
-    """Return what it costs by prometheus_client, and by us, when a page like it has been written before."""
+def measure() -> list[Figure]:
+    """Return the CPU time of an exposition after the first, and how much its thread delays the event loop."""
     writer = Writer()
     if _by_prometheus_client() != _by_us(writer):
-        raise AssertionError("the pages differ")
-    return asyncio.run(_measured(_by_prometheus_client)), asyncio.run(_measured(lambda: _by_us(writer)))
+        raise AssertionError("the expositions differ")
+    return [
+        *asyncio.run(_measured("prometheus_client", _by_prometheus_client)),
+        *asyncio.run(_measured("prediction-exporter", lambda: _by_us(writer), limit="20 ms")),
+    ]
 
 
-async def _measured(page: Callable[[], bytes]) -> Written:
+async def _measured(program: str, write: Callable[[], bytes], limit: str = "") -> list[Figure]:
     times = []
-    for _ in range(PAGES):
+    for _ in range(WRITES):
         begin = time.thread_time()
-        page()
+        write()
         times.append(time.thread_time() - begin)
     async with lateness() as late:
-        for _ in range(PAGES):
-            await asyncio.to_thread(page)
-    return Written(statistics.median(times) * 1e3, str(late))
+        for _ in range(WRITES):
+            await asyncio.to_thread(write)
+    return [
+        Figure(f"CPU of an exposition of {SERIES:,} series: {program}", [statistics.median(times) * 1e3], "ms"),
+        Figure(f"Delay of the event loop meanwhile: {program}: median, p99, maximum", late.milliseconds, "ms", limit),
+    ]
 
 
 def _by_us(writer: Writer) -> bytes:
@@ -73,7 +72,7 @@ def _by_us(writer: Writer) -> bytes:
         for labels, value in zip(_label_values(), values, strict=True):
             family.add(labels, value)
         families.append(family)
-    return complete(writer.write(families, Format()), CollectorRegistry(), Format()).body
+    return complete(writer.write(families, Accept()), CollectorRegistry(), Accept()).body
 
 
 def _by_prometheus_client() -> bytes:

@@ -130,7 +130,8 @@ def _lost(before: Any, after: Any, path: str = "") -> list[str]:
 @each
 def test_links_lead_to_dashboards_that_are_there_and_keep_what_is_chosen(name: str) -> None:
     dashboard = read(name)
-    (link,) = dashboard["links"]
+    link, *runbooks = dashboard["links"]
+    assert {each["type"] for each in runbooks} <= {"link"}
     assert (link["type"], link["tags"], link["includeVars"], link["keepTime"]) == (
         "dashboards",
         dashboard["tags"],

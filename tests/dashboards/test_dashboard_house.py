@@ -7,12 +7,12 @@ from pathlib import Path
 
 import promql_parser as promql
 import pytest
-
-from alerts.__main__ import FILES
-from dashboards import metrics
-from tests.dashboards.grafana import EXAMPLE, NAMES, fill_in, panels, queries, read
 from tests.test_house import METRICS, PAGES, SELF_METRICS
 from tests.test_house import metrics as table_of_metrics
+
+from alerts.rule_files import load, recordings
+from dashboards import metrics
+from tests.dashboards.grafana import EXAMPLE, NAMES, fill_in, panels, queries, read
 
 ROOT = Path(__file__).parent.parent.parent
 MODULES = sorted((ROOT / "dashboards").rglob("*.py"))
@@ -88,7 +88,7 @@ def is_served(series: str) -> bool:
 
 
 SERVED = served()
-RECORDED = {rule.name for file in FILES for group in file.groups for rule in group.recordings}
+RECORDED = {*recordings(load())}
 ELSEWHERE = {metrics.UP, metrics.ALERTS} | RECORDED
 
 

@@ -72,7 +72,7 @@ def test_without_a_reference_of_them_they_are_not_read() -> None:
 
 def test_a_path_that_is_taken_is_told() -> None:
     with pytest.raises(SchemaError, match="is read as prediction already, and cannot be attribution age"):
-        Schema({"prediction": ("output", "age"), "attributions": ("output",)}, attributions=("age",)).tree()
+        Schema({"prediction": ("output", "age"), "attributions": ("output",)}, attributions=("age",)).tree.struct()
 
 
 values = st.one_of(st.none(), st.none(), st.integers(-64, 64), st.floats(allow_nan=False))

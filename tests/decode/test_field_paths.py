@@ -108,8 +108,8 @@ def test_a_field_read_from_elsewhere_is_not_read_from_its_own_name() -> None:
 
 
 def test_what_is_not_mapped_lies_under_its_own_name() -> None:
-    assert {name: (name,) for name in DEFAULT_FIELDS} == Schema().paths()
-    assert Schema({"latency_us": ("t",)}).paths().keys() == {*DEFAULT_FIELDS} - {"latency_ms"} | {"latency_us"}
+    assert {name: (name,) for name in DEFAULT_FIELDS} == Schema().paths
+    assert Schema({"latency_us": ("t",)}).paths.keys() == {*DEFAULT_FIELDS} - {"latency_ms"} | {"latency_us"}
 
 
 @pytest.mark.parametrize(
@@ -128,12 +128,12 @@ def test_what_is_not_mapped_lies_under_its_own_name() -> None:
 )
 def test_paths_that_contradict_each_other_are_told(fields: dict[str, Path], told: str) -> None:
     with pytest.raises(SchemaError, match=told):
-        Schema(fields, tuple(PROFILE.numeric)).tree()
+        Schema(fields, tuple(PROFILE.numeric)).tree.struct()
 
 
 @pytest.mark.parametrize("key", ['a"b', "a\\b", "a\nb"])
 def test_a_key_that_cannot_be_read_is_told_and_not_raised_at_the_start(key: str) -> None:
     try:
-        Schema(numeric=(key,)).tree().struct()
+        Schema(numeric=(key,)).tree.struct()
     except SchemaError as error:
         assert "\n" not in str(error)  # noqa: PT017  # either is right: to read it, or to say that it cannot be

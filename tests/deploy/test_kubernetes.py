@@ -13,7 +13,7 @@ import yaml
 
 from deploy import listing
 from exporter import __version__
-from exporter.assembly import config
+from exporter.configuration import loading
 from tests.deploy.manifests import (
     KUBERNETES,
     OVERLAYS,
@@ -142,7 +142,7 @@ def test_the_configuration_is_good_and_reads_and_writes_what_is_mounted(
     exporter = exporter_in(pod)
     file = tmp_path / "config.yaml"
     file.write_text(one(built[overlay], "ConfigMap")["data"]["config.yaml"])
-    settings = config.load(file)
+    settings = loading.load(file)
     assert settings.state_dir == mount_path(exporter, "prediction-exporter-state")
     assert settings.listen.port == exporter["ports"][0]["containerPort"]
     (source,) = yaml.safe_load(file.read_text())["sources"]

@@ -10,14 +10,15 @@ from typing import Any, NamedTuple
 import numpy as np
 from sklearn import metrics
 
-from exporter.assembly.planning import measures
+from exporter.assembly.measures import measures
 from exporter.batch import Batch, Floats, Ints
 from exporter.configuration.settings import Config
-from exporter.profiling import Options, make_profile
-from exporter.profiling.calibration import BINS, scored_class
+from exporter.offline.profiling import Options, make_profile
+from exporter.offline.profiling.calibration import BINS, scored_class
 from exporter.reference.calibration import Calibration
 from exporter.reference.profile import Profile
-from tests.profiling.training import write
+from tests.derived.views import view_of
+from tests.offline.profiling.training import write
 from tests.records import DEFAULT, NOW, block, columns, decoder, reference
 
 FIGURES = {"precision": metrics.precision_score, "recall": metrics.recall_score, "f1": metrics.f1_score}
@@ -92,7 +93,7 @@ def estimated(profile: Profile, records: Sequence[Any] | Batch) -> dict[tuple[st
         for statistic in chosen.statistics
         if statistic.reads == "predictions"
     }
-    families = [family for derived in chosen.derived for family in derived.collect({"1h": {DEFAULT: row}})]
+    families = [family for derived in chosen.derived for family in derived.collect(view_of({"1h": {DEFAULT: row}}))]
     found = {}
     for sample in (sample for family in families for sample in family.samples):
         labels = [sample.labels[name] for name in ("average", "class", "metric") if sample.labels.get(name)]

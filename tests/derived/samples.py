@@ -11,14 +11,13 @@ from dataclasses import dataclass
 import numpy as np
 
 from exporter.batch import Floats
-from exporter.derived.comparison import Comparison, Judgement, Shift
-from exporter.profiling.column import Column
-from exporter.profiling.numeric import NumericSketch, NumericTally
+from exporter.derived.distributions import DriftCriteria
+from exporter.derived.drift import DriftCalculator, DriftResult
+from exporter.offline.profiling.column import Column
+from exporter.offline.profiling.numeric import NumericSketch, NumericTally
 from exporter.reference.profile import Numeric, Profile
-from exporter.stats.feature_bins import FeatureBins
-from exporter.stats.feature_cuts import FeatureCuts
-from exporter.stats.feature_moments import FeatureMoments
 from exporter.tallies.tally import StatisticArrays
+from tests.derived.views import window_of
 from tests.records import columns, reference
 
 Rng = np.random.Generator
@@ -96,19 +95,19 @@ def profiled(values: Floats, bins: int = 10, binning: str = "quantile") -> Numer
     return tally.feature(len(values))
 
 
-def comparison(profile: Profile, judgement: Judgement = Judgement()) -> Comparison:  # noqa: B008  # it is frozen
-    return Comparison(profile, FeatureBins(profile), FeatureCuts(profile), FeatureMoments(profile), judgement)
+def calculator(profile: Profile, criteria: DriftCriteria = DriftCriteria()) -> DriftCalculator:  # noqa: B008  # it is frozen
+    return DriftCalculator(profile, criteria=criteria)
 
 
-def row(compared: Comparison, *numbers: Floats) -> StatisticArrays:
+def row(compared: DriftCalculator, *numbers: Floats) -> StatisticArrays:
     """Return a window's tallies of numeric features."""
     batch = columns(len(numbers[0]), numbers=[values.tolist() for values in numbers])
     statistics = (compared.bins, compared.cuts, compared.moments)
     return {statistic.name: statistic.tally(batch)[0].astype(np.float64) for statistic in statistics}
 
 
-def compared(pair: Pair, binning: str = "quantile") -> tuple[Comparison, Shift, Floats, Floats]:
-    """Return a pair's comparison and its result, with the reference's and the window's values."""
+def compared(pair: Pair, binning: str = "quantile") -> tuple[DriftCalculator, DriftResult, Floats, Floats]:
+    """Return a pair's calculator and its result, with the reference's and the window's values."""
     against, window = pair.draw()
-    both = comparison(reference({"x": profiled(against, binning=binning)}))
-    return both, both.shift(both.distributions(row(both, window))), against, window
+    both = calculator(reference({"x": profiled(against, binning=binning)}))
+    return both, both.drift(window_of(row(both, window))), against, window

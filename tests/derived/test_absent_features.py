@@ -11,6 +11,7 @@ from exporter.derived.absent_features import AbsentFeatures
 from exporter.reference.profile import Feature
 from exporter.stats.feature_quality import FeatureQuality
 from exporter.stats.record_quality import RecordQuality
+from tests.derived.views import view_of
 from tests.records import categorical, columns, numeric, reference
 
 SERIES = Series("credit", "3")
@@ -24,7 +25,7 @@ def judged(feature: Feature, values: list[float], marks: list[list[int]] | None 
     quality, records = FeatureQuality(profile), RecordQuality(profile.reference_id, ())
     batch = columns(len(values), numbers=[values], marks=marks)
     row = {statistic.name: statistic.tally(batch)[0].astype(np.float64) for statistic in (quality, records)}
-    (family,) = AbsentFeatures(profile, quality, records).collect({"5m": {SERIES: row}})
+    (family,) = AbsentFeatures(profile, quality, records).collect(view_of({"5m": {SERIES: row}}))
     assert (family.name, family.type) == ("model_feature_absent", "gauge")
     return next((sample.value for sample in family.samples), None)
 
@@ -69,6 +70,6 @@ def test_a_category_is_judged_by_its_own_share_and_each_window_by_itself() -> No
     batch = columns(120, numbers=[[NAN] * 120], categories=[[None] * 120])
     row = {statistic.name: statistic.tally(batch)[0].astype(np.float64) for statistic in (quality, records)}
     windows = {"5m": {SERIES: row}, "1h": {SERIES: {name: array * 2 for name, array in row.items()}}}
-    (family,) = AbsentFeatures(profile, quality, records).collect(windows)
+    (family,) = AbsentFeatures(profile, quality, records).collect(view_of(windows))
     found = {(s.labels["feature_name"], s.labels["window"]): s.value for s in family.samples}
     assert found == {("age", "5m"): 1, ("age", "1h"): 1, ("place", "1h"): 1}

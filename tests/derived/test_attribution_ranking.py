@@ -9,15 +9,17 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 from sklearn.metrics import ndcg_score
 
-from exporter.assembly.measuring import measures
+from exporter.assembly.measures import measures
 from exporter.batch import Series
 from exporter.configuration.settings import Config
 from exporter.derived.attribution_ranking import AttributionRanking, ndcg
 from exporter.derived.drift import Drift
 from exporter.reference.profile import Attribution, Profile
 from exporter.stats.absolute_attributions import AbsoluteAttributions
-from exporter.stats.views import View
+from exporter.stats.on_columns import OnColumns
+from exporter.stats.variable_kind import ATTRIBUTIONS
 from tests.derived.samples import profiled
+from tests.derived.views import view_of
 from tests.records import attribution, columns, numeric, reference
 
 SERIES = Series("credit", "3")
@@ -58,7 +60,7 @@ def ranked(profile: Profile, attributions: list[list[float]]) -> dict[tuple[str,
     absolute = AbsoluteAttributions(profile.attributed)
     batch = columns(len(attributions[0]), attributions=attributions)
     row = {absolute.name: absolute.tally(batch)[0]}
-    families = AttributionRanking(profile.attributions or {}, absolute).collect({"5m": {SERIES: row}})
+    families = AttributionRanking(profile.attributions or {}, absolute).collect(view_of({"5m": {SERIES: row}}))
     return {
         (sample.name.removeprefix("model_attribution_"), sample.labels.get("feature_name", "")): sample.value
         for family in families
@@ -120,16 +122,12 @@ def drift(*window: list[float]) -> dict[tuple[str, str], float]:
     row = {
         statistic.name: statistic.tally(batch)[0].astype(np.float64)
         for statistic in chosen.statistics
-        if isinstance(statistic, View) and statistic.name.startswith("attribution")
+        if isinstance(statistic, OnColumns) and statistic.name.startswith("attribution")
     }
-    (told,) = (
-        derived
-        for derived in chosen.derived
-        if isinstance(derived, Drift) and derived.comparison.subject.name == "attribution"
-    )
+    told = chosen.one(Drift, kind=ATTRIBUTIONS)
     return {
         (sample.name, sample.labels["feature_name"]): sample.value
-        for family in told.collect({"5m": {SERIES: row}})
+        for family in told.collect(view_of({"5m": {SERIES: row}}))
         for sample in family.samples
     }
 

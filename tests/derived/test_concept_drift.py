@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy.stats import chi2_contingency
 
-from exporter.assembly.planning import measures
+from exporter.assembly.measures import measures
 from exporter.batch import Batch, Floats
 from exporter.configuration.settings import Config, DriftConfig
 from exporter.derived.concept_drift import CRITICAL, rise
@@ -80,9 +80,7 @@ def test_a_jump_of_ten_points_is_seen_within_600_outcomes(outcomes_a_pane: int, 
 def collected(snapshot: Snapshot, profile: Profile | None, config: Config = CONFIG) -> float | None:
     """Return what is told of concept drift, if anything."""
     chosen = measures(config, profile)
-    collector = Collector(
-        chosen.statistics, chosen.derived, WINDOWS, of_classes=chosen.of_classes, of_panes=chosen.of_panes
-    )
+    collector = Collector(chosen, WINDOWS)
     samples = [sample for family in collector.collect(snapshot) for sample in family.samples]
     found = [sample.value for sample in samples if sample.name == "model_concept_drift"]
     assert len(found) <= 1

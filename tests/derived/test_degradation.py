@@ -9,8 +9,7 @@ from sklearn.metrics import accuracy_score, precision_recall_fscore_support
 from exporter.batch import Floats
 from exporter.configuration.settings import Config
 from exporter.derived.degradation import FEWEST_OUTCOMES, Tolerance, least_drop, wilson
-from exporter.reference.baseline import Baseline, Figure
-from exporter.reference.confusion import figures
+from exporter.reference.performance import Baseline, Estimate, figures
 from exporter.reference.profile import Profile
 from tests.outcomes import CONFIG, Told, of_classes, outcomes, told
 
@@ -118,7 +117,7 @@ def test_wilson_s_interval_is_scipy_s(right: int, n: int) -> None:
 
 def test_the_interval_of_a_difference_is_newcombe_s_published_one() -> None:
     # Table II (a) of the paper: 56/70 - 48/80, 95 %.
-    before, now = Figure(56 / 70, np.sqrt(0.8 * 0.2 / 70)), Figure(48 / 80, np.sqrt(0.6 * 0.4 / 80))
+    before, now = Estimate(56 / 70, np.sqrt(0.8 * 0.2 / 70)), Estimate(48 / 80, np.sqrt(0.6 * 0.4 / 80))
     assert least_drop(before, 70, now, 80, Tolerance(0.0, significance=0.025)) == pytest.approx(0.0524, abs=5e-5)
 
 

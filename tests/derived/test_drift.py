@@ -5,15 +5,16 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from exporter.assembly.measuring import measures
+from exporter.assembly.measures import measures
 from exporter.batch import Series
 from exporter.configuration.settings import Config, DriftConfig
-from exporter.derived.comparison import Judgement
-from exporter.derived.drift import Drift
+from exporter.derived.distributions import DriftCriteria
+from exporter.derived.drift import Drift, DriftCalculator
 from exporter.families import Family
 from exporter.reference.profile import Profile
-from exporter.stats.subject import OUTPUTS
+from exporter.stats.variable_kind import FEATURES
 from exporter.tallies.tally import StatisticArrays
+from tests.derived.views import view_of, window_of
 from tests.records import categorical, columns, numeric, reference
 
 SERIES = Series("credit", "3")
@@ -35,7 +36,7 @@ def tallied(
     row: StatisticArrays = {
         s.name: s.tally(batch)[0].astype(np.float64) for s in chosen.statistics if s.reads == "predictions"
     }
-    families = [family for derived in chosen.derived for family in derived.collect({"5m": {SERIES: row}})]
+    families = [family for derived in chosen.derived for family in derived.collect(view_of({"5m": {SERIES: row}}))]
     return {family.name: samples(family) for family in families}
 
 
@@ -164,15 +165,14 @@ def test_a_stricter_limit_and_significance_change_the_verdict_alone() -> None:
     judged = []
     for threshold, significance in ((0.25, 0.01), (5.0, 0.01), (0.25, 1e-300)):
         chosen = measures(Config(sources=[], thresholds={"feature_drift_psi": threshold}), PROFILE)
-        drift = next(d for d in chosen.derived if isinstance(d, Drift) and d.comparison.subject != OUTPUTS)
-        assert drift.comparison.judgement == Judgement(threshold=threshold)
-        comparison = drift.comparison
-        comparison.judgement = Judgement(significance, 1.0, threshold)
+        drift = chosen.one(Drift, kind=FEATURES)
+        assert drift.calculator.criteria == DriftCriteria(threshold=threshold)
+        calculator = DriftCalculator(PROFILE, criteria=DriftCriteria(significance, 1.0, threshold))
         batch = columns(60, numbers=[ages(60, 0, 0)], categories=[PLACES])
         row = {
-            s.name: s.tally(batch)[0].astype(np.float64) for s in (comparison.bins, comparison.cuts, comparison.moments)
+            s.name: s.tally(batch)[0].astype(np.float64) for s in (calculator.bins, calculator.cuts, calculator.moments)
         }
-        shift = comparison.shift(comparison.distributions(row))
-        judged.append((bool(shift.drifted[0]), float(shift.psi[0])))
+        result = calculator.drift(window_of(row))
+        judged.append((bool(result.drifted[0]), float(result.psi[0])))
     assert [verdict for verdict, _ in judged] == [True, False, False]
     assert len({value for _, value in judged}) == 1

@@ -11,9 +11,9 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.model_selection import train_test_split
 from sklearn.naive_bayes import GaussianNB
 
-from exporter.profiling import Options, make_profile
+from exporter.offline.profiling import Options, make_profile
 from tests.derived.estimated import FIGURES, Scored, curve, estimated
-from tests.profiling.training import write
+from tests.offline.profiling.training import write
 
 Shares = tuple[Scored, Scored]
 

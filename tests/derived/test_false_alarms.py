@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 
 from exporter.batch import Floats
-from exporter.derived.comparison import Comparison, Distributions, Judgement
-from exporter.derived.wasserstein import Values
-from tests.derived.samples import comparison
+from exporter.derived.distributions import Distributions, DriftCriteria, Values
+from exporter.derived.drift import DriftCalculator
+from tests.derived.samples import calculator
 from tests.records import numeric, reference
 
 FEATURES, WINDOWS, BINS = 200, 1000, 10
@@ -22,29 +22,29 @@ def of(counts: Floats) -> Distributions:
     return Distributions(bins, Values(counts, none, none))
 
 
-def comparisons(judgement: Judgement, against: Floats | None = None) -> Comparison:
-    """Return a comparison of FEATURES features, with the reference's counts where given."""
+def calculator_of(criteria: DriftCriteria, against: Floats | None = None) -> DriftCalculator:
+    """Return a calculator of FEATURES features, with the reference's counts where given."""
     edges = [float(edge) for edge in range(1, BINS)]
     counts = np.full((FEATURES, BINS), 100) if against is None else against.astype(np.int64)
-    return comparison(reference({f"x{i}": numeric(edges, counts[i].tolist()) for i in range(FEATURES)}), judgement)
+    return calculator(reference({f"x{i}": numeric(edges, counts[i].tolist()) for i in range(FEATURES)}), criteria)
 
 
 @pytest.mark.parametrize("size", [120, 200, 1000])
 def test_no_more_false_alarms_than_stated_where_a_fixed_limit_fires_often(size: int) -> None:
     rng = np.random.default_rng(size)
     shares = np.full(BINS, 1 / BINS)
-    judgement = Judgement(significance=0.01, threshold=0.0)
-    both, windows_with_alarm, practical, over_tenth = comparisons(judgement), 0, 0, 0
-    floor = comparisons(Judgement(significance=0.01, threshold=0.25))
+    criteria = DriftCriteria(significance=0.01, threshold=0.0)
+    both, windows_with_alarm, practical, over_tenth = calculator_of(criteria), 0, 0, 0
+    floor = calculator_of(DriftCriteria(significance=0.01, threshold=0.25))
     for _ in range(WINDOWS):
         # A reference of its own for each, or its own chance would be in all of them.
         against = of(rng.multinomial(REFERENCE, shares, size=FEATURES).astype(np.float64))
         window = of(rng.multinomial(size, shares, size=FEATURES).astype(np.float64))
-        shift = both.shift(window, against)
-        assert shift.is_enough.all()
-        windows_with_alarm += bool(shift.drifted.any())
-        practical += bool(floor.shift(window, against).drifted.any())
-        over_tenth += bool((shift.psi > 0.1).any())
+        result = both.compare(window, against)
+        assert result.is_enough.all()
+        windows_with_alarm += bool(result.drifted.any())
+        practical += bool(floor.compare(window, against).drifted.any())
+        over_tenth += bool((result.psi > 0.1).any())
     # 10 are expected; 20 is more than three standard deviations beyond.
     assert windows_with_alarm <= 20
     assert practical <= windows_with_alarm
@@ -61,7 +61,7 @@ def test_real_shifts_are_seen_and_small_ones_of_large_samples_are_not_told(
     """Ten of 200 features move by a share of a standard deviation; the practical limit is 0.25."""
     rng = np.random.default_rng(size)
     edges = np.quantile(rng.normal(size=100_000), np.linspace(0, 1, BINS + 1)[1:-1])
-    both = comparisons(replace(Judgement(), threshold=0.25))
+    both = calculator_of(replace(DriftCriteria(), threshold=0.25))
 
     def counted(mean: float, n: int) -> Floats:
         cells = np.searchsorted(edges, rng.normal(mean, size=n))
@@ -71,7 +71,7 @@ def test_real_shifts_are_seen_and_small_ones_of_large_samples_are_not_told(
     for _ in range(20):
         against = np.array([counted(0.0, REFERENCE) for _ in range(FEATURES)])
         window = np.array([counted(shift if row < 10 else 0.0, size) for row in range(FEATURES)])
-        drifted = both.shift(of(window), of(against)).drifted
+        drifted = both.compare(of(window), of(against)).drifted
         found += int(drifted[:10].sum())
         false += int(drifted[10:].sum())
     assert found / 200 >= seen
@@ -87,10 +87,10 @@ def test_dependent_rows_count_as_fewer() -> None:
     against = rng.multinomial(REFERENCE, shares, size=FEATURES).astype(np.float64)
     alarms = {}
     for overdispersion in (1.0, 4.0):
-        both = comparisons(Judgement(significance=0.01, threshold=0.0, overdispersion=overdispersion), against)
+        both = calculator_of(DriftCriteria(significance=0.01, threshold=0.0, overdispersion=overdispersion), against)
         drawn = np.random.default_rng(5)
         alarms[overdispersion] = sum(
-            both.shift(of(4.0 * drawn.multinomial(200, shares, size=FEATURES))).drifted.any() for _ in range(200)
+            both.compare(of(4.0 * drawn.multinomial(200, shares, size=FEATURES))).drifted.any() for _ in range(200)
         )
     assert alarms[1.0] > 190
     assert alarms[4.0] <= 8

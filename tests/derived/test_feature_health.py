@@ -12,16 +12,17 @@ from exporter.derived.feature_health import FeatureHealth
 from exporter.stats.feature_bins import FeatureBins
 from exporter.stats.feature_cuts import FeatureCuts
 from exporter.stats.feature_moments import FeatureMoments
-from tests.derived.samples import PAIRS, Pair, comparison, profiled, row
+from tests.derived.samples import PAIRS, Pair, calculator, profiled, row
+from tests.derived.views import view_of
 from tests.records import categorical, columns, numeric, reference
 
 SERIES = Series("credit", "3")
 
 
 def health(profile_values: Floats, window: Floats) -> dict[str, list[float]]:
-    both = comparison(reference({"x": profiled(profile_values)}))
+    both = calculator(reference({"x": profiled(profile_values)}))
     derived = FeatureHealth(both.bins, both.cuts, both.moments)
-    families = derived.collect({"5m": {SERIES: row(both, window)}})
+    families = derived.collect(view_of({"5m": {SERIES: row(both, window)}}))
     return {family.name.removeprefix("model_feature_"): [s.value for s in family.samples] for family in families}
 
 
@@ -57,7 +58,7 @@ def test_the_share_that_is_missing_and_the_categories_that_are_there() -> None:
     tallies = {statistic.name: statistic.tally(batch)[0].astype(np.float64) for statistic in statistics}
     told = {
         f.name: {s.labels["feature_name"]: s.value for s in f.samples}
-        for f in derived.collect({"5m": {SERIES: tallies}})
+        for f in derived.collect(view_of({"5m": {SERIES: tallies}}))
     }
     assert told["model_feature_missing_ratio"] == {"age": 0.25, "place": 0.25}
     assert told["model_feature_distinct_categories"] == {"place": 2}
@@ -68,7 +69,7 @@ def test_of_no_records_there_is_no_value_but_that_no_category_is_there() -> None
     profile = reference({"age": numeric([30.0]), "place": categorical({"DE": 1})})
     derived = FeatureHealth(FeatureBins(profile), FeatureCuts(profile), FeatureMoments(profile))
     zeros = {statistic.name: statistic.zero() for statistic in (derived.bins, derived.cuts, derived.moments)}
-    told = {f.name: [s.value for s in f.samples] for f in derived.collect({"5m": {SERIES: zeros}})}
+    told = {f.name: [s.value for s in f.samples] for f in derived.collect(view_of({"5m": {SERIES: zeros}}))}
     assert told.pop("model_feature_distinct_categories") == [0]
     assert not any(told.values())
 

@@ -13,7 +13,8 @@ from exporter.batch import NON_FINITE, WRONG_TYPE, Series
 from exporter.derived.outlier_ratio import OutlierRatio, cells_within
 from exporter.reference.profile import Numeric
 from exporter.stats.feature_cuts import FeatureCuts
-from tests.profiling import training
+from tests.derived.views import view_of
+from tests.offline.profiling import training
 from tests.records import columns, numeric, reference
 
 SERIES = Series("credit", "3")
@@ -101,7 +102,7 @@ def test_counts_are_a_plain_loop_s_for_each_group(log: list[tuple[tuple[float, i
     for group, cells in enumerate(cuts.tally(batch)):
         # Enough to be told, and the same shares.
         windows = {"5m": {SERIES: {cuts.name: cells.astype(np.float64) * 100}}}
-        family, _ = OutlierRatio(cuts, (0.01, 0.95)).collect(windows)
+        family, _ = OutlierRatio(cuts, (0.01, 0.95)).collect(view_of(windows))
         found = {sample.labels["feature_name"]: sample.value for sample in family.samples}
         assert found == {
             name: beyond / finite
@@ -116,7 +117,7 @@ def test_the_share_is_exported_where_there_are_100_values_and_the_reference_s_al
     first[0, :4], first[1, :2] = [1, 0, 98, 0], [97, 3]
     second[0, :4] = [10, 0, 180, 10]
     windows = {"5m": {SERIES: {cuts.name: first}}, "1h": {SERIES: {cuts.name: second}}}
-    family, expected = OutlierRatio(cuts, (0.01, 0.95)).collect(windows)
+    family, expected = OutlierRatio(cuts, (0.01, 0.95)).collect(view_of(windows))
     found = {(s.labels["feature_name"], s.labels["window"]): s.value for s in family.samples}
     assert found == {("a", "5m"): 0.0, ("b", "1h"): 0.1}
     assert {s.labels["feature_name"]: s.value for s in expected.samples} == pytest.approx({"b": 0.06, "a": 0.0})

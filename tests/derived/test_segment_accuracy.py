@@ -5,9 +5,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from exporter.batch import SegmentSeries
-from exporter.derived.segment_accuracy import SegmentAccuracy
-from exporter.stats.outcomes import cell
+from exporter.derived.segments import SegmentAccuracy
+from exporter.stats.outcomes import Outcomes, cell
+from tests.derived.views import view_of
 
+OUTCOMES = Outcomes()
 pairs = st.lists(st.tuples(st.integers(0, 4), st.integers(0, 4)), max_size=20)
 
 
@@ -18,8 +20,8 @@ def test_the_share_of_each_segment_that_was_right(outcomes: dict[str, list[tuple
         tally = np.zeros(25)
         for predicted, actual in told:
             tally[cell(np.array(predicted), np.array(actual))] += 1
-        rows[SegmentSeries("m", "1", "country", value)] = {"outcomes": tally}
-    (family,) = SegmentAccuracy("outcomes").collect({"1h": rows})
+        rows[SegmentSeries("m", "1", "country", value)] = {OUTCOMES.name: tally}
+    (family,) = SegmentAccuracy(OUTCOMES).collect(view_of({"1h": rows}))
     found = {sample.labels["segment_value"]: sample.value for sample in family.samples}
     assert found == {
         value: sum(predicted == actual for predicted, actual in told) / len(told)

@@ -12,6 +12,7 @@ from exporter.reference.profile import Profile
 from exporter.stats.feature_bins import FeatureBins
 from exporter.stats.feature_moments import FeatureMoments
 from exporter.tallies import tally
+from tests.derived.views import view_of
 from tests.records import categorical, columns, numeric, reference
 
 SERIES = Series("credit", "3")
@@ -23,7 +24,7 @@ def stuck(batches: list[Batch], profile: Profile = PROFILE) -> dict[str, float]:
     """Return what is exported for a window that holds the batches."""
     counted = FeatureBins(profile), FeatureMoments(profile)
     parts = [{SERIES: {statistic.name: statistic.tally(batch)[0] for statistic in counted}} for batch in batches]
-    (family,) = StuckFeatures(profile, *counted).collect({"5m": tally.merge(parts)})
+    (family,) = StuckFeatures(profile, *counted).collect(view_of({"5m": tally.merge(parts)}))
     assert (family.name, family.type) == ("model_feature_stuck", "gauge")
     return {sample.labels["feature_name"]: sample.value for sample in family.samples}
 

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from tests.documentation import configuration, metrics
+from tests.documentation import alerts, configuration, metrics
 
 ROOT = Path(__file__).parent.parent.parent
 PAGES = {
+    ROOT / "alerts" / "ALERTS.md": alerts.page,
     ROOT / "exporter" / "CONFIGURATION.md": configuration.page,
     ROOT / "exporter" / "METRICS.md": metrics.page,
 }

@@ -7,9 +7,10 @@ from dataclasses import dataclass, field
 
 from exporter.chance import FEWEST_RECORDS
 from exporter.derived.attribution_ranking import MIN_SAMPLES as FEWEST_ATTRIBUTED
-from exporter.derived.comparison import SAMPLES_PER_BIN
 from exporter.derived.concept_drift import FEWEST_OUTCOMES as FEWEST_FOR_CONCEPT_DRIFT
 from exporter.derived.degradation import FEWEST_OUTCOMES
+from exporter.derived.drift import SAMPLES_PER_BIN
+from exporter.derived.drift_statistics import DRIFT_STATISTICS
 from exporter.derived.embedding_drift import MIN_SAMPLES as FEWEST_VECTORS
 from exporter.derived.estimated_performance import FEWEST_PREDICTIONS
 from exporter.derived.multivariate_drift import MIN_SAMPLES as FEWEST_RECONSTRUCTED
@@ -17,7 +18,8 @@ from exporter.derived.outlier_ratio import FEWEST_VALUES
 
 FEW = f"the window holds fewer than {SAMPLES_PER_BIN} records a bin"
 NUMERIC = f"{FEW}, or it is of categories"
-DRIFT = {"_(ks|wasserstein)": NUMERIC, "_drift": FEW}
+NUMERIC_STATISTICS = "|".join(statistic.name for statistic in DRIFT_STATISTICS if statistic.is_numeric)
+DRIFT = {f"_({NUMERIC_STATISTICS})": NUMERIC, "_drift": FEW}
 EMPTY = "the window holds none"
 NO_OUTCOME = "the window holds no outcome"
 NO_BASELINE = "the reference has no `actual` beside its predictions"

@@ -12,12 +12,17 @@ from typing import Annotated, Any, Literal, Union, get_args, get_origin, get_typ
 
 import msgspec
 
-from exporter.assembly.ground_truth import FIELDS as TRUTH_FIELDS
-from exporter.configuration import settings, units
-from exporter.configuration.presets import FORMAT_SCHEMES
-from exporter.configuration.source_options import SOURCE_OPTIONS, Source
+from exporter import units
+from exporter.configuration import settings
+from exporter.configuration.schemas import LABEL_FIELDS
+from exporter.configuration.source_config import SourceConfig
 from exporter.configuration.thresholds import DEFAULT_THRESHOLDS, MEANINGS, SHARES, TRUTH_THRESHOLDS
 from exporter.decoding.schema import RECORD_FIELDS
+from exporter.formats import FORMATS
+from exporter.formats.format import Format
+from exporter.sources import SOURCES
+from exporter.sources.source import SourceOptions
+from exporter.sources.url import SourceUrl
 from exporter.web import settings as web
 
 EXAMPLE = Path(__file__).parent / "example.yaml"
@@ -37,6 +42,13 @@ sources that are as before keep their connections and positions, statistics that
 has changed (buckets, a reference, a window, a segment) begins at zero. `listen`, `state_dir`, `web_config` and
 `reload_endpoint` need a restart, and so does `ground_truth` where there was none or is none any more.
 """
+SOURCES_INTRODUCTION = """\
+### `sources[]`
+
+A URL alone is short for `{url: …}`; the scheme of the URL says which other keys there are. [What each source
+promises](sources/README.md). `format` says how records are written: the name of a format, or a list of a wrapper and
+the format that it wraps, such as `[cri, bentoml]`. Without it, records are JSON lines.
+"""
 WORDS: Mapping[Any, str] = {
     bool: "`true` or `false`",
     int: "whole number",
@@ -46,7 +58,9 @@ WORDS: Mapping[Any, str] = {
     units.Size: "size",
     units.FileMode: "mode",
     units.Listen: "`HOST:PORT`",
-    units.SourceUrl: "URL",
+    units.Ascending: "ascending numbers",
+    units.FilePath: "path of a file",
+    SourceConfig: "source",
     units.FieldPath: "path",
     units.Bounds: "bounds",
     units.Tails: "two quantiles",
@@ -58,19 +72,23 @@ WORDS: Mapping[Any, str] = {
 }
 
 
+SPELLINGS = [kind for kind in vars(units).values() if isinstance(kind, type) and hasattr(kind, "parse")]
+
+
 def page() -> str:
     return "\n".join([INTRODUCTION, *_example(), *_sections(), RELOAD])
 
 
 def documented(struct: type[msgspec.Struct]) -> dict[str, str]:
-    """Return the text below each field of a Struct, by the field's name; raises KeyError where one has none."""
-    (definition,) = ast.parse(textwrap.dedent(inspect.getsource(struct))).body
-    assert isinstance(definition, ast.ClassDef)
+    """Return the text below each field of a Struct, by the field's name; raises KeyError if one has none."""
     found = {}
-    for field, text in zip(definition.body, definition.body[1:], strict=False):
-        if isinstance(field, ast.AnnAssign) and isinstance(field.target, ast.Name):
-            is_text = isinstance(text, ast.Expr) and isinstance(text.value, ast.Constant)
-            found[field.target.id] = str(text.value.value) if is_text else ""
+    for owner in reversed(struct.__mro__[: struct.__mro__.index(msgspec.Struct)]):
+        (definition,) = ast.parse(textwrap.dedent(inspect.getsource(owner))).body
+        assert isinstance(definition, ast.ClassDef)
+        for field, text in zip(definition.body, definition.body[1:], strict=False):
+            if isinstance(field, ast.AnnAssign) and isinstance(field.target, ast.Name):
+                is_text = isinstance(text, ast.Expr) and isinstance(text.value, ast.Constant)
+                found[field.target.id] = str(text.value.value) if is_text else ""
     return {name: found[name] for name in struct.__struct_fields__}
 
 
@@ -82,14 +100,14 @@ def _sections() -> Iterator[str]:
     yield "## Keys\n"
     yield from _table(settings.Config)
     for title, struct in (
-        ("model", settings.Model),
-        ("ground_truth", settings.GroundTruth),
-        ("segments[]", settings.Segment),
-        ("business[]", settings.Figure),
+        ("model", settings.ModelConfig),
+        ("ground_truth", settings.GroundTruthConfig),
+        ("segments[]", settings.SegmentConfig),
+        ("business[]", settings.BusinessConfig),
         ("drift", settings.DriftConfig),
-        ("smoothing", settings.Smoothing),
-        ("buckets", settings.Buckets),
-        ("quality", settings.Quality),
+        ("smoothing", settings.SmoothingConfig),
+        ("buckets", settings.BucketsConfig),
+        ("quality", settings.QualityConfig),
         ("limits", settings.LimitsConfig),
     ):
         yield f"### `{title}`\n\n{inspect.cleandoc(struct.__doc__ or '')}\n"
@@ -102,27 +120,37 @@ def _sections() -> Iterator[str]:
 
 
 def _sources() -> Iterator[str]:
-    yield "### `sources[]`\n\nA bare URL or path is short for `{url: …}`. [What each promises](sources/README.md).\n"
-    yield "| key | of | type | default | |\n| --- | --- | --- | --- | --- |"
-    texts = documented(Source)
-    for key, kind, default in _keys(Source):
-        schemes = [f"`{scheme}`" for scheme, options in SOURCE_OPTIONS.items() if key in options]
-        yield f"| `{key}` | {', '.join(schemes) or 'all'} | {kind} | {default} | {texts[key]} |"
-    yield "\n| `format` | of |\n| --- | --- |"
-    for name, schemes in FORMAT_SCHEMES.items():
-        yield f"| `{name}` | {', '.join(f'`{scheme}`' for scheme in schemes)} |"
+    yield SOURCES_INTRODUCTION
+    for options in SOURCES:
+        yield f"#### `{options.scheme}`\n\n{_first(options)[:-1]}, such as `{options.example}`.\n"
+        yield from _table(options)
+    yield "#### Formats\n\nThe keys of a format are keys of its source.\n"
+    yield "| `format` | | keys | of |\n| --- | --- | --- | --- |"
+    for name, each in FORMATS.items():
+        keys = "; ".join(f"`{key}`: {text}" for key, text in documented(each).items()) or "none"
+        carriers = ", ".join(f"`{options.scheme}`" for options in SOURCES if _carries(options, each))
+        text = f"{_first(each)}{' A wrapper.' if each.is_wrapper else ''}"
+        yield f"| `{name}` | {text} | {keys} | {carriers if each.needs_stream else 'all'} |"
     yield ""
+
+
+def _carries(options: type[SourceOptions], each: type[Format]) -> bool:
+    return options.carries_streams or not each.needs_stream
+
+
+def _first(struct: type[msgspec.Struct]) -> str:
+    return (struct.__doc__ or "").partition("\n")[0]
 
 
 def _fields() -> Iterator[str]:
     yield "### `fields`\n\nThe fields of a record that may lie elsewhere; [what each means](sources/README.md#the-log):"
     yield f"{', '.join(f'`{name}`' for name in RECORD_FIELDS)}. Only `features` may be `.`, the record itself."
-    yield f"\nOf a truth, `ground_truth.fields`: {', '.join(f'`{name}`' for name in TRUTH_FIELDS)}.\n"
+    yield f"\nOf a truth, `ground_truth.fields`: {', '.join(f'`{name}`' for name in LABEL_FIELDS)}.\n"
 
 
 def _thresholds() -> Iterator[str]:
     yield "### `thresholds`\n\nExported as `model_threshold`, with which alerts compare. Where none is set, rules take"
-    yield "a default of their own ([alerts/limits.py](../alerts/limits.py)).\n"
+    yield "a default of their own ([alerts/models.yaml](../alerts/models.yaml)).\n"
     yield "| key | type | default | what it limits |\n| --- | --- | --- | --- |"
     for name, meaning in MEANINGS.items():
         default = DEFAULT_THRESHOLDS.get(name, TRUTH_THRESHOLDS.get(name))
@@ -134,7 +162,7 @@ def _thresholds() -> Iterator[str]:
 
 def _spellings() -> Iterator[str]:
     yield "## How things are spelt\n\n| type | |\n| --- | --- |"
-    for kind in units.UNITS:
+    for kind in SPELLINGS:
         text = " ".join((kind.__doc__ or "").split())
         yield f"| {WORDS[kind]} | {text} |".replace("**", "\\*\\*")
     yield ""
@@ -174,7 +202,7 @@ def _keys(struct: type[msgspec.Struct]) -> Iterator[tuple[str, str, str]]:
         yield field.encode_name, _type(hints[field.name]), default
 
 
-def _type(kind: Any) -> str:
+def _type(kind: Any) -> str:  # noqa: PLR0911  # one per kind of type
     origin, inner = get_origin(kind), get_args(kind)
     if origin is Annotated:
         return f"{_type(inner[0])}{''.join(map(_constraint, inner[1:]))}"
@@ -192,6 +220,8 @@ def _type(kind: Any) -> str:
         )
     if origin is dict:
         return f"mapping to {_type(inner[1])}"
+    if issubclass(kind, SourceUrl):
+        return "URL"
     return "mapping" if kind not in WORDS and issubclass(kind, msgspec.Struct) else WORDS[kind]
 
 

@@ -11,17 +11,17 @@ from typing import NamedTuple
 import msgspec
 
 from exporter.assembly import planning
-from exporter.configuration.settings import Config, DriftConfig, GroundTruth, Quality, Segment
-from exporter.configuration.settings import Figure as Business
-from exporter.configuration.units import Before, FieldPath
+from exporter.configuration.settings import BusinessConfig as Business
+from exporter.configuration.settings import Config, DriftConfig, GroundTruthConfig, QualityConfig, SegmentConfig
 from exporter.engine.engine import Engine
 from exporter.joins.memory_store import MemoryStore
-from exporter.reference.baseline import Baseline, Figure
+from exporter.reference.performance import Baseline, Estimate
 from exporter.reference.profile import Profile
 from exporter.telemetry import Telemetry
+from exporter.units import Before, FieldPath
 from tests.records import NOW, PROFILE, categorical, numeric
 
-FIGURE = Figure(0.9, 0.01)
+FIGURE = Estimate(0.9, 0.01)
 CLASSES = msgspec.structs.replace(
     PROFILE,
     probability=numeric([0.5], [500, 500]),
@@ -33,11 +33,11 @@ VALUES = msgspec.structs.replace(
 )
 EVERYTHING = Config(
     sources=[],
-    ground_truth=GroundTruth(sources=[]),
+    ground_truth=GroundTruthConfig(sources=[]),
     drift=DriftConfig(before=(Before.parse("previous"),), live_version="3"),
-    segments=(Segment("country"),),
+    segments=(SegmentConfig("country"),),
     business=(Business("NAME", field=FieldPath.parse("amount")),),
-    quality=Quality(duplicate_ids=1),
+    quality=QualityConfig(duplicate_ids=1),
 )
 
 

@@ -72,4 +72,5 @@ def _chapter(chapter: Chapter) -> Iterator[str]:
 
 
 def _unit(metric: Declared) -> str:
-    return next((unit for end, unit in UNITS.items() if re.search(f"({end})$", metric.name)), "")
+    found = (unit for end, unit in UNITS.items() if re.search(f"({end})$", metric.name))
+    return next(found, "0 to 1" if "0 to 1" in metric.text else "")

@@ -9,8 +9,9 @@ from promql_parser import parse
 
 from exporter.cli import main
 from exporter.configuration.settings import Config, DriftConfig
-from exporter.configuration.source_options import Source
+from exporter.formats import FORMATS
 from exporter.reference import profile_file
+from exporter.sources import SOURCES
 from exporter.web.settings import WebConfig
 from tests.documentation import configuration, metrics
 from tests.documentation.__main__ import PAGES
@@ -26,7 +27,7 @@ def test_a_page_is_what_the_code_says(file: Path) -> None:
     assert file.read_text() == PAGES[file](), "make reference"
 
 
-@pytest.mark.parametrize("struct", [Config, Source, DriftConfig, WebConfig])
+@pytest.mark.parametrize("struct", [Config, *SOURCES, *FORMATS.values(), DriftConfig, WebConfig])
 def test_every_key_has_a_sentence(struct: type[Config]) -> None:
     for key, text in configuration.documented(struct).items():
         assert text.endswith("."), key

@@ -8,9 +8,9 @@ from typing import Any
 import aiohttp
 import pytest
 
-from exporter.assembly import config
+from exporter.configuration import loading
 from exporter.sidecar import Sidecar
-from tests.benchmarks.log import CLASSES, COUNTRIES, write_log
+from tests.benchmarks.log import CLASSES, COUNTRIES, Log, write_log
 from tests.in_process import serve
 from tests.process import command
 
@@ -27,7 +27,7 @@ def formula() -> Callable[..., int]:
 
 def served(folder: Path, numeric: int, *lines: str) -> int:
     """Count the series of a sidecar that has read a log of so many numeric features and a category."""
-    write_log(folder / "log.jsonl", RECORDS, numeric=numeric)
+    write_log(folder / "log.jsonl", RECORDS, Log(features=numeric))
     made = command("profile", folder / "log.jsonl", "--output", folder / "reference.json")
     assert not made.returncode, made.stderr
     (folder / "config.yaml").write_text(
@@ -41,7 +41,7 @@ def served(folder: Path, numeric: int, *lines: str) -> int:
             async with client.get("/metrics") as answer:
                 pages.append(await answer.text())
 
-    serve(Sidecar(config.load(folder / "config.yaml")), use)
+    serve(Sidecar(loading.load(folder / "config.yaml")), use)
     return sum(not line.startswith("#") for line in pages[-1].splitlines())
 
 

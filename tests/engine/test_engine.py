@@ -5,6 +5,7 @@ import math
 import random
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from itertools import pairwise
 from typing import Any
 
@@ -15,14 +16,15 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 from prometheus_client.parser import text_string_to_metric_families
 
-from exporter.assembly.measures import Measures
-from exporter.assembly.measuring import measures
+from exporter.assembly.measures import measures
 from exporter.batch import Series
 from exporter.configuration.settings import Config
-from exporter.decoding.intake import BadLine
+from exporter.derived import Measures
+from exporter.derived.thresholds import Thresholds
 from exporter.engine.engine import Engine
 from exporter.exposition.collector import Collector
-from exporter.exposition.exposition import Format, Writer
+from exporter.exposition.exposition import Accept, Writer
+from exporter.lines.buffer import BadLine
 from exporter.lines.rejects import REASONS
 from exporter.lines.stream import Stream
 from exporter.reference.profile import Profile
@@ -68,13 +70,9 @@ def page(
     *,
     chosen: Measures = CHOSEN,
     windows: Sequence[Window] = WINDOWS,
-    thresholds: Mapping[str, float] | None = None,
-    is_segmented: bool = False,
 ) -> Page:
     """Return all samples of the page, as a scraper reads them."""
-    segmented = chosen.segmented if is_segmented else None
-    collector = Collector(chosen.statistics, chosen.derived, windows, thresholds or {}, segmented=segmented)
-    text = b"".join(Writer().write(collector.collect(snapshot), Format())).decode()
+    text = b"".join(Writer().write(Collector(chosen, windows).collect(snapshot), Accept())).decode()
     samples = [sample for family in text_string_to_metric_families(text) for sample in family.samples]
     result = {key(sample.name, **sample.labels): sample.value for sample in samples}
     assert len(result) == len(samples)
@@ -505,7 +503,9 @@ class TestWholeLog:
         while any(waiting.values()):
             stream = rng.choice([stream for stream in streams if waiting[stream]])
             running.feed(stream, waiting[stream].pop(), NOW)
-        found = page(running.snapshot(NOW), windows=self.windows, thresholds={"accuracy": 0.8})
+        derived = [each for each in CHOSEN.derived if not isinstance(each, Thresholds)]
+        limited = replace(CHOSEN, derived=[*derived, Thresholds({"accuracy": 0.8})])
+        found = page(running.snapshot(NOW), chosen=limited, windows=self.windows)
         expected = self.expected({SOURCE: files[streams[0]] + files[streams[1]], "other": files[streams[2]]})
         # What is derived from windows besides PSI has tests of its own, against other oracles.
         counted = {name for name, _ in expected}
@@ -515,9 +515,7 @@ class TestWholeLog:
         assert found == pytest.approx(expected, rel=1e-9, abs=1e-9)
 
 
-PROFILE_ID = next(
-    statistic for statistic in CHOSEN.statistics if statistic.name == "feature_bins"
-)._profile.reference_id  # type: ignore[attr-defined]
+PROFILE_ID = next(statistic for statistic in CHOSEN.statistics if statistic.name == "feature_bins").reference_id  # type: ignore[attr-defined]
 
 
 class TestFloods:

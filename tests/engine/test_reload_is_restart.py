@@ -10,52 +10,52 @@ from hypothesis import strategies as st
 
 from exporter.assembly.planning import plan
 from exporter.configuration.settings import (
-    Buckets,
+    BucketsConfig,
+    BusinessConfig,
     Config,
     DriftConfig,
-    Figure,
-    GroundTruth,
+    GroundTruthConfig,
     LimitsConfig,
-    Quality,
-    Segment,
+    QualityConfig,
+    SegmentConfig,
 )
-from exporter.configuration.source_options import Source
-from exporter.configuration.units import Before, Duration, FieldPath, SourceUrl
+from exporter.configuration.source_config import SourceConfig
 from exporter.engine.engine import Engine
 from exporter.engine.plan import Plan
 from exporter.joins.memory_store import MemoryStore
 from exporter.joins.store import StoreStats
+from exporter.lines.buffer import IngestRequest
 from exporter.lines.stream import Stream
-from exporter.requests.bodies import Sent
 from exporter.state.checkpoint import decode, encode
 from exporter.state.snapshot import Snapshot
+from exporter.units import Before, Duration, FieldPath
 from tests.records import NOW, PROFILE, RICH, block, categorical, logs, numeric, reference
 
-LOG, LABELS, HTTP = (SourceUrl.parse(url) for url in ("/log", "/labels", "http:///v1/predictions"))
+LOG, LABELS, HTTP = "/log", "/labels", "http:///v1/predictions"
 STREAMS = {LOG: Stream(str(LOG), "/log", 1, 2, 3), LABELS: Stream(str(LABELS), "/labels", 1, 4)}
 OTHER_PROFILE = reference(
     {"age": numeric([35.0, 45.0]), "country": categorical({"DE": 700, "XX": 300})}, classes=("approve", "new")
 )
 
 RICH_CONFIG = Config(
-    sources=[Source(LOG), Source(HTTP)],
-    ground_truth=GroundTruth([Source(LABELS)], wait=Duration.parse("30d")),
+    sources=[SourceConfig.parse(LOG), SourceConfig.parse(HTTP)],
+    ground_truth=GroundTruthConfig([SourceConfig.parse(LABELS)], wait=Duration.parse("30d")),
     windows=(Duration.parse("1m"), Duration.parse("1h")),
     drift=DriftConfig(before=(Before.parse("previous"),)),
-    segments=(Segment("country"), Segment("channel", FieldPath.parse("request.channel"))),
-    quality=Quality(duplicate_ids=50),
-    business=(Figure("revenue", field=FieldPath.parse("amount")),),
+    segments=(SegmentConfig("country"), SegmentConfig("channel", FieldPath.parse("request.channel"))),
+    quality=QualityConfig(duplicate_ids=50),
+    business=(BusinessConfig("revenue", field=FieldPath.parse("amount")),),
 )
 CHANGES: Sequence[dict[str, Any]] = (
     {"windows": (Duration.parse("1m"), Duration.parse("5m"))},
     {"windows": (Duration.parse("1h"),)},
     {"drift": DriftConfig()},
-    {"segments": (Segment("country"),)},
-    {"segments": (Segment("channel", FieldPath.parse("channel")), Segment("country"))},
-    {"buckets": Buckets(latency_seconds=(0.5, 7.0))},
+    {"segments": (SegmentConfig("country"),)},
+    {"segments": (SegmentConfig("channel", FieldPath.parse("channel")), SegmentConfig("country"))},
+    {"buckets": BucketsConfig(latency_seconds=(0.5, 7.0))},
     {"limits": LimitsConfig(prediction_classes=2, models=2, segment_values=1)},
-    {"quality": Quality()},
-    {"quality": Quality(duplicate_ids=2)},
+    {"quality": QualityConfig()},
+    {"quality": QualityConfig(duplicate_ids=2)},
     {"business": ()},
 )
 configs = st.lists(st.sampled_from(CHANGES), max_size=2).map(
@@ -103,9 +103,9 @@ class Reader:
     """An engine that reads growing files."""
 
     engine: Engine
-    read: dict[SourceUrl, int] = field(default_factory=lambda: dict.fromkeys(STREAMS, 0))
+    read: dict[str, int] = field(default_factory=lambda: dict.fromkeys(STREAMS, 0))
 
-    def open(self, files: dict[SourceUrl, bytes], now: float) -> None:
+    def open(self, files: dict[str, bytes], now: float) -> None:
         """Resume each file where a state says, and read what was read before."""
         for url, stream in STREAMS.items():
             position = self.engine.remembered(str(url)).get(stream)
@@ -113,7 +113,7 @@ class Reader:
             self.engine.open(stream, position, files[url][max(0, at - 1024) : at])
             self.engine.feed(stream, files[url][at : self.read[url]], now)
 
-    def read_to(self, files: dict[SourceUrl, bytes], cut: int, now: float) -> None:
+    def read_to(self, files: dict[str, bytes], cut: int, now: float) -> None:
         for url, stream in STREAMS.items():
             end = max(self.read[url], len(files[url]) - cut)
             self.engine.feed(stream, files[url][self.read[url] : end], now)
@@ -142,7 +142,7 @@ def test_a_reload_gives_the_state_of_a_restart(first: Plan, story: Sequence[Step
         key = "key" if step.is_sent_again else f"key {number}"
         for reader in (reloaded, restarted):
             reader.read_to(files, step.cut, now)
-            reader.engine.ingest(str(HTTP), Sent(block(step.records), batch=key), now)
+            reader.engine.ingest(str(HTTP), IngestRequest(block(step.records), key=key), now)
 
         reloaded.engine.adopt(step.plan)
 

@@ -7,15 +7,15 @@ from typing import Any
 
 import pytest
 
-from exporter.assembly.measuring import measures
-from exporter.configuration.settings import Config, Quality
+from exporter.assembly.measures import measures
+from exporter.configuration.settings import Config, QualityConfig
 from exporter.engine.engine import Engine
 from exporter.engine.seen_keys import DIGEST_BYTES, SeenKeys, mark_repeated
 from exporter.state import checkpoint
 from exporter.state.snapshot import Snapshot
 from tests.records import NOW, PROFILE, STREAM, block, decoder, engine, good
 
-CHOSEN = measures(Config(sources=[], quality=Quality(duplicate_ids=50)), PROFILE)
+CHOSEN = measures(Config(sources=[], quality=QualityConfig(duplicate_ids=50)), PROFILE)
 
 
 def duplicates(snapshot: Snapshot) -> dict[tuple[str, str], float]:

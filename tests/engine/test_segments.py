@@ -13,18 +13,19 @@ from hypothesis import strategies as st
 from exporter.assembly.planning import plan
 from exporter.batch import SegmentSeries, Series
 from exporter.configuration import settings
-from exporter.configuration.source_options import Source
-from exporter.configuration.units import FieldPath, SourceUrl
+from exporter.configuration.source_config import SourceConfig
 from exporter.engine.engine import Engine
 from exporter.engine.plan import Plan, SegmentDimension
 from exporter.reference.profile import Profile
 from exporter.state import checkpoint
+from exporter.units import FieldPath
 from tests.engine.test_engine import Page, by_label, fed, key, page, pieces, plain, psi
 from tests.records import (
     DEFAULT,
     NOW,
     PROFILE,
     RICH,
+    SEGMENTED,
     STREAM,
     Meaning,
     block,
@@ -84,7 +85,7 @@ def country_of(read: Meaning) -> str:
 
 
 def shown(running: Engine, now: float = NOW) -> Page:
-    return page(running.snapshot(now), is_segmented=True)
+    return page(running.snapshot(now), chosen=SEGMENTED)
 
 
 def of_segment(found: Page, metric: str, segment: str) -> dict[Any, float]:
@@ -265,7 +266,7 @@ class TestOneWay:
 
 def planned(*segments: settings.Segment, profile: Profile = PROFILE, **more: Any) -> Plan:
     """Return what the engine does by a configuration."""
-    source = Source(SourceUrl.parse(STREAM.source))
+    source = SourceConfig.parse(STREAM.source)
     model = settings.Model(DEFAULT.model_name, DEFAULT.model_version)
     fields = {"latency_seconds": FieldPath.parse("latency_seconds")}
     config = settings.Config([source], model=model, fields=fields, segments=segments, **more)

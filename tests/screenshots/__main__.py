@@ -15,9 +15,9 @@ import click
 from exporter import logs
 from tests.dashboards.asked import Asked
 from tests.dashboards.grafana import FOLDER, NAMES, read
-from tests.page.chromium import chromium
 from tests.screenshots import drawing, history, results, rules, story
 from tests.servers import prometheus
+from tests.status.chromium import chromium
 
 RENDERER = FOLDER.parent / "screenshots" / "renderer" / "dist"
 # Dashboards open with six hours. An hour before them fills the windows that are charted at their begin.

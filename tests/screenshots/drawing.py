@@ -10,7 +10,7 @@ from functools import partial
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
-from tests.page.chromium import Tab
+from tests.status.chromium import Tab
 
 WIDTH, SCREEN = 1600, 1000
 QUALITY = 70

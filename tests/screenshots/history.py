@@ -16,7 +16,7 @@ import aiohttp
 import numpy as np
 import yaml
 
-from exporter.assembly import config
+from exporter.configuration import loading
 from exporter.sidecar import Sidecar
 from exporter.sources import file as file_source
 from tests.process import command
@@ -159,7 +159,7 @@ async def _tell(told: Sequence[Told], end: int, parts: Sequence[range], blocks: 
     running = []
     for model in told:
         for pod in model.pods:
-            sidecar = Sidecar(config.load(model.configuration(pod)), clock=clock)
+            sidecar = Sidecar(loading.load(model.configuration(pod)), clock=clock)
             port: asyncio.Future[int] = asyncio.get_running_loop().create_future()
             running.append(asyncio.create_task(sidecar.run(port.set_result)))
             pod.client = aiohttp.ClientSession(f"http://127.0.0.1:{await port}")

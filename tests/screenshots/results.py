@@ -21,12 +21,12 @@ POINTS = 700
 SHOWN_AS_ALL = {".+": "All", ".*": "All"}
 
 
-class RefusedError(Exception):
+class RejectedError(Exception):
     """Prometheus refuses a query; the message has both, and its words."""
 
 
 def document(dashboard: Mapping[str, Any], asked: Asked, *, scrape: float, picked: Mapping[str, str]) -> dict[str, Any]:
-    """Return all that is needed to draw a dashboard; raises RefusedError.
+    """Return all that is needed to draw a dashboard; raises RejectedError.
 
     `results` are Prometheus's own, by the id of the panel and of the query; `marks` those of annotations, by their
     names. Times and steps are in milliseconds.
@@ -37,7 +37,7 @@ def document(dashboard: Mapping[str, Any], asked: Asked, *, scrape: float, picke
         values = filled | macros(scrape=scrape, step=step, span=asked.span)
         found = asked.result(fill_in(expression, values), instant=instant, step=step)
         if isinstance(found, str):
-            raise RefusedError(f"{expression}: {found}")
+            raise RejectedError(f"{expression}: {found}")
         return found
 
     return {

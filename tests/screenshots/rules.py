@@ -16,7 +16,7 @@ from typing import Any
 
 import yaml
 
-from exporter.configuration.units import Duration
+from exporter.units import Duration
 from tests.dashboards.asked import Asked
 from tests.screenshots.history import SCRAPE_SECONDS, Blocks
 from tests.servers import prometheus

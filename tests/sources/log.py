@@ -21,11 +21,15 @@ import pytest
 from exporter.batch import Series
 from exporter.decoding.checks import Checks
 from exporter.decoding.decode import Decoder
-from exporter.decoding.intake import BadLine
+from exporter.decoding.pipeline import LinePipeline
 from exporter.decoding.schema import Schema
 from exporter.engine.engine import Engine
 from exporter.engine.plan import Limits, Plan
-from exporter.sources.file import FileSource
+from exporter.formats.json_lines import JsonLines
+from exporter.lines.buffer import BadLine
+from exporter.lines.framing import Lines
+from exporter.sources.file.source import FileSource
+from exporter.sources.source import SourceContext
 from exporter.state.checkpoint import decode, encode
 from exporter.stats.label_counts import LabelCounts
 from exporter.tallies.vocabulary import CLASS_LABEL
@@ -145,11 +149,15 @@ class Log:
         self.names = [str(self.folder / pattern) for pattern in self._patterns]
         decoder = Decoder(Schema({"prediction": ("prediction",)}), Series("m", "1"), Checks(9e9, 0))
         limits = Limits(line_bytes=self._line_bytes, models=2, prediction_classes=10**6, error_types=2)
-        plan = Plan([CLASSES], [], dict.fromkeys(self.names, decoder), limits)
+        plan = Plan([CLASSES], [], dict.fromkeys(self.names, LinePipeline(Lines, decoder)), limits)
         self.engine = Engine(plan, decode(self.saved) if self.saved else None, self.bad.append)
-        self.sources = [
-            FileSource(name, name, self.engine, self.telemetry, lambda: self.now, self._from_end) for name in self.names
-        ]
+        self.sources = [FileSource(self._context(name), name, from_end=self._from_end) for name in self.names]
+
+    def _context(self, name: str) -> SourceContext:
+        async def commit() -> None:
+            raise NotImplementedError
+
+        return SourceContext(name, JsonLines(), self.engine, commit, self.telemetry, lambda: self.now)
 
     def poll(self, seconds: float = 0.25) -> None:
         """Let time pass, and read until there is no more."""

@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from exporter.sources.content import READ_BYTES
-from exporter.sources.file import POLL_SECONDS
+from exporter.sources.file.content import READ_BYTES
+from exporter.sources.file.source import POLL_SECONDS
 from tests.sources.log import LINE_BYTES, Log
 
 Logs = Callable[..., Log]

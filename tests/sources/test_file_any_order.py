@@ -10,7 +10,7 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
-from exporter.sources.opened import RETIRE_SECONDS
+from exporter.sources.file.open_files import RETIRE_SECONDS
 from tests.sources.log import Log
 
 is_up = precondition(lambda self: self.up)

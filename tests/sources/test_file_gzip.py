@@ -9,8 +9,8 @@ from collections.abc import Callable
 import pytest
 from structlog.testing import capture_logs
 
-from exporter.sources.content import READ_BYTES
-from exporter.sources.opened import RETIRE_SECONDS
+from exporter.sources.file.content import READ_BYTES
+from exporter.sources.file.open_files import RETIRE_SECONDS
 from tests.sources.log import Log
 
 Logs = Callable[..., Log]

@@ -6,9 +6,9 @@ from pathlib import Path
 import pytest
 
 from exporter.lines.framing import Position
-from exporter.sources.opened import RETIRE_SECONDS
-from exporter.state.checkpoint import CheckpointFolder, encode
-from tests.sources.log import Log
+from exporter.sources.file.open_files import RETIRE_SECONDS
+from exporter.state.checkpoint import Checkpoint, encode
+from tests.sources.log import IDENTITIES, Log
 
 Logs = Callable[..., Log]
 NARROW_AND_WIDE = pytest.mark.parametrize("pattern", ["app.jsonl", "app.jsonl*"])
@@ -147,17 +147,17 @@ def test_a_real_checkpoint_folder(log: Log, tmp_path: Path) -> None:
     for _ in range(3):
         log.write(3)
         log.poll()
-        checkpoint = CheckpointFolder(tmp_path / "state")
+        checkpoint = Checkpoint(tmp_path / "state", IDENTITIES)
         checkpoint.save(log.engine.snapshot(log.now))
         checkpoint.close()
         log.crash()
         log.write(3)
         log.rotate()
-        checkpoint = CheckpointFolder(tmp_path / "state")
+        checkpoint = Checkpoint(tmp_path / "state", IDENTITIES)
         snapshot = checkpoint.load().snapshot
         checkpoint.close()
         assert snapshot
-        log.saved = encode(snapshot)
+        log.saved = encode(snapshot, IDENTITIES)
         log.start()
         log.check()
 

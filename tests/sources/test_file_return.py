@@ -1,14 +1,15 @@
 """The exporter starts again, and the log is gone, is another one, or is back later: nothing is counted twice."""
 
 from collections.abc import Callable
+from dataclasses import replace
 
 import msgspec
 import pytest
 from structlog.testing import capture_logs
 
-from exporter.sources.opened import PATIENCE_SECONDS
+from exporter.sources.file.open_files import PATIENCE_SECONDS
 from exporter.state.checkpoint import decode, encode
-from tests.sources.log import Log, refuse
+from tests.sources.log import IDENTITIES, Log, refuse
 
 Logs = Callable[..., Log]
 
@@ -79,12 +80,12 @@ def test_delete_and_recreate_while_down_whatever_inode_it_gets(log: Log) -> None
 
 def moved_device(saved: bytes) -> bytes:
     """The same state, from before a reboot that gave the disk another number."""
-    snapshot = decode(saved)
+    snapshot = decode(saved, IDENTITIES)
     positions = {
         msgspec.structs.replace(stream, device=stream.device + 1): position
         for stream, position in snapshot.positions.items()
     }
-    return encode(msgspec.structs.replace(snapshot, positions=positions))
+    return encode(replace(snapshot, positions=positions), IDENTITIES)
 
 
 def test_a_reboot_gives_the_disk_another_number(log: Log) -> None:

@@ -9,7 +9,7 @@ from typing import Self
 import pytest
 from structlog.testing import capture_logs
 
-from exporter.sources.opened import RETIRE_SECONDS
+from exporter.sources.file.open_files import RETIRE_SECONDS
 from tests.sources.log import Log, refuse
 
 Logs = Callable[..., Log]

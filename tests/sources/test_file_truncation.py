@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 import pytest
 
-from exporter.sources.opened import RETIRE_SECONDS
+from exporter.sources.file.open_files import RETIRE_SECONDS
 from tests.sources.log import LINE_BYTES, Log
 
 Logs = Callable[..., Log]

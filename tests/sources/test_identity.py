@@ -2,7 +2,7 @@
 
 import pytest
 
-from exporter.sources.identity import Decision, Known, Seen, decide
+from exporter.sources.file.identity import Decision, Known, Seen, decide
 
 CONTINUE, WAIT, RESTART, REOPEN = Decision.CONTINUE, Decision.WAIT, Decision.RESTART, Decision.REOPEN
 KNOWN = Known(device=1, inode=10, offset=500)

@@ -10,10 +10,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from exporter.sources import marks
-from exporter.sources.database import ROWS_AT_ONCE, SqlDatabase
-from exporter.sources.marks import Mark
-from exporter.sources.sql import Page, QueryError
+from exporter.sources.database import marks
+from exporter.sources.database.marks import Mark
+from exporter.sources.database.query import ROWS_AT_ONCE, SqliteDatabase
+from exporter.sources.database.source import Page, Query, QueryError
 
 TABLE = "CREATE TABLE labels (request_id INTEGER PRIMARY KEY, actual, updated_at)"
 BEHIND = "SELECT * FROM labels WHERE updated_at > :mark"
@@ -29,9 +29,7 @@ class Labels:
         self.connection = sqlite3.connect(path)
         self.connection.execute("PRAGMA synchronous = OFF")
         self.connection.execute(TABLE)
-        self.database = SqlDatabase(
-            f"sqlite:///{path}", str(path), query, "updated_at", None, rows, lag, timeout=5.0, password_file=None
-        )
+        self.database = SqliteDatabase(str(path), Query(query, "updated_at", None, rows, lag, timeout=5.0))
         self.mark: Mark | None = None
         self.read: list[int] = []
         self.written = 0

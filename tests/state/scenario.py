@@ -15,39 +15,50 @@ from typing import Any
 import msgspec
 
 from exporter.assembly import planning
-from exporter.configuration.settings import Config, DriftConfig, Figure, GroundTruth, Model, Quality, Segment
-from exporter.configuration.source_options import Source
-from exporter.configuration.units import Before, Duration, FieldPath, SourceUrl
+from exporter.configuration.settings import (
+    BusinessConfig,
+    Config,
+    DriftConfig,
+    GroundTruthConfig,
+    ModelConfig,
+    QualityConfig,
+    SegmentConfig,
+)
+from exporter.configuration.source_config import SourceConfig
 from exporter.engine.engine import Engine
 from exporter.engine.plan import Plan
 from exporter.joins.join import NAME as JOINS
 from exporter.joins.stores import open_store
+from exporter.lines.buffer import IngestRequest
 from exporter.lines.stream import Stream
 from exporter.reference import profile_file
-from exporter.requests.bodies import Sent
 from exporter.state import migrations
 from exporter.state.durable_state import DurableState
 from exporter.state.snapshot import Snapshot
 from exporter.tallies.tally import AnyTallies
 from exporter.telemetry import Telemetry
+from exporter.units import Before, Duration, FieldPath
 
 VERSIONS = Path(__file__).parent / "versions"
 NOW = 1_700_000_000.0
-LOG, HTTP, LABELS = (str(SourceUrl.parse(url)) for url in ("/log", "http:///v1/predictions", "/labels"))
+LOG, HTTP, LABELS = "/log", "http:///v1/predictions", "/labels"
 LOG_STREAM, LABEL_STREAM = Stream(LOG, "/log", 1, 2, 3), Stream(LABELS, "/labels", 1, 4)
 
 
 def plan() -> Plan:
     """Return the plan by which all states were made."""
     config = Config(
-        sources=[Source(SourceUrl.parse("/log")), Source(SourceUrl.parse("http:///v1/predictions"))],
-        model=Model("credit", "3"),
+        sources=[SourceConfig.parse("/log"), SourceConfig.parse("http:///v1/predictions")],
+        model=ModelConfig("credit", "3"),
         windows=(Duration.parse("1m"), Duration.parse("1h30m")),
-        ground_truth=GroundTruth(sources=[Source(SourceUrl.parse("/labels"))], wait=Duration.parse("1h")),
+        ground_truth=GroundTruthConfig(sources=[SourceConfig.parse("/labels")], wait=Duration.parse("1h")),
         drift=DriftConfig(before=(Before.parse("previous"),)),
-        segments=(Segment("country"), Segment("channel", FieldPath.parse("request.channel"))),
-        business=(Figure("revenue", field=FieldPath.parse("amount")), Figure("repaid", truth=FieldPath.parse("paid"))),
-        quality=Quality(duplicate_ids=100),
+        segments=(SegmentConfig("country"), SegmentConfig("channel", FieldPath.parse("request.channel"))),
+        business=(
+            BusinessConfig("revenue", field=FieldPath.parse("amount")),
+            BusinessConfig("repaid", truth=FieldPath.parse("paid")),
+        ),
+        quality=QualityConfig(duplicate_ids=100),
     )
     profile = profile_file.load((VERSIONS / "reference.json").read_bytes())
     return planning.plan(config, profile)[0]
@@ -106,7 +117,7 @@ def play(state: DurableState, engine: Engine) -> Snapshot:
     engine.feed(LOG_STREAM, block([prediction(4, NOW - 10, model_version="4"), prediction(50, NOW - 10)]), NOW - 9)
     second = [label(2, NOW - 9, "approve"), label(1, NOW - 9, "approve"), label(60, NOW - 9, "deny")]
     engine.feed(LABEL_STREAM, block(second), NOW - 9)
-    engine.ingest(HTTP, Sent(block([prediction(20, NOW - 8)]), batch="key-1"), NOW - 8)
+    engine.ingest(HTTP, IngestRequest(block([prediction(20, NOW - 8)]), key="key-1"), NOW - 8)
     commit(NOW - 8)
     late = block([prediction(16, NOW - 1), prediction(5, NOW - 1, model_version="4")])
     engine.feed(LOG_STREAM, late + b'{"half', NOW - 1)

@@ -20,7 +20,7 @@ from exporter.joins.join import JoinCounts
 from exporter.joins.sqlite_store import NAME as STORE
 from exporter.joins.sqlite_store import SqliteStore
 from exporter.joins.stores import open_store
-from exporter.requests.bodies import Sent
+from exporter.lines.buffer import IngestRequest
 from exporter.state import migrations
 from exporter.state.checkpoint import ContentError, decode
 from exporter.state.durable_state import DurableState
@@ -143,7 +143,7 @@ def test_the_numbers_that_wait_are_kept_until_they_expire(version: str, restored
 
 @every_version
 def test_keys_that_were_seen_are_known(restored: Restored) -> None:
-    assert restored.engine.ingest(HTTP, Sent(b"", batch="key-1"), NOW).is_repeated
+    assert restored.engine.ingest(HTTP, IngestRequest(b"", key="key-1"), NOW).is_repeated
     before = restored.engine.snapshot(NOW).totals["credit", "3"]["record_quality"][2]
     predictions(7)(restored.engine)
     assert restored.engine.snapshot(NOW).totals["credit", "3"]["record_quality"][2] == before + 1

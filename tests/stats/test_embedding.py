@@ -9,16 +9,18 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from exporter.assembly.measuring import measures
+from exporter.assembly.measures import measures
 from exporter.batch import Floats, Series
 from exporter.configuration.settings import Config
+from exporter.derived.distributions import DriftCriteria
 from exporter.derived.embedding_drift import EmbeddingDrift
 from exporter.derived.psi import psi
-from exporter.profiling.column import Column
-from exporter.profiling.vector import VectorSketch, VectorTally
+from exporter.offline.profiling.column import Column
+from exporter.offline.profiling.vector import VectorSketch, VectorTally
 from exporter.reference.profile import Profile, Vector
 from exporter.reference.projections import directions
 from exporter.stats.embedding import Embedding
+from tests.derived.views import view_of
 from tests.records import columns, numeric, reference, vector
 
 SERIES = Series("credit", "3")
@@ -64,7 +66,7 @@ def test_counts_and_sums_are_a_plain_loop_s_for_each_group(log: list[tuple[list[
 def gauges(profile: Profile, *tallies: Floats) -> dict[tuple[str, str], float]:
     embeddings = [Embedding(profile, feature) for feature in profile.vectors]
     row = {embedding.name: tally for embedding, tally in zip(embeddings, tallies, strict=True)}
-    families = EmbeddingDrift(embeddings).collect({"5m": {SERIES: row}})
+    families = EmbeddingDrift(embeddings, DriftCriteria()).collect(view_of({"5m": {SERIES: row}}))
     return {
         (sample.name, sample.labels["feature_name"]): sample.value for family in families for sample in family.samples
     }

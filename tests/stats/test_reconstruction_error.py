@@ -8,14 +8,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from exporter.assembly.measuring import measures
+from exporter.assembly.measures import measures
 from exporter.batch import Floats, Series
 from exporter.configuration.settings import Config
 from exporter.derived.multivariate_drift import MultivariateDrift
-from exporter.profiling.components import fit
+from exporter.offline.profiling.components import fit
 from exporter.reference.components import Components
 from exporter.reference.profile import Profile
 from exporter.stats.reconstruction_error import ReconstructionError
+from tests.derived.views import view_of
 from tests.records import columns, numeric, reference
 
 SERIES = Series("credit", "3")
@@ -78,7 +79,7 @@ def test_one_absurd_value_moves_the_mean_by_no_more_than_it_may() -> None:
 def gauges(profile: Profile, tally: Floats) -> dict[str, float]:
     assert profile.components
     statistic = ReconstructionError(profile, profile.components)
-    families = MultivariateDrift(statistic).collect({"5m": {SERIES: {statistic.name: tally}}})
+    families = MultivariateDrift(statistic).collect(view_of({"5m": {SERIES: {statistic.name: tally}}}))
     return {sample.name: sample.value for family in families for sample in family.samples}
 
 
@@ -123,7 +124,7 @@ def derived(profile: Profile, numbers: Floats) -> dict[tuple[str, str], float]:
     batch = columns(numbers.shape[1], numbers=numbers.tolist())
     rows = {"predictions": batch, "errors": batch.errors()}
     row = {statistic.name: statistic.tally(rows[statistic.reads])[0] for statistic in chosen.statistics}
-    families = [family for one in chosen.derived for family in one.collect({"5m": {SERIES: row}})]
+    families = [family for one in chosen.derived for family in one.collect(view_of({"5m": {SERIES: row}}))]
     return {(s.name, s.labels.get("feature_name", "")): s.value for family in families for s in family.samples}
 
 

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from exporter.configuration.units import Duration
+from exporter.units import Duration
 from exporter.web import auth
 from exporter.web.auth import MOST_WAITING, REMEMBERED, BasicAuth, BusyError
 from exporter.web.guard import TokenBucket

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 import trustme
 
-from exporter.exposition.exposition import Exposition, Format
+from exporter.exposition.exposition import Accept, Exposition
 from exporter.serving import connections, server
 from tests.web.secured import certify, site, trusting
 
@@ -74,11 +74,11 @@ def test_who_does_not_shake_hands_is_hung_up_on(tmp_path: Path, monkeypatch: pyt
     asyncio.run(inside())
 
 
-async def small(_: Format) -> Exposition:
+async def small(_: Accept) -> Exposition:
     return Exposition(b"up 1\n", "text/plain", None)
 
 
-async def large(_: Format) -> Exposition:
+async def large(_: Accept) -> Exposition:
     return Exposition(b"x" * 32 * 2**20, "text/plain", None)
 
 

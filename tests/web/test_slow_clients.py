@@ -7,13 +7,13 @@ import time
 
 import pytest
 
-from exporter.exposition.exposition import Exposition, Format
+from exporter.exposition.exposition import Accept, Exposition
 from exporter.serving import connections, server
 
 PAGE_BYTES = 64 * 2**20
 
 
-async def scrape(_: Format) -> Exposition:
+async def scrape(_: Accept) -> Exposition:
     return Exposition(b"x" * PAGE_BYTES, "text/plain", None)
 
 

@@ -1,0 +1,96 @@
+"""Rules and Alertmanager's configuration with all durations divided, so that an incident takes minutes.
+
+Divided are the intervals of groups, `for` and `keep_firing_for`, all durations in PromQL, also of the queries in
+annotations, and the windows by which series are selected (`window="1h"`): divide the sidecar's `windows` alike. The
+names of recorded series stay, and so does the prose of annotations. Counts and rates in a rule stay too: where it
+needs 500 requests in five minutes, it compares with a rate per second, and five divided minutes have fewer requests.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+import yaml
+
+from alerts.rule_files import FOLDER, Group, Rule
+from exporter.units import Duration
+
+# In PromQL: a range, an offset or a label's value. In the name of a recorded series it would follow a letter.
+DURATION = re.compile(r"(?<![\w.])(?:[0-9]+(?:ms|[smhdw]))+(?!\w)")
+# The actions of a template contain its queries; the rest is prose.
+ACTION = re.compile(r"{{.*?}}")
+# As short as scrape intervals get; a busy machine would miss shorter ones.
+SHORTEST_INTERVAL = Duration.parse("1s")
+ROUTE_DURATIONS = ("group_wait", "group_interval", "repeat_interval")
+
+
+class _Dumper(yaml.CSafeDumper):
+    """Writes text of several lines as a block."""
+
+
+_Dumper.add_representer(
+    str,
+    lambda dumper, text: dumper.represent_scalar("tag:yaml.org,2002:str", text, style="|" if "\n" in text else None),
+)
+
+
+def speed_up(text: str, factor: int) -> str:
+    """Return a rule file, for Prometheus or for the operator, with all durations divided by a factor."""
+    document = yaml.load(text, yaml.CSafeLoader)
+    content = document.get("spec", document)
+    content["groups"] = [_group(group, factor) for group in content["groups"]]
+    return _dump(document)
+
+
+def alertmanager(factor: int) -> str:
+    """Return the shipped configuration of Alertmanager with the durations of its routes divided."""
+    config = yaml.safe_load((FOLDER / "alertmanager" / "alertmanager.yml").read_text())
+    _divide_route(config["route"], factor)
+    return _dump(config)
+
+
+def divide(promql: str, factor: int) -> str:
+    """Return an expression with every duration in it divided.
+
+    >>> divide('rate(x_total{window="1h"}[5m] offset 1d) > slo:x:rate5m', 60)
+    'rate(x_total{window="1m"}[5s] offset 24m) > slo:x:rate5m'
+    """
+    return DURATION.sub(lambda found: _divided(found[0], factor), promql)
+
+
+def _group(group: Group, factor: int) -> Group:
+    interval = max(_divided(group["interval"], factor), SHORTEST_INTERVAL, key=lambda each: each.seconds)
+    # An offset by the group's interval looks at the previous evaluation: it stays equal, also at the shortest interval.
+    before, after = f" offset {group['interval']}", f" offset {interval}"
+    rules = [
+        _rule(rule, after.join(divide(part, factor) for part in rule["expr"].split(before)), factor)
+        for rule in group["rules"]
+    ]
+    return {**group, "interval": str(interval), "rules": rules}
+
+
+def _rule(rule: Rule, expression: str, factor: int) -> Rule:
+    faster = {**rule, "expr": expression}
+    for key in rule.keys() & {"for", "keep_firing_for"}:
+        faster[key] = str(_divided(rule[key], factor))
+    if "annotations" in rule:
+        faster["annotations"] = {
+            name: ACTION.sub(lambda found: divide(found[0], factor), text) for name, text in rule["annotations"].items()
+        }
+    return faster
+
+
+def _divide_route(route: dict[str, Any], factor: int) -> None:
+    for key in route.keys() & {*ROUTE_DURATIONS}:
+        route[key] = str(_divided(route[key], factor))
+    for child in route.get("routes", ()):
+        _divide_route(child, factor)
+
+
+def _divided(duration: str, factor: int) -> Duration:
+    return Duration.parse(duration).divided(factor)
+
+
+def _dump(document: Any) -> str:
+    return yaml.dump(document, Dumper=_Dumper, sort_keys=False, width=1000, allow_unicode=True)

@@ -1,0 +1,136 @@
+"""One demo from start to end: start everything, send requests, show what the exporter reports, compare the counts."""
+
+from __future__ import annotations
+
+import asyncio
+import itertools
+import time
+from collections import Counter
+from collections.abc import Iterable, Mapping
+from contextlib import AsyncExitStack, closing
+from dataclasses import dataclass
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Self
+
+import aiohttp
+from aiohttp import web
+from rich.console import Console
+
+from deploy.demo import DemoError, display, exporter, monitoring, on_signal
+from deploy.demo.client import Client
+from deploy.demo.exporter import Exporter
+from deploy.demo.json_log import JsonLog
+from deploy.demo.model import Model, train
+from deploy.demo.model_server import ModelServer
+from deploy.demo.process import HOST, free_port, listen_error
+from deploy.demo.scenario import Scenario
+from deploy.demo.slack import Slack
+
+EXPORTER_PORT, SLACK_PORT = 9465, 9466
+HTTP_SECONDS = 30.0
+# After a longer delay, on a busy machine or a suspended laptop, the demo resumes instead of catching up.
+MAX_BEHIND_SECONDS = 1.0
+DRAIN_SECONDS, DRAIN_POLL_SECONDS = 60.0, 0.1
+
+
+@dataclass(frozen=True)
+class Session:
+    """What runs during a demo. `links` are the pages to open, by name."""
+
+    scenario: Scenario
+    rate: int
+    exporter: Exporter
+    server: ModelServer
+    client: Client
+    links: Mapping[str, str]
+
+    @classmethod
+    async def start(
+        cls, stack: AsyncExitStack, folder: Path, model: Model, scenario: Scenario, rate: int, port: int
+    ) -> Self:
+        """Start everything, until the stack is closed; raises DemoError."""
+        http = await stack.enter_async_context(aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(HTTP_SECONDS)))
+        running = await stack.enter_async_context(exporter.running(folder, http, port))
+        links = {
+            "Status page": f"{running.url}/",
+            "JSON": f"{running.url}/api/v1/status",
+            "Metrics": f"{running.url}/metrics",
+        }
+        if not monitoring.missing():
+            slack = await _serve(stack, Slack(running.url, scenario.speedup).app(), free_port(SLACK_PORT))
+            links["Slack"] = f"{slack}/"
+            links |= await monitoring.start(stack, http, folder, running.url, slack, scenario.speedup)
+        predictions = stack.enter_context(closing(JsonLog(folder / "predictions.jsonl")))
+        labels = stack.enter_context(closing(JsonLog(folder / "labels.jsonl")))
+        server = ModelServer(model, predictions)
+        client = Client(model, http, await _serve(stack, server.app(), 0), labels)
+        return cls(scenario, rate, running, server, client, links)
+
+    async def send(self, numbers: Iterable[int], show: display.Show, stop: asyncio.Event) -> None:
+        """Send the requests at the rate, as long as the model keeps up, and show the exporter's status every second.
+
+        Time is counted in requests: each incident affects the same requests on a slow machine, where it takes longer.
+        """
+        start = time.monotonic()
+        for number in numbers:
+            seconds = number / self.rate
+            ahead = start + seconds - time.monotonic()
+            if ahead < -MAX_BEHIND_SECONDS:
+                start -= ahead
+            await asyncio.sleep(max(0.0, ahead))
+            if stop.is_set():
+                return
+            incidents = self.scenario.incidents(seconds)
+            if number and number % self.rate == 0:
+                windows = self.scenario.windows.values()
+                statuses = {window: await self.exporter.status(window) for window in windows}
+                show(number // self.rate, statuses)
+            self.server.incidents = incidents
+            await self.client.send(number, seconds, incidents)
+
+    async def counts(self) -> tuple[Counter[str], Counter[str]]:
+        """Return the counts of logged and of counted records, once they are equal or after DRAIN_SECONDS."""
+        deadline = time.monotonic() + DRAIN_SECONDS
+        while True:
+            counted = await self.exporter.counts()
+            if counted == self.server.counts or time.monotonic() > deadline:
+                return self.server.counts, counted
+            await asyncio.sleep(DRAIN_POLL_SECONDS)
+
+
+async def run(scenario: Scenario, seconds: float | None, rate: int, port: int | None) -> None:
+    """Run a demo until a signal or, if `seconds` is given, until `seconds` times `rate` requests have been sent.
+
+    Raises DemoError. Once it sends requests, a signal ends it in order; before that, whoever calls handles signals.
+    """
+    console = Console(highlight=False, soft_wrap=True)
+    if port and (error := listen_error(port)):
+        raise DemoError(f"--port {port}: {error}")
+    model = train()
+    console.print(display.description(model))
+    async with AsyncExitStack() as stack:
+        folder = Path(stack.enter_context(TemporaryDirectory(prefix="prediction-exporter-demo-")))
+        port = port or free_port(EXPORTER_PORT)
+        config = await exporter.configure(folder, model, scenario, port)
+        session = await Session.start(stack, folder, model, scenario, rate, port)
+        console.print(display.introduction(session.links, scenario, monitoring.missing(), seconds))
+        stop = asyncio.Event()
+        on_signal(stop.set)
+        numbers = itertools.count() if seconds is None else range(round(seconds * rate))
+        with display.live(console, scenario, session.exporter.url) as show:
+            await session.send(numbers, show, stop)
+        logged, counted = await session.counts()
+    console.print("", display.summary(logged, counted), "", sep="\n")
+    if logged != counted:
+        raise DemoError("the exporter did not count what the model logged")
+    console.print(display.NEXT_STEPS.format(config=config), markup=False)
+
+
+async def _serve(stack: AsyncExitStack, app: web.Application, port: int) -> str:
+    """Serve an application until the stack is closed; return its URL."""
+    runner = web.AppRunner(app, access_log=None, shutdown_timeout=1.0)
+    stack.push_async_callback(runner.cleanup)
+    await runner.setup()
+    await web.TCPSite(runner, HOST, port).start()
+    return f"http://{HOST}:{runner.addresses[0][1]}"

@@ -1,0 +1,77 @@
+"""Segments: totals, drift and accuracy of the records that share a value of a segment."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from exporter.batch import SegmentSeries
+from exporter.derived import psi
+from exporter.derived.drift import DriftCalculator, is_enough
+from exporter.derived.gauges import per_label, per_window
+from exporter.derived.view import View, WindowTallies
+from exporter.families import Families
+from exporter.stats import SEGMENTS, Statistic
+from exporter.stats.outcomes import Outcomes, matrix
+
+
+@dataclass(frozen=True)
+class SegmentTotals:
+    """The metrics `model_segment_*` that `statistics` export."""
+
+    statistics: Sequence[Statistic]
+
+    def collect(self, view: View) -> Families:
+        for statistic in self.statistics:
+            yield from statistic.collect(view.totals(SegmentSeries, statistic), view.names)
+
+
+@dataclass(frozen=True)
+class SegmentDrift:
+    """The PSI of each feature in each segment against the whole reference; no value with too few records."""
+
+    calculator: DriftCalculator
+
+    def psi(self, window: WindowTallies[SegmentSeries]) -> dict[str, float]:
+        """Return the PSI of the features of a window that have one, without the feature that defines the segment."""
+        bins, criteria = self.calculator.bins, self.calculator.criteria
+        counts = window[bins]
+        enough = is_enough(counts / criteria.overdispersion, bins.reference)
+        if not enough.any():
+            return {}
+        values = psi.psi(counts, bins.reference, criteria.epsilon).tolist()
+        rows = zip(bins.features, values, enough, strict=True)
+        return {name: value for name, value, is_known in rows if is_known and name != window.series.segment}
+
+    def collect(self, view: View) -> Families:
+        yield per_label(
+            "feature_name",
+            "model_segment_feature_drift_psi",
+            "Population stability index of a feature of a segment in a window against the reference, unitless.",
+            view.segments,
+            self.psi,
+            SEGMENTS,
+        )
+
+
+@dataclass(frozen=True)
+class SegmentAccuracy:
+    """`model_segment_accuracy`; no value without outcomes."""
+
+    outcomes: Outcomes
+
+    def accuracy(self, window: WindowTallies[SegmentSeries]) -> float:
+        """Return the accuracy in a window; NaN without outcomes."""
+        counts = matrix(window[self.outcomes])
+        total = counts.sum()
+        return float(counts.trace() / total) if total else math.nan
+
+    def collect(self, view: View) -> Families:
+        yield per_window(
+            "model_segment_accuracy",
+            "Share of the outcomes of a segment in a window that were predicted, 0 to 1.",
+            view.segments,
+            self.accuracy,
+            SEGMENTS,
+        )

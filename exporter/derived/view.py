@@ -1,0 +1,168 @@
+"""A committed snapshot as derived values, the status page and the schema log read it.
+
+Sums over panes are computed when they are first asked for, and results that have several readers only once.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from functools import cached_property, wraps
+from types import MethodType
+from typing import Any, Generic, TypeVar
+
+import numpy as np
+
+from exporter.batch import Floats, SegmentSeries, Series
+from exporter.state.snapshot import Snapshot
+from exporter.stats import LabelNames, Tallied
+from exporter.tallies import history
+from exporter.tallies.tally import AnySeries, S, StatisticArrays, Tally, add, of_kind
+from exporter.tallies.vocabulary import CLASS_LABEL
+from exporter.tallies.windows import Window
+
+D = TypeVar("D")
+T = TypeVar("T")
+
+
+class WindowTallies(Generic[S]):
+    """What a rolling window, such as "5m", contains of one series, or of one segment of a series.
+
+    `panes` are its parts, and `names` the admitted values of labels. `results` are those of `once_per_window`.
+    """
+
+    def __init__(self, label: str, series: S, panes: Iterable[StatisticArrays], names: LabelNames) -> None:
+        self.label = label
+        self.series = series
+        self.names = names
+        self._panes = panes
+        self._sums: dict[str, Floats] = {}
+        self.results: dict[MethodType, Any] = {}
+
+    @property
+    def labels(self) -> tuple[str, ...]:
+        """The values of the base labels and of `window`."""
+        return (*self.series, self.label)
+
+    @property
+    def classes(self) -> tuple[str, ...]:
+        """The admitted classes, in the order of tallies."""
+        return self.names.get(CLASS_LABEL, ())
+
+    def __getitem__(self, statistic: Tallied) -> Floats:
+        """Return the sum of a statistic over the window; it is shared and must not be changed."""
+        name = statistic.name
+        if name not in self._sums:
+            self._sums[name] = _sum([pane[name] for pane in self._panes if name in pane], statistic)
+        return self._sums[name]
+
+
+SeriesWindow = WindowTallies[Series]
+
+
+def once_per_window(method: Callable[[D, WindowTallies[S]], T]) -> Callable[[D, WindowTallies[S]], T]:
+    """Make a method of a derived value compute its result once per window, for all who ask for it."""
+
+    @wraps(method)
+    def shared(self: D, window: WindowTallies[S]) -> T:
+        bound = MethodType(method, self)
+        if bound not in window.results:
+            window.results[bound] = method(self, window)
+        result: T = window.results[bound]
+        return result
+
+    return shared
+
+
+class View:
+    """A snapshot, and the rolling windows that its panes belong to."""
+
+    def __init__(self, snapshot: Snapshot, rolling_windows: Sequence[Window]) -> None:
+        self.snapshot = snapshot
+        self.rolling_windows = rolling_windows
+
+    @property
+    def names(self) -> LabelNames:
+        """The admitted values of labels."""
+        return self.snapshot.names
+
+    @property
+    def classes(self) -> tuple[str, ...]:
+        """The admitted classes, in the order of tallies."""
+        return self.names.get(CLASS_LABEL, ())
+
+    @property
+    def shortest(self) -> Window:
+        return min(self.rolling_windows, key=lambda window: window.seconds)
+
+    @property
+    def longest(self) -> Window:
+        return max(self.rolling_windows, key=lambda window: window.seconds)
+
+    @cached_property
+    def series(self) -> tuple[Series, ...]:
+        return tuple(of_kind(Series, self.snapshot.totals))
+
+    def totals(self, kind: type[S], statistic: Tallied) -> dict[S, Floats]:
+        """Return the totals of a statistic since the start, of each series or of each segment of one."""
+        return {series: row[statistic.name] for series, row in of_kind(kind, self.snapshot.totals).items()}
+
+    @cached_property
+    def windows(self) -> tuple[SeriesWindow, ...]:
+        """Each window of each series."""
+        return self._windows(self.series)
+
+    @cached_property
+    def segments(self) -> tuple[WindowTallies[SegmentSeries], ...]:
+        """Each window of each segment of a series."""
+        return self._windows(tuple(of_kind(SegmentSeries, self.snapshot.totals)))
+
+    @cached_property
+    def past(self) -> tuple[tuple[SeriesWindow, str, SeriesWindow], ...]:
+        """Windows, how long ago they are compared with ("1d"), and what they contained then that is remembered."""
+        return tuple(self._past())
+
+    def panes(self, window: Window, series: Series) -> dict[int, StatisticArrays]:
+        """Return the panes of a window that are in view, by number, in the order of time."""
+        return dict(sorted(self._panes.get((window.label, series), {}).items()))
+
+    def _past(self) -> Iterator[tuple[SeriesWindow, str, SeriesWindow]]:
+        windows = {window.labels: window for window in self.windows}
+        for window in self.rolling_windows:
+            quarters = self.snapshot.history.get(window.label, {})
+            for ago, seconds in window.before:
+                then = history.past(quarters, window, self.snapshot.time, seconds)
+                for series in self.series:
+                    if series in then:
+                        tallies = WindowTallies(window.label, series, [then[series]], self.names)
+                        yield windows[*series, window.label], ago, tallies
+
+    def _windows(self, series: Sequence[S]) -> tuple[WindowTallies[S], ...]:
+        return tuple(
+            WindowTallies(window.label, each, self._panes.get((window.label, each), {}).values(), self.names)
+            for window in self.rolling_windows
+            for each in series
+        )
+
+    @cached_property
+    def _panes(self) -> dict[tuple[str, AnySeries], dict[int, StatisticArrays]]:
+        """The panes in view by window and series, and by number."""
+        found: defaultdict[tuple[str, AnySeries], dict[int, StatisticArrays]] = defaultdict(dict)
+        for window in self.rolling_windows:
+            first = window.first_in_view(self.snapshot.time)
+            for number, tallies in self.snapshot.windows.get(window.label, {}).items():
+                for series, row in tallies.items() if number >= first else ():
+                    found[window.label, series][number] = row
+        return found
+
+
+def _sum(tallies: Sequence[Tally], statistic: Tallied) -> Floats:
+    if not tallies:
+        return statistic.zero()
+    total: Floats = tallies[0].astype(np.float64)
+    for tally in tallies[1:]:
+        if tally.shape == total.shape:
+            total += tally  # the array is ours alone
+        else:
+            total = add(total, tally)
+    return total

@@ -1,0 +1,67 @@
+"""Logs as container runtimes write them: each line wraps a line that the container wrote, or a part of one."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Iterator
+from typing import NamedTuple
+
+from exporter.lines.framing import Lines, Position
+
+# What a runtime adds to each part, and how many parts a line as long as the limit may have.
+WRAPPING_BYTES = 128
+PART_BYTES = 1024
+FEW_PARTS = 16
+
+
+class Wrapped(NamedTuple):
+    """The content of a line of the runtime: text of one of the container's streams; `is_end` if its line ends there."""
+
+    stream: bytes
+    text: bytes
+    is_end: bool
+
+
+class WrappedLines(Lines, ABC):
+    """Frames a runtime's log as the lines that the container wrote. A line that is not wrapped is taken as it is.
+
+    The position to resume from is always just after a whole line of the container's.
+    """
+
+    def __init__(self, limit: int, position: Position | None = None, context: bytes = b"") -> None:
+        super().__init__(limit + WRAPPING_BYTES * (FEW_PARTS + limit // PART_BYTES), position, context)
+        self._line_limit = limit
+
+    @abstractmethod
+    def unwrap(self, line: bytes) -> Wrapped:
+        """Return the content of a line."""
+
+    def _skip(self, data: bytes) -> int:
+        return next((end for end, wrapped in self._wrapped(data, 0) if wrapped.is_end), 0)
+
+    def _split(self, begin: int, data: bytes, start: int) -> tuple[int, list[tuple[int, bytes]], list[int]]:
+        blocks: list[tuple[int, bytes]] = []
+        oversize: list[int] = []
+        unfinished: dict[bytes, tuple[int, list[bytes]]] = {}
+        at, last, complete = start, start, (0, 0)
+        for end, (stream, text, is_end) in self._wrapped(data, start):
+            first, texts = unfinished.setdefault(stream, (begin + at, []))
+            texts.append(text)
+            at = end
+            if is_end:
+                line = b"".join(texts)
+                del unfinished[stream]
+                if len(line) > self._line_limit:
+                    oversize.append(first)
+                else:
+                    blocks.append((first, line + b"\n"))
+            if not unfinished:
+                last, complete = end, (len(blocks), len(oversize))
+        # A line that ends within an unfinished line of the other stream waits for that one.
+        return last, blocks[: complete[0]], oversize[: complete[1]]
+
+    def _wrapped(self, data: bytes, start: int) -> Iterator[tuple[int, Wrapped]]:
+        """Yield the content of each whole line, and where the line ends."""
+        while end := data.find(b"\n", start) + 1:
+            yield end, self.unwrap(data[start : end - 1])
+            start = end

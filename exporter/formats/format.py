@@ -1,0 +1,71 @@
+"""What a format is: how bytes are framed, how lines become rows, and where the fields of a record lie in a row.
+
+A format is one module of this package with one subclass of `Format`. Its class attributes and methods say in which
+stages it differs from JSON lines:
+
+    bytes --framer--> lines --rows--> objects --fields--> records
+
+A *wrapper* (a container runtime's log, say) has only a framer, and carries another format's lines.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import ClassVar
+
+import msgspec
+
+from exporter.batch import Series
+from exporter.decoding.checks import Checks
+from exporter.decoding.decode import Decoder
+from exporter.decoding.pipeline import LinePipeline, Pipeline, RowPipeline
+from exporter.decoding.rows import RowReader
+from exporter.decoding.schema import Path, Schema
+from exporter.formats.bodies import JSON_TYPES, json_lines, media_type
+from exporter.lines.buffer import IngestRequest
+from exporter.lines.framing import Framer, Lines
+
+
+class Format(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """A format with its options, which are its fields; the string below each is its description in the reference.
+
+    `needs_stream` formats cannot be resumed in the middle or split into datagrams: they need a whole stream.
+    `carries_labels` says whether records of ground truth may have the format too.
+    """
+
+    name: ClassVar[str]
+    framer: ClassVar[Framer] = Lines
+    is_wrapper: ClassVar[bool] = False
+    needs_stream: ClassVar[bool] = False
+    carries_labels: ClassVar[bool] = True
+    expects: ClassVar[str] = f"a body of {', '.join(JSON_TYPES)}"
+
+    def fields(self, configured: Mapping[str, Path]) -> Mapping[str, Path]:
+        """Return where the fields of a record lie in a row; `configured` has the paths of the configuration."""
+        return configured
+
+    def rows(self, features: Sequence[str]) -> RowReader | None:
+        """Return what makes rows of lines, given the features of the reference in its order; None: a line is a row."""
+        return None
+
+    def problems(self) -> Iterator[str]:
+        """Yield mistakes in the options that their types do not show, each starting with its key."""
+        yield from ()
+
+    def pipeline(
+        self, framer: Framer, schema: Schema, model: Series, checks: Checks, features: Sequence[str]
+    ) -> Pipeline:
+        """Return how a source's bytes become batches.
+
+        `framer` is that of the outermost wrapper; `model` names the model if a record does not.
+        """
+        decoder, rows = Decoder(schema, model, checks), self.rows(features)
+        return LinePipeline(framer, decoder) if rows is None else RowPipeline(framer, rows, decoder)
+
+    def accepts(self, headers: Mapping[str, str]) -> bool:
+        """Whether a request with these headers (names in lower case) has a body of this format."""
+        return media_type(headers) in JSON_TYPES
+
+    def request(self, headers: Mapping[str, str], body: bytes) -> IngestRequest:
+        """Return the lines of a request's body; raises BodyError."""
+        return IngestRequest(json_lines(body, media_type(headers)), headers.get("idempotency-key"))

@@ -1,0 +1,25 @@
+"""JSON lines, the default: one record per line. Over HTTP also a JSON array, a single record, or Arrow."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import ClassVar
+
+from exporter.formats.bodies import ARROW, JSON_TYPES, media_type
+from exporter.formats.format import Format
+from exporter.lines.buffer import IngestRequest
+
+
+class JsonLines(Format, frozen=True):
+    """One JSON object per line."""
+
+    name: ClassVar[str] = "json_lines"
+    expects: ClassVar[str] = f"a body of {', '.join((*JSON_TYPES, ARROW))}"
+
+    def accepts(self, headers: Mapping[str, str]) -> bool:
+        return super().accepts(headers) or media_type(headers) == ARROW
+
+    def request(self, headers: Mapping[str, str], body: bytes) -> IngestRequest:
+        if media_type(headers) == ARROW:
+            return IngestRequest(body, headers.get("idempotency-key"), is_arrow=True)
+        return super().request(headers, body)

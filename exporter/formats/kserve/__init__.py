@@ -1,0 +1,48 @@
+"""KServe's inference logger: CloudEvents, as POSTed by its agent or as JSON lines.
+
+The logger sends a request and its response as events with the same id. They are paired in either order, and each
+instance of a pair becomes a record.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import ClassVar
+
+from exporter.decoding.rows import RowReader
+from exporter.decoding.schema import Path
+from exporter.formats.bodies import media_type
+from exporter.formats.format import Format
+from exporter.formats.kserve.events import STRUCTURED, structured
+from exporter.formats.kserve.payloads import FeatureNames
+from exporter.formats.kserve.rows import EventRows
+from exporter.lines.buffer import IngestRequest
+
+
+class KServe(Format, frozen=True):
+    """The events of KServe's inference logger."""
+
+    name: ClassVar[str] = "kserve"
+    carries_labels: ClassVar[bool] = False
+    expects: ClassVar[str] = f"a CloudEvent of the inference logger, with ce- headers or as {STRUCTURED}"
+
+    features: tuple[str, ...] | None = None
+    """The names of features that events have by position. Without it, the reference's, in its order."""
+
+    def fields(self, configured: Mapping[str, Path]) -> Mapping[str, Path]:
+        return {}
+
+    def problems(self) -> Iterator[str]:
+        if len(set(self.features or ())) < len(self.features or ()):
+            yield "features: duplicate name"
+
+    def rows(self, features: Sequence[str]) -> RowReader:
+        order = tuple(features) if self.features is None else self.features
+        return EventRows(FeatureNames(order, frozenset((*features, *order))))
+
+    def accepts(self, headers: Mapping[str, str]) -> bool:
+        """Whether it is an event, whatever the type of its data: curl calls JSON a form."""
+        return media_type(headers) == STRUCTURED or "ce-type" in headers
+
+    def request(self, headers: Mapping[str, str], body: bytes) -> IngestRequest:
+        return IngestRequest(structured(headers, body))

@@ -1,0 +1,185 @@
+"""The line buffer: bytes of any number of streams, collected as whole lines until there are enough to decode."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, NamedTuple
+
+from exporter.lines.framing import NOTHING, Framer, FrameResult, Framing, Lines, Position
+from exporter.lines.rejects import INCOMPLETE, OVERSIZE
+from exporter.lines.stream import Stream
+
+
+class Chunk(NamedTuple):
+    """Whole lines of one stream (of Arrow: a record batch); `offset` is where they begin in the stream."""
+
+    stream: Stream
+    offset: int
+    block: Any
+
+
+@dataclass(frozen=True, slots=True)
+class BadLine:
+    """The first of `count` lines that were rejected for one of rejects.REASONS, and its offset in its stream.
+
+    Of Arrow, it is `row` (from 1) of the record batch that begins at the offset.
+    """
+
+    stream: Stream
+    offset: int
+    reason: str
+    detail: str
+    count: int = 1
+    row: int | None = None
+
+
+class IngestRequest(NamedTuple):
+    """The lines of a request, or its Arrow IPC stream, and the key that identifies it if it is sent again."""
+
+    lines: bytes
+    key: str | None = None
+    is_arrow: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Receipt:
+    """What became of lines that arrived together: how many are records now, and which were rejected.
+
+    A request that was counted before is repeated, and nothing of it is counted. One that is waiting becomes records
+    only with what arrives later.
+    """
+
+    records: int = 0
+    rejected: tuple[BadLine, ...] = ()
+    is_repeated: bool = False
+    is_waiting: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class PendingLines:
+    """What a source has delivered since the last fold: whole lines, and those already rejected."""
+
+    chunks: list[Chunk] = field(default_factory=list)
+    rejected: list[BadLine] = field(default_factory=list)
+
+    @property
+    def block(self) -> bytes:
+        """All whole lines."""
+        return self.chunks[0].block if len(self.chunks) == 1 else b"".join(chunk.block for chunk in self.chunks)
+
+    def locate(self, at: int) -> tuple[Stream, int]:
+        """Return the stream and the offset in it of byte `at` of the block."""
+        for chunk in self.chunks:
+            if at < len(chunk.block):
+                break
+            at -= len(chunk.block)
+        return chunk.stream, chunk.offset + at
+
+
+class LineBuffer:
+    """The open streams and their positions.
+
+    `unclaimed` are the positions of streams that are not open again yet. `framers` gives the framing of each source by
+    name; without one, lines.
+    """
+
+    def __init__(self, line_bytes: int, unclaimed: Mapping[Stream, Position], framers: Mapping[str, Framer]) -> None:
+        self._line_bytes = line_bytes
+        self._framers = framers
+        self._unclaimed = dict(unclaimed)
+        self._framings: dict[Stream, Framing] = {}
+        self._pending: dict[str, PendingLines] = {}
+        self.pending_bytes = 0
+        self.held_bytes = 0
+
+    def adopt(self, line_bytes: int, framers: Mapping[str, Framer]) -> None:
+        """Frame streams opened from now on in another way, and the open ones where that is possible."""
+        self._line_bytes, self._framers = line_bytes, framers
+        for stream, framing in self._framings.items():
+            framing.adopt(framers.get(stream.source, Lines))
+
+    def release(self, source: str) -> None:
+        """Keep the positions of a source's lasting streams, and forget its others."""
+        for stream in [stream for stream in self._framings if stream.source == source]:
+            framing = self._framings.pop(stream)
+            self.held_bytes -= framing.held
+            if stream.is_lasting:
+                self._unclaimed[stream] = framing.position
+
+    @property
+    def positions(self) -> dict[Stream, Position]:
+        """Where each lasting stream would resume."""
+        lasting = {stream: framing.position for stream, framing in self._framings.items() if stream.is_lasting}
+        return self._unclaimed | lasting
+
+    def remembered(self, source: str) -> dict[Stream, Position]:
+        """Return the streams of a source that are not open again yet."""
+        return {stream: position for stream, position in self._unclaimed.items() if stream.source == source}
+
+    def position(self, stream: Stream) -> Position:
+        """Return where an open stream would resume."""
+        return self._framings[stream].position
+
+    def open(self, stream: Stream, position: Position | None, context: bytes) -> None:
+        """Start a stream, or resume a remembered one; `context` are the bytes before its offset."""
+        self._unclaimed.pop(stream, None)
+        framer = self._framers.get(stream.source, Lines)
+        if stream in self._framings:
+            self.held_bytes -= self._framings[stream].held
+        self._framings[stream] = framer(self._line_bytes, position, context)
+
+    def feed(self, stream: Stream, data: bytes) -> int:
+        """Take bytes of an open stream; return how many more of its bytes are complete."""
+        framing = self._framings[stream]
+        offset, held = framing.offset, framing.held
+        self._collect(stream, framing.feed(data))
+        self.held_bytes += framing.held - held
+        self.pending_bytes += int((framing.offset - offset) * framing.weight)
+        return framing.offset - offset
+
+    def is_broken(self, stream: Stream) -> bool:
+        """Whether an open stream cannot be read any further."""
+        return self._framings[stream].is_broken
+
+    def close(self, stream: Stream) -> int:
+        """Forget a stream that has ended; return how many more of its bytes are complete."""
+        self._unclaimed.pop(stream, None)
+        framing = self._framings.pop(stream, None)
+        if framing is None:
+            return 0
+        offset = framing.offset
+        self.held_bytes -= framing.held
+        self._collect(stream, framing.end())
+        return framing.offset - offset
+
+    def take(self) -> dict[str, PendingLines]:
+        """Return what is pending by source, and empty the buffer."""
+        pending, self._pending, self.pending_bytes = self._pending, {}, 0
+        return pending
+
+    def _collect(self, stream: Stream, result: FrameResult) -> None:
+        if result is NOTHING:
+            return
+        pending = self._pending.setdefault(stream.source, PendingLines())
+        too_long = f"longer than {self._line_bytes} bytes"
+        pending.rejected.extend(BadLine(stream, offset, OVERSIZE, too_long) for offset in result.oversize)
+        pending.rejected.extend(cut_off(stream, offset) for offset in result.incomplete)
+        pending.chunks.extend(Chunk(stream, offset, block) for offset, block in result.blocks)
+        if result.broken:
+            offset, error = result.broken
+            pending.rejected.append(BadLine(stream, offset, error.reason, str(error)))
+
+
+def cut_off(stream: Stream, offset: int, count: int = 1) -> BadLine:
+    """Return the rejection of records of which only a part has arrived."""
+    return BadLine(stream, offset, INCOMPLETE, "the stream ended within the record", count)
+
+
+def frame_whole(stream: Stream, line_bytes: int, data: bytes, framer: Framer = Lines) -> PendingLines:
+    """Return the lines of a stream whose bytes have all arrived."""
+    buffer = LineBuffer(line_bytes, {}, {stream.source: framer})
+    buffer.open(stream, None, b"")
+    buffer.feed(stream, data)
+    buffer.close(stream)
+    return buffer.take().get(stream.source, PendingLines())

@@ -1,0 +1,104 @@
+"""The arguments and the output of `prediction-exporter evaluate`."""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Sequence
+from datetime import datetime
+from pathlib import Path
+
+import msgspec
+
+from exporter.configuration import loading
+from exporter.configuration.loading import LoadedConfig
+from exporter.counted import counted
+from exporter.decoding.columns import epoch
+from exporter.offline import OfflineError
+from exporter.offline.evaluation import figures
+from exporter.offline.evaluation.evaluate import Evaluation
+from exporter.offline.evaluation.evaluate import evaluate as run
+from exporter.offline.evaluation.join import Revision
+from exporter.sources.database.options import QueryOptions
+from exporter.sources.database.source import QueryError
+from exporter.validation import nearest
+
+# Figures that are better if they are smaller.
+LOSSES = ("log_loss", "brier_score", "expected_calibration_error", "mae", "rmse", "mape", "bias")
+
+
+def evaluate(
+    logs: Sequence[Path],
+    truths: Sequence[Path],
+    *,
+    config_file: Path | None,
+    reference: str | None,
+    begin: str | None,
+    end: str | None,
+    revision: Revision,
+    least: Sequence[str],
+    max_drop: Sequence[str],
+    is_json: bool,
+) -> tuple[list[str], bool]:
+    """Return the lines to show, and whether a figure falls short; raises OfflineError."""
+    span = _time("--from", begin, -math.inf), _time("--to", end, math.inf)
+    if span[0] >= span[1]:
+        raise OfflineError(f"--to: expected a time after --from, which is {begin}, got {end!r}")
+    at_least, at_most = _limits("--least", least), _limits("--max-drop", max_drop)
+    loaded = _loaded(config_file, reference)
+    if not truths and not any(isinstance(source.options, QueryOptions) for source in loaded.config.label_sources):
+        raise OfflineError("--truth: expected a file of ground truth, or a configuration whose databases have it")
+    try:
+        found = run(loaded, logs, truths, *span, revision, time.time())
+    except QueryError as error:
+        raise OfflineError(str(error)) from None
+    found.failed = [line for model in found.models for line in figures.shortfalls(model, at_least, at_most)]
+    if (at_least or at_most) and not any(model.outcomes for model in found.models):
+        found.failed.append("no prediction has ground truth")
+    lines = [msgspec.json.format(msgspec.json.encode(found), indent=2).decode()] if is_json else _table(found)
+    return lines, bool(found.failed)
+
+
+def _loaded(config_file: Path | None, reference: str | None) -> LoadedConfig:
+    if config_file and reference:
+        raise OfflineError("--reference goes without --config; in a configuration it is a key")
+    try:
+        return loading.load(config_file) if config_file else loading.from_options("archive.jsonl", reference, None)
+    except loading.ConfigError as error:
+        raise OfflineError(*error.problems) from None
+
+
+def _time(option: str, text: str | None, otherwise: float) -> float:
+    if text is None:
+        return otherwise
+    try:
+        return epoch(datetime.fromisoformat(text))
+    except ValueError:
+        raise OfflineError(f"{option}: expected a date or time such as 2026-01-31, got {text!r}") from None
+
+
+def _limits(option: str, given: Sequence[str]) -> dict[str, float]:
+    limits = {}
+    for text in given:
+        name, _, value = text.partition("=")
+        if name not in figures.ORDER:
+            raise OfflineError(f"{option}: no such figure {name!r}{nearest(name, figures.ORDER)}")
+        if name in LOSSES:
+            raise OfflineError(f"{option}: less is better for {name}, which cannot have this limit")
+        try:
+            limits[name] = float(value)
+        except ValueError:
+            raise OfflineError(f"{option}: expected {name}=NUMBER, got {text!r}") from None
+    return limits
+
+
+def _table(found: Evaluation) -> list[str]:
+    lines = [line for model in found.models for line in figures.table(model)]
+    counts = [
+        (found.unused_truths, "ground-truth label has", "ground-truth labels have", " no prediction in the time span"),
+        (found.repeated_truths, "ground-truth label is", "ground-truth labels are", " repeated"),
+        (found.revised_truths, "ground-truth label is", "ground-truth labels are", " revised"),
+        *((count, "line", "lines", f" rejected: {reason}") for reason, count in sorted(found.refused_lines.items())),
+    ]
+    lines += [counted(count, one, many) + text for count, one, many, text in counts if count]
+    return [*lines, *(f"FAILED {line}" for line in found.failed)] or ["no predictions"]

@@ -1,0 +1,199 @@
+"""An evaluation: archived logs and tables are decoded and joined as in the sidecar, and described by its metrics."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Iterator, Sequence
+from itertools import chain
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from exporter.assembly import planning
+from exporter.assembly.pipelines import pipeline
+from exporter.batch import Batch
+from exporter.configuration.loading import LoadedConfig
+from exporter.configuration.schemas import schema_of
+from exporter.configuration.settings import Config, GroundTruthConfig
+from exporter.configuration.source_config import SourceConfig
+from exporter.decoding.pipeline import Pipeline
+from exporter.lines.buffer import BadLine, LineBuffer
+from exporter.lines.stream import Stream
+from exporter.offline import OfflineError
+from exporter.offline.evaluation.figures import ModelFigures, model_figures
+from exporter.offline.evaluation.join import OfflineJoin, Revision
+from exporter.offline.tables.data_set import AnyTable, DataSet
+from exporter.offline.tables.files import DataFile, FileType, find
+from exporter.offline.tables.table import json_values
+from exporter.reference.profile import Profile
+from exporter.sources.database.options import QueryOptions
+from exporter.units import Duration
+from exporter.validation import nearest
+
+# An archive may be of any age.
+EVER = Duration.parse("36500d")
+# The only window, which contains everything; its length has no meaning.
+WINDOW = Duration.parse("1h")
+STREAM = Stream("archive", "archive")
+# How files are read if the configuration has no source of files.
+PREDICTIONS, LABELS = SourceConfig.parse("predictions.jsonl"), SourceConfig.parse("labels.jsonl")
+CHUNK_BYTES = 1 << 20
+
+_encoder = msgspec.json.Encoder(enc_hook=str, decimal_format="number")
+
+
+class Evaluation(msgspec.Struct):
+    """The result, as it is written in JSON: `failed` are the lines of figures that fall short.
+
+    `unused_truths` have no prediction in the time span. `refused_lines` counts rejected lines by reason.
+    """
+
+    models: list[ModelFigures]
+    unused_truths: int
+    repeated_truths: int
+    revised_truths: int
+    refused_lines: dict[str, int]
+    failed: list[str] = []
+
+
+def evaluate(
+    loaded: LoadedConfig,
+    predictions: Sequence[Path],
+    truths: Sequence[Path],
+    begin: float,
+    end: float,
+    revision: Revision,
+    now: float,
+) -> Evaluation:
+    """Join the predictions from `begin` until before `end` with their ground truth; times are epoch seconds.
+
+    The databases that the configuration names may have some of the ground truth. Raises OfflineError, and
+    QueryError.
+    """
+    config, profile = _archived(loaded.config), loaded.profile
+    plan, collector = planning.plan(config, profile)
+    join, rejected = OfflineJoin(plan, now, revision), Counter[str]()
+    of_predictions = _Reader(config, config.sources, profile, now, rejected)
+    of_truths = _Reader(config, config.label_sources, profile, now, rejected)
+    for batch in chain(of_truths.files(truths), of_truths.databases()):
+        join.add_truths(batch)
+    for batch in of_predictions.files(predictions):
+        join.add_predictions(batch, begin, end)
+    snapshot = join.snapshot()
+    counts = join.counts
+    models = model_figures(collector.collect(snapshot))
+    return Evaluation(models, join.unused, counts.repeated, counts.revised, dict(rejected))
+
+
+def _archived(config: Config) -> Config:
+    """Return the configuration with ground truth, one window, no limit on age, and a source of files on both sides."""
+    labels = config.ground_truth or GroundTruthConfig(sources=[])
+    return msgspec.structs.replace(
+        config,
+        sources=[*config.sources, PREDICTIONS],
+        ground_truth=msgspec.structs.replace(labels, sources=[*labels.sources, LABELS]),
+        windows=(WINDOW,),
+        limits=msgspec.structs.replace(config.limits, past=EVER),
+    )
+
+
+class _Reader:
+    """Reads archives as the first source of files would, and tables as records of the same schema."""
+
+    def __init__(
+        self,
+        config: Config,
+        sources: Sequence[SourceConfig],
+        profile: Profile | None,
+        now: float,
+        rejected: Counter[str],
+    ) -> None:
+        source = next(source for source in sources if source.options.scheme == "file")
+        self._sources = sources
+        self._lines = pipeline(config, source, profile)
+        # Tables have no wrapper around their records.
+        self._records = pipeline(config, SourceConfig(source.options, source.formats[-1:]), profile)
+        self._schema = schema_of(config, source, profile)
+        self._line_bytes = config.limits.line_bytes
+        self._now = now
+        self._rejected = rejected
+
+    def files(self, paths: Sequence[Path]) -> Iterator[Batch]:
+        """Yield the records of files; raises OfflineError."""
+        data = DataSet(find(paths, otherwise=FileType.JSON_LINES), self._schema)
+        for file in data.files:
+            if file.type is FileType.JSON_LINES:
+                with file.opened() as (_, stream):
+                    yield from self._batches(iter(lambda: stream.read(CHUNK_BYTES), b""), self._lines)
+            else:
+                yield from self._batches(map(_lines, self._checked(file, data.tables(file))), self._records)
+
+    def _checked(self, file: DataFile, tables: Iterable[AnyTable]) -> Iterator[AnyTable]:
+        """Yield the tables of a file; raises OfflineError if a column is missing without which no row can be used."""
+        for table in tables:
+            for field in ("request_id", "prediction"):
+                is_missing = table.at(self._schema.paths[field]) is None
+                if is_missing and (field == "request_id" or table.at(self._schema.paths["error_type"]) is None):
+                    column = ".".join(self._schema.paths[field])
+                    raise OfflineError(f"{file.path}: no column `{column}`{nearest(column, table.columns)}")
+            yield table
+
+    def databases(self) -> Iterator[Batch]:
+        """Yield the records of those sources that are databases."""
+        for source in self._sources:
+            if isinstance(source.options, QueryOptions):
+                yield from self._batches(_pages(source.options), self._records)
+
+    def _batches(self, blocks: Iterable[bytes], pipeline: Pipeline) -> Iterator[Batch]:
+        """Yield the records of a stream of bytes, and count what is rejected."""
+        buffer = LineBuffer(self._line_bytes, {}, {STREAM.source: pipeline.framer})
+        buffer.open(STREAM, None, b"")
+        for block in chain(blocks, (None,)):
+            if block is None:
+                buffer.close(STREAM)
+            else:
+                buffer.feed(STREAM, block)
+            for pending in buffer.take().values():
+                self._reject(pending.rejected)
+                for result in pipeline.read(pending, self._now, lambda _: True) if pending.chunks else ():
+                    self._reject(result.rejected)
+                    if result.batch is not None:
+                        yield result.batch
+
+    def _reject(self, lines: Iterable[BadLine]) -> None:
+        for line in lines:
+            self._rejected[line.reason] += line.count
+
+
+def _lines(table: AnyTable) -> bytes:
+    """Return the rows of a table as JSON lines; a column `features.age` is the `age` of `features`."""
+    tree: dict[str, Any] = {}
+    for name, values in table.columns.items():
+        *path, last = name.split(".")
+        node = tree
+        for key in path:
+            node = node.setdefault(key, {})
+            if not isinstance(node, dict):
+                break
+        else:
+            node[last] = json_values(values)
+    return _encoder.encode_lines(_objects(tree))
+
+
+def _objects(tree: dict[str, Any]) -> list[dict[str, Any]]:
+    """Return an object per row of a tree of columns."""
+    columns = [_objects(column) if isinstance(column, dict) else column for column in tree.values()]
+    return [dict(zip(tree, row, strict=True)) for row in zip(*columns, strict=True)]
+
+
+def _pages(options: QueryOptions) -> Iterator[bytes]:
+    """Yield the rows of a database as lines."""
+    database, mark = options.database(), None
+    while True:
+        page = database.page(mark)
+        for part in page.parts:
+            yield part.lines
+            mark = part.mark
+        if page.is_whole or not page.parts:
+            return

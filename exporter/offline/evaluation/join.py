@@ -1,0 +1,90 @@
+"""The join offline: all ground truth first, then the predictions of a time span, each joined once.
+
+Outcomes are tallied by the plan of the sidecar, so that every figure is the same as in the sidecar.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import replace
+from typing import Literal
+
+import numpy as np
+
+from exporter.batch import Batch, Series
+from exporter.engine.label_limiter import LabelLimiter
+from exporter.engine.plan import Plan
+from exporter.engine.tally_store import TallyStore
+from exporter.joins import conversion
+from exporter.joins.join import JoinCounts
+from exporter.joins.request import GroundTruthLabel, JoinedPair, PendingPrediction
+from exporter.state.snapshot import Snapshot
+
+Revision = Literal["first", "last"]
+
+
+class OfflineJoin:
+    """Tallies by a plan, at epoch time `now`. `revision` says which of several truths of a request counts."""
+
+    def __init__(self, plan: Plan, now: float, revision: Revision) -> None:
+        state = Snapshot(time=now)
+        self._plan = plan
+        self._now = now
+        self._revision = revision
+        self._labels = LabelLimiter(plan, state)
+        self._tallies = TallyStore(plan, state, known_segments=self._labels.known_segments)
+        self._truths: dict[int, GroundTruthLabel] = {}
+        self._joined_series: set[tuple[int, Series]] = set()
+        self.counts = JoinCounts()
+
+    def add_truths(self, batch: Batch) -> None:
+        """Take truths; all of them before any prediction."""
+        for digest, truth in conversion.truths(batch):
+            first = self._truths.setdefault(digest, truth)
+            if first is truth:
+                continue
+            is_same = first.same_value(truth)
+            self._count(repeated=is_same, revised=not is_same)
+            if self._revision == "last":
+                self._truths[digest] = truth
+
+    def add_predictions(self, batch: Batch, begin: float, end: float) -> None:
+        """Take the predictions of a batch made from `begin` until before `end`, epoch seconds."""
+        inside = (batch.time >= begin) & (batch.time < end)
+        if not inside.any():
+            return
+        admitted = self._labels.limit(batch.where(inside))
+        # Their time is when they are evaluated: all of them are in view.
+        self._tallies.accept(replace(admitted, time=np.full(len(admitted), self._now)), self._now)
+        pairs = [*self._pairs(conversion.predictions(admitted, self._now))]
+        if pairs:
+            self._count(joined=len(pairs))
+            batch = self._labels.limit(conversion.outcomes(pairs, self._now, len(self._plan.segments)))
+            self._tallies.accept(batch, self._now, ("outcomes", "labelled"))
+
+    def snapshot(self) -> Snapshot:
+        """Return the tallies."""
+        return Snapshot(
+            time=self._now,
+            totals=self._tallies.totals,
+            windows=self._tallies.panes.panes,
+            series=self._labels.series,
+            names=self._labels.names,
+            segment_values=self._labels.segment_values,
+        )
+
+    @property
+    def unused(self) -> int:
+        """How many truths have been joined with no prediction."""
+        return len(self._truths) - len({digest for digest, _ in self._joined_series})
+
+    def _pairs(self, predictions: Iterable[tuple[int, PendingPrediction]]) -> Iterator[JoinedPair]:
+        for digest, prediction in predictions:
+            truth = self._truths.get(digest)
+            if truth is not None and (digest, prediction.series) not in self._joined_series:
+                self._joined_series.add((digest, prediction.series))
+                yield JoinedPair(prediction, truth)
+
+    def _count(self, *, joined: int = 0, repeated: int = 0, revised: int = 0) -> None:
+        before = self.counts
+        self.counts = JoinCounts(before.joined + joined, before.repeated + repeated, before.revised + revised)

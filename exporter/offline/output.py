@@ -1,0 +1,46 @@
+"""What a command shows and writes."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+
+from rich.console import Console
+from rich.progress import BarColumn, DownloadColumn, TextColumn, TimeRemainingColumn
+from rich.progress import Progress as Bar
+
+from exporter.offline import OfflineError
+from exporter.offline.tables.data_set import Progress
+
+
+@contextmanager
+def progress_bar() -> Iterator[Progress]:
+    """Yield what shows the progress on standard error; if that is no terminal, nothing is shown."""
+    console = Console(stderr=True)
+    columns = (TextColumn("reading"), BarColumn(), DownloadColumn(), TimeRemainingColumn())
+    with Bar(*columns, console=console, transient=True, disable=not console.is_terminal) as bar:
+        task = bar.add_task("reading", total=None)
+        yield lambda done, total: bar.update(task, completed=done, total=total)
+
+
+def write(data: bytes, path: Path) -> None:
+    """Write a file whole or not at all, so that a sidecar never reads half of one; raises OfflineError."""
+    try:
+        if path.is_symlink() or (path.exists() and not path.is_file()):
+            path.write_bytes(data)  # a pipe; or /dev/stdout, which is a link, and must stay one
+        else:
+            _replace(path, data)
+    except OSError as error:
+        raise OfflineError(f"--output {path}: {error.strerror}") from None
+
+
+def _replace(path: Path, data: bytes) -> None:
+    new = path.with_name(f".{path.name}.new")
+    try:
+        new.write_bytes(data)
+        new.replace(path)
+    except OSError:
+        with suppress(OSError):
+            new.unlink()
+        raise

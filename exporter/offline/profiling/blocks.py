@@ -1,0 +1,166 @@
+"""The records of a data set, a block at a time.
+
+A data set is either a prediction log (records with an object of features) or flat (each column is a feature, unless
+it is named like another field of a record).
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+import pyarrow as pa
+
+from exporter.decoding.columns import class_of, scores
+from exporter.decoding.schema import ATTRIBUTIONS, DEFAULT_FIELDS, FEATURES, RECORD_FIELDS, Schema
+from exporter.encoded import Encoded
+from exporter.offline import OfflineError
+from exporter.offline.profiling.column import Column, column
+from exporter.offline.tables.data_set import AnyTable, DataSet
+from exporter.offline.tables.files import DataFile, FileType
+from exporter.offline.tables.json_lines import ObjectTable
+from exporter.offline.tables.table import Cells, Table, Values, json_values
+
+# The fields of a record that a profile describes, besides features and attributions.
+TARGETS = ("prediction", "probability", "actual")
+
+
+@dataclass(frozen=True, slots=True)
+class LabelledPredictions:
+    """The predictions and their scores (or scores by class), with the predicted and the actual class of each row."""
+
+    predictions: Sequence[Any]
+    scores: Sequence[Any]
+    predicted: Encoded[str]
+    actual: Encoded[str]
+
+
+@dataclass(frozen=True, slots=True)
+class Block:
+    """Consecutive records: `rows` predictions, and `errors` that were skipped.
+
+    `targets` has a column for each of TARGETS that exists. `outcomes` is None if no row has ground truth. `fields` are
+    the columns of flat data that are fields of a record and not features.
+    """
+
+    rows: int
+    errors: int
+    features: Mapping[str, Column] = field(default_factory=dict)
+    targets: Mapping[str, Column] = field(default_factory=dict)
+    attributions: Mapping[str, Column] = field(default_factory=dict)
+    outcomes: LabelledPredictions | None = None
+    fields: tuple[str, ...] = ()
+
+
+def blocks(data: DataSet, schema: Schema) -> Iterator[Block]:
+    """Yield the records of all files, in order; raises OfflineError."""
+    for file in data.files:
+        records = Records(file, schema)
+        yield from map(records.block, data.tables(file))
+
+
+class Records:
+    """The records of one file.
+
+    If the schema does not say whether the data is flat, the first prediction shows it (not the first record: an error
+    may come without features).
+    """
+
+    def __init__(self, file: DataFile, schema: Schema) -> None:
+        self._file = file
+        self._paths = replace(schema, reads=(*DEFAULT_FIELDS, "request_id", "actual", ATTRIBUTIONS)).paths
+        is_known = FEATURES in schema.fields and not (self._paths[FEATURES] and file.type is FileType.CSV)
+        self._is_flat = not self._paths[FEATURES] if is_known else None
+        others = [path for name, path in self._paths.items() if name != FEATURES]
+        self._taken = {*RECORD_FIELDS, *(path[0] for path in others), *map(".".join, others)}
+
+    def block(self, table: AnyTable) -> Block:
+        """Return the next rows; raises OfflineError."""
+        errors = table.at(self._paths["error_type"])
+        # An empty text, or 0, is how some loggers report success.
+        is_kept = [not value or value != value for value in json_values(errors)] if errors else []  # noqa: PLR0124  # NaN
+        kept = table if all(is_kept) else table.where(is_kept)
+        features, fields = self._features(kept) if kept.rows else ({}, ())
+        targets = {name: values for name in TARGETS if (values := kept.at(self._paths[name])) is not None}
+        return Block(
+            rows=kept.rows,
+            errors=table.rows - kept.rows,
+            features={name: column(values) for name, values in features.items()},
+            targets={name: self._target(name, targets) for name in targets},
+            attributions={name: column(values) for name, values in self._below(kept, ATTRIBUTIONS).items()},
+            outcomes=_outcomes(targets),
+            fields=tuple(fields),
+        )
+
+    def _features(self, table: AnyTable) -> tuple[Mapping[str, Values], Iterable[str]]:
+        """Return the features, and the names of the columns of flat data that are none."""
+        path = self._paths[FEATURES]
+        name = ".".join(path)
+        nested = self._below(table, FEATURES) if path and not self._is_flat else {}
+        if self._is_flat is None:
+            self._is_flat = table.at(path)[0] is None if isinstance(table, ObjectTable) else not nested
+        if not self._is_flat:
+            if isinstance(table, Table) and not nested:
+                raise OfflineError(f"{self._file.path}: no column `{name}`, where `fields` says that features are")
+            return nested, ()
+        if path and isinstance(table, ObjectTable):
+            for line, value in zip(table.lines, table.at(path), strict=True):
+                if value is not None:
+                    place = f"{self._file.path}:{line}"
+                    raise OfflineError(f"{place}: `{name}`: the first prediction had none; give one shape a file")
+        columns = table.columns
+        prefix = ".".join((*self._paths[ATTRIBUTIONS], ""))
+        fields = [name for name in columns if name in self._taken or name.startswith(prefix)]
+        return {name: values for name, values in columns.items() if name not in fields}, fields
+
+    def _below(self, table: AnyTable, field: str) -> Mapping[str, Values]:
+        """Return the columns below the path of `field`; raises OfflineError if a value there is no object."""
+        path = self._paths[field]
+        cells = table.at(path)
+        if isinstance(cells, Cells) and self._file.type is FileType.PARQUET:
+            kind = cells.array.type
+            if not cells.is_struct and not pa.types.is_null(kind):
+                raise OfflineError(f"{self._file.path}: column `{'.'.join(path)}`: expected a struct, got {kind}")
+        return table.below(path)
+
+    def _target(self, name: str, targets: Mapping[str, Values]) -> Column:
+        """Return the column of a target; of a probability, the score of the prediction where all classes have one."""
+        values = targets[name]
+        if name != "probability" or (isinstance(values, Cells) and not values.is_struct):
+            return column(values)
+        scored = json_values(values)
+        chosen = json_values(targets["prediction"]) if "prediction" in targets else [None] * len(scored)
+        if dict not in set(map(type, scored)):
+            return column(scored)
+        try:
+            return column(scores(tuple(scored), tuple(chosen)).tolist())
+        except (TypeError, ValueError):
+            expected = "expected a number, or an object with the number of each class"
+            raise OfflineError(f"{self._file.path}: `probability`: {expected}") from None
+
+
+def _outcomes(targets: Mapping[str, Values]) -> LabelledPredictions | None:
+    if not {"prediction", "actual"} <= targets.keys():
+        return None
+    actual = json_values(targets["actual"])
+    if actual.count(None) == len(actual):
+        return None
+    predictions = json_values(targets["prediction"])
+    scored = json_values(targets["probability"]) if "probability" in targets else [None] * len(actual)
+    return LabelledPredictions(predictions, scored, _classes(predictions), _classes(actual))
+
+
+def _classes(values: Sequence[Any]) -> Encoded[str]:
+    """Return the classes of JSON values; a value that is no class is absent."""
+    # Values of different types may be equal and of different classes, such as 1 and true.
+    if set(map(type, values)) - {type(None)} in ({str}, {int}, {float}, {bool}):
+        classes = {value: _class(value) for value in set(values)}
+        return Encoded.of(tuple(map(classes.get, values)))
+    return Encoded.of(tuple(map(_class, values)))
+
+
+def _class(value: Any) -> str | None:
+    is_class = isinstance(value, str | int) or (isinstance(value, float) and math.isfinite(value))
+    return class_of(value) if is_class else None

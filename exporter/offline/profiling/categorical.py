@@ -1,0 +1,114 @@
+"""A categorical column: a first pass finds the frequent categories, a second one counts them exactly.
+
+Memory does not grow with the number of distinct values. Beyond TRACKED of them, the first pass is a Misra-Gries
+summary: it is certain to find every category that more than one row in TRACKED has, and the second pass counts
+exactly those that were found. Misra and Gries (1982), Finding repeated elements.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import heapq
+from collections import Counter
+from collections.abc import Iterable, Mapping
+
+from exporter.offline.profiling.column import Column, ToLabel
+from exporter.reference.profile import MISSING_BIN, Categorical
+
+CATEGORIES = 50
+TRACKED = 10_000
+HASHES = 4096
+HASH_BYTES = 8
+
+
+class LabelSketch:
+    """The first pass over a column: its frequent labels, and how many distinct ones there are."""
+
+    def __init__(self) -> None:
+        self._counts: Counter[str] = Counter()
+        self._distinct = Distinct()
+        self._pruned = False
+
+    def add(self, counts: Mapping[str, int]) -> None:
+        """Take the next labels, each with its number of occurrences."""
+        self._distinct.add(label for label in counts if label not in self._counts)
+        self._counts.update(counts)
+        if len(self._counts) > 2 * TRACKED:
+            # The count of the first label that has no place among TRACKED is subtracted from all.
+            least = heapq.nlargest(TRACKED + 1, self._counts.values())[-1]
+            self._counts = Counter({label: count - least for label, count in self._counts.items() if count > least})
+            self._pruned = True
+
+    @property
+    def frequent(self) -> tuple[str, ...]:
+        """All labels while there are few, later the frequent ones."""
+        return tuple(self._counts)
+
+    @property
+    def distinct(self) -> int:
+        """How many labels there are: exact up to TRACKED, beyond that within about 3 %."""
+        return self._distinct.estimate() if self._pruned else len(self._counts)
+
+
+class Distinct:
+    """Estimates how many distinct labels there are from the HASHES lowest hashes.
+
+    Bar-Yossef et al. (2002), Counting distinct elements in a data stream: the k-th lowest of n uniform values is
+    about k / n.
+    """
+
+    def __init__(self) -> None:
+        self._hashes: set[int] = set()
+        self._limit = 1 << 8 * HASH_BYTES
+
+    def add(self, labels: Iterable[str]) -> None:
+        hashes = (int.from_bytes(hashlib.blake2b(label.encode(), digest_size=HASH_BYTES).digest()) for label in labels)
+        self._hashes.update(value for value in hashes if value < self._limit)
+        if len(self._hashes) > 2 * HASHES:
+            self._shrink()
+
+    def estimate(self) -> int:
+        self._shrink()
+        if len(self._hashes) < HASHES:
+            return len(self._hashes)
+        return round((HASHES - 1) * (1 << 8 * HASH_BYTES) / max(self._hashes))
+
+    def _shrink(self) -> None:
+        if len(self._hashes) > HASHES:
+            self._hashes = set(heapq.nsmallest(HASHES, self._hashes))
+            self._limit = max(self._hashes)
+
+
+class CategoryTally:
+    """The second pass: exact counts of the frequent labels, over all rows."""
+
+    def __init__(self, sketch: LabelSketch, to_label: ToLabel) -> None:
+        self._to_label = to_label
+        self._distinct = sketch.distinct
+        self._counts = dict.fromkeys(sketch.frequent, 0)
+        self._rare = 0
+        self._unusable = 0
+
+    def add(self, column: Column) -> None:
+        """Count the next values."""
+        self._unusable += column.other_than_labels
+        for label, count in column.labels(self._to_label).items():
+            if label in self._counts:
+                self._counts[label] += count
+            elif label != MISSING_BIN:
+                self._rare += count
+
+    def feature(self, rows: int) -> Categorical:
+        """Return the feature of data with `rows` rows; `other` counts rare labels, and values that are no labels.
+
+        A rare label with the name of the bin of missing values counts there, as in the sidecar.
+        """
+        ranked = sorted(self._counts.items(), key=lambda item: (-item[1], item[0]))
+        frequent = dict(ranked[:CATEGORIES])
+        rare = self._rare + sum(count for label, count in ranked[CATEGORIES:] if label != MISSING_BIN)
+        return Categorical(
+            categories=frequent,
+            missing=rows - rare - self._unusable - sum(frequent.values()),
+            other=rare + self._unusable,
+            distinct=self._distinct,
+        )

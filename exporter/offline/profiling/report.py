@@ -1,0 +1,50 @@
+"""The summary of a profile for people."""
+
+from __future__ import annotations
+
+from exporter.offline.profiling.survey import Survey
+from exporter.reference.profile import Categorical, Numeric, Profile
+
+MOST_NAMED = 5
+
+
+def summary(profile: Profile, survey: Survey) -> list[str]:
+    """Return the lines that describe a profile."""
+    features = f"{len(profile.numeric)} numeric and {len(profile.categorical)} categorical features"
+    if profile.vectors:
+        features += f", and {len(profile.vectors)} of vectors"
+    lines = [
+        f"{profile.rows:,} predictions: {features}",
+        f"prediction: {_describe(profile.prediction)}; probability: {_describe(profile.probability)}",
+    ]
+    if profile.actual:
+        lines[-1] += f"; actual: {_describe(profile.actual)}"
+    if baseline := profile.baseline:
+        lines.append(
+            f"baseline: accuracy {baseline.accuracy.value:.3f}, F1 {baseline.f1.value:.3f} (weighted), "
+            f"of {baseline.samples:,} predictions with ground truth"
+        )
+    if components := profile.components:
+        lines.append(
+            f"multivariate: {len(components.loadings)} components of {len(components.features)} numeric features "
+            f"explain {components.explained:.0%} of their variance"
+        )
+    if calibration := profile.calibration:
+        lines.append(f"calibration: of the scores of {calibration.rows:,} predictions with ground truth")
+    if attributions := profile.attributions:
+        most = sorted(attributions, key=lambda name: -attributions[name].mean_abs)[:MOST_NAMED]
+        lines.append(f"attributions: to {len(attributions)} features, most to {', '.join(most)}")
+    if survey.errors:
+        lines.append(f"skipped: {survey.errors:,} records with an error_type, which are no predictions")
+    if survey.fields:
+        lines.append(f"fields of a record, and so no features: {', '.join(survey.fields)}")
+    lines += [f"left out: {name}: {why}" for name, why in survey.left_out.items()]
+    return lines + [f"note: {note}" for note in survey.notes]
+
+
+def _describe(feature: Numeric | Categorical | None) -> str:
+    if feature is None:
+        return "none"
+    if isinstance(feature, Numeric):
+        return f"{feature.min:.6g} to {feature.max:.6g}, mean {feature.mean:.6g}"
+    return f"{feature.distinct} classes"

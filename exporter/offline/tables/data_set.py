@@ -1,0 +1,68 @@
+"""The files that a command reads together."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from typing import TypeVar
+
+from exporter.decoding.schema import Schema
+from exporter.offline.tables import csv_file, json_lines, parquet_file
+from exporter.offline.tables.files import DataFile, FileType
+from exporter.offline.tables.json_lines import ObjectTable
+from exporter.offline.tables.table import Table
+
+# Small enough for the memory of a million rows to be that of a few thousand. A result must not depend on how the data
+# is stored, so blocks are the same in every format.
+BLOCK_ROWS = 8192
+
+AnyTable = Table | ObjectTable
+
+T = TypeVar("T")
+
+# Is called with how many of how many bytes have been read.
+Progress = Callable[[int, int], None]
+
+
+class DataSet:
+    """Files whose records lie where `schema` says; a column of CSV has the same type in all of them.
+
+    They may be read up to `passes` times, of which `progress` is informed.
+    """
+
+    def __init__(
+        self,
+        files: Sequence[DataFile],
+        schema: Schema,
+        *,
+        passes: int = 1,
+        progress: Progress = lambda _done, _total: None,
+    ) -> None:
+        self.files = files
+        self._progress = progress
+        csv_files = [file for file in files if file.type is FileType.CSV]
+        self._done = 0
+        self._total = sum(file.size for file in csv_files) + passes * sum(file.size for file in files)
+        batches = (batch for file in csv_files for batch in self._reported(file, csv_file.text_batches(file)))
+        self._types = csv_file.column_types(batches, schema)
+
+    def tables(self, file: DataFile) -> Iterator[AnyTable]:
+        """Yield the rows of a file, at most BLOCK_ROWS at a time; raises OfflineError."""
+        match file.type:
+            case FileType.CSV:
+                return self._reported(file, csv_file.tables(file, BLOCK_ROWS, self._types))
+            case FileType.PARQUET:
+                return self._reported(file, parquet_file.tables(file, BLOCK_ROWS))
+            case FileType.JSON_LINES:
+                return self._reported(file, json_lines.tables(file, BLOCK_ROWS))
+
+    def _reported(self, file: DataFile, read: Iterable[tuple[T, int]]) -> Iterator[T]:
+        """Yield what is read of a file, and report the progress; `read` comes with the number of bytes read so far."""
+        before = self._done
+        for item, at in read:
+            yield item
+            self._report(before + min(at, file.size))
+        self._report(before + file.size)
+
+    def _report(self, done: int) -> None:
+        self._done = done
+        self._progress(done, self._total)

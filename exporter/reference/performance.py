@@ -1,0 +1,115 @@
+"""Performance of a classifier: figures of its confusion matrix, and those of the reference, the baseline.
+
+A confusion matrix has counts by predicted class (row) and actual class (column). Definitions are scikit-learn's. A
+figure with a denominator of 0 is NaN, and counts as 0 in an average over classes.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import msgspec
+import numpy as np
+
+from exporter.batch import Floats
+
+
+class Estimate(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """A figure of performance, 0 to 1, and its standard error."""
+
+    value: float
+    stderr: float
+
+
+class Baseline(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Performance over `samples` outcomes; precision, recall and F1 are averages weighted by the true classes."""
+
+    samples: int
+    accuracy: Estimate
+    precision: Estimate
+    recall: Estimate
+    f1: Estimate
+
+    @property
+    def figures(self) -> dict[str, Estimate]:
+        return {"accuracy": self.accuracy, "precision": self.precision, "recall": self.recall, "f1": self.f1}
+
+    @property
+    def summary(self) -> str:
+        """The main figures, for people."""
+        return f"accuracy {self.accuracy.value:.3f}, F1 {self.f1.value:.3f} (weighted)"
+
+    def problem(self) -> str | None:
+        """Return what is inconsistent, if anything is."""
+        if self.samples < 1:
+            return f"expected at least one sample, got {self.samples}"
+        for name, figure in self.figures.items():
+            if not (0 <= figure.value <= 1 and figure.stderr >= 0):
+                return f"{name}: expected a value from 0 to 1 and a standard error of at least 0"
+        return None
+
+
+class ClassRates(NamedTuple):
+    """Figures by class, shape (classes,), NaN where undefined; `predicted` and `actual` are counts or shares."""
+
+    predicted: Floats
+    actual: Floats
+    precision: Floats
+    recall: Floats
+    f1: Floats
+
+    @classmethod
+    def of(cls, counts: Floats) -> ClassRates:
+        return cls.of_totals(counts.sum(axis=1), counts.sum(axis=0), counts.diagonal())
+
+    @classmethod
+    def of_totals(cls, predicted: Floats, actual: Floats, correct: Floats) -> ClassRates:
+        """Return the rates of classes, given how often each was predicted, actual, and both."""
+        with np.errstate(invalid="ignore"):
+            return cls(predicted, actual, correct / predicted, correct / actual, 2 * correct / (predicted + actual))
+
+    def weighted(self, values: Floats) -> float:
+        """Return the average over classes, weighted by how often each is the actual class."""
+        return float((np.nan_to_num(values) * self.actual).sum() / self.actual.sum())
+
+    def macro(self, values: Floats) -> float:
+        """Return the plain average over the classes that were predicted or actual at least once."""
+        return float(np.nan_to_num(values)[self.predicted + self.actual > 0].mean())
+
+
+def figures(counts: Floats) -> dict[str, Estimate]:
+    """Return accuracy and the weighted precision, recall and F1, with their standard errors; empty without outcomes.
+
+    Standard errors come from the delta method: outcomes are a sample of a multinomial distribution over the cells, and
+    to first order a figure is the mean over outcomes of its derivative with respect to the share of their cell.
+    """
+    n = counts.sum()
+    if not n:
+        return {}
+    share = counts / n
+    rates = ClassRates.of(share)
+    correct = np.eye(len(counts))
+    precision, f1 = np.nan_to_num(rates.precision), np.nan_to_num(rates.f1)
+    either = rates.predicted + rates.actual
+    with np.errstate(divide="ignore", invalid="ignore"):
+        by_correct = np.nan_to_num(rates.actual / rates.predicted, posinf=0.0)
+        by_either = np.nan_to_num(rates.actual / either)
+    slopes = {
+        "accuracy": correct,
+        "precision": correct * by_correct + precision - (by_correct * precision)[:, None],
+        "recall": correct,
+        "f1": 2 * correct * by_either + f1 * (1 - by_either) - (f1 * by_either)[:, None],
+    }
+    values = {
+        "accuracy": float(share.diagonal().sum()),
+        "precision": rates.weighted(rates.precision),
+        "recall": rates.weighted(rates.recall),
+        "f1": rates.weighted(rates.f1),
+    }
+    # Rounding may put a value slightly above 1.
+    return {name: Estimate(min(1.0, value), _stderr(share, slopes[name], float(n))) for name, value in values.items()}
+
+
+def _stderr(share: Floats, slope: Floats, n: float) -> float:
+    mean = (share * slope).sum()
+    return float(np.sqrt((share * np.square(slope - mean)).sum() / n))

@@ -1,1 +1,0 @@
-"""The bodies of requests become lines: JSON, payloads of model servers, CloudEvents that belong together."""

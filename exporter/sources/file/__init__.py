@@ -1,0 +1,1 @@
+"""Logs in files: tailed through rotation, truncation, compression and restarts."""

@@ -1,0 +1,1 @@
+"""Records that clients POST to the address that serves metrics."""

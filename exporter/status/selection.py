@@ -1,0 +1,91 @@
+"""What the status document shows: one window of one model, with sparklines of what that window contained earlier.
+
+Sparklines are made of the panes of the next longer window, so they need no memory of their own and survive a restart.
+Those of the longest window show a fifth of it.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+
+import msgspec
+import numpy as np
+
+from exporter.batch import Floats, Series
+from exporter.derived import Measures
+from exporter.derived.thresholds import Thresholds
+from exporter.derived.view import SeriesWindow, View
+from exporter.stats import Tallied
+from exporter.tallies.windows import PANES, Window
+
+# A point ends with every second pane, so that there are at most 30.
+STEP = 2
+PART_OF_LONGEST = 5
+
+
+class SparklineStatus(msgspec.Struct, frozen=True, kw_only=True):
+    """The times of all sparklines, which lie in the window `over`; each value covers the `seconds` before its time."""
+
+    over: str
+    times: list[float]
+    seconds: list[float]
+
+
+class Sparkline:
+    """The points of a window's sparklines."""
+
+    def __init__(self, view: View, window: Window) -> None:
+        longer = [other for other in view.rolling_windows if other.seconds > window.seconds]
+        self._view = view
+        self._over = min(longer, key=lambda other: other.seconds, default=window)
+        pane_seconds = self._over.seconds / PANES
+        self._first = self._over.first_in_view(view.snapshot.time)
+        self._span = max(1, round(window.seconds / pane_seconds)) if longer else PANES // PART_OF_LONGEST
+        self._ends = np.arange(PANES, self._span - 1, -STEP)[::-1]
+        self.times: Floats = np.minimum((self._first + self._ends) * pane_seconds, view.snapshot.time)
+        self.seconds: Floats = self.times - (self._first + self._ends - self._span) * pane_seconds
+
+    @property
+    def status(self) -> SparklineStatus:
+        return SparklineStatus(over=self._over.label, times=self.times.tolist(), seconds=self.seconds.tolist())
+
+    def sums(self, series: Series, statistic: Tallied) -> Floats | None:
+        """Return the sum of a statistic at each point, shape (points, ...); None if nothing is in view."""
+        panes = self._view.panes(self._over, series)
+        tallies = {number: row[statistic.name] for number, row in panes.items() if statistic.name in row}
+        if not tallies:
+            return None
+        *outer, width = max((tally.shape for tally in tallies.values()), key=lambda shape: shape[-1])
+        total = np.zeros((PANES + 1, *outer, width))
+        for number, tally in tallies.items():
+            # Records with a time in the future belong to the last pane.
+            total[min(number - self._first, PANES - 1) + 1, ..., : tally.shape[-1]] += tally
+        np.cumsum(total, axis=0, out=total)
+        sums: Floats = total[self._ends] - total[self._ends - self._span]
+        return sums
+
+
+@dataclass(frozen=True)
+class Selection:
+    """One model's window of a view, and the points of its sparklines."""
+
+    measures: Measures
+    view: View
+    window: Window
+    tallies: SeriesWindow
+    sparkline: Sparkline
+
+    @property
+    def series(self) -> Series:
+        return self.tallies.series
+
+    @cached_property
+    def thresholds(self) -> dict[str, float]:
+        """The limits that alerts compare with, by metric."""
+        return dict(self.measures.one(Thresholds).limits)
+
+
+def ratio(part: float, whole: float) -> float:
+    """Return part / whole, or NaN if the whole is 0."""
+    return part / whole if whole else float("nan")

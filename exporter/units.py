@@ -1,0 +1,210 @@
+"""Durations, sizes, bounds, paths and addresses, as people write them in the configuration."""
+
+from __future__ import annotations
+
+import math
+import re
+from itertools import pairwise
+from pathlib import Path
+from typing import Annotated
+
+import msgspec
+
+Positive = Annotated[int, msgspec.Meta(gt=0)]
+
+_SECONDS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0, "w": 604800.0}
+MAX_PORT = 65535
+# Three thousand years: more than any time in a log may differ from another.
+MAX_SECONDS = 1e11
+# A window is compared with itself at most this many windows ago: a week ago for a window of an hour.
+MAX_WINDOWS_AGO = 200
+_BYTES = {"": 1, "B": 1, "KiB": 1024, "MiB": 1024**2, "GiB": 1024**3, "KB": 1000, "MB": 1000**2, "GB": 1000**3}
+
+
+class Duration(str):
+    """A duration such as 30s, 5m or 24h; Prometheus's spelling, compounds like 1h30m included."""
+
+    __slots__ = ("seconds",)
+    seconds: float
+
+    @classmethod
+    def parse(cls, text: object) -> Duration:
+        """Raises ValueError with what was expected."""
+        if isinstance(text, str) and re.fullmatch(r"([0-9]{1,12}(ms|[smhdw]))+", text):
+            duration = cls(text)
+            duration.seconds = sum(int(n) * _SECONDS[unit] for n, unit in re.findall(r"([0-9]+)(ms|[smhdw])", text))
+            if 0 < duration.seconds <= MAX_SECONDS:
+                return duration
+        raise ValueError(f"expected a duration such as 30s, 5m or 24h, got {text!r}")
+
+    def divided(self, by: int) -> Duration:
+        """Return a part of it, in the shortest spelling; what is less than a millisecond is left out.
+
+        >>> Duration.parse("1h").divided(60), Duration.parse("23h59m59s999ms").divided(60)
+        ('1m', '23m59s999ms')
+        """
+        rest = max(1, round(self.seconds * 1000) // by)
+        spelt = ""
+        for unit in ("h", "m", "s", "ms"):
+            number, rest = divmod(rest, round(_SECONDS[unit] * 1000))
+            spelt += f"{number}{unit}" if number else ""
+        return Duration.parse(spelt)
+
+
+class Before(str):
+    """How long ago: a duration, or `previous` for what a window held before all that it holds now."""
+
+    __slots__ = ("seconds",)
+    seconds: float | None
+
+    @classmethod
+    def parse(cls, text: object) -> Before:
+        """Raises ValueError with what was expected."""
+        if text != "previous":
+            try:
+                seconds = Duration.parse(text).seconds
+            except ValueError:
+                raise ValueError(f"expected `previous` or a duration such as 1d, got {text!r}") from None
+        before = cls(text)
+        before.seconds = None if text == "previous" else seconds
+        return before
+
+    def of(self, window: Duration) -> float | None:
+        """Return how many seconds that is of a window; None where it is less than the window, or many times it."""
+        seconds = window.seconds if self.seconds is None else self.seconds
+        return seconds if window.seconds <= seconds <= MAX_WINDOWS_AGO * window.seconds else None
+
+
+class Size(int):
+    """A number of bytes, such as 64KiB or 1MiB."""
+
+    @classmethod
+    def parse(cls, text: object) -> Size:
+        """Raises ValueError with what was expected."""
+        if isinstance(text, int) and not isinstance(text, bool) and text > 0:
+            return cls(text)
+        match = re.fullmatch(r"([0-9]{1,15}) ?([KMG]i?B|B|)", text) if isinstance(text, str) else None
+        if match and int(match[1]) > 0:
+            return cls(int(match[1]) * _BYTES[match[2]])
+        raise ValueError(f"expected a size such as 64KiB or 1MiB, got {text!r}")
+
+
+class Bounds(tuple[float, float]):
+    """The least and the greatest of the values that may be: [0, 120], or [0, null] where one side is open."""
+
+    __slots__ = ()
+
+    @classmethod
+    def parse(cls, pair: object) -> Bounds:
+        """Raises ValueError with what was expected."""
+        if isinstance(pair, list) and len(pair) == 2 and all(map(_is_bound, pair)):  # noqa: PLR2004  # two sides
+            low, high = pair
+            bounds = cls((-math.inf if low is None else float(low), math.inf if high is None else float(high)))
+            if bounds[0] <= bounds[1]:
+                return bounds
+        raise ValueError(f"expected ascending bounds such as [0, 120], or [0, null] for no upper one, got {pair!r}")
+
+
+class Ascending(tuple[float, ...]):
+    """Finite, ascending numbers, such as the upper bounds of a histogram's buckets."""
+
+    __slots__ = ()
+
+    @classmethod
+    def parse(cls, numbers: object) -> Ascending:
+        """Raises ValueError with what was expected."""
+        if isinstance(numbers, list) and numbers and None not in numbers and all(map(_is_bound, numbers)):
+            bounds = cls(map(float, numbers))
+            if all(low < high for low, high in pairwise(bounds)):
+                return bounds
+        raise ValueError(f"expected ascending numbers such as [0.1, 0.5, 1], got {numbers!r}")
+
+
+class Tails(tuple[float, float]):
+    """Two quantiles, below and above which a value lies in the tails: [0.01, 0.99]."""
+
+    __slots__ = ()
+
+    @classmethod
+    def parse(cls, pair: object) -> Tails:
+        """Raises ValueError with what was expected."""
+        if isinstance(pair, list) and len(pair) == 2 and all(map(_is_bound, pair)) and None not in pair:  # noqa: PLR2004  # two sides
+            low, high = map(float, pair)
+            if 0 <= low < high <= 1:
+                return cls((low, high))
+        raise ValueError(f"expected two ascending quantiles such as [0.01, 0.99], got {pair!r}")
+
+
+class FileMode(int):
+    """The permissions of a file, as chmod has them in octal: "0660"."""
+
+    @classmethod
+    def parse(cls, text: object) -> FileMode:
+        """Raises ValueError with what was expected."""
+        if isinstance(text, str) and re.fullmatch(r"0?[0-7]{3}", text):
+            return cls(int(text, 8))
+        raise ValueError(f'expected permissions in quotes such as "0660", got {text!r}')
+
+
+class Listen(str):
+    """An address to listen on, HOST:PORT; port 0 takes a free one."""
+
+    __slots__ = ("host", "port")
+    host: str
+    port: int
+
+    @classmethod
+    def parse(cls, text: object) -> Listen:
+        """Raises ValueError with what was expected."""
+        if isinstance(text, str):
+            host, colon, port = text.rpartition(":")
+            if colon and port.isdecimal() and int(port) <= MAX_PORT:
+                listen = cls(text)
+                listen.host, listen.port = host.strip("[]") or "0.0.0.0", int(port)  # noqa: S104  # what ":9465" means
+                return listen
+        raise ValueError(f"expected an address such as 0.0.0.0:9465, got {text!r}")
+
+
+class FieldPath(tuple[str, ...]):
+    """Where a value lies in a record: `timing.total`, `.` for the record itself, or a list of keys."""
+
+    __slots__ = ()
+
+    @classmethod
+    def parse(cls, text: object) -> FieldPath:
+        """Raises ValueError with what was expected."""
+        if isinstance(text, str) and text:
+            keys = [] if text == "." else text.split(".")
+        elif isinstance(text, list) and text and all(isinstance(key, str) for key in text):
+            keys = text
+        else:
+            keys = [""]
+        if all(keys):
+            return cls(keys)
+        raise ValueError(f"expected a path such as timing.total, or a list of keys, got {text!r}")
+
+
+class FilePath(str):
+    """The path of a file or folder, which may be relative to the configuration's folder."""
+
+    __slots__ = ()
+
+    @classmethod
+    def parse(cls, text: object) -> FilePath:
+        """Raises ValueError with what was expected."""
+        if isinstance(text, str) and text and "\0" not in text:
+            return cls(text)
+        raise ValueError(f"expected a path, got {text!r}")
+
+    def below(self, folder: Path) -> FilePath:
+        """Return the path, taken from `folder` if it is relative."""
+        return FilePath(folder / self)
+
+
+def _is_bound(value: object) -> bool:
+    if isinstance(value, bool) or not isinstance(value, (int, float)):
+        return value is None
+    try:
+        return math.isfinite(value)
+    except OverflowError:  # an integer beyond a float's range
+        return False

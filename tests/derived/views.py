@@ -1,0 +1,32 @@
+"""Views to test derived values with: windows that contain given tallies."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from exporter.derived.view import View, WindowTallies
+from exporter.state.snapshot import Snapshot
+from exporter.tallies.tally import StatisticArrays
+from exporter.tallies.windows import Window
+from exporter.units import Duration
+from tests.records import DEFAULT, NOW
+
+
+def view_of(
+    windows: Mapping[str, Mapping[Any, StatisticArrays]], names: Mapping[str, Sequence[str]] | None = None
+) -> View:
+    """Return a view of windows, by label, whose only pane has these tallies by series."""
+    rolling = [Window(label, Duration.parse(label).seconds) for label in windows]
+    snapshot = Snapshot(
+        time=NOW,
+        totals={series: {} for tallies in windows.values() for series in tallies},
+        windows={window.label: {window.first_in_view(NOW) + 1: dict(windows[window.label])} for window in rolling},
+        names={label: tuple(values) for label, values in (names or {}).items()},
+    )
+    return View(snapshot, rolling)
+
+
+def window_of(row: StatisticArrays) -> WindowTallies[Any]:
+    """Return a window with these tallies."""
+    return WindowTallies("5m", DEFAULT, [row], {})

@@ -1,0 +1,125 @@
+"""The bar goes from nothing to all of it, once; and what is printed besides."""
+
+import gzip
+import json
+from collections.abc import Callable, Sequence
+from itertools import pairwise
+from pathlib import Path
+
+import pytest
+
+from exporter.offline import OfflineError
+from exporter.offline.output import progress_bar
+from exporter.offline.profiling import Options, make_profile
+from exporter.offline.tables.data_set import BLOCK_ROWS
+from exporter.reference.profile import Numeric
+from tests.offline.profiling.training import run, write
+
+ROWS = [{"x": index, "y": f"text {index % 7}"} for index in range(3 * BLOCK_ROWS)]  # blocks that end with the file
+
+
+def empty(path: Path) -> Path:
+    path.write_bytes(gzip.compress(b"") if path.suffix == ".gz" else b"x,y\n" if path.suffix == ".csv" else b"\n")
+    return path
+
+
+DATA: dict[str, Callable[[Path], Sequence[Path]]] = {
+    "JSON lines": lambda folder: [write(folder / "a.jsonl", ROWS)],
+    "gzipped JSON lines": lambda folder: [write(folder / "a.jsonl.gz", ROWS)],
+    "CSV": lambda folder: [write(folder / "a.csv", ROWS)],
+    "gzipped CSV": lambda folder: [write(folder / "a.csv.gz", ROWS)],
+    "Parquet": lambda folder: [write(folder / "a.parquet", ROWS)],
+    "all of them": lambda folder: [write(folder / name, ROWS[:100]) for name in ("a.csv", "b.jsonl", "c.parquet")],
+    "empty ones among them": lambda folder: [
+        write(folder / "a.jsonl", ROWS[:9]),
+        *(empty(folder / name) for name in ("b.csv", "c.jsonl", "d.jsonl.gz", "e.csv.gz")),
+        write(folder / "f.parquet", ROWS[:9]),
+    ],
+}
+
+
+@pytest.mark.parametrize("data", DATA)
+def test_progress_reaches_the_total_and_never_exceeds_it_nor_goes_back(tmp_path: Path, data: str) -> None:
+    told: list[tuple[int, int]] = []
+    paths = DATA[data](tmp_path)
+    make_profile(paths, Options(), progress=lambda done, total: told.append((done, total)))
+    (total,) = {total for _, total in told}
+    done = [done for done, _ in told]
+    assert done[-1] == total
+    assert total >= 2 * sum(path.stat().st_size for path in paths)
+    assert all(earlier <= later for earlier, later in pairwise([0, *done]))
+    assert sum(0 < some < total for some in done) >= min(len(paths), 5)
+
+
+def test_a_log_that_grows_while_it_is_read_is_read_up_to_where_it_was(tmp_path: Path) -> None:
+    log = write(tmp_path / "a.jsonl", ROWS)
+    told: list[int] = []
+
+    def grow(done: int, total: int) -> None:
+        told.append(done / total)
+        with log.open("a") as file:
+            file.write('{"x": 1e9, "y": "new"}\n')
+
+    profile, _ = make_profile([log], Options(), progress=grow)
+    x = profile.features["x"]
+    assert isinstance(x, Numeric)
+    assert (profile.rows, x.max, x.missing, sum(x.counts)) == (len(ROWS), len(ROWS) - 1, 0, len(ROWS))
+    assert told[-1] == 1.0
+    assert max(told) == 1.0
+
+
+@pytest.mark.parametrize("name", ["a.csv", "a.jsonl", "a.parquet"])
+def test_data_that_is_replaced_while_it_is_read_makes_no_profile(tmp_path: Path, name: str) -> None:
+    source = write(tmp_path / name, ROWS)
+    other = write(tmp_path / f"other-{name}", ROWS[:100])
+
+    def replace(done: int, total: int) -> None:
+        if done >= total / 2 and other.exists():
+            other.replace(source)
+
+    with pytest.raises(OfflineError, match="the data changed while it was read"):
+        make_profile([source], Options(), progress=replace)
+
+
+def test_on_no_terminal_nothing_is_printed_but_the_summary(tmp_path: Path) -> None:
+    log = write(
+        tmp_path / "log.jsonl",
+        [
+            {"features": {"age": 41, "plan": "a", "id": [1]}, "prediction": "yes", "probability": 0.75},
+            {"features": {"age": 42, "plan": "b", "id": [2]}, "prediction": "no", "probability": 0.25},
+            {"error_type": "timeout"},
+        ],
+    )
+    result = run(log, "--output", tmp_path / "out.json")
+    size = round((tmp_path / "out.json").stat().st_size / 1024)
+    assert (result.exit_code, result.stderr) == (0, "")
+    assert result.stdout.splitlines() == [
+        "2 predictions: 1 numeric and 1 categorical features",
+        "prediction: 2 classes; probability: 0.25 to 0.75, mean 0.5",
+        "skipped: 1 records with an error_type, which are no predictions",
+        "left out: id: holds only lists",
+        f"{tmp_path / 'out.json'}: {size} KiB",
+    ]
+
+
+def test_on_a_terminal_a_bar_is_drawn_and_taken_away(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("TTY_COMPATIBLE", "1")
+    monkeypatch.setenv("TERM", "xterm")
+    with progress_bar() as progress:
+        progress(250_000, 1_000_000)
+    captured = capsys.readouterr()
+    assert captured.out == ""
+    assert "reading" in captured.err
+    assert "0.2/1.0 MB" in captured.err
+    assert captured.err.endswith("\x1b[2K")  # the line is erased
+
+
+def test_a_profile_is_for_people_to_read_too(tmp_path: Path) -> None:
+    run(write(tmp_path / "a.jsonl", ROWS), "--output", tmp_path / "out.json")
+    text = (tmp_path / "out.json").read_text()
+    lists = [line for line in text.splitlines() if "[" in line]
+    assert all(line.rstrip(",").endswith("]") for line in lists)
+    assert len(lists) == 5  # edges, counts, cuts, their counts, and tail_means
+    assert json.loads(text)["made_by"].startswith("prediction-exporter ")

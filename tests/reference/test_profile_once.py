@@ -1,0 +1,54 @@
+"""What a start computes of a reference once, however many parts need it."""
+
+import hashlib
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import pytest
+
+from exporter.assembly import planning
+from exporter.configuration import loading
+from exporter.configuration.settings import Config, GroundTruthConfig
+from exporter.reference import profile_file
+from exporter.reference.profile import Profile
+from tests.outcomes import with_truth
+from tests.records import PROFILE
+
+
+def test_a_profile_and_each_of_its_parts_is_hashed_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    hashed = []
+    real = hashlib.blake2b
+
+    def counted(data: bytes, **options: Any) -> Any:
+        hashed.append(data)
+        return real(data, **options)
+
+    monkeypatch.setattr(hashlib, "blake2b", counted)
+    settings = Config(sources=[], ground_truth=GroundTruthConfig(sources=[]))
+    profile = msgspec.structs.replace(with_truth(PROFILE, {"approve": 500, "deny": 500}))
+    plan, _ = planning.plan(settings, profile)
+    assert {*plan.identities} >= {"feature_bins", "output_bins", "attribution_bins"}
+    assert len(hashed) == len({*hashed})
+
+
+def test_a_start_validates_the_reference_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    validated = []
+    real = profile_file._validated
+
+    def counted(data: bytes) -> Profile:
+        validated.append(data)
+        return real(data)
+
+    monkeypatch.setattr(profile_file, "_validated", counted)
+    reference = tmp_path / "reference.json"
+    reference.write_bytes(profile_file.dump(msgspec.structs.replace(PROFILE, rows=77)))
+    settings = loading.from_options("/log", str(reference), None)
+    assert [*loading.notes(settings)]
+    assert loading.read_reference(settings) is not None
+    assert len(validated) == 1
+    # Another content of the same file is another profile.
+    reference.write_bytes(profile_file.dump(msgspec.structs.replace(PROFILE, rows=78)))
+    changed = loading.read_reference(settings)
+    assert changed is not None
+    assert (changed.rows, len(validated)) == (78, 2)
