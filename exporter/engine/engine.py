@@ -23,7 +23,7 @@ from exporter.engine.tally_store import TallyStore
 from exporter.joins.conversion import outcomes
 from exporter.joins.join import NAME as JOINS
 from exporter.joins.join import JoinCounts, Joins
-from exporter.joins.request import Pair
+from exporter.joins.request import JoinedPair
 from exporter.joins.store import Store, StoreDelta, StoreStats
 from exporter.lines.buffer import BadLine, IngestRequest, LineBuffer, PendingLines, Receipt, cut_off, frame_whole
 from exporter.lines.framing import Position
@@ -229,7 +229,7 @@ class Engine:
         for consumer in (self._tallies, *self._outlets.values()):
             consumer.accept(batch, self._now)
 
-    def _add_outcomes(self, pairs: Sequence[Pair]) -> None:
+    def _add_outcomes(self, pairs: Sequence[JoinedPair]) -> None:
         batch = self._labels.limit(outcomes(pairs, self._now, len(self._plan.segments)))
         self._tallies.accept(batch, self._now, ("outcomes",))
         predicted = np.array([pair.prediction.time for pair in pairs])

@@ -81,7 +81,7 @@ def _sources(snapshot: Snapshot) -> Families:
     yield from (lines, read, records, rejected, last, capped)
 
 
-def _joins(counts: JoinCounts, waited: StoreStats) -> Families:
+def _joins(counts: JoinCounts, stats: StoreStats) -> Families:
     results = CounterFamily(PREFIX + "joins_total", "What became of predictions and ground truths.", ("result",))
     waiting = GaugeFamily(
         PREFIX + "joins_waiting", "Predictions and ground truths that wait for each other.", ("side",)
@@ -89,7 +89,7 @@ def _joins(counts: JoinCounts, waited: StoreStats) -> Families:
     for result in ("joined", "repeated", "revised"):
         results.add((result,), getattr(counts, result))
     for result in ("expired", "orphaned", "evicted"):
-        results.add((result,), getattr(waited, result))
+        results.add((result,), getattr(stats, result))
     for side in ("predictions", "truths"):
-        waiting.add((side,), getattr(waited, side))
+        waiting.add((side,), getattr(stats, side))
     yield from (results, waiting)

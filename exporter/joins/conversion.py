@@ -8,7 +8,7 @@ import numpy as np
 
 from exporter.batch import Batch, Floats
 from exporter.encoded import Encoded
-from exporter.joins.request import GroundTruthLabel, Pair, PendingPrediction
+from exporter.joins.request import GroundTruthLabel, JoinedPair, PendingPrediction
 
 DIGEST_BYTES = 8
 
@@ -56,7 +56,7 @@ def truths(batch: Batch) -> list[tuple[int, GroundTruthLabel]]:
     ]
 
 
-def outcomes(pairs: Sequence[Pair], now: float, segments: int = 0) -> Batch:
+def outcomes(pairs: Sequence[JoinedPair], now: float, segments: int = 0) -> Batch:
     """Return what was joined at epoch time `now`, at least one pair, as a batch of outcomes with so many segments."""
     n = len(pairs)
     predictions, found = zip(*pairs, strict=True)

@@ -14,7 +14,7 @@ import msgspec
 
 from exporter.batch import Batch, Series
 from exporter.joins import conversion
-from exporter.joins.request import Pair, PendingPrediction, Request
+from exporter.joins.request import JoinedPair, PendingPrediction, Request
 from exporter.joins.store import Store, StoreDelta, StoreStats
 
 # Among the outlets of an engine.
@@ -42,7 +42,7 @@ class Joins:
         store: Store,
         wait_seconds: float,
         capacity: int,
-        emit: Callable[[Sequence[Pair]], None],
+        emit: Callable[[Sequence[JoinedPair]], None],
         counts: JoinCounts = JoinCounts(),  # noqa: B008  # it is frozen
         delta: StoreDelta = StoreDelta(),  # noqa: B008
     ) -> None:
@@ -82,7 +82,7 @@ class Joins:
             else:
                 if any(other.series == prediction.series for other in request.predictions):
                     continue
-                pairs.append(Pair(prediction, request.truth))
+                pairs.append(JoinedPair(prediction, request.truth))
                 request = Request(digest, request.at, (*request.predictions, prediction), request.truth)
             requests[digest] = self._uncommitted[digest] = request
         self._count(pairs)
@@ -105,7 +105,7 @@ class Joins:
             for prediction in request.predictions if request else ():
                 if prediction.at >= cutoff:
                     joined.setdefault(prediction.series, prediction)
-            pairs += [Pair(prediction, truth) for prediction in joined.values()]
+            pairs += [JoinedPair(prediction, truth) for prediction in joined.values()]
             requests[digest] = self._uncommitted[digest] = Request(digest, now, tuple(joined.values()), truth)
         self._count(pairs, repeated, revised)
 
@@ -133,7 +133,7 @@ class Joins:
             found.update((request.digest, request) for request in self._store.find(elsewhere))
         return {digest: request for digest, request in found.items() if request.at >= cutoff}
 
-    def _count(self, pairs: Sequence[Pair], repeated: int = 0, revised: int = 0) -> None:
+    def _count(self, pairs: Sequence[JoinedPair], repeated: int = 0, revised: int = 0) -> None:
         before = self.counts
         self.counts = JoinCounts(before.joined + len(pairs), before.repeated + repeated, before.revised + revised)
         if pairs:

@@ -59,7 +59,7 @@ class Request(msgspec.Struct, frozen=True, array_like=True, gc=False):
         return self.truth is not None and not self.predictions
 
 
-class Pair(NamedTuple):
+class JoinedPair(NamedTuple):
     """A prediction and its ground truth."""
 
     prediction: PendingPrediction

@@ -72,7 +72,7 @@ def version_of(data: bytes) -> int:
 
 
 @dataclass(frozen=True)
-class Loaded:
+class LoadedCheckpoint:
     """What was found at the start: the snapshot, its generation, and what was wrong with damaged files."""
 
     snapshot: Snapshot | None
@@ -98,7 +98,7 @@ class CheckpointFolder:
             os.close(self._lock)
             raise StoreError(f"another prediction-exporter uses {folder}") from None
 
-    def load(self) -> Loaded:
+    def load(self) -> LoadedCheckpoint:
         """Return the newest generation that is not damaged.
 
         Raises StoreError where a newer release wrote one of them, or where its content is not of its version.
@@ -117,8 +117,8 @@ class CheckpointFolder:
             except (DamagedError, OSError) as error:
                 problems.append(f"{path}: {error}")
                 continue
-            return Loaded(snapshot, generation, tuple(problems))
-        return Loaded(None, "none", tuple(problems))
+            return LoadedCheckpoint(snapshot, generation, tuple(problems))
+        return LoadedCheckpoint(None, "none", tuple(problems))
 
     def save(self, snapshot: Snapshot) -> int:
         """Make a snapshot durable; return the file's size in bytes. Raises OSError, and then nothing has changed."""

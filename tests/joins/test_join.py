@@ -15,7 +15,7 @@ from exporter.joins import conversion
 from exporter.joins.conversion import outcomes
 from exporter.joins.join import JoinCounts, Joins
 from exporter.joins.memory_store import MemoryStore
-from exporter.joins.request import Pair
+from exporter.joins.request import JoinedPair
 from exporter.joins.sqlite_store import SqliteStore, open_store
 from exporter.joins.store import Store, StoreDelta, StoreStats
 from tests.records import NOW, block, decoder
@@ -102,7 +102,7 @@ class Sidecar:
         self.joins = Joins(self.store, WAIT, CAPACITY, self.emit, counts)
         self.joined = list(joined)
 
-    def emit(self, pairs: Sequence[Pair]) -> None:
+    def emit(self, pairs: Sequence[JoinedPair]) -> None:
         self.joined += map(told, pairs)
 
     def reload(self, now: float) -> None:
@@ -134,7 +134,7 @@ class Sidecar:
             self.fold(arrival, now)
 
 
-def told(pair: Pair) -> tuple[str, str, str]:
+def told(pair: JoinedPair) -> tuple[str, str, str]:
     return pair.prediction.series.model_version, str(pair.prediction.prediction), str(pair.truth.actual)
 
 
@@ -181,7 +181,7 @@ class Stored:
 
     store: Store
     capacity: int = CAPACITY
-    pairs: list[Pair] = field(default_factory=list)
+    pairs: list[JoinedPair] = field(default_factory=list)
 
     def __post_init__(self) -> None:
         self.joins = Joins(self.store, WAIT, self.capacity, self.pairs.extend)

@@ -15,7 +15,7 @@ from exporter.engine.plan import Plan
 from exporter.engine.tally_store import TallyStore
 from exporter.joins import conversion
 from exporter.joins.join import JoinCounts
-from exporter.joins.request import GroundTruthLabel, Pair, PendingPrediction
+from exporter.joins.request import GroundTruthLabel, JoinedPair, PendingPrediction
 from exporter.state.snapshot import Snapshot
 
 Revision = Literal["first", "last"]
@@ -76,12 +76,12 @@ class OfflineJoin:
         """How many truths have been joined with no prediction."""
         return len(self._truths) - len({digest for digest, _ in self._joined_series})
 
-    def _pairs(self, predictions: Iterable[tuple[int, PendingPrediction]]) -> Iterator[Pair]:
+    def _pairs(self, predictions: Iterable[tuple[int, PendingPrediction]]) -> Iterator[JoinedPair]:
         for digest, prediction in predictions:
             truth = self._truths.get(digest)
             if truth is not None and (digest, prediction.series) not in self._joined_series:
                 self._joined_series.add((digest, prediction.series))
-                yield Pair(prediction, truth)
+                yield JoinedPair(prediction, truth)
 
     def _count(self, *, joined: int = 0, repeated: int = 0, revised: int = 0) -> None:
         before = self.counts
