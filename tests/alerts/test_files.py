@@ -8,7 +8,6 @@ from pathlib import Path
 import pytest
 import yaml
 from click.testing import CliRunner
-from exporter.derived.comparison import SAMPLES_PER_BIN
 
 from alerts.__main__ import EVERY, main
 from alerts.generate import GENERATED

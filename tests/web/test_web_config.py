@@ -158,8 +158,7 @@ TLS = "tls_server_config."
         ),
         pytest.param(
             tls("client_auth_type: RequestClientCert"),
-            TLS
-            + "client_auth_type: Python verifies every certificate that it requests; use VerifyClientCertIfGiven",
+            TLS + "client_auth_type: Python verifies every certificate that it requests; use VerifyClientCertIfGiven",
             id="request",
         ),
         pytest.param(
@@ -326,7 +325,7 @@ def test_good_files_have_nothing_to_tell(folder: Path, text: str) -> None:
             tls("cipher_suites: [TLS_AES_128_GCM_SHA256]"),
             "tls_server_config.cipher_suites: cipher suites of TLS 1.3 are always enabled",
         ),
-        (f"basic_auth_users: {{a: {HASH}}}", "basic_auth_users: without tls_server_config, passwords are sent unencrypted"),
+        (f"basic_auth_users: {{a: {HASH}}}", "basic_auth_users: without tls_server_config, passwords are sent"),
         (f"basic_auth_users: {{a: {HASH.replace('$04$', '$18$')}}}", "basic_auth_users.a: a login at cost 18 takes"),
     ],
     # A hash is another each time.
