@@ -1,7 +1,5 @@
 """The file of a reference profile: readable JSON, validated completely when it is read."""
 
-import hashlib
-
 import msgspec
 
 from exporter.reference.calibration import Calibration
@@ -13,22 +11,8 @@ class ProfileError(ValueError):
     """The profile cannot be used; the message is one line that says why."""
 
 
-# The last profile that was loaded, by the hash of its file: a start reads the file when it checks the configuration,
-# and again when it runs it.
-_last: dict[bytes, Profile] = {}
-
-
 def load(data: bytes) -> Profile:
     """Return a profile from the content of its file. Raises ProfileError."""
-    digest = hashlib.blake2b(data).digest()
-    if digest not in _last:
-        profile = _validated(data)
-        _last.clear()
-        _last[digest] = profile
-    return _last[digest]
-
-
-def _validated(data: bytes) -> Profile:
     try:
         profile = msgspec.json.decode(data, type=Profile)
     except msgspec.ValidationError as error:
@@ -36,7 +20,7 @@ def _validated(data: bytes) -> Profile:
     except (msgspec.MsgspecError, UnicodeDecodeError) as error:
         raise ProfileError(f"not JSON: {error}") from None
     if profile.version != VERSION:
-        raise ProfileError(f"version: expected {VERSION}, got {profile.version}; make the profile anew")
+        raise ProfileError(f"version: expected {VERSION}, got {profile.version}; create the profile again")
     parts = {
         **{f"features.{name}": feature for name, feature in profile.features.items()},
         **{f"attributions.{name}": attribution for name, attribution in (profile.attributions or {}).items()},

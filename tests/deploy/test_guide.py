@@ -88,7 +88,7 @@ def test_its_configuration_is_good(tmp_path: Path) -> None:
     training.write_text('{"features":{"age":1.5},"prediction":"a"}\n' * 50)
     assert command("profile", training, "-o", tmp_path / "reference.json").returncode == 0
     (tmp_path / "config.yaml").write_text(FILES["config.yaml"])
-    assert loading.load(tmp_path / "config.yaml").reference
+    assert loading.load(tmp_path / "config.yaml").config.reference
 
 
 @pytest.mark.parametrize("path", re.findall(r"deploy/[\w/.-]+|(?<=\]\()[\w./-]+", GUIDE))

@@ -142,7 +142,7 @@ def test_the_configuration_is_good_and_reads_and_writes_what_is_mounted(
     exporter = exporter_in(pod)
     file = tmp_path / "config.yaml"
     file.write_text(one(built[overlay], "ConfigMap")["data"]["config.yaml"])
-    settings = loading.load(file)
+    settings = loading.load(file).config
     assert settings.state_dir == mount_path(exporter, "prediction-exporter-state")
     assert settings.listen.port == exporter["ports"][0]["containerPort"]
     (source,) = yaml.safe_load(file.read_text())["sources"]

@@ -174,8 +174,8 @@ def test_a_shadow_version_is_compared_with_the_live_one() -> None:
     ("text", "expected"),
     [
         ("before: [1x]", "drift.before[0]: expected `previous` or a duration such as 1d, got '1x'"),
-        ("before: [1s]", "drift.before[0]: 1s is less than each window, or over 200 times as long"),
-        ("before: [52w]", "drift.before[0]: 52w is less than each window, or over 200 times as long"),
+        ("before: [1s]", "drift.before[0]: 1s is less than each window, or more than 200 times as long"),
+        ("before: [52w]", "drift.before[0]: 52w is less than each window, or more than 200 times as long"),
         ("overdispersion: 0.5", "drift.overdispersion: expected a number >= 1.0, got 0.5"),
         ("methods: [psi, kl]", "drift.methods[1]: expected psi or ks or chi2 or js or wasserstein, got 'kl'"),
         ("significanse: 0.1", "drift.significanse: unknown key; did you mean `significance`?"),

@@ -237,7 +237,7 @@ class TestIntake:
         intake.open(IN_A, None, b"")
         intake.feed(IN_A, b"much too long")
         intake.feed(IN_A, b", really\nfirst\n")
-        assert intake.take()["source"].place(0) == (IN_A, 22)
+        assert intake.take()["source"].locate(0) == (IN_A, 22)
 
     def test_an_oversize_line_is_told_with_its_place(self) -> None:
         intake = LineBuffer(8, {}, {})

@@ -12,6 +12,7 @@ from exporter.configuration import loading
 from exporter.configuration.settings import Config, GroundTruthConfig
 from exporter.reference import profile_file
 from exporter.reference.profile import Profile
+from exporter.sidecar import Sidecar
 from tests.outcomes import with_truth
 from tests.records import PROFILE
 
@@ -28,27 +29,21 @@ def test_a_profile_and_each_of_its_parts_is_hashed_once(monkeypatch: pytest.Monk
     settings = Config(sources=[], ground_truth=GroundTruthConfig(sources=[]))
     profile = msgspec.structs.replace(with_truth(PROFILE, {"approve": 500, "deny": 500}))
     plan, _ = planning.plan(settings, profile)
-    assert {*plan.identities} >= {"feature_bins", "output_bins", "attribution_bins"}
+    assert {*plan.identities.statistics} >= {"feature_bins", "output_bins", "attribution_bins"}
     assert len(hashed) == len({*hashed})
 
 
-def test_a_start_validates_the_reference_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    validated = []
-    real = profile_file._validated
+def test_a_start_reads_the_reference_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    read = []
+    real = profile_file.load
 
     def counted(data: bytes) -> Profile:
-        validated.append(data)
+        read.append(data)
         return real(data)
 
-    monkeypatch.setattr(profile_file, "_validated", counted)
-    reference = tmp_path / "reference.json"
-    reference.write_bytes(profile_file.dump(msgspec.structs.replace(PROFILE, rows=77)))
-    settings = loading.from_options("/log", str(reference), None)
-    assert [*loading.notes(settings)]
-    assert loading.read_reference(settings) is not None
-    assert len(validated) == 1
-    # Another content of the same file is another profile.
-    reference.write_bytes(profile_file.dump(msgspec.structs.replace(PROFILE, rows=78)))
-    changed = loading.read_reference(settings)
-    assert changed is not None
-    assert (changed.rows, len(validated)) == (78, 2)
+    monkeypatch.setattr(profile_file, "load", counted)
+    (tmp_path / "reference.json").write_bytes(profile_file.dump(PROFILE))
+    loaded = loading.from_options("/log", str(tmp_path / "reference.json"), "127.0.0.1:0")
+    assert [*loading.notes(loaded)]
+    Sidecar(loaded).close()
+    assert len(read) == 1

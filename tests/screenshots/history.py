@@ -18,7 +18,7 @@ import yaml
 
 from exporter.configuration import loading
 from exporter.sidecar import Sidecar
-from exporter.sources import file as file_source
+from exporter.sources.file import source as file_source
 from tests.process import command
 from tests.screenshots.story import TRUTH_MINUTES, Model, Record
 from tests.servers import require

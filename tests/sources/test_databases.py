@@ -132,9 +132,9 @@ def test_a_postgresql_that_goes_away_and_returns_or_refuses_the_password(server:
             write(rows(1000, 1500))
             running.wait_for(PREDICTIONS, 1500)
             assert running.samples(PREDICTIONS) == counted(1500)
-            assert len(running.entries("the database answers again")) >= 2
+            assert len(running.entries("database reachable again")) >= 2
             # Each reason once, as long as it is the same.
-            told = [entry["error"] for entry in running.entries("cannot read the database; will try again")]
+            told = [entry["error"] for entry in running.entries("cannot read database; will retry")]
             assert len(told) < running.total(ERRORS)
             assert any("refused" in reason for reason in told)
             assert any("password authentication failed" in reason for reason in told)

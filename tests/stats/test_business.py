@@ -80,7 +80,7 @@ def test_what_is_no_finite_number_is_no_amount_and_costs_no_record(value: object
         ("{name: a}", "business[0]: expected `field`, a path in a prediction's record, or `truth`"),
         ("{name: a, field: a, truth: b}", "business[0]: expected `field`"),
         ("{name: a, truth: b}", "business[0].truth: there is no truth without `ground_truth`"),
-        ("{name: a, field: a, buckets: [2, 1]}", "business[0].buckets: expected ascending bounds"),
+        ("{name: a, field: a, buckets: [2, 1]}", "business[0].buckets: expected ascending numbers"),
     ],
 )
 def test_a_mistake_is_one_line(tmp_path: Path, figure: str, problem: str) -> None:

@@ -130,9 +130,10 @@ class _Reader:
     def _checked(self, file: DataFile, tables: Iterable[AnyTable]) -> Iterator[AnyTable]:
         """Yield the tables of a file; raises OfflineError if a column is missing without which no row can be used."""
         for table in tables:
-            for field in ("request_id", "prediction"):
-                is_missing = table.at(self._schema.paths[field]) is None
-                if is_missing and (field == "request_id" or table.at(self._schema.paths["error_type"]) is None):
+            paths = self._schema.paths
+            has_errors = "error_type" in paths and table.at(paths["error_type"]) is not None
+            for field in ("request_id",) if has_errors else ("request_id", "prediction"):
+                if table.at(paths[field]) is None:
                     column = ".".join(self._schema.paths[field])
                     raise OfflineError(f"{file.path}: no column `{column}`{nearest(column, table.columns)}")
             yield table

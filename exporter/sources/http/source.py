@@ -205,14 +205,14 @@ def _response(receipt: Receipt, request: IngestRequest) -> web.Response:
     if not receipt.rejected:
         return web.json_response(document)
     document["rejected"] = [
-        {"reason": bad.reason, "detail": bad.detail, "count": bad.count, **_place(request.lines, bad)}
+        {"reason": bad.reason, "detail": bad.detail, "count": bad.count, **_place(request, bad)}
         for bad in receipt.rejected[:MAX_REASONS]
     ]
     return web.json_response(document, status=HTTPStatus.BAD_REQUEST)
 
 
-def _place(lines: bytes, bad: BadLine) -> dict[str, int]:
-    """Return the number of a line or row that was rejected, from 1."""
-    if bad.row is not None:
-        return {"first_row": count_rows(lines[: bad.offset]) + bad.row}
-    return {"first_line": lines.count(b"\n", 0, bad.offset) + 1}
+def _place(request: IngestRequest, bad: BadLine) -> dict[str, int]:
+    """Return the number of the first line or row that was rejected, from 1."""
+    if request.is_arrow:
+        return {"first_row": count_rows(request.lines[: bad.offset]) + (bad.row or 1)}
+    return {"first_line": request.lines.count(b"\n", 0, bad.offset) + 1}
