@@ -24,7 +24,7 @@ else:
 
 
 class ModelConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """The model, where a record does not say."""
+    """The model of records that do not name one. The keys are in the order of the labels of Series."""
 
     name: str = "unknown"
     """The name of the model."""

@@ -81,25 +81,24 @@ class LabelChecks(Checks):
         ]
 
 
-def series(names: Encoded[Any], versions: Encoded[Any], default: Series) -> Encoded[Series]:
-    """Return the model and version of each row, each as it was written, of at least one row.
+def series(columns: Sequence[Encoded[Any]], default: Series) -> Encoded[Series]:
+    """Return the series of each row, of at least one row, from a column for each label of Series.
 
-    `default` says so where a row does not.
+    `default` has the labels that a row lacks.
     """
-    spelt_names = [*map(label_of, names.names), default.model_name]
-    spelt_versions = [*map(label_of, versions.names), default.model_version]
-
-    def series_of(pair: int) -> Series:
-        name, version = divmod(pair, len(spelt_versions))
-        return default._replace(model_name=spelt_names[name], model_version=spelt_versions[version])
-
+    spelt = [[*map(label_of, column.names), own] for column, own in zip(columns, default, strict=True)]
+    shape = [len(names) for names in spelt]
     # A negative code stands for the default, which is the last.
-    pairs = (names.codes % len(spelt_names)) * len(spelt_versions) + versions.codes % len(spelt_versions)
-    if (pairs == pairs[0]).all():
-        return Encoded((series_of(int(pairs[0])),), np.zeros(len(pairs), np.int64))
-    distinct, first, rows = np.unique(pairs, return_index=True, return_inverse=True)
+    numbers = np.ravel_multi_index([column.codes % size for column, size in zip(columns, shape, strict=True)], shape)
+
+    def series_of(number: Any) -> Series:
+        return Series(*(names[at] for names, at in zip(spelt, np.unravel_index(number, shape), strict=True)))
+
+    if (numbers == numbers[0]).all():
+        return Encoded((series_of(numbers[0]),), np.zeros(len(numbers), np.int64))
+    distinct, first, rows = np.unique(numbers, return_index=True, return_inverse=True)
     known: dict[Series, int] = {}
     codes = np.empty(len(distinct), np.int64)
     for number in np.argsort(first).tolist():
-        codes[number] = known.setdefault(series_of(int(distinct[number])), len(known))
+        codes[number] = known.setdefault(series_of(distinct[number]), len(known))
     return Encoded(tuple(known), codes[rows])

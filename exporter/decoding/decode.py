@@ -185,7 +185,7 @@ class Decoder:
         categories = {name: columns.labels(fields[name], label_of) for name in self._categorical}
         return Batch(
             time=columns.times(fields, TIMESTAMP_UNITS, now, n),
-            series=series(Encoded.of(field("model_name")), Encoded.of(field("model_version")), self._default),
+            series=series([Encoded.of(field(label)) for label in Series._fields], self._default),
             prediction=classes,
             # An empty error_type is how some loggers write success.
             error=columns.labels(tuple(value or None for value in field("error_type")), label_of),

@@ -15,6 +15,8 @@ from typing import Annotated, Any, Literal, NamedTuple
 import msgspec
 from msgspec.structs import astuple
 
+from exporter.batch import Series
+
 Path = tuple[str, ...]
 
 Number = float | None
@@ -25,8 +27,7 @@ LATENCY_UNITS = {"latency_seconds": 1.0, "latency_ms": 1e3, "latency_us": 1e6, "
 TIMESTAMP_UNITS = {"timestamp": 1.0, "timestamp_ms": 1e3}
 
 FIELD_TYPES: dict[str, Any] = {
-    "model_name": str | int | float | None,
-    "model_version": str | int | float | None,
+    **dict.fromkeys(Series._fields, str | int | float | None),
     **dict.fromkeys(TIMESTAMP_UNITS, float | datetime | None),
     "prediction": Label,
     "probability": float | dict[str, float] | None,
@@ -40,16 +41,7 @@ ATTRIBUTIONS = "attributions"
 # What msgspec does not match against escaped keys.
 UNREADABLE = re.compile(r'["\\\x00-\x1f]')
 RECORD_FIELDS = (*FIELD_TYPES, FEATURES, ATTRIBUTIONS)
-DEFAULT_FIELDS = (
-    "model_name",
-    "model_version",
-    "timestamp",
-    FEATURES,
-    "prediction",
-    "probability",
-    "latency_ms",
-    "error_type",
-)
+DEFAULT_FIELDS = (*Series._fields, "timestamp", FEATURES, "prediction", "probability", "latency_ms", "error_type")
 
 LeafKind = Literal["field", "feature", "attribution", "segment", "amount"]
 

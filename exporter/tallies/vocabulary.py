@@ -100,6 +100,6 @@ class SeriesVocabulary(Vocabulary[Series]):
         super().__init__(limit, self._fallback, names)
 
     def _fallback(self, series: Series) -> Series:
-        own = (other.model_name for other in self._codes if other.model_version != OTHER)
+        own = (admitted.model_name for admitted in self._codes if {*admitted[1:]} != {OTHER})
         name = series.model_name if series.model_name in own else OTHER
-        return series._replace(model_name=name, model_version=OTHER)
+        return Series(name, *(OTHER for _ in series[1:]))

@@ -79,7 +79,7 @@ class ArrowDecoder:
         vectors = [fields.vectors(name, dimension) for name, dimension in self._vectors.items()]
         batch = Batch(
             time=np.where(np.isnan(time), now, time),
-            series=series(fields.labels("model_name"), fields.labels("model_version"), self._default),
+            series=series(list(map(fields.labels, Series._fields)), self._default),
             prediction=prediction,
             error=fields.errors(),
             latency_seconds=fields.numbers(self._latency) / LATENCY_UNITS[self._latency],

@@ -9,7 +9,7 @@ from typing import Any
 import msgspec
 
 from exporter.assembly import planning
-from exporter.assembly.pipelines import pipeline
+from exporter.assembly.planning import pipeline
 from exporter.batch import Batch
 from exporter.configuration.loading import LoadedConfig
 from exporter.configuration.schemas import schema_of
