@@ -4,7 +4,6 @@ A mistake is one line: the key's path, what was expected, and for an unknown key
 accepts, the exporter can run.
 """
 
-import os
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -12,18 +11,15 @@ from typing import Any, NamedTuple
 import msgspec
 
 from exporter import validation, yamlfile
-from exporter.configuration import business, quality, schemas, segments
-from exporter.configuration.schemas import LABEL_FIELDS, schema_of
+from exporter.configuration import segments
+from exporter.configuration.contradictions import contradictions
+from exporter.configuration.schemas import schema_of
 from exporter.configuration.settings import Config
-from exporter.configuration.thresholds import MEANINGS, SHARES
-from exporter.decoding.schema import RECORD_FIELDS, Schema
+from exporter.decoding.schema import Schema
 from exporter.reference import profile_file
 from exporter.reference.profile import Profile
 from exporter.reference.profile_file import ProfileError
-from exporter.units import MAX_WINDOWS_AGO
-from exporter.validation import nearest
 from exporter.web import loading as web
-from exporter.web.loading import WebConfigError
 from exporter.yamlfile import YamlError
 
 
@@ -106,8 +102,8 @@ def _validated(data: Any, folder: Path, prefix: str) -> LoadedConfig:
         # The rest is checked too, so that all mistakes are reported at once.
         usable = validation.without(data, wrong, Config)
         config = msgspec.convert({"sources": []} | usable, Config, dec_hook=validation.parse)
-        loaded, contradictions = _checked(validation.below(config, folder))
-        problems += [text for text in contradictions if "sources" in usable or not text.startswith("sources:")]
+        loaded, others = _checked(validation.below(config, folder))
+        problems += [text for text in others if "sources" in usable or not text.startswith("sources:")]
     if problems:
         raise ConfigError([prefix + problem for problem in problems])
     return loaded
@@ -122,97 +118,4 @@ def _checked(config: Config) -> tuple[LoadedConfig, list[str]]:
         except (OSError, ProfileError) as error:
             reason = (error.strerror or "cannot be read") if isinstance(error, OSError) else str(error)
             problems.append(f"reference: {config.reference}: {reason}")
-    problems += [
-        *_about_sources(config),
-        *schemas.problems(config, profile),
-        *segments.problems(config, profile),
-        *business.problems(config),
-        *_about_fields(config),
-        *_about_windows(config),
-        *_about_thresholds(config),
-        *_about_files(config),
-    ]
-    # Without the reference that cannot be read, these would be misleading.
-    if profile or not config.reference:
-        problems += [
-            *(f"quality.{problem}" for problem in quality.problems(config.quality, profile)),
-            *_about_exported_bins(config, tuple(profile.features) if profile else ()),
-        ]
-    return LoadedConfig(config, profile), problems
-
-
-def _about_sources(config: Config) -> Iterator[str]:
-    places: set[str] = set()
-    for key, sources, example in (
-        ("sources", config.sources, "file:///var/log/model/*.jsonl"),
-        ("ground_truth.sources", config.label_sources, "file:///var/log/model/labels*.jsonl"),
-    ):
-        if not sources and (key == "sources" or config.ground_truth):
-            yield f"{key}: expected at least one source, such as {example}"
-        for index, source in enumerate(sources):
-            if source.options.url.place in places:
-                yield f"{key}[{index}]: duplicate {source.options.url.place}: another source reads it"
-            places.add(source.options.url.place)
-            yield from (f"{key}[{index}].{problem}" for problem in source.mistakes())
-    for index, source in enumerate(config.label_sources):
-        if not source.format.carries_labels:
-            yield f"ground_truth.sources[{index}].format: `{source.format.name}` is for predictions"
-
-
-def _about_fields(config: Config) -> Iterator[str]:
-    for name in config.fields.keys() - set(RECORD_FIELDS):
-        yield f"fields.{name}: no such record field{nearest(name, RECORD_FIELDS)}"
-    for name in (config.ground_truth.fields if config.ground_truth else {}).keys() - LABEL_FIELDS.keys():
-        yield f"ground_truth.fields.{name}: no such field of a label{nearest(name, LABEL_FIELDS)}"
-
-
-def _about_exported_bins(config: Config, features: tuple[str, ...]) -> Iterator[str]:
-    if config.exported_bins and not config.reference:
-        yield "exported_bins: there are no bins without a `reference`"
-    for index, name in enumerate(config.exported_bins or ()):
-        if features and name not in features:
-            yield f"exported_bins[{index}]: the reference has no feature `{name}`{nearest(name, features)}"
-
-
-def _about_windows(config: Config) -> Iterator[str]:
-    if not config.windows:
-        yield "windows: expected at least one duration, such as 5m"
-    seconds = [window.seconds for window in config.windows]
-    for index, window in enumerate(config.windows):
-        if window.seconds in seconds[:index]:
-            yield f"windows[{index}]: duplicate {window}"
-    for index, before in enumerate(config.drift.before):
-        if all(before.of(window) is None for window in config.windows):
-            limits = f"less than each window, or more than {MAX_WINDOWS_AGO} times as long"
-            yield f"drift.before[{index}]: {before} is {limits}"
-
-
-def _about_thresholds(config: Config) -> Iterator[str]:
-    for name in config.thresholds.keys() - MEANINGS.keys():
-        yield f"thresholds.{name}: no such threshold{nearest(name, MEANINGS)}"
-    for name in sorted(config.thresholds.keys() & SHARES):
-        if config.thresholds[name] > 1:
-            yield f"thresholds.{name}: expected a share from 0 to 1, got {config.thresholds[name]:g}"
-
-
-def _about_files(config: Config) -> Iterator[str]:
-    if config.state_dir and (problem := _unwritable(Path(config.state_dir))):
-        yield f"state_dir: {problem}"
-    if config.web_config:
-        try:
-            web.load(Path(config.web_config))
-        except WebConfigError as error:
-            yield from (f"web_config: {problem}" for problem in error.problems)
-
-
-def _unwritable(folder: Path) -> str | None:
-    """Return why a folder cannot hold the state, if it cannot."""
-    existing = folder
-    try:
-        while not existing.exists():
-            existing = existing.parent
-    except OSError as error:
-        return f"{existing}: {error.strerror}"
-    if not existing.is_dir():
-        return f"{existing} is not a folder"
-    return None if os.access(existing, os.W_OK | os.X_OK) else f"{existing} cannot be written to"
+    return LoadedConfig(config, profile), [*problems, *contradictions(config, profile)]
