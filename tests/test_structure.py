@@ -80,6 +80,17 @@ def test_packages_import_in_one_direction() -> None:
     assert len([*TopologicalSorter(used).static_order()]) == len(used)
 
 
+def test_packages_import_from_the_rows_below_theirs_in_the_drawing() -> None:
+    drawing = re.search(r"^    cli .*?\n\n", (PACKAGE / "ARCHITECTURE.md").read_text(), re.DOTALL | re.MULTILINE)
+    assert drawing
+    rows = [re.split(r" {4,}", line.strip())[0].split() for line in drawing[0].splitlines()]
+    row_of = {name: number for number, row in enumerate(rows) for name in row}
+    assert row_of.keys() >= {folder.name for folder in PACKAGE.iterdir() if (folder / "__init__.py").exists()}
+    used = {(package(module), package(name)) for module in MODULES for name in internal(module)}
+    upwards = {(a, b) for a, b in used if a != b and {a, b} <= row_of.keys() and row_of[a] >= row_of[b]}
+    assert upwards == set()
+
+
 def test_the_packages_named_here_exist() -> None:
     assert {package(module) for module in MODULES} >= SHELL | CORE_PACKAGES | CORE_MODULES
 

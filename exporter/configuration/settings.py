@@ -24,8 +24,9 @@ else:
 
 
 class ModelConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """The model of records that do not name one. The keys are in the order of the labels of Series."""
+    """The model of records that do not name one."""
 
+    # In the order of the labels of Series.
     name: str = "unknown"
     """The name of the model."""
     version: str | int = "unknown"
