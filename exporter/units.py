@@ -1,4 +1,4 @@
-"""Durations, sizes, bounds, paths and addresses, as people write them in the configuration."""
+"""Types of values in the configuration: durations, sizes, bounds, paths and addresses."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ Positive = Annotated[int, msgspec.Meta(gt=0)]
 
 _SECONDS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0, "w": 604800.0}
 MAX_PORT = 65535
-# Three thousand years: more than any time in a log may differ from another.
+# Three thousand years.
 MAX_SECONDS = 1e11
 # A window is compared with itself at most this many windows ago: a week ago for a window of an hour.
 MAX_WINDOWS_AGO = 200
@@ -22,7 +22,7 @@ _BYTES = {"": 1, "B": 1, "KiB": 1024, "MiB": 1024**2, "GiB": 1024**3, "KB": 1000
 
 
 class Duration(str):
-    """A duration such as 30s, 5m or 24h; Prometheus's spelling, compounds like 1h30m included."""
+    """A duration as Prometheus writes it: 30s, 5m, 24h or 1h30m."""
 
     __slots__ = ("seconds",)
     seconds: float
@@ -38,7 +38,7 @@ class Duration(str):
         raise ValueError(f"expected a duration such as 30s, 5m or 24h, got {text!r}")
 
     def divided(self, by: int) -> Duration:
-        """Return a part of it, in the shortest spelling; what is less than a millisecond is left out.
+        """Return a fraction of the duration, rounded down to milliseconds.
 
         >>> Duration.parse("1h").divided(60), Duration.parse("23h59m59s999ms").divided(60)
         ('1m', '23m59s999ms')
@@ -52,7 +52,7 @@ class Duration(str):
 
 
 class Before(str):
-    """How long ago: a duration, or `previous` for what a window held before all that it holds now."""
+    """How long ago: a duration, or `previous` for the window just before the current one."""
 
     __slots__ = ("seconds",)
     seconds: float | None
@@ -70,7 +70,7 @@ class Before(str):
         return before
 
     def of(self, window: Duration) -> float | None:
-        """Return how many seconds that is of a window; None where it is less than the window, or many times it."""
+        """Return the seconds for a window; None if less than the window, or more than MAX_WINDOWS_AGO windows."""
         seconds = window.seconds if self.seconds is None else self.seconds
         return seconds if window.seconds <= seconds <= MAX_WINDOWS_AGO * window.seconds else None
 
@@ -90,7 +90,7 @@ class Size(int):
 
 
 class Bounds(tuple[float, float]):
-    """The least and the greatest of the values that may be: [0, 120], or [0, null] where one side is open."""
+    """The least and the greatest valid value: [0, 120], or [0, null] without an upper bound."""
 
     __slots__ = ()
 
@@ -121,7 +121,7 @@ class Ascending(tuple[float, ...]):
 
 
 class Tails(tuple[float, float]):
-    """Two quantiles, below and above which a value lies in the tails: [0.01, 0.99]."""
+    """A lower and an upper quantile: [0.01, 0.99]."""
 
     __slots__ = ()
 
@@ -136,7 +136,7 @@ class Tails(tuple[float, float]):
 
 
 class FileMode(int):
-    """The permissions of a file, as chmod has them in octal: "0660"."""
+    """The permissions of a file, in octal as for chmod: "0660"."""
 
     @classmethod
     def parse(cls, text: object) -> FileMode:
@@ -147,7 +147,7 @@ class FileMode(int):
 
 
 class Listen(str):
-    """An address to listen on, HOST:PORT; port 0 takes a free one."""
+    """An address to listen on, HOST:PORT. Port 0 chooses a free port."""
 
     __slots__ = ("host", "port")
     host: str
@@ -166,7 +166,7 @@ class Listen(str):
 
 
 class FieldPath(tuple[str, ...]):
-    """Where a value lies in a record: `timing.total`, `.` for the record itself, or a list of keys."""
+    """The path of a value in a record: `timing.total`, a list of keys, or `.` for the record itself."""
 
     __slots__ = ()
 
@@ -185,7 +185,7 @@ class FieldPath(tuple[str, ...]):
 
 
 class FilePath(str):
-    """The path of a file or folder, which may be relative to the configuration's folder."""
+    """The path of a file or folder. Relative paths are relative to the configuration file."""
 
     __slots__ = ()
 

@@ -1,7 +1,6 @@
 """The configuration as typed Structs: every key, its type and its default.
 
-The text below a key is what exporter/CONFIGURATION.md says of it; `make reference` writes that page. `loading` makes
-one of a file, and reports every mistake in a line.
+`make reference` copies the text below each key to exporter/CONFIGURATION.md. `loading` reads a file.
 """
 
 from typing import TYPE_CHECKING, Annotated, Literal
@@ -30,153 +29,150 @@ class ModelConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     name: str = "unknown"
     """The name of the model."""
     version: str | int = "unknown"
-    """Its version; the two are labels of all `model_*` metrics."""
+    """The version of the model. Name and version are labels of all `model_*` metrics."""
 
 
 class SegmentConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """What predictions are split by: a name alone is a categorical feature, or else a path."""
+    """A dimension by which predictions are broken down. A text is short for `{name: …}`."""
 
     name: Annotated[str, msgspec.Meta(min_length=1)]
-    """The label `segment`: a categorical feature of the reference, or else a path in the record."""
+    """The value of the label `segment`. Without `path`, the name of a categorical feature, or a path in the record."""
     path: FieldPath | None = None
-    """A path in the record, spelt as in `fields`, where it is not the name."""
+    """The path of the value in the record, written as in `fields`."""
 
 
 class SmoothingConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """How shares are kept from zero: Jeffreys' 0.5 a bin, or with `epsilon` the textbook's constant."""
+    """How PSI treats empty bins: by default, 0.5 is added to the count of each bin (Jeffreys' prior)."""
 
     epsilon: Annotated[float, msgspec.Meta(gt=0, lt=1)] | None = None
-    """What is added to each share, as `0.0001` in the textbook; without it, 0.5 is added to each count."""
+    """A constant that is added to each share instead, such as the common `0.0001`."""
 
 
 class DriftConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """What is computed of drift, and how it is judged."""
+    """How drift is computed and when it is significant."""
 
     methods: tuple[DriftMethod, ...] = DRIFT_METHODS
-    """Which are computed and exported."""
+    """The statistics that are computed and exported."""
     significance: Annotated[float, msgspec.Meta(gt=0, lt=1)] = 0.01
-    """The share of windows in which chance may raise a false alarm."""
+    """The accepted share of windows with a false alarm."""
     overdispersion: Annotated[float, msgspec.Meta(ge=1)] = 1.0
-    """How many records are worth one independent one."""
+    """How many records count as one independent record, for example if clients retry or send batches."""
     before: tuple[Before, ...] = ()
-    """How long ago windows are compared with themselves: `previous`, or durations such as `1d`."""
+    """Earlier windows to compare each window with: `previous`, or how long ago, such as `1d`."""
     live_version: str | int | None = None
-    """The version that others in the log are compared with."""
+    """The version with which all other versions in the log are compared."""
 
 
 class LimitsConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """Bounds on what a log may make of the sidecar."""
+    """Limits on what a log can add to memory and series."""
 
     prediction_classes: Positive = 100
-    """Distinct classes; the rest count as `other`."""
+    """Distinct classes. Further classes count as `other`."""
     models: Positive = 20
-    """Distinct pairs of model and version; of the rest the version is `other`, and the model, if it is new."""
+    """Distinct pairs of model and version. Further versions count as `other`, and so do further models."""
     error_types: Positive = 100
-    """Distinct types of error; the rest count as `other`."""
+    """Distinct error types. Further types count as `other`."""
     segment_values: Positive = 20
-    """Distinct values of a segment; the rest count as `other`."""
+    """Distinct values per segment. Further values count as `other`."""
     line_bytes: Size = Size(1024**2)
-    """A longer line is refused."""
+    """The maximum length of a line. Longer lines are rejected."""
     future: Duration = Duration.parse("5m")
-    """How far after its arrival a timestamp may lie."""
+    """How far in the future a timestamp may be. Records beyond that are rejected."""
     past: Duration = Duration.parse("30d")
-    """How far before its arrival a timestamp may lie."""
+    """How old a timestamp may be. Older records are rejected."""
 
 
 class BucketsConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """Upper bounds of the histograms, ascending."""
+    """The upper bounds of histogram buckets, ascending."""
 
     latency_seconds: Ascending = Ascending((0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0))
-    """Of `model_prediction_latency_seconds`; those of `slo_latency` and alerts need their limit among them."""
+    """Of `model_prediction_latency_seconds`. One of them must be `thresholds.latency_p99_seconds` for alerts."""
     probability: Ascending = Ascending((0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 1.0))
     """Of `model_prediction_probability`."""
 
 
 class QualityConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """What is expected of the data besides the reference; `duplicate_ids` is how many request ids are remembered."""
+    """Checks of the data besides those that follow from the reference."""
 
     bounds: dict[str, Bounds] = {}
-    """Least and greatest value, by numeric feature, instead of the reference's extremes: `[0, 120]`, or `[0, null]`."""
+    """Per numeric feature, the range of valid values instead of the reference's: `[0, 120]`, or `[0, null]`."""
     outliers: Tails = Tails((0.01, 0.99))
-    """The quantiles beyond which a value is an outlier: the nearest of the profile's fine ones are taken."""
+    """The quantiles of the reference beyond which a value is an outlier; rounded to those in the profile."""
     duplicate_ids: Annotated[int, msgspec.Meta(ge=0, le=MOST_IDS)] = 0
-    """How many request ids are remembered, to count duplicates; with 0 none is read."""
+    """How many request ids are remembered to detect duplicates. 0 disables the check."""
 
 
 class GroundTruthConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """Where the truth comes from; for `wait` it and its prediction wait for each other, `waiting` predictions at most.
-
-    `fields` says where `request_id`, `actual` and `timestamp` lie.
-    """
+    """Where ground-truth labels come from, and how they are joined with predictions."""
 
     sources: list[SourceConfig]
-    """Where truth comes from, by the same kinds of source as predictions."""
+    """The sources of labels, of the same kinds as the sources of predictions."""
     wait: Duration = Duration.parse("24h")
-    """For how long a prediction and its truth wait for each other, from their arrival."""
+    """How long a prediction waits for its label, and a label for its prediction, from its arrival."""
     waiting: Positive = 1_000_000
-    """How many predictions wait at most; past it the oldest are put out."""
+    """How many predictions may wait. Beyond that, the oldest are evicted."""
     fields: dict[str, FieldPath] = {}
-    """Where `request_id`, `actual` and `timestamp` lie in a record of truth."""
+    """The paths of `request_id`, `actual` and `timestamp` in a label record."""
 
 
 class BusinessConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """A business figure: an amount at the path `field` of a record, or at the path `truth` of a ground truth."""
+    """An amount in prediction records or in label records, which is exported as a histogram."""
 
     name: str
-    """The end of its metric's name, `model_business_NAME`."""
+    """The NAME in the metric `model_business_NAME`."""
     field: FieldPath | None = None
-    """The amount's path in a prediction's record."""
+    """The path of the amount in a prediction record. Either `field` or `truth` is required."""
     truth: FieldPath | None = None
-    """The amount's path in a truth's record. One of the two is required."""
+    """The path of the amount in a label record."""
     buckets: Ascending = Ascending()
-    """Upper bounds of its histogram, ascending; without any there are its count and its sum."""
+    """The upper bounds of the buckets, ascending. Without buckets, only count and sum are exported."""
 
 
 class Config(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """The whole of it; every key has a line in exporter/CONFIGURATION.md."""
+    """The whole configuration."""
 
     sources: list[SourceConfig]
-    """Where predictions come from: URLs or paths, or mappings with a `url` and its options."""
+    """Where predictions come from: paths, URLs, or mappings with a `url` and options."""
     reload_endpoint: bool = False
-    """Whether a POST to `/-/reload` reads the configuration again, as SIGHUP does."""
+    """Whether a POST to `/-/reload` reloads the configuration, as SIGHUP does."""
     listen: Listen = Listen.parse(DEFAULT_LISTEN)
-    """The address that `/metrics` and all else is served on. Port 0 takes a free one."""
+    """The address to serve HTTP on. Port 0 chooses a free port."""
     state_dir: FilePath | None = None
-    """The folder of counters and read positions. Without it, counters start at zero at each start."""
+    """The folder for counters and read positions. Without it, counters restart at zero with the process."""
     web_config: FilePath | None = None
-    """A file in Prometheus's own format, for TLS and passwords."""
+    """A web configuration file in Prometheus' format, for TLS and passwords."""
     model: ModelConfig | None = None
-    """The model, where a record does not say."""
+    """The model of records that do not name one."""
     reference: FilePath | None = None
-    """A profile made by `prediction-exporter profile`; without it there is no drift."""
+    """A profile made by `prediction-exporter profile`. Without it, drift is not computed."""
     ground_truth: GroundTruthConfig | None = None
-    """Where the truth comes from; without it there is no performance."""
+    """Where ground-truth labels come from. Without it, performance is not measured."""
     exported_bins: tuple[str, ...] | None = None
-    """Only the bins of these features are exported; without it, of all, and with `[]` of none."""
+    """The features whose bins are exported. By default all; `[]` means none."""
     windows: tuple[Duration, ...] = tuple(map(Duration.parse, ("5m", "1h", "24h")))
-    """Rolling windows of event time, each in 60 steps. Rules and dashboards need these three."""
+    """Rolling windows of event time, each moving in 60 steps. Rules and dashboards need the default windows."""
     fields: dict[str, FieldPath] = {}
-    """Where fields of a record lie in your log, by field."""
+    """The paths of record fields in your log, if they differ from the defaults."""
     segments: tuple[SegmentConfig, ...] = ()
-    """What predictions are split by: names, or mappings."""
+    """Dimensions by which predictions are broken down: names, or mappings."""
     drift: DriftConfig = DriftConfig()
-    """What is computed of drift, and how it is judged."""
+    """How drift is computed and when it is significant."""
     smoothing: SmoothingConfig = SmoothingConfig()
-    """How shares are kept from zero: Jeffreys' 0.5 a bin, or the textbook's constant."""
+    """How PSI treats empty bins."""
     buckets: BucketsConfig = BucketsConfig()
-    """Upper bounds of the histograms, ascending."""
+    """The upper bounds of histogram buckets, ascending."""
     thresholds: dict[str, Annotated[float, msgspec.Meta(ge=0)]] = {}
-    """The limits that alerts compare with, by metric."""
+    """The limits that alerts use, per metric."""
     limits: LimitsConfig = LimitsConfig()
-    """Bounds on what a log may make of the sidecar."""
+    """Limits on what a log can add to memory and series."""
     quality: QualityConfig = QualityConfig()
-    """What is expected of the data besides the reference."""
+    """Checks of the data besides those that follow from the reference."""
     business: tuple[BusinessConfig, ...] = ()
-    """Amounts in the log that become histograms."""
+    """Amounts in the log that are exported as histograms."""
 
     @property
     def limits_of_metrics(self) -> dict[str, float]:
-        """The thresholds, those that are not given at their defaults."""
+        """The thresholds, with defaults for those that are not configured."""
         return DEFAULT_THRESHOLDS | (TRUTH_THRESHOLDS if self.ground_truth else {}) | self.thresholds
 
     @property
@@ -191,7 +187,7 @@ class Config(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
     @property
     def outlets(self) -> dict[str, OutletOptions]:
-        """Where accepted records go besides the metrics, by name."""
+        """The outlets of accepted records, by name."""
         return {}
 
     @property

@@ -1,29 +1,26 @@
-"""The limits of `thresholds`: what each is of, and those that there are where none is set.
-
-All that apply are exported as `model_threshold`, which alerts compare with.
-"""
+"""The limits in `thresholds`: their meanings and defaults. All are exported as `model_threshold`, which alerts use."""
 
 MEANINGS = {
-    "feature_drift_psi": "PSI over which a feature has drifted, if chance does not explain it",
-    "latency_p99_seconds": "99th percentile of latency",
-    "accuracy": "least share of predictions that are right",
-    "attribution_ranking_ndcg": "least agreement of the attributions' ranking with the reference's",
-    "performance_tolerance": "how far performance may drop below the reference's",
-    "error_ratio": "share of requests that fail",
-    "class_share": "share of predictions that may be of one class",
-    "drifted_features_ratio": "share of features that may have drifted",
-    "label_drift_psi": "PSI of the truth",
-    "embedding_drift_psi": "mean PSI of an embedding's projections",
-    "multivariate_drift": "reconstruction error's distance from the reference's, either way",
-    "attribution_drift_psi": "PSI of a feature's attributions",
-    "missing_ratio": "share of a feature's values that may be missing, beyond the reference's",
-    "invalid_ratio": "share of a feature's values that may be of a wrong type, NaN or infinite",
-    "unseen_ratio": "share of a feature's values that the reference may not have seen",
-    "mae": "mean absolute error of a model of values, in its units",
-    "rmse": "root mean squared error of a model of values, in its units",
-    "mape": "mean absolute percentage error of a model of values, 0.1 for 10%",
-    "slo_errors": "share of requests that must not fail",
-    "slo_latency": "share of requests that must be faster than `latency_p99_seconds`",
+    "feature_drift_psi": "maximum PSI of a feature, if chance does not explain it",
+    "latency_p99_seconds": "maximum 99th percentile of latency",
+    "accuracy": "minimum accuracy",
+    "attribution_ranking_ndcg": "minimum agreement (NDCG) of the ranking of attributions with the reference's",
+    "performance_tolerance": "maximum drop of performance below the reference's",
+    "error_ratio": "maximum share of requests that fail",
+    "class_share": "maximum share of predictions of one class",
+    "drifted_features_ratio": "maximum share of features that have drifted",
+    "label_drift_psi": "maximum PSI of ground-truth labels",
+    "embedding_drift_psi": "maximum PSI of an embedding",
+    "multivariate_drift": "maximum distance of the reconstruction error from the reference's, in either direction",
+    "attribution_drift_psi": "maximum PSI of a feature's attributions",
+    "missing_ratio": "maximum share of missing values of a feature, above the reference's share",
+    "invalid_ratio": "maximum share of values of a feature that have a wrong type, or are NaN or infinite",
+    "unseen_ratio": "maximum share of values of a feature that are not in the reference",
+    "mae": "maximum mean absolute error of a regression model, in its units",
+    "rmse": "maximum root mean squared error of a regression model, in its units",
+    "mape": "maximum mean absolute percentage error of a regression model; 0.1 is 10%",
+    "slo_errors": "minimum share of requests that succeed (error budget)",
+    "slo_latency": "minimum share of requests that are faster than `latency_p99_seconds` (error budget)",
 }
 DEFAULT_THRESHOLDS = {
     "feature_drift_psi": 0.25,
@@ -31,9 +28,9 @@ DEFAULT_THRESHOLDS = {
     "accuracy": 0.8,
     "attribution_ranking_ndcg": 0.9,
 }
-# Those that there are where there is ground truth.
+# With ground truth only.
 TRUTH_THRESHOLDS = {"performance_tolerance": 0.05}
-# Those that are no more than 1.
+# Limits from 0 to 1.
 SHARES = {
     "accuracy",
     "attribution_ranking_ndcg",

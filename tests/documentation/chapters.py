@@ -1,4 +1,4 @@
-"""What exporter/METRICS.md says besides what the code declares: chapters, when there is no value, how to ask."""
+"""The chapters of exporter/METRICS.md: introductions, conditions without a value, and example queries."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -14,20 +14,20 @@ from exporter.derived.estimated_performance import FEWEST_PREDICTIONS
 from exporter.derived.multivariate_drift import MIN_SAMPLES as FEWEST_RECONSTRUCTED
 from exporter.derived.outlier_ratio import FEWEST_VALUES
 
-FEW = f"the window holds fewer than {SAMPLES_PER_BIN} records a bin"
-NUMERIC = f"{FEW}, or it is of categories"
+FEW = f"the window has fewer than {SAMPLES_PER_BIN} records per bin"
+NUMERIC = f"{FEW}, or the variable is categorical"
 NUMERIC_STATISTICS = "|".join(statistic.name for statistic in DRIFT_STATISTICS if statistic.is_numeric)
 DRIFT = {f"_({NUMERIC_STATISTICS})": NUMERIC, "_drift": FEW}
-EMPTY = "the window holds none"
-NO_OUTCOME = "the window holds no outcome"
-NO_BASELINE = "the reference has no `actual` beside its predictions"
+EMPTY = "the window has no values"
+NO_OUTCOME = "the window has no outcomes"
+NO_BASELINE = "the reference has no `actual` with its predictions"
 
 
 @dataclass(frozen=True)
 class Chapter:
     """Metrics whose whole name matches `names`.
 
-    `absent` says by a part of a name when there is no value, and `ask` holds PromQL by the question in words.
+    `absent` has, by a part of a name, the condition without a value; `ask` has example queries by their titles.
     """
 
     title: str
@@ -40,7 +40,7 @@ class Chapter:
 CHAPTERS = (
     Chapter(
         "Serving",
-        "There from the first record of a model and version on, or from the start where `model` is configured.",
+        "Exported from the first record of a model and version, or from the start if `model` is configured.",
         r"model_(prediction_latency_seconds|predictions_total|prediction_errors_total|prediction_probability"
         r"|window_samples|threshold)",
         {},
@@ -56,20 +56,20 @@ CHAPTERS = (
     ),
     Chapter(
         "Feature drift",
-        "There with a [`reference`](derived/README.md#drift).",
+        "Needs a [`reference`](derived/README.md#drift).",
         r"model_(feature_(drift_.*|drifted|bin_.*|reference_bin)|drifted_features_ratio|drift_judged_features"
         r"|reference_info)",
         {
             "judged": "",
-            "bin_(drift_psi|share_change)": f"{FEW}, or the feature is not among these five",
-            "bin_total|reference_bin": "`exported_bins` leaves the feature out, or it is an embedding",
-            "drifted_features_ratio": "no feature of the window can be judged",
+            "bin_(drift_psi|share_change)": f"{FEW}, or the feature is not among the five with the highest PSI",
+            "bin_total|reference_bin": "`exported_bins` does not list the feature, or it is an embedding",
+            "drifted_features_ratio": "no feature has enough records",
             **DRIFT,
         },
         {
-            "The features that have moved most": 'topk(5, model_feature_drift_psi{window="1h"})',
-            "Those that have drifted, chance left aside": 'model_feature_drifted{window="1h"} == 1',
-            "How many times over what chance may do": 'model_feature_drift_psi{window="1h"} / '
+            "The features with the highest PSI": 'topk(5, model_feature_drift_psi{window="1h"})',
+            "Features that have drifted, beyond chance": 'model_feature_drifted{window="1h"} == 1',
+            "PSI relative to its critical value": 'model_feature_drift_psi{window="1h"} / '
             'model_feature_drift_psi_critical{window="1h"}',
             "Shares of a feature's bins, over all pods": "sum by (bin) "
             '(increase(model_feature_bin_total{feature_name="age"}[1h])) / on () group_left () '
@@ -78,49 +78,49 @@ CHAPTERS = (
     ),
     Chapter(
         "Drift against another time or version",
-        "There with [`drift.before` or `drift.live_version`](derived/README.md#drift).",
+        "Needs [`drift.before` or `drift.live_version`](derived/README.md#drift).",
         r"model_feature_change.*",
-        {"": f"either side holds fewer than {SAMPLES_PER_BIN} records a bin"},
-        {"What is not as it was a day before": 'model_feature_changed{against="1d"} == 1'},
+        {"": f"either side has fewer than {SAMPLES_PER_BIN} records per bin"},
+        {"Features that differ from the day before": 'model_feature_changed{against="1d"} == 1'},
     ),
     Chapter(
         "Drift of predictions and their probabilities",
-        "There with a `reference` that has `prediction` or `probability`.",
+        "Needs a `reference` that has `prediction` or `probability`.",
         r"model_(prediction|probability)_(drift.*|bin_total|reference_bin)",
         DRIFT,
-        {"Predictions are not distributed as they were": 'model_prediction_drifted{window="1h"} == 1'},
+        {"Predictions that have drifted from the reference": 'model_prediction_drifted{window="1h"} == 1'},
     ),
     Chapter(
-        "Drift of the truth",
-        "There with `ground_truth` and a `reference` that has `actual`.",
+        "Drift of ground-truth labels",
+        "Needs `ground_truth` and a `reference` that has `actual`.",
         r"model_label_.*",
         DRIFT,
-        {"By how much it has moved": 'model_label_drift_psi{window="24h"}'},
+        {"PSI of the labels": 'model_label_drift_psi{window="24h"}'},
     ),
     Chapter(
-        "Drift of features together, and of embeddings",
-        "There with a `reference` that has numeric features enough, or lists of numbers "
-        "([how](derived/README.md#drift)).",
+        "Multivariate drift and drift of embeddings",
+        "Needs a `reference` with at least two numeric features, or with lists of numbers "
+        "([details](derived/README.md#drift)).",
         r"model_(multivariate|embedding)_.*",
         {
-            "multivariate": f"the window holds fewer than {FEWEST_RECONSTRUCTED} records",
-            "embedding": f"the window holds fewer than {FEWEST_VECTORS} vectors",
+            "multivariate": f"the window has fewer than {FEWEST_RECONSTRUCTED} records",
+            "embedding": f"the window has fewer than {FEWEST_VECTORS} vectors",
         },
-        {"Relations have changed, beyond chance": 'abs(model_multivariate_drift_zscore{window="1h"}) > 4'},
+        {"Changed relations between features, beyond chance": 'abs(model_multivariate_drift_zscore{window="1h"}) > 4'},
     ),
     Chapter(
         "Attributions",
-        "There with a `reference` that has [attributions](derived/README.md#attributions).",
+        "Needs a `reference` that has [attributions](derived/README.md#attributions).",
         r"model_attribution_.*",
         {
             "_drift": FEW,
             "": f"fewer than {FEWEST_ATTRIBUTED} records of the window have attributions",
         },
-        {"What a model leans on most": 'topk(5, model_attribution_share{window="24h"})'},
+        {"The features that a model relies on most": 'topk(5, model_attribution_share{window="24h"})'},
     ),
     Chapter(
         "Values of features",
-        "There with a `reference`.",
+        "Needs a `reference`.",
         r"model_feature_(mean|stddev|quantile|missing_ratio|distinct_categories)",
         {
             "distinct_categories": f"{EMPTY}, or the feature is numeric",
@@ -131,120 +131,120 @@ CHAPTERS = (
     ),
     Chapter(
         "Data quality",
-        "There with a `reference`; `duplicate_request_id` also with `quality.duplicate_ids` alone. "
-        "[The checks](derived/README.md#data-quality).",
+        "Needs a `reference`; `duplicate_request_id` needs `quality.duplicate_ids` only. "
+        "[The checks](derived/README.md#data-quality) are described separately.",
         r"model_(feature_(quality_total|absent|stuck|outlier_ratio|reference_outlier_ratio)|record_quality_total"
         r"|unknown_features)",
         {
-            "absent|stuck": f"the window holds fewer than {FEWEST_RECORDS} records, or it may be chance",
-            "feature_outlier_ratio": f"the window holds fewer than {FEWEST_VALUES} values",
+            "absent|stuck": f"the window has fewer than {FEWEST_RECORDS} records, or chance could explain it",
+            "feature_outlier_ratio": f"the window has fewer than {FEWEST_VALUES} values",
         },
         {
             "Failed checks by feature, over all pods": "sum by (feature_name, check) "
             "(rate(model_feature_quality_total[5m])) > 0",
-            "Features that have vanished": "model_feature_absent == 1",
+            "Features that are absent": "model_feature_absent == 1",
         },
     ),
     Chapter(
         "Performance",
-        "There with `ground_truth` ([how](derived/README.md#performance)); of a model of values, mean errors in the "
-        "place of classes.",
+        "Needs `ground_truth` ([details](derived/README.md#performance)). Regression models have errors instead of "
+        "figures per class.",
         r"model_(outcomes_total|window_outcomes|ground_truth_.*|accuracy|precision|recall|f1|auc|log_loss|brier_score"
         r"|expected_calibration_error|reliability_.*|mae|rmse|mape|r2|bias|residual_quantile|performance_.*"
         r"|concept_drift)",
         {
             "performance_baseline": NO_BASELINE,
             "performance_drop": f"{NO_OUTCOME}, or {NO_BASELINE}",
-            "performance_degraded": f"the window holds fewer than {FEWEST_OUTCOMES} outcomes, or {NO_BASELINE}",
-            "concept_drift": f"the longest window holds fewer than {FEWEST_FOR_CONCEPT_DRIFT} outcomes",
-            "brier": f"{NO_OUTCOME} with a score of each class of the reference",
-            "log_loss": f"{NO_OUTCOME} with a score of the class that is true",
-            "auc": f"{NO_OUTCOME} with scores, of either kind",
+            "performance_degraded": f"the window has fewer than {FEWEST_OUTCOMES} outcomes, or {NO_BASELINE}",
+            "concept_drift": f"the longest window has fewer than {FEWEST_FOR_CONCEPT_DRIFT} outcomes",
+            "brier": f"{NO_OUTCOME} with a score for each class of the reference",
+            "log_loss": f"{NO_OUTCOME} with a score for the actual class",
+            "auc": f"{NO_OUTCOME} with scores, or they are all of one class",
             "calibration|reliability": f"{NO_OUTCOME} with a score",
             "outcomes_total|window_outcomes|delay": "",
             "coverage": "no prediction was made in the window",
-            "r2": f"{NO_OUTCOME}, or only one and the same truth",
+            "r2": f"{NO_OUTCOME}, or all have the same label",
             "": NO_OUTCOME,
         },
         {
             "Confusion matrix over all pods": "sum by (model_name, predicted, actual) "
             "(increase(model_outcomes_total[24h]))",
-            "Worse than on the reference, by more than chance": "model_performance_degraded == 1",
+            "Worse than the reference, beyond chance": "model_performance_degraded == 1",
         },
     ),
     Chapter(
-        "Performance before the truth is known",
-        "There with a `reference` that has `actual`, `prediction` and `probability` "
-        "([what it can and cannot know](derived/README.md#before-the-truth-is-known)).",
+        "Estimated performance",
+        "Estimates until labels arrive. Needs a `reference` that has `actual`, `prediction` and `probability` "
+        "([assumptions and limits](derived/README.md#before-labels-arrive)).",
         r"model_estimated_.*",
         {
-            "": f"the window holds fewer than {FEWEST_PREDICTIONS} predictions, or more than a tenth of them has no "
-            "score that the reference knows"
+            "": f"the window has fewer than {FEWEST_PREDICTIONS} predictions, or more than 10% of them have no score "
+            "for a class of the reference"
         },
         {
-            "Probably below the limit": 'model_estimated_accuracy{window="1h"} + ignoring (metric) '
+            "Estimated accuracy below the limit": 'model_estimated_accuracy{window="1h"} + ignoring (metric) '
             '2 * model_estimated_stderr{window="1h", metric="accuracy"} < ignoring (window, metric) '
             'model_threshold{metric="accuracy"}'
         },
     ),
     Chapter(
         "Segments",
-        "There with [`segments`](derived/README.md#segments).",
+        "Needs [`segments`](derived/README.md#segments).",
         r"model_segment_.*",
         {"feature_drift_psi": FEW, "accuracy": NO_OUTCOME, "_business_": "no `business` is configured"},
         {
-            "Errors a second by country": "sum by (model_name, segment_value) "
+            "Errors per second by country": "sum by (model_name, segment_value) "
             '(rate(model_segment_prediction_errors_total{segment="country"}[5m]))',
         },
     ),
     Chapter(
         "Business figures",
-        "There with [`business`](joins/README.md#business-figures), by the `NAME` that it has there. With a bound "
-        "below 0 there is neither `_sum` nor `_count`.",
+        "Needs [`business`](joins/README.md#business-figures); `NAME` is the name there. With a bucket below 0, "
+        "neither `_sum` nor `_count` is exported.",
         r"model_business_.*",
         {},
         {
-            "Mean amount a decision, of a figure named revenue": "sum by (prediction_class) "
+            "Mean amount per decision, of a figure named revenue": "sum by (prediction_class) "
             "(rate(model_business_revenue_sum[1h])) / sum by (prediction_class) "
             "(rate(model_business_revenue_count[1h]))",
         },
     ),
     Chapter(
-        "What was read",
-        "Of each source, by its URL as the configuration has it. Those of sockets, HTTP and databases have series only "
-        "where there is such a source.",
+        "Sources",
+        "Per source; the label `source` is its URL as configured. Metrics of sockets, HTTP and databases have series "
+        "only if there is such a source.",
         r"prediction_exporter_source_.*",
-        {"last_record": "no record has come yet"},
+        {"last_record": "no record has been read yet"},
         {
-            "Share of lines refused, by reason": "sum by (source, reason) "
+            "Share of rejected lines, by reason": "sum by (source, reason) "
             "(rate(prediction_exporter_source_rejected_lines_total[5m])) / on (source) group_left () "
             "sum by (source) (rate(prediction_exporter_source_lines_total[5m]))",
-            "Behind by more than a minute": "prediction_exporter_source_lag_seconds > 60",
-            "Lost for ever": "increase(prediction_exporter_source_gaps_total[1h]) > 0",
+            "Sources with a lag of more than a minute": "prediction_exporter_source_lag_seconds > 60",
+            "Files that were lost before they were read": "increase(prediction_exporter_source_gaps_total[1h]) > 0",
         },
     ),
     Chapter(
-        "Joins with the truth",
-        "There with `ground_truth` ([what the results mean](joins/README.md)).",
+        "Joins with ground truth",
+        "Needs `ground_truth` ([what the results mean](joins/README.md)).",
         r"prediction_exporter_joins_.*",
         {},
-        {"Truths that came too late": 'rate(prediction_exporter_joins_total{result="orphaned"}[1h])'},
+        {"Labels without a prediction in time": 'rate(prediction_exporter_joins_total{result="orphaned"}[1h])'},
     ),
     Chapter(
-        "The sidecar itself",
-        "These start at zero with the process; all above goes on where it was, if there is a `state_dir`.",
+        "The exporter",
+        "These metrics start at zero with the process. With a `state_dir`, all metrics above continue after a restart.",
         r"prediction_exporter_.*",
         {},
         {
             "State that cannot be saved": 'increase(prediction_exporter_commits_total{result="failure"}[5m]) > 0',
-            "A configuration that was refused": "prediction_exporter_config_last_reload_successful == 0",
+            "A configuration that could not be loaded": "prediction_exporter_config_last_reload_successful == 0",
         },
     ),
     Chapter(
         "The process",
-        "On Linux, as prometheus_client has them.",
+        "The standard process metrics of prometheus_client, on Linux.",
         r"process_.*",
         {},
-        {"Cores": "rate(process_cpu_seconds_total[5m])"},
+        {"CPU cores": "rate(process_cpu_seconds_total[5m])"},
     ),
 )

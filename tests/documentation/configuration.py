@@ -27,25 +27,31 @@ EXAMPLE = Path(__file__).parent / "example.yaml"
 INTRODUCTION = """\
 # Configuration
 
-Written by `make reference` from the code. `prediction-exporter run --config FILE` reads one YAML file, and
-`prediction-exporter check --config FILE` lists every mistake in it at once. Relative paths are relative to the file,
-and unknown keys are refused. SIGHUP reads it again: [what happens then](#reload).
+This page lists every key of the configuration file, with its type and its default. Use it to look up a key; to get
+started, copy the example. `prediction-exporter check --config FILE` lists all mistakes in a file, and
+`prediction-exporter run --config FILE` runs it. Relative paths are relative to the file. Unknown keys are mistakes.
+To reload the file, send SIGHUP: see [reload](#reload). `make reference` writes this page from the code.
 """
 RELOAD = """\
 ## Reload
 
-SIGHUP reads the file again, and so does a POST to `/-/reload` with `reload_endpoint: true`. A bad one changes nothing:
-its mistakes are logged, and `prediction_exporter_config_last_reload_successful` is 0. A good one takes effect at once:
-sources that are as before keep their connections and positions, statistics that are as before keep counting, and what
-has changed (buckets, a reference, a window, a segment) begins at zero. `listen`, `state_dir`, `web_config` and
-`reload_endpoint` need a restart, and so does `ground_truth` where there was none or is none any more.
+To reload the file, send SIGHUP to the process, or set `reload_endpoint: true` and POST to `/-/reload`.
+
+- If the file has mistakes, they are logged, nothing changes, and
+  `prediction_exporter_config_last_reload_successful` is 0.
+- Otherwise, the file takes effect at once. Sources that have not changed keep their connections and positions, and
+  statistics that have not changed keep their counts. Statistics with other buckets, another reference, another window
+  or another segment restart at zero.
+- Changes of `listen`, `state_dir`, `web_config` and `reload_endpoint` need a restart, and so does adding or removing
+  `ground_truth`.
 """
 SOURCES_INTRODUCTION = """\
 ### `sources[]`
 
-A URL alone is short for `{url: …}`; the scheme of the URL says which other keys there are. [What each source
-promises](sources/README.md). `format` says how records are written: the name of a format, or a list of a wrapper and
-the format that it wraps, such as `[cri, bentoml]`. Without it, records are JSON lines.
+A source is a URL or path, or a mapping with a `url`, a `format` and options. Which options exist depends on the scheme
+of the URL and on the format. `format` is the name of a [format](#formats), or a list of a wrapper and the format inside
+it, such as `[cri, bentoml]`; the default is `json_lines`. [Sources](sources/README.md) describes what each source
+guarantees.
 """
 WORDS: Mapping[Any, str] = {
     bool: "`true` or `false`",
@@ -91,7 +97,7 @@ def documented(struct: type[msgspec.Struct]) -> dict[str, str]:
 
 
 def _example() -> Iterator[str]:
-    yield f"## An example\n\nAll of it is optional but `sources`.\n\n```yaml\n{EXAMPLE.read_text()}```\n"
+    yield f"## Example\n\nOnly `sources` is required.\n\n```yaml\n{EXAMPLE.read_text()}```\n"
 
 
 def _sections() -> Iterator[str]:
@@ -122,8 +128,8 @@ def _sources() -> Iterator[str]:
     for options in SOURCES:
         yield f"#### `{options.scheme}`\n\n{_first(options)[:-1]}, such as `{options.example}`.\n"
         yield from _table(options)
-    yield "#### Formats\n\nThe keys of a format are keys of its source.\n"
-    yield "| `format` | | keys | of |\n| --- | --- | --- | --- |"
+    yield "#### Formats\n\nThe options of a format are keys of the source.\n"
+    yield "| `format` | | options | sources |\n| --- | --- | --- | --- |"
     for name, each in FORMATS.items():
         keys = "; ".join(f"`{key}`: {text}" for key, text in documented(each).items()) or "none"
         carriers = ", ".join(f"`{options.scheme}`" for options in SOURCES if _carries(options, each))
@@ -141,25 +147,25 @@ def _first(struct: type[msgspec.Struct]) -> str:
 
 
 def _fields() -> Iterator[str]:
-    yield "### `fields`\n\nThe fields of a record that may lie elsewhere; [what each means](sources/README.md#the-log):"
-    yield f"{', '.join(f'`{name}`' for name in RECORD_FIELDS)}. Only `features` may be `.`, the record itself."
-    yield f"\nOf a truth, `ground_truth.fields`: {', '.join(f'`{name}`' for name in LABEL_FIELDS)}.\n"
+    yield "### `fields`\n\nThe paths of these fields of a record can be set ([meanings](sources/README.md#the-log)):"
+    yield f"{', '.join(f'`{name}`' for name in RECORD_FIELDS)}. The path `.` is the record itself, for `features` only."
+    yield f"\nIn `ground_truth.fields`: {', '.join(f'`{name}`' for name in LABEL_FIELDS)}.\n"
 
 
 def _thresholds() -> Iterator[str]:
-    yield "### `thresholds`\n\nExported as `model_threshold`, with which alerts compare. Where none is set, rules take"
-    yield "a default of their own ([alerts/models.yaml](../alerts/models.yaml)).\n"
-    yield "| key | type | default | what it limits |\n| --- | --- | --- | --- |"
+    yield "### `thresholds`\n\nThresholds are exported as `model_threshold`, which alerts use. If a threshold has no"
+    yield "default here, the rules have one ([alerts/models.yaml](../alerts/models.yaml)).\n"
+    yield "| key | type | default | |\n| --- | --- | --- | --- |"
     for name, meaning in MEANINGS.items():
         default = DEFAULT_THRESHOLDS.get(name, TRUTH_THRESHOLDS.get(name))
         besides = " with `ground_truth`" * (name in TRUTH_THRESHOLDS)
-        spelt = "of the rules" if default is None else f"`{default:g}`{besides}"
+        spelt = "in the rules" if default is None else f"`{default:g}`{besides}"
         yield f"| `{name}` | number, {'0 to 1' if name in SHARES else 'at least 0'} | {spelt} | {meaning} |"
     yield ""
 
 
 def _spellings() -> Iterator[str]:
-    yield "## How things are spelt\n\n| type | |\n| --- | --- |"
+    yield "## Types\n\n| type | |\n| --- | --- |"
     for kind in SPELLINGS:
         text = " ".join((kind.__doc__ or "").split())
         yield f"| {WORDS[kind]} | {text} |".replace("**", "\\*\\*")
@@ -167,9 +173,9 @@ def _spellings() -> Iterator[str]:
 
 
 def _web() -> Iterator[str]:
-    yield "## The web configuration\n\n`web_config` and `--web-config` name a file of its own, which"
-    yield "[Prometheus documents too](https://prometheus.io/docs/prometheus/latest/configuration/https/);"
-    yield "[what is other here](web/README.md).\n"
+    yield "## The web configuration\n\n`web_config` and `--web-config` name a separate file. Its format is"
+    yield "[Prometheus' web configuration](https://prometheus.io/docs/prometheus/latest/configuration/https/);"
+    yield "see [the differences](web/README.md).\n"
     yield from _table(web.WebConfig)
     for title, struct in (
         ("tls_server_config", web.TlsConfig),

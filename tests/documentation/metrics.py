@@ -10,14 +10,18 @@ from tests.documentation.families import Declared, declared
 INTRODUCTION = """\
 # Metrics
 
-Written by `make reference` from the code: the text of each metric is its `HELP`. All `model_*` have the labels
-`model_name` and `model_version`; the tables name the further ones. A gauge that has no value has no series. With the
-label `window` it is of the last 5 minutes, hour or day of event time, or what `windows` has. A histogram `X` is
-served as `X_bucket`, `X_count` and `X_sum`. [A whole page](../tests/golden/metrics.txt) of them,
-[with segments](../tests/golden/metrics.segments.txt) and [with ground truth](../tests/golden/metrics.truth.txt).
+This page lists every metric that the exporter exports, with example queries. Use it when you write a query or an alert,
+or when a series is missing: the last column of each table says when a metric has no value.
+[What the numbers mean](derived/README.md) explains them. `make reference` writes this page from the code.
 
-Alerts and dashboards ask for these so that they work for one pod or a thousand: counters are added up before they are
-divided, and of gauges that a sidecar derives the worst is taken.
+- All `model_*` metrics have the labels `model_name` and `model_version`; the tables list further labels.
+- The label `window` is a rolling window of event time: `5m`, `1h`, `24h`, or what `windows` configures.
+- A gauge without a value has no series. A histogram `X` is exported as `X_bucket`, `X_count` and `X_sum`.
+- Complete examples of `/metrics`: [plain](../tests/golden/metrics.txt),
+  [with segments](../tests/golden/metrics.segments.txt) and [with ground truth](../tests/golden/metrics.truth.txt).
+
+For a fleet of pods, add up counters before you divide them. Gauges that an exporter derives, such as PSI, cannot be
+added up; the dashboards show the worst pod.
 """
 UNITS = {
     "_timestamp_seconds": "seconds since epoch",
@@ -58,7 +62,7 @@ def _contents() -> Iterator[str]:
 
 def _chapter(chapter: Chapter) -> Iterator[str]:
     yield f"## {chapter.title}\n\n{chapter.prose}\n"
-    yield "| metric | type | labels | unit | what it is | no value if |\n| --- | --- | --- | --- | --- | --- |"
+    yield "| metric | type | labels | unit | description | no value if |\n| --- | --- | --- | --- | --- | --- |"
     for metric in of_chapters()[chapter.title]:
         labels = ", ".join(f"`{label}`" for label in metric.labels if label not in BASE_LABELS)
         first = (text for part, text in chapter.absent.items() if re.search(part, metric.name))
