@@ -1,4 +1,4 @@
-"""The central noun: a `Batch` of predictions as columns; row i of every column is the i-th record."""
+"""A `Batch`: predictions as columns. Row i of every column is the i-th record."""
 
 from __future__ import annotations
 
@@ -18,8 +18,8 @@ Marks = NDArray[np.uint8]
 WRONG_TYPE = 1
 NON_FINITE = 2
 
-# Which records a statistic reads. `outcomes` are predictions joined with their ground truth, at the time of the join;
-# `labelled` are the same at the time of the prediction.
+# The records that a statistic reads. `outcomes` are predictions joined with their ground truth, at the time of the
+# join; `labelled` are the same at the time of the prediction.
 Reads = Literal["predictions", "errors", "outcomes", "labelled"]
 LOGGED: tuple[Reads, ...] = ("predictions", "errors")
 
@@ -32,7 +32,7 @@ class Series(NamedTuple):
 
     @property
     def segment(self) -> None:
-        """It is a whole."""
+        """None, because a series is not a segment."""
 
 
 class SegmentSeries(NamedTuple):
@@ -48,26 +48,22 @@ class SegmentSeries(NamedTuple):
 class Batch:
     """Records as columns, n rows.
 
-    `numbers` has shape (numeric features, n): NaN is a missing value. `categories` holds one column
-    a categorical feature, `segments` one a segment, and `vectors` an array of shape (n, dimension) a vector feature, a
-    row of NaN being a missing or unusable vector. `marks` has shape (numeric, then categorical, then vector features,
-    n) and says why a value is unusable (WRONG_TYPE, NON_FINITE, or 0); it is None where every value is as it should
-    be, which is nearly always.
+    Features: `numbers` has shape (numeric features, n), NaN for a missing value. `categories` has a column per
+    categorical feature, and `vectors` an array of shape (n, dimension) per vector feature, a row of NaN for a missing
+    or unusable vector. `marks` has shape (numeric, then categorical, then vector features, n) and says why a value is
+    unusable: WRONG_TYPE, NON_FINITE, or 0. It is None if all values are usable, which is nearly always.
 
-    `value` is the prediction where it is a number, and NaN where it is a label or absent. `request_id` is there only
-    where it was asked for. `attributions` has the shape (attributed features, n), NaN being a missing value; it is None
-    where none are read. `repeated` says which rows' request id was seen before; the engine sets it.
+    Predictions: `value` is the prediction if it is a number, otherwise NaN. `scores` has shape (classes of the
+    reference, n): the model's score of each class, 0 to 1, NaN if unknown. `attributions` has shape (attributed
+    features, n), NaN for a missing value. `amounts` has shape (business figures, n), NaN for none. `segments` has a
+    column per segment. `request_id`, `scores`, `attributions` and `amounts` are None unless the schema reads them.
 
-    `amounts` are those of business figures, shape (figures, n), NaN where there is none; None where there are none.
+    A batch of outcomes, which are predictions joined with their ground truth, also has `actual` and `actual_value`,
+    like `prediction` and `value`, and `delay_seconds` from prediction to ground truth. Its `time` is that of the
+    join, and it has no features.
 
-    `scores` is there where it was asked for: what the model gives each class of the reference, 0 to 1, shape
-    (classes, n), and NaN where it does not say.
-
-    A batch of outcomes, predictions that have been joined with their truth, has `actual` and `actual_value`, which are
-    as `prediction` and `value`, and `delay_seconds` from a prediction to its truth. Its `time` is that of the join, and
-    it has no features.
-
-    `group` numbers the rows by what they are tallied under (a series and its panes); the engine sets it.
+    The engine sets `repeated`, whether a row's request id was seen before, and `group`, the number of the series and
+    the panes that a row is tallied under, less than `groups`.
     """
 
     time: Floats
@@ -97,7 +93,7 @@ class Batch:
         return len(self.time)
 
     def where(self, mask: Bools) -> Batch:
-        """Return the rows for which `mask` (n booleans) holds."""
+        """Return the rows for which `mask` (n booleans) is true."""
         return replace(
             self,
             time=self.time[mask],

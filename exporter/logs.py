@@ -1,4 +1,4 @@
-"""The sidecar's own log: for people on a terminal, JSON elsewhere; samples of bad lines, and changes of schema."""
+"""The exporter's own log: text on a terminal, otherwise JSON; samples of rejected lines, and changes of schema."""
 
 import logging
 import sys
@@ -34,10 +34,7 @@ def configure(*, level: int = logging.INFO) -> None:
 
 
 class LibraryLog(logging.Handler):
-    """Sends what libraries log the same way.
-
-    That a request is malformed is its client's affair, and libraries would tell what is in it.
-    """
+    """Logs the messages of libraries, except those about malformed requests, which would contain their content."""
 
     def __init__(self) -> None:
         super().__init__(logging.WARNING)
@@ -50,9 +47,9 @@ class LibraryLog(logging.Handler):
 
 
 class BadLineLog:
-    """Logs one bad line a source and reason each SAMPLE_SECONDS, with how many came since.
+    """Logs one rejected line per source and reason every SAMPLE_SECONDS, with the number since the last one.
 
-    It says where the line stands and not what is in it: a prediction log holds people's data.
+    The line's position is logged and not its content, because a prediction log may contain personal data.
     """
 
     def __init__(self, clock: Callable[[], float]) -> None:
@@ -82,7 +79,7 @@ class BadLineLog:
 
 
 class SchemaLog:
-    """Logs features that vanish from records, return, or are new, from one committed snapshot to the next.
+    """Logs features that have become absent, are present again, or are new, from one committed snapshot to the next.
 
     `absent` returns whether each feature of a snapshot is absent; features with too few records keep their state.
     """

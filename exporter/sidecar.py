@@ -1,4 +1,4 @@
-"""The running whole: the one place that knows every part, and their order of starting and stopping."""
+"""The running exporter: creates all parts, and starts, reloads and stops them in order."""
 
 import asyncio
 import signal
@@ -33,16 +33,17 @@ from exporter.web.middleware import AuthMiddleware
 
 COMMIT_SECONDS = 15.0
 DRAIN_SECONDS = 20.0
-# What a running sidecar cannot change.
+# Keys whose changes need a restart.
 FIXED = ("listen", "state_dir", "reload_endpoint", "web_config")
 
 log = structlog.get_logger()
 
 
 class Sidecar:
-    """One running exporter. Raises StoreError where the state folder cannot be used.
+    """One running exporter.
 
-    And WebConfigError, where the web configuration cannot.
+    `load` reads the configuration again for a reload. Raises StoreError if the state folder cannot be used, and
+    WebConfigError if the web configuration is invalid.
     """
 
     def __init__(
@@ -76,9 +77,9 @@ class Sidecar:
         self._ready = False
 
     async def run(self, started: Callable[[int], None] = lambda _: None) -> None:
-        """Serve until SIGTERM or SIGINT; `started` is told the port.
+        """Serve until SIGTERM or SIGINT; `started` is called with the port.
 
-        Raises OSError where it cannot listen, and SourceError where a source cannot.
+        Raises OSError if the address cannot be listened on, and SourceError if a source cannot start.
         """
         garbage.tune_collection()
         stop = asyncio.Event()
@@ -89,7 +90,7 @@ class Sidecar:
 
         def reload_soon() -> None:
             task = asyncio.create_task(self.reload())
-            # The loop itself does not keep a task alive.
+            # The event loop does not keep a task alive.
             reloads.add(task)
             task.add_done_callback(reloads.discard)
 
@@ -134,7 +135,7 @@ class Sidecar:
         return await expositions.exposition(await self._committer.commit(), accept)
 
     async def reload(self) -> list[str]:
-        """Read the configuration again and go on by it; return why not, if not, and then nothing has changed."""
+        """Reload the configuration. Return its mistakes; if there are any, nothing has changed."""
         async with self._reloading:
             problems = ["internal error"]
             try:
@@ -151,7 +152,7 @@ class Sidecar:
 
     async def _reload(self) -> list[str]:
         if self._load is None:
-            return ["there is no configuration file to read again"]
+            return ["there is no configuration file to reload"]
         try:
             loaded = await asyncio.to_thread(self._load)
         except ConfigError as error:
@@ -162,10 +163,10 @@ class Sidecar:
         if bool(config.ground_truth) != bool(before.ground_truth):
             fixed.append("ground_truth")
         if fixed:
-            return [f"{key}: a change of this key needs a restart" for key in fixed]
+            return [f"{key}: changing this key needs a restart" for key in fixed]
         plan, collector = planning.plan(*loaded)
         await self._committer.settle()
-        # From here to the next await nothing else runs: sources, engine and pages change at once.
+        # Nothing else runs until the next await, so sources, engine and expositions change together.
         stopped = self._sources.stop_others(config.all_sources)
         self._adopt(plan, collector)
         try:
@@ -188,7 +189,7 @@ class Sidecar:
         self._telemetry.config_timestamp.set(self._clock())
 
     def _has_own_token(self, path: str) -> bool:
-        """Whether who POSTs at a path shows a token of its own, and needs no password besides."""
+        """Return whether the source at a path checks a token, so that its clients need no password."""
         source = self._sources.posts.get(path)
         return source is not None and source.token_file is not None
 
@@ -205,16 +206,16 @@ class Sidecar:
         )
 
     def close(self) -> None:
-        """Let go of files and of the state folder."""
+        """Close all files, and unlock the state folder."""
         self._sources.close()
         self._state.close()
 
     async def _serve(self, stop: asyncio.Event) -> None:
-        """Go on until `stop`, or until a source or the timed commits fail."""
+        """Wait for `stop`, or for a source or the regular commits to fail."""
         tasks = [
             asyncio.create_task(stop.wait()),
             asyncio.create_task(self._sources.failure()),
-            asyncio.create_task(self._commit_now_and_then()),
+            asyncio.create_task(self._commit_regularly()),
         ]
         try:
             done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
@@ -225,11 +226,8 @@ class Sidecar:
                 task.cancel()
             await asyncio.gather(*tasks, return_exceptions=True)
 
-    async def _commit_now_and_then(self) -> None:
-        """Commit when nobody scrapes too, so that a log that is rotated away has been counted.
-
-        And at once, or a log would not be looked for that is rotated while the sidecar is down for the first time.
-        """
+    async def _commit_regularly(self) -> None:
+        """Commit at once and regularly, also without scrapes, so that a log is known before it is rotated."""
         while True:
             with suppress(StoreError):
                 await self._committer.commit()
@@ -237,7 +235,7 @@ class Sidecar:
 
     async def _until_due(self) -> None:
         if not self._state.has_stores:
-            # Nothing fails or is full before then.
+            # Without stores, nothing can fail or fill up before then.
             await asyncio.sleep(COMMIT_SECONDS)
             return
         loop = asyncio.get_running_loop()
@@ -250,10 +248,10 @@ class Sidecar:
                 return
 
     async def _drain(self) -> None:
-        """Read what is written already, and commit."""
+        """Read what has been written before now, and commit."""
         deadline = self._clock() + DRAIN_SECONDS
         await self._sources.drain(deadline)
         try:
             await self._committer.commit_all()
         except StoreError as error:
-            log.error("the last state was not saved; the next start reads on from the one before", error=str(error))
+            log.error("final checkpoint failed; the next start resumes from the previous one", error=str(error))

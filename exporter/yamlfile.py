@@ -1,4 +1,4 @@
-"""YAML read strictly: the safe subset, and a key that is there twice is a mistake."""
+"""Strict YAML: the safe subset, without duplicate keys."""
 
 from pathlib import Path
 from typing import Any
@@ -7,7 +7,7 @@ import yaml
 
 
 class YamlError(Exception):
-    """The file cannot be read; the message names it, and the line where there is one."""
+    """The file cannot be read; the message has the file, and the line if there is one."""
 
 
 def load(path: Path) -> Any:
@@ -25,15 +25,13 @@ def load(path: Path) -> Any:
 
 
 class _UniqueKeyLoader(yaml.SafeLoader):
-    """Refuses a key that is there twice, where YAML's last one would win in silence."""
+    """Rejects duplicate keys, of which YAML silently takes the last."""
 
     def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:  # noqa: FBT001, FBT002
         keys = set()
         for key_node, _ in node.value:
             key = self.construct_object(key_node, deep=True)
             if key in keys:
-                raise yaml.constructor.ConstructorError(
-                    None, None, f"the key `{key}` is there twice", key_node.start_mark
-                )
+                raise yaml.constructor.ConstructorError(None, None, f"duplicate key `{key}`", key_node.start_mark)
             keys.add(key)
         return super().construct_mapping(node, deep)

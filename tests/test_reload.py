@@ -139,7 +139,7 @@ def test_segments_that_are_as_before_go_on_and_others_begin_at_zero(tmp_path: Pa
         ("listn: 1", "listn: unknown key; did you mean `listen`?"),
         ("reference: nowhere.json", "nowhere.json: No such file or directory"),
         ("a: [", ":5:1: expected the node content"),
-        ("reload_endpoint: true", "reload_endpoint: a change of this key needs a restart"),
+        ("reload_endpoint: true", "reload_endpoint: changing this key needs a restart"),
     ],
 )
 def test_a_bad_file_changes_nothing_and_shows(tmp_path: Path, change: str, told: str) -> None:

@@ -1,1 +1,1 @@
-"""The configuration as people write it: its keys, their types and units, and what is wrong with it."""
+"""The configuration file: its keys, their types, and the mistakes in it."""

@@ -1,6 +1,6 @@
-"""Limits the labels that come from a log: an admitted label keeps its place, and past the limit it is `other`.
+"""Limits the labels that come from a log: an admitted label keeps its place, and labels beyond the limit are `other`.
 
-The admitted labels, and the number of refusals, are part of the state.
+The admitted labels, and the number of labels replaced, are part of the state.
 """
 
 from dataclasses import replace
@@ -28,7 +28,7 @@ from exporter.tallies.vocabulary import (
 class LabelLimiter:
     """The vocabularies of all labels, within the limits of a plan, from a snapshot on.
 
-    `capped` counts refusals by label. `known_segments` are the names and values of segments that are in the plan.
+    `capped` counts the rows whose label was replaced, by label. `known_segments` are the names and values in the plan.
     """
 
     def __init__(self, plan: Plan, state: Snapshot) -> None:
@@ -43,7 +43,7 @@ class LabelLimiter:
             for segment in plan.segments
         }
         known = [(segment.name, printable(value)) for segment in plan.segments for value in segment.known]
-        # Those past the limit are one.
+        # Values beyond the limit are all `other`.
         self.known_segments = dict.fromkeys((name, self._segments[name].admit(value)) for name, value in known)
 
     @property
@@ -65,7 +65,7 @@ class LabelLimiter:
         return self._series.admit(series)
 
     def limit(self, batch: Batch) -> Batch:
-        """Return the batch with admitted labels alone."""
+        """Return the batch with admitted labels only."""
         series, capped = self._series.encode(_map_series(batch.series))
         self._cap(SERIES_LABEL, capped)
         prediction = self._limit_label(CLASS_LABEL, self._classes, batch.prediction)

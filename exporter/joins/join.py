@@ -66,7 +66,7 @@ class Joins:
         return len(self._uncommitted) > MAX_UNCOMMITTED
 
     def accept(self, batch: Batch, now: float) -> None:
-        """Take the predictions of a batch that carry a request id; those whose ground truth is known are joined."""
+        """Take the predictions of a batch that have a request id; those whose ground truth has arrived are joined."""
         arrived = conversion.predictions(batch, now)
         cutoff = now - self._wait_seconds
         requests = self._find([digest for digest, _ in arrived], cutoff)

@@ -45,7 +45,7 @@ def add(a: Tally, b: Tally) -> Tally:
 
 
 def compact(tallies: AnyTallies) -> None:
-    """Keep counts in the smallest type that holds them; most panes of most windows hold few records."""
+    """Store counts in the smallest integer type that is large enough; most panes contain few records."""
     for arrays in tallies.values():
         for name, tally in arrays.items():
             if tally.dtype == COUNTS:

@@ -281,7 +281,7 @@ SOURCES = "sources: [/var/log/model.jsonl]\n"
             id="segment limit",
         ),
         pytest.param("a: [", ":1:5: expected the node content", id="YAML"),
-        pytest.param("a: 1\na: 2", ":2:1: the key `a` is there twice", id="key twice"),
+        pytest.param("a: 1\na: 2", ":2:1: duplicate key `a`", id="key twice"),
         pytest.param("a: \x00", "not YAML: ", id="control character"),
     ],
 )
