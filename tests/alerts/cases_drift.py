@@ -155,11 +155,9 @@ CASES = [
         fault=gauge("model_attribution_ranking_ndcg", 0.7),
         near=gauge("model_attribution_ranking_ndcg", 0.91),
         fires=40,
-        says="The ranking of features by attribution of credit, version 3, agrees with the reference's by 0.70 (NDCG, "
-        "1 is "
-        "the same); the limit is 0.90. First see which features have risen, and whether that makes sense to who knows "
-        "the "
-        "model.",
+        says="The ranking of features by attribution of credit, version 3, agrees with the reference's by 0.70 "
+        "(NDCG, 1 is the same); the limit is 0.90. First see which features have risen, and ask someone who "
+        "knows the model whether that makes sense.",
         value="0.70",
         limit="0.90",
     ),

@@ -34,8 +34,9 @@ CASES = [
         healthy=dropped(0.01, 0) | thresholds(performance_tolerance=0.05),
         fault=dropped(0.08, 1),
         near=dropped(0.08, 0),
-        says="Performance of credit, version 3, has fallen below its baseline by more than is tolerated and chance "
-        "explains: f1 0.08. First see in which segments and since when, and what was deployed or has drifted then.",
+        says="Performance of credit, version 3, has fallen below its baseline by more than the tolerance, and by "
+        "more than chance explains: f1 0.08. First see in which segments and since when, and what was "
+        "deployed or has drifted then.",
         value="0.08",
         limit="0.05",
     ),
@@ -44,8 +45,7 @@ CASES = [
         healthy=gauge("model_estimated_accuracy", 0.9) | gauge("model_estimated_stderr", 0.01, STDERR),
         fault=gauge("model_estimated_accuracy", 0.75),
         near=gauge("model_estimated_accuracy", 0.775),
-        says="The accuracy of credit, version 3, as its own probabilities let one estimate it, is 75%; the limit is "
-        "80%. "
+        says="The accuracy of credit, version 3, estimated from its own probabilities, is 75%; the limit is 80%. "
         "First see whether inputs have drifted, and get labels for a sample of the last hours.",
         value="75%",
         limit="80%",

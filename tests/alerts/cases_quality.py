@@ -31,9 +31,8 @@ CASES = [
         healthy=gauge("model_feature_absent", 0, "5m") | gauge("model_feature_absent", 0, "1h"),
         fault=gauge("model_feature_absent", 1, "5m"),
         near=gauge("model_feature_absent", 1, "1h"),
-        says="No request of credit, version 3, has had age for five minutes, so every prediction is made without. "
-        "First "
-        "look for a field that a caller or feature pipeline has renamed or dropped; roll that back.",
+        says="No request of credit, version 3, has had age for five minutes, so every prediction is made without "
+        "it. First look for a field that a caller or feature pipeline has renamed or dropped; roll that back.",
         value="1",
         limit="0",
     ),
@@ -45,10 +44,9 @@ CASES = [
         files=("feature-drift",),
         fires=80,
         resolves=80,
-        says="Values are missing, more than the reference lacks itself, in requests to credit, version 3. Share of "
-        "the last "
-        "hour by feature, the limit being 10%: age 25%. First look at the join or service that these features come "
-        "from.",
+        says="More values are missing than in the reference, in requests to credit, version 3. Share of the last "
+        "hour by feature, the limit being 10%: age 25%. First look at the join or service that these features "
+        "come from.",
         value="25%",
         limit="10%",
     ),

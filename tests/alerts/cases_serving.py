@@ -31,8 +31,8 @@ CASES = [
         near=latency(150, 178.4, 180),
         healthy=NO_OBJECTIVE | latency(180, 180, 180) | {APPROVE: Rate(160), ALL: Rate(180), COUNT: Rate(180)},
         fires=16,
-        says="The slowest hundredth of the predictions of credit, version 3, takes 750ms or more; the limit is 500ms. "
-        "First see whether one pod or all are slow, and whether CPU is throttled or traffic has risen.",
+        says="The 99th percentile of the latency of credit, version 3, is 750ms; the limit is 500ms. First see "
+        "whether one pod or all are slow, and whether CPU is throttled or traffic has risen.",
         value="750ms",
         limit="500ms",
     ),
@@ -42,8 +42,9 @@ CASES = [
         near={ERRORS: Rate(3)},
         healthy=NO_OBJECTIVE,
         fires=16,
-        says="25% of the requests to credit, version 3, fail; the limit is 5%. Errors a second by type: timeout 0.333. "
-        "First look at the model's own log for the commonest type, and roll back if a deploy came before.",
+        says="25% of the requests to credit, version 3, fail; the limit is 5%. Errors per second by type: timeout "
+        "0.333. First look at the model's own log for the commonest type, and roll back if a deploy came "
+        "before.",
         value="25%",
         limit="5%",
     ),
@@ -60,7 +61,7 @@ CASES = [
         "before. "
         "First see whether requests reach the model (ingress, callers), and then whether it still writes its log where "
         "the sidecar reads it.",
-        value="0 requests a second",
+        value="0 requests per second",
     ),
     Case(
         "ModelTrafficUnusual",
@@ -70,9 +71,8 @@ CASES = [
         begins=26 * 60,
         fires=92,
         resolves=100,
-        says="credit got 41.68% of the requests of the same hour yesterday or a week ago (whichever is nearer) in the "
-        "last "
-        "hour; less than half or more than twice is told. First ask whether a caller, a campaign or a holiday "
+        says="credit got 41.68% of the requests of the same hour yesterday or a week ago (whichever is nearer) in "
+        "the last hour. The limits are 50% and 200%. First ask whether a caller, a campaign or a holiday "
         "explains it.",
         value="41.68%",
         limit="50% to 200%",
@@ -102,9 +102,9 @@ CASES = [
         fires=76,
         resolves=40,
         beside=("ModelErrorBudgetBurnSlow",),
-        says="2.5% of the requests to credit miss the objective for errors; 0.1% may. In the last 1h it was 2.5%, "
-        "in the "
-        "last 5m 2.5%. First see whether it is errors or latency, and roll back what was deployed last.",
+        says="2.5% of the requests to credit miss the objective for errors; it allows 0.1%. In the last 1h it was "
+        "2.5%, in the last 5m 2.5%. First see whether it is errors or latency, and roll back what was "
+        "deployed last.",
         value="2.5%",
         limit="0.1%",
     ),
@@ -117,9 +117,8 @@ CASES = [
         healthy=thresholds(latency_p99_seconds=1.0),
         fires=200,
         resolves=400,
-        says="2.388% of the requests to credit miss the objective for latency; 1% may. In the last 1d it was 2.388%, "
-        "in the "
-        "last 5m 3.333%. First look at when it began, and plan the repair for this week.",
+        says="2.388% of the requests to credit miss the objective for latency; it allows 1%. In the last 1d it was "
+        "2.388%, in the last 5m 3.333%. First look at when it began, and plan the repair for this week.",
         value="2.388%",
         limit="1%",
     ),

@@ -13,11 +13,9 @@ CASES = [
         labels=MODEL_LABELS,
         fires=24,
         resolves=20,
-        says="No pod of credit has answered Prometheus for 10 minutes, though some did within the last day: nothing "
-        "is known "
-        "of it, and no other alert of it can fire. First see whether its pods run, and whether Prometheus still finds "
-        "them "
-        "(Status, Targets).",
+        says="No pod of credit has responded to Prometheus for 10 minutes, although at least one did within the "
+        "last day. The model is not monitored, and its other alerts are suppressed. First see whether its "
+        "pods run, and whether Prometheus still finds them (Status, Targets).",
         value="0 pods",
     ),
     Case(
@@ -28,9 +26,9 @@ CASES = [
         near=dict.fromkeys(HEALTHY, Gone()),
         fires=16,
         resolves=16,
-        says="1 sidecars of credit, version 3, do not answer Prometheus, and what these pods predict is not counted: "
-        "a a:9465. First read the sidecar's log: if it cannot save its state it answers 503, else see why it does not "
-        "run.",
+        says="1 sidecars of credit, version 3, do not respond to Prometheus, so the predictions of these pods are "
+        "not counted: a a:9465. First read the sidecar's log: a sidecar that cannot save its state "
+        "returns 503. If it does not run, find out why.",
         value="1",
         limit="0",
     ),
@@ -63,9 +61,8 @@ CASES = [
         near={own("prediction_exporter_commits_total", 'result="success"'): Rate(1)},
         labels=JOB_LABELS,
         resolves=40,
-        says="Sidecars of model could not save their state in the last 15 minutes, and answered 503 then; failed "
-        "commits: "
-        "a a:9465 15. First look at the volume of `state_dir`: is it full, read-only or gone?",
+        says="Sidecars of model could not save their state in the last 15 minutes, and returned 503; failed "
+        "commits: a a:9465 15. First look at the volume of `state_dir`: is it full, read-only or gone?",
         value="15",
         limit="0",
     ),
@@ -76,11 +73,9 @@ CASES = [
         near={own("prediction_exporter_source_rejected_lines_total", f'{LOG},reason="invalid_json"'): Rate(0.5)},
         labels=JOB_LABELS,
         fires=32,
-        says="Sidecars of model refuse lines, and these predictions are not counted. Share by source, the limit being "
-        "1%: "
-        "log 10%. Lines a second by reason: invalid_json 0.1. First read the sidecar's log, which says where such "
-        "lines "
-        "are; then see what the model writes since when.",
+        says="Sidecars of model reject lines, so the predictions on them are not counted. Share by source, the "
+        "limit being 1%: log 10%. Rejected lines per second by reason: invalid_json 0.1. First read the "
+        "sidecar's log, which has the positions of rejected lines; then see how the model's log has changed.",
         value="10%",
         limit="1%",
     ),
@@ -92,10 +87,8 @@ CASES = [
         labels=JOB_LABELS,
         fires=80,
         says="Sidecars of model have more versions, classes, error types or segments than they may, and count the "
-        "rest as "
-        "`other`; records in the last hour: a a:9465 60. First see which label it is, and whether its values are what "
-        "they "
-        "should be (an id is none).",
+        "rest as `other`; records in the last hour: a a:9465 60. First see which label it is, and whether its "
+        "values belong there (ids do not).",
         value="60",
         limit="0",
     ),
@@ -106,9 +99,8 @@ CASES = [
         near={own("prediction_exporter_web_config_last_reload_successful"): Level(1)},
         labels=JOB_LABELS,
         resolves=20,
-        says="Sidecars of model go on with the configuration that they had, because the new one is wrong: a a:9465. "
-        "First run "
-        "`prediction-exporter check` on the new file, which lists every mistake.",
+        says="Sidecars of model keep the previous configuration, because the new one is invalid: a a:9465. First "
+        "run `prediction-exporter check` on the new file, which lists every mistake.",
         value="1",
     ),
     Case(
@@ -145,9 +137,9 @@ CASES = [
         labels=JOB_LABELS,
         fires=80,
         resolves=100,
-        says="Sidecars of model had no room for 120 predictions of the last hour that wait for their truth: "
-        "performance is "
-        "measured on a part of them. First give `ground_truth` more room or a shorter `wait`.",
+        says="Sidecars of model evicted 120 predictions in the last hour before their ground truth arrived, so "
+        "performance is measured on only some of the predictions. First raise `waiting` or shorten `wait` of "
+        "`ground_truth`.",
         value="120",
         limit="0",
     ),

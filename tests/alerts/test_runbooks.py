@@ -65,13 +65,15 @@ def test_every_alert_has_a_runbook_and_every_runbook_an_alert() -> None:
 
 def lacks(name: str, text: str, alert: Rule) -> list[str]:
     """Return what a runbook lacks."""
-    texts, severity = alert["annotations"], alert["labels"]["severity"]
     links = [link.split("#")[0] for link in re.findall(r"\]\(([^)]+)\)", text)]
-    head = f"# {name}\n\n{texts['summary']} Severity: {severity}; told after {alert['for']}"
-    dashboard = texts["dashboard_url"].split("?")[0].rpartition("/")[2]
+    dashboard = alert["annotations"]["dashboard_url"].split("?")[0].rpartition("/")[2]
+    facts = f"Severity: {alert['labels']['severity']}. Fires after {alert['for']}"
+    if "keep_firing_for" in alert:
+        facts += f", and keeps firing for {alert['keep_firing_for']} after the condition ends"
+    facts += f". Dashboard: `{dashboard}`."
     has = {
-        head: text.startswith(head),
-        dashboard: f"`{dashboard}`" in text,
+        f"the title {name} and a first sentence": bool(re.match(rf"# {name}\n\n[A-Z].*\.\n\n", text)),
+        facts: facts in text.splitlines(),
         f"the sections {SECTIONS}": re.findall(r"^## (.*)$", text, re.MULTILINE) == SECTIONS,
         "a silence": f"alertname={name} " in text,
         "queries": bool(queries(text)),
