@@ -5,6 +5,7 @@ key, the nearest known one.
 """
 
 import difflib
+import re
 import types
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
@@ -17,12 +18,15 @@ KeyPath = tuple[str | int, ...]
 S = TypeVar("S")
 
 PLAIN = {
-    "`float`": "a number",
-    "`int`": "a whole number",
-    "`str`": "text",
-    "`array`": "a list",
-    "`object`": "a mapping",
+    "float": "a number",
+    "int": "a whole number",
+    "str": "text",
+    "bool": "true or false",
+    "array": "a list",
+    "object": "a mapping",
+    "null": "nothing",
 }
+UNIT = re.compile(r"_((n|u|m|milli|micro|nano)?(s|secs?|seconds?)|(milli|micro|nano)s)$")
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,10 +98,24 @@ def below(value: S, folder: Path) -> S:
 
 
 def nearest(name: str, known: Iterable[str]) -> str:
-    """Return "; did you mean ...?", or the known names."""
-    known = sorted(known)
-    close = difflib.get_close_matches(name, known, n=1)
-    return f"; did you mean `{close[0]}`?" if close else f"; known: {', '.join(known)}"
+    """Return "; did you mean ...?", or the known names; a mapping has their meanings.
+
+    If several names are as likely, such as one for each unit, all of them are returned.
+    """
+    meanings = known if isinstance(known, Mapping) else {}
+    stem = UNIT.sub("", name)
+    alike = [each for each in known if UNIT.sub("", each) == stem or each.endswith(f"_{stem}")]
+    if len(alike) > 1:
+        *others, last = (_with_meaning(each, meanings) for each in alike)
+        return f"; did you mean {', '.join(others)} or {last}?"
+    names = sorted(known)
+    close = difflib.get_close_matches(name, names, n=1)
+    return f"; did you mean `{close[0]}`?" if close else f"; known: {', '.join(names)}"
+
+
+def _with_meaning(name: str, meanings: Mapping[str, object]) -> str:
+    meaning = meanings.get(name)
+    return f"`{name}` ({meaning})" if isinstance(meaning, str) else f"`{name}`"
 
 
 def _in_struct(value: Any, expected: type[msgspec.Struct], path: KeyPath) -> Iterator[Problem]:
@@ -147,9 +165,13 @@ def _is_struct(kind: Any) -> bool:
 def _plain(message: str, value: Any) -> str:
     """Rewrite msgspec's message without its types and its path."""
     text = message.split(" - at `", maxsplit=1)[0].split(", got `", maxsplit=1)[0]
-    for kind, words in PLAIN.items():
-        text = text.replace(kind, words)
-    return f"{text[0].lower() + text[1:]}{'' if 'got' in text else f', got {_spell(value)}'}"
+    text = re.sub(r"`([a-z |]+)`", lambda kinds: _words(kinds[1]), text)
+    quoted = f'; write "{value}", in quotes' if "text" in text and type(value) in (int, float) else ""
+    return f"{text[0].lower() + text[1:]}{'' if 'got' in text else f', got {_spell(value)}'}{quoted}"
+
+
+def _words(kinds: str) -> str:
+    return " or ".join(PLAIN.get(kind, f"`{kind}`") for kind in kinds.split(" | "))
 
 
 def _spell(value: Any) -> str:

@@ -9,7 +9,7 @@ from exporter.configuration import schemas, segments
 from exporter.configuration.schemas import LABEL_FIELDS
 from exporter.configuration.settings import Config
 from exporter.configuration.thresholds import MEANINGS, SHARES
-from exporter.decoding.schema import RECORD_FIELDS
+from exporter.decoding.schema import RECORD_FIELDS, UNITS
 from exporter.reference.profile import Profile
 from exporter.units import MAX_WINDOWS_AGO
 from exporter.validation import nearest
@@ -54,10 +54,13 @@ def _about_sources(config: Config) -> Iterator[str]:
 
 
 def _about_fields(config: Config) -> Iterator[str]:
-    for name in config.fields.keys() - set(RECORD_FIELDS):
-        yield f"fields.{name}: no such record field{nearest(name, RECORD_FIELDS)}"
-    for name in (config.ground_truth.fields if config.ground_truth else {}).keys() - LABEL_FIELDS.keys():
-        yield f"ground_truth.fields.{name}: no such field of a label{nearest(name, LABEL_FIELDS)}"
+    for name in config.fields:
+        if name not in RECORD_FIELDS:
+            yield f"fields.{name}: no such record field{nearest(name, dict.fromkeys(RECORD_FIELDS) | UNITS)}"
+    of_labels = {label: UNITS.get(field) for label, field in LABEL_FIELDS.items()}
+    for name in config.ground_truth.fields if config.ground_truth else ():
+        if name not in LABEL_FIELDS:
+            yield f"ground_truth.fields.{name}: a ground-truth label has no such field{nearest(name, of_labels)}"
 
 
 def _about_business(config: Config) -> Iterator[str]:
@@ -106,8 +109,9 @@ def _about_windows(config: Config) -> Iterator[str]:
 
 
 def _about_thresholds(config: Config) -> Iterator[str]:
-    for name in config.thresholds.keys() - MEANINGS.keys():
-        yield f"thresholds.{name}: no such threshold{nearest(name, MEANINGS)}"
+    for name in config.thresholds:
+        if name not in MEANINGS:
+            yield f"thresholds.{name}: no such threshold{nearest(name, MEANINGS)}"
     for name in sorted(config.thresholds.keys() & SHARES):
         if config.thresholds[name] > 1:
             yield f"thresholds.{name}: expected a share from 0 to 1, got {config.thresholds[name]:g}"

@@ -25,6 +25,14 @@ Label = str | int | float | bool | None
 # A record field has one name per unit; the value read is divided by the number.
 LATENCY_UNITS = {"latency_seconds": 1.0, "latency_ms": 1e3, "latency_us": 1e6, "latency_ns": 1e9}
 TIMESTAMP_UNITS = {"timestamp": 1.0, "timestamp_ms": 1e3}
+UNITS = {
+    "latency_seconds": "seconds",
+    "latency_ms": "milliseconds",
+    "latency_us": "microseconds",
+    "latency_ns": "nanoseconds",
+    "timestamp": "seconds since epoch, or RFC 3339",
+    "timestamp_ms": "milliseconds since epoch",
+}
 
 FIELD_TYPES: dict[str, Any] = {
     **dict.fromkeys(Series._fields, str | int | float | None),

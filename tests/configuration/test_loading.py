@@ -200,7 +200,31 @@ SOURCES = "sources: [/var/log/model.jsonl]\n"
             id="threshold",
         ),
         pytest.param(
-            SOURCES + "fields: {latency: a}", "fields.latency: no such record field; did you mean `latency_", id="field"
+            SOURCES + "fields: {latency: a}",
+            "fields.latency: no such record field; did you mean `latency_seconds` (seconds), "
+            "`latency_ms` (milliseconds), `latency_us` (microseconds) or `latency_ns` (nanoseconds)?",
+            id="field without a unit",
+        ),
+        pytest.param(
+            SOURCES + "fields: {timestamp_us: a}",
+            "fields.timestamp_us: no such record field; did you mean `timestamp` (seconds since epoch, or RFC 3339) or "
+            "`timestamp_ms` (milliseconds since epoch)?",
+            id="field in another unit",
+        ),
+        pytest.param(
+            SOURCES + "fields: {predicton: a}",
+            "fields.predicton: no such record field; did you mean `prediction`?",
+            id="field",
+        ),
+        pytest.param(
+            SOURCES + "thresholds: {drift_psi: 0.2}",
+            "thresholds.drift_psi: no such threshold; did you mean `feature_drift_psi` (",
+            id="threshold that may be one of several",
+        ),
+        pytest.param(
+            SOURCES + "model: {version: 3.0}",
+            'model.version: expected a whole number or text, got 3.0; write "3.0", in quotes',
+            id="version that is a number",
         ),
         pytest.param(SOURCES + "fields: {prediction: a..b}", "fields.prediction: expected a path such as", id="path"),
         pytest.param(SOURCES + "fields: {prediction: .}", "fields.prediction: expected a path such as", id="top level"),
