@@ -1,4 +1,4 @@
-# A release names the digest as well: --build-arg BASE=python:3.13-slim-trixie@sha256:...
+# Releases pin the base image by its digest: --build-arg BASE=python:3.13-slim-trixie@sha256:...
 ARG BASE=python:3.13-slim-trixie
 
 FROM ${BASE} AS build
@@ -12,7 +12,7 @@ COPY pyproject.toml README.md LICENSE ./
 COPY exporter ./exporter
 RUN pip wheel --no-cache-dir --no-deps --no-build-isolation --wheel-dir /wheels . \
     && pip --python /opt/venv/bin/python install --no-cache-dir --no-deps --no-index /wheels/*.whl
-# What the sidecar never loads: tests, headers, and Arrow's clients for Flight and S3. 80 MB.
+# Remove 80 MB that the exporter never loads: tests, headers, and Arrow's clients for Flight and S3.
 WORKDIR /opt/venv/lib/python3.13/site-packages
 RUN find numpy scipy pyarrow -name tests -type d -prune -exec rm -r {} + \
     && rm -r pyarrow/include pyarrow/*flight* pyarrow/*s3*
@@ -26,7 +26,7 @@ RUN groupadd --system --gid 65532 exporter \
     && install --directory --owner 65532 --group 65532 --mode 0700 /var/lib/prediction-exporter
 COPY --from=build /opt/venv /opt/venv
 USER 65532:65532
-# Bytecode is in the image already, and its root file system may be read-only.
+# The image already contains bytecode, and its root file system may be read-only.
 ENV PATH=/opt/venv/bin:$PATH PYTHONUNBUFFERED=1 PYTHONDONTWRITEBYTECODE=1
 VOLUME /var/lib/prediction-exporter
 EXPOSE 9465

@@ -1,5 +1,4 @@
-"""How prediction-exporter is deployed. `python -m deploy` lists what lies in alerts/ and dashboards/.
+"""Deployment of prediction-exporter. `python -m deploy` updates the lists of the files in alerts/ and dashboards/.
 
-Neither kustomize nor Helm takes a pattern for files outside of its own folder, so the
-lists are made; `make manifests` makes them anew.
+Neither kustomize nor Helm accepts a pattern for files outside its own folder, so `make manifests` generates the lists.
 """

@@ -1,4 +1,4 @@
-"""`python -m deploy`: list what lies in alerts/ and dashboards/ for kustomize and Helm."""
+"""`python -m deploy`: list the files in alerts/ and dashboards/ for kustomize and Helm."""
 
 from pathlib import Path
 

@@ -1,7 +1,8 @@
-"""A stand-in for a model: decides on loans that nobody asked for, 50 a second, and logs what it predicts.
+"""A simulated model: decides on random loan applications and logs its predictions.
 
-`python model.py FOLDER [RATE [SHIFT_AFTER]]` writes FOLDER/training/training.jsonl, what it learned from, and then
-FOLDER/predictions.jsonl. After SHIFT_AFTER seconds (300) applicants are younger, so that there is a drift to see.
+`python model.py FOLDER [RATE [SHIFT_AFTER]]` writes the training data to FOLDER/training/training.jsonl, and then RATE
+predictions per second (default 50) to FOLDER/predictions.jsonl. After SHIFT_AFTER seconds (default 300), applicants are
+younger, which causes drift.
 """
 
 import json
@@ -18,7 +19,7 @@ TIMEOUTS = 0.005
 
 
 def applicant(*, shifted: bool) -> dict:
-    """Draw what the model is told of someone."""
+    """Return the features of a random applicant."""
     return {
         "age": round(random.gauss(31 if shifted else 42, 9)),
         "income": round(random.lognormvariate(10.4, 0.5)),
@@ -27,7 +28,7 @@ def applicant(*, shifted: bool) -> dict:
 
 
 def predict(features: dict) -> dict:
-    """Score an applicant, and take as long as a model takes."""
+    """Return the record of a prediction, with a random latency."""
     score = 0.05 * (features["age"] - 40) + 0.8 * math.log(features["income"] / 33_000)
     probability = 1 / (1 + math.exp(-score))
     return {

@@ -5,14 +5,14 @@ app.kubernetes.io/version: {{ .Chart.AppVersion | quote }}
 app.kubernetes.io/managed-by: {{ .Release.Service }}
 {{- end }}
 
-{{- /* What a pod needs that has the sidecar: this label, an init container, and volumes. */}}
+{{- /* A pod with the sidecar needs this label, an init container and volumes. */}}
 {{- define "prediction-exporter.podLabels" -}}
 prediction-exporter: enabled
 {{- end }}
 
 {{- define "prediction-exporter.initContainers" -}}
 - name: prediction-exporter
-  # A native sidecar: it listens before the model starts, and is stopped after it, to read the last lines.
+  # A native sidecar: it starts before the model and stops after it, so that it reads the last lines.
   restartPolicy: Always
   {{- include "prediction-exporter.container" . | nindent 2 }}
 {{- end }}
@@ -81,7 +81,7 @@ sources:
   {{- end }}
 {{- end }}
 
-{{- /* config.yaml: what the source implies, under what the user says. */}}
+{{- /* config.yaml: the keys that follow from the source; the user's keys take precedence. */}}
 {{- define "prediction-exporter.config" -}}
 {{- $implied := include "prediction-exporter.sources" . | fromYaml }}
 {{- $_ := set $implied "state_dir" "/var/lib/prediction-exporter" }}
