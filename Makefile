@@ -42,9 +42,11 @@ sbom: $(VENV)/installed  ## sbom.cdx.json, of the image's Python packages; `make
 	$(BIN)/cyclonedx-py requirements requirements.lock --pyproject pyproject.toml --output-reproducible \
 		--output-file sbom.cdx.json
 
-image:  ## for both architectures, with an SBOM; needs Docker's buildx. ARGS="--push --build-arg BASE=..."
+IMAGE ?= prediction-exporter
+
+image:  ## $(IMAGE):VERSION, for both architectures, with an SBOM; needs Docker's buildx. ARGS="--push --build-arg BASE=..."
 	docker buildx build --platform linux/amd64,linux/arm64 --sbom=true --provenance=mode=max \
-		--tag prediction-exporter:$$(sed -n 's/^__version__ = "\(.*\)"/\1/p' exporter/__init__.py) $(ARGS) .
+		--tag $(IMAGE):$$(sed -n 's/^__version__ = "\(.*\)"/\1/p' exporter/__init__.py) $(ARGS) .
 
 dashboards: $(VENV)/installed  ## dashboards/json/*.json, from dashboards/*.py
 	$(BIN)/python -m dashboards dashboards/json

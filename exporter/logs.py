@@ -46,7 +46,7 @@ class LibraryLog(logging.Handler):
             log.log(record.levelno, record.getMessage(), logger=record.name, exc_info=error)
 
 
-class BadLineLog:
+class RejectedLineLog:
     """Logs one rejected line per source and reason every SAMPLE_SECONDS, with the number since the last one.
 
     The line's position is logged and not its content, because a prediction log may contain personal data.
@@ -67,7 +67,7 @@ class BadLineLog:
         self._last[key] = now
         self._since[key] = 0
         log.warning(
-            "bad line",
+            "line rejected",
             source=bad.stream.source,
             path=bad.stream.path,
             offset=bad.offset,

@@ -21,7 +21,7 @@ from exporter.exposition.collector import Collector
 from exporter.exposition.exposition import Accept, Exposition
 from exporter.joins.join import NAME as JOINS
 from exporter.joins.stores import open_store
-from exporter.logs import BadLineLog, SchemaLog
+from exporter.logs import RejectedLineLog, SchemaLog
 from exporter.serving import server
 from exporter.sources.source import FULL_SECONDS, Source, SourceContext, SourceError
 from exporter.state.commit import Committer
@@ -63,7 +63,7 @@ class Sidecar:
         store = self._state.open(JOINS, open_store) if config.ground_truth else None
         outlets = {name: self._state.open(name, options.open) for name, options in config.outlets.items()}
         restored = self._state.restored and self._state.restored.kept(plan.identities)
-        self._engine = Engine(plan, restored, BadLineLog(clock), store, outlets)
+        self._engine = Engine(plan, restored, RejectedLineLog(clock), store, outlets)
         self._expositions = ExpositionCache(collector, self._telemetry)
         self._schema_log = SchemaLog(collector.absent, restored)
         self._committer = Committer(self._engine, self._state, self._telemetry, clock, self._schema_log)
@@ -119,7 +119,7 @@ class Sidecar:
             for note in self._auth.notes if self._auth else ():
                 log.warning("web configuration", note=note)
             if not self._loaded.config.reference:
-                log.warning("no reference profile: there is no drift; make one with `prediction-exporter profile`")
+                log.warning("no reference profile; drift is disabled")
             started(serving.port)
             await self._serve(stop)
             log.info("stopping")

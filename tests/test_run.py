@@ -37,7 +37,7 @@ def test_it_runs_on_a_source_without_any_file(tmp_path: Path) -> None:
     append(tmp_path / "log.jsonl", lines(3))
     with exporter("--source", f"file://{tmp_path}/*.jsonl", "--listen", "127.0.0.1:0") as running:
         assert running.samples(PREDICTIONS) == {("approve",): 3}
-        assert running.entries("no reference profile: there is no drift; make one with `prediction-exporter profile`")
+        assert running.entries("no reference profile; drift is disabled")
 
 
 def test_lines_written_before_sigterm_are_counted_and_kept(tmp_path: Path) -> None:
@@ -259,7 +259,7 @@ def test_bad_lines_are_counted_and_told_by_place_but_never_by_content(tmp_path: 
     )
     with exporter("--config", configure(tmp_path)) as running:
         running.wait_for(LINES, 9)
-        told = {entry["reason"]: entry for entry in running.entries("bad line")}
+        told = {entry["reason"]: entry for entry in running.entries("line rejected")}
         assert told["wrong_type"]["offset"] == len(lines(3))
         assert told["invalid_json"]["path"] == str(tmp_path / "log.jsonl")
         assert not re.search("secret|slow|password", running.said)

@@ -51,7 +51,7 @@ def decode(data: bytes) -> Snapshot:
     _, _, digest = HEADER.unpack_from(data)
     body = data[HEADER.size :]
     if _hash(body) != digest:
-        raise DamagedError("its checksum does not fit its content")
+        raise DamagedError("checksum mismatch")
     try:
         stored = zlib.decompress(body)
         if version == migrations.VERSION:

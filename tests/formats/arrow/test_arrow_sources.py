@@ -102,7 +102,7 @@ def test_who_sends_something_else_is_hung_up_on_and_others_are_not(
         assert reasons(running) == {reason: 1}
         assert running.samples(REFUSED) == {("invalid", url): 1}
         assert running.total("prediction_exporter_source_open_connections") == 1
-        (told,) = running.entries("bad line")
+        (told,) = running.entries("line rejected")
         assert (told["reason"], told["offset"]) == (reason, len(GOOD) - 8 if sent.startswith(GOOD[:-8]) else 0)
 
 
