@@ -18,6 +18,8 @@ MAX_PORT = 65535
 MAX_SECONDS = 1e11
 # A window is compared with itself at most this many windows ago: a week ago for a window of an hour.
 MAX_WINDOWS_AGO = 200
+# More than one line or request should take of a sidecar's memory.
+MAX_SIZE = 1024**3
 _BYTES = {"": 1, "B": 1, "KiB": 1024, "MiB": 1024**2, "GiB": 1024**3, "KB": 1000, "MB": 1000**2, "GB": 1000**3}
 
 
@@ -81,12 +83,12 @@ class Size(int):
     @classmethod
     def parse(cls, text: object) -> Size:
         """Raises ValueError with what was expected."""
-        if isinstance(text, int) and not isinstance(text, bool) and text > 0:
-            return cls(text)
-        match = re.fullmatch(r"([0-9]{1,15}) ?([KMG]i?B|B|)", text) if isinstance(text, str) else None
-        if match and int(match[1]) > 0:
-            return cls(int(match[1]) * _BYTES[match[2]])
-        raise ValueError(f"expected a size such as 64KiB or 1MiB, got {text!r}")
+        size = text if isinstance(text, int) and not isinstance(text, bool) else 0
+        if isinstance(text, str) and (match := re.fullmatch(r"([0-9]{1,15}) ?([KMG]i?B|B|)", text)):
+            size = int(match[1]) * _BYTES[match[2]]
+        if 0 < size <= MAX_SIZE:
+            return cls(size)
+        raise ValueError(f"expected a size such as 64KiB or 1MiB, at most {MAX_SIZE // 1024**2}MiB, got {text!r}")
 
 
 class Bounds(tuple[float, float]):

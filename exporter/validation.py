@@ -26,6 +26,7 @@ PLAIN = {
     "object": "a mapping",
     "null": "nothing",
 }
+MAX_CHARACTERS = 1000
 UNIT = re.compile(r"_((n|u|m|milli|micro|nano)?(s|secs?|seconds?)|(milli|micro|nano)s)$")
 
 
@@ -38,7 +39,8 @@ class Problem:
 
     def __str__(self) -> str:
         where = "".join(f"[{key}]" if isinstance(key, int) else f".{key}" for key in self.path)
-        return f"{where.removeprefix('.') or 'the file'}: {self.text}"
+        text = f"{where.removeprefix('.') or 'the file'}: {self.text}"
+        return text if len(text) <= MAX_CHARACTERS else f"{text[:MAX_CHARACTERS]} …"
 
 
 def parse(kind: type, value: Any) -> Any:

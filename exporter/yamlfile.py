@@ -1,9 +1,15 @@
-"""Strict YAML: the safe subset, without duplicate keys."""
+"""Strict YAML in bounded time and memory: the safe subset, without duplicate keys."""
 
+import os
+import stat
 from pathlib import Path
 from typing import Any
 
 import yaml
+
+MAX_BYTES = 1024**2
+# Nodes, with aliases counted as often as they are used.
+MAX_NODES = 200_000
 
 
 class YamlError(Exception):
@@ -13,8 +19,7 @@ class YamlError(Exception):
 def load(path: Path) -> Any:
     """Return the file's content; raises YamlError, in one line."""
     try:
-        with path.open("rb") as file:
-            return yaml.load(file, Loader=_UniqueKeyLoader)  # noqa: S506  # derives from SafeLoader
+        return yaml.load(_read(path), Loader=_StrictLoader)  # noqa: S506  # derives from SafeLoader
     except OSError as error:
         raise YamlError(f"{path}: {error.strerror}") from None
     except yaml.MarkedYAMLError as error:
@@ -22,16 +27,72 @@ def load(path: Path) -> Any:
         raise YamlError(f"{path}{where}: {error.problem or 'not YAML'}") from None
     except (yaml.YAMLError, UnicodeDecodeError) as error:
         raise YamlError(f"{path}: not YAML: {' '.join(str(error).split())}") from None
+    except RecursionError:
+        raise YamlError(f"{path}: lists and mappings are nested too deeply") from None
 
 
-class _UniqueKeyLoader(yaml.SafeLoader):
-    """Rejects duplicate keys, of which YAML silently takes the last."""
+def _read(path: Path) -> bytes:
+    # Opening a pipe would otherwise wait for its other end.
+    descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
+    with open(descriptor, "rb") as file:
+        status = os.fstat(descriptor)
+        if stat.S_ISDIR(status.st_mode):
+            raise YamlError(f"{path}: Is a directory")
+        if not stat.S_ISREG(status.st_mode):
+            raise YamlError(f"{path}: expected a regular file")
+        data = file.read(MAX_BYTES + 1)
+    if len(data) > MAX_BYTES:
+        raise YamlError(f"{path}: larger than {MAX_BYTES // 1024**2} MiB")
+    return data
+
+
+class _StrictLoader(yaml.SafeLoader):
+    """Rejects duplicate keys, of which YAML silently takes the last, and aliases that would fill the memory."""
+
+    def get_single_node(self) -> yaml.Node | None:
+        node = super().get_single_node()
+        if node is not None:
+            _size(node, {})
+        return node
 
     def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:  # noqa: FBT001, FBT002
         keys = set()
         for key_node, _ in node.value:
+            if key_node.tag == "tag:yaml.org,2002:merge":
+                continue
             key = self.construct_object(key_node, deep=True)
             if key in keys:
-                raise yaml.constructor.ConstructorError(None, None, f"duplicate key `{key}`", key_node.start_mark)
+                raise _error(key_node, f"duplicate key `{key}`")
             keys.add(key)
         return super().construct_mapping(node, deep)
+
+    def construct_yaml_int(self, node: yaml.ScalarNode) -> int:
+        try:
+            return int(super().construct_yaml_int(node))
+        except ValueError:
+            raise _error(node, "this number is too long") from None
+
+
+_StrictLoader.add_constructor("tag:yaml.org,2002:int", _StrictLoader.construct_yaml_int)
+
+
+def _size(node: yaml.Node, sizes: dict[int, int | None]) -> int:
+    """Return the number of nodes in a node; raises ConstructorError if it contains itself, or too many."""
+    if id(node) not in sizes:
+        sizes[id(node)] = None
+        size = 1
+        if isinstance(node, yaml.SequenceNode):
+            size += sum(_size(inner, sizes) for inner in node.value)
+        elif isinstance(node, yaml.MappingNode):
+            size += sum(_size(inner, sizes) for pair in node.value for inner in pair)
+        if size > MAX_NODES:
+            raise _error(node, f"more than {MAX_NODES:,} values, with aliases")
+        sizes[id(node)] = size
+    known = sizes[id(node)]
+    if known is None:
+        raise _error(node, "an alias within its own anchor")
+    return known
+
+
+def _error(node: yaml.Node, problem: str) -> yaml.constructor.ConstructorError:
+    return yaml.constructor.ConstructorError(None, None, problem, node.start_mark)

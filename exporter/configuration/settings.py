@@ -11,8 +11,10 @@ from exporter.configuration.source_config import SourceConfig
 from exporter.configuration.thresholds import DEFAULT_THRESHOLDS, TRUTH_THRESHOLDS
 from exporter.derived.drift_statistics import DRIFT_STATISTICS
 from exporter.state.outlet import OutletOptions
-from exporter.units import Ascending, Before, Bounds, Duration, FieldPath, FilePath, Listen, Positive, Size, Tails
+from exporter.units import Ascending, Before, Bounds, Duration, FieldPath, FilePath, Listen, Size, Tails
 
+LabelLimit = Annotated[int, msgspec.Meta(gt=0, le=10_000)]
+MAX_WAITING = 100_000_000
 DEFAULT_LISTEN = "0.0.0.0:9465"
 MOST_IDS = 1_000_000
 DRIFT_METHODS = tuple(statistic.name for statistic in DRIFT_STATISTICS)
@@ -66,13 +68,14 @@ class DriftConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 class LimitsConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """Limits on what a log can add to memory and series."""
 
-    prediction_classes: Positive = 100
+    # Outcomes are counted by pairs of classes.
+    prediction_classes: Annotated[int, msgspec.Meta(gt=0, le=1000)] = 100
     """Distinct classes. Further classes count as `other`."""
-    models: Positive = 20
+    models: LabelLimit = 20
     """Distinct pairs of model and version. Further versions count as `other`, and so do further models."""
-    error_types: Positive = 100
+    error_types: LabelLimit = 100
     """Distinct error types. Further types count as `other`."""
-    segment_values: Positive = 20
+    segment_values: LabelLimit = 20
     """Distinct values per segment. Further values count as `other`."""
     line_bytes: Size = Size(1024**2)
     """The maximum length of a line. Longer lines are rejected."""
@@ -109,7 +112,7 @@ class GroundTruthConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True)
     """The sources of labels, of the same kinds as the sources of predictions."""
     wait: Duration = Duration.parse("24h")
     """How long a prediction waits for its label, and a label for its prediction, from its arrival."""
-    waiting: Positive = 1_000_000
+    waiting: Annotated[int, msgspec.Meta(gt=0, le=MAX_WAITING)] = 1_000_000
     """How many predictions may wait. Beyond that, the oldest are evicted."""
     fields: dict[str, FieldPath] = {}
     """The paths of `request_id`, `actual` and `timestamp` in a label record."""

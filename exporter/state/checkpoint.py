@@ -8,6 +8,7 @@ the first.
 import fcntl
 import hashlib
 import os
+import stat
 import struct
 import zlib
 from dataclasses import dataclass
@@ -109,7 +110,7 @@ class CheckpointFolder:
         generations = (self._current, "current"), (self._previous, "previous")
         for path, generation in generations:
             try:
-                snapshot = decode(path.read_bytes())
+                snapshot = decode(_read(path))
             except FileNotFoundError:
                 continue
             except ContentError as error:
@@ -124,7 +125,9 @@ class CheckpointFolder:
         """Make a snapshot durable; return the file's size in bytes. Raises OSError, and then nothing has changed."""
         data = encode(snapshot)
         new = self._folder / "checkpoint.new"
-        handle = os.open(new, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600)
+        # Not into a link, nor into a pipe, that others have put there.
+        new.unlink(missing_ok=True)
+        handle = os.open(new, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
         with open(handle, "wb") as file:
             file.write(data)
             file.flush()
@@ -149,12 +152,21 @@ class CheckpointFolder:
         """Raise StoreError if a newer release wrote either generation, which saving would overwrite in the end."""
         for path in (self._current, self._previous):
             try:
-                with path.open("rb") as file:
-                    version = version_of(file.read(HEADER.size))
+                version = version_of(_read(path, HEADER.size))
             except (DamagedError, OSError):
                 continue
             if version > migrations.VERSION:
                 raise NewerVersionError(str(path), version, migrations.VERSION)
+
+
+def _read(path: Path, size: int = -1) -> bytes:
+    """Return the first bytes of a regular file; raises OSError and DamagedError."""
+    # Opening a pipe would otherwise wait for its other end.
+    descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
+    with open(descriptor, "rb") as file:
+        if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+            raise DamagedError("not a regular file")
+        return file.read(size)
 
 
 def _hash(body: bytes) -> bytes:

@@ -1,5 +1,6 @@
 """The checkpoint file: whole or refused, never half believed."""
 
+import os
 from pathlib import Path
 
 import msgspec
@@ -218,3 +219,24 @@ def test_files_are_for_their_owner_alone(tmp_path: Path) -> None:
     assert (tmp_path / "state").stat().st_mode & 0o777 == 0o700
     assert (tmp_path / "state" / "checkpoint").stat().st_mode & 0o777 == 0o600
     checkpoint.close()
+
+
+def test_a_new_checkpoint_is_not_written_through_a_link(tmp_path: Path) -> None:
+    folder = CheckpointFolder(tmp_path / "state")
+    (tmp_path / "other").write_text("important")
+    (tmp_path / "state" / "checkpoint.new").symlink_to(tmp_path / "other")
+    folder.save(snapshot())
+    assert (tmp_path / "other").read_text() == "important"
+    assert (tmp_path / "state" / "checkpoint").is_file()
+    assert not (tmp_path / "state" / "checkpoint").is_symlink()
+
+
+def test_a_pipe_in_the_place_of_a_checkpoint_is_not_waited_for(tmp_path: Path) -> None:
+    folder = CheckpointFolder(tmp_path / "state")
+    for name in ("checkpoint.new", "checkpoint"):
+        os.mkfifo(tmp_path / "state" / name)
+    loaded = folder.load()
+    assert (loaded.snapshot, loaded.generation) == (None, "none")
+    assert loaded.problems == (f"{tmp_path / 'state' / 'checkpoint'}: not a regular file",)
+    folder.save(snapshot())
+    assert folder.load().generation == "current"
