@@ -36,16 +36,16 @@ class Encoded(Generic[T]):
         return cls(names, np.fromiter(map(codes.__getitem__, values), np.int64, len(values)))
 
     def where(self, mask: Bools) -> Encoded[T]:
-        """Return the rows for which `mask` holds."""
+        """Return the rows for which `mask` is true."""
         return Encoded(self.names, self.codes[mask])
 
     def without_unused(self) -> Encoded[T]:
-        """Return the same with the names alone that some row holds, in the order in which they come first."""
+        """Return the same column with only the names that occur, in the order of their first occurrence."""
         used, codes = in_order(self.codes, len(self.names))
         return Encoded(tuple(self.names[code] for code in used.tolist()), codes)
 
     def without(self, name: T) -> Encoded[T]:
-        """Return the same with `name` as absent."""
+        """Return the same column with `name` absent."""
         if name not in self.names:
             return self
         gone = self.names.index(name)
@@ -54,12 +54,12 @@ class Encoded(Generic[T]):
 
 
 def in_order(codes: Ints, size: int) -> tuple[Ints, Ints]:
-    """Return the codes below `size` that occur, in the order in which they come first, and the place of each row's.
+    """Return the codes below `size` that occur, in the order of their first occurrence, and each row's index in them.
 
-    A negative code is that of no value, and has no place: -1.
+    The index of a negative code, which is an absent value, is -1.
     """
     first = np.full(size + 1, len(codes))
-    # Of repeated ones the last assignment counts, which is of the first row; -1 is the entry after all others.
+    # The last assignment to an entry counts, which is that of the first row. -1 is the last entry.
     first[codes[::-1]] = np.arange(len(codes))[::-1]
     used = np.flatnonzero(first[:-1] < len(codes))
     used = used[np.argsort(first[used])]

@@ -1,4 +1,4 @@
-"""The statistics and derived values of a configuration, in the order of export: the one place to add one to."""
+"""The statistics and derived values of a configuration, in the order of export."""
 
 from collections.abc import Iterator
 from dataclasses import replace
@@ -100,7 +100,7 @@ def _add_requests(chosen: Measures, config: Config, predictions: LabelCounts) ->
     errors = LabelCounts("model_prediction_errors_total", "Requests that failed.", "error", ERROR_LABEL, "errors")
     latency = Histogram(
         "model_prediction_latency_seconds",
-        "How long a prediction took.",
+        "Latency of predictions.",
         "latency_seconds",
         config.buckets.latency_seconds,
     )
@@ -211,7 +211,7 @@ def _add_performance(chosen: Measures, config: Config, profile: Profile | None, 
     labelled = Labelled()
     delay = Histogram(
         "model_ground_truth_delay_seconds",
-        "How long after its prediction a truth came.",
+        "Time from a prediction to its ground truth.",
         "delay_seconds",
         DELAYS,
         "outcomes",
@@ -245,4 +245,4 @@ def _add_segments(chosen: Measures, predictions: LabelCounts, features: DriftCal
 
 
 def _outcome_samples(counted: Tallied, scope: Scope = SERIES) -> WindowSamples:
-    return WindowSamples(counted, scope, "model_window_outcomes", "Outcomes that a rolling window holds.")
+    return WindowSamples(counted, scope, "model_window_outcomes", "Outcomes in a rolling window.")

@@ -31,7 +31,7 @@ class RunningSources:
         return {source.path: source for source in sources if isinstance(source, HttpSource)}
 
     async def start(self, wanted: Sequence[SourceConfig]) -> None:
-        """Start those that do not run yet, all or none; raises SourceError."""
+        """Start the sources that are not running yet, all or none; raises SourceError."""
         started: list[SourceConfig] = []
         try:
             for config in wanted:
@@ -51,7 +51,7 @@ class RunningSources:
         return others
 
     async def failure(self) -> None:
-        """Wait until a source fails; raises what it failed with."""
+        """Wait until a source fails; raises its exception."""
         await self._failed.wait()
         for running in self._running.values():
             if running.task.done():

@@ -1,8 +1,8 @@
-"""The engine: bytes in, tallies out. The whole behaviour of the exporter, without a single await.
+"""The engine: bytes in, tallies out, without asyncio and without a clock.
 
-`feed` gathers whole lines until there is a block of them. `fold` decodes the block, limits its labels, and hands the
-records to the consumers, of which one adds them to the tallies. Positions move in the same call, so that every
-snapshot is consistent by construction. There is no clock here: the time comes with the bytes.
+`feed` collects whole lines until there is a block of them. `fold` decodes the block, limits its labels, and passes the
+records to the consumers, one of which adds them to the tallies. Positions move in the same call, so every snapshot is
+consistent.
 """
 
 import math
@@ -33,17 +33,17 @@ from exporter.state.snapshot import Snapshot, SourceCounts
 
 # A fold of a few lines costs nearly as much as one of hundreds.
 BLOCK_BYTES = 512 * 1024
-# The more features there are, the more a fold costs, whatever is in it: a hundred records' worth per feature.
+# A fold has a fixed cost per feature, of about a hundred records.
 FEATURE_BYTES = 100 * 20
 # Keys of batches that clients may send again.
 MAX_BATCHES = 10_000
 
 
 class Engine:
-    """Folds the bytes of any number of streams into tallies, by a plan, from a restored snapshot on.
+    """Folds the bytes of any number of streams into tallies, by a plan, starting from a restored snapshot.
 
-    `report` is called with samples of bad lines. `store` keeps the requests of a plan with ground truth. `outlets` are
-    further consumers, by name. Methods that read bytes raise StoreError where the store cannot be used.
+    `report` is called with rejected lines. `store` keeps the requests of a plan with ground truth. `outlets` are
+    further consumers, by name. Methods that read bytes raise StoreError if the store cannot be used.
     """
 
     def __init__(
@@ -62,7 +62,7 @@ class Engine:
         self._start(plan, state)
 
     def adopt(self, plan: Plan) -> None:
-        """Continue by another plan as a restart would, except that streams stay open."""
+        """Continue with another plan, as a restart would, but with open streams."""
         state = self.snapshot(self._now)
         for source, pipeline in plan.pipelines.items():
             if source in self._plan.pipelines:
@@ -71,7 +71,7 @@ class Engine:
         self._start(plan, state)
 
     def _start(self, plan: Plan, state: Snapshot) -> None:
-        """Start from a state, less what means something else by the plan."""
+        """Start from a state, without the tallies that have another meaning in the plan."""
         state = state.kept(plan.identities)
         self._plan = plan
         self._identities = state.identities
@@ -96,23 +96,23 @@ class Engine:
             )
 
     def release(self, source: str) -> None:
-        """Keep the positions of a source's streams, which are not read any more, and give up its lines that wait."""
+        """Forget a source: keep the positions of its streams, and reject its waiting lines."""
         self.fold()
         self._expire(source, math.inf)
         self._lines.release(source)
 
     @property
     def held_bytes(self) -> int:
-        """How many bytes of all open streams wait for the rest of their lines."""
+        """The size of all unfinished lines, in bytes."""
         return self._lines.held_bytes
 
     @property
     def is_full(self) -> bool:
-        """Whether so much is new since the last commit that there should be one."""
+        """Whether a commit is due before more is read."""
         return any(outlet.is_full for outlet in self._outlets.values())
 
     def remembered(self, source: str) -> dict[Stream, Position]:
-        """Return the streams of a source that were being read when the restored state was saved."""
+        """Return the streams of a source that were open when the restored state was saved."""
         return self._lines.remembered(source)
 
     def position(self, stream: Stream) -> Position:
@@ -149,7 +149,7 @@ class Engine:
         return self._fold(source, pending, pipeline)
 
     def fold(self) -> None:
-        """Hand everything that was fed to the consumers."""
+        """Decode everything that was fed, and pass it to the consumers."""
         for source, pending in self._lines.take().items():
             self._fold(source, pending, self._plan.pipelines[source])
 
@@ -181,14 +181,14 @@ class Engine:
         )
 
     def committed(self, snapshot: Snapshot) -> Snapshot:
-        """Forget what a snapshot has made durable; return it with what the store of the join says now."""
+        """Forget the deltas of a durable snapshot; return it with the present statistics of the store."""
         for name, outlet in self._outlets.items():
             outlet.committed(snapshot.deltas[name])
         return msgspec.structs.replace(snapshot, store_stats=self._joins.stats) if self._joins else snapshot
 
     def _is_new(self, source: str, key: str) -> bool:
-        """Return whether a key was not seen before; from now on it was."""
-        # A header may hold bytes that are not text.
+        """Remember a key; return whether it is new."""
+        # A header may contain bytes that are not text.
         return self._seen_batches.add(f"{source}\n{key}".encode(errors="surrogateescape"))
 
     def _expire(self, source: str, now: float) -> None:

@@ -1,4 +1,4 @@
-"""The plan of an engine: which statistics over which windows, and how the bytes of each source are read."""
+"""The plan of an engine: statistics, windows, limits, and how the bytes of each source are read."""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -14,7 +14,7 @@ from exporter.tallies.windows import PANES, Window
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """Bounds on the memory that a log can take."""
+    """Limits on the memory that a log can take."""
 
     line_bytes: int
     models: int
@@ -29,7 +29,7 @@ class Limits:
 class SegmentDimension:
     """A dimension that predictions are split by: the value at `path` of a record, or without it, the feature `name`.
 
-    `known` values are exported from the start, and have their places before others.
+    `known` values are exported from the start, and are admitted first.
     """
 
     name: str

@@ -15,9 +15,9 @@ MAX_CELLS = 2_000_000
 
 
 class TallyStore:
-    """Tallies by a plan, from a snapshot on. Every series has a tally of each statistic, from the start if it is known.
+    """Tallies by a plan, starting from a snapshot. Every series has a tally of each statistic.
 
-    `known_segments` are the names and values of segments that every series has tallies of.
+    `known_series` exist from the start, and every series has tallies of `known_segments`, by name and value.
     """
 
     def __init__(

@@ -1,4 +1,4 @@
-"""The join: a prediction and its ground truth find each other by request id, whichever comes first.
+"""The join of predictions with their ground truth by request id, whichever arrives first.
 
 A `Store` keeps the requests. Those that have changed since the last commit are kept here, so that tallies, positions
 and requests become durable together: the changes are part of the snapshot, and are applied to the store once it is

@@ -1,4 +1,4 @@
-"""Requests in memory: the fastest store, but not for millions of predictions, and empty after a restart."""
+"""Requests in memory: fast, but not for millions of predictions, and empty after a restart."""
 
 from collections.abc import Iterator, Sequence
 

@@ -1,4 +1,4 @@
-"""All that is known of one request: its predictions and its ground truth, as one immutable value."""
+"""A request: its predictions and its ground truth, as one immutable value."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Requests in a SQLite file: far more than fit into memory, and still there after a restart.
+"""Requests in a SQLite file: more than fit into memory, and kept over a restart.
 
 Rows are in the order of their commits, beside an index of digests, so that most writing is sequential. The statistics
 change with the rest in one transaction.

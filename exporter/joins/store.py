@@ -1,4 +1,4 @@
-"""Where requests wait between commits: the protocol of every store, and what goes in and out of one."""
+"""Stores of requests between commits: their protocol, deltas and statistics."""
 
 from collections.abc import Iterable, Sequence
 from typing import Protocol

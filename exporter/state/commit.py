@@ -1,7 +1,7 @@
-"""A scrape is a commit: what Prometheus saw is on disk before Prometheus sees it.
+"""Commits: a scrape saves the state before it returns the counts.
 
-Otherwise a crash would take back what was shown: a counter would decrease a little, and Prometheus would read that as a
-reset and add the whole counter again.
+Otherwise a counter could decrease a little after a crash. Prometheus would take that for a reset, and add the whole
+counter again.
 """
 
 import asyncio
@@ -20,7 +20,7 @@ log = structlog.get_logger()
 
 
 class Committable(Protocol):
-    """What has a state that is committed (the engine)."""
+    """Something whose state is committed: the engine."""
 
     def snapshot(self, now: float) -> Snapshot: ...
 

@@ -1,6 +1,6 @@
-"""The durable state of a sidecar: its checkpoint, and the stores of what else becomes durable by the same commit.
+"""The durable state of an exporter: its checkpoint, and the stores of deltas that are committed with it.
 
-Without a state folder everything is in memory, and nothing is restored.
+Without a state folder, everything is in memory and nothing is restored.
 """
 
 from collections.abc import Callable, Iterator
@@ -68,11 +68,11 @@ class DurableState:
 
     @property
     def failure(self) -> StoreError | None:
-        """Why it is not possible to continue, if it is not."""
+        """Why the exporter cannot continue, if it cannot."""
         return next((store.failure for store in self._stores.values() if store.failure), None)
 
     def save(self, snapshot: Snapshot) -> None:
-        """Make a snapshot durable, and then its deltas; a restart in between does the latter. Raises StoreError."""
+        """Save a snapshot, and then apply its deltas; a restart in between applies them. Raises StoreError."""
         with _os_errors():
             if self._checkpoint:
                 self._telemetry.checkpoint_bytes.set(self._checkpoint.save(snapshot))

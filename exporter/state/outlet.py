@@ -1,4 +1,4 @@
-"""Where accepted records go besides the tallies, and how what goes there becomes durable.
+"""Outlets: consumers of accepted records besides the tallies, which are made durable with the counters.
 
 To add an outlet, write its module: a frozen Struct of OutletOptions, and the DurableOutlet that they open. Then list
 the options in Config.outlets.
@@ -19,24 +19,24 @@ class Consumer(Protocol):
 
 
 class Outlet(Consumer, Protocol):
-    """A consumer of which something becomes durable, exactly once, by the commit that makes the counters durable.
+    """A consumer whose data becomes durable exactly once, with the commit of the counters.
 
-    What is new since the last commit is its delta, which is part of the snapshot. When the snapshot has been saved,
+    Its new data since the last commit is its delta, which is part of the snapshot. When the snapshot has been saved,
     the delta is applied to the DeltaStore of the same name, and is then `committed`. After a crash in between, the
     delta is read from the snapshot and applied again.
     """
 
     @property
     def is_full(self) -> bool:
-        """Whether so much is new since the last commit that there should be one before more is read."""
+        """Whether a commit is due before more is read."""
         ...
 
     def delta(self, now: float) -> Any:
-        """Return what is new as a msgspec Struct, which later records do not change."""
+        """Return the new data as a msgspec Struct, which later records do not change."""
         ...
 
     def committed(self, delta: Any) -> None:
-        """Forget what a delta contains, because it is durable."""
+        """Forget the data of a delta, because it is durable."""
         ...
 
 

@@ -1,6 +1,6 @@
-"""The whole state at one instant, as one value: the checkpoint stores it as it is.
+"""The whole state at one instant, as one immutable value, which the checkpoint stores.
 
-Tallies and read positions are in the same value, so that what is saved of one always fits the other.
+It contains both tallies and read positions, so that they always belong together.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ TalliesByWindow = Mapping[str, Mapping[int, AnyTallies]]
 
 
 class SourceCounts(msgspec.Struct):
-    """What a source has brought, since the state began."""
+    """What a source has delivered since the state began."""
 
     lines: int = 0
     bytes: int = 0
@@ -49,15 +49,15 @@ class Identities(msgspec.Struct, frozen=True):
 class Snapshot(msgspec.Struct, frozen=True, eq=False):
     """A consistent cut of the state at epoch time `time`.
 
-    A change of a field, or of a type that a field holds, needs a new version: see state.migrations.
+    A change of a field, or of its type, needs a new version: see state.migrations.
 
-    `windows` holds tallies by window and pane, `history` what has rolled out of windows by window and quarter.
+    `windows` has tallies by window and pane, and `history` those that have left a window, by window and quarter.
     `identities` are those of the plan by which the tallies were made. `series`, `names` and `segment_values` are the
-    labels admitted, and `capped` counts refusals by label. `seen_batches` and `seen_requests` are digests of keys.
-    `unknown` is when each feature that the profile does not know was last seen.
+    admitted labels, and `capped` counts the rows whose label was not admitted. `seen_batches` and `seen_requests` are
+    digests of keys. `unknown` is the time at which each feature outside the profile was last seen.
 
-    `join_counts` is None without ground truth; `store_stats` are as of the commit before. `deltas` has, by the name of
-    an outlet, what it makes durable with this snapshot.
+    `join_counts` is None without ground truth; `store_stats` are those at the previous commit. `deltas` has the deltas
+    of outlets, by name.
     """
 
     time: float
@@ -79,7 +79,7 @@ class Snapshot(msgspec.Struct, frozen=True, eq=False):
     deltas: Mapping[str, Any] = {}
 
     def kept(self, identities: Identities) -> Snapshot:
-        """Return the snapshot less what has another meaning by `identities`, for a restart or a reload."""
+        """Return the snapshot without tallies that have another meaning by `identities`, for a restart or a reload."""
         if self.identities == identities:
             return self
         statistics = _unchanged(self.identities.statistics, identities.statistics)

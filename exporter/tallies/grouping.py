@@ -1,7 +1,4 @@
-"""Grouping: the rows of a batch are numbered by what they are tallied under, a series and a pane of each window.
-
-For a segment they are numbered anew, by its values too.
-"""
+"""Grouping: the rows of a batch are numbered by series and by pane of each window, and for a segment also by value."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace

@@ -1,4 +1,4 @@
-"""History: the past of a window, kept in quarters of the window for as long as later windows are compared with it.
+"""History: the past of a window in quarters of its length, as long as later windows are compared with it.
 
 Only the tallies of a few statistics are kept, and none of segments. A quarter is complete once all its panes have
 rolled out of the window.

@@ -1,11 +1,11 @@
-"""A tally is an array of additive numbers, and everything the product knows is made of tallies.
+"""Tallies: arrays of additive numbers, of which all counts consist.
 
-`StatisticArrays` holds the tallies of one series by the name of their statistic. Arrays are never changed in place, so
-that a snapshot needs no copy. An array may grow along its last axis when a label is admitted; a shorter array is the
-same as one filled up with zeros.
+`StatisticArrays` has the tallies of one series by the name of their statistic. Arrays are never changed in place, so a
+snapshot needs no copy. An array may grow along its last axis when a label is admitted; a shorter array is equivalent to
+one with zeros at the end.
 
-A batch may add a small type of integer (COUNTS), which the panes of windows keep. A total starts with the statistic's
-zero and has its type, float64, which holds every count up to 2**53.
+A statistic may tally a batch in a small type of integer (COUNTS), which the panes of windows keep. A total has the type
+of the statistic's zero, float64, which is exact for counts up to 2**53.
 """
 
 from collections.abc import Collection, Iterable, Mapping

@@ -1,7 +1,6 @@
-"""Labels from a log are untrusted: a `Vocabulary` admits so many, and the rest are `other`.
+"""Labels from a log are untrusted: a `Vocabulary` admits a limited number, and the rest are `other`.
 
-Admission depends on the order of arrival, so it stands before the statistics, and what was admitted is part
-of the checkpoint.
+Admission depends on the order of arrival, so it comes before the statistics, and admitted labels are part of the state.
 """
 
 from collections.abc import Callable, Iterable
@@ -26,7 +25,7 @@ T = TypeVar("T")
 class Vocabulary(Generic[T]):
     """The names admitted for one label, in order of admission.
 
-    `other` gives the name that stands for a refused one; it takes no place in the limit.
+    `other` returns the name that replaces one that is not admitted; it does not count towards the limit.
     """
 
     def __init__(self, limit: int, other: Callable[[T], T], names: Iterable[T] = ()) -> None:
@@ -42,7 +41,7 @@ class Vocabulary(Generic[T]):
         return tuple(self._codes)
 
     def code(self, name: T) -> tuple[int, bool]:
-        """Return the code of `name`, or of what stands for it, and whether it was refused its own."""
+        """Return the code of `name`, or of its replacement, and whether it was replaced."""
         if name in self._codes:
             return self._codes[name], False
         if self._within < self._limit:
@@ -51,17 +50,17 @@ class Vocabulary(Generic[T]):
         return self._codes[other] if other in self._codes else self._add(other), name != other
 
     def admit(self, name: T) -> T:
-        """Return `name`, or what stands for it."""
+        """Return `name`, or its replacement."""
         code, _ = self.code(name)
         return self.names[code]
 
     def encode(self, column: Encoded[T]) -> tuple[Encoded[T], int]:
-        """Spell a column in the codes of this vocabulary; return it and how many rows were refused theirs."""
+        """Return a column in the codes of this vocabulary, and the number of rows whose name was replaced."""
         if not column.names:
             return Encoded(self.names, column.codes), 0
         pairs = [self.code(name) for name in column.names]
         codes = np.array([code for code, _ in pairs] + [-1], np.int64)
-        capped = np.array([refused for _, refused in pairs] + [False])
+        capped = np.array([is_replaced for _, is_replaced in pairs] + [False])
         total = int(np.count_nonzero(capped[column.codes])) if capped.any() else 0
         spelt: Ints = codes[column.codes]
         return Encoded(self.names, spelt), total
@@ -73,7 +72,7 @@ class Vocabulary(Generic[T]):
 
 
 def printable(label: str) -> str:
-    """Bound a label's length and replace control characters, which no query could be typed with."""
+    """Return a label of limited length, without control characters, which cannot be typed in a query."""
     label = label[:MAX_LABEL_CHARACTERS]
     return label if label.isprintable() else "".join(c if c.isprintable() else "\ufffd" for c in label)
 
@@ -89,7 +88,7 @@ def labels(limit: int, names: Iterable[str] = ()) -> Vocabulary[str]:
 
 def segment_vocabulary(limit: int, names: Iterable[str] = ()) -> Vocabulary[str]:
     """Return a vocabulary of a segment's values; `missing` has a place outside the limit."""
-    # Its code is the first, wherever in a log it comes first.
+    # Its code is always the first, so that it does not depend on the log.
     return Vocabulary(limit, lambda name: MISSING if name == MISSING else OTHER, dict.fromkeys((MISSING, *names)))
 
 

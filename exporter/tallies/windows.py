@@ -1,7 +1,7 @@
 """Rolling windows: a window is the last PANES panes of event time, each a fixed slice with its own tallies.
 
-A window's tally is the sum of its panes in view, so its far edge moves by a pane (1/60 of the window) at a
-time, and no value is ever subtracted.
+A window's tally is the sum of its panes in view, so the window moves in steps of a pane (1/60), and nothing is ever
+subtracted.
 """
 
 from dataclasses import dataclass
