@@ -1,7 +1,9 @@
-"""Basic authentication with bcrypt, one password at a time in a thread, with a cache of the results.
+"""Basic authentication with bcrypt: a few passwords at a time, in threads, with a cache of the results.
 
-An unknown user takes as long as a known one. The cache is keyed by an HMAC of user, hash and password; wrong passwords
-cannot evict correct ones.
+Any attempt takes as long as one at the highest cost of all users, also for an unknown user. The cache is keyed by an
+HMAC of user, hash and password; wrong passwords cannot evict correct ones.
+
+An attacker cannot keep users waiting: attempts by peers with fewer wrong passwords come first, and of those the newest.
 """
 
 import asyncio
@@ -10,8 +12,11 @@ import binascii
 import hashlib
 import hmac
 import secrets
-from collections import OrderedDict
+from collections import Counter, OrderedDict
 from collections.abc import Callable, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from functools import partial
 
 import bcrypt
 
@@ -19,10 +24,17 @@ from exporter.web.values import BcryptHash
 
 # Results of each kind.
 CACHE_SIZE = 100
-MAX_WAITING = 64
+# As many as connections, so that a client that waits for its response is not rejected.
+MAX_WAITING = 512
+MAX_RUNNING = 2
+# Peers whose wrong passwords are counted.
+MAX_PEERS = 1000
 # bcrypt ignores the rest.
 PASSWORD_BYTES = 72
-UNKNOWN_USER = "$2b${cost:02}$abcdefghijklmnopqrstuuJ1pXTJoz0gC0jAfGPqgmhTaqNZjVdy6"
+# A hash of no known password.
+DUMMY_HASH = "$2b${cost:02}$abcdefghijklmnopqrstuuJ1pXTJoz0gC0jAfGPqgmhTaqNZjVdy6"
+
+Verify = Callable[[bytes, str], bool]
 
 
 class BusyError(Exception):
@@ -30,51 +42,107 @@ class BusyError(Exception):
 
 
 def verify(password: bytes, hashed: str) -> bool:
-    """Whether the hash is that of the password; slow by design."""
+    """Return whether the hash is that of the password; slow by design."""
     try:
         return bcrypt.checkpw(password[:PASSWORD_BYTES], hashed.encode())
     except ValueError:
         return False
 
 
+@dataclass(eq=False)
+class _Attempt:
+    """A password to verify. `costs` are those of dummy hashes which make up for a low cost of the user's hash."""
+
+    key: bytes
+    peer: str
+    password: bytes
+    hashed: str
+    costs: range
+    result: asyncio.Future[bool]
+
+
 class BasicAuth:
     """Checks Authorization headers."""
 
-    def __init__(self, verify: Callable[[bytes, str], bool] = verify) -> None:
+    def __init__(self, verify: Verify = verify) -> None:
         self._verify = verify
         self._key = secrets.token_bytes(32)
-        self._lock = asyncio.Lock()
-        self._waiting = 0
+        self._threads = ThreadPoolExecutor(MAX_RUNNING, "passwords")
+        # By key, in the order of arrival.
+        self._waiting: dict[bytes, _Attempt] = {}
+        self._running: dict[bytes, _Attempt] = {}
+        self._wrong: Counter[str] = Counter()
         self._results: dict[bool, OrderedDict[bytes, None]] = {True: OrderedDict(), False: OrderedDict()}
 
-    async def allows(self, header: str, users: Mapping[str, BcryptHash]) -> bool:
-        """Whether the header contains a user and the password of that user. Raises BusyError."""
+    async def allows(self, header: str, users: Mapping[str, BcryptHash], peer: str = "") -> bool:
+        """Return whether the header contains a user and the password of that user. Raises BusyError.
+
+        `peer` is the address that the request comes from.
+        """
         given = credentials(header)
         if given is None:
             return False
         user, password = given
-        hashed = users.get(user) or UNKNOWN_USER.format(cost=max(one.cost for one in users.values()))
-        matches = await self._matches(user, str(hashed), password)
-        return matches and user in users
-
-    async def _matches(self, user: str, hashed: str, password: bytes) -> bool:
+        highest = max(one.cost for one in users.values())
+        hashed = users.get(user) or BcryptHash(DUMMY_HASH.format(cost=highest))
         key = self._digest(user.encode(), hashed.encode(), password)
         known = self._cached(key)
-        if known is not None:
-            return known
-        if self._waiting >= MAX_WAITING:
-            raise BusyError
-        self._waiting += 1
-        try:
-            async with self._lock:
-                # Another request may have checked the same password meanwhile.
-                known = self._cached(key)
-                if known is None:
-                    known = await asyncio.to_thread(self._verify, password, hashed)
-                    self._cache(key, known)
-                return known
-        finally:
-            self._waiting -= 1
+        if known is None:
+            known = await self._result(key, peer, password, hashed, range(hashed.cost, highest))
+        return known and user in users
+
+    async def _result(self, key: bytes, peer: str, password: bytes, hashed: str, costs: range) -> bool:
+        attempt = self._running.get(key) or self._waiting.get(key)
+        if attempt is None:
+            attempt = _Attempt(key, peer, password, hashed, costs, asyncio.get_running_loop().create_future())
+            self._waiting[key] = attempt
+            self._start()
+            if len(self._waiting) > MAX_WAITING:
+                self._evict()
+        # Shielded, because several requests may wait for one attempt.
+        return await asyncio.shield(attempt.result)
+
+    def _start(self) -> None:
+        """Verify the next passwords, as many as may run at once."""
+        while self._waiting and len(self._running) < MAX_RUNNING:
+            attempt = min(reversed(self._waiting.values()), key=self._wrong_passwords)
+            del self._waiting[attempt.key]
+            self._running[attempt.key] = attempt
+            running = asyncio.get_running_loop().run_in_executor(self._threads, self._matches, attempt)
+            running.add_done_callback(partial(self._finish, attempt))
+
+    def _matches(self, attempt: _Attempt) -> bool:
+        result = self._verify(attempt.password, attempt.hashed)
+        for cost in attempt.costs:
+            self._verify(attempt.password, DUMMY_HASH.format(cost=cost))
+        return result
+
+    def _finish(self, attempt: _Attempt, done: asyncio.Future[bool]) -> None:
+        del self._running[attempt.key]
+        result = done.result()
+        self._cache(attempt.key, result)
+        if result:
+            del self._wrong[attempt.peer]
+        else:
+            self._count_wrong(attempt.peer)
+        attempt.result.set_result(result)
+        self._start()
+
+    def _evict(self) -> None:
+        """Reject the last in the queue."""
+        last = max(self._waiting.values(), key=self._wrong_passwords)
+        del self._waiting[last.key]
+        # So that trying again at once is of no use.
+        self._count_wrong(last.peer)
+        last.result.set_exception(BusyError())
+
+    def _count_wrong(self, peer: str) -> None:
+        self._wrong[peer] += 1
+        if len(self._wrong) > MAX_PEERS:
+            del self._wrong[next(iter(self._wrong))]
+
+    def _wrong_passwords(self, attempt: _Attempt) -> int:
+        return self._wrong[attempt.peer]
 
     def _cached(self, key: bytes) -> bool | None:
         for result, keys in self._results.items():

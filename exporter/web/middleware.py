@@ -77,7 +77,7 @@ class AuthMiddleware:
         if config.basic_auth_users and not self._is_open(request):
             try:
                 given = request.headers.get("Authorization", "")
-                if not await self._auth.allows(given, config.basic_auth_users):
+                if not await self._auth.allows(given, config.basic_auth_users, request.remote or ""):
                     return _rejected(
                         HTTPStatus.UNAUTHORIZED, "expected a user and password", {"WWW-Authenticate": REALM}
                     )

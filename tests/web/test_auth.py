@@ -9,7 +9,7 @@ import pytest
 
 from exporter.units import Duration
 from exporter.web import auth
-from exporter.web.auth import CACHE_SIZE, MAX_WAITING, BasicAuth, BusyError
+from exporter.web.auth import CACHE_SIZE, MAX_RUNNING, MAX_WAITING, BasicAuth, BusyError
 from exporter.web.middleware import TokenBucket
 from exporter.web.settings import RateLimit
 from exporter.web.values import BcryptHash, Interval
@@ -41,7 +41,7 @@ def run(work: Callable[[BasicAuth, list[tuple[bytes, str]]], Any]) -> None:
     async def inside() -> None:
         counted = Counted()
         await work(BasicAuth(counted), counted.asked)
-        assert counted.most_at_once == 1
+        assert counted.most_at_once <= MAX_RUNNING
 
     asyncio.run(inside())
 
@@ -54,12 +54,13 @@ def test_an_unknown_user_costs_as_much_as_a_known_one() -> None:
     users = USERS | {"carol": BcryptHash(hashed("c").replace("$04$", "$05$"))}
 
     async def work(checks: BasicAuth, asked: list[tuple[bytes, str]]) -> None:
-        for _ in range(3):
-            assert not await checks.allows(ask("alice", "wrong"), users)
-            assert not await checks.allows(ask("nobody", "wrong"), users)
-        assert [password for password, _ in asked] == [b"wrong"] * 2
-        # As costly as the costliest.
-        assert BcryptHash(asked[1][1]).cost == 5
+        spent = []
+        for user in ("alice", "carol", "nobody"):
+            before = len(asked)
+            for _ in range(3):
+                assert not await checks.allows(ask(user, "wrong"), users)
+            spent.append(sum(2 ** BcryptHash(hashed).cost for _, hashed in asked[before:]))
+        assert spent == [2**5] * 3
 
     run(work)
 
@@ -67,8 +68,8 @@ def test_an_unknown_user_costs_as_much_as_a_known_one() -> None:
 def test_nobody_s_hash_is_well_formed_and_of_no_use_to_one_who_knows_its_password(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    assert BcryptHash.parse(auth.UNKNOWN_USER.format(cost=10)).cost == 10
-    monkeypatch.setattr(auth, "UNKNOWN_USER", hashed("known").replace("$04$", "${cost:02}$"))
+    assert BcryptHash.parse(auth.DUMMY_HASH.format(cost=10)).cost == 10
+    monkeypatch.setattr(auth, "DUMMY_HASH", hashed("known").replace("$04$", "${cost:02}$"))
 
     async def work(checks: BasicAuth, _asked: list[tuple[bytes, str]]) -> None:
         for _ in range(2):
@@ -100,7 +101,7 @@ def test_parts_cannot_be_shifted_between_user_hash_and_password() -> None:
     run(work)
 
 
-def test_one_at_a_time_and_the_same_question_once() -> None:
+def test_a_few_at_a_time_and_the_same_password_once() -> None:
     async def work(checks: BasicAuth, asked: list[tuple[bytes, str]]) -> None:
         logins = [checks.allows(ask("alice", "a"), USERS) for _ in range(20)]
         logins += [checks.allows(ask("alice", f"wrong {n}"), USERS) for n in range(20)]
@@ -123,16 +124,44 @@ def test_wrong_passwords_are_forgotten_and_do_not_drive_out_the_right_one() -> N
     run(work)
 
 
-def test_past_a_number_that_wait_others_are_told_and_who_is_known_gets_in() -> None:
+def test_beyond_a_number_of_waiting_attempts_the_oldest_are_rejected_and_known_users_get_in() -> None:
     async def work(checks: BasicAuth, _asked: list[tuple[bytes, str]]) -> None:
         assert await checks.allows(ask("alice", "a"), USERS)
-        flood = [asyncio.create_task(checks.allows(ask("x", str(n)), USERS)) for n in range(MAX_WAITING)]
+        flood = [
+            asyncio.create_task(checks.allows(ask("x", str(n)), USERS)) for n in range(MAX_WAITING + MAX_RUNNING + 3)
+        ]
         await asyncio.sleep(0)
-        with pytest.raises(BusyError):
-            await checks.allows(ask("x", "one more"), USERS)
         assert await checks.allows(ask("alice", "a"), USERS)
-        assert not any(await asyncio.gather(*flood))
+        results = await asyncio.gather(*flood, return_exceptions=True)
+        assert [isinstance(result, BusyError) for result in results] == [
+            MAX_RUNNING <= n < MAX_RUNNING + 3 for n in range(len(flood))
+        ]
         assert not await checks.allows(ask("x", "one more"), USERS)
+
+    run(work)
+
+
+@pytest.mark.parametrize("user", ["bob", "nobody"])
+@pytest.mark.parametrize("attackers", ["one address", "many addresses", "the user's address"])
+def test_a_user_waits_for_the_running_attempts_only(user: str, attackers: str) -> None:
+    async def work(checks: BasicAuth, asked: list[tuple[bytes, str]]) -> None:
+        async def attack(number: int) -> None:
+            peer = {"one address": "attacker", "many addresses": f"attacker {number}"}.get(attackers, "user")
+            for attempt in range(3):
+                try:
+                    await checks.allows(ask(user, f"{number} {attempt}"), USERS, peer)
+                except BusyError:
+                    await asyncio.sleep(0)
+
+        flood = [asyncio.create_task(attack(number)) for number in range(80)]
+        assert not await checks.allows(ask("alice", "wrong"), USERS, "other")
+        before = len(asked)
+        assert await checks.allows(ask("bob", "b"), USERS, "user")
+        # Besides those that ran, none comes first.
+        assert [password for password, _ in asked].index(b"b") <= before + MAX_RUNNING
+        for task in flood:
+            task.cancel()
+        await asyncio.gather(*flood, return_exceptions=True)
 
     run(work)
 

@@ -63,7 +63,7 @@ TLS = "tls_server_config."
         pytest.param("{", ":1:2: expected the node content", id="no YAML"),
         pytest.param("tls_config: {}", "tls_config: unknown key; did you mean `tls_server_config`?", id="key"),
         pytest.param(
-            "{rate_limit: {burst: 1, interval: 1s}, rate_limit: {}}", ":1:40: the key `rate_limit`", id="twice"
+            "{rate_limit: {burst: 1, interval: 1s}, rate_limit: {}}", ":1:40: duplicate key `rate_limit`", id="twice"
         ),
         pytest.param(tls("cert_fil: x"), TLS + "cert_fil: unknown key; did you mean `cert_file`?", id="inner key"),
         pytest.param(
