@@ -3,7 +3,8 @@
 Any attempt takes as long as one at the highest cost of all users, also for an unknown user. The cache is keyed by an
 HMAC of user, hash and password; wrong passwords cannot evict correct ones.
 
-An attacker cannot keep users waiting: attempts by peers with fewer wrong passwords come first, and of those the newest.
+Attackers do not keep users waiting: attempts from addresses with fewer wrong passwords come first, then those for users
+with fewer wrong passwords, then the newest. Clients that try again at once do not get ahead of one that came before.
 """
 
 import asyncio
@@ -27,8 +28,8 @@ CACHE_SIZE = 100
 # As many as connections, so that a client that waits for its response is not rejected.
 MAX_WAITING = 512
 MAX_RUNNING = 2
-# Peers whose wrong passwords are counted.
-MAX_PEERS = 1000
+# Addresses and users whose wrong passwords are counted.
+MAX_SUSPECTS = 1000
 # bcrypt ignores the rest.
 PASSWORD_BYTES = 72
 # A hash of no known password.
@@ -51,10 +52,15 @@ def verify(password: bytes, hashed: str) -> bool:
 
 @dataclass(eq=False)
 class _Attempt:
-    """A password to verify. `costs` are those of dummy hashes which make up for a low cost of the user's hash."""
+    """A password to verify, which arrived after so many others had `started`.
+
+    `suspects` are the address and the user, or the lack of one, whose wrong passwords are counted. `costs` are those of
+    dummy hashes, which make up for a low cost of the user's hash.
+    """
 
     key: bytes
-    peer: str
+    suspects: tuple[str, str]
+    started: int
     password: bytes
     hashed: str
     costs: range
@@ -71,6 +77,7 @@ class BasicAuth:
         # By key, in the order of arrival.
         self._waiting: dict[bytes, _Attempt] = {}
         self._running: dict[bytes, _Attempt] = {}
+        self._started = 0
         self._wrong: Counter[str] = Counter()
         self._results: dict[bool, OrderedDict[bytes, None]] = {True: OrderedDict(), False: OrderedDict()}
 
@@ -88,13 +95,15 @@ class BasicAuth:
         key = self._digest(user.encode(), hashed.encode(), password)
         known = self._cached(key)
         if known is None:
-            known = await self._result(key, peer, password, hashed, range(hashed.cost, highest))
+            suspects = f"address {peer}", f"user {user}" if user in users else "no user"
+            known = await self._result(key, suspects, password, hashed, range(hashed.cost, highest))
         return known and user in users
 
-    async def _result(self, key: bytes, peer: str, password: bytes, hashed: str, costs: range) -> bool:
+    async def _result(self, key: bytes, suspects: tuple[str, str], password: bytes, hashed: str, costs: range) -> bool:
         attempt = self._running.get(key) or self._waiting.get(key)
         if attempt is None:
-            attempt = _Attempt(key, peer, password, hashed, costs, asyncio.get_running_loop().create_future())
+            result = asyncio.get_running_loop().create_future()
+            attempt = _Attempt(key, suspects, self._started, password, hashed, costs, result)
             self._waiting[key] = attempt
             self._start()
             if len(self._waiting) > MAX_WAITING:
@@ -105,7 +114,9 @@ class BasicAuth:
     def _start(self) -> None:
         """Verify the next passwords, as many as may run at once."""
         while self._waiting and len(self._running) < MAX_RUNNING:
-            attempt = min(reversed(self._waiting.values()), key=self._wrong_passwords)
+            earlier = [attempt for attempt in self._waiting.values() if attempt.started < self._started]
+            attempt = min(reversed(earlier or [*self._waiting.values()]), key=self._wrong_passwords)
+            self._started += 1
             del self._waiting[attempt.key]
             self._running[attempt.key] = attempt
             running = asyncio.get_running_loop().run_in_executor(self._threads, self._matches, attempt)
@@ -122,9 +133,10 @@ class BasicAuth:
         result = done.result()
         self._cache(attempt.key, result)
         if result:
-            del self._wrong[attempt.peer]
+            for suspect in attempt.suspects:
+                del self._wrong[suspect]
         else:
-            self._count_wrong(attempt.peer)
+            self._count_wrong(attempt)
         attempt.result.set_result(result)
         self._start()
 
@@ -133,16 +145,17 @@ class BasicAuth:
         last = max(self._waiting.values(), key=self._wrong_passwords)
         del self._waiting[last.key]
         # So that trying again at once is of no use.
-        self._count_wrong(last.peer)
+        self._count_wrong(last)
         last.result.set_exception(BusyError())
 
-    def _count_wrong(self, peer: str) -> None:
-        self._wrong[peer] += 1
-        if len(self._wrong) > MAX_PEERS:
+    def _count_wrong(self, attempt: _Attempt) -> None:
+        for suspect in attempt.suspects:
+            self._wrong[suspect] += 1
+        while len(self._wrong) > MAX_SUSPECTS:
             del self._wrong[next(iter(self._wrong))]
 
-    def _wrong_passwords(self, attempt: _Attempt) -> int:
-        return self._wrong[attempt.peer]
+    def _wrong_passwords(self, attempt: _Attempt) -> tuple[int, ...]:
+        return tuple(self._wrong[suspect] for suspect in attempt.suspects)
 
     def _cached(self, key: bytes) -> bool | None:
         for result, keys in self._results.items():

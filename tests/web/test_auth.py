@@ -1,6 +1,7 @@
 """Basic auth counted in bcrypt calls: what is computed, for whom, and what is remembered."""
 
 import asyncio
+import threading
 import time
 from collections.abc import Callable
 from typing import Any
@@ -141,29 +142,66 @@ def test_beyond_a_number_of_waiting_attempts_the_oldest_are_rejected_and_known_u
     run(work)
 
 
-@pytest.mark.parametrize("user", ["bob", "nobody"])
-@pytest.mark.parametrize("attackers", ["one address", "many addresses", "the user's address"])
-def test_a_user_waits_for_the_running_attempts_only(user: str, attackers: str) -> None:
-    async def work(checks: BasicAuth, asked: list[tuple[bytes, str]]) -> None:
+class Stepped:
+    """Verifies when it is let, and keeps the passwords in the order in which verification started."""
+
+    def __init__(self) -> None:
+        self.started: list[bytes] = []
+        self.let = threading.Semaphore(0)
+
+    def __call__(self, password: bytes, _hashed: str) -> bool:
+        self.started.append(password)
+        self.let.acquire()
+        return password == b"b"
+
+
+@pytest.mark.parametrize(
+    ("users", "addresses"),
+    [
+        pytest.param(["bob"], ["attacker"], id="another address"),
+        pytest.param(["bob"], [f"attacker {n}" for n in range(80)], id="other addresses"),
+        pytest.param(["alice"], ["user"], id="the same address, another user"),
+        pytest.param([f"nobody {n}" for n in range(80)], ["user"], id="the same address, no users"),
+        pytest.param(["bob"], ["user"], id="the same address and user"),
+    ],
+)
+def test_a_user_does_not_wait_for_attackers(users: list[str], addresses: list[str]) -> None:
+    """Eighty clients send wrong passwords one after the other; only a few more are verified before a user's."""
+
+    async def inside() -> None:
+        stepped = Stepped()
+        checks = BasicAuth(stepped)
+        sent: list[str] = []
+
         async def attack(number: int) -> None:
-            peer = {"one address": "attacker", "many addresses": f"attacker {number}"}.get(attackers, "user")
-            for attempt in range(3):
-                try:
-                    await checks.allows(ask(user, f"{number} {attempt}"), USERS, peer)
-                except BusyError:
-                    await asyncio.sleep(0)
+            while True:
+                sent.append(ask(users[number % len(users)], f"wrong {len(sent)}"))
+                await checks.allows(sent[-1], USERS, addresses[number % len(addresses)])
 
-        flood = [asyncio.create_task(attack(number)) for number in range(80)]
-        assert not await checks.allows(ask("alice", "wrong"), USERS, "other")
-        before = len(asked)
-        assert await checks.allows(ask("bob", "b"), USERS, "user")
-        # Besides those that ran, none comes first.
-        assert [password for password, _ in asked].index(b"b") <= before + MAX_RUNNING
-        for task in flood:
+        async def step() -> None:
+            """Let one verification end; wait for the next to start, and for the client to try again."""
+            started, tried = len(stepped.started), len(sent)
+            stepped.let.release()
+            while len(stepped.started) == started or len(sent) == tried:  # noqa: ASYNC110
+                await asyncio.sleep(0.001)
+
+        attackers = [asyncio.create_task(attack(number)) for number in range(80)]
+        await asyncio.sleep(0)
+        for _ in range(10):
+            await step()
+        user = asyncio.create_task(checks.allows(ask("bob", "b"), USERS, "user"))
+        await asyncio.sleep(0)
+        steps = 0
+        while b"b" not in stepped.started:
+            await step()
+            steps += 1
+        assert steps <= MAX_RUNNING + 1
+        for task in attackers:
             task.cancel()
-        await asyncio.gather(*flood, return_exceptions=True)
+        stepped.let.release(10)
+        assert await user
 
-    run(work)
+    asyncio.run(inside())
 
 
 def test_a_password_over_72_bytes_fits_as_with_htpasswd() -> None:
