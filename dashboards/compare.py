@@ -45,7 +45,7 @@ def _versions() -> Any:
         table(
             "Versions",
             "One row per version, the busiest first. A new version should have no more errors, latency or mistakes "
-            "than the previous one. With few records, wait before you decide.",
+            "than the previous one; with few records, wait before you decide.",
             [as_rows(of()) for of in COLUMNS.values()],
             transformations=joined(VERSION_LABELS, [*COLUMNS]),
             sort=("Requests", True),

@@ -111,9 +111,9 @@ def _since_when() -> Any:
         "Which feature has drifted, and since when?",
         bar_gauge(
             "Most drifted features",
-            "PSI of the ten features that have moved most, as a share of the limit (`thresholds.feature_drift_psi`). "
-            "A full bar is at the limit or above. With few records this may be chance; the table below shows whether "
-            "a feature has drifted. Choose a feature at the top to see how it has moved.",
+            "PSI of the ten features that have moved most, as a share of the limit (`thresholds.feature_drift_psi`); "
+            "a full bar is at the limit or above. With few records this may be chance, so check in the table below "
+            "whether the feature has drifted.",
             [now(largest_first(largest(10, limits.psi_of_features())), FEATURE)],
             "percentunit",
             steps=OF_LIMIT,
@@ -125,9 +125,9 @@ def _since_when() -> Any:
         ),
         state_timeline(
             "Features over time",
-            "PSI of each feature as a share of its limit: green below 80%, yellow below 100%, red above. The 20 "
-            "features that moved most in the time range are shown. If many turn red at once, suspect a broken input "
-            "or a deployment; if only one does, suspect its own source. Gaps have too few records.",
+            "PSI of the 20 features that moved most, as a share of the limit: green below 80%, yellow below 100%, red "
+            "above, empty with too few records. If many turn red at once, suspect a broken input or a deployment; if "
+            "only one does, suspect its own source.",
             [over_time(drift.only_most_drifted(limits.psi_of_features(metrics.RECORDED_PSI)), FEATURE)],
             "percentunit",
             steps=OF_LIMIT,
@@ -137,7 +137,7 @@ def _since_when() -> Any:
         ),
         timeseries(
             "PSI",
-            "Population stability index in the chosen window, for the ten features that moved most. The dashed line "
+            "Population stability index in the chosen window, for the ten features that moved most; the dashed line "
             "is the limit. A step usually has a technical cause; a slow rise is usually a change in the population.",
             [
                 over_time(drift.most_drifted(10), FEATURE),
@@ -155,9 +155,9 @@ def _table() -> Any:
         "All features",
         table(
             "Features",
-            "All drift measures of every feature, the highest PSI first. PSI shows how large the change is, and the "
-            "p-value whether it could be chance. KS and Wasserstein show small changes of many values. Click a "
-            "feature to show it above.",
+            "All drift measures of every feature, the highest PSI first: PSI shows how large a change is, p-values "
+            "whether it could be chance, KS and Wasserstein whether many values have moved a little. Click a feature "
+            "to show it above.",
             [as_rows(of()) for of in COLUMNS.values()],
             transformations=joined(FEATURE_LABELS, [*COLUMNS]),
             sort=("PSI", True),

@@ -31,9 +31,9 @@ def one() -> Any:
         "One feature: $feature",
         bar_chart(
             "$feature: now and in the reference",
-            "Share of values in each bin: in the chosen window over all pods, and in the reference. The distribution "
-            "has changed where bars differ. If `missing` or `other` has grown, the input is broken. Needs "
-            "`exported_bins`.",
+            "Share of values in each bin, in the chosen window over all pods and in the reference (needs "
+            "`exported_bins`). The distribution has changed where bars differ; if `missing` or `other` has grown, the "
+            "input is broken.",
             [as_rows(drift.shares()), as_rows(drift.reference_shares())],
             "percentunit",
             x="bin",
@@ -43,8 +43,8 @@ def one() -> Any:
         ),
         timeseries(
             "$feature: PSI and chance",
-            "PSI of the feature, and the PSI that chance alone can cause with this many records. Ignore PSI below "
-            "that line. The dashed line is the limit.",
+            "PSI of the feature, the PSI that chance alone can cause with this many records, and the limit (dashed). "
+            "Ignore PSI below the line of chance.",
             [
                 *(
                     over_time(largest(MOST, drift.of_one_feature(metric)), f"{name} · {VERSION}")
@@ -58,8 +58,8 @@ def one() -> Any:
         ),
         timeseries(
             "$feature: mean and spread",
-            "Mean, standard deviation and quantiles of the values in the window. Categorical features have none. A "
-            "jump by a factor of 100 or 1000 is usually a change of unit.",
+            "Mean, standard deviation and quantiles of the values in the window, for numeric features only. A jump by "
+            "a factor of 100 or 1000 is usually a change of unit.",
             [
                 over_time(largest(MOST, drift.of_one_feature(metrics.MEAN)), f"mean · {VERSION}"),
                 over_time(largest(MOST, drift.of_one_feature(metrics.STDDEV)), f"standard deviation · {VERSION}"),
@@ -94,9 +94,9 @@ def _together() -> Any:
         "Features together, embeddings, predictions",
         timeseries(
             "Multivariate drift",
-            "How far records deviate from the relations between features in the reference, in standard errors. Beyond "
-            "±3, it is unlikely to be chance. Above 0, relations have broken, even if no single feature has moved. "
-            "Below 0, records have become simpler, for example because a feature is missing.",
+            "How far records deviate from the relations between features in the reference, in standard errors; beyond "
+            "±3, chance is unlikely. Above 3, relations have broken, even if no single feature has moved; below -3, "
+            "records have become simpler, for example because a feature is missing.",
             [over_time(largest(10, drift.of_versions(metrics.MULTIVARIATE_ZSCORE)))],
             "none",
             least=None,
@@ -182,9 +182,9 @@ def _fleet() -> Any:
         "All pods together",
         timeseries(
             "PSI of all pods' records together",
-            "PSI of the last hour over the records of all pods, from the recording rules in `alerts/`. Unlike the PSI "
-            "of single pods, it is not inflated by small samples. The 20 largest are shown; the dashed line is the "
-            "limit.",
+            "PSI of the last hour over the records of all pods, from the recording rules in `alerts/`, for the 20 "
+            "largest; the dashed line is the limit. It is less affected by chance than the PSI of single pods, which "
+            "have fewer records.",
             [over_time(drift.of_fleet(), FEATURE), over_time(limits.one_limit(limits.DRIFT_LIMIT), "limit")],
             "none",
             width=24,

@@ -42,8 +42,8 @@ def _now() -> Any:
         "Do the same features still determine the predictions?",
         stat(
             "Agreement with the reference",
-            "How well the ranking of features agrees with the reference (NDCG); 1 means the same order. The lowest "
-            "over versions and pods is shown. Below 0.9, other features determine the predictions.",
+            "How well the ranking of features agrees with the reference (NDCG), the lowest over versions and pods; 1 "
+            "means the same order. Below 0.9, other features determine the predictions.",
             over_time(lowest(attribution.ranking()), "NDCG"),
             "none",
             decimals=3,
@@ -54,7 +54,7 @@ def _now() -> Any:
         ),
         timeseries(
             "Agreement over time",
-            "Agreement of the ranking with the reference (NDCG), by version. The dashed line is the lowest value "
+            "Agreement of the ranking with the reference (NDCG), by version; the dashed line is the lowest value "
             "allowed (`thresholds.attribution_ranking_ndcg`). A step is usually a deployment or a broken feature.",
             [over_time(smallest(MOST, attribution.ranking())), over_time(limits.one_limit(limits.NDCG_LIMIT), "limit")],
             "none",
@@ -89,8 +89,8 @@ def _features() -> Any:
         ),
         timeseries(
             "Ranks",
-            "Rank of each feature by its attributions; 1 is the most important. The ten most important features at "
-            "the end of the time range are shown. Where lines cross, the ranking has changed.",
+            "Rank of the ten most important features at the end of the time range, by their attributions; 1 is the "
+            "most important. Where lines cross, the ranking has changed.",
             [over_time(smallest(10, attribution.ranks()), FEATURE)],
             "none",
             decimals=0,

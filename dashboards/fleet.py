@@ -83,10 +83,9 @@ def _now() -> Any:
         ),
         table(
             "Models",
-            "One row per version, those that exceed most limits first. Coloured cells show a value as a share of the "
-            "version's own limit: yellow from 80%, red from 100%. A cell is empty if the limit is not set or there is "
-            "no data. Drift counts only if it is both large and statistically significant. Click a model or a version "
-            "to open it.",
+            "One row per version, those that exceed most limits first. Coloured cells show the share of the version's "
+            "own limit (yellow from 80%, red from 100%); they are empty if the limit is not set or there is no data. "
+            "Click a model or a version to open it.",
             [as_rows(of()) for of in COLUMNS.values()],
             transformations=joined(VERSION_LABELS, [*COLUMNS]),
             sort=("Limits exceeded", True),
@@ -114,9 +113,9 @@ def _since_when() -> Any:
         "Since when?",
         state_timeline(
             "Nearest limit",
-            "The highest share of a limit that each version has used: green below 80%, yellow below 100%, red above. "
-            "At each time, the 20 worst versions are shown. The problem started where red starts; open the model to "
-            "see which limit it is.",
+            "The highest share of a limit that each version has used, for the 20 worst at each time: green below 80%, "
+            "yellow below 100%, red above. The problem started where red starts; open the model to see which limit it "
+            "is.",
             [over_time(largest(20, limits.nearest_recorded()))],
             "percentunit",
             steps=OF_LIMIT,
@@ -127,8 +126,8 @@ def _since_when() -> Any:
         ),
         bar_gauge(
             "Most drifted features",
-            "The ten features, over all models, whose PSI is the largest share of its limit. A full bar is at the "
-            "limit or above; chance is not ruled out. If a model with a problem has no feature here, look at its "
+            "The ten features of all models whose PSI is the largest share of its limit, even if chance could explain "
+            "it; a full bar is at the limit or above. If a model with a problem has no feature here, look at its "
             "errors and latency.",
             [now(largest_first(largest(10, limits.psi_of_features())), FEATURE)],
             "percentunit",
@@ -170,9 +169,8 @@ def _lines() -> Any:
         ),
         timeseries(
             "Drifted features",
-            "Features that have drifted in the chosen window, both by size and beyond chance. The pod with most of "
-            "them counts, and the ten versions with most are shown. Open the Drift dashboard to see which features "
-            "they are.",
+            "Features that have drifted in the chosen window, both by size and beyond chance, on the pod with most of "
+            "them, for the ten highest versions. Open the Drift dashboard to see which features they are.",
             [over_time(largest(10, drift.drifted_features()))],
             "none",
             decimals=0,
@@ -191,8 +189,8 @@ def _lines() -> Any:
         ),
         timeseries(
             "Limits exceeded",
-            "How many of its limits each version exceeds: latency, errors, drift, accuracy. The ten versions with "
-            "most are shown. Open the model to see which limits they are.",
+            "How many of its limits (latency, errors, drift, accuracy) each version exceeds, for the ten highest. "
+            "Open the model to see which limits they are.",
             [over_time(largest(10, limits.broken_recorded()))],
             "none",
             decimals=0,

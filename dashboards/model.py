@@ -88,9 +88,9 @@ def _since_when() -> Any:
         "Which limit, and since when?",
         state_timeline(
             "Limits",
-            "How much of each limit (`thresholds`) the chosen versions have used: green below 80%, yellow below 100%, "
-            "red above. For accuracy, it is the share of wrong predictions divided by the share that is allowed. A "
-            "row is missing if the limit is not set, or if there is no data (for errors: no error so far).",
+            "Share of each limit (`thresholds`) that the chosen versions have used: green below 80%, yellow below "
+            "100%, red above; for accuracy, the wrong predictions as a share of those allowed. A row is missing if "
+            "the limit is not set, or if there is no data (for errors: no error so far).",
             [
                 over_time(
                     largest(20, f"({limits.each(limits.RECORDED)})"), "{{limit}} · {{model_name}} {{model_version}}"
@@ -117,8 +117,8 @@ def _traffic() -> Any:
         ),
         timeseries(
             "Error ratio",
-            "Errors as a share of all requests, by version. The dashed line is the limit, if `thresholds.error_ratio` "
-            "is set. If a line is above it, look at the error types in the next panel.",
+            "Errors as a share of all requests, by version; the dashed line is the limit, if `thresholds.error_ratio` "
+            "is set. If a version is above it, look at the error types in the next panel.",
             [
                 over_time(largest(20, traffic.error_ratio())),
                 over_time(limits.one_limit(limits.ERROR_LIMIT), "limit"),
@@ -143,7 +143,7 @@ def _latency() -> Any:
         "Latency",
         timeseries(
             "Latency",
-            "Median, p95 and p99 over all pods. The dashed line is the limit of p99. If only p99 rises, a few "
+            "Median, p95 and p99 over all pods; the dashed line is the limit of p99. If only p99 rises, a few "
             "requests are slow; if all rise, look at the model or its machine.",
             [
                 *(

@@ -72,7 +72,7 @@ def _predictions() -> Any:
         ),
         timeseries(
             "Accuracy",
-            "Share of correct predictions among those with ground truth, in the chosen window. The dashed line is the "
+            "Share of correct predictions among those with ground truth, in the chosen window; the dashed line is the "
             "lowest accuracy allowed. Regression models have no accuracy; see their errors on the Performance "
             "dashboard.",
             [over_time(smallest(10, truth.accuracy())), over_time(limits.one_limit(limits.ACCURACY_LIMIT), "limit")],

@@ -98,7 +98,7 @@ def _against_baseline() -> Any:
         timeseries(
             "Accuracy",
             "Accuracy measured, estimated from scores (with two standard errors on either side), and in the reference "
-            "(baseline). The dashed line is the lowest accuracy allowed. If the estimate falls first, expect the "
+            "(baseline); the dashed line is the lowest accuracy allowed. If the estimate falls first, expect the "
             "measured accuracy to follow.",
             [
                 over_time(smallest(MOST, truth.accuracy()), f"measured · {VERSION}"),
@@ -116,7 +116,7 @@ def _against_baseline() -> Any:
         ),
         timeseries(
             "F1 and AUC",
-            "F1 and AUC measured and estimated, and the baseline of F1. The lowest over pods is shown. If F1 falls "
+            "F1 and AUC measured and estimated, and the baseline of F1, on the pod where they are lowest. If F1 falls "
             "but AUC does not, change the decision threshold rather than the model.",
             [
                 over_time(smallest(MOST, truth.overall(metrics.F1)), f"F1 · {VERSION}"),
@@ -134,7 +134,7 @@ def _against_baseline() -> Any:
         ),
         timeseries(
             "Drop from the baseline",
-            "How far each metric is below its baseline. The dashed line is the tolerance, if "
+            "How far each metric is below its baseline; the dashed line is the tolerance, if "
             "`thresholds.performance_tolerance` is set. If a metric stays above it, retrain or roll back.",
             [
                 over_time(largest(20, truth.drops()), "{{metric}} · {{model_name}} {{model_version}}"),
@@ -164,8 +164,8 @@ def _confusion() -> Any:
         "Which mistakes?",
         table(
             "Confusion: actual by row, predicted by column",
-            "Number of outcomes for each pair of actual and predicted class in the window, over all pods. Cells off "
-            "the diagonal are mistakes; look at the dark ones first. Choose a single model.",
+            "Number of outcomes for each pair of actual and predicted class in the window, over all pods. Choose a "
+            "single model; cells off the diagonal are mistakes, so look at the dark ones first.",
             [as_rows(truth.confusion())],
             transformations=matrix("actual", "predicted"),
             steps=[(None, "transparent"), (1.0, "super-light-blue"), (100.0, "light-blue"), (1000.0, "blue")],
@@ -178,7 +178,7 @@ def _confusion() -> Any:
         ),
         timeseries(
             "Precision and recall by class",
-            "Precision is the share of predictions of a class that are correct. Recall is the share of records of a "
+            "Precision is the share of predictions of a class that are correct; recall is the share of records of a "
             "class that are predicted as such. If only one class falls, look at the records of that class.",
             [
                 over_time(

@@ -87,7 +87,7 @@ def _regression() -> Any:
         timeseries(
             "Errors",
             "Mean absolute error, root mean squared error and bias, in the unit of the target. If bias is above 0, "
-            "predictions are too high. If RMSE is far above MAE, there are a few large errors.",
+            "predictions are too high; if RMSE is far above MAE, there are a few large errors.",
             [
                 over_time(largest(MOST, truth.worst(metrics.MAE)), f"MAE · {VERSION}"),
                 over_time(largest(MOST, truth.worst(metrics.RMSE)), f"RMSE · {VERSION}"),

@@ -203,8 +203,8 @@ def _lines() -> Any:
         timeseries(
             "Rejected lines",
             "Lines per second that are not valid records, by reason. For `invalid_json`, look for two writers or "
-            "truncated lines; for `missing_field`, check `fields`. `timestamp_past` means that an old log is being "
-            "read.",
+            "truncated lines; for `missing_field`, check `fields`; for `timestamp_past`, check whether an old log is "
+            "being read.",
             [over_time(largest(10, sidecar.refused_by_reason()), "{{reason}} · {{source}}")],
             "cps",
             width=24,

@@ -132,7 +132,7 @@ def _over_time() -> Any:
         ),
         timeseries(
             "p99 latency",
-            "p99 latency by segment, over all pods, for the 20 slowest. The dashed line is the model's limit. If only "
+            "p99 latency by segment, over all pods, for the 20 slowest; the dashed line is the model's limit. If only "
             "one segment is slow, its requests may be larger.",
             [
                 over_time(largest(20, segments.recorded_latency(0.99)), SEGMENT),

@@ -29,7 +29,7 @@ def _truth() -> Any:
         timeseries(
             "Accuracy",
             "Share of correct predictions among those with ground truth, by segment, over all pods, for the 20 "
-            "lowest. The dashed line is the model's limit. If one segment is far below the others, the model has not "
+            "lowest; the dashed line is the model's limit. If one segment is far below the others, the model has not "
             "learnt it well.",
             [
                 over_time(smallest(20, segments.accuracy()), SEGMENT),
@@ -43,7 +43,7 @@ def _truth() -> Any:
         ),
         timeseries(
             "Outcomes",
-            "Predictions in the window that have ground truth, by segment. With fewer than a few hundred, accuracy is "
+            "Predictions in the window that have ground truth, by segment; with fewer than a few hundred, accuracy is "
             "mostly noise. If only one segment has none, its ground truth is late or lost.",
             [over_time(largest(20, segments.outcomes()), SEGMENT)],
             "short",

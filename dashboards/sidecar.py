@@ -50,8 +50,8 @@ def _now() -> Any:
         "Is everything read, and in time?",
         stat(
             "Sidecars down",
-            "Sidecars that Prometheus cannot scrape. If it is not 0, see below which, then run `kubectl logs`. A "
-            "sidecar that cannot save its state returns 503 and counts as down.",
+            "Sidecars that Prometheus cannot scrape, including those that return 503 because they cannot save their "
+            "state. If it is not 0, see below which, then run `kubectl logs`.",
             over_time(sidecar.down(), "down"),
             "none",
             steps=ANY,
@@ -141,7 +141,7 @@ def _sources() -> Any:
         table(
             "Sources",
             "One row per source of each sidecar, those furthest behind first. `Last record` is the age of the newest "
-            "record. If it is old and nothing is unread, the model has not written anything.",
+            "record: if it is high and nothing is unread, the model has not written anything.",
             [as_rows(of()) for of in COLUMNS.values()],
             transformations=joined(LABELS, [*COLUMNS]),
             sort=("Behind", True),

@@ -78,8 +78,8 @@ def _commits() -> Any:
         ),
         timeseries(
             "Age of the checkpoint",
-            "Time since the state was last saved. After a crash, the sidecar has to read this much again. Above one "
-            "minute, commits are failing.",
+            "Time since the state was last saved, from which the sidecar resumes after a crash. Above one minute, "
+            "commits are failing.",
             [over_time(largest(10, sidecar.age(metrics.CHECKPOINT_TIMESTAMP)), POD)],
             "s",
             width=6,
@@ -124,8 +124,8 @@ def _network() -> Any:
         ),
         timeseries(
             "Waiting for ground truth",
-            "Predictions and ground-truth records that wait for each other. If the number keeps rising, IDs do not "
-            "match. At the limit, the oldest are evicted.",
+            "Predictions and ground-truth records that wait for each other; at the limit, the oldest are evicted. If "
+            "the number keeps rising, IDs may not match.",
             [over_time(sidecar.joins_waiting(), "{{side}}")],
             "short",
             width=8,
