@@ -1,4 +1,4 @@
-"""`python -m alerts OUT`: write the rules as files for Prometheus, without its operator; or check them."""
+"""`python -m alerts OUT`: write the rules as files for Prometheus without the operator, or check them."""
 
 import sys
 from collections.abc import Callable, Iterator
@@ -12,14 +12,14 @@ from alerts.check import mistakes
 from alerts.links import GRAFANA, RUNBOOKS, address
 from exporter.units import Duration
 
-# How often feature-drift.yaml is evaluated, as it is written there.
+# The evaluation interval in feature-drift.yaml.
 EVERY = "10s"
-# Well below the five minutes after which Prometheus no longer returns a series.
+# Well below five minutes, after which Prometheus no longer returns a series.
 LONGEST_INTERVAL_SECONDS = 120.0
 
 
 def _divisor(_context: click.Context, _option: click.Parameter, factor: int) -> int:
-    """Return a factor that divides an hour into whole seconds: 24 of these hours are a day."""
+    """Return a factor that divides an hour into whole seconds. Raises click.BadParameter."""
     if factor < 1 or 3600 % factor:
         raise click.BadParameter(f"expected a divisor of 3600 such as 60, got {factor}")
     return factor
@@ -44,7 +44,7 @@ def _interval(_context: click.Context, _option: click.Parameter, every: str) -> 
     default=GRAFANA,
     show_default=True,
     callback=address,
-    help="Where links to dashboards lead.",
+    help="URL of the Grafana that alerts link to.",
 )
 @click.option(
     "--runbooks",
@@ -52,14 +52,14 @@ def _interval(_context: click.Context, _option: click.Parameter, every: str) -> 
     default=RUNBOOKS,
     show_default=True,
     callback=address,
-    help="Where links to runbooks lead.",
+    help="URL of the runbooks that alerts link to.",
 )
 @click.option(
     "--every",
     default=EVERY,
     show_default=True,
     callback=_interval,
-    help="How often a fleet's drift is evaluated; use 1m from some 300 pods on.",
+    help="How often drift over all pods is evaluated. Use 1m from about 300 pods.",
 )
 @click.option(
     "--speedup",
@@ -68,13 +68,13 @@ def _interval(_context: click.Context, _option: click.Parameter, every: str) -> 
     type=int,
     default=1,
     callback=_divisor,
-    help="Divide all durations by FACTOR, also in alertmanager.yml, to try the alerts out.",
+    help="Divide all durations by FACTOR, also in alertmanager.yml, to try out the alerts.",
 )
-@click.option("--check", is_flag=True, help="Write nothing; print the mistakes in the rule files.")
+@click.option("--check", is_flag=True, help="Write nothing. Print the mistakes in the rule files.")
 def main(
     *, out: Path | None, operator: bool, grafana: str, runbooks: str, every: str, factor: int, check: bool
 ) -> None:
-    """Write the rules into the folder OUT, as files for Prometheus's `rule_files`."""
+    """Write the rules into the folder OUT, for `rule_files` in the configuration of Prometheus."""
     if (out is None) != check:
         raise click.UsageError("expected either a folder OUT or --check")
     files = rule_files.load()
@@ -100,7 +100,7 @@ def main(
 
 
 def _alertmanager(factor: int, *, operator: bool) -> Iterator[tuple[str, str]]:
-    """Yield the Alertmanager's configuration where it is not the file that is shipped, by path."""
+    """Yield path and text of the Alertmanager configuration, if it differs from the shipped file."""
     if operator:
         yield "alertmanager/alertmanagerconfig.yaml", alertmanager_config()
     elif factor > 1:
@@ -109,7 +109,7 @@ def _alertmanager(factor: int, *, operator: bool) -> Iterator[tuple[str, str]]:
 
 def _promql_parser() -> Callable[[str], object]:
     try:
-        # Only contributors have it.
+        # Only contributors have it installed.
         from promql_parser import parse  # noqa: PLC0415
     except ImportError:
         raise click.UsageError("--check needs promql-parser: pip install promql-parser") from None

@@ -17,17 +17,17 @@ GROUP_KEYS = ("name", "interval", "limit", "rules")
 RECORDING_KEYS = ("record", "expr")
 ALERT_KEYS = ("alert", "expr", "for", "labels", "annotations")
 SEVERITIES = ("critical", "warning", "info")
-# For the retrain trigger: start a training, or hold it back.
+# For the retrain trigger: start a training, or delay it.
 ACTIONS = ("retrain", "hold")
 ANNOTATIONS = ("summary", "description", "value", "runbook_url", "dashboard_url")
 ALERT_NAME = r"(Model|PredictionExporter)([A-Z][a-z]+)+"
 
-# A key, with dots between those of nested mappings, and what is wrong with it.
+# The path of a key, joined with dots, and what is wrong with its value.
 Found = Iterator[tuple[str, str]]
 
 
 def mistakes(files: Sequence[RuleFile], parse: Callable[[str], object] | None = None) -> list[str]:
-    """Return all mistakes, by file and line. `parse` raises ValueError for an expression that is not PromQL."""
+    """Return all mistakes, sorted by file and line. `parse` raises ValueError if an expression is not PromQL."""
     found = {file.name: [*_object(file)] for file in files}
     whole = [file for file in files if not found[file.name]]
     names = Counter(_name(rule) for file in whole for group in file.groups for rule in group["rules"])
@@ -46,7 +46,7 @@ def mistakes(files: Sequence[RuleFile], parse: Callable[[str], object] | None = 
 
 @dataclass(frozen=True)
 class _Known:
-    """How many rules have each name, the names of the files, and whether all files could be read."""
+    """The number of rules with each name, the names of the files, and whether all files could be read."""
 
     names: Counter[str]
     files: set[str]
@@ -58,7 +58,7 @@ def _name(rule: Rule) -> str:
 
 
 def _line(file: RuleFile, place: Sequence[str | int], name: str, key: str, wrong: str) -> str:
-    """Return a mistake, with the line of the key or, if it is missing, of what it is missing in."""
+    """Return the message for a mistake, with the line of the key, or of its parent if the key is missing."""
     node = yaml.compose(file.text, yaml.CSafeLoader)
     line = 0
     for step in (*place, *key.split(".")):
@@ -75,7 +75,7 @@ def _line(file: RuleFile, place: Sequence[str | int], name: str, key: str, wrong
 
 
 def _object(file: RuleFile) -> Iterator[str]:
-    """Yield why a file is no PrometheusRule with groups of rules."""
+    """Yield the reasons why a file is not a PrometheusRule with groups of rules."""
     where = f"alerts/{file.name}.yaml"
     try:
         document = file.document

@@ -1,7 +1,7 @@
-"""The rules of feature-drift.yaml again: for 24 hours, and for other comparisons than with the reference.
+"""Generate copies of the rules in feature-drift.yaml: for 24 hours, and for comparisons with other data.
 
-A copy of a rule has other series in the place of the rule's own: `increase24h` for `increase1h`, or another time,
-version or pod for the reference. So each formula is written once, in feature-drift.yaml.
+Each formula is written once, in feature-drift.yaml. A copy of a rule reads other series: `increase24h` instead of
+`increase1h`, or another time, version or pod instead of the reference.
 """
 
 from collections.abc import Iterable, Iterator
@@ -34,13 +34,13 @@ spec:
 
 @dataclass(frozen=True)
 class Counts:
-    """One side of a comparison: expressions of its counts by feature and bin, and of their sums by feature."""
+    """One side of a comparison: expressions for its counts by feature and bin, and for their sums by feature."""
 
     bins: str
     total: str
 
 
-# In feature-drift.yaml: the two sides, the number of bins, and what is derived from them.
+# Series in feature-drift.yaml: the two sides, the number of bins, and the series derived from them.
 HOUR = Counts(
     "model_version_feature_bin:model_feature_bin:increase1h", "model_version_feature:model_feature_bin:increase1h"
 )
@@ -153,7 +153,7 @@ def _versions(window: str) -> Iterator[Recording]:
 
 
 def _compared(name: str, window: str, reference: Counts, what: str) -> Iterator[Recording]:
-    """Yield a comparison with counts whose bins may be different ones; then nothing is recorded."""
+    """Yield the rules of a comparison with counts that may have other bins; nothing is recorded if they do."""
     current, number = _counts(window), f"count by ({FEATURE})"
     same = (
         f"and {number} (\n  {current.bins}\n)\n== {number} (\n  {reference.bins}\n)\n"
@@ -187,7 +187,7 @@ def _instances() -> Iterator[Recording]:
 
 
 def _drift(name: str, window: str, current: Counts, reference: Counts, what: str, pod: str = "") -> Iterator[Recording]:
-    """Yield the number of bins, PSI and its critical value of one side compared with another, perhaps by pod."""
+    """Yield rules for the number of bins, PSI and its critical value of one side against another, by pod if given."""
     level, labels = (
         ("instance_model_version_feature", f"{FEATURE}, {pod}") if pod else ("model_version_feature", FEATURE)
     )
@@ -218,7 +218,7 @@ def _rules() -> dict[str, str]:
 
 
 def _copy(rule: str, series: dict[str, str], labels: str) -> str:
-    """Return a rule's expression with other series and labels; what is of several lines is indented like its first."""
+    """Return a rule's expression with other series and labels. Series of several lines keep the indentation."""
     copied = ""
     for line in _rules()[rule].replace(f"by ({FEATURE})", f"by ({labels})").splitlines():
         spaces = line[: len(line) - len(line.lstrip())]
@@ -228,7 +228,7 @@ def _copy(rule: str, series: dict[str, str], labels: str) -> str:
 
 
 def _without_own(counts: str, labels: str) -> str:
-    """Return the sum over all pods less each pod's own count."""
+    """Return the sum over all pods minus each pod's own count."""
     return f"(\n  sum by ({labels}) (\n    {counts}\n  )\n  - on ({labels}) group_right ()\n    {counts}\n)"
 
 

@@ -1,4 +1,4 @@
-"""Write the generated files of this folder: `python -m alerts.generate`."""
+"""`python -m alerts.generate`: write the generated files in this folder."""
 
 import sys
 

@@ -1,10 +1,10 @@
-"""Where the links of alerts and dashboards lead: to Grafana and to the runbooks."""
+"""The URLs that alerts and dashboards link to: Grafana and the runbooks."""
 
 import re
 
 import click
 
-# The addresses in alerts/*.yaml; no slash at the end.
+# The URLs in alerts/*.yaml, without a slash at the end.
 GRAFANA = "http://localhost:3000"
 RUNBOOKS = "https://github.com/prediction-exporter/prediction-exporter/blob/main/alerts/runbooks"
 
@@ -12,5 +12,5 @@ RUNBOOKS = "https://github.com/prediction-exporter/prediction-exporter/blob/main
 def address(_context: click.Context, _option: click.Parameter, url: str) -> str:
     """Return an option's http or https URL without a slash at its end. Raises click.BadParameter."""
     if not re.fullmatch(r"https?://[^\s/?#]+[^\s?#]*", url):
-        raise click.BadParameter(f"{url!r} is no address; expected is https://HOST/PATH")
+        raise click.BadParameter(f"{url!r} is not a URL; expected https://HOST/PATH")
     return url.rstrip("/")

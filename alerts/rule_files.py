@@ -1,4 +1,4 @@
-"""The rule files of this folder, as they are written."""
+"""The rule files in this folder."""
 
 from __future__ import annotations
 
@@ -15,24 +15,24 @@ import yaml
 from alerts.links import GRAFANA, RUNBOOKS
 
 FOLDER = Path(__file__).parent
-# The name of a recorded series: level:metric:operations.
+# The name of a recorded series, `level:metric:operations`.
 RECORDED = re.compile(r"[a-z_]+:[a-z0-9_]+:[a-z0-9_]+")
 
-# As in YAML: a rule has `expr` and either `record` or `alert`.
+# The mappings in the YAML file. A rule has `expr` and either `record` or `alert`.
 Rule = dict[str, Any]
 Group = dict[str, Any]
 
 
 @dataclass(frozen=True)
 class RuleFile:
-    """A PrometheusRule object; `name` is that of its file, without `.yaml`."""
+    """A PrometheusRule object; `name` is the name of its file without `.yaml`."""
 
     name: str
     text: str
 
     @cached_property
     def document(self) -> Any:
-        """Raises yaml.YAMLError."""
+        """The parsed file. Raises yaml.YAMLError."""
         return yaml.load(self.text, yaml.CSafeLoader)
 
     @property
@@ -41,23 +41,23 @@ class RuleFile:
         return groups
 
     def with_links(self, grafana: str, runbooks: str) -> RuleFile:
-        """Return the same file with links to a Grafana and to runbooks at other addresses."""
+        """Return the same file with other URLs of Grafana and the runbooks."""
         text = self.text.replace(f"{GRAFANA}/d/", f"{grafana}/d/").replace(f"{RUNBOOKS}/", f"{runbooks}/")
         return replace(self, text=text)
 
     def with_interval(self, before: str, after: str) -> RuleFile:
-        """Return the same file with one interval changed, and the offsets that are this interval."""
+        """Return the same file with one interval changed, also where it is used as an offset."""
         text = re.sub(rf"\b(interval: |offset ){before}\b", rf"\g<1>{after}", self.text)
         return replace(self, text=text)
 
     def plain(self) -> str:
-        """Return a rule file of Prometheus: what is in `spec`, with all comments."""
+        """Return a rule file for Prometheus: the content of `spec`, with all comments."""
         head, spec = self.text.split("\nspec:\n")
         return "".join(re.findall(r"(?m)^#.*\n", head)) + dedent(spec)
 
 
 def load(folder: Path = FOLDER) -> list[RuleFile]:
-    """Return a folder's rule files, by name. Raises OSError."""
+    """Return the rule files in a folder, sorted by name. Raises OSError."""
     return [RuleFile(path.stem, path.read_text()) for path in sorted(folder.glob("*.yaml"))]
 
 
@@ -71,5 +71,5 @@ def alerts(files: Iterable[RuleFile]) -> dict[str, Rule]:
 
 
 def recordings(files: Iterable[RuleFile]) -> dict[str, Rule]:
-    """Return all recording rules, by the name of what they record."""
+    """Return all recording rules by the name of the recorded series."""
     return {rule["record"]: rule for rule in rules(files) if "record" in rule}

@@ -1,9 +1,13 @@
-"""Rules and Alertmanager's configuration with all durations divided, so that an incident takes minutes.
+"""Divide all durations in the rules and the Alertmanager configuration, so that an incident takes minutes.
 
-Divided are the intervals of groups, `for` and `keep_firing_for`, all durations in PromQL, also of the queries in
-annotations, and the windows by which series are selected (`window="1h"`): divide the sidecar's `windows` alike. The
-names of recorded series stay, and so does the prose of annotations. Counts and rates in a rule stay too: where it
-needs 500 requests in five minutes, it compares with a rate per second, and five divided minutes have fewer requests.
+These durations are divided:
+
+- the intervals of groups, `for` and `keep_firing_for`;
+- durations in PromQL, also in the queries of annotations;
+- the windows that select series, such as `window="1h"`. Divide the sidecar's `windows` by the same factor.
+
+The names of recorded series and the prose of annotations stay the same. So do counts and rates: a rule that needs 500
+requests in five minutes compares with a rate per second, so it needs fewer requests in the shortened five minutes.
 """
 
 import re
@@ -14,17 +18,17 @@ import yaml
 from alerts.rule_files import FOLDER, Group, Rule
 from exporter.units import Duration
 
-# In PromQL: a range, an offset or a label's value. In the name of a recorded series it would follow a letter.
+# In PromQL: a range, an offset or a label value. In the name of a recorded series, a letter comes before it.
 DURATION = re.compile(r"(?<![\w.])(?:[0-9]+(?:ms|[smhdw]))+(?!\w)")
-# The actions of a template contain its queries; the rest is prose.
+# Queries are inside the actions of a template. The rest is prose.
 ACTION = re.compile(r"{{.*?}}")
-# As short as scrape intervals get; a busy machine would miss shorter ones.
+# The shortest practical scrape interval. A busy machine would miss shorter ones.
 SHORTEST_INTERVAL = Duration.parse("1s")
 ROUTE_DURATIONS = ("group_wait", "group_interval", "repeat_interval")
 
 
 class _Dumper(yaml.CSafeDumper):
-    """Writes text of several lines as a block."""
+    """Writes text with several lines as a block."""
 
 
 _Dumper.add_representer(
@@ -34,7 +38,7 @@ _Dumper.add_representer(
 
 
 def speed_up(text: str, factor: int) -> str:
-    """Return a rule file, for Prometheus or for the operator, with all durations divided by a factor."""
+    """Return a rule file with all durations divided by a factor. It may be for Prometheus or for the operator."""
     document = yaml.load(text, yaml.CSafeLoader)
     content = document.get("spec", document)
     content["groups"] = [_group(group, factor) for group in content["groups"]]
@@ -42,7 +46,7 @@ def speed_up(text: str, factor: int) -> str:
 
 
 def alertmanager(factor: int) -> str:
-    """Return the shipped configuration of Alertmanager with the durations of its routes divided."""
+    """Return the shipped Alertmanager configuration with the durations of its routes divided."""
     config = yaml.safe_load((FOLDER / "alertmanager" / "alertmanager.yml").read_text())
     _divide_route(config["route"], factor)
     return _dump(config)
@@ -59,7 +63,7 @@ def divide(promql: str, factor: int) -> str:
 
 def _group(group: Group, factor: int) -> Group:
     interval = max(_divided(group["interval"], factor), SHORTEST_INTERVAL, key=lambda each: each.seconds)
-    # An offset by the group's interval looks at the previous evaluation: it stays equal, also at the shortest interval.
+    # An offset equal to the interval reads the previous evaluation, so it must stay equal to the new interval.
     before, after = f" offset {group['interval']}", f" offset {interval}"
     rules = [
         _rule(rule, after.join(divide(part, factor) for part in rule["expr"].split(before)), factor)

@@ -1,7 +1,7 @@
-"""Dashboards for Grafana: what people look at before they read.
+"""Dashboards for Grafana.
 
-The source is Python, `dashboards/json/*.json` is made from it (`make dashboards`), and a test holds the two together.
-`metrics` names what is shown and `promql` says what is asked of it; `panels` makes panels, `variables` what is chosen
-above them, `assembly` a dashboard of both, and `mend` turns what grafanalib writes into what Grafana reads today. Each
-other module is one dashboard.
+`make dashboards` generates `dashboards/json/*.json` from this package; a test checks that the files are up to date.
+`metrics` contains the names of the metrics and `promql` the queries. `panels` creates panels, `variables` the choices
+at the top, and `assembly` a dashboard of both. `mend` converts the output of grafanalib to Grafana's current schema.
+Each of the other modules is one dashboard, or some of its rows.
 """

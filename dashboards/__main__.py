@@ -1,4 +1,4 @@
-"""`python -m dashboards OUT`: write the dashboards as JSON, for Grafana to import or to be provisioned with."""
+"""`python -m dashboards OUT`: write the dashboards as JSON, for import or provisioning in Grafana."""
 
 import sys
 from pathlib import Path
@@ -39,10 +39,10 @@ DASHBOARDS = (
     default=RUNBOOKS,
     show_default=True,
     callback=address,
-    help="Where links to runbooks lead.",
+    help="URL of the runbooks that panels link to.",
 )
 def main(out: Path, *, runbooks: str) -> None:
-    """Write the dashboards into the folder OUT, a JSON file each."""
+    """Write each dashboard as a JSON file into the folder OUT."""
     try:
         out.mkdir(parents=True, exist_ok=True)
         for dashboard in DASHBOARDS:

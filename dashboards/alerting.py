@@ -1,6 +1,6 @@
-"""Which alerts are about what a panel shows, and links from it to each one's runbook and to the rule in Grafana.
+"""The alerts that belong to each panel, and links from the panel to their runbooks and to their rules in Grafana.
 
-An alert that no panel of the dashboard it opens names here is linked beside the dashboard's title.
+If an alert opens a dashboard but belongs to none of its panels, its runbook is linked at the top of the dashboard.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -12,7 +12,7 @@ from grafanalib import core
 from alerts import rule_files
 from dashboards.links import uid
 
-# By dashboard and title.
+# By dashboard and title of the panel.
 ALERTS: Mapping[str, Mapping[str, Sequence[str]]] = {
     "fleet": {
         "Models": ("ModelReferencesDiffer",),
@@ -30,7 +30,7 @@ ALERTS: Mapping[str, Mapping[str, Sequence[str]]] = {
         "Error ratio": ("ModelErrorRatioHigh", "ModelErrorBudgetBurnFast", "ModelErrorBudgetBurnSlow"),
         "Latency": ("ModelLatencyHigh", "ModelErrorBudgetBurnFast", "ModelErrorBudgetBurnSlow"),
         "Class mix": ("ModelClassMixCollapsed",),
-        "Drift of what is predicted": ("ModelPredictionDrift",),
+        "Drift of predictions": ("ModelPredictionDrift",),
     },
     "drift": {
         "Drifted features": ("ModelFeatureDrift",),
@@ -47,12 +47,13 @@ ALERTS: Mapping[str, Mapping[str, Sequence[str]]] = {
         "Features absent": ("ModelFeatureAbsent",),
         "Features stuck": ("ModelFeatureStuck",),
         "Unknown features": ("ModelUnknownFeatures",),
-        "Failed checks a prediction": ("ModelFeatureInvalid", "ModelFeatureUnseen"),
+        "Failed checks per prediction": ("ModelFeatureInvalid", "ModelFeatureUnseen"),
         "Missing values": ("ModelFeatureMissing",),
-        "Lines refused": ("PredictionExporterRejecting",),
+        "Rejected lines": ("PredictionExporterRejecting",),
     },
     "performance": {
         "Degraded": ("ModelPerformanceDegraded",),
+        "Degraded over time": ("ModelPerformanceDegraded",),
         "Accuracy": ("ModelAccuracyLow", "ModelEstimatedAccuracyLow"),
         "Coverage": ("ModelGroundTruthStopped",),
         "Joins": ("ModelGroundTruthStopped", "PredictionExporterJoinsEvicted"),
@@ -62,6 +63,7 @@ ALERTS: Mapping[str, Mapping[str, Sequence[str]]] = {
     },
     "explainability": {
         "Agreement with the reference": ("ModelAttributionRankingChanged",),
+        "Agreement over time": ("ModelAttributionRankingChanged",),
         "Drift of attributions": ("ModelAttributionDrift",),
     },
     "segments": {
@@ -82,19 +84,19 @@ ALERTS: Mapping[str, Mapping[str, Sequence[str]]] = {
         "Sources": ("PredictionExporterSourceFailing", "PredictionExporterReferenceMissing"),
         "Furthest behind": ("PredictionExporterLagging",),
         "Configuration": ("PredictionExporterReloadFailed",),
-        "Lost in the time shown": ("PredictionExporterDataLost",),
-        "Refused lines": ("PredictionExporterRejecting",),
-        "Labels past their limit": ("PredictionExporterLabelsCapped",),
+        "Files lost in the time range": ("PredictionExporterDataLost",),
+        "Rejected lines": ("PredictionExporterRejecting",),
+        "Labels above their limit": ("PredictionExporterLabelsCapped",),
         "Unread bytes": ("PredictionExporterLagging",),
         "Files": ("PredictionExporterSourceFailing",),
         "Commits": ("PredictionExporterCommitsFailing",),
-        "Waiting for the truth": ("PredictionExporterJoinsEvicted",),
+        "Waiting for ground truth": ("PredictionExporterJoinsEvicted",),
     },
 }
 
 
 def of_dashboard(dashboard: str, runbooks: str) -> Iterator[Any]:
-    """Yield links to the runbooks of alerts that open a dashboard, without those that one of its panels names."""
+    """Yield links to the runbooks of alerts that open a dashboard but belong to none of its panels."""
     on_panels = {name for names in ALERTS.get(dashboard, {}).values() for name in names}
     for name, rule in _alerts().items():
         opened = rule["annotations"]["dashboard_url"].partition("?")[0].rpartition("/")[2]
@@ -105,7 +107,7 @@ def of_dashboard(dashboard: str, runbooks: str) -> Iterator[Any]:
 
 
 def of_panel(dashboard: str, title: str, runbooks: str) -> Iterator[dict[str, Any]]:
-    """Yield a panel's links: for each of its alerts the runbook, elsewhere, and the rule, in this Grafana."""
+    """Yield links from a panel to the runbook of each of its alerts, and to the rule in the same Grafana."""
     for name in ALERTS.get(dashboard, {}).get(title, ()):
         yield {"title": f"{name}: what to do", "url": f"{runbooks}/{name}.md", "targetBlank": True}
         yield {"title": f"{name}: the rule", "url": f"/alerting/list?search=rule:{name}", "targetBlank": False}

@@ -1,4 +1,4 @@
-"""A dashboard of rows of panels: places, annotations, links and all that is the same in each."""
+"""A dashboard made of rows of panels: positions, annotations, links and the settings that all dashboards share."""
 
 import json
 from collections.abc import Iterator, Mapping, Sequence
@@ -16,10 +16,11 @@ from dashboards.queries import DATA_SOURCE
 
 COLUMNS = 24
 SHARED_CROSSHAIR = 1
-# Three pixels or more each: of six hours a point every two minutes, and every five of what lasts: states, windows
-# of an hour. A point a pixel would cost four times as much, or ten.
+# The number of points in a chart. Over six hours, that is one per two minutes, or one per five minutes for states and
+# one-hour windows, which change slowly. A point takes three pixels or more; one per pixel would cost four to ten times
+# as much.
 POINTS, POINTS_OF_STATES = 200, 100
-# Grafana's own, of what people note by hand.
+# Grafana's built-in annotations, which users add by hand.
 NOTES = {
     "builtIn": 1,
     "datasource": {"type": "grafana", "uid": "-- Grafana --"},
@@ -33,7 +34,11 @@ NOTES = {
 
 @dataclass(frozen=True)
 class Dashboard:
-    """One dashboard. `name` ends its UID and is its file's; `of_models` are annotated; `points` are of each chart."""
+    """A dashboard.
+
+    `name` is the end of its UID and the name of its file. With `of_models`, alerts and new versions are annotated.
+    `points` is the number of points in each chart, by default depending on the panel.
+    """
 
     name: str
     title: str
@@ -44,7 +49,7 @@ class Dashboard:
     points: int | None = None
 
     def text(self, runbooks: str) -> str:
-        """Return the file: the same bytes at every run. `runbooks` is their address."""
+        """Return the content of the file, the same bytes in every run. `runbooks` is the address of the runbooks."""
         return json.dumps(self.data(runbooks), indent=1, sort_keys=True, ensure_ascii=False) + "\n"
 
     def data(self, runbooks: str) -> dict[str, Any]:
@@ -78,7 +83,7 @@ def _points(panel: Mapping[str, Any]) -> int:
 
 
 def _placed(rows: Sequence[Any]) -> Iterator[Any]:
-    """Yield rows and their panels in their places: from left to right, and on below when a line is full."""
+    """Yield rows and panels with positions: from left to right, then on the next line."""
     y = 0
     for row in rows:
         head = core.GridPos(h=1, w=COLUMNS, x=0, y=y)
@@ -92,7 +97,7 @@ def _placed(rows: Sequence[Any]) -> Iterator[Any]:
             placed.append(attr.evolve(panel, gridPos=core.GridPos(h=size.h, w=size.w, x=x, y=y)))
             x, height = x + size.w, max(height, size.h)
         if row.collapsed:
-            # What is folded takes no place: the next row is right below.
+            # A folded row takes up no space: the next row is directly below.
             y = head.y + 1
             yield attr.evolve(row, gridPos=head, panels=placed)
         else:

@@ -1,4 +1,4 @@
-"""Tables of several queries: one row for each model, feature or source, and a named column for each query."""
+"""Tables of several queries: one row per model, feature or source, and one column per query."""
 
 from collections.abc import Callable, Mapping, Sequence
 from string import ascii_uppercase
@@ -9,20 +9,20 @@ from grafanalib import core
 from dashboards.style import NO_DATA, NOTHING, OF_LIMIT, PLAIN, Overrides, Steps, common, defaults, override, steps_of
 
 Transformations = list[dict[str, Any]]
-# What is asked for each column, by its title.
+# A function that returns the query of each column, by title.
 Columns = dict[str, Callable[[], str]]
 
 _PLACE = {"cluster": "Cluster", "namespace": "Namespace"}
 VERSION_LABELS = {"model_name": "Model", "model_version": "Version", **_PLACE}
 FEATURE_LABELS = {"feature_name": "Feature", **VERSION_LABELS}
 SEGMENT_LABELS = {"segment": "Segment", "segment_value": "Value", **VERSION_LABELS}
-# A row's columns as variables of the dashboard that it opens.
+# The columns of a row that set variables of the linked dashboard, by variable.
 OF_VERSION = {"model_name": "Model", "model_version": "Version"}
 OF_FEATURE = {"feature": "Feature", **OF_VERSION}
-# So that thirteen columns fit a screen: what is cut off might be the culprit.
+# With these widths, thirteen columns fit on a screen.
 LEAST_PIXELS, NAME_PIXELS = 70, 200
 NAMES: Overrides = (
-    # Version 20260131 would be 20.3 Mil otherwise.
+    # Otherwise, version 20260131 would be shown as 20.3 Mil.
     override("byType", "string", unit="string", custom__filterable=True),
     override("byRegexp", "/^(Feature|Source)$/", custom__width=NAME_PIXELS),
 )
@@ -43,7 +43,7 @@ def table(
     display: str = "auto",
     empty: str = NO_DATA,
 ) -> Any:
-    """Return a table; `sort` is a column, and whether the greatest comes first."""
+    """Return a table; `sort` is the title of a column, and whether to sort in descending order."""
     return core.Table(
         **common(title, description, targets, width, height),
         unit=unit,
@@ -71,7 +71,10 @@ def table(
 
 
 def joined(labels: Mapping[str, str], values: Sequence[str]) -> Transformations:
-    """Return how queries become one table: columns of labels, by label, then of values, in the order of the queries."""
+    """Return transformations that join queries into one table.
+
+    The columns of labels come first, with titles by label, then the columns of values in the order of the queries.
+    """
     named = {**labels, **{f"Value #{letter}": title for letter, title in zip(ascii_uppercase, values, strict=False)}}
     if len(values) == 1:
         named = {**labels, "Value": values[0]}
@@ -83,12 +86,12 @@ def joined(labels: Mapping[str, str], values: Sequence[str]) -> Transformations:
 
 
 def side_by_side(label: str, values: Sequence[str]) -> Transformations:
-    """Return how queries by one label become groups of bars."""
+    """Return transformations that turn queries by one label into groups of bars."""
     return [*joined({label: label}, values), {"id": "sortBy", "options": {"sort": [{"field": label}]}}]
 
 
 def matrix(row: str, column: str) -> Transformations:
-    """Return how one query by two labels becomes a matrix."""
+    """Return a transformation that turns one query by two labels into a matrix."""
     options = {"columnField": column, "rowField": row, "valueField": "Value", "emptyValue": "zero"}
     return [{"id": "groupingToMatrix", "options": options}]
 
@@ -98,7 +101,7 @@ def column(title: str, **properties: Any) -> dict[str, Any]:
 
 
 def coloured(title: str, steps: Steps, *, mappings: Sequence[dict[str, Any]] = (), **properties: Any) -> dict[str, Any]:
-    """Return a column whose cells are filled with the colour of the step that they have reached."""
+    """Return a column whose cells have the colour of the highest step that the value reaches."""
     thresholds = {"mode": "absolute", "steps": [{"color": color, "value": value} for value, color in steps]}
     return column(
         title,

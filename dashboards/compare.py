@@ -1,4 +1,4 @@
-"""Compare: one version with another, and now with a day or a week before."""
+"""The Compare dashboard: one version with another, and now with an hour, a day or a week before."""
 
 from typing import Any
 
@@ -11,7 +11,7 @@ from dashboards.promql.selection import highest, in_all, largest, lowest, smalle
 from dashboards.queries import VERSION, as_rows, now, over_time
 from dashboards.style import ANY, GREEN, NO_DRIFT, NO_TRUTH, RED
 
-NO_PAST = "Prometheus has nothing of that time. Choose a nearer one in `Against`."
+NO_PAST = "Prometheus has no data of that time. Choose a shorter time in `Against`."
 WAS = f"{VERSION}, $against before"
 COLUMNS: Columns = {
     "Requests": traffic.requests,
@@ -24,7 +24,7 @@ COLUMNS: Columns = {
     "Accuracy": truth.accuracy,
     "F1": lambda: truth.overall(metrics.F1),
     "Records": traffic.samples,
-    "Limits passed": limits.broken,
+    "Limits exceeded": limits.broken,
 }
 
 
@@ -32,8 +32,8 @@ def dashboard() -> Dashboard:
     return Dashboard(
         "compare",
         "Compare",
-        "One version beside another, and now beside a day or a week before. Choose a model and its versions; `Against` "
-        "is how far back to look.",
+        "One version compared with another, and now compared with an hour, a day or a week before. Choose a model and "
+        "its versions at the top; `Against` sets how far to look back.",
         (*variables.OF_MODELS, variables.FEATURE, variables.AGAINST),
         (_versions(), _now(), _week(), _inputs()),
     )
@@ -44,8 +44,8 @@ def _versions() -> Any:
         "Version against version",
         table(
             "Versions",
-            "A row for each version, the busiest first. Compare a new version with the one before: errors, latency and "
-            "accuracy should be no worse; with few records wait.",
+            "One row per version, the busiest first. A new version should have no more errors, latency or mistakes "
+            "than the previous one; with few records, wait before you decide.",
             [as_rows(of()) for of in COLUMNS.values()],
             transformations=joined(VERSION_LABELS, [*COLUMNS]),
             sort=("Requests", True),
@@ -57,28 +57,29 @@ def _versions() -> Any:
                 *(column(title, unit="s") for title in ("p50", "p99")),
                 column("Records", unit="none", decimals=0),
                 column("Drifted features", decimals=0),
-                coloured("Limits passed", ANY, decimals=0),
+                coloured("Limits exceeded", ANY, decimals=0),
             ),
             height=7,
         ),
         timeseries(
             "Error ratio",
-            "Errors of all requests, by version. A new version whose line is above the old one: roll back.",
+            "Errors as a share of all requests, by version. If the line of a new version is above that of the old "
+            "one, roll back.",
             [over_time(largest(10, traffic.error_ratio()))],
             "percentunit",
             width=6,
         ),
         timeseries(
             "p99 latency",
-            "p99 over all pods, by version. A new version may be slow until its caches are warm.",
+            "p99 latency over all pods, by version. A new version may be slow until its caches are warm.",
             [over_time(largest(10, traffic.latency(0.99)))],
             "s",
             width=6,
         ),
         timeseries(
             "Accuracy",
-            "Right predictions of those whose truth is known, by version. Two versions are compared fairly only on "
-            "the same kind of traffic.",
+            "Share of correct predictions among those with ground truth, by version. Compare versions only on the "
+            "same kind of traffic.",
             [over_time(smallest(10, truth.accuracy()))],
             "percentunit",
             least=None,
@@ -88,17 +89,18 @@ def _versions() -> Any:
         ),
         timeseries(
             "Mean probability",
-            "How sure each version is, on the mean. A new one that is surer and not better is badly calibrated.",
+            "Mean confidence of each version. If a new version is more confident but not more accurate, it is badly "
+            "calibrated.",
             [over_time(largest(10, traffic.mean_probability()))],
             "percentunit",
             least=None,
             width=6,
-            empty="No `probability` was logged.",
+            empty="The log contains no `probability`.",
         ),
         timeseries(
             "Inputs against the live version",
-            "PSI of each feature of a version against the live one (`drift.live_version`) or an earlier window "
-            "(`drift.before`). A shadow that sees other inputs cannot be compared.",
+            "PSI of a version's features against the live version (`drift.live_version`) or an earlier window "
+            "(`drift.before`). If a shadow version receives other inputs, the two cannot be compared.",
             [
                 over_time(drift.largest_changes(10), "{{feature_name}} · {{model_version}} against {{against}}"),
                 over_time(limits.one_limit(limits.DRIFT_LIMIT), "limit"),
@@ -108,7 +110,7 @@ def _versions() -> Any:
         ),
         timeseries(
             "Class mix",
-            "Each class's share of a version's predictions. Versions that differ on the same traffic: look why.",
+            "Share of each class in a version's predictions. If versions differ on the same traffic, find out why.",
             [over_time(largest(20, traffic.classes()), "{{prediction_class}} · {{model_version}}")],
             "percentunit",
             most=1,
@@ -120,8 +122,9 @@ def _now() -> Any:
     return row(
         "Now against $against before",
         stat(
-            "Requests, of those before",
-            "Requests now, as a share of those at the same time before: 100% is as many. Far off: look upstream.",
+            "Requests, share of before",
+            "Requests now as a share of the requests at the same time before; 100% means no change. If it is far off, "
+            "look upstream.",
             now(comparison.ratio(in_all, traffic.requests), "of before"),
             "percentunit",
             decimals=0,
@@ -129,8 +132,8 @@ def _now() -> Any:
             empty=NO_PAST,
         ),
         stat(
-            "p99 latency, of that before",
-            "p99 now, as a share of that at the same time before: red from 150%.",
+            "p99 latency, share of before",
+            "p99 latency now as a share of p99 at the same time before. Red is 150% or more.",
             now(comparison.ratio(highest, lambda at: traffic.latency(0.99, at)), "of before"),
             "percentunit",
             decimals=0,
@@ -140,8 +143,8 @@ def _now() -> Any:
         ),
         stat(
             "Error ratio, change",
-            "By how much the share of errors is above that at the same time before, in points.",
-            now(comparison.difference(highest, traffic.error_ratio), "more"),
+            "Error ratio now minus the ratio at the same time before, in percentage points. Red is 1 point or more.",
+            now(comparison.difference(highest, traffic.error_ratio), "change"),
             "percentunit",
             decimals=2,
             steps=[(None, GREEN), (0.01, RED)],
@@ -150,8 +153,9 @@ def _now() -> Any:
         ),
         stat(
             "Accuracy, change",
-            "By how much accuracy is above or below that at the same time before, in points: red from -2%.",
-            now(comparison.difference(lowest, truth.accuracy), "more"),
+            "Accuracy now minus accuracy at the same time before, in percentage points. Red is a drop of more than 2 "
+            "points.",
+            now(comparison.difference(lowest, truth.accuracy), "change"),
             "percentunit",
             decimals=1,
             steps=[(None, RED), (-0.02, GREEN)],
@@ -167,29 +171,30 @@ def _both(of: comparison.At) -> list[Any]:
 
 def _week() -> Any:
     return row(
-        "Over the time shown, now and $against before",
+        "Time range, now and $against before",
         timeseries(
             "Requests",
-            "Requests a second, now and then. Days differ; weeks should not.",
+            "Requests per second, now and before. Days may differ; weeks should not.",
             _both(traffic.requests),
             "reqps",
         ),
         timeseries(
             "Error ratio",
-            "Errors of all requests, now and then. As many then: the trouble is not new.",
+            "Errors as a share of all requests, now and before. If both are equally high, the problem is not new.",
             _both(traffic.error_ratio),
             "percentunit",
         ),
         timeseries(
             "p99 latency",
-            "p99 over all pods, now and then. Higher at the same traffic: the model or its machine.",
+            "p99 latency over all pods, now and before. If it is higher at the same traffic, look at the model or its "
+            "machine.",
             _both(lambda at: traffic.latency(0.99, at)),
             "s",
         ),
         timeseries(
             "Drifted features",
-            "Features that had drifted from the reference, of the pod with most, now and then. As many then: it is not "
-            "new.",
+            "Features that have drifted from the reference, now and before, on the pod with most of them. If both "
+            "numbers are equal, the drift is not new.",
             _both(drift.drifted_features),
             "none",
             decimals=0,
@@ -203,8 +208,8 @@ def _inputs() -> Any:
         "One feature, now and $against before: $feature",
         bar_chart(
             "$feature: now, and $against before",
-            "The share of values in each bin, in the chosen window, the same window before, and the reference. Now as "
-            "before and unlike the reference: the reference is old.",
+            "Share of values in each bin: in the chosen window, in the same window before, and in the reference. If "
+            "now and before agree but differ from the reference, the reference is out of date.",
             [as_rows(drift.shares()), as_rows(drift.shares(comparison.THEN)), as_rows(drift.reference_shares())],
             "percentunit",
             x="bin",

@@ -1,4 +1,4 @@
-"""Drift: which features have moved from the reference, since when, how far, and whether it may be chance."""
+"""The Drift dashboard: which features have drifted, since when, how far, and whether it could be chance."""
 
 from typing import Any
 
@@ -12,12 +12,12 @@ from dashboards.promql.selection import highest, in_all, largest, largest_first,
 from dashboards.queries import FEATURE, as_rows, now, over_time
 from dashboards.style import ANY, GREEN, NO_DRIFT, NO_RECORDED_DRIFT, OF_LIMIT, RED, YELLOW, said
 
-# A p-value is worth a look below 0.05, and `drift.significance` is 0.01 unless told otherwise.
+# Yellow is below 0.05, red below 0.01, which is the default of `drift.significance`.
 CHANCE = [(None, RED), (0.01, YELLOW), (0.05, GREEN)]
 COLUMNS: Columns = {
     "Drifted": lambda: drift.of_features(metrics.DRIFTED),
     "PSI": lambda: drift.of_features(metrics.DRIFT_PSI),
-    "PSI, of limit": limits.psi_of_features,
+    "PSI, % of limit": limits.psi_of_features,
     "PSI by chance": lambda: drift.of_features(metrics.DRIFT_PSI_CRITICAL),
     "p-value": lambda: drift.least_of_features(metrics.DRIFT_PSI_PVALUE),
     "p-value, KS": lambda: drift.least_of_features(metrics.DRIFT_KS_PVALUE),
@@ -34,8 +34,9 @@ def dashboard() -> Dashboard:
     return Dashboard(
         "drift",
         "Drift",
-        "Which features have moved from the training data, since when and how far. A feature has drifted only where "
-        "its PSI is over the limit and chance does not explain it. Of several pods, the one that moved most is shown.",
+        "Which features have moved away from the training data, since when and how far. A feature has drifted only if "
+        "its PSI is above the limit and chance does not explain it. For several pods, the one that has moved most is "
+        "shown.",
         (*variables.OF_MODELS, variables.FEATURE),
         (
             _now(),
@@ -53,8 +54,8 @@ def _now() -> Any:
         "Now",
         stat(
             "Drifted features",
-            "Features that have drifted, by size and not by chance, of the pod with most. Above 0, the culprits are "
-            "the first below.",
+            "Features that have drifted, both by size and beyond chance, on the pod with most of them. If it is not "
+            "0, the panels below show which features they are.",
             over_time(highest(drift.drifted_features()), "drifted"),
             "none",
             steps=ANY,
@@ -62,31 +63,31 @@ def _now() -> Any:
         ),
         stat(
             "Share of features",
-            "The share of the judged features that have drifted. All at once is seldom the world: look for a broken "
-            "pipeline, or a wrong reference.",
+            "Share of features that have drifted, among those with enough records. If many drift at the same time, "
+            "look for a broken pipeline or a wrong reference first.",
             over_time(highest(drift.of_versions(metrics.DRIFTED_RATIO)), "drifted"),
             "percentunit",
             empty="too few records",
         ),
         stat(
-            "Judged features",
-            "Features of which the window holds enough records, ten a bin. Fewer than the model has: choose a longer "
-            "window.",
+            "Features with enough records",
+            "Features with at least 10 records per bin in the window; only these are tested for drift. If there are "
+            "fewer than the model has, choose a longer window.",
             over_time(lowest(drift.least_of_versions(metrics.JUDGED_FEATURES)), "judged"),
             "none",
             empty="no reference",
         ),
         stat(
             "Records in the window",
-            "Predictions that the chosen window holds, over all pods. Few records: no verdict.",
+            "Predictions in the chosen window, over all pods. With few records, drift cannot be tested.",
             over_time(in_all(traffic.samples()), "records"),
             "short",
             empty="no records",
         ),
         stat(
             "Predictions drifted",
-            "Whether what the model predicts has drifted from the reference. Drifted, with no feature that has: look "
-            "at the model itself, its version and its code.",
+            "Whether the predictions have drifted from the reference. If they have but no feature has, look at the "
+            "model itself: its version and its code.",
             over_time(highest(drift.of_versions(metrics.PREDICTION_DRIFTED)), "predictions"),
             "none",
             steps=ANY,
@@ -95,8 +96,8 @@ def _now() -> Any:
         ),
         stat(
             "References",
-            "Different references among the pods of a version. More than one: some pods compare with another training "
-            "set; roll out one `reference` to all.",
+            "Number of different references among the pods of a version. If there are several, pods compare with "
+            "different training data; deploy the same `reference` to all.",
             over_time(highest(drift.references()), "references"),
             "none",
             steps=[(None, GREEN), (2.0, RED)],
@@ -107,12 +108,12 @@ def _now() -> Any:
 
 def _since_when() -> Any:
     return row(
-        "Which feature is to blame, and since when?",
+        "Which feature has drifted, and since when?",
         bar_gauge(
-            "Drifting most now",
-            "PSI of the ten features that have moved most, as a share of the limit (`thresholds.feature_drift_psi`). "
-            "A full bar is past it; with few records that may be chance, and the table below has the verdict. Choose "
-            "the feature above to see how it has moved.",
+            "Most drifted features",
+            "PSI of the ten features that have moved most, as a share of the limit (`thresholds.feature_drift_psi`); "
+            "a full bar is at the limit or above. With few records this may be chance, so check in the table below "
+            "whether the feature has drifted.",
             [now(largest_first(largest(10, limits.psi_of_features())), FEATURE)],
             "percentunit",
             steps=OF_LIMIT,
@@ -124,9 +125,9 @@ def _since_when() -> Any:
         ),
         state_timeline(
             "Features over time",
-            "PSI of each feature as a share of its limit: green below 80%, yellow below 100%, red past it; the 20 that "
-            "moved most in the time shown. Many red at once: a broken input or a deployment; one alone: its own "
-            "source. Empty: too few records.",
+            "PSI of the 20 features that moved most, as a share of the limit: green below 80%, yellow below 100%, red "
+            "above, empty with too few records. If many turn red at once, suspect a broken input or a deployment; if "
+            "only one does, suspect its own source.",
             [over_time(drift.only_most_drifted(limits.psi_of_features(metrics.RECORDED_PSI)), FEATURE)],
             "percentunit",
             steps=OF_LIMIT,
@@ -136,8 +137,8 @@ def _since_when() -> Any:
         ),
         timeseries(
             "PSI",
-            "The population stability index of the ten features that moved most, in the chosen window; dashed: the "
-            "limit. A step is a change, a ramp is the world.",
+            "Population stability index in the chosen window, for the ten features that moved most; the dashed line "
+            "is the limit. A step usually has a technical cause; a slow rise is usually a change in the population.",
             [
                 over_time(drift.most_drifted(10), FEATURE),
                 over_time(limits.one_limit(limits.DRIFT_LIMIT), "limit"),
@@ -154,16 +155,16 @@ def _table() -> Any:
         "All features",
         table(
             "Features",
-            "Every feature by what has been measured of it, those that moved most first. Trust PSI for how much, the "
-            "p-value for whether it is chance, KS and Wasserstein for numbers that moved a little each. Click a "
-            "feature to see it above.",
+            "All drift measures of every feature, the highest PSI first: PSI shows how large a change is, p-values "
+            "whether it could be chance, KS and Wasserstein whether many values have moved a little. Click a feature "
+            "to show it above.",
             [as_rows(of()) for of in COLUMNS.values()],
             transformations=joined(FEATURE_LABELS, [*COLUMNS]),
             sort=("PSI", True),
             unit="none",
             overrides=(
                 coloured("Drifted", ANY, mappings=SAID),
-                of_limit("PSI, of limit"),
+                of_limit("PSI, % of limit"),
                 *(column(title, decimals=3) for title in ("PSI", "PSI by chance", "KS", "JS", "Wasserstein")),
                 *(coloured(title, CHANCE, decimals=3) for title in COLUMNS if title.startswith("p-value")),
                 column("Missing", unit="percentunit", decimals=1),

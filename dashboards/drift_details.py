@@ -1,4 +1,4 @@
-"""Rows of the drift dashboard: one feature, all together, against other times and versions, and over all pods."""
+"""Rows of the Drift dashboard: one feature, features together, other times and versions, and all pods."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -11,10 +11,10 @@ from dashboards.promql.selection import highest, largest, largest_first, smalles
 from dashboards.queries import FEATURE, VERSION, as_rows, now, over_time
 from dashboards.style import ANY, GREEN, NO_DRIFT, RED, said
 
-# Of models that have the same feature.
+# The number of models shown that have the same feature.
 MOST = 20
 CHANGE = "{{feature_name}} · against {{against}} · {{model_version}}"
-# Beyond 3 standard errors in 0.3% of windows without drift.
+# Without drift, 0.3% of windows are beyond 3 standard errors.
 ZSCORE = [(None, RED), (-3.0, GREEN), (3.0, RED)]
 
 
@@ -25,14 +25,15 @@ def rows() -> Sequence[Any]:
 def one() -> Any:
     of_psi = (
         (metrics.DRIFT_PSI, "PSI"),
-        (metrics.DRIFT_PSI_CRITICAL, "what PSI may reach by chance"),
+        (metrics.DRIFT_PSI_CRITICAL, "PSI by chance"),
     )
     return row(
         "One feature: $feature",
         bar_chart(
             "$feature: now and in the reference",
-            "The share of values in each bin, of the chosen window over all pods and of the reference. Where bars "
-            "differ is where it moved; `missing` and `other` are broken inputs. Needs `exported_bins`.",
+            "Share of values in each bin, in the chosen window over all pods and in the reference (needs "
+            "`exported_bins`). The distribution has changed where bars differ; if `missing` or `other` has grown, the "
+            "input is broken.",
             [as_rows(drift.shares()), as_rows(drift.reference_shares())],
             "percentunit",
             x="bin",
@@ -42,8 +43,8 @@ def one() -> Any:
         ),
         timeseries(
             "$feature: PSI and chance",
-            "Its PSI, and what PSI may reach by chance with as many records. Below the second line it says nothing; "
-            "dashed: the limit.",
+            "PSI of the feature, the PSI that chance alone can cause with this many records, and the limit (dashed). "
+            "Ignore PSI below the line of chance.",
             [
                 *(
                     over_time(largest(MOST, drift.of_one_feature(metric)), f"{name} · {VERSION}")
@@ -57,11 +58,11 @@ def one() -> Any:
         ),
         timeseries(
             "$feature: mean and spread",
-            "Mean and standard deviation of its values in the window; nothing for a category. A jump by a factor of "
-            "1000 or 100 is a unit that changed.",
+            "Mean, standard deviation and quantiles of the values in the window, for numeric features only. A jump by "
+            "a factor of 100 or 1000 is usually a change of unit.",
             [
                 over_time(largest(MOST, drift.of_one_feature(metrics.MEAN)), f"mean · {VERSION}"),
-                over_time(largest(MOST, drift.of_one_feature(metrics.STDDEV)), f"deviation · {VERSION}"),
+                over_time(largest(MOST, drift.of_one_feature(metrics.STDDEV)), f"standard deviation · {VERSION}"),
                 over_time(
                     largest(MOST, drift.quantiles_of_one_feature()),
                     "quantile {{quantile}} · {{model_name}} {{model_version}}",
@@ -69,12 +70,12 @@ def one() -> Any:
             ],
             "short",
             least=None,
-            empty="No numbers: a category, or too few records.",
+            empty="No values. The feature is categorical, or there are too few records.",
         ),
         timeseries(
             "$feature: p-values",
-            "The probability of as much movement where nothing has changed, by PSI, Kolmogorov-Smirnov and χ². Near 0 "
-            "it is no chance; whether it matters, PSI says.",
+            "p-values of PSI, Kolmogorov-Smirnov and χ² under no drift. Near 0, chance does not explain the change; "
+            "look at PSI to see whether it is large.",
             [
                 over_time(smallest(MOST, drift.of_one_feature(metrics.DRIFT_PSI_PVALUE)), f"PSI · {VERSION}"),
                 over_time(smallest(MOST, drift.of_one_feature(metrics.DRIFT_KS_PVALUE)), f"KS · {VERSION}"),
@@ -90,21 +91,21 @@ def one() -> Any:
 
 def _together() -> Any:
     return row(
-        "Together: relations, embeddings, predictions",
+        "Features together, embeddings, predictions",
         timeseries(
             "Multivariate drift",
-            "How far records are from the relations that the features had in training, in standard errors; beyond ±3 "
-            "it is no chance. Above: relations broke, even if no feature has moved alone. Below: records are simpler, "
-            "as when a feature is gone.",
+            "How far records deviate from the relations between features in the reference, in standard errors; beyond "
+            "±3, chance is unlikely. Above 3, relations have broken, even if no single feature has moved; below -3, "
+            "records have become simpler, for example because a feature is missing.",
             [over_time(largest(10, drift.of_versions(metrics.MULTIVARIATE_ZSCORE)))],
             "none",
             least=None,
             width=8,
-            empty="No value: fewer than 30 records, or a reference without components.",
+            empty="No value. The window has fewer than 30 records, or the reference has no principal components.",
         ),
         stat(
             "Multivariate drift now",
-            "The same, now, of the version that is furthest: red beyond ±3 standard errors.",
+            "Current multivariate drift, in standard errors, of the version with the highest value. Red is beyond ±3.",
             over_time(highest(drift.of_versions(metrics.MULTIVARIATE_ZSCORE)), "standard errors"),
             "none",
             decimals=1,
@@ -114,8 +115,8 @@ def _together() -> Any:
         ),
         timeseries(
             "Embeddings",
-            "PSI of embeddings along random directions, and how far their mean has moved, in the reference's spread. "
-            "Above 0.25: texts or images of another kind.",
+            "PSI of embeddings along random directions, and the shift of their mean in units of the reference's "
+            "spread. A PSI above 0.25 indicates texts or images of another kind.",
             [
                 over_time(largest(10, drift.of_features(metrics.EMBEDDING_DRIFT_PSI)), f"PSI · {FEATURE}"),
                 over_time(
@@ -124,11 +125,12 @@ def _together() -> Any:
             ],
             "none",
             width=12,
-            empty="No embeddings, or fewer than 100 vectors.",
+            empty="No embeddings, or fewer than 100 vectors in the window.",
         ),
         timeseries(
             "Predictions and probabilities",
-            "PSI of what the model predicts, and of how sure it is. It moves where drift matters to the model.",
+            "PSI of the predictions and of their probabilities against the reference. They move if the drift of "
+            "features affects the model.",
             [
                 over_time(largest(10, drift.of_versions(drift.PREDICTION)), f"predictions · {VERSION}"),
                 over_time(largest(10, drift.of_versions(drift.PROBABILITY)), f"probabilities · {VERSION}"),
@@ -139,7 +141,8 @@ def _together() -> Any:
         ),
         bar_gauge(
             "Bins that moved most",
-            "By how much a bin's share has changed, up or down, of the features that moved most; 10% is ten points.",
+            "Change in the share of a bin, up or down, among the features with the highest PSI. 10% means ten "
+            "percentage points.",
             [now(largest_first(drift.moved_bins()), "{{feature_name}}: {{bin}} · {{model_version}}")],
             "percentunit",
             steps=[(None, "blue")],
@@ -154,14 +157,14 @@ def _others() -> Any:
         timeseries(
             "Change",
             "PSI of each feature against an earlier window (`drift.before`) or the live version "
-            "(`drift.live_version`). Large against yesterday: it happened today.",
+            "(`drift.live_version`). If it is large against yesterday, the change happened today.",
             [over_time(drift.largest_changes(10), CHANGE)],
             "none",
             empty="Set `drift.before` or `drift.live_version`.",
         ),
         state_timeline(
             "Changed",
-            "Features that have changed against an earlier window or another version, by size and not by chance: red.",
+            "Red while a feature differs from an earlier window or another version, both by size and beyond chance.",
             [over_time(largest(20, drift.changes(metrics.CHANGED)), CHANGE)],
             "none",
             steps=ANY,
@@ -179,8 +182,9 @@ def _fleet() -> Any:
         "All pods together",
         timeseries(
             "PSI of all pods' records together",
-            "The fleet's own PSI of the last hour, from the recording rules of `alerts/`: exact, where the pods' PSI "
-            "is each one's own and larger by chance. The 20 largest; dashed: the limit.",
+            "PSI of the last hour over the records of all pods, from the recording rules in `alerts/`, for the 20 "
+            "largest; the dashed line is the limit. It is less affected by chance than the PSI of single pods, which "
+            "have fewer records.",
             [over_time(drift.of_fleet(), FEATURE), over_time(limits.one_limit(limits.DRIFT_LIMIT), "limit")],
             "none",
             width=24,

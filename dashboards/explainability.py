@@ -1,4 +1,4 @@
-"""Explainability: which features the models decide by, and whether that has changed."""
+"""The Explainability dashboard: which features determine the predictions, and whether that has changed."""
 
 from typing import Any
 
@@ -13,10 +13,10 @@ from dashboards.queries import FEATURE, VERSION, as_rows, now, over_time
 from dashboards.style import GREEN, RED
 
 MOST = 10
-NO_ATTRIBUTIONS = "The log has no `attributions`, such as SHAP values."
+NO_ATTRIBUTIONS = "The log or the reference has no `attributions` (such as SHAP values)."
 COLUMNS: Columns = {
-    "Place": lambda: attribution.of_features(metrics.ATTRIBUTION_RANK),
-    "Places moved": attribution.rank_changes,
+    "Rank": lambda: attribution.of_features(metrics.ATTRIBUTION_RANK),
+    "Rank change": attribution.rank_changes,
     "Share": lambda: attribution.of_features(metrics.ATTRIBUTION_SHARE),
     "Mean |attribution|": lambda: attribution.of_features(metrics.ATTRIBUTION_MEAN_ABS),
     "PSI of attributions": lambda: attribution.of_features(metrics.ATTRIBUTION_DRIFT_PSI),
@@ -29,8 +29,8 @@ def dashboard() -> Dashboard:
     return Dashboard(
         "explainability",
         "Explainability",
-        "Which features the models decide by, and whether that has changed. A feature that drifts and decides much is "
-        "the one to mend; one that drifts and decides nothing can wait.",
+        "Which features determine the predictions, and whether that has changed. If several features drift, start "
+        "with those that have a high share of the attributions.",
         (*variables.OF_MODELS, variables.USED_FEATURE),
         (_now(), _features(), _one()),
         points=POINTS_OF_STATES,
@@ -39,11 +39,11 @@ def dashboard() -> Dashboard:
 
 def _now() -> Any:
     return row(
-        "Does the model still decide by the same features?",
+        "Do the same features still determine the predictions?",
         stat(
             "Agreement with the reference",
-            "How far the ranking of features agrees with the reference's (NDCG): 1 is the same order; the lowest of "
-            "versions and pods. Below 0.9 the model decides by something else.",
+            "How well the ranking of features agrees with the reference (NDCG), the lowest over versions and pods; 1 "
+            "means the same order. Below 0.9, other features determine the predictions.",
             over_time(lowest(attribution.ranking()), "NDCG"),
             "none",
             decimals=3,
@@ -53,9 +53,9 @@ def _now() -> Any:
             empty="no attributions",
         ),
         timeseries(
-            "Agreement with the reference",
-            "The same over time, by version; dashed: the limit (`thresholds.attribution_ranking_ndcg`), which it "
-            "should not be below. A step is a deployment or a feature that broke.",
+            "Agreement over time",
+            "Agreement of the ranking with the reference (NDCG), by version; the dashed line is the lowest value "
+            "allowed (`thresholds.attribution_ranking_ndcg`). A step is usually a deployment or a broken feature.",
             [over_time(smallest(MOST, attribution.ranking())), over_time(limits.one_limit(limits.NDCG_LIMIT), "limit")],
             "none",
             least=None,
@@ -64,8 +64,8 @@ def _now() -> Any:
             empty=NO_ATTRIBUTIONS,
         ),
         bar_gauge(
-            "What decides now",
-            "Each feature's share of all attributions, absolute values, the 15 largest.",
+            "Most important features now",
+            "Share of each feature in all absolute attributions, for the 15 largest.",
             [now(largest_first(attribution.shares()), FEATURE)],
             "percentunit",
             steps=[(None, "blue")],
@@ -80,17 +80,17 @@ def _features() -> Any:
         "Which features, and since when?",
         timeseries(
             "Share of attributions",
-            "Each feature's share over time. One that grows at the cost of all others: the model leans on it, check "
-            "that it does not leak.",
+            "Share of each feature over time. If one grows at the expense of all others, check that it does not leak "
+            "the ground truth.",
             [over_time(attribution.shares(), FEATURE)],
             "percentunit",
             width=8,
             empty=NO_ATTRIBUTIONS,
         ),
         timeseries(
-            "Places",
-            "The place of each feature by what it decides, 1 is the first; the ten first at the end of the time shown. "
-            "Lines that cross are changes of the ranking.",
+            "Ranks",
+            "Rank of the ten most important features at the end of the time range, by their attributions; 1 is the "
+            "most important. Where lines cross, the ranking has changed.",
             [over_time(smallest(10, attribution.ranks()), FEATURE)],
             "none",
             decimals=0,
@@ -100,8 +100,8 @@ def _features() -> Any:
         ),
         timeseries(
             "Drift of attributions",
-            "PSI of each feature's attributions against the reference, the ten largest. Up without drift of the "
-            "feature itself: its relation to the others has changed.",
+            "PSI of each feature's attributions against the reference, for the ten largest. If it rises although the "
+            "feature itself has not drifted, the model uses the feature differently.",
             [over_time(largest(10, attribution.of_features(metrics.ATTRIBUTION_DRIFT_PSI)), FEATURE)],
             "none",
             width=8,
@@ -109,21 +109,21 @@ def _features() -> Any:
         ),
         table(
             "Features",
-            "What each feature decides, how many places it has moved in the time shown (above 0: it matters less), and "
-            "drift of its attributions and of its values. Both high: the culprit. Click a feature for its "
-            "distribution.",
+            "Rank and share of each feature, the change of its rank in the time range (above 0: less important), and "
+            "the drift of its attributions and its values. Look first at features where both have drifted. Click a "
+            "feature to see its distribution.",
             [as_rows(of()) for of in COLUMNS.values()],
             transformations=joined(FEATURE_LABELS, [*COLUMNS]),
             sort=("Share", True),
             unit="none",
             overrides=(
-                *(column(title, decimals=0) for title in ("Place", "Places moved")),
+                *(column(title, decimals=0) for title in ("Rank", "Rank change")),
                 column("Share", unit="percentunit", decimals=1),
                 column("Mean |attribution|", decimals=3),
                 *(coloured(title, PSI, decimals=3) for title in ("PSI of attributions", "PSI of values")),
                 column(
                     "Feature",
-                    links=[of_row("Its distribution", "drift", OF_FEATURE)],
+                    links=[of_row("Distribution", "drift", OF_FEATURE)],
                 ),
             ),
             empty=NO_ATTRIBUTIONS,
@@ -134,13 +134,13 @@ def _features() -> Any:
 def _one() -> Any:
     psi = (
         (metrics.ATTRIBUTION_DRIFT_PSI, "PSI of attributions"),
-        (metrics.ATTRIBUTION_DRIFT_PSI_CRITICAL, "what it may reach by chance"),
+        (metrics.ATTRIBUTION_DRIFT_PSI_CRITICAL, "PSI by chance"),
     )
     return row(
         "One feature: $feature",
         timeseries(
             "$feature: mean attribution",
-            "The mean absolute attribution of the chosen feature, in the unit of the model's output.",
+            "Mean absolute attribution of the chosen feature, in the unit of the model's output.",
             [over_time(largest(MOST, attribution.one(metrics.ATTRIBUTION_MEAN_ABS)))],
             "short",
             width=8,
@@ -148,8 +148,8 @@ def _one() -> Any:
         ),
         timeseries(
             "$feature: drift of attributions",
-            "PSI of its attributions, and what PSI may reach by chance with as many records. Below the second line it "
-            "says nothing.",
+            "PSI of the feature's attributions, and the PSI that chance alone can cause with this many records. "
+            "Ignore PSI below that line.",
             [over_time(largest(MOST, attribution.one(metric)), f"{name} · {VERSION}") for metric, name in psi],
             "none",
             width=8,
@@ -157,7 +157,8 @@ def _one() -> Any:
         ),
         timeseries(
             "$feature: p-value",
-            "The probability of as much drift of its attributions where nothing has changed. Near 0 it is no chance.",
+            "p-value of the PSI of the feature's attributions under no drift. Near 0, chance does not explain the "
+            "change.",
             [over_time(smallest(MOST, attribution.one(metrics.ATTRIBUTION_DRIFT_PSI_PVALUE)))],
             "none",
             most=1,

@@ -1,4 +1,4 @@
-"""The fleet: which of all models is in trouble, since when, and what with."""
+"""The Fleet dashboard: which model has a problem, since when, and because of what."""
 
 from typing import Any
 
@@ -13,17 +13,17 @@ from dashboards.queries import FEATURE, as_rows, now, over_time
 from dashboards.style import ANY, NO_DRIFT, NO_TRUTH, NOT_RECORDED, OF_LIMIT
 
 COLUMNS: Columns = {
-    "Limits passed": limits.broken,
+    "Limits exceeded": limits.broken,
     "Alerts": limits.alerts,
     "Requests": traffic.requests,
     "Errors": traffic.error_ratio,
-    "Errors, of limit": limits.errors,
+    "Errors, % of limit": limits.errors,
     "p99": lambda: traffic.latency(0.99),
-    "p99, of limit": limits.latency,
+    "p99, % of limit": limits.latency,
     "Drifted features": drift.drifted_features,
-    "Drift, of limit": limits.drift,
+    "Drift, % of limit": limits.drift,
     "Accuracy": truth.accuracy,
-    "Wrong, of limit": limits.accuracy,
+    "Mistakes, % of limit": limits.accuracy,
 }
 OPEN_MODEL = of_series("Open this model", "model", "model_name", "model_version")
 
@@ -32,8 +32,9 @@ def dashboard() -> Dashboard:
     return Dashboard(
         "fleet",
         "Fleet",
-        "All models, the ones in trouble first: a row each with traffic, errors, latency, drift, accuracy and alerts. "
-        "What is coloured is a share of the model's own limit, its `thresholds`. Click a model to open it.",
+        "All models, those with problems first. Each row shows a model's traffic, errors, latency, drift, accuracy "
+        "and alerts. Colours show a value as a share of the model's own limit (`thresholds`). Click a model to open "
+        "it.",
         variables.OF_MODELS,
         (_now(), _since_when(), _lines()),
     )
@@ -41,20 +42,21 @@ def dashboard() -> Dashboard:
 
 def _now() -> Any:
     return row(
-        "Which model is in trouble?",
+        "Which model has a problem?",
         stat(
-            "Models in trouble",
-            "Versions that have passed at least one of their limits: latency, errors, drift or accuracy. "
-            "Above 0, look at the first rows of the table.",
-            now(limits.in_trouble(), "in trouble"),
+            "Models above a limit",
+            "Model versions that exceed at least one of their limits: latency, errors, drift or accuracy. If it is "
+            "not 0, look at the first rows of the table.",
+            now(limits.in_trouble(), "above a limit"),
             "none",
             steps=ANY,
             width=6,
-            empty="no answer",
+            empty="no response",
         ),
         stat(
             "Alerts firing",
-            "Alerts that fire now for the chosen models, each version counted. The marks in the charts say since when.",
+            "Alerts that are firing for the chosen models, counted per version. The annotations in the charts show "
+            "since when.",
             over_time(in_all(limits.alerts()), "firing"),
             "none",
             steps=ANY,
@@ -64,7 +66,8 @@ def _now() -> Any:
         ),
         stat(
             "Models",
-            "Versions that are served. Fewer than there should be: a sidecar is down, see the exporter's dashboard.",
+            "Model versions that are being served. If there are fewer than you expect, a sidecar may be down; see the "
+            "Exporter dashboard.",
             over_time(number_of(traffic.samples()), "versions"),
             "none",
             width=6,
@@ -72,7 +75,7 @@ def _now() -> Any:
         ),
         stat(
             "Requests",
-            "Predictions and errors a second, of all chosen models. A step down that nobody ordered is upstream.",
+            "Predictions and errors per second, over all chosen models. If the rate drops unexpectedly, look upstream.",
             over_time(in_all(traffic.requests()), "requests"),
             "reqps",
             width=6,
@@ -80,14 +83,14 @@ def _now() -> Any:
         ),
         table(
             "Models",
-            "A row for each version, those that have passed most limits first. A coloured cell is the share of the "
-            "version's own limit: yellow from 80%, red from 100%; empty where there is no such limit or no such data. "
-            "Drift counts only if it is large and not chance. Click a model or version to open it.",
+            "One row per version, those that exceed most limits first. Coloured cells show the share of the version's "
+            "own limit (yellow from 80%, red from 100%); they are empty if the limit is not set or there is no data. "
+            "Click a model or a version to open it.",
             [as_rows(of()) for of in COLUMNS.values()],
             transformations=joined(VERSION_LABELS, [*COLUMNS]),
-            sort=("Limits passed", True),
+            sort=("Limits exceeded", True),
             overrides=(
-                coloured("Limits passed", ANY, decimals=0),
+                coloured("Limits exceeded", ANY, decimals=0),
                 coloured("Alerts", ANY, decimals=0),
                 column("Requests", unit="reqps"),
                 column("Errors", unit="percentunit", decimals=2),
@@ -98,7 +101,7 @@ def _now() -> Any:
                 column("Model", links=[of_row("Open this model", "model", OF_VERSION)]),
                 column("Version", links=[of_row("Open this version", "model", OF_VERSION)]),
                 column("Drifted features", links=[of_row("Which features?", "drift", OF_VERSION)]),
-                column("Accuracy", links=[of_row("Its performance", "performance", OF_VERSION)]),
+                column("Accuracy", links=[of_row("Performance", "performance", OF_VERSION)]),
             ),
             height=10,
         ),
@@ -110,9 +113,9 @@ def _since_when() -> Any:
         "Since when?",
         state_timeline(
             "Nearest limit",
-            "For each version, how much it used of the limit that it was nearest to, or furthest past: green below "
-            "80%, yellow below 100%, red past it. The 20 worst at each time. Where red begins, trouble began; "
-            "open the model to see which limit.",
+            "The highest share of a limit that each version has used, for the 20 worst at each time: green below 80%, "
+            "yellow below 100%, red above. The problem started where red starts; open the model to see which limit it "
+            "is.",
             [over_time(largest(20, limits.nearest_recorded()))],
             "percentunit",
             steps=OF_LIMIT,
@@ -122,9 +125,10 @@ def _since_when() -> Any:
             height=9,
         ),
         bar_gauge(
-            "Features to blame",
-            "The ten features of all models whose PSI is the largest share of its limit, chance included; a full bar "
-            "is past it. A model in trouble with none of its features here: look at its errors and its latency.",
+            "Most drifted features",
+            "The ten features of all models whose PSI is the largest share of its limit, even if chance could explain "
+            "it; a full bar is at the limit or above. If a model with a problem has no feature here, look at its "
+            "errors and latency.",
             [now(largest_first(largest(10, limits.psi_of_features())), FEATURE)],
             "percentunit",
             steps=OF_LIMIT,
@@ -133,39 +137,40 @@ def _since_when() -> Any:
             width=8,
             height=9,
             empty=NO_DRIFT,
-            links=[of_series("Its drift", "drift", "model_name", "model_version", feature="feature_name")],
+            links=[of_series("Drift", "drift", "model_name", "model_version", feature="feature_name")],
         ),
     )
 
 
 def _lines() -> Any:
     return row(
-        "The ten largest of each",
+        "Top ten over time",
         timeseries(
             "Requests",
-            "Predictions and errors a second of the ten busiest versions. A line that ends has no traffic any more.",
+            "Predictions and errors per second of the ten busiest versions. A line that ends means that the version "
+            "no longer receives requests.",
             [over_time(largest(10, traffic.requests()))],
             "reqps",
             links=[OPEN_MODEL],
         ),
         timeseries(
             "Error ratio",
-            "Errors of all requests, the ten highest. Open the model to see the types of its errors.",
+            "Errors as a share of all requests, for the ten highest. Open the model to see its errors by type.",
             [over_time(largest(10, traffic.error_ratio()))],
             "percentunit",
             links=[OPEN_MODEL],
         ),
         timeseries(
             "p99 latency",
-            "99 of 100 predictions are faster than this, over all pods of a version; the ten slowest.",
+            "99% of predictions are faster than this. Computed over all pods of a version, for the ten slowest.",
             [over_time(largest(10, traffic.latency(0.99)))],
             "s",
             links=[OPEN_MODEL],
         ),
         timeseries(
             "Drifted features",
-            "Features that have drifted, by size and not by chance, in the chosen window, of the pod with most; the "
-            "ten versions with most. Open the drift dashboard to see which.",
+            "Features that have drifted in the chosen window, both by size and beyond chance, on the pod with most of "
+            "them, for the ten highest versions. Open the Drift dashboard to see which features they are.",
             [over_time(largest(10, drift.drifted_features()))],
             "none",
             decimals=0,
@@ -174,17 +179,18 @@ def _lines() -> Any:
         ),
         timeseries(
             "Accuracy",
-            "Right predictions of those whose truth is known, in the chosen window; the ten lowest.",
+            "Share of correct predictions among those with ground truth, in the chosen window, for the ten lowest.",
             [over_time(smallest(10, truth.accuracy()))],
             "percentunit",
             least=None,
             most=1,
             empty=NO_TRUTH,
-            links=[of_series("Its performance", "performance", "model_name", "model_version")],
+            links=[of_series("Performance", "performance", "model_name", "model_version")],
         ),
         timeseries(
-            "Passed limits",
-            "How many limits each version has passed: latency, errors, drift, accuracy. The ten with most.",
+            "Limits exceeded",
+            "How many of its limits (latency, errors, drift, accuracy) each version exceeds, for the ten highest. "
+            "Open the model to see which limits they are.",
             [over_time(largest(10, limits.broken_recorded()))],
             "none",
             decimals=0,

@@ -1,7 +1,7 @@
-"""What grafanalib 0.7.1 writes, turned into what Grafana 11 reads without migrating it.
+"""Convert the output of grafanalib 0.7.1 to the schema that Grafana 11 reads without a migration.
 
-grafanalib writes the schema of 2016 with panels of 2022. Each function mends one thing, in place; `mended` does all of
-them, and leaves out what is None.
+grafanalib writes the schema of 2016 with panels of 2022. Each function fixes one thing in place. `mended` applies all
+of them, and removes keys that are None.
 """
 
 from collections.abc import Iterator
@@ -20,14 +20,14 @@ DEAD_OF_HEATMAP = (
     *("cards", "color", "dataFormat", "heatmap", "hideZeroBuckets", "highlightCards", "legend", "reverseYBuckets"),
     *("tooltip", "xAxis", "xBucketNumber", "xBucketSize", "yAxis", "yBucketBound", "yBucketNumber", "yBucketSize"),
 )
-# Of a threshold: Grafana reads these two, the others were the Angular gauge's.
+# The two keys of a threshold that Grafana reads; the others were for the Angular gauge.
 STEP = ("color", "value")
 REFRESH_ON_TIME_RANGE = 2
 ALL = "$__all"
 
 
 def mended(dashboard: Json) -> Json:
-    """Return the dashboard as it is written to a file; it is changed."""
+    """Return the dashboard to write to a file. Changes the argument."""
     mend_schema(dashboard)
     for template in dashboard["templating"]["list"]:
         mend_template(template)
@@ -45,14 +45,14 @@ def mended(dashboard: Json) -> Json:
 
 
 def panels(dashboard: Json) -> Iterator[Json]:
-    """Return all panels, rows and what is folded in them."""
+    """Yield all panels and rows, also the panels in folded rows."""
     for panel in dashboard["panels"]:
         yield panel
         yield from panel.get("panels", ())
 
 
 def mend_schema(dashboard: Json) -> None:
-    """Of schemaVersion 12 a migration would put `graphTooltip` back to 0; and keys that nothing reads are left out."""
+    """Set the schema version, and remove unused keys. A migration from version 12 would reset `graphTooltip` to 0."""
     for dead in DEAD_OF_DASHBOARD:
         dashboard.pop(dead, None)
     dashboard["schemaVersion"] = SCHEMA_VERSION
@@ -60,7 +60,7 @@ def mend_schema(dashboard: Json) -> None:
 
 
 def mend_template(template: Json) -> None:
-    """A variable's values follow the time range, and what is chosen is in today's form, or not there."""
+    """Refresh a variable when the time range changes, and convert its current value to the current format."""
     for dead in DEAD_OF_TEMPLATE:
         template.pop(dead, None)
     if template["type"] != "interval":
@@ -69,7 +69,7 @@ def mend_template(template: Json) -> None:
     if template["type"] == "query":
         template["refresh"] = REFRESH_ON_TIME_RANGE
     else:
-        # Nothing is asked for it.
+        # It has no query.
         del template["refresh"], template["sort"]
     current = template["current"]
     current.pop("tags", None)
@@ -80,7 +80,7 @@ def mend_template(template: Json) -> None:
 
 
 def mend_panel(panel: Json) -> None:
-    """Keys that nothing reads are left out, and 100 points a chart, which are coarse."""
+    """Remove unused keys, and the default of 100 points per chart, which is too coarse."""
     for dead in DEAD_OF_PANEL:
         panel.pop(dead, None)
     panel.pop("maxDataPoints", None)
@@ -89,14 +89,14 @@ def mend_panel(panel: Json) -> None:
 
 
 def mend_row(panel: Json) -> None:
-    """A row asks nothing and has nothing to configure."""
+    """Keep only the keys of a row. It has no queries and no options."""
     keep = ("collapsed", "gridPos", "id", "panels", "title", "type")
     for key in panel.keys() - {*keep}:
         del panel[key]
 
 
 def mend_target(target: Json) -> None:
-    """A query says whether it is of a time or of a range, and is shown as code."""
+    """Set `range` of a query to the opposite of `instant`, and show the query as code."""
     for dead in DEAD_OF_TARGET:
         target.pop(dead, None)
     target["range"] = not target["instant"]
@@ -106,7 +106,7 @@ def mend_target(target: Json) -> None:
 
 
 def mend_thresholds(panel: Json) -> None:
-    """The lowest step begins at null, and not at the text "null"; no steps are a list, and not a text."""
+    """Make the lowest step start at null instead of the text "null", and make missing steps a list."""
     thresholds = panel["fieldConfig"]["defaults"]["thresholds"]
     steps = [{key: step[key] for key in STEP} for step in thresholds["steps"] or ()]
     thresholds["steps"] = steps or [{"color": "text", "value": None}]
@@ -117,7 +117,7 @@ def mend_thresholds(panel: Json) -> None:
 
 
 def mend_legend(panel: Json) -> None:
-    """From schemaVersion 37 on, a legend is there only if it says so; `hidden` was a display mode before."""
+    """Set `showLegend`, which exists since schema version 37. Before, `hidden` was a display mode."""
     options = panel.get("options")
     legend = options.get("legend") if isinstance(options, dict) else None
     if legend is not None and "displayMode" in legend:
@@ -128,7 +128,7 @@ def mend_legend(panel: Json) -> None:
 
 
 def mend_timeseries(panel: Json) -> None:
-    """Stacking that is not said is none, and only a logarithmic axis has a base."""
+    """Set stacking to none by default, and keep the base of logarithmic axes only."""
     custom = panel["fieldConfig"]["defaults"]["custom"]
     custom["stacking"] = {"group": "A", "mode": "none"} | custom["stacking"]
     if custom["scaleDistribution"]["type"] == "linear":
@@ -136,7 +136,7 @@ def mend_timeseries(panel: Json) -> None:
 
 
 def mend_table(panel: Json) -> None:
-    """A cell's display is `cellOptions`, and colour and mappings are the fields' and not the panel's."""
+    """Move the display of cells to `cellOptions`, and colour and mappings from the panel to its fields."""
     defaults = panel["fieldConfig"]["defaults"]
     defaults["custom"]["cellOptions"] = {"type": defaults["custom"].pop("displayMode")}
     defaults["color"] = panel.pop("color")
@@ -146,7 +146,7 @@ def mend_table(panel: Json) -> None:
 
 
 def mend_bar_gauge(panel: Json) -> None:
-    """`fieldOptions`, the shape before Grafana 7, would override the fields' own configuration: it becomes that."""
+    """Replace `fieldOptions`, used before Grafana 7, because it would override the configuration of the fields."""
     options, defaults = panel["options"], panel["fieldConfig"]["defaults"]
     old = options.pop("fieldOptions")
     for key in ("decimals", "links", "max", "min", "unit"):
@@ -158,7 +158,7 @@ def mend_bar_gauge(panel: Json) -> None:
 
 
 def mend_heatmap(panel: Json) -> None:
-    """The Angular heatmap's keys are dead once there are options, and its options are a list where there are none."""
+    """Remove the keys of the Angular heatmap, and make empty options a mapping instead of a list."""
     for dead in DEAD_OF_HEATMAP:
         del panel[dead]
     panel["options"] = panel["options"] or {}
@@ -174,7 +174,7 @@ OF_TYPE = {
 
 
 def without_none(value: Any) -> Any:
-    """Return JSON without the members that are None, but for a threshold's, which begins at minus infinity."""
+    """Return JSON without members that are None, except in a threshold, where None is minus infinity."""
     if isinstance(value, list):
         return [without_none(item) for item in value]
     if isinstance(value, dict):

@@ -1,4 +1,4 @@
-"""The metrics that dashboards show, each named here once, and where the exporter has a name for it by that."""
+"""The names of the metrics on the dashboards. Names that the exporter defines are imported from it."""
 
 from exporter.derived.reference_info import REFERENCE_INFO
 from exporter.stats import SEGMENTS
@@ -95,7 +95,7 @@ ATTRIBUTION_DRIFT_PSI = "model_attribution_drift_psi"
 ATTRIBUTION_DRIFT_PSI_CRITICAL = "model_attribution_drift_psi_critical"
 ATTRIBUTION_DRIFT_PSI_PVALUE = "model_attribution_drift_psi_pvalue"
 
-# Business figures, which the configuration names: those that there are, and the one that is chosen.
+# Business figures, whose names come from the configuration: a pattern for all of them, and the chosen one.
 BUSINESS_FIGURES = "model_business_(.+)_count"
 BUSINESS = "model_business_${figure}"
 
@@ -110,7 +110,7 @@ SEGMENT_WINDOW_OUTCOMES = SEGMENTS.name(WINDOW_OUTCOMES)
 SEGMENT_ACCURACY = SEGMENTS.name(ACCURACY)
 SEGMENT_BUSINESS = SEGMENTS.name(BUSINESS)
 
-# The sidecar about itself.
+# The exporter itself.
 BUILD_INFO = PREFIX + "build_info"
 CONFIG_SUCCESSFUL = PREFIX + "config_last_reload_successful"
 WEB_CONFIG_SUCCESSFUL = PREFIX + "web_config_last_reload_successful"

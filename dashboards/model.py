@@ -1,4 +1,4 @@
-"""One model: traffic, errors, latency and what it predicts, and which of its limits it has passed."""
+"""The Model dashboard: traffic, errors, latency and predictions of a model, and the limits that it exceeds."""
 
 from typing import Any
 
@@ -16,8 +16,8 @@ def dashboard() -> Dashboard:
     return Dashboard(
         "model",
         "Model",
-        "One model: how much it is asked, how often it fails, how fast it is and what it says. Choose a model above; "
-        "with several, sums and the worst are shown.",
+        "One model: its traffic, errors, latency and predictions, and the limits that it exceeds. Choose a model at "
+        "the top; for several, panels show sums or the worst.",
         variables.OF_MODELS,
         (_now(), _since_when(), _traffic(), _latency(), *model_predictions.rows()),
     )
@@ -28,8 +28,8 @@ def _now() -> Any:
         "Now",
         stat(
             "Nearest limit",
-            "How much is used of the limit that is nearest, or furthest passed: latency, errors, drift or accuracy. "
-            "Red: the row below says which one, and since when.",
+            "The highest share of a limit that has been used: latency, errors, drift or accuracy. If it is red, the "
+            "row below shows which limit it is, and since when.",
             now(highest(limits.nearest()), "of its limit"),
             "percentunit",
             decimals=0,
@@ -38,7 +38,7 @@ def _now() -> Any:
         ),
         stat(
             "Alerts firing",
-            "Alerts that fire for the chosen versions. The marks in the charts say since when.",
+            "Alerts that are firing for the chosen versions. The annotations in the charts show since when.",
             over_time(in_all(limits.alerts()), "firing"),
             "none",
             steps=ANY,
@@ -47,22 +47,23 @@ def _now() -> Any:
         ),
         stat(
             "Requests",
-            "Predictions and errors a second. None: callers are gone, or the sidecar does not read.",
+            "Predictions and errors per second. If there are none, callers have stopped or the sidecar does not read "
+            "the log.",
             over_time(in_all(traffic.requests()), "requests"),
             "reqps",
             empty="no models",
         ),
         stat(
             "p99 latency",
-            "99 of 100 predictions are faster; of several versions, the slowest.",
+            "99% of predictions are faster than this. For several versions, the slowest is shown.",
             over_time(highest(traffic.latency(0.99)), "p99"),
             "s",
             empty="no traffic",
         ),
         stat(
             "Drifted features",
-            "Features that have drifted, by size and not by chance, in the chosen window, of the pod with most. Open "
-            "the drift dashboard to see which.",
+            "Features that have drifted in the chosen window, both by size and beyond chance, on the pod with most of "
+            "them. Open the Drift dashboard to see which features they are.",
             over_time(highest(drift.drifted_features()), "drifted"),
             "none",
             steps=ANY,
@@ -71,12 +72,13 @@ def _now() -> Any:
         ),
         stat(
             "Accuracy",
-            "Right predictions of those whose truth is known, in the chosen window; of several versions, the lowest.",
+            "Share of correct predictions among those with ground truth, in the chosen window. For several versions, "
+            "the lowest is shown.",
             over_time(lowest(truth.accuracy()), "accuracy"),
             "percentunit",
             decimals=1,
-            empty="no truth",
-            links=[to("Its performance", "performance")],
+            empty="no ground truth",
+            links=[to("Performance", "performance")],
         ),
     )
 
@@ -86,9 +88,9 @@ def _since_when() -> Any:
         "Which limit, and since when?",
         state_timeline(
             "Limits",
-            "Each limit of each chosen version (`thresholds`): how much of it was used. Green below 80%, yellow "
-            "below 100%, red past it. Of accuracy it is the share of wrong predictions, of the share allowed. A limit "
-            "that is not there is not set, or there is no data for it; of errors, there never was one.",
+            "Share of each limit (`thresholds`) that the chosen versions have used: green below 80%, yellow below "
+            "100%, red above; for accuracy, the wrong predictions as a share of those allowed. A row is missing if "
+            "the limit is not set, or if there is no data (for errors: no error so far).",
             [
                 over_time(
                     largest(20, f"({limits.each(limits.RECORDED)})"), "{{limit}} · {{model_name}} {{model_version}}"
@@ -107,7 +109,7 @@ def _traffic() -> Any:
         "Traffic and errors",
         timeseries(
             "Requests",
-            "Predictions and errors a second, by version. During a rollout one area takes over from the other.",
+            "Predictions and errors per second, by version. During a rollout, one area replaces the other.",
             [over_time(largest(20, traffic.requests()))],
             "reqps",
             stacked=True,
@@ -115,8 +117,8 @@ def _traffic() -> Any:
         ),
         timeseries(
             "Error ratio",
-            "Errors of all requests, by version; dashed: the limit, if `thresholds.error_ratio` is set. Past it, look "
-            "at the types beside.",
+            "Errors as a share of all requests, by version; the dashed line is the limit, if `thresholds.error_ratio` "
+            "is set. If a version is above it, look at the error types in the next panel.",
             [
                 over_time(largest(20, traffic.error_ratio())),
                 over_time(limits.one_limit(limits.ERROR_LIMIT), "limit"),
@@ -126,7 +128,8 @@ def _traffic() -> Any:
         ),
         timeseries(
             "Errors by type",
-            "Errors a second by `error_type`, the ten most frequent. One type alone often names the culprit.",
+            "Errors per second by `error_type`, for the ten most frequent. If a single type increases, it often "
+            "points to the cause.",
             [over_time(largest(10, traffic.errors_by_type()), "{{error_type}} · {{model_version}}")],
             "reqps",
             width=8,
@@ -140,8 +143,8 @@ def _latency() -> Any:
         "Latency",
         timeseries(
             "Latency",
-            "Half, 95 and 99 of 100 predictions are faster than this, over all pods; dashed: the limit of p99. p99 "
-            "alone up: a few slow requests; all up: the model, or its machine.",
+            "Median, p95 and p99 over all pods; the dashed line is the limit of p99. If only p99 rises, a few "
+            "requests are slow; if all rise, look at the model or its machine.",
             [
                 *(
                     over_time(largest(5, traffic.latency(quantile)), f"p{100 * quantile:.0f} · {{{{model_version}}}}")
@@ -152,9 +155,9 @@ def _latency() -> Any:
             "s",
         ),
         heatmap(
-            "Latency, all predictions",
-            "How many predictions fell in each bucket of latency: darker is more. Two bands are two kinds of request, "
-            "or two kinds of pod, which a quantile hides.",
+            "Latency of all predictions",
+            "Number of predictions per latency bucket; darker means more. Two bands indicate two kinds of requests or "
+            "pods, which a quantile would hide.",
             buckets(traffic.latency_buckets()),
             "s",
         ),

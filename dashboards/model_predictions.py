@@ -1,4 +1,4 @@
-"""Rows of the model's dashboard: what it predicts, and pod by pod."""
+"""Rows of the Model dashboard: predictions, and traffic by pod."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -17,22 +17,22 @@ def rows() -> Sequence[Any]:
 
 def _predictions() -> Any:
     return row(
-        "What it predicts",
+        "Predictions",
         timeseries(
             "Class mix",
-            "Each class's share of the predictions. A class that takes over, or goes, is either the world or a broken "
-            "input: see the drift dashboard.",
+            "Share of each class in the predictions. If a class takes over or disappears, either the population has "
+            "changed or an input is broken; see the Drift dashboard.",
             [over_time(largest(20, traffic.classes()), "{{prediction_class}} · {{model_version}}")],
             "percentunit",
             most=None,
             stacked=True,
             width=8,
-            empty="No classes: the model predicts values, see beside; or it has had no traffic.",
+            empty="No classes. The model predicts numeric values (see the next panel), or it has had no traffic.",
         ),
         bar_chart(
             "Predictions, against the reference",
-            "The share of each class, or of each bin of a model's values, in the predictions of the chosen window and "
-            "in the reference. Unequal bars: the model says something else than it did in training.",
+            "Share of each class, or of each bin of numeric values, among the predictions in the chosen window and in "
+            "the reference. If bars differ, the model predicts differently than in training.",
             [as_rows(drift.predictions()), as_rows(drift.reference_predictions())],
             "percentunit",
             x="bin",
@@ -42,26 +42,26 @@ def _predictions() -> Any:
         ),
         heatmap(
             "Probability",
-            "How sure the model was: how many predictions fell in each bucket of probability; darker is more. A band "
-            "that slides down is a model that no longer knows what it sees.",
+            "Number of predictions per bucket of probability; darker means more. If a band moves down, the model is "
+            "becoming less confident.",
             buckets(traffic.probability_buckets()),
             "percentunit",
             width=8,
-            empty="No `probability` was logged.",
+            empty="The log contains no `probability`.",
         ),
         timeseries(
             "Mean probability",
-            "The mean probability of the predictions, by version. It moves before accuracy does.",
+            "Mean probability of the predictions, by version. It usually changes before accuracy does.",
             [over_time(largest(20, traffic.mean_probability()))],
             "percentunit",
             least=None,
             width=8,
-            empty="No `probability` was logged.",
+            empty="The log contains no `probability`.",
         ),
         timeseries(
-            "Drift of what is predicted",
-            "PSI of predictions and of their probabilities against the reference, in the chosen window; 0.1 is small, "
-            "0.25 large. Up without drift of features: look at the model itself.",
+            "Drift of predictions",
+            "PSI of predictions and of their probabilities against the reference, in the chosen window. 0.1 is a "
+            "small change, 0.25 a large one. If it rises although no feature has drifted, look at the model itself.",
             [
                 over_time(largest(10, drift.of_versions(drift.PREDICTION)), f"predictions · {VERSION}"),
                 over_time(largest(10, drift.of_versions(drift.PROBABILITY)), f"probabilities · {VERSION}"),
@@ -72,8 +72,9 @@ def _predictions() -> Any:
         ),
         timeseries(
             "Accuracy",
-            "Right predictions of those whose truth is known, in the chosen window; dashed: the limit, which accuracy "
-            "should not be below. Of values there is none: see their errors in *Performance*.",
+            "Share of correct predictions among those with ground truth, in the chosen window; the dashed line is the "
+            "lowest accuracy allowed. Regression models have no accuracy; see their errors on the Performance "
+            "dashboard.",
             [over_time(smallest(10, truth.accuracy())), over_time(limits.one_limit(limits.ACCURACY_LIMIT), "limit")],
             "percentunit",
             least=None,
@@ -89,14 +90,16 @@ def _pods() -> Any:
         "Pods",
         timeseries(
             "Requests by pod",
-            "Requests a second of each pod, the 20 busiest. One far from the others: look at how they are balanced.",
+            "Requests per second of each pod, for the 20 busiest. If one is far from the others, check the load "
+            "balancing.",
             [over_time(largest(20, traffic.requests(labels=traffic.INSTANCE)), POD)],
             "reqps",
             width=8,
         ),
         timeseries(
             "Error ratio by pod",
-            "Errors of all requests of each pod, the 20 highest. One pod alone: restart it; all: the model.",
+            "Errors as a share of all requests of each pod, for the 20 highest. If only one pod has errors, restart "
+            "it; if all have, look at the model.",
             [over_time(largest(20, traffic.recorded_error_ratio(traffic.INSTANCE)), POD)],
             "percentunit",
             width=8,
@@ -104,7 +107,8 @@ def _pods() -> Any:
         ),
         timeseries(
             "p99 latency by pod",
-            "p99 of each pod, the 20 slowest. One pod alone: its machine; all: the model or its load.",
+            "p99 latency of each pod, for the 20 slowest. If only one pod is slow, look at its machine; if all are, "
+            "look at the model or its load.",
             [over_time(largest(20, traffic.recorded_latency(0.99, traffic.INSTANCE)), POD)],
             "s",
             width=8,

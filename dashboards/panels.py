@@ -1,7 +1,7 @@
-"""Factories of panels: each of one type, with what all dashboards want of it.
+"""Factories of panels, one for each type, with the settings that all dashboards share.
 
-A panel says what it shows and what to do, has a unit, and where it has no data says why that may be. Sizes are in
-Grafana's grid, 24 columns wide.
+The description of a panel says what it shows and what to do. Each panel has a unit, and a text that explains why it may
+have no data. Sizes are in units of Grafana's grid, which is 24 columns wide.
 """
 
 from collections.abc import Sequence
@@ -21,7 +21,7 @@ from dashboards.style import (
     steps_of,
 )
 
-# Where nothing has happened yet, an axis ends here: Grafana's own choice would be 10,000% and 100 a second.
+# The soft maximum of an axis without data above 0, where Grafana would choose 10,000% or 100 per second.
 SOFT_MOST = {"percentunit": 0.01, "cps": 1.0, "reqps": 0.1}
 SOFT_MOST_OF_COUNTS = 1.0
 
@@ -43,16 +43,17 @@ def timeseries(
     links: Sequence[dict[str, Any]] = (),
     overrides: Overrides = (),
 ) -> Any:
-    """Return lines over time; stacked, areas on each other.
+    """Return lines over time, or stacked areas.
 
-    A legend seldom has room for all. It begins with what is highest now, or lowest where the smallest are asked for.
+    A legend seldom has room for all series, so it starts with the highest current value, or with the lowest if the
+    query selects the smallest.
     """
     soft_most = SOFT_MOST_OF_COUNTS if decimals == 0 else SOFT_MOST.get(unit)
     return core.TimeSeries(
         **common(title, description, targets, width, height),
         unit=unit,
         valueDecimals=decimals,
-        # Areas under many lines add up to a colour that is none of theirs.
+        # The areas of many lines would blend into a colour that belongs to none of them.
         fillOpacity=40 if stacked else 0,
         lineWidth=1 if stacked else 2,
         lineInterpolation="stepAfter" if stepped else "linear",
@@ -85,7 +86,7 @@ def stat(
     text: str = "auto",
     links: Sequence[dict[str, Any]] = (),
 ) -> Any:
-    """Return one number, or one of each series, coloured by its steps."""
+    """Return one number, or one for each series, coloured by `steps`."""
     coloured = steps is not PLAIN
     return core.Stat(
         **common(title, description, [target], width, height),
@@ -118,12 +119,12 @@ def bar_gauge(
     empty: str = NO_DATA,
     links: Sequence[dict[str, Any]] = (),
 ) -> Any:
-    """Return a bar for each series, in the order in which they come."""
+    """Return a bar for each series, in the order of the query."""
     return core.BarGauge(
         **common(title, description, targets, width, height),
         calc="lastNotNull",
         format=unit,
-        # Of one colour: a gradient is green where it begins, whatever it has come to.
+        # One colour per bar. A gradient would start with green whatever the value.
         displayMode="basic",
         min=least,
         max=most,
@@ -134,7 +135,7 @@ def bar_gauge(
             "options": {
                 "showUnfilled": True,
                 "valueMode": "color",
-                # Above its bar where there is room: beside it, a long name is cut off.
+                # Above the bar if there is room. A long name beside the bar would be cut off.
                 "namePlacement": "auto",
                 "sizing": "auto",
                 "text": {"valueSize": 16},
@@ -156,7 +157,7 @@ def state_timeline(
     links: Sequence[dict[str, Any]] = (),
     mappings: Sequence[dict[str, Any]] = (),
 ) -> Any:
-    """Return a row for each series, coloured by what it was at each time."""
+    """Return a row for each series, coloured by its value at each time."""
     return core.StateTimeline(
         **common(title, description, targets, width, height),
         fillOpacity=80,
@@ -180,7 +181,7 @@ def heatmap(
     height: int = 8,
     empty: str = NO_DATA,
 ) -> Any:
-    """Return a histogram's buckets over time, darker where more fell; `unit` is of the buckets' bounds."""
+    """Return a histogram's buckets over time, darker for higher counts; `unit` is that of the bucket bounds."""
     options = {
         "calculate": False,
         "cellGap": 1,
@@ -230,5 +231,5 @@ def bar_chart(
 
 
 def row(title: str, *panels: Any, folded: bool = False) -> Any:
-    """Return a row with its panels; `assembly` puts them in their places."""
+    """Return a row with its panels; `assembly` sets their positions."""
     return core.RowPanel(title=title, panels=[*panels], collapsed=folded)

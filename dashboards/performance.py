@@ -1,4 +1,4 @@
-"""Performance: how good the models are where the truth is known, against their baseline and what is estimated."""
+"""The Performance dashboard: measured performance of the models, against their baseline and their estimate."""
 
 from typing import Any
 
@@ -11,7 +11,7 @@ from dashboards.promql.selection import highest, in_all, largest, lowest, smalle
 from dashboards.queries import VERSION, as_rows, over_time
 from dashboards.style import ANY, GREEN, NO_TRUTH, RED, YELLOW, override, said
 
-# Of many models, those with the worst of each figure.
+# The number of models shown in each chart, the worst ones.
 MOST = 10
 DEGRADED = said("no", "DEGRADED")
 FEW = [(None, RED), (0.1, YELLOW), (0.5, GREEN)]
@@ -21,8 +21,8 @@ def dashboard() -> Dashboard:
     return Dashboard(
         "performance",
         "Performance",
-        "How good the models are: what is measured where the truth is known, beside the baseline of the reference and "
-        "what is estimated until the truth comes. Look at coverage first: of few outcomes nothing follows.",
+        "How accurate the models are: measured once labels arrive, estimated until then, and compared with the "
+        "baseline of the reference. Look at the coverage first, because few outcomes say little.",
         (*variables.OF_MODELS, variables.FIGURE),
         (
             _now(),
@@ -38,55 +38,56 @@ def _now() -> Any:
         "Now",
         stat(
             "Degraded",
-            "Whether accuracy, precision, recall or F1 has dropped below the baseline by more than the tolerance and "
-            "than chance. Degraded: see since when below, then the drift dashboard.",
+            "Whether accuracy, precision, recall or F1 is below the baseline by more than the tolerance and more than "
+            "chance explains. If degraded, see below since when, then look at the Drift dashboard.",
             over_time(highest(truth.any_degraded()), "degraded"),
             "none",
             steps=ANY,
             mappings=DEGRADED,
-            empty="no truth",
+            empty="no ground truth",
         ),
         stat(
             "Accuracy",
-            "Right predictions of those whose truth is known, in the window; of several versions, the lowest.",
+            "Share of correct predictions among those with ground truth, in the window. For several versions, the "
+            "lowest is shown.",
             over_time(lowest(truth.accuracy()), "accuracy"),
             "percentunit",
             decimals=1,
-            empty="no truth",
+            empty="no ground truth",
         ),
         stat(
             "F1",
-            "The harmonic mean of precision and recall, weighted by class; the lowest of versions and pods.",
+            "Harmonic mean of precision and recall, weighted by class. The lowest over versions and pods is shown.",
             over_time(lowest(truth.overall(metrics.F1)), "F1"),
             "percentunit",
             decimals=1,
-            empty="no truth",
+            empty="no ground truth",
         ),
         stat(
             "AUC",
-            "How well probabilities tell the classes apart: 50% is chance; the lowest of versions and pods.",
+            "How well the scores separate the classes; 50% is chance. The lowest over versions and pods is shown.",
             over_time(lowest(truth.overall(metrics.AUC)), "AUC"),
             "percentunit",
             decimals=1,
-            empty="no truth",
+            empty="no ground truth",
         ),
         stat(
             "Outcomes",
-            "Predictions of the window whose truth is known: what all figures here are of. Under some hundreds they "
-            "are noise.",
+            "Predictions in the window that have ground truth. All figures here are computed from them; with fewer "
+            "than a few hundred, the figures are mostly noise.",
             over_time(in_all(truth.outcomes()), "outcomes"),
             "short",
-            empty="no truth",
+            empty="no ground truth",
         ),
         stat(
-            "Coverage of truth",
-            "The share of the window's predictions that have their truth. Low in a short window is delay; low in a "
-            "long one, the truth does not arrive.",
+            "Ground-truth coverage",
+            "Share of the window's predictions that have ground truth. If it is low in a short window, ground truth "
+            "is late; if it is low in a long window, ground truth does not arrive.",
             over_time(lowest(truth.coverage()), "covered"),
             "percentunit",
             decimals=0,
             steps=FEW,
-            empty="no truth",
+            empty="no ground truth",
         ),
     )
 
@@ -96,14 +97,15 @@ def _against_baseline() -> Any:
         "Against the baseline, and the estimate",
         timeseries(
             "Accuracy",
-            "Measured, the baseline of the reference, and estimated without truth, with two standard errors around "
-            "it; dashed: the limit. If the estimate falls first, the truth will follow.",
+            "Accuracy measured, estimated from scores (with two standard errors on either side), and in the reference "
+            "(baseline); the dashed line is the lowest accuracy allowed. If the estimate falls first, expect the "
+            "measured accuracy to follow.",
             [
                 over_time(smallest(MOST, truth.accuracy()), f"measured · {VERSION}"),
                 over_time(smallest(MOST, truth.baseline("accuracy")), f"baseline · {VERSION}"),
                 over_time(smallest(MOST, truth.estimated(metrics.ESTIMATED_ACCURACY)), f"estimated · {VERSION}"),
-                over_time(smallest(MOST, truth.estimate_bound("-")), f"estimated, at least · {VERSION}"),
-                over_time(smallest(MOST, truth.estimate_bound("+")), f"estimated, at most · {VERSION}"),
+                over_time(smallest(MOST, truth.estimate_bound("-")), f"estimated, lower bound · {VERSION}"),
+                over_time(smallest(MOST, truth.estimate_bound("+")), f"estimated, upper bound · {VERSION}"),
                 over_time(limits.one_limit(limits.ACCURACY_LIMIT), "limit"),
             ],
             "percentunit",
@@ -114,8 +116,8 @@ def _against_baseline() -> Any:
         ),
         timeseries(
             "F1 and AUC",
-            "Measured, estimated and the baseline of F1; of several pods the lowest. AUC well and F1 down: the "
-            "cut-off is wrong, not the model.",
+            "F1 and AUC measured and estimated, and the baseline of F1, on the pod where they are lowest. If F1 falls "
+            "but AUC does not, change the decision threshold rather than the model.",
             [
                 over_time(smallest(MOST, truth.overall(metrics.F1)), f"F1 · {VERSION}"),
                 over_time(smallest(MOST, truth.baseline("f1")), f"F1, baseline · {VERSION}"),
@@ -132,8 +134,8 @@ def _against_baseline() -> Any:
         ),
         timeseries(
             "Drop from the baseline",
-            "By how much each figure is below its baseline; dashed: the tolerance, if "
-            "`thresholds.performance_tolerance` is set. Above it for long: retrain, or roll back.",
+            "How far each metric is below its baseline; the dashed line is the tolerance, if "
+            "`thresholds.performance_tolerance` is set. If a metric stays above it, retrain or roll back.",
             [
                 over_time(largest(20, truth.drops()), "{{metric}} · {{model_name}} {{model_version}}"),
                 over_time(limits.one_limit(limits.TOLERANCE_LIMIT), "limit"),
@@ -144,8 +146,8 @@ def _against_baseline() -> Any:
             empty=NO_TRUTH,
         ),
         state_timeline(
-            "Degraded",
-            "Red while a figure is below its baseline by more than the tolerance and than chance.",
+            "Degraded over time",
+            "Red while a metric is below its baseline by more than the tolerance and more than chance explains.",
             [over_time(largest(20, truth.degraded()), "{{metric}} · {{model_name}} {{model_version}}")],
             "none",
             steps=ANY,
@@ -162,8 +164,8 @@ def _confusion() -> Any:
         "Which mistakes?",
         table(
             "Confusion: actual by row, predicted by column",
-            "How many predictions of the window came to each pair of actual and predicted class, over all pods. Off "
-            "the diagonal are mistakes; a dark cell there is the one to understand. Choose one model.",
+            "Number of outcomes for each pair of actual and predicted class in the window, over all pods. Choose a "
+            "single model; cells off the diagonal are mistakes, so look at the dark ones first.",
             [as_rows(truth.confusion())],
             transformations=matrix("actual", "predicted"),
             steps=[(None, "transparent"), (1.0, "super-light-blue"), (100.0, "light-blue"), (1000.0, "blue")],
@@ -176,8 +178,8 @@ def _confusion() -> Any:
         ),
         timeseries(
             "Precision and recall by class",
-            "Precision: of what was called this class, how much was. Recall: of what was this class, how much was "
-            "called so. A class that falls alone is the one that has changed.",
+            "Precision is the share of predictions of a class that are correct; recall is the share of records of a "
+            "class that are predicted as such. If only one class falls, look at the records of that class.",
             [
                 over_time(
                     largest(20, truth.by_class(metrics.PRECISION)),
@@ -194,23 +196,23 @@ def _confusion() -> Any:
         ),
         bar_chart(
             "Calibration",
-            "For predictions of each bin of probability: how sure the model was, and how often it was right. Where "
-            "`right` is the lower bar the model is too sure of itself.",
+            "Mean confidence and accuracy of the predictions in each bin of probability. Where accuracy is the lower "
+            "bar, the model is overconfident.",
             [
                 as_rows(truth.reliability(metrics.RELIABILITY_CONFIDENCE)),
                 as_rows(truth.reliability(metrics.RELIABILITY_ACCURACY)),
             ],
             "percentunit",
             x="bin",
-            transformations=side_by_side("bin", ["sure", "right"]),
+            transformations=side_by_side("bin", ["confidence", "accuracy"]),
             width=8,
             height=9,
             empty=NO_TRUTH,
         ),
         timeseries(
             "Calibration error, Brier score and log loss",
-            "How far probabilities are from what comes true; less is better. Up with accuracy unchanged: probabilities "
-            "can no longer be trusted, calibrate anew.",
+            "How far probabilities are from actual outcomes; lower is better. If they rise while accuracy stays the "
+            "same, probabilities are no longer reliable: recalibrate the model.",
             [
                 over_time(largest(MOST, truth.worst(metrics.CALIBRATION_ERROR)), f"calibration error · {VERSION}"),
                 over_time(largest(MOST, truth.worst(metrics.BRIER_SCORE)), f"Brier score · {VERSION}"),
@@ -222,7 +224,7 @@ def _confusion() -> Any:
         ),
         bar_chart(
             "Outcomes by probability",
-            "How many outcomes each bin of probability has. Of a bin with few, calibration says nothing.",
+            "Number of outcomes in each bin of probability. Ignore the calibration of bins with few outcomes.",
             [as_rows(truth.reliability_samples())],
             "short",
             x="bin",

@@ -1,4 +1,4 @@
-"""Rows of the performance dashboard: the truth itself, what has changed, regression and business."""
+"""Rows of the Performance dashboard: ground truth, concept and label drift, regression and business figures."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -12,7 +12,7 @@ from dashboards.style import ANY, NO_TRUTH, said
 
 MOST = 10
 NO_REGRESSION = "Not a regression model, or no ground truth in this window."
-NO_BUSINESS = "No `business` figures are configured, or none of the chosen name."
+NO_BUSINESS = "No `business` figure of this name is configured."
 BY_CLASS = "{{prediction_class}} · {{model_name}} {{model_version}}"
 
 
@@ -22,10 +22,10 @@ def rows() -> Sequence[Any]:
 
 def _truth() -> Any:
     return row(
-        "The truth itself",
+        "Ground truth",
         timeseries(
             "Coverage",
-            "The share of the window's predictions that have their truth. A fall is a labelling job that has stopped.",
+            "Share of the window's predictions that have ground truth. If it falls, check the labelling job.",
             [over_time(smallest(MOST, truth.coverage()))],
             "percentunit",
             most=1,
@@ -34,19 +34,19 @@ def _truth() -> Any:
         ),
         timeseries(
             "Delay",
-            "How long the truth took to come: half, and 95 of 100. Choose a window that is longer.",
+            "Time until ground truth arrived: median and p95. Choose a window that is longer than this.",
             [
                 over_time(largest(MOST, truth.delay(quantile)), f"p{100 * quantile:.0f} · {VERSION}")
                 for quantile in (0.5, 0.95)
             ],
             "s",
             width=8,
-            empty="No truth has arrived lately.",
+            empty="No ground truth has arrived recently.",
         ),
         timeseries(
             "Joins",
-            "What became of predictions and truths, a second. Expired and orphaned together: ids differ between the "
-            "two logs, or `ground_truth.wait` is too short.",
+            "Results of joining predictions with ground truth, per second. If both `expired` and `orphaned` rise, IDs "
+            "differ between the two logs, or `ground_truth.wait` is too short.",
             [over_time(sidecar.joins(), "{{result}}")],
             "cps",
             width=8,
@@ -57,11 +57,11 @@ def _truth() -> Any:
 
 def _change() -> Any:
     return row(
-        "Concept and labels",
+        "Concept and label drift",
         state_timeline(
             "Concept drift",
-            "Red: within the longest window the error rate has risen, by more than chance. The relation of inputs and "
-            "truth is not what it was: retrain.",
+            "Red if the error rate has risen within the longest window by more than chance explains. The relation "
+            "between inputs and ground truth has probably changed: find out why, then retrain the model.",
             [over_time(largest(20, truth.concept_drift()))],
             "none",
             steps=ANY,
@@ -72,7 +72,8 @@ def _change() -> Any:
         ),
         timeseries(
             "Label drift",
-            "PSI of the true labels against the reference. Up: the world has changed, whatever the model says.",
+            "PSI of the ground truth against the reference. If it rises, the population has changed, independently of "
+            "the model.",
             [over_time(largest(10, truth.worst(metrics.LABEL_DRIFT_PSI)))],
             "none",
             empty=NO_TRUTH,
@@ -85,8 +86,8 @@ def _regression() -> Any:
         "Regression",
         timeseries(
             "Errors",
-            "Mean absolute and root mean squared error, in the target's unit, and bias: above 0 predictions are too "
-            "high. RMSE far above MAE: a few large errors.",
+            "Mean absolute error, root mean squared error and bias, in the unit of the target. If bias is above 0, "
+            "predictions are too high; if RMSE is far above MAE, there are a few large errors.",
             [
                 over_time(largest(MOST, truth.worst(metrics.MAE)), f"MAE · {VERSION}"),
                 over_time(largest(MOST, truth.worst(metrics.RMSE)), f"RMSE · {VERSION}"),
@@ -99,8 +100,8 @@ def _regression() -> Any:
         ),
         timeseries(
             "R² and mean percentage error",
-            "R²: the share of variance that is explained; under 0 a constant would be better. MAPE: the mean error as "
-            "a share of the truth.",
+            "R² is the share of variance that the model explains; below 0, a constant would be better. MAPE is the "
+            "mean absolute error as a share of the actual value.",
             [
                 over_time(smallest(MOST, truth.worst(metrics.R2)), f"R² · {VERSION}"),
                 over_time(largest(MOST, truth.worst(metrics.MAPE)), f"MAPE · {VERSION}"),
@@ -112,7 +113,8 @@ def _regression() -> Any:
         ),
         timeseries(
             "Residuals",
-            "Quantiles of prediction less truth. All up or down: a bias; wider apart: less certain.",
+            "Quantiles of prediction minus ground truth. If all move up or down, predictions are biased; if they move "
+            "apart, predictions are less precise.",
             [over_time(largest(5 * MOST, truth.residuals()), "{{quantile}} · {{model_name}} {{model_version}}")],
             "short",
             least=None,
@@ -128,8 +130,8 @@ def _business() -> Any:
         "Business",
         timeseries(
             "$figure: records by class",
-            "Predictions, or truths, a second that have the chosen business figure, by predicted class. A fall that "
-            "requests do not have: the field is no longer logged.",
+            "Predictions or ground-truth records per second that contain the chosen business figure, by predicted "
+            "class. If it falls while requests do not, the field is no longer logged.",
             [over_time(largest(20, truth.business_rate("count")), BY_CLASS)],
             "cps",
             width=8,
@@ -137,7 +139,8 @@ def _business() -> Any:
         ),
         timeseries(
             "$figure: sum by class",
-            "The figure a second, such as revenue, by predicted class. It moves last; what moves it is above.",
+            "Sum of the figure per second, such as revenue, by predicted class. It usually changes last; look for the "
+            "cause in the panels above.",
             [over_time(largest(20, truth.business_rate("sum")), BY_CLASS)],
             "short",
             width=8,
@@ -145,7 +148,7 @@ def _business() -> Any:
         ),
         timeseries(
             "$figure: mean by class",
-            "What a decision is worth: the mean of the figure in the window, by predicted class.",
+            "Mean of the figure in the window, by predicted class: the value of one decision.",
             [over_time(largest(20, truth.business_mean()), BY_CLASS)],
             "short",
             least=None,

@@ -1,4 +1,4 @@
-"""Data quality: whether the models are given what they were trained on."""
+"""The Data quality dashboard: whether the inputs of the models match the training data."""
 
 from typing import Any
 
@@ -12,7 +12,7 @@ from dashboards.promql.selection import highest, largest, largest_first
 from dashboards.queries import FEATURE, VERSION, as_rows, now, over_time
 from dashboards.style import ANY, GREEN, NO_REFUSED, RED, YELLOW, said
 
-NO_FEATURES = "No features: is there a reference, and does the log hold `features`?"
+NO_FEATURES = "No features. Is there a reference, and does the log contain `features`?"
 CHECK = f"{{{{check}}}} · {VERSION}"
 SHARE = [(None, GREEN), (0.05, YELLOW), (0.2, RED)]
 COLUMNS: Columns = {
@@ -22,7 +22,7 @@ COLUMNS: Columns = {
     "Outliers": lambda: drift.of_features(metrics.OUTLIER_RATIO),
     "Categories": lambda: drift.of_features(metrics.DISTINCT_CATEGORIES),
     "Mean": lambda: drift.of_features(metrics.MEAN),
-    "Deviation": lambda: drift.of_features(metrics.STDDEV),
+    "Std. dev.": lambda: drift.of_features(metrics.STDDEV),
 }
 FLAGGED = said("no", "yes")
 
@@ -31,8 +31,8 @@ def dashboard() -> Dashboard:
     return Dashboard(
         "quality",
         "Data quality",
-        "Whether the models are given what they were trained on: values that are missing, of a wrong type, out of "
-        "range or never seen, features that are gone or stuck, and lines that cannot be read.",
+        "Whether the inputs match the training data: values that are missing, of the wrong type, out of range or "
+        "unseen, features that are absent or stuck, and lines that cannot be read.",
         variables.OF_MODELS,
         (_now(), _over_time(), _table(), _lines()),
         points=POINTS_OF_STATES,
@@ -44,8 +44,8 @@ def _now() -> Any:
         "Now",
         stat(
             "Features absent",
-            "Features that records no longer hold, though the reference does. Above 0: a producer has dropped or "
-            "renamed them.",
+            "Features of the reference that are absent or null in all records of the window. If it is not 0, a "
+            "producer has dropped or renamed them.",
             now(quality.all_flagged(metrics.ABSENT), "absent"),
             "none",
             steps=ANY,
@@ -53,8 +53,8 @@ def _now() -> Any:
         ),
         stat(
             "Features stuck",
-            "Features that have one value only, though they had many. Above 0: a default, or a cache that is not "
-            "refreshed.",
+            "Features that varied in the reference but have only one value now. If it is not 0, look for a default "
+            "value, or a cache that is not refreshed.",
             now(quality.all_flagged(metrics.STUCK), "stuck"),
             "none",
             steps=ANY,
@@ -62,32 +62,35 @@ def _now() -> Any:
         ),
         stat(
             "Unknown features",
-            "Names in the log that the reference does not know. Above 0, with absent ones: a rename.",
+            "Features in the log that are not in the reference. If features are absent as well, they may have been "
+            "renamed.",
             over_time(highest(quality.unknown_features()), "unknown"),
             "none",
             steps=[(None, GREEN), (1.0, YELLOW)],
             empty="no reference",
         ),
         stat(
-            "Most missing",
-            "The share of values missing, of the feature that misses most. The chart below names it.",
+            "Highest missing ratio",
+            "Share of missing values of the feature with most of them. The chart of missing values below names the "
+            "feature.",
             over_time(highest(quality.missing(1)), "missing"),
             "percentunit",
             decimals=1,
             empty="no records",
         ),
         stat(
-            "Failed checks a prediction",
-            "All features together: 1 is one broken value in each.",
-            now(highest(quality.all_failed_checks()), "a prediction"),
+            "Failed checks per prediction",
+            "Failed checks per prediction, over all features. A value of 1 means one invalid value per prediction on "
+            "average.",
+            now(highest(quality.all_failed_checks()), "per prediction"),
             "short",
-            empty="needs the rules of alerts/",
+            empty="needs the rules in alerts/",
         ),
         stat(
-            "Lines refused",
-            "Share of lines that could not be read as records, of the source with most. Above 0: see the reasons "
-            "below; the sidecar's log has samples.",
-            now(highest(sidecar.rejected_ratio()), "refused"),
+            "Rejected lines",
+            "Share of lines that could not be read as records, for the source with most of them. If it is not 0, see "
+            "the reasons below; the sidecar's log contains examples.",
+            now(highest(sidecar.rejected_ratio()), "rejected"),
             "percentunit",
             decimals=2,
             steps=[(None, GREEN), (0.001, YELLOW), (0.05, RED)],
@@ -98,10 +101,10 @@ def _now() -> Any:
 
 def _over_time() -> Any:
     return row(
-        "Which feature, what, and since when?",
+        "Which feature, which check, and since when?",
         state_timeline(
             "Features absent or stuck",
-            "Red while a feature is absent or stuck. Where red begins, look for a deployment upstream.",
+            "Red while a feature is absent or stuck. Look for a deployment upstream at the time when red starts.",
             [
                 over_time(quality.flags(metric), f"{{{{feature_name}}}} {flag} · {VERSION}")
                 for flag, metric in (("absent", metrics.ABSENT), ("stuck", metrics.STUCK))
@@ -113,17 +116,18 @@ def _over_time() -> Any:
             empty=NO_FEATURES,
         ),
         timeseries(
-            "Failed checks a prediction",
-            "Failed checks of features a prediction, by check: missing, wrong type, not finite, out of range, unseen "
-            "category.",
+            "Failed checks per prediction",
+            "Failed checks of features per prediction, by check: missing, wrong type, not finite, out of range, "
+            "unseen category.",
             [over_time(largest(20, quality.failed_checks()), CHECK)],
             "short",
             width=12,
-            empty="Needs the recording rules of alerts/, and a reference.",
+            empty="Needs the recording rules in alerts/ and a reference.",
         ),
         bar_gauge(
             "Features that fail most",
-            "Failed checks a prediction, now, of the ten worst features and checks. 100% is every prediction.",
+            "Failed checks per prediction now, for the ten worst pairs of feature and check. 100% means every "
+            "prediction.",
             [now(largest_first(quality.failing_features()), f"{{{{check}}}} · {FEATURE}")],
             "percentunit",
             steps=SHARE,
@@ -134,7 +138,7 @@ def _over_time() -> Any:
         ),
         timeseries(
             "Missing values",
-            "The share of values missing in the window, the ten worst features; dashed: the limit, if "
+            "Share of missing values in the window, for the ten worst features. The dashed line is the limit, if "
             "`thresholds.missing_ratio` is set.",
             [
                 over_time(quality.missing(), FEATURE),
@@ -146,18 +150,18 @@ def _over_time() -> Any:
         ),
         timeseries(
             "Outliers beyond the reference",
-            "By how much the share of outliers is above that of the reference, the ten worst. Points far up: another "
-            "unit, or another population.",
+            "Share of outliers minus that of the reference, for the ten worst features. If it is far above 0, the "
+            "unit or the population has changed.",
             [over_time(quality.outliers_beyond_reference(), FEATURE)],
             "percentunit",
             least=None,
             width=8,
-            empty="No value under 100 values a window.",
+            empty="No value. The window has fewer than 100 values.",
         ),
         timeseries(
-            "Records",
-            "Records a prediction that miss a feature altogether or repeat a request id. Repeats: a retry that is "
-            "logged twice.",
+            "Failed record checks",
+            "Records per prediction that lack a feature or repeat a request ID. Repeated IDs are usually retries that "
+            "are logged twice.",
             [over_time(largest(20, quality.failed_records()), CHECK)],
             "short",
             width=8,
@@ -171,8 +175,9 @@ def _table() -> Any:
         "All features",
         table(
             "Features",
-            "What each feature is like in the window; absent and stuck ones first. Compare mean and deviation with "
-            "what the feature should be: a unit that changed shows here. Click a feature for its distribution.",
+            "Statistics of each feature in the window, those with most missing values first. Compare mean and "
+            "standard deviation with the values that you expect; a change of unit shows here. Click a feature to see "
+            "its distribution.",
             [as_rows(of()) for of in COLUMNS.values()],
             transformations=joined(FEATURE_LABELS, [*COLUMNS]),
             sort=("Missing", True),
@@ -184,7 +189,7 @@ def _table() -> Any:
                 column("Categories", decimals=0),
                 column(
                     "Feature",
-                    links=[of_row("Its distribution", "drift", OF_FEATURE)],
+                    links=[of_row("Distribution", "drift", OF_FEATURE)],
                 ),
             ),
             empty=NO_FEATURES,
@@ -196,9 +201,10 @@ def _lines() -> Any:
     return row(
         "Lines that could not be read",
         timeseries(
-            "Refused lines",
-            "Lines a second that are no records, by reason. `invalid_json`: two writers, or a line cut off; "
-            "`missing_field`: check `fields`; `timestamp_past`: an old log is read.",
+            "Rejected lines",
+            "Lines per second that are not valid records, by reason. For `invalid_json`, look for two writers or "
+            "truncated lines; for `missing_field`, check `fields`; for `timestamp_past`, check whether an old log is "
+            "being read.",
             [over_time(largest(10, sidecar.refused_by_reason()), "{{reason}} · {{source}}")],
             "cps",
             width=24,

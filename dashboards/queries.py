@@ -1,4 +1,4 @@
-"""What a panel asks: an expression, and how its answer is named and shaped."""
+"""The queries of a panel: an expression, the legend, and the format of the result."""
 
 from collections.abc import Sequence
 from string import ascii_uppercase
@@ -6,7 +6,7 @@ from typing import Any
 
 from grafanalib import core
 
-# The one data source of all panels, which the variable of that name chooses.
+# The data source of all panels, chosen by the variable `datasource`.
 DATA_SOURCE = {"type": "prometheus", "uid": "${datasource}"}
 VERSION = "{{model_name}} {{model_version}}"
 POD = "{{instance}}"
@@ -16,27 +16,27 @@ FEATURE = "{{feature_name}} · {{model_name}} {{model_version}}"
 
 
 def over_time(expression: str, legend: str = VERSION) -> Any:
-    """Return a query of the whole time range: a line for each series."""
+    """Return a query over the whole time range, with a line for each series."""
     return core.Target(expr=expression, legendFormat=legend, datasource=DATA_SOURCE)
 
 
 def now(expression: str, legend: str = VERSION) -> Any:
-    """Return a query of the end of the time range: a number for each series."""
+    """Return a query at the end of the time range, with a number for each series."""
     return core.Target(expr=expression, legendFormat=legend, instant=True, datasource=DATA_SOURCE)
 
 
 def as_rows(expression: str) -> Any:
-    """Return a query of the end of the time range: a row for each series, its labels as columns."""
+    """Return a query at the end of the time range, with a row for each series and its labels as columns."""
     return core.Target(expr=expression, format="table", instant=True, datasource=DATA_SOURCE)
 
 
 def buckets(expression: str) -> Any:
-    """Return a query of a histogram's buckets over time."""
+    """Return a query for a histogram's buckets over time."""
     return core.Target(expr=expression, format="heatmap", legendFormat="{{le}}", datasource=DATA_SOURCE)
 
 
 def lettered(targets: Sequence[Any]) -> list[Any]:
-    """Return queries with their ids, A, B ..."""
+    """Set the IDs of queries to A, B, ... and return them."""
     for target, letter in zip(targets, ascii_uppercase, strict=False):
         target.refId = letter
     return [*targets]

@@ -1,4 +1,4 @@
-"""Segments: whether trouble is everyone's, or only of some countries, channels, customers."""
+"""The Segments dashboard: whether a problem affects everyone, or only some countries, channels or customers."""
 
 from typing import Any
 
@@ -11,8 +11,8 @@ from dashboards.promql.selection import highest, largest, number_of
 from dashboards.queries import SEGMENT, as_rows, now, over_time
 from dashboards.style import GREEN, RED, YELLOW
 
-NO_SEGMENTS = "No segments: name features or fields to split by, `segments: [country]`."
-NOT_RECORDED = f"{NO_SEGMENTS} Or the recording rules of alerts/ are not loaded."
+NO_SEGMENTS = "No segments. Configure features or fields to split by, for example `segments: [country]`."
+NOT_RECORDED = f"{NO_SEGMENTS} Or are the recording rules in alerts/ not loaded?"
 PSI = [(None, GREEN), (0.1, YELLOW), (0.25, RED)]
 COLUMNS: Columns = {
     "Predictions": segments.predictions,
@@ -31,8 +31,8 @@ def dashboard() -> Dashboard:
     return Dashboard(
         "segments",
         "Segments",
-        "Whether trouble is everyone's, or only of some: traffic, errors, latency, drift and accuracy by the segments "
-        "that are configured. Compare a segment with the others, not with itself.",
+        "Whether a problem affects everyone or only some: traffic, errors, latency, drift and accuracy by the "
+        "configured segments. Drift is measured against the whole reference, so compare a segment with its own past.",
         (*variables.OF_MODELS, variables.SEGMENT, variables.SEGMENT_VALUE, variables.FIGURE),
         (_now(), _table(), _over_time(), _drift(), _predictions(), *segments_truth.rows()),
         points=POINTS_OF_STATES,
@@ -44,8 +44,8 @@ def _now() -> Any:
         "Now",
         stat(
             "Segments",
-            "Values of the chosen segments that have records in the window. Past `limits.segment_values` they are "
-            "`other`.",
+            "Values of the chosen segments that have records in the window. Values beyond `limits.segment_values` "
+            "count as `other`.",
             over_time(number_of(segments.samples()), "segments"),
             "none",
             width=6,
@@ -53,7 +53,8 @@ def _now() -> Any:
         ),
         stat(
             "Highest error ratio",
-            "Errors of all requests, of the segment with most. The table names it.",
+            "Errors as a share of all requests, for the segment with the highest ratio. The table shows which one it "
+            "is.",
             now(highest(segments.error_ratio()), "highest"),
             "percentunit",
             decimals=2,
@@ -62,7 +63,7 @@ def _now() -> Any:
         ),
         stat(
             "Slowest p99",
-            "p99 of the slowest segment. Far above the model's own: one kind of request is expensive.",
+            "p99 latency of the slowest segment. If it is far above the model's own, one kind of request is expensive.",
             now(highest(segments.latency(0.99)), "slowest"),
             "s",
             width=6,
@@ -70,8 +71,8 @@ def _now() -> Any:
         ),
         stat(
             "Largest PSI",
-            "PSI of the feature that has moved most in any segment, as a share of the limit. Red, with the model's "
-            "own green: drift that hides in the whole.",
+            "PSI of the feature that has moved most in any segment, as a share of the limit. If it is red while the "
+            "model as a whole is green, only a part of the records has drifted.",
             now(highest(limits.of_limit(segments.largest_psi(), limits.DRIFT_LIMIT)), "of the limit"),
             "percentunit",
             decimals=0,
@@ -87,8 +88,8 @@ def _table() -> Any:
         "Which segment?",
         table(
             "Segments",
-            "A row for each segment: its traffic and share, errors, latency, the largest PSI of its features, and "
-            "accuracy. A row that differs from the others of its segment is the one. Few records: no verdict.",
+            "One row per segment: traffic and share, errors, latency, the largest PSI of its features, and accuracy. "
+            "Look for a row that differs from the others of its segment, and ignore rows with few records.",
             [as_rows(of()) for of in COLUMNS.values()],
             transformations=joined(SEGMENT_LABELS, [*COLUMNS]),
             sort=("Largest PSI", True),
@@ -112,7 +113,8 @@ def _over_time() -> Any:
         "Since when?",
         timeseries(
             "Predictions",
-            "Predictions a second by segment, the 20 busiest. One that vanishes is a caller that is cut off.",
+            "Predictions per second by segment, for the 20 busiest. If a segment disappears, its callers may have "
+            "been cut off.",
             [over_time(largest(20, segments.predictions()), SEGMENT)],
             "reqps",
             stacked=True,
@@ -121,7 +123,8 @@ def _over_time() -> Any:
         ),
         timeseries(
             "Error ratio",
-            "Errors of all requests by segment, over all pods, the 20 highest. One alone: its input, not the model.",
+            "Errors as a share of all requests by segment, over all pods, for the 20 highest. If only one segment is "
+            "high, look at its input rather than the model.",
             [over_time(largest(20, segments.recorded_error_ratio()), SEGMENT)],
             "percentunit",
             width=8,
@@ -129,8 +132,8 @@ def _over_time() -> Any:
         ),
         timeseries(
             "p99 latency",
-            "p99 by segment, over all pods, the 20 slowest; dashed: the model's limit. One alone: its requests are "
-            "larger.",
+            "p99 latency by segment, over all pods, for the 20 slowest; the dashed line is the model's limit. If only "
+            "one segment is slow, its requests may be larger.",
             [
                 over_time(largest(20, segments.recorded_latency(0.99)), SEGMENT),
                 over_time(limits.one_limit(limits.LATENCY_LIMIT), "limit"),
@@ -147,8 +150,8 @@ def _drift() -> Any:
         "Drift by segment",
         state_timeline(
             "Features of segments over time",
-            "PSI of each feature of each segment as a share of the limit, of the pod where it is largest: yellow from "
-            "80%, red from 100%; the 20 that moved most in the time shown.",
+            "PSI of each feature in each segment as a share of the limit, on the pod where it is largest: yellow from "
+            "80%, red from 100%. The 20 that moved most in the time range are shown.",
             [
                 over_time(
                     limits.of_limit(segments.most_drifted(), limits.DRIFT_LIMIT),
@@ -157,18 +160,18 @@ def _drift() -> Any:
             ],
             "percentunit",
             steps=[(None, GREEN), (0.8, YELLOW), (1.0, RED)],
-            empty=f"No value under 10 records a bin. {NOT_RECORDED}",
+            empty=f"No value. There are fewer than 10 records per bin. {NOT_RECORDED}",
         ),
     )
 
 
 def _predictions() -> Any:
     return row(
-        "What is predicted by segment",
+        "Predictions by segment",
         timeseries(
             "Class mix",
-            "Each class's share of a segment's predictions, over all pods. Segments whose mix differs are treated "
-            "differently: see that it is meant.",
+            "Share of each class in a segment's predictions, over all pods. If segments differ, check that this is "
+            "intended.",
             [
                 over_time(
                     largest(20, segments.recorded_classes()),
@@ -181,7 +184,7 @@ def _predictions() -> Any:
         ),
         timeseries(
             "Records in the window",
-            "Predictions that the window holds, by segment. Under ten a bin there is no PSI.",
+            "Predictions in the window, by segment. With fewer than 10 records per bin, there is no PSI.",
             [over_time(largest(20, segments.samples()), SEGMENT)],
             "short",
             empty=NO_SEGMENTS,

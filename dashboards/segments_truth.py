@@ -1,4 +1,4 @@
-"""Rows of the dashboard of segments: how good the models are for each, and what it is worth."""
+"""Rows of the Segments dashboard: accuracy and business figures by segment."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -10,7 +10,7 @@ from dashboards.promql.selection import largest, largest_first, smallest
 from dashboards.queries import SEGMENT, as_rows, over_time
 from dashboards.style import NO_TRUTH
 
-NO_BUSINESS = "No `business` figures are configured, or none of the chosen name, or no segments."
+NO_BUSINESS = "No segments, or no `business` figure of this name is configured."
 OUTCOME_LABELS = {
     "segment": "Segment",
     "segment_value": "Value",
@@ -25,11 +25,12 @@ def rows() -> Sequence[Any]:
 
 def _truth() -> Any:
     return row(
-        "How good by segment",
+        "Accuracy by segment",
         timeseries(
             "Accuracy",
-            "Right predictions of those whose truth is known, by segment, over all pods, the 20 lowest; dashed: the "
-            "model's limit. One far below the others: the model has not learnt these.",
+            "Share of correct predictions among those with ground truth, by segment, over all pods, for the 20 "
+            "lowest; the dashed line is the model's limit. If one segment is far below the others, the model has not "
+            "learnt it well.",
             [
                 over_time(smallest(20, segments.accuracy()), SEGMENT),
                 over_time(limits.one_limit(limits.ACCURACY_LIMIT), "limit"),
@@ -42,8 +43,8 @@ def _truth() -> Any:
         ),
         timeseries(
             "Outcomes",
-            "Predictions of the window whose truth is known, by segment. Under some hundreds, accuracy is noise; none, "
-            "beside others that have many: the truth of this segment is late, or lost.",
+            "Predictions in the window that have ground truth, by segment; with fewer than a few hundred, accuracy is "
+            "mostly noise. If only one segment has none, its ground truth is late or lost.",
             [over_time(largest(20, segments.outcomes()), SEGMENT)],
             "short",
             width=7,
@@ -51,8 +52,8 @@ def _truth() -> Any:
         ),
         table(
             "Actual and predicted",
-            "The most frequent pairs of actual and predicted class in the window, as shares of the segment's "
-            "outcomes. A mistake that one segment has and others have not is the one to understand.",
+            "Most frequent pairs of actual and predicted class in the window, as a share of the segment's outcomes. "
+            "Look for mistakes that only one segment has.",
             [as_rows(largest_first(largest(100, segments.confusion())))],
             transformations=joined(OUTCOME_LABELS, ["Share"]),
             sort=("Share", True),
@@ -69,8 +70,8 @@ def _business() -> Any:
         "Business by segment",
         timeseries(
             "$figure: records by segment",
-            "Predictions, or truths, a second that have the chosen business figure, by segment. A fall that requests "
-            "do not have: the field is no longer logged.",
+            "Predictions or ground-truth records per second that contain the chosen business figure, by segment. If "
+            "it falls while requests do not, the field is no longer logged.",
             [over_time(largest(20, segments.business_rate("count")), SEGMENT)],
             "cps",
             width=8,
@@ -78,7 +79,8 @@ def _business() -> Any:
         ),
         timeseries(
             "$figure: sum by segment",
-            "The figure a second, such as revenue, by segment. One that falls alone is where customers are lost.",
+            "Sum of the figure per second, such as revenue, by segment. If only one segment falls, look at its "
+            "traffic and accuracy.",
             [over_time(largest(20, segments.business_rate("sum")), SEGMENT)],
             "short",
             width=8,
@@ -86,7 +88,7 @@ def _business() -> Any:
         ),
         timeseries(
             "$figure: mean by segment",
-            "What a decision is worth: the mean of the figure in the window, by segment.",
+            "Mean of the figure in the window, by segment: the value of one decision.",
             [over_time(largest(20, segments.business_mean()), SEGMENT)],
             "short",
             least=None,

@@ -1,4 +1,4 @@
-"""The exporter's own health: whether what the other dashboards show is all there is, and in time."""
+"""The Exporter dashboard: whether all data is read, and in time."""
 
 from typing import Any
 
@@ -11,14 +11,14 @@ from dashboards.promql.selection import highest, in_all, largest
 from dashboards.queries import POD, SOURCE, as_rows, now, over_time
 from dashboards.style import ANY, GREEN, NO_REFUSED, RED, WELL, YELLOW, said
 
-NO_SIDECAR = "No sidecar is scraped. Is the job right, and Prometheus told of it?"
+NO_SIDECAR = "No sidecar is scraped. Is the job correct, and configured in Prometheus?"
 UP = said("DOWN", "up")
 LOADED = said("FAILED", "loaded")
 BEHIND = [(None, GREEN), (30.0, YELLOW), (120.0, RED)]
 COLUMNS: Columns = {
     "Lines": lambda: sidecar.rates(metrics.SOURCE_LINES, sidecar.OF_SOURCE),
     "Records": lambda: sidecar.rates(metrics.SOURCE_RECORDS, sidecar.OF_SOURCE),
-    "Refused": sidecar.rejected_ratio,
+    "Rejected": sidecar.rejected_ratio,
     "Behind": lambda: sidecar.of_source(metrics.SOURCE_LAG_SECONDS),
     "Unread": lambda: sidecar.of_source(metrics.SOURCE_LAG_BYTES),
     "Last record": lambda: sidecar.age(metrics.SOURCE_LAST_RECORD, sidecar.OF_SOURCE),
@@ -31,8 +31,8 @@ def dashboard() -> Dashboard:
     return Dashboard(
         "exporter",
         "Exporter",
-        "The exporter's own health: whether what the other dashboards show is all there is, and in time. Start here "
-        "when a model has no data.",
+        "The exporter's own health: whether the other dashboards show all data, and in time. Start here when a model "
+        "has no data.",
         variables.OF_SIDECARS,
         (
             _now(),
@@ -47,27 +47,28 @@ def dashboard() -> Dashboard:
 
 def _now() -> Any:
     return row(
-        "Is all read, and in time?",
+        "Is everything read, and in time?",
         stat(
             "Sidecars down",
-            "Sidecars that Prometheus cannot scrape. Above 0: see which below, then `kubectl logs`. One that cannot "
-            "save its state answers 503 and is down too.",
+            "Sidecars that Prometheus cannot scrape, including those that return 503 because they cannot save their "
+            "state. If it is not 0, see below which, then run `kubectl logs`.",
             over_time(sidecar.down(), "down"),
             "none",
             steps=ANY,
-            empty="no answer",
+            empty="no response",
         ),
         stat(
             "Lines",
-            "Lines read a second, of all sidecars. None: the models log nothing, or logs are not mounted.",
+            "Lines read per second, over all sidecars. If there are none, the models log nothing, or logs are not "
+            "mounted.",
             over_time(in_all(sidecar.rates(metrics.SOURCE_LINES)), "lines"),
             "cps",
             empty="no sidecars",
         ),
         stat(
-            "Lines refused",
-            "Share of lines that are no records, of the source with most. See the reasons below.",
-            now(highest(sidecar.rejected_ratio()), "refused"),
+            "Rejected lines",
+            "Share of lines that are not valid records, for the source with most of them. See the reasons below.",
+            now(highest(sidecar.rejected_ratio()), "rejected"),
             "percentunit",
             decimals=2,
             steps=[(None, GREEN), (0.001, YELLOW), (0.05, RED)],
@@ -75,8 +76,8 @@ def _now() -> Any:
         ),
         stat(
             "Furthest behind",
-            "For how long there have been bytes that are not read yet, of the source furthest behind. Minutes: too "
-            "little CPU, or a folder that stalls.",
+            "How long the source that is furthest behind has had unread bytes. If it is minutes, the sidecar has too "
+            "little CPU, or its folder stalls.",
             over_time(sidecar.greatest(metrics.SOURCE_LAG_SECONDS), "behind"),
             "s",
             steps=BEHIND,
@@ -84,8 +85,8 @@ def _now() -> Any:
         ),
         stat(
             "Configuration",
-            "Whether the last reload of each configuration succeeded. Failed: the old one is in use; "
-            "`prediction-exporter check` says what is wrong.",
+            "Whether the last reload of every sidecar's configuration succeeded. If it failed, the previous "
+            "configuration stays in use; run `prediction-exporter check` to see the mistake.",
             over_time(sidecar.least(metrics.CONFIG_SUCCESSFUL), "configuration"),
             "none",
             steps=WELL,
@@ -93,14 +94,14 @@ def _now() -> Any:
             empty="no sidecars",
         ),
         stat(
-            "Lost in the time shown",
-            "Files that were gone before they were read to their end. Above 0: records are missing; keep rotated logs "
-            "for longer.",
+            "Files lost in the time range",
+            "Files that were removed before they were read to the end. If it is not 0, records are missing; keep "
+            "rotated logs for longer.",
             over_time(sidecar.lost_files(), "files"),
             "none",
             decimals=0,
             steps=ANY,
-            empty="no answer",
+            empty="no response",
         ),
     )
 
@@ -110,7 +111,8 @@ def _pods() -> Any:
         "Which sidecar, and since when?",
         state_timeline(
             "Scraped",
-            "Green while Prometheus could scrape a sidecar, red while it could not; nothing where it was not there.",
+            "Green while Prometheus could scrape a sidecar, red while it could not, empty while the sidecar did not "
+            "exist.",
             [over_time(sidecar.up(), POD)],
             "none",
             steps=WELL,
@@ -121,8 +123,8 @@ def _pods() -> Any:
         ),
         table(
             "Builds",
-            "Versions of the exporter and of Python, and how many sidecars run each. More than one row: a rollout, or "
-            "one that was forgotten.",
+            "Versions of the exporter and of Python, and the number of sidecars that run each. More than one row "
+            "means a rollout in progress, or a sidecar that was not upgraded.",
             [as_rows(sidecar.versions())],
             transformations=joined({"version": "Version", "python": "Python"}, ["Sidecars"]),
             unit="none",
@@ -138,15 +140,15 @@ def _sources() -> Any:
         "Sources",
         table(
             "Sources",
-            "A row for each source of each sidecar, those furthest behind first. `Last record` is how old the newest "
-            "record is: old, with nothing unread, means that the model has written nothing.",
+            "One row per source of each sidecar, those furthest behind first. `Last record` is the age of the newest "
+            "record: if it is high and nothing is unread, the model has not written anything.",
             [as_rows(of()) for of in COLUMNS.values()],
             transformations=joined(LABELS, [*COLUMNS]),
             sort=("Behind", True),
             overrides=(
                 column("Lines", unit="cps"),
                 column("Records", unit="cps"),
-                coloured("Refused", [(None, GREEN), (0.001, YELLOW), (0.05, RED)], unit="percentunit", decimals=2),
+                coloured("Rejected", [(None, GREEN), (0.001, YELLOW), (0.05, RED)], unit="percentunit", decimals=2),
                 coloured("Behind", BEHIND, unit="s"),
                 column("Unread", unit="bytes"),
                 column("Last record", unit="s"),
@@ -157,7 +159,8 @@ def _sources() -> Any:
         ),
         timeseries(
             "Lines and records",
-            "Lines and records read a second, the ten busiest sources. Lines without records are refused.",
+            "Lines and records read per second, for the ten busiest sources. Lines that are not valid records are "
+            "rejected.",
             [
                 over_time(largest(10, sidecar.rates(metrics.SOURCE_LINES, sidecar.OF_SOURCE)), f"lines · {SOURCE}"),
                 over_time(largest(10, sidecar.rates(metrics.SOURCE_RECORDS, sidecar.OF_SOURCE)), f"records · {SOURCE}"),
@@ -166,17 +169,18 @@ def _sources() -> Any:
             width=8,
         ),
         timeseries(
-            "Refused lines",
-            "Lines a second that are no records, by reason. The sidecar's log has samples by place.",
+            "Rejected lines",
+            "Lines per second that are not valid records, by reason. The sidecar's log contains examples with their "
+            "positions.",
             [over_time(largest(10, sidecar.refused_by_reason()), "{{reason}} · {{source}}")],
             "cps",
             width=8,
             empty=NO_REFUSED,
         ),
         timeseries(
-            "Labels past their limit",
-            "Records a second whose label was put under `other`, for there were too many. Above 0: raise `limits`, or "
-            "look for an id in a label.",
+            "Labels above their limit",
+            "Records per second whose label value counts as `other`, because there are too many values. If it is not "
+            "0, raise `limits`, or look for an ID in a label.",
             [over_time(sidecar.rates(metrics.CAPPED_LABELS, "label"), "{{label}}")],
             "cps",
             width=8,

@@ -1,4 +1,4 @@
-"""Rows of the exporter's dashboard: what is behind, the state, connections, and the process."""
+"""Rows of the Exporter dashboard: lag, state, connections and process."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -9,7 +9,7 @@ from dashboards.promql import sidecar
 from dashboards.promql.selection import largest, smallest
 from dashboards.queries import POD, SOURCE, over_time
 
-STEADY = "Nothing to show: no source of this kind."
+STEADY = "No source of this kind."
 
 
 def rows() -> Sequence[Any]:
@@ -18,10 +18,11 @@ def rows() -> Sequence[Any]:
 
 def _lag() -> Any:
     return row(
-        "Behind",
+        "Lag",
         timeseries(
             "Unread bytes",
-            "Bytes that are written and not read yet, the ten sources with most. A ramp: the sidecar is too slow.",
+            "Bytes that have been written but not yet read, for the ten sources with most. If it keeps rising, the "
+            "sidecar is too slow.",
             [over_time(largest(10, sidecar.of_source(metrics.SOURCE_LAG_BYTES)), SOURCE)],
             "bytes",
             width=8,
@@ -29,15 +30,15 @@ def _lag() -> Any:
         ),
         timeseries(
             "Bytes read",
-            "Bytes read a second, the ten busiest sources: what a sidecar has to do.",
+            "Bytes read per second, for the ten busiest sources. It shows the load of each sidecar.",
             [over_time(largest(10, sidecar.rates(metrics.SOURCE_BYTES, sidecar.OF_SOURCE)), SOURCE)],
             "Bps",
             width=8,
         ),
         timeseries(
             "Files",
-            "Files that are open, that cannot be read, and that took another's place. Failing: permissions, or a log "
-            "that is not mounted.",
+            "Files that are open, files that cannot be read, and rotations. If files are failing, check permissions "
+            "and mounts.",
             [
                 over_time(largest(10, sidecar.of_source(metrics.SOURCE_OPEN_FILES)), f"open · {SOURCE}"),
                 over_time(largest(10, sidecar.of_source(metrics.SOURCE_FAILING_FILES)), f"failing · {SOURCE}"),
@@ -58,16 +59,16 @@ def _commits() -> Any:
         "State",
         timeseries(
             "Commits",
-            "Commits of the state a second, by result. Failures: the disk of `state_dir` is full or gone; scrapes "
-            "are answered with 503 until it is back.",
+            "Commits of the state per second, by result. If they fail, the disk of `state_dir` is full or missing; "
+            "scrapes return 503 until commits succeed.",
             [over_time(sidecar.rates(metrics.COMMITS, "result"), "{{result}}")],
             "cps",
             width=6,
         ),
         timeseries(
             "Slowest commits and scrapes",
-            "99 of 100 commits of the state, and of scrapes' rendering, are faster, the slowest sidecars. Near the "
-            "scrape's timeout: fewer features or windows.",
+            "p99 duration of commits and of rendering a scrape, for the slowest sidecars. If it is near the scrape "
+            "timeout, reduce features or windows.",
             [
                 over_time(largest(5, sidecar.duration(metrics.COMMIT_SECONDS, 0.99)), f"commit · {POD}"),
                 over_time(largest(5, sidecar.duration(metrics.RENDER_SECONDS, 0.99)), f"render · {POD}"),
@@ -77,14 +78,15 @@ def _commits() -> Any:
         ),
         timeseries(
             "Age of the checkpoint",
-            "How long ago the state was saved; what a crash would have to read again. Above a minute: commits fail.",
+            "Time since the state was last saved, from which the sidecar resumes after a crash. Above one minute, "
+            "commits are failing.",
             [over_time(largest(10, sidecar.age(metrics.CHECKPOINT_TIMESTAMP)), POD)],
             "s",
             width=6,
         ),
         timeseries(
-            "Checkpoint",
-            "Size of the checkpoint. It grows with models, features and windows, and not with traffic.",
+            "Checkpoint size",
+            "Size of the checkpoint. It grows with models, features and windows, but not with traffic.",
             [over_time(largest(10, sidecar.gauge(metrics.CHECKPOINT_BYTES)), POD)],
             "bytes",
             width=6,
@@ -97,8 +99,8 @@ def _network() -> Any:
         "Connections and joins",
         timeseries(
             "Connections",
-            "Open connections: to the address of /metrics, and to sources. Near 512 or `connections`: clients that do "
-            "not hang up.",
+            "Open connections to the address of /metrics and to sources. Near 512 (for /metrics) or `connections` "
+            "(for sources), look for clients that do not close theirs.",
             [
                 over_time(largest(10, sidecar.gauge(metrics.HTTP_OPEN_CONNECTIONS)), f"/metrics · {POD}"),
                 over_time(largest(10, sidecar.of_source(metrics.SOURCE_OPEN_CONNECTIONS)), SOURCE),
@@ -107,9 +109,9 @@ def _network() -> Any:
             width=8,
         ),
         timeseries(
-            "Refused",
-            "Connections that were refused and datagrams that were lost, a second, by reason. Lost in the kernel: "
-            "raise the receive buffer.",
+            "Closed connections and lost datagrams",
+            "Connections closed by the exporter and datagrams lost, per second, by reason. If datagrams are lost in "
+            "the kernel, raise the receive buffer.",
             [
                 over_time(sidecar.rates(metrics.HTTP_REFUSED_CONNECTIONS, "reason"), "/metrics: {{reason}}"),
                 over_time(
@@ -121,9 +123,9 @@ def _network() -> Any:
             width=8,
         ),
         timeseries(
-            "Waiting for the truth",
-            "Predictions and truths that wait for each other. Growing without end: ids do not match; it is bounded, "
-            "and the oldest are evicted.",
+            "Waiting for ground truth",
+            "Predictions and ground-truth records that wait for each other; at the limit, the oldest are evicted. If "
+            "the number keeps rising, IDs may not match.",
             [over_time(sidecar.joins_waiting(), "{{side}}")],
             "short",
             width=8,
@@ -138,29 +140,31 @@ def _process() -> Any:
         "Process",
         timeseries(
             "Memory",
-            "Resident memory, the ten largest. About 85 MiB; with hundreds of features 200.",
+            "Resident memory, for the ten largest. Expect about 100 MiB with 20 features and about 220 MiB with 500.",
             [over_time(largest(10, sidecar.gauge(metrics.PROCESS_MEMORY)), POD)],
             "bytes",
             width=8,
         ),
         timeseries(
             "CPU",
-            "CPU seconds a second, the ten busiest: 1 is a core. Near the container's limit the sidecar falls behind.",
+            "CPU time per second, for the ten busiest; 1 is a whole core. Near the container's limit, the sidecar "
+            "falls behind.",
             [over_time(largest(10, sidecar.rates(metrics.PROCESS_CPU)), POD)],
             "short",
             width=8,
         ),
         timeseries(
             "Uptime",
-            "How long each sidecar has run, the ten youngest. A saw is a crash loop: see its log.",
+            "Time since each sidecar was started, for the ten youngest. A sawtooth is a crash loop; see the sidecar's "
+            "log.",
             [over_time(smallest(10, sidecar.age(metrics.PROCESS_START)), POD)],
             "s",
             width=8,
         ),
         timeseries(
             "Restarts",
-            "How often each sidecar was started anew, the ten with most. Above 0 without a rollout: out of memory, or "
-            "a crash; its log and `kubectl describe` say which.",
+            "Restarts of each sidecar, for the ten with most. Without a rollout, it ran out of memory or crashed; see "
+            "its log and `kubectl describe`.",
             [over_time(largest(10, sidecar.restarts()), POD)],
             "none",
             decimals=0,
@@ -168,14 +172,15 @@ def _process() -> Any:
         ),
         timeseries(
             "Open files",
-            "File descriptors, the ten with most. A ramp without end is a leak: restart, and tell us.",
+            "Open file descriptors, for the ten with most. If the number keeps rising, there is a leak: restart the "
+            "sidecar and report a bug.",
             [over_time(largest(10, sidecar.gauge(metrics.PROCESS_FILES)), POD)],
             "none",
             width=8,
         ),
         timeseries(
             "Web configuration",
-            "1 while the web configuration (TLS, passwords) that was last read is in use, 0 after one that is broken.",
+            "1 while the latest web configuration (TLS, passwords) is in use, 0 after a reload of an invalid one.",
             [over_time(smallest(10, sidecar.gauge(metrics.WEB_CONFIG_SUCCESSFUL)), POD)],
             "none",
             decimals=0,

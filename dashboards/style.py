@@ -1,4 +1,4 @@
-"""What all panels have in common: colours and steps, what is said where there is no data, a limit's line."""
+"""Settings that all panels share: colours and steps, texts for panels without data, and the line of a limit."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -7,19 +7,19 @@ from grafanalib import core
 
 from dashboards.queries import DATA_SOURCE, lettered
 
-NO_DATA = "Nothing here. Is the choice above too narrow, or has the model had no traffic?"
-NOT_RECORDED = "Nothing here. Are the recording rules of alerts/ loaded, and has the model had traffic?"
-NO_REFUSED = "Nothing was refused; or the recording rules of alerts/ are not loaded."
-NO_TRUTH = "No ground truth has been joined in this window. Is `ground_truth` configured, and does it arrive?"
-NO_DRIFT = "No value: the window holds fewer than 10 records a bin, or there is no reference. Try a longer window."
-NO_RECORDED_DRIFT = f"{NO_DRIFT} Are the recording rules of alerts/ loaded?"
+NO_DATA = "No data. Is the selection at the top too narrow, or has the model had no traffic?"
+NOT_RECORDED = "No data. Are the recording rules in alerts/ loaded, and has the model had traffic?"
+NO_REFUSED = "No lines were rejected, or the recording rules in alerts/ are not loaded."
+NO_TRUTH = "No ground truth was joined in this window. Is `ground_truth` configured, and do labels arrive?"
+NO_DRIFT = "No value. The window has fewer than 10 records per bin, or there is no reference. Try a longer window."
+NO_RECORDED_DRIFT = f"{NO_DRIFT} Are the recording rules in alerts/ loaded?"
 
 GREEN, YELLOW, RED, GREY = "green", "yellow", "red", "text"
-# Of what is a share of its limit, see promql.limits.
+# For shares of a limit, see promql.limits.
 OF_LIMIT = [(None, GREEN), (0.8, YELLOW), (1.0, RED)]
-# Of what should not be there at all.
+# For counts that should be 0.
 ANY = [(None, GREEN), (1.0, RED)]
-# Of what should be there: 1, and not 0.
+# For values that should be 1 rather than 0.
 WELL = [(None, RED), (1.0, GREEN)]
 PLAIN = [(None, GREY)]
 
@@ -28,12 +28,12 @@ Overrides = Sequence[dict[str, Any]]
 
 
 def said(no: str, yes: str) -> list[dict[str, Any]]:
-    """Return a mapping of 0 and 1 to words."""
+    """Return a value mapping that shows 0 and 1 as words."""
     return [{"type": "value", "options": {"0": {"text": no, "index": 0}, "1": {"text": yes, "index": 1}}}]
 
 
 def override(matcher: str, name: str, **properties: Any) -> dict[str, Any]:
-    """Return an override; a property's id has dots, which are written as two underscores."""
+    """Return an override of a field's properties; a dot in a property's ID is written as two underscores."""
     return {
         "matcher": {"id": matcher, "options": name},
         "properties": [{"id": key.replace("__", "."), "value": value} for key, value in properties.items()],
@@ -42,7 +42,7 @@ def override(matcher: str, name: str, **properties: Any) -> dict[str, Any]:
 
 # A cell without a value is neither good nor bad. Without this, it would have the colour of the lowest step.
 NOTHING = {"type": "special", "options": {"match": "null+nan", "result": {"text": "-", "color": "transparent"}}}
-# A query whose legend begins with `limit` is drawn as a line that is not to be crossed.
+# A query whose legend starts with `limit` is drawn as a dashed red line.
 LIMIT_LINE = override(
     "byRegexp",
     "/^limit/",

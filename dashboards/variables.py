@@ -1,4 +1,4 @@
-"""What is chosen above a dashboard: each variable is asked for within what was chosen before it."""
+"""The variables at the top of a dashboard. Each one is limited to the choices in those before it."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -18,7 +18,7 @@ DATASOURCE = core.Template(name="datasource", label="Data source", query="promet
 
 
 def _of_labels(name: str, label: str, selected: str) -> Any:
-    """Return a variable of a label's values, several or all of them."""
+    """Return a variable that selects one, several or all values of a label."""
     return core.Template(
         name=name,
         label=label,
@@ -38,7 +38,7 @@ VERSION = _of_labels("model_version", "Version", f'{metrics.SAMPLES}{{{SIDECARS}
 SEGMENT = _of_labels("segment", "Segment", models(metrics.SEGMENT_SAMPLES))
 SEGMENT_VALUE = _of_labels("segment_value", "Value", models(metrics.SEGMENT_SAMPLES, 'segment=~"$segment"'))
 
-# The hour, where there is one: of five minutes much is chance.
+# One hour by default: in five minutes, much is chance.
 WINDOW = core.Template(
     name="window",
     label="Window",
@@ -49,7 +49,7 @@ WINDOW = core.Template(
 
 
 def _one_feature(ranking: str) -> Any:
-    """Return the choice of one feature, the first of a ranking where none was chosen."""
+    """Return a variable that selects one feature; the default is the first of the ranking."""
     return core.Template(
         name="feature",
         label="Feature",

@@ -1,4 +1,4 @@
-"""`python -m deploy`: list the files in alerts/ and dashboards/ for kustomize and Helm."""
+"""`python -m deploy`: update the lists of files in alerts/ and dashboards/ for kustomize and Helm."""
 
 from pathlib import Path
 

@@ -1,4 +1,4 @@
-"""The retrain trigger: a webhook of Alertmanager that starts a training, and cannot loop.
+"""The retrain trigger: a webhook for Alertmanager that starts trainings and limits how often.
 
-`throttle` decides, and is pure; `dispatch` says what is sent where; `__main__` is the server.
+`throttle` decides whether an alert may start a training, `dispatch` sends the request, and `__main__` is the server.
 """

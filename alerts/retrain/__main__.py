@@ -1,4 +1,4 @@
-"""`python -m alerts.retrain --to URL`: take alerts of `action="retrain"` from Alertmanager, and start trainings."""
+"""`python -m alerts.retrain --to URL`: start trainings for alerts with `action="retrain"` from Alertmanager."""
 
 import hmac
 import json
@@ -19,7 +19,7 @@ BODY_BYTES = 4 << 20
 
 @dataclass
 class Trigger:
-    """What has been started, kept in a file so that a restart does not forget it."""
+    """Starts trainings. The times of all starts, by model, are kept in the file `state` across restarts."""
 
     target: Target
     throttle: Throttle
@@ -31,9 +31,9 @@ class Trigger:
             self.started = json.loads(self.state.read_text())
 
     def take(self, notification: dict[str, Any], now: float) -> dict[str, str]:
-        """Start what a notification asks for; return by model what was done.
+        """Start the trainings that a notification requests; return the result for each model.
 
-        It is written down before it is started: if that fails, it is not tried again before its time.
+        A start is saved before it is attempted, so a failed start counts and is not repeated at once.
         """
         done = {}
         broken = held(notification)
@@ -59,9 +59,10 @@ class Trigger:
 
 
 class Server(HTTPServer):
-    """Takes `POST /alerts` and `GET /-/healthy`; one request at a time, so nothing is started twice.
+    """Serves `POST /alerts` and `GET /-/healthy`, one request at a time, so that no training is started twice.
 
-    With a `secret_file`, which is read at each request, it takes alerts only from who sends that as a bearer token.
+    With a `secret_file`, it accepts alerts only with the content of that file as a bearer token. The file is read again
+    for each request.
     """
 
     def __init__(self, trigger: Trigger, host: str, port: int, secret_file: Path | None = None) -> None:
@@ -96,7 +97,7 @@ class Handler(BaseHTTPRequestHandler):
         except ValueError:
             notification = None
         if not isinstance(notification, dict):
-            self._answer(400, {"error": "not a notification of Alertmanager"})
+            self._answer(400, {"error": "not an Alertmanager notification"})
             return
         self._answer(200, self.server.trigger.take(notification, time.time()))
 
@@ -109,23 +110,31 @@ class Handler(BaseHTTPRequestHandler):
         self.wfile.write(body)
 
     def log_message(self, *_: object) -> None:
-        """What matters is said by the trigger."""
+        """Log nothing: the trigger logs its results."""
 
 
 @click.command()
-@click.option("--to", required=True, help="github:OWNER/REPOSITORY, or the URL of a webhook.")
-@click.option("--token-file", type=click.Path(exists=True, dir_okay=False, path_type=Path), help="A bearer token.")
+@click.option("--to", required=True, help="Where to start trainings: github:OWNER/REPOSITORY, or the URL of a webhook.")
+@click.option(
+    "--token-file",
+    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    help="File with the bearer token to send.",
+)
 @click.option(
     "--secret-file",
     type=click.Path(exists=True, dir_okay=False, path_type=Path),
-    help="What Alertmanager has to send as a bearer token (`authorization` of the webhook).",
+    help="File with the bearer token that Alertmanager must send (`authorization` of its webhook).",
 )
-@click.option("--listen", default="0.0.0.0:9470", show_default=True, help="HOST:PORT.")
+@click.option("--listen", default="0.0.0.0:9470", show_default=True, help="HOST:PORT to listen on.")
 @click.option(
-    "--state", type=click.Path(dir_okay=False, path_type=Path), help="A file that remembers what was started."
+    "--state", type=click.Path(dir_okay=False, path_type=Path), help="File that stores which trainings were started."
 )
-@click.option("--cooldown-hours", default=24.0, show_default=True, help="At most one training of a model in this time.")
-@click.option("--most-a-week", default=3, show_default=True, help="At most so many trainings of a model in seven days.")
+@click.option(
+    "--cooldown-hours", default=24.0, show_default=True, help="Start at most one training per model in this time."
+)
+@click.option(
+    "--most-a-week", default=3, show_default=True, help="Start at most this many trainings per model in seven days."
+)
 def main(
     to: str,
     token_file: Path | None,
@@ -135,7 +144,7 @@ def main(
     cooldown_hours: float,
     most_a_week: int,
 ) -> None:
-    """Start trainings when alerts ask for them, and not more often than is sensible."""
+    """Start trainings when alerts request them, at a limited rate per model."""
     try:
         host, port = listen.rsplit(":", 1)
         trigger = Trigger(target_of(to, token_file), Throttle(cooldown_hours * 3600, most_a_week), state)

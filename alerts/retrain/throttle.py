@@ -1,7 +1,6 @@
-"""Whether an alert may start a training: so that a training that does not help is not repeated for ever.
+"""Decide whether an alert may start a training, so that a training that does not help is not repeated forever.
 
-A model is one of a cluster and namespace, whatever its version: the new version that comes out of a training is no
-reason for another one.
+A model is identified by cluster, namespace and name. The version is ignored, because each training creates a new one.
 """
 
 from collections.abc import Iterable, Iterator, Mapping
@@ -13,21 +12,21 @@ LABELS = ("cluster", "namespace", "model_name")
 
 @dataclass(frozen=True)
 class Throttle:
-    """At most one training of a model in `cooldown` seconds, and `most` in `period`; then people must look."""
+    """Allows one training per model in `cooldown` seconds, and `most` in `period` seconds."""
 
     cooldown: float = 24 * 3600
     most: int = 3
     period: float = 7 * 24 * 3600
 
     def refusal(self, before: Iterable[float], now: float) -> str:
-        """Return why there is no training now, given the times of those before, or nothing."""
+        """Return why no training may start now, given the times of earlier ones, or an empty string if it may."""
         times = [time for time in before if now - time < self.period]
         if any(now - time < self.cooldown for time in times):
             return "cooldown"
         return "too many" if len(times) >= self.most else ""
 
     def kept(self, before: Iterable[float], now: float) -> list[float]:
-        """Return the times that still count."""
+        """Return the times within the last `period`."""
         return [time for time in before if now - time < self.period]
 
 
@@ -36,7 +35,7 @@ def model_of(labels: Mapping[str, str]) -> str:
 
 
 def requests(notification: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
-    """Return what is asked for by a notification of Alertmanager: one alert for each model, and no resolved ones."""
+    """Return the first firing alert of each model that requests a training in an Alertmanager notification."""
     found: dict[str, dict[str, Any]] = {}
     for model, alert in _firing(notification, "retrain"):
         found.setdefault(model, alert)
@@ -44,7 +43,7 @@ def requests(notification: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
 
 
 def held(notification: Mapping[str, Any]) -> dict[str, str]:
-    """Return, by model, the alert that says that its data is broken: nothing is learnt from that."""
+    """Return the names of firing alerts about broken data by model. A model must not be trained on broken data."""
     return {model: alert["labels"].get("alertname", "") for model, alert in _firing(notification, "hold")}
 
 

@@ -1,5 +1,5 @@
-"""What dashboards ask of Prometheus: functions that return expressions, by subject.
+"""The queries of the dashboards: functions that return PromQL expressions, by subject.
 
-Ratios are of sums, and quantiles of summed buckets, so that they hold for one pod as for a hundred. What a sidecar
-derives for itself (a PSI, an F1) does not add up: of several pods the worst is shown, and said to be.
+Ratios are computed from sums over pods, and quantiles from summed buckets, so they are correct for any number of pods.
+Values that each sidecar derives itself, such as PSI or F1, cannot be added: for several pods, panels show the worst.
 """

@@ -1,4 +1,4 @@
-"""Which features the models decide by, as their attributions say."""
+"""Queries for the attributions: which features determine the predictions."""
 
 from dashboards import metrics
 from dashboards.promql.selection import (
@@ -20,7 +20,7 @@ def of_features(metric: str) -> str:
 
 
 def only_most_used(values: str, count: int = MOST) -> str:
-    """Return the features that decided most at the end of the chart."""
+    """Restrict values to the features with the highest share of attributions at the end of the chart."""
     share = per(f"{windowed(metrics.ATTRIBUTION_SHARE)} {AT_END}", OF_FEATURE)
     return f"{values} and on ({OF_FEATURE}) {largest(count, share)}"
 
@@ -34,12 +34,12 @@ def ranks() -> str:
 
 
 def ranking() -> str:
-    """Return the agreement of the ranking with the reference's, of the pod where it is least."""
+    """Return the agreement of the ranking with that of the reference, on the pod where it is lowest."""
     return per(windowed(metrics.ATTRIBUTION_NDCG), OF_VERSION, "min")
 
 
 def rank_changes() -> str:
-    """Return how far each feature's place has moved in the time shown; above 0 it matters less than it did."""
+    """Return the change of each feature's rank in the time range; above 0, it has become less important."""
     rank = windowed(metrics.ATTRIBUTION_RANK)
     return per(f"delta({rank}[$__range])", OF_FEATURE)
 
@@ -49,5 +49,5 @@ def one(metric: str) -> str:
 
 
 def ranking_of_features() -> str:
-    """Return all features by name alone, the one that decides most first."""
+    """Return all features by name alone, the most important first."""
     return largest_first(per(windowed(metrics.ATTRIBUTION_SHARE), "feature_name"))

@@ -1,18 +1,18 @@
-"""Now and a while before, as far back as the variable `against` says."""
+"""Comparisons of now with an earlier time, which the variable `against` sets."""
 
 from collections.abc import Callable
 
 THEN = "$against"
 
-# What gives an expression, given an offset or none.
+# Returns an expression, given an offset or an empty string.
 At = Callable[[str], str]
 
 
 def ratio(over_all: Callable[[str], str], of: At) -> str:
-    """Return now as a share of then: 1 is the same."""
+    """Return the current value as a share of the earlier one."""
     return f"{over_all(of(''))} / ({over_all(of(THEN))} > 0)"
 
 
 def difference(over_all: Callable[[str], str], of: At) -> str:
-    """Return now less then."""
+    """Return the current value minus the earlier one."""
     return f"{over_all(of(''))} - {over_all(of(THEN))}"

@@ -1,4 +1,4 @@
-"""How far features and outputs have moved from the reference."""
+"""Queries for drift of features and predictions from the reference."""
 
 from dashboards import metrics
 from dashboards.promql.selection import (
@@ -17,14 +17,14 @@ from dashboards.promql.selection import (
 )
 
 MOST = 20
-# A bin that every feature has.
+# Every feature has this bin.
 MISSING = 'bin="missing"'
 PREDICTION = metrics.PREDICTION_DRIFT_PSI
 PROBABILITY = metrics.PROBABILITY_DRIFT_PSI
 
 
 def of_features(metric: str, at: str = "") -> str:
-    """Return a gauge by feature: of several pods the largest."""
+    """Return a gauge by feature, the largest over pods."""
     return per(offset(windowed(metric), at), OF_FEATURE)
 
 
@@ -41,7 +41,7 @@ def least_of_versions(metric: str) -> str:
 
 
 def only_most_drifted(values: str, count: int = MOST) -> str:
-    """Return the features whose PSI was the largest at some time of the chart."""
+    """Restrict values to the features whose PSI was the largest at some time in the chart."""
     greatest = f"max_over_time({windowed(metrics.RECORDED_PSI)}[$__range] {AT_END})"
     return f"{values} and on ({OF_FEATURE}) {largest(count, per(greatest, OF_FEATURE))}"
 
@@ -51,7 +51,10 @@ def most_drifted(count: int = MOST) -> str:
 
 
 def drifted_features(at: str = "") -> str:
-    """Return how many features have drifted, of the pod with most: on any of a hundred pods, some have by chance."""
+    """Return how many features have drifted, on the pod with most of them.
+
+    A union over pods would be misleading, because among a hundred pods some features drift by chance.
+    """
     ratio, judged = (offset(windowed(metric), at) for metric in (metrics.DRIFTED_RATIO, metrics.JUDGED_FEATURES))
     return per(f"round({ratio} * {judged})", OF_VERSION)
 
@@ -67,7 +70,7 @@ def shares(at: str = "") -> str:
 
 
 def predictions() -> str:
-    """Return the share of each class, or bin of values, of the predictions in the window, over all pods."""
+    """Return the share of each class, or bin of values, among the predictions in the window, over all pods."""
     return _shares(per(in_window(models(metrics.PREDICTION_BIN)), "bin", "sum"))
 
 
@@ -97,12 +100,12 @@ def largest_changes(count: int = MOST) -> str:
 
 
 def of_fleet() -> str:
-    """Return the PSI of all pods' records together, as the rules of alerts/ record it: by model alone."""
+    """Return the PSI of the records of all pods together, recorded by the rules in alerts/ without pod labels."""
     return largest(MOST, all_pods(metrics.FLEET_PSI))
 
 
 def references() -> str:
-    """Return how many references the pods of a version have; more than one is a mistake."""
+    """Return the number of different references among the pods of a version; more than one is a mistake."""
     return per(per(models(metrics.REFERENCE_INFO), f"{OF_VERSION}, reference_id", "group"), OF_VERSION, "count")
 
 
@@ -113,7 +116,7 @@ def ranking() -> str:
 
 
 def _reference_shares(counts: str) -> str:
-    """Return shares by bin, the reference of a version counted once however many pods have it."""
+    """Return shares by bin. The reference of a version counts once, regardless of the number of pods."""
     return _shares(per(per(counts, f"{OF_VERSION}, bin"), "bin", "sum"))
 
 

@@ -1,4 +1,4 @@
-"""How near a model is to its limits, `model_threshold`, each a ratio: 1 is the limit, and more is trouble."""
+"""Values of a model as a share of its limits, `model_threshold`: 1 is the limit, above 1 it is exceeded."""
 
 from collections.abc import Callable, Mapping
 
@@ -20,12 +20,12 @@ def limit(metric: str) -> str:
 
 
 def one_limit(metric: str) -> str:
-    """Return the strictest limit of what is chosen, for a chart of several models."""
+    """Return the strictest limit of the chosen models, for a chart that shows several."""
     return f"min({models(THRESHOLD, _named(metric))})"
 
 
 def of_limit(value: str, metric: str) -> str:
-    """Return a value as a share of its limit; `value` has the labels of a version, and perhaps others."""
+    """Return a value as a share of its limit. `value` has the labels of a version, and may have others."""
     return f"({value}) / on ({OF_VERSION}) group_left () ({limit(metric)} > 0)"
 
 
@@ -38,28 +38,28 @@ def errors() -> str:
 
 
 def ratio_of_errors() -> str:
-    """Return the same of what has had an error; half as dear."""
+    """Return the same only for versions that have had errors; it takes half the time."""
     return of_limit(traffic.ratio_of_errors(), ERROR_LIMIT)
 
 
 def psi_of_features(psi: str = DRIFT_PSI) -> str:
-    """Return each feature's PSI as a share of the limit, chance included."""
+    """Return each feature's PSI as a share of the limit, without ruling out chance."""
     return of_limit(per(windowed(psi), OF_FEATURE), DRIFT_LIMIT)
 
 
 def drift(psi: str = DRIFT_PSI) -> str:
-    """Return the largest PSI of a version of which a feature has drifted, by size and not by chance; else 0."""
+    """Return the largest PSI of a version as a share of the limit; 0 if no feature has drifted beyond chance."""
     drifted = per(windowed(DRIFTED_RATIO), OF_VERSION)
     return of_limit(f"{per(windowed(psi), OF_VERSION)} * ({drifted} > bool 0)", DRIFT_LIMIT)
 
 
 def accuracy() -> str:
-    """Return the share of wrong predictions, of the share that is allowed."""
+    """Return the share of wrong predictions divided by the share that is allowed."""
     return f"(1 - ({truth.accuracy()})) / on ({OF_VERSION}) (1 - {limit(ACCURACY_LIMIT)} > 0)"
 
 
 Limits = Mapping[str, Callable[[], str]]
-# From what the sidecars say; and, for charts of hours, from what the rules of alerts/ have recorded of it.
+# From the metrics of the sidecars and, for charts over hours, from series recorded by the rules in alerts/.
 NOW: Limits = {"latency": latency, "errors": ratio_of_errors, "drift": drift, "accuracy": accuracy}
 RECORDED: Limits = {
     **NOW,
@@ -70,27 +70,27 @@ RECORDED: Limits = {
 
 
 def each(limits: Limits) -> str:
-    """Return all of them, told apart by the label `limit`."""
+    """Return the shares of all limits, distinguished by the label `limit`."""
     return "\nor ".join(f'label_replace({of()}, "limit", "{name}", "", "")' for name, of in limits.items())
 
 
 def nearest() -> str:
-    """Return how much is used of the limit that is nearest, or furthest passed."""
+    """Return the highest share of a limit."""
     return per(each(NOW), OF_VERSION)
 
 
 def nearest_recorded() -> str:
-    """Return the same over time; nothing where nothing is recorded, for then it is not known."""
+    """Return the same from recorded series; no value if requests are not recorded, because it is unknown then."""
     return f"{per(each(RECORDED), OF_VERSION)} and on ({OF_VERSION}) {models(RECORDED_REQUESTS)}"
 
 
 def broken() -> str:
-    """Return how many limits are passed; 0 where none is."""
+    """Return how many limits are exceeded, also if that is 0."""
     return f"{_passed(NOW)} or 0 * {per(models(THRESHOLD), OF_VERSION)}"
 
 
 def broken_recorded() -> str:
-    """Return the same over time; 0 only where requests are recorded, for else it is not known."""
+    """Return the same from recorded series; 0 only if requests are recorded, because it is unknown otherwise."""
     return f"{_passed(RECORDED)} or 0 * {per(models(RECORDED_REQUESTS), OF_VERSION, 'group')}"
 
 
@@ -99,12 +99,12 @@ def _passed(limits: Limits) -> str:
 
 
 def in_trouble() -> str:
-    """Return how many versions have passed a limit."""
+    """Return how many versions exceed a limit."""
     return f"count(({broken()}) > 0) or vector(0)"
 
 
 def alerts() -> str:
-    """Return how many alerts fire for a version; 0 where none does."""
+    """Return how many alerts are firing for a version, also if that is 0."""
     return f"{per(_firing(), OF_VERSION, 'count')} or 0 * {per(models(THRESHOLD), OF_VERSION)}"
 
 

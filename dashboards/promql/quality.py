@@ -1,4 +1,4 @@
-"""Whether the models are given what they were trained on."""
+"""Queries for data quality."""
 
 from dashboards import metrics
 from dashboards.promql.selection import AT_END, OF_FEATURE, OF_VERSION, largest, models, per, rate, windowed
@@ -6,13 +6,13 @@ from dashboards.promql.traffic import predictions
 
 
 def failed_checks() -> str:
-    """Return failed checks of features, a prediction, as the rules of alerts/ record them over five minutes."""
+    """Return failed checks of features per prediction, recorded over five minutes by the rules in alerts/."""
     failed = per(models(metrics.RECORDED_CHECKS), f"{OF_VERSION}, check", "sum")
     return f"{failed} / on ({OF_VERSION}) group_left () ({predictions()} > 0)"
 
 
 def failing_features(count: int = 10) -> str:
-    """Return the features with the most failed checks, a prediction."""
+    """Return the features with the most failed checks per prediction."""
     failed = per(rate(models(metrics.FEATURE_QUALITY)), f"{OF_FEATURE}, check", "sum")
     return largest(count, f"{failed} / on ({OF_VERSION}) group_left () ({predictions()} > 0)")
 
@@ -23,7 +23,7 @@ def failed_records() -> str:
 
 
 def flagged(metric: str) -> str:
-    """Return of how many features a flag is up, on any pod; 0 where of none."""
+    """Return for how many features a flag is 1 on any pod, also if that is 0."""
     return per(per(windowed(metric), OF_FEATURE), OF_VERSION, "sum")
 
 
@@ -32,7 +32,7 @@ def all_flagged(metric: str) -> str:
 
 
 def flags(metric: str) -> str:
-    """Return the features whose flag is up on any pod, and 0 for the others; those that are up first."""
+    """Return a flag by feature: 1 if it is 1 on any pod, else 0. At most ten, those with 1 first."""
     return largest(10, per(windowed(metric), OF_FEATURE))
 
 
@@ -41,7 +41,7 @@ def missing(count: int = 10) -> str:
 
 
 def outliers_beyond_reference(count: int = 10) -> str:
-    """Return by how much a feature's share of outliers is above that of the reference."""
+    """Return each feature's share of outliers minus that of the reference."""
     now = per(windowed(metrics.OUTLIER_RATIO), OF_FEATURE)
     return largest(count, f"{now} - {per(f'{models(metrics.REFERENCE_OUTLIER_RATIO)} {AT_END}', OF_FEATURE)}")
 

@@ -1,4 +1,4 @@
-"""Traffic, errors, latency, drift, accuracy and business figures of parts of the records."""
+"""Queries by segment: traffic, errors, latency, drift, accuracy and business figures."""
 
 from dashboards import metrics
 from dashboards.promql.selection import (
@@ -46,7 +46,7 @@ def latency(quantile: float) -> str:
 
 
 def recorded_error_ratio() -> str:
-    """Return the ratio of errors over five minutes, as the rules of alerts/ record both of all pods."""
+    """Return the error ratio over five minutes, from errors and requests of all pods recorded by alerts/."""
     recorded = (metrics.RECORDED_SEGMENT_ERRORS, metrics.RECORDED_SEGMENT_REQUESTS)
     errors, requests = (per(_recorded(metric), OF_SEGMENT, "sum") for metric in recorded)
     return f"({errors} or 0 * {requests}) / ({requests} > 0)"
@@ -62,7 +62,7 @@ def samples() -> str:
 
 
 def recorded_classes() -> str:
-    """Return each class's share of a segment's predictions, as the rules of alerts/ record them of all pods."""
+    """Return each class's share of a segment's predictions, recorded over all pods by the rules in alerts/."""
     of_class = per(_recorded(metrics.RECORDED_SEGMENT_CLASSES), f"{OF_SEGMENT}, prediction_class", "sum")
     return f"{of_class} / on ({OF_SEGMENT}) group_left () ({per(of_class, OF_SEGMENT, 'sum')} > 0)"
 
@@ -72,7 +72,7 @@ def largest_psi() -> str:
 
 
 def most_drifted(count: int = 20) -> str:
-    """Return the PSI of the segments' features that were the largest at some time of the chart, over all pods."""
+    """Return the PSI of features in segments, those with the largest PSI at some time in the chart, over all pods."""
     recorded = all_pods(metrics.RECORDED_SEGMENT_PSI, WINDOW, *CHOSEN)
     greatest = per(f"max_over_time({recorded}[$__range] {AT_END})", OF_SEGMENT_FEATURE)
     return f"{per(recorded, OF_SEGMENT_FEATURE)} and on ({OF_SEGMENT_FEATURE}) {largest(count, greatest)}"
@@ -83,20 +83,20 @@ def outcomes() -> str:
 
 
 def accuracy() -> str:
-    """Return the share of right predictions over all pods: each pod's, weighted with its outcomes."""
+    """Return the share of correct predictions over all pods: the mean, weighted by the outcomes of each pod."""
     counted = windowed(metrics.SEGMENT_WINDOW_OUTCOMES, *CHOSEN)
     right = f"{windowed(metrics.SEGMENT_ACCURACY, *CHOSEN)} * {counted}"
     return f"{per(right, OF_SEGMENT, 'sum')} / ({outcomes()} > 0)"
 
 
 def confusion() -> str:
-    """Return the share of each pair of actual and predicted class in the window's outcomes of its segment."""
+    """Return the share of each pair of actual and predicted class among the outcomes of a segment in the window."""
     counted = per(in_window(models(metrics.SEGMENT_OUTCOMES, *CHOSEN)), f"{OF_SEGMENT}, actual, predicted", "sum")
     return f"{counted} / on ({OF_SEGMENT}) group_left () ({per(counted, OF_SEGMENT, 'sum')} > 0)"
 
 
 def business_rate(part: str) -> str:
-    """Return the chosen figure's `count` or `sum` a second."""
+    """Return the rate of the chosen figure's `count` or `sum`, per second."""
     return per(rate(models(f"{metrics.SEGMENT_BUSINESS}_{part}", *CHOSEN)), OF_SEGMENT, "sum")
 
 

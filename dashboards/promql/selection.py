@@ -1,14 +1,14 @@
-"""Which series a dashboard is about: those that its variables choose. `at` is an `offset`, or nothing."""
+"""Selectors of the series that the variables of a dashboard choose. `at` is an offset or an empty string."""
 
 SIDECARS = 'job=~"$job", instance=~"$instance"'
 VERSIONS = 'model_name=~"$model_name", model_version=~"$model_version"'
 WINDOW = 'window="$window"'
 ONE_FEATURE = 'feature_name="$feature"'
-# What one row, or one line, is about; a label that is not there does no harm.
+# The labels that identify a row or a line. A missing label does no harm.
 OF_MODEL = "cluster, namespace, model_name"
 OF_VERSION = f"{OF_MODEL}, model_version"
 OF_FEATURE = f"{OF_VERSION}, feature_name"
-# Where the range of a chart ends: what is largest there, or was until then, is chosen once and not at every step.
+# At the end of a chart: the largest series are selected once rather than at every step.
 AT_END = "@ end()"
 
 
@@ -21,7 +21,7 @@ def models(metric: str, *matchers: str) -> str:
 
 
 def all_pods(metric: str, *matchers: str) -> str:
-    """Select by model alone: what is of all pods together has no job and no instance."""
+    """Select by model alone: series over all pods have no job and no instance."""
     return f"{metric}{{{', '.join((VERSIONS, *matchers))}}}"
 
 
@@ -34,7 +34,7 @@ def rate(selected: str, at: str = "") -> str:
 
 
 def in_window(counter: str, at: str = "") -> str:
-    """Return what a counter has counted in the chosen window, to whole numbers' extrapolation."""
+    """Return the increase of a counter in the chosen window, which is extrapolated and may not be a whole number."""
     return f"increase({counter}[$window]{_offset(at)})"
 
 
@@ -51,7 +51,7 @@ def smallest(count: int, values: str) -> str:
 
 
 def is_smallest(expression: str) -> bool:
-    """Whether an expression is of the smallest alone."""
+    """Return whether an expression selects the smallest series."""
     return expression.startswith("bottomk(")
 
 

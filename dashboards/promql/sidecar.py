@@ -1,4 +1,4 @@
-"""The exporter about itself: whether it reads all, in time, and keeps what it has read."""
+"""Queries for the exporter itself: whether it reads everything, in time, and saves its state."""
 
 from dashboards import metrics
 from dashboards.promql.selection import per, rate, sidecars
@@ -12,7 +12,7 @@ def up() -> str:
 
 
 def down() -> str:
-    """Return how many are down; 0 where none is."""
+    """Return how many sidecars are down, also if that is 0."""
     return f"count({sidecars(metrics.UP)} == 0) or vector(0)"
 
 
@@ -33,7 +33,7 @@ def rates(metric: str, labels: str = INSTANCE) -> str:
 
 
 def counted(metric: str, labels: str = INSTANCE) -> str:
-    """Return what was counted in the time shown."""
+    """Return the increase of a counter in the time range."""
     return per(f"increase({sidecars(metric)}[$__range])", labels, "sum")
 
 
@@ -42,7 +42,7 @@ def restarts() -> str:
 
 
 def lost_files() -> str:
-    """Return how many files were gone before they were read, in the time shown; 0 where no files are read."""
+    """Return how many files were removed in the time range before they were read; 0 if no files are read."""
     return f"sum(increase({sidecars(metrics.SOURCE_GAPS)}[$__range])) or vector(0)"
 
 
@@ -52,7 +52,7 @@ def rejected_ratio() -> str:
 
 
 def refused_by_reason() -> str:
-    """Return lines refused a second, as the rules of alerts/ record them; nothing where none was."""
+    """Return rejected lines per second, recorded by the rules in alerts/; no series if there were none."""
     return per(sidecars(metrics.RECORDED_REFUSED), "reason, source", "sum")
 
 

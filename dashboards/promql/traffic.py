@@ -1,4 +1,4 @@
-"""How much is asked of the models, how fast they answer, how often they fail, and what they say."""
+"""Queries for requests, latency, errors and predictions."""
 
 from dashboards.metrics import (
     ERRORS,
@@ -21,7 +21,7 @@ def predictions(at: str = "", labels: str = OF_VERSION) -> str:
 
 
 def requests(at: str = "", labels: str = OF_VERSION) -> str:
-    """Return predictions and errors a second; also of a model that has had nothing but errors."""
+    """Return predictions and errors per second, also of a model that has had only errors."""
     return f"sum by ({labels}) ({rate(models(PREDICTIONS), at)} or {rate(models(ERRORS), at)})"
 
 
@@ -31,23 +31,23 @@ def share_of_requests() -> str:
 
 
 def ratio_of_errors() -> str:
-    """Return errors / (errors + predictions) of what has had an error, ever."""
+    """Return errors / (errors + predictions), only for versions that have had errors."""
     return f"{per(rate(models(ERRORS)), OF_VERSION, 'sum')} / ({requests()} > 0)"
 
 
 def error_ratio(at: str = "") -> str:
-    """Return the same, and 0 for what has had none; nothing where nothing was asked."""
+    """Return the same, with 0 for versions without errors; no value without requests."""
     errors = f"{rate(models(ERRORS), at)} or 0 * {rate(models(PREDICTIONS), at)}"
     return f"{per(errors, OF_VERSION, 'sum')} / ({requests(at)} > 0)"
 
 
 def recorded_ratio_of_errors(labels: str = OF_VERSION) -> str:
-    """Return the ratio of errors over five minutes of what has had one, from what is recorded of each pod."""
+    """Return the error ratio over five minutes from recorded series, only for versions or pods with errors."""
     return f"{per(models(RECORDED_ERRORS), labels, 'sum')} / ({_recorded_requests(labels)} > 0)"
 
 
 def recorded_error_ratio(labels: str = OF_VERSION) -> str:
-    """Return the same, and 0 for what has had none."""
+    """Return the same, with 0 for those without errors."""
     return f"({recorded_ratio_of_errors(labels)} or 0 * ({_recorded_requests(labels)} > 0))"
 
 
@@ -56,13 +56,13 @@ def errors_by_type() -> str:
 
 
 def latency(quantile: float, at: str = "") -> str:
-    """Return a quantile of all pods' predictions, from summed buckets; nothing where there were none."""
+    """Return a latency quantile over all pods, from summed buckets; no value without predictions."""
     buckets = per(rate(models(f"{LATENCY}_bucket"), at), f"le, {OF_VERSION}", "sum")
     return f"histogram_quantile({quantile}, {buckets}) >= 0"
 
 
 def recorded_latency(quantile: float, labels: str = OF_VERSION) -> str:
-    """Return a quantile over five minutes, from what is recorded of each pod."""
+    """Return a latency quantile over five minutes, from recorded series of each pod."""
     buckets = per(models(RECORDED_LATENCY), f"le, {labels}", "sum")
     return f"histogram_quantile({quantile}, {buckets}) >= 0"
 
@@ -76,7 +76,7 @@ def probability_buckets() -> str:
 
 
 def classes() -> str:
-    """Return each class's share of the predictions; nothing of a model that predicts values."""
+    """Return each class's share of the predictions; no value for a model that predicts numeric values."""
     chosen = models(PREDICTIONS, f'prediction_class!="{VALUE_CLASS}"')
     of_class = per(rate(chosen), f"{OF_VERSION}, prediction_class", "sum")
     return f"{of_class} / on ({OF_VERSION}) group_left () ({predictions()} > 0)"
@@ -92,7 +92,7 @@ def samples(at: str = "") -> str:
 
 
 def versions_that_began() -> str:
-    """Return versions that were not there five minutes before, for as long."""
+    """Return versions that did not exist five minutes before, during their first five minutes."""
     there = models(SAMPLES)
     return f"{per(there, OF_VERSION, 'group')} unless {per(f'{there} offset 5m', OF_VERSION, 'group')}"
 

@@ -1,12 +1,12 @@
-"""How good the models are, once it is known what was right; and what they seem to be until then."""
+"""Queries for performance: measured with ground truth, and estimated until it arrives."""
 
 from dashboards import metrics
 from dashboards.promql.selection import OF_VERSION, in_window, models, offset, per, rate, windowed
 
-# An empty label is an absent one: the figure of all classes together.
+# An empty matcher also selects series without the label, that is, the value for all classes together.
 WEIGHTED = 'average="weighted"'
 OF_CLASS = 'average="", class!=""'
-# Of several pods the worst is shown: where more is better the least, else the greatest.
+# For several pods, the worst is shown: the highest for these metrics, the lowest for all others.
 WORST_IS_MOST = {
     metrics.LOG_LOSS,
     metrics.BRIER_SCORE,
@@ -26,7 +26,7 @@ def worst(metric: str, *matchers: str, labels: str = OF_VERSION) -> str:
 
 
 def accuracy(at: str = "") -> str:
-    """Return the share of right predictions over all pods: each pod's, weighted with its outcomes."""
+    """Return the share of correct predictions over all pods: the mean, weighted by the outcomes of each pod."""
     outcomes = offset(windowed(metrics.WINDOW_OUTCOMES), at)
     right = f"{offset(windowed(metrics.ACCURACY), at)} * {outcomes}"
     return f"{per(right, OF_VERSION, 'sum')} / ({per(outcomes, OF_VERSION, 'sum')} > 0)"
@@ -45,7 +45,7 @@ def estimated(metric: str, *matchers: str) -> str:
 
 
 def estimate_bound(side: str) -> str:
-    """Return the estimated accuracy less or more (`-`, `+`) two standard errors."""
+    """Return the estimated accuracy minus or plus (`-`, `+`) two standard errors."""
     error = per(windowed(metrics.ESTIMATED_STDERR, 'metric="accuracy"'), OF_VERSION)
     return f"{worst(metrics.ESTIMATED_ACCURACY)} {side} 2 * {error}"
 
@@ -71,7 +71,7 @@ def outcomes() -> str:
 
 
 def coverage() -> str:
-    """Return the share of predictions that have their truth, of the pod that has least."""
+    """Return the share of predictions that have ground truth, on the pod with the lowest share."""
     return worst(metrics.TRUTH_COVERAGE)
 
 
@@ -85,7 +85,7 @@ def confusion() -> str:
 
 
 def reliability(metric: str) -> str:
-    """Return a figure by bin of probability, over all pods: each pod's, weighted with its samples."""
+    """Return a metric by bin of probability over all pods: the mean, weighted by the samples of each pod."""
     samples = windowed(metrics.RELIABILITY_SAMPLES)
     return f"{per(f'{windowed(metric)} * {samples}', 'bin', 'sum')} / ({per(samples, 'bin', 'sum')} > 0)"
 
@@ -103,12 +103,12 @@ def concept_drift() -> str:
 
 
 def business_figures() -> str:
-    """Return a selector of all business figures, whose names are no labels."""
+    """Return a selector of all business figures. Each figure has a metric name of its own."""
     return models("", f'__name__=~"{metrics.BUSINESS_FIGURES}"')
 
 
 def business_rate(part: str) -> str:
-    """Return the chosen figure's `count` or `sum` a second, by class."""
+    """Return the rate of the chosen figure's `count` or `sum`, per second and by class."""
     return per(rate(models(f"{metrics.BUSINESS}_{part}")), f"{OF_VERSION}, prediction_class", "sum")
 
 

@@ -1,7 +1,8 @@
-"""The exporter, tried out on a real model: `make demo`, or `python -m deploy.demo`.
+"""A demo of the exporter with a real model: `make demo`, or `python -m deploy.demo`.
 
 A scikit-learn classifier is served over HTTP and logs its predictions. The exporter reads that log as it would in
-production, and Prometheus and Alertmanager, if installed, run the shipped alerts. Incidents show what each detects.
+production, and Prometheus and Alertmanager, if installed, run the shipped alerts. Incidents show what each alert
+detects.
 
 The demo uses the exporter as its users do: through its command line, its configuration and its HTTP API.
 """
@@ -12,10 +13,10 @@ from collections.abc import Callable
 
 
 class DemoError(Exception):
-    """The demo cannot continue; the message is one line that says why."""
+    """The demo cannot continue; the message is one line with the reason."""
 
 
 def on_signal(action: Callable[[], object]) -> None:
-    """Call `action` from now on when the demo is to stop, by Ctrl-C or otherwise."""
+    """From now on, call `action` when a signal such as that of Ctrl-C asks the demo to stop."""
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         asyncio.get_running_loop().add_signal_handler(number, action)

@@ -21,7 +21,7 @@ from deploy.demo.scenario import Scenario
 )
 def main(seconds: float | None, rate: int, port: int | None) -> None:
     """Serve a real model, monitor it with the exporter, and break it in several ways."""
-    # Read when numpy is imported. With more threads, predictions of single rows would burn CPU time in spin locks.
+    # numpy reads this when it is imported. With more threads, predicting single rows would waste CPU time spinning.
     os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
     try:
         asyncio.run(_run(seconds, rate, port))

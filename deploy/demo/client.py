@@ -1,4 +1,4 @@
-"""The model's client: it requests predictions, and learns the true classes some time later."""
+"""The model's client: it requests predictions, and logs their ground truth some time later."""
 
 from collections import deque
 from collections.abc import Collection

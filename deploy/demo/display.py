@@ -1,4 +1,4 @@
-"""What the demo shows in the terminal, from the exporter's status documents."""
+"""The demo's output in the terminal, made from the exporter's status API."""
 
 from collections import Counter
 from collections.abc import Awaitable, Callable, Collection, Iterator, Mapping
@@ -38,7 +38,7 @@ Show = Callable[[float], Awaitable[None]]
 
 
 def description(model: Model) -> str:
-    """Return what the model is."""
+    """Return a description of the model."""
     return (
         f"The model is a logistic regression, trained on half of scikit-learn's breast-cancer data.\n"
         f"The other half ({len(model.held_out)} records) is its traffic. Its accuracy is {model.accuracy:.0%}.\n"
@@ -46,11 +46,11 @@ def description(model: Model) -> str:
 
 
 def introduction(links: Mapping[str, str], scenario: Scenario, missing: Collection[str], seconds: float | None) -> str:
-    """Return where to look and what will happen; `missing` are the packages without which there are no alerts."""
+    """Return the links and the timeline. If any packages are `missing`, there are no alerts."""
     lines = ["Open in a browser:", *(f"  {name:<13} {url}" for name, url in links.items())]
     lines += ["", "Incidents, and the alerts that detect them:", *(f"  {line}" for line in scenario.outline()), ""]
     if missing:
-        lines.append(f"Without alerts, because programs are missing: apt-get install {' '.join(missing)}")
+        lines.append(f"There are no alerts because programs are missing: apt-get install {' '.join(missing)}")
     else:
         windows = ", ".join(f"{name} is {window}" for name, window in scenario.windows.items())
         lines.append(ALERTS.format(speedup=scenario.speedup, windows=windows))
@@ -109,7 +109,7 @@ def dashboard(heading: str, statuses: Mapping[str, Status]) -> RenderableType:
 
 
 def line(status: Status) -> str:
-    """Return the same in one line."""
+    """Return the status of the model as one line."""
     model = status["model"]
     if not model:
         return NO_RECORDS

@@ -1,4 +1,4 @@
-"""The exporter under demonstration, run and queried as users do: by its commands and over HTTP."""
+"""The exporter in the demo, run and queried as users do: by its commands and over HTTP."""
 
 import json
 import sys

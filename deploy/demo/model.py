@@ -29,7 +29,7 @@ Floats = NDArray[np.float64]
 
 @dataclass(frozen=True, slots=True)
 class Model:
-    """A trained classifier, with the rows it was trained on and those it was not.
+    """A trained classifier, with the rows that it was trained on and the rows held out.
 
     `held_out_classes` are the true classes of the rows in `held_out`, on which `accuracy` was measured.
     """

@@ -1,4 +1,4 @@
-"""The demo's model behind HTTP: it answers POST /predict and logs every request."""
+"""The demo's model as an HTTP server, which handles POST /predict and logs every request."""
 
 import asyncio
 import time
@@ -22,7 +22,7 @@ SLOW_EVERY = 30
 class ModelServer:
     """Predicts one row per request.
 
-    `incidents` are the incidents in progress; which requests they affect depends on the requests' numbers alone.
+    `incidents` are the incidents in progress. Which requests they affect depends only on the number of the request.
     `counts` are the logged requests, by predicted class or error type.
     """
 

@@ -1,6 +1,6 @@
-"""Prometheus and Alertmanager with the shipped rules, whose durations are divided.
+"""Prometheus and Alertmanager with the shipped rules and shortened durations.
 
-The shipped rules look at minutes and hours, so that nobody is notified in vain. The demo cannot wait that long.
+To avoid false alarms, the shipped rules look at minutes and hours. The demo cannot wait that long.
 """
 
 import json
@@ -18,23 +18,23 @@ from deploy.demo.process import HOST, free_port, is_ok
 
 REPOSITORY = Path(__file__).parents[2]
 ALERTS = REPOSITORY / "alerts"
-# The names of each program; the last one is also that of its Debian package.
+# The possible names of each program. The last one is also the name of its Debian package.
 PROMETHEUS = ("prometheus",)
 ALERTMANAGER = ("alertmanager", "prometheus-alertmanager")
 INTERVAL = "1s"
-# Prometheus's usual page, the one in Debian's build of 2.42, and what exists in builds without pages.
+# The usual page of Prometheus, the page in Debian's build of 2.42, and the API for builds without pages.
 ALERT_PAGES = ("/alerts", "/classic/alerts", "/api/v1/alerts")
 
 
 def missing() -> list[str]:
-    """Return the Debian packages that need to be installed."""
+    """Return the Debian packages that are not installed but needed for alerts."""
     return [names[-1] for names in (PROMETHEUS, ALERTMANAGER) if not any(map(shutil.which, names))]
 
 
 async def start(
     stack: AsyncExitStack, http: aiohttp.ClientSession, folder: Path, exporter: str, slack: str, speedup: int
 ) -> dict[str, str]:
-    """Start both, until the stack is closed, and return the URLs of their pages; raises DemoError.
+    """Start both programs until the stack is closed, and return the URLs of their pages. Raises DemoError.
 
     `exporter` is the URL to scrape. Notifications are sent to the URL `slack`, and their links lead there.
     """

@@ -1,4 +1,4 @@
-"""Child processes of the demo: started, waited for, and stopped with it."""
+"""Child processes of the demo, which end with it."""
 
 import asyncio
 import ctypes
@@ -62,7 +62,7 @@ class Process:
 
 @asynccontextmanager
 async def running(name: str, command: Sequence[str], log: Path, folder: Path | None = None) -> AsyncIterator[Process]:
-    """Run a command in a folder while the `async with` block lasts; raises DemoError if it has failed by then.
+    """Run a command in a folder during the `async with` block. Raises DemoError if it has failed by then.
 
     It has its own process group, so that Ctrl-C reaches only the demo. On Linux it also ends if the demo is killed.
     """
@@ -97,7 +97,7 @@ def free_port(preferred: int) -> int:
 
 
 def listen_error(port: int) -> str | None:
-    """Return why it is impossible to listen on a port of 127.0.0.1, None if it is possible."""
+    """Return why a port of 127.0.0.1 cannot be listened on, or None if it can."""
     try:
         socket.create_server((HOST, port)).close()
     except OSError as error:

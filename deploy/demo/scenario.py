@@ -1,15 +1,15 @@
-"""What goes wrong with the model during the demo, and when."""
+"""The incidents of the demo, and their times."""
 
 from collections.abc import Collection
 from dataclasses import dataclass
 
 from exporter.units import Duration
 
-# What the shipped rules call 5m takes so many seconds in the demo. Prometheus scrapes every second, and a rate needs
-# two samples, even if one scrape fails. All are divisors of 300, so that every duration is a whole number of seconds.
+# Possible lengths, in seconds, of the 5m of the shipped rules. Prometheus scrapes every second, and a rate needs two
+# samples, even if one scrape fails. All are divisors of 300, so that every duration is a whole number of seconds.
 FIVE_MINUTES = 300
 SHORTENED_FIVE_MINUTES = (3, 4, 5, 6, 10, 12, 15, 20, 30, 60)
-# Below that, 5m cannot be a sixtieth of the scenario, or nearly, and an incident can be over before its alert fires.
+# In shorter scenarios, 5m would be much more than a sixtieth, so an incident could end before its alert fires.
 MIN_SECONDS = 90
 # The windows that the shipped rules use.
 WINDOWS = ("5m", "1h", "24h")
@@ -40,7 +40,7 @@ class Scenario:
 
     @property
     def speedup(self) -> int:
-        """By how much the durations in the shipped rules are divided: 5m takes about a sixtieth of the scenario.
+        """The divisor of all durations in the shipped rules. It makes 5m about a sixtieth of the scenario.
 
         >>> Scenario(300).speedup, Scenario(100).speedup
         (60, 100)
@@ -67,7 +67,7 @@ class Scenario:
         return tuple(each for each in INCIDENTS if each.start <= fraction < each.end or fraction == each.end == 1)
 
     def headline(self, seconds: float) -> str:
-        """Return what goes wrong at a time since the start.
+        """Return a line about the incidents at a time since the start.
 
         >>> Scenario(100).headline(2), Scenario(100).headline(70)
         ('No incident.', 'Incident: a broken sensor: `mean area` is missing.')
@@ -76,7 +76,7 @@ class Scenario:
         return f"Incident: {texts}." if texts else "No incident."
 
     def outline(self) -> list[str]:
-        """Return one line per incident: when, what, and which alert."""
+        """Return one line per incident: its time, its text and its alert."""
         return [
             f"{each.start * self.seconds:.0f}-{each.end * self.seconds:.0f} s".ljust(11)
             + f"{each.text:<41}{each.alert}"

@@ -28,7 +28,7 @@ from deploy.demo.slack import Slack
 
 EXPORTER_PORT, SLACK_PORT = 9465, 9466
 HTTP_SECONDS = 30.0
-# Requests that are later than that, on a busy machine, are left out instead of sent as fast as possible.
+# On a busy machine, requests that are later than this are skipped rather than sent as fast as possible.
 MAX_BEHIND_SECONDS = 1.0
 MAX_INTERRUPTION_SECONDS = 0.25
 DRAIN_SECONDS, DRAIN_POLL_SECONDS = 60.0, 0.1
@@ -36,7 +36,7 @@ DRAIN_SECONDS, DRAIN_POLL_SECONDS = 60.0, 0.1
 
 @dataclass(frozen=True)
 class Session:
-    """What runs during a demo. `links` are the pages to open, by name."""
+    """A running demo. `links` are the URLs of the pages to open, by name."""
 
     scenario: Scenario
     rate: int
@@ -49,7 +49,7 @@ class Session:
     async def start(
         cls, stack: AsyncExitStack, folder: Path, model: Model, scenario: Scenario, rate: int, port: int
     ) -> Self:
-        """Start everything, until the stack is closed; raises DemoError."""
+        """Start everything until the stack is closed. Raises DemoError."""
         http = await stack.enter_async_context(aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(HTTP_SECONDS)))
         running = await stack.enter_async_context(exporter.running(folder, http, port))
         links = {
@@ -102,7 +102,7 @@ class Session:
 async def run(scenario: Scenario, seconds: float | None, rate: int, port: int | None) -> None:
     """Run a demo for `seconds`, or until a signal; raises DemoError.
 
-    When it has started everything, a signal ends it in order; before that, the caller handles signals.
+    After everything has started, a signal ends the demo with a summary. Before that, the caller handles signals.
     """
     console = Console(highlight=False, soft_wrap=True)
     if port and (error := listen_error(port)):
@@ -122,7 +122,7 @@ async def run(scenario: Scenario, seconds: float | None, rate: int, port: int | 
         logged, counted = await session.counts()
     console.print("", display.summary(logged, counted), "", sep="\n")
     if logged != counted:
-        raise DemoError("the exporter did not count what the model logged")
+        raise DemoError("the exporter's counts differ from the model's log")
     console.print(display.NEXT_STEPS.format(config=config), markup=False)
 
 

@@ -1,7 +1,7 @@
-"""A stand-in for Slack: it receives Alertmanager's messages and shows them on a page.
+"""A substitute for Slack: it receives the messages of Alertmanager and shows them on a page.
 
-The links in the messages lead here too: those to Grafana are redirected to the exporter's status page, and those to
-runbooks show the runbook's text.
+The links in the messages lead here, too. Links to Grafana are redirected to the exporter's status page, and links to
+runbooks show the text of the runbook.
 """
 
 import html

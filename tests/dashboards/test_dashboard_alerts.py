@@ -66,7 +66,7 @@ def test_what_is_no_address_is_told_in_one_line(command: click.Command, wrong: s
     done = CliRunner().invoke(command, [str(tmp_path / "out"), "--runbooks", wrong])
     assert done.exit_code == 2
     *_, said = done.output.splitlines()
-    assert said == f"Error: Invalid value for '--runbooks': {wrong!r} is no address; expected is https://HOST/PATH"
+    assert said == f"Error: Invalid value for '--runbooks': {wrong!r} is not a URL; expected https://HOST/PATH"
     assert not (tmp_path / "out").exists()
 
 

@@ -285,7 +285,7 @@ def test_a_difference_between_logged_and_counted_records_is_an_error(
     def run() -> None:
         asyncio.run(session.run(Scenario(), 1.0, 1, None))
 
-    with pytest.raises(DemoError, match="the exporter did not count what the model logged"):
+    with pytest.raises(DemoError, match="the exporter's counts differ from the model's log"):
         run()
     assert re.search(r"(?m)^yes +3 +2 *$", capsys.readouterr().out)
     counted["yes"] = 3
