@@ -1,6 +1,6 @@
 """The metrics that dashboards show, each named here once, and where the exporter has a name for it by that."""
 
-from exporter.derived.reference_info import REFERENCE_INFO
+from exporter.derived.context import REFERENCE_INFO
 from exporter.stats import SEGMENTS
 from exporter.stats.feature_bins import FEATURE_BIN, REFERENCE_BIN
 from exporter.stats.variable_kind import FEATURES

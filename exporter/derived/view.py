@@ -9,8 +9,6 @@ from functools import cached_property, wraps
 from types import MethodType
 from typing import Any, Generic, TypeVar
 
-import numpy as np
-
 from exporter.batch import Floats, SegmentSeries, Series
 from exporter.state.snapshot import Snapshot
 from exporter.stats import LabelNames, Tallied
@@ -51,7 +49,7 @@ class WindowTallies(Generic[S]):
         """Return the sum of a statistic over the window; it is shared and must not be changed."""
         name = statistic.name
         if name not in self._sums:
-            self._sums[name] = _sum([pane[name] for pane in self._panes if name in pane], statistic)
+            self._sums[name] = _sum((pane[name] for pane in self._panes if name in pane), statistic)
         return self._sums[name]
 
 
@@ -154,11 +152,9 @@ class View:
         return found
 
 
-def _sum(tallies: Sequence[Tally], statistic: Tallied) -> Floats:
-    if not tallies:
-        return statistic.zero()
-    total: Floats = tallies[0].astype(np.float64)
-    for tally in tallies[1:]:
+def _sum(tallies: Iterable[Tally], statistic: Tallied) -> Floats:
+    total = statistic.zero()
+    for tally in tallies:
         if tally.shape == total.shape:
             total += tally  # the array is ours alone
         else:

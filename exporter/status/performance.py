@@ -4,14 +4,12 @@ import math
 
 import msgspec
 
-from exporter.derived.classification import FIGURES, Classification
-from exporter.derived.concept_drift import ConceptDrift
-from exporter.derived.degradation import Degradation
+from exporter.derived.classification import FIGURES, Auc, Classification, Reliability, ScoreLoss
+from exporter.derived.context import Coverage, WindowSamples
+from exporter.derived.degradation import ConceptDrift, Degradation
 from exporter.derived.estimated_performance import EstimatedPerformance
 from exporter.derived.gauges import ClassFigure
 from exporter.derived.regression import Regression
-from exporter.derived.scores import Auc, Reliability, ScoreLoss
-from exporter.derived.window_samples import Coverage, WindowSamples
 from exporter.stats import SERIES
 from exporter.status.selection import Selection
 

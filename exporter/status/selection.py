@@ -12,7 +12,7 @@ import numpy as np
 
 from exporter.batch import Floats, Series
 from exporter.derived import Measures
-from exporter.derived.thresholds import Thresholds
+from exporter.derived.context import Thresholds
 from exporter.derived.view import SeriesWindow, View
 from exporter.stats import Tallied
 from exporter.tallies.windows import PANES, Window

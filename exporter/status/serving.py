@@ -11,7 +11,7 @@ from exporter.stats import SERIES
 from exporter.stats.histogram import Histogram
 from exporter.stats.label_counts import LabelCounts
 from exporter.status.selection import Selection, ratio
-from exporter.status.variables import VariableStatus
+from exporter.status.variables import Bin, VariableStatus
 from exporter.tallies.tally import StatisticArrays
 from exporter.tallies.windows import PANES
 
@@ -37,13 +37,10 @@ class ServingStatus(msgspec.Struct, frozen=True, kw_only=True):
     latency_p99_seconds_course: list[float]
 
 
-class ClassShare(msgspec.Struct, frozen=True, kw_only=True):
-    """A predicted class: its count and share in the window, and its share in the reference."""
+class ClassShare(Bin, frozen=True, kw_only=True):
+    """A predicted class, as a bin of the predictions, and its count in the window."""
 
-    name: str
     count: int
-    share: float
-    reference_share: float
 
 
 def serving(selection: Selection) -> ServingStatus:

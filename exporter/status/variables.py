@@ -7,19 +7,34 @@ from collections.abc import Sequence
 import msgspec
 import numpy as np
 
-from exporter.derived.absent_features import AbsentFeatures
-from exporter.derived.chart_data import Bin, ChartData
+from exporter.derived.context import ReferenceInfo
+from exporter.derived.distributions import shares
 from exporter.derived.drift import Drift
-from exporter.derived.embedding_drift import EmbeddingDrift
-from exporter.derived.feature_health import FeatureHealth
-from exporter.derived.outlier_ratio import OutlierRatio
-from exporter.derived.psi import PSI
-from exporter.derived.reference_info import ReferenceInfo, UnknownFeatureCount
-from exporter.derived.stuck_features import StuckFeatures
+from exporter.derived.drift_statistics import PSI
+from exporter.derived.feature_health import (
+    AbsentFeatures,
+    FeatureHealth,
+    OutlierRatio,
+    StuckFeatures,
+    UnknownFeatureCount,
+)
+from exporter.derived.multivariate_drift import EmbeddingDrift
+from exporter.stats.feature_bins import FeatureBins
 from exporter.stats.feature_quality import FeatureQuality
 from exporter.stats.record_quality import RecordQuality
 from exporter.stats.variable_kind import FEATURES, OUTPUTS
 from exporter.status.selection import Selection
+
+# More digits would make the document of many features long.
+SHARE_DIGITS, PSI_DIGITS = 6, 4
+
+
+class Bin(msgspec.Struct, frozen=True):
+    """A bin: its share of the values in a window and in the reference, NaN without values."""
+
+    name: str
+    share: float
+    reference_share: float
 
 
 class VariableStatus(msgspec.Struct, frozen=True, kw_only=True):
@@ -122,14 +137,24 @@ def judged(selection: Selection, drift: Drift) -> dict[str, VariableStatus]:
 
 def _charted(selection: Selection, drift: Drift) -> dict[str, VariableStatus]:
     """Return the variables of a kind with their bins and sparklines."""
-    charts = ChartData(drift.calculator)
-    bins = charts.bins(selection.tallies)
-    counts = selection.sparkline.sums(selection.series, drift.calculator.bins)
-    courses = {} if counts is None else charts.psi(counts)
-    return {
-        name: msgspec.structs.replace(variable, bins=bins[name], psi_course=courses.get(name, []))
-        for name, variable in judged(selection, drift).items()
-    }
+    calculator = drift.calculator
+    counts = selection.sparkline.sums(selection.series, calculator.bins)
+    values = np.empty((0, len(calculator.variables))) if counts is None else calculator.psi(counts)
+    courses = values.round(PSI_DIGITS).T.tolist()
+    rows = zip(judged(selection, drift).items(), _bins(selection, calculator.bins), courses, strict=True)
+    return {name: msgspec.structs.replace(each, bins=bins, psi_course=course) for (name, each), bins, course in rows}
+
+
+def _bins(selection: Selection, counted: FeatureBins) -> list[list[Bin]]:
+    """Return the bins of each variable, without those that are empty on both sides."""
+    now, reference = (
+        shares(counts).round(SHARE_DIGITS).tolist() for counts in (selection.tallies[counted], counted.reference)
+    )
+    variables = [
+        [Bin(label, now[row][cell], reference[row][cell]) for cell, label in counted.cells(row)]
+        for row in range(len(now))
+    ]
+    return [[each for each in bins if each.share > 0 or each.reference_share > 0] for bins in variables]
 
 
 def _embeddings(selection: Selection) -> dict[str, VariableStatus]:

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from exporter.batch import Floats
-from exporter.derived.distributions import DriftCriteria
+from exporter.derived import Criteria
 from exporter.derived.drift import DriftCalculator, DriftResult
 from exporter.offline.profiling.column import Column
 from exporter.offline.profiling.numeric import NumericSketch, NumericTally
@@ -93,7 +93,7 @@ def profiled(values: Floats, bins: int = 10, binning: str = "quantile") -> Numer
     return tally.feature(len(values))
 
 
-def calculator(profile: Profile, criteria: DriftCriteria = DriftCriteria()) -> DriftCalculator:  # noqa: B008  # it is frozen
+def calculator(profile: Profile, criteria: Criteria = Criteria()) -> DriftCalculator:  # noqa: B008  # it is frozen
     return DriftCalculator(profile, criteria=criteria)
 
 

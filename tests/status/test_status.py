@@ -17,7 +17,7 @@ from exporter.batch import Series
 from exporter.configuration.settings import Config, GroundTruthConfig, ModelConfig
 from exporter.configuration.source_config import SourceConfig
 from exporter.derived import Measures
-from exporter.derived.embedding_drift import EmbeddingDrift
+from exporter.derived.multivariate_drift import EmbeddingDrift
 from exporter.encoded import Encoded
 from exporter.engine.engine import Engine
 from exporter.exposition.collector import Collector
