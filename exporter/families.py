@@ -56,6 +56,11 @@ Families = Iterator[Family]
 
 
 class _SingleLineFamily(Family):
+    kind: str
+
+    def __init__(self, name: str, text: str, labels: Sequence[str], suffix: str = "") -> None:
+        super().__init__(name, text, self.kind, labels, (Line(suffix, {}),))
+
     def add(self, label_values: LabelValues, value: float) -> None:
         """Add a series; `label_values` has the order of the labels."""
         self.label_values.append(label_values)
@@ -80,22 +85,22 @@ class GaugeFamily(_SingleLineFamily):
     [MetricSample(name='model_window_samples', labels={'window': '5m'}, value=7.0)]
     """
 
-    def __init__(self, name: str, text: str, labels: Sequence[str]) -> None:
-        super().__init__(name, text, "gauge", labels, (Line("", {}),))
+    kind = "gauge"
 
 
 class SummaryFamily(_SingleLineFamily):
     """Quantiles by the label `quantile`, which OpenMetrics allows in a summary only; without a count or a sum."""
 
-    def __init__(self, name: str, text: str, labels: Sequence[str]) -> None:
-        super().__init__(name, text, "summary", labels, (Line("", {}),))
+    kind = "summary"
 
 
 class CounterFamily(_SingleLineFamily):
     """A counter; as in OpenMetrics, the name of its samples ends with `_total` and the family's name does not."""
 
+    kind = "counter"
+
     def __init__(self, name: str, text: str, labels: Sequence[str]) -> None:
-        super().__init__(name.removesuffix("_total"), text, "counter", labels, (Line("_total", {}),))
+        super().__init__(name.removesuffix("_total"), text, labels, "_total")
 
 
 class HistogramFamily(Family):

@@ -1,4 +1,4 @@
-"""Features and outputs against the reference, and failed checks of their values."""
+"""Features, outputs and attributions against the reference, and failed checks of their values."""
 
 import math
 from collections import Counter
@@ -7,6 +7,7 @@ from collections.abc import Sequence
 import msgspec
 import numpy as np
 
+from exporter.derived.attribution_ranking import AttributionRanking
 from exporter.derived.context import ReferenceInfo
 from exporter.derived.distributions import shares
 from exporter.derived.drift import Drift
@@ -22,8 +23,8 @@ from exporter.derived.multivariate_drift import EmbeddingDrift
 from exporter.stats.feature_bins import FeatureBins
 from exporter.stats.feature_quality import FeatureQuality
 from exporter.stats.record_quality import RecordQuality
-from exporter.stats.variable_kind import FEATURES, OUTPUTS
-from exporter.status.selection import Selection
+from exporter.stats.variable_kind import ATTRIBUTIONS, FEATURES, OUTPUTS
+from exporter.status.selection import Selection, ratio
 
 # More digits would make the document of many features long.
 SHARE_DIGITS, PSI_DIGITS = 6, 4
@@ -78,6 +79,33 @@ class QualityStatus(msgspec.Struct, frozen=True, kw_only=True):
     unknown_features: int
 
 
+class AttributionStatus(msgspec.Struct, frozen=True, kw_only=True):
+    """A feature's share of all absolute attributions in the window, and its rank by it, and the reference's.
+
+    Those of the window are null if it has too few records. `psi` and `drifted` describe the distribution of the
+    feature's attributions.
+    """
+
+    name: str
+    share: float
+    reference_share: float
+    rank: int | None
+    reference_rank: int
+    psi: float
+    drifted: bool | None
+
+
+class AttributionsStatus(msgspec.Struct, frozen=True, kw_only=True):
+    """Attributions by rank, and how well the ranking agrees with the reference's (NDCG, 0 to 1).
+
+    An agreement below `threshold` is too little.
+    """
+
+    ndcg: float
+    threshold: float
+    features: list[AttributionStatus]
+
+
 def outputs(selection: Selection) -> list[VariableStatus]:
     """Return the prediction and its probability, if the reference describes them."""
     drift = selection.measures.find(Drift, kind=OUTPUTS)
@@ -121,7 +149,35 @@ def drifted_features(selection: Selection) -> int | None:
     return int(result.drifted.sum()) + sum(embedding.drifted is True for embedding in embeddings)
 
 
-def judged(selection: Selection, drift: Drift) -> dict[str, VariableStatus]:
+def attributions(selection: Selection) -> AttributionsStatus | None:
+    """Return the attributions; None if the reference has none."""
+    ranking = selection.measures.find(AttributionRanking)
+    if ranking is None:
+        return None
+    result = ranking.result(selection.tallies)
+    drifts = _judged(selection, selection.measures.one(Drift, kind=ATTRIBUTIONS))
+    reference = {name: each.mean_abs for name, each in ranking.reference.items()}
+    total = math.fsum(reference.values())
+    found = [
+        AttributionStatus(
+            name=name,
+            share=result.share.get(name, math.nan),
+            reference_share=ratio(reference[name], total),
+            rank=result.rank.get(name),
+            reference_rank=place,
+            psi=drifts[name].psi,
+            drifted=drifts[name].drifted,
+        )
+        for place, name in enumerate(sorted(reference, key=lambda name: -reference[name]), 1)
+    ]
+    return AttributionsStatus(
+        ndcg=result.ndcg,
+        threshold=selection.thresholds["attribution_ranking_ndcg"],
+        features=sorted(found, key=lambda each: each.rank or each.reference_rank),
+    )
+
+
+def _judged(selection: Selection, drift: Drift) -> dict[str, VariableStatus]:
     """Return the variables of a kind and their drift, without charts."""
     calculator = drift.calculator
     result = calculator.drift(selection.tallies)
@@ -141,7 +197,7 @@ def _charted(selection: Selection, drift: Drift) -> dict[str, VariableStatus]:
     counts = selection.sparkline.sums(selection.series, calculator.bins)
     values = np.empty((0, len(calculator.variables))) if counts is None else calculator.psi(counts)
     courses = values.round(PSI_DIGITS).T.tolist()
-    rows = zip(judged(selection, drift).items(), _bins(selection, calculator.bins), courses, strict=True)
+    rows = zip(_judged(selection, drift).items(), _bins(selection, calculator.bins), courses, strict=True)
     return {name: msgspec.structs.replace(each, bins=bins, psi_course=course) for (name, each), bins, course in rows}
 
 

@@ -161,7 +161,7 @@ def test_while_the_state_cannot_be_saved_it_shows_what_was_saved_last(tmp_path: 
         assert told["findings"][0]["check"] == "checkpoint"
         async with client.get("/metrics") as answer:
             assert answer.status == 503
-        assert "What is shown is of the last time that it could be." in await page(client)
+        assert "This page shows the last saved state." in await page(client)
 
     served(tmp_path, use)
 
