@@ -6,7 +6,7 @@ from dataclasses import replace
 from exporter.configuration.settings import Config
 from exporter.derived import Criteria, Measures
 from exporter.derived.attribution_ranking import AttributionRanking
-from exporter.derived.classification import Auc, Classification, Reliability, ScoreLoss
+from exporter.derived.classification import Classification, Reliability, ScoreQuality
 from exporter.derived.context import Coverage, ReferenceInfo, Thresholds, WindowSamples
 from exporter.derived.degradation import ConceptDrift, Degradation
 from exporter.derived.drift import Drift, DriftAgainstPast, DriftCalculator
@@ -198,7 +198,7 @@ def _add_performance(chosen: Measures, config: Config, profile: Profile | None, 
         if isinstance(prediction, Categorical):
             scores, losses = ScoresByTruth(prediction), ScoreLosses(prediction)
             chosen.statistics += [scores, losses]
-            chosen.derived += [Auc(scores), ScoreLoss(losses)]
+            chosen.derived += [ScoreQuality(scores, losses)]
     if profile and profile.baseline and isinstance(performance, Classification):
         chosen.derived.append(Degradation(performance, profile.baseline, _criteria(config, "performance_tolerance")))
     labelled = Labelled()

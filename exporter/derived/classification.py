@@ -103,15 +103,18 @@ def auc(others: Floats, of_class: Floats) -> Floats:
 
 
 @dataclass(frozen=True)
-class Auc:
-    """`model_auc` of each class against the rest, and averages over classes; no value without outcomes of both.
+class ScoreQuality:
+    """The AUC of each class against the rest, the mean log loss and the Brier score, as in scikit-learn.
 
-    The weighted average is weighted by how often each class is the true one.
+    The AUC has no value without outcomes of the class and of the rest. Its weighted average is weighted by how often
+    each class is the true one. The losses have no value without outcomes that have scores.
+    Reference: Brier (1950), Verification of forecasts expressed in terms of probability; half of it for two classes.
     """
 
     scores: ScoresByTruth
+    losses: ScoreLosses
 
-    def figure(self, window: SeriesWindow) -> ClassFigure | None:
+    def auc(self, window: SeriesWindow) -> ClassFigure | None:
         """Return the AUC of a window; None if no class has one."""
         others, of_class = np.moveaxis(window[self.scores], 1, 0)
         areas, weights = auc(others, of_class), of_class.sum(axis=-1)
@@ -120,20 +123,6 @@ class Auc:
             return None
         weighted, macro = np.average(areas[exists], weights=weights[exists]), areas[exists].mean()
         return ClassFigure(float(weighted), float(macro), dict(zip(self.scores.classes, areas.tolist(), strict=True)))
-
-    def collect(self, view: View) -> Families:
-        text = "Area under the ROC curve of a class against the rest in a window, 0 to 1."
-        yield per_class("model_auc", text, view.windows, self.figure)
-
-
-@dataclass(frozen=True)
-class ScoreLoss:
-    """The mean log loss and the Brier score, both as in scikit-learn; no value without outcomes that have scores.
-
-    Reference: Brier (1950), Verification of forecasts expressed in terms of probability; half of it for two classes.
-    """
-
-    losses: ScoreLosses
 
     def log_loss(self, window: SeriesWindow) -> float:
         """Return the mean log loss of a window, or NaN."""
@@ -146,6 +135,8 @@ class ScoreLoss:
         return sums.squares / sums.complete if sums.complete else math.nan
 
     def collect(self, view: View) -> Families:
+        text = "Area under the ROC curve of a class against the rest in a window, 0 to 1."
+        yield per_class("model_auc", text, view.windows, self.auc)
         text = "Mean of -ln of the score of the true class in a window."
         yield per_window("model_log_loss", text, view.windows, self.log_loss)
         text = "Mean squared difference of scores and truth in a window, 0 is best."

@@ -128,8 +128,7 @@ class FeatureHealth:
 class AbsentFeatures:
     """`model_feature_absent`: whether a feature is absent or null in all records of a window.
 
-    No value if the window has too few records: fewer than 100, or so few that the reference's share of missing values
-    would explain it with a probability above one in a million.
+    No value if the window has so few records that the reference's share of missing values may explain it by chance.
     """
 
     profile: Profile
@@ -158,10 +157,9 @@ class AbsentFeatures:
 class StuckFeatures:
     """`model_feature_stuck`: whether all values of a feature in a window are the same.
 
-    No value if the window has too few values: fewer than 100, or so few that the share of the reference's commonest
-    value would explain it with a probability above one in a million; hence none for a feature that never varied.
-    Numbers are the same if their standard deviation is a rounding error. Categories outside the reference, and values
-    of the wrong type, are never taken to be the same.
+    No value if the window has so few values that the share of the reference's commonest value may explain it by chance;
+    hence none for a feature that never varied. Numbers are the same if their standard deviation is a rounding error.
+    Categories outside the reference, and values of the wrong type, are never taken to be the same.
     """
 
     profile: Profile

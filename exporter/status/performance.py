@@ -4,7 +4,7 @@ import math
 
 import msgspec
 
-from exporter.derived.classification import FIGURES, Auc, Classification, Reliability, ScoreLoss
+from exporter.derived.classification import FIGURES, Classification, Reliability, ScoreQuality
 from exporter.derived.context import Coverage, WindowSamples
 from exporter.derived.degradation import ConceptDrift, Degradation
 from exporter.derived.estimated_performance import EstimatedPerformance
@@ -63,8 +63,8 @@ def _figures(selection: Selection) -> dict[str, float]:
     if classification := measures.find(Classification):
         found["accuracy"] = classification.accuracy(tallies)
     found |= {name: figure.weighted for name, figure in _by_class(selection).items()}
-    if losses := measures.find(ScoreLoss):
-        found |= {"log_loss": losses.log_loss(tallies), "brier_score": losses.brier_score(tallies)}
+    if scores := measures.find(ScoreQuality):
+        found |= {"log_loss": scores.log_loss(tallies), "brier_score": scores.brier_score(tallies)}
     if reliability := measures.find(Reliability):
         found["expected_calibration_error"] = reliability.calibration_error(tallies)
     if regression := measures.find(Regression):
@@ -83,7 +83,7 @@ def _classes(selection: Selection) -> dict[str, dict[str, float]]:
 
 
 def _by_class(selection: Selection) -> dict[str, ClassFigure]:
-    classification, auc = selection.measures.find(Classification), selection.measures.find(Auc)
+    classification, scores = selection.measures.find(Classification), selection.measures.find(ScoreQuality)
     figures = {name: classification.figure(name, selection.tallies) for name in FIGURES} if classification else {}
-    figures["auc"] = auc.figure(selection.tallies) if auc else None
+    figures["auc"] = scores.auc(selection.tallies) if scores else None
     return {name: figure for name, figure in figures.items() if figure}
