@@ -141,10 +141,10 @@ def rise(errors: Floats, total: Floats) -> float:
     has_outcomes = total > 0
     k, n = errors[has_outcomes].cumsum(), total[has_outcomes].cumsum()
     change, end = np.triu_indices(len(n), 1)
-    before, of_before, until, of_until = k[change], n[change], k[end], n[end]
-    after, of_after = until - before, of_until - of_before
-    ratios = _likelihood(before, of_before) + _likelihood(after, of_after) - _likelihood(until, of_until)
-    rising = after * of_before > before * of_after
+    after, of_after = k[end] - k[change], n[end] - n[change]
+    until = _likelihood(k, n)
+    ratios = until[change] + _likelihood(after, of_after) - until[end]
+    rising = after * n[change] > k[change] * of_after
     return 2 * float(ratios[rising].max(initial=0.0))
 
 
