@@ -258,7 +258,7 @@ class DriftAgainstPast:
                 ("model_feature_changed", "Whether a feature has changed: by more than its limit and chance."),
             )
         ]
-        for window, against, other in (*view.past, *self._live(view)):
+        for window, against, other in (*view.past(), *self._live(view)):
             result = self.calculator.compare(
                 self.calculator.distributions(window), self.calculator.distributions(other)
             )

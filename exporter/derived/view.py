@@ -113,16 +113,8 @@ class View:
         """Each window of each segment of a series."""
         return self._windows(tuple(of_kind(SegmentSeries, self.snapshot.totals)))
 
-    @cached_property
-    def past(self) -> tuple[tuple[SeriesWindow, str, SeriesWindow], ...]:
-        """Windows, how long ago they are compared with ("1d"), and what they contained then that is remembered."""
-        return tuple(self._past())
-
-    def panes(self, window: Window, series: Series) -> dict[int, StatisticArrays]:
-        """Return the panes of a window that are in view, by number, in the order of time."""
-        return dict(sorted(self._panes.get((window.label, series), {}).items()))
-
-    def _past(self) -> Iterator[tuple[SeriesWindow, str, SeriesWindow]]:
+    def past(self) -> Iterator[tuple[SeriesWindow, str, SeriesWindow]]:
+        """Yield windows, how long ago they are compared with ("1d"), and what is remembered of them at that time."""
         windows = {window.labels: window for window in self.windows}
         for window in self.rolling_windows:
             quarters = self.snapshot.history.get(window.label, {})
@@ -132,6 +124,10 @@ class View:
                     if series in then:
                         tallies = WindowTallies(window.label, series, [then[series]], self.names)
                         yield windows[*series, window.label], ago, tallies
+
+    def panes(self, window: Window, series: Series) -> dict[int, StatisticArrays]:
+        """Return the panes of a window that are in view, by number, in the order of time."""
+        return dict(sorted(self._panes.get((window.label, series), {}).items()))
 
     def _windows(self, series: Sequence[S]) -> tuple[WindowTallies[S], ...]:
         return tuple(

@@ -5,6 +5,7 @@ The profile is made by the very code of `prediction-exporter profile`.
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cache
 
 import numpy as np
 
@@ -104,6 +105,7 @@ def row(compared: DriftCalculator, *numbers: Floats) -> StatisticArrays:
     return {statistic.name: statistic.tally(batch)[0].astype(np.float64) for statistic in statistics}
 
 
+@cache
 def compared(pair: Pair, binning: str = "quantile") -> tuple[DriftCalculator, DriftResult, Floats, Floats]:
     """Return a pair's calculator and its result, with the reference's and the window's values."""
     against, window = pair.draw()
