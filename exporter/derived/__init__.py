@@ -35,7 +35,7 @@ class Criteria:
 
 @dataclass
 class Measures:
-    """What is counted, and what is derived from the counts, in the order of export.
+    """The statistics, and the values derived from them, in the order of export.
 
     `segmented` are the statistics that are tallied by segment too, and `remembered` names those whose tallies are kept
     after they have left a window.

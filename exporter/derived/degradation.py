@@ -62,7 +62,7 @@ class Degradation:
 
 
 def least_drop(before: Estimate, samples_before: float, now: Estimate, samples: float, criteria: Criteria) -> float:
-    """Return the lower end of the confidence interval of the drop from one figure to another, each of so many samples.
+    """Return the lower end of the confidence interval of the drop from one figure to another, given their sample sizes.
 
         before - now - sqrt((before - its lower end)^2 + (upper end of now - now)^2)
 

@@ -32,7 +32,7 @@ class DriftResult:
     """How far each variable has moved, as arrays of shape (variables,).
 
     A value is NaN if there are too few records, or if a statistic does not apply to the variable. The results of a
-    statistic are computed when they are first asked for.
+    statistic are computed on first use.
     """
 
     def __init__(self, compared: Comparison) -> None:

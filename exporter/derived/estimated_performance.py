@@ -26,7 +26,7 @@ from exporter.stats.score_bins import ScoreBins
 FEWEST_PREDICTIONS = 100
 # At least this share of a window's predictions must have a score for which the reference has a rate.
 FEWEST_JUDGED = 0.9
-# The AUC of a class is estimated if so many records of it, and of other classes, are expected.
+# The fewest expected records of a class, and of all others, with which its AUC is estimated.
 FEWEST_OF_EITHER = 1.0
 # Help texts by name of a figure of ClassRates.
 FIGURES = {

@@ -1,6 +1,6 @@
 """A committed snapshot as derived values, the status page and the schema log read it.
 
-Sums over panes are computed when they are first asked for, and results that have several readers only once.
+Sums over panes are computed on first use, and results that have several readers only once.
 """
 
 from collections import defaultdict

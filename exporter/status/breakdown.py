@@ -39,7 +39,7 @@ class BusinessStatus(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class SegmentValueStatus(msgspec.Struct, frozen=True, kw_only=True):
-    """What was served to one value of a segment in the window. `accuracy` is NaN without ground truth.
+    """The requests of one value of a segment in the window. `accuracy` is NaN without ground truth.
 
     `most_drifted` is the feature with the largest PSI, null with too few records.
     """
@@ -63,7 +63,7 @@ class SegmentStatus(msgspec.Struct, frozen=True, kw_only=True):
 def classes(selection: Selection, prediction: VariableStatus | None) -> list[ClassShare]:
     """Return the classes, those of the window first by count; those after MOST_CLASSES are summed up as one.
 
-    `prediction` describes the reference's predictions, if it has any; those of values have other bins than classes.
+    `prediction` describes the reference's predictions, if it has any; the bins of a regression model are not classes.
     """
     counts = selection.counts("prediction")
     reference = {each.name: each.reference_share for each in prediction.bins} if prediction else {}

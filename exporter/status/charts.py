@@ -54,7 +54,7 @@ def line(values: Sequence[float], what: str, form: str = "number", *, limit: flo
     """Draw a sparkline from the oldest value to the newest; NaN is a gap, and a `limit` is a dashed line."""
     finite = [value for value in values if math.isfinite(value)]
     if not finite:
-        return _svg("line", f"{what}: not known yet", "")
+        return _svg("line", f"{what}: no values yet", "")
     spell = {"number": number, "percent": percent, "index": index}[form]
     top = 1.1 * max(*finite, _or_0(limit), 1e-9)
     across = WIDTH / max(len(values) - 1, 1)

@@ -80,7 +80,7 @@ class QualityStatus(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class AttributionStatus(msgspec.Struct, frozen=True, kw_only=True):
-    """A feature's share of all absolute attributions in the window, and its rank by it, and the reference's.
+    """A feature's share of all absolute attributions, and its rank by that share, in the window and in the reference.
 
     Those of the window are null if it has too few records. `psi` and `drifted` describe the distribution of the
     feature's attributions.
