@@ -18,7 +18,7 @@ from tests.records import numeric
 pytestmark = pytest.mark.servers
 
 # The day's window is full, and each hour of it is evaluated at each scrape.
-HOURS, NOW = 32, 28
+HOURS, NOW = 26, 25
 # Of counts that are there already, a week and a day.
 HOURS_OF_WEEKS, LATER = 200, 196
 MODEL = {"namespace": "prod", "model_name": "credit"}
