@@ -1,6 +1,6 @@
 """The names of the metrics on the dashboards. Names that the exporter defines are imported from it."""
 
-from exporter.derived.reference_info import REFERENCE_INFO
+from exporter.derived.context import REFERENCE_INFO
 from exporter.stats import SEGMENTS
 from exporter.stats.feature_bins import FEATURE_BIN, REFERENCE_BIN
 from exporter.stats.variable_kind import FEATURES

@@ -1,8 +1,8 @@
-"""How many of something, in words."""
+"""Counts in messages."""
 
 
 def counted(count: int, one: str, many: str) -> str:
-    """Return a count and what it is of.
+    """Return a count and its noun, in the singular or the plural.
 
     >>> counted(1, "file was", "files were"), counted(1200, "file was", "files were")
     ('1 file was', '1,200 files were')

@@ -8,6 +8,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from itertools import compress
 from typing import NamedTuple
 
+from prometheus_client.samples import Sample
 from prometheus_client.utils import floatToGoString
 
 LabelValues = tuple[str, ...]
@@ -18,14 +19,6 @@ class Line(NamedTuple):
 
     suffix: str
     labels: dict[str, str]
-
-
-class MetricSample(NamedTuple):
-    """One line of one series."""
-
-    name: str
-    labels: dict[str, str]
-    value: float
 
 
 class Family:
@@ -41,12 +34,10 @@ class Family:
         self.columns: tuple[list[float], ...] = tuple([] for _ in lines)
 
     @property
-    def samples(self) -> list[MetricSample]:
+    def samples(self) -> list[Sample]:
         """All samples, in the order in which they are written."""
         return [
-            MetricSample(
-                self.name + line.suffix, dict(zip(self.labels, label_values, strict=True)) | line.labels, value
-            )
+            Sample(self.name + line.suffix, dict(zip(self.labels, label_values, strict=True)) | line.labels, value)
             for label_values, *values in zip(self.label_values, *self.columns, strict=True)
             for line, value in zip(self.lines, values, strict=True)
         ]
@@ -56,6 +47,11 @@ Families = Iterator[Family]
 
 
 class _SingleLineFamily(Family):
+    kind: str
+
+    def __init__(self, name: str, text: str, labels: Sequence[str], suffix: str = "") -> None:
+        super().__init__(name, text, self.kind, labels, (Line(suffix, {}),))
+
     def add(self, label_values: LabelValues, value: float) -> None:
         """Add a series; `label_values` has the order of the labels."""
         self.label_values.append(label_values)
@@ -76,26 +72,26 @@ class GaugeFamily(_SingleLineFamily):
 
     >>> family = GaugeFamily("model_window_samples", "Predictions that a rolling window holds.", ("window",))
     >>> family.add(("5m",), 7)
-    >>> family.samples
-    [MetricSample(name='model_window_samples', labels={'window': '5m'}, value=7.0)]
+    >>> [(sample.name, sample.labels, sample.value) for sample in family.samples]
+    [('model_window_samples', {'window': '5m'}, 7.0)]
     """
 
-    def __init__(self, name: str, text: str, labels: Sequence[str]) -> None:
-        super().__init__(name, text, "gauge", labels, (Line("", {}),))
+    kind = "gauge"
 
 
 class SummaryFamily(_SingleLineFamily):
     """Quantiles by the label `quantile`, which OpenMetrics allows in a summary only; without a count or a sum."""
 
-    def __init__(self, name: str, text: str, labels: Sequence[str]) -> None:
-        super().__init__(name, text, "summary", labels, (Line("", {}),))
+    kind = "summary"
 
 
 class CounterFamily(_SingleLineFamily):
     """A counter; as in OpenMetrics, the name of its samples ends with `_total` and the family's name does not."""
 
+    kind = "counter"
+
     def __init__(self, name: str, text: str, labels: Sequence[str]) -> None:
-        super().__init__(name.removesuffix("_total"), text, "counter", labels, (Line("_total", {}),))
+        super().__init__(name.removesuffix("_total"), text, labels, "_total")
 
 
 class HistogramFamily(Family):

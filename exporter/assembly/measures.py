@@ -4,28 +4,24 @@ from collections.abc import Iterator
 from dataclasses import replace
 
 from exporter.configuration.settings import Config
-from exporter.derived import Measures
-from exporter.derived.absent_features import AbsentFeatures
+from exporter.derived import Criteria, Measures
 from exporter.derived.attribution_ranking import AttributionRanking
-from exporter.derived.classification import Classification
-from exporter.derived.concept_drift import ConceptDrift
-from exporter.derived.degradation import Degradation, Performance, Tolerance
-from exporter.derived.distributions import DriftCriteria
-from exporter.derived.drift import Drift, DriftCalculator
-from exporter.derived.drift_against_past import DriftAgainstPast
+from exporter.derived.classification import Classification, Reliability, ScoreQuality
+from exporter.derived.context import Coverage, ReferenceInfo, Thresholds, WindowSamples
+from exporter.derived.degradation import ConceptDrift, Degradation
+from exporter.derived.drift import Drift, DriftAgainstPast, DriftCalculator
 from exporter.derived.drift_statistics import DRIFT_STATISTICS
-from exporter.derived.embedding_drift import EmbeddingDrift
 from exporter.derived.estimated_performance import EstimatedPerformance
-from exporter.derived.feature_health import FeatureHealth
-from exporter.derived.multivariate_drift import MultivariateDrift
-from exporter.derived.outlier_ratio import OutlierRatio
-from exporter.derived.reference_info import ReferenceInfo, UnknownFeatureCount
+from exporter.derived.feature_health import (
+    AbsentFeatures,
+    FeatureHealth,
+    OutlierRatio,
+    StuckFeatures,
+    UnknownFeatureCount,
+)
+from exporter.derived.multivariate_drift import EmbeddingDrift, MultivariateDrift
 from exporter.derived.regression import Regression
-from exporter.derived.scores import Auc, Reliability, ScoreLoss
 from exporter.derived.segments import SegmentAccuracy, SegmentDrift, SegmentTotals
-from exporter.derived.stuck_features import StuckFeatures
-from exporter.derived.thresholds import Thresholds
-from exporter.derived.window_samples import Coverage, WindowSamples
 from exporter.reference.profile import Categorical, Numeric, Profile
 from exporter.stats import SEGMENTS, SERIES, Scope, Statistic, Tallied
 from exporter.stats.absolute_attributions import AbsoluteAttributions
@@ -164,9 +160,9 @@ def _add_drift(chosen: Measures, config: Config, variables: Profile, kind: Varia
     return calculator
 
 
-def _criteria(config: Config, threshold: str) -> DriftCriteria:
+def _criteria(config: Config, threshold: str) -> Criteria:
     limits = config.limits_of_metrics
-    return DriftCriteria(
+    return Criteria(
         config.drift.significance,
         config.drift.overdispersion,
         limits.get(threshold, limits["feature_drift_psi"]),
@@ -188,7 +184,6 @@ def _add_joint_distributions(chosen: Measures, config: Config, profile: Profile)
 
 def _add_performance(chosen: Measures, config: Config, profile: Profile | None, predictions: LabelCounts) -> None:
     """Add what is measured of outcomes. Predictions are classes, unless the reference declares them to be values."""
-    overdispersion = config.drift.overdispersion
     prediction = profile.prediction if profile else None
     performance: Classification | Regression
     if isinstance(prediction, Numeric):
@@ -203,11 +198,9 @@ def _add_performance(chosen: Measures, config: Config, profile: Profile | None, 
         if isinstance(prediction, Categorical):
             scores, losses = ScoresByTruth(prediction), ScoreLosses(prediction)
             chosen.statistics += [scores, losses]
-            chosen.derived += [Auc(scores), ScoreLoss(losses)]
-    if profile and profile.baseline and isinstance(performance, Performance):
-        drop = config.limits_of_metrics["performance_tolerance"]
-        tolerance = Tolerance(drop, config.drift.significance, overdispersion)
-        chosen.derived.append(Degradation(performance, profile.baseline, tolerance))
+            chosen.derived += [ScoreQuality(scores, losses)]
+    if profile and profile.baseline and isinstance(performance, Classification):
+        chosen.derived.append(Degradation(performance, profile.baseline, _criteria(config, "performance_tolerance")))
     labelled = Labelled()
     delay = Histogram(
         "model_ground_truth_delay_seconds",
@@ -222,7 +215,7 @@ def _add_performance(chosen: Measures, config: Config, profile: Profile | None, 
         _add_drift(chosen, config, profile.labels, LABELS)
     if isinstance(performance, Classification):
         chosen.derived.append(performance)
-    chosen.derived.append(ConceptDrift(performance, overdispersion))
+    chosen.derived.append(ConceptDrift(performance, config.drift.overdispersion))
 
 
 def _add_segments(chosen: Measures, predictions: LabelCounts, features: DriftCalculator | None) -> None:

@@ -18,9 +18,24 @@ class Derived(Protocol):
         ...
 
 
+@dataclass(frozen=True, slots=True)
+class Criteria:
+    """How a change is judged.
+
+    `significance` is the accepted rate of false alarms. Records that depend on each other count less: `overdispersion`
+    of them as one. `threshold` is the PSI, or the drop of a figure of performance, above which a change matters;
+    `epsilon` is that of `drift_statistics.psi`.
+    """
+
+    significance: float = 0.01
+    overdispersion: float = 1.0
+    threshold: float = 0.25
+    epsilon: float | None = None
+
+
 @dataclass
 class Measures:
-    """What is counted, and what is derived from the counts, in the order of export.
+    """The statistics, and the values derived from them, in the order of export.
 
     `segmented` are the statistics that are tallied by segment too, and `remembered` names those whose tallies are kept
     after they have left a window.

@@ -89,14 +89,9 @@ class AttributionRanking:
             ("share", "Share of a feature in all absolute attributions of a window, 0 to 1."),
             ("rank", "Place of a feature by its mean absolute attribution in a window, from 1."),
         ):
-            values = partial(self._values, name)
-            yield per_label("feature_name", f"model_attribution_{name}", text, view.windows, values)
-        yield per_window(
-            "model_attribution_ranking_ndcg",
-            "Agreement of that ranking with the reference's, 0 to 1: normalised discounted cumulative gain.",
-            view.windows,
-            lambda window: self.result(window).ndcg,
-        )
+            yield per_label(f"model_attribution_{name}", text, view.windows, partial(self._values, name))
+        text = "Agreement of that ranking with the reference's, 0 to 1: normalised discounted cumulative gain."
+        yield per_window("model_attribution_ranking_ndcg", text, view.windows, lambda each: self.result(each).ndcg)
 
     def _values(self, name: str, window: SeriesWindow) -> Mapping[str, float]:
         values: Mapping[str, float] = getattr(self.result(window), name)

@@ -1,4 +1,4 @@
-"""Classification: how often predictions of a rolling window turned out to be correct, overall and by class."""
+"""Classification: how good a window's predictions and their scores turned out to be, overall and by class."""
 
 import math
 from collections.abc import Sequence
@@ -9,10 +9,12 @@ import numpy as np
 
 from exporter.batch import Floats
 from exporter.decoding.columns import VALUE_CLASS
-from exporter.derived.gauges import ClassFigure, per_class, per_window
+from exporter.derived.gauges import ClassFigure, per_class, per_label, per_window
 from exporter.derived.view import SeriesWindow, View
 from exporter.families import Families
 from exporter.reference.performance import ClassRates, Estimate, figures
+from exporter.stats.class_scores import ScoreLosses, ScoreLossSums, ScoresByTruth
+from exporter.stats.confidence import Confidence, ConfidenceSums
 from exporter.stats.outcomes import Outcomes, matrix
 from exporter.tallies.tally import Tally
 
@@ -22,6 +24,9 @@ FIGURES = {
     "recall": "Of a window's outcomes of a class, the share that was predicted, 0 to 1.",
     "f1": "Harmonic mean of precision and recall in a window, 0 to 1.",
 }
+# The bins of the reliability diagram, and those of the calibration error.
+BINS = 10
+CALIBRATION_BINS = 15
 
 
 @dataclass(frozen=True)
@@ -79,3 +84,97 @@ class Classification:
         places = self._places(window.classes)
         counts: Floats = matrix(window[self.counted], len(window.classes))[np.ix_(places, places)]
         return counts
+
+
+def auc(others: Floats, of_class: Floats) -> Floats:
+    """Return the area under the ROC curve of counts by bin of the score, along the last axis; NaN if a side is empty.
+
+    It is the probability that a record of the class has a higher score than one of another class, where ties count
+    half: Mann and Whitney (1947). Scores in the same bin count as ties. With p and q the shares of the two groups in
+    each bin, the error is at most half the sum of p * q over the bins.
+
+    >>> float(auc(np.array([2.0, 1.0, 0.0]), np.array([0.0, 1.0, 3.0])).round(4))
+    0.9583
+    """
+    below = others.cumsum(axis=-1) - others / 2
+    with np.errstate(invalid="ignore"):
+        area: Floats = (of_class * below).sum(axis=-1) / (of_class.sum(axis=-1) * others.sum(axis=-1))
+    return area
+
+
+@dataclass(frozen=True)
+class ScoreQuality:
+    """The AUC of each class against the rest, the mean log loss and the Brier score, as in scikit-learn.
+
+    The AUC has no value without outcomes of the class and of the rest. Its weighted average is weighted by how often
+    each class is the true one. The losses have no value without outcomes that have scores.
+    Reference: Brier (1950), Verification of forecasts expressed in terms of probability; half of it for two classes.
+    """
+
+    scores: ScoresByTruth
+    losses: ScoreLosses
+
+    def auc(self, window: SeriesWindow) -> ClassFigure | None:
+        """Return the AUC of a window; None if no class has one."""
+        others, of_class = np.moveaxis(window[self.scores], 1, 0)
+        areas, weights = auc(others, of_class), of_class.sum(axis=-1)
+        exists = ~np.isnan(areas)
+        if not exists.any():
+            return None
+        weighted, macro = np.average(areas[exists], weights=weights[exists]), areas[exists].mean()
+        return ClassFigure(float(weighted), float(macro), dict(zip(self.scores.classes, areas.tolist(), strict=True)))
+
+    def log_loss(self, window: SeriesWindow) -> float:
+        """Return the mean log loss of a window, or NaN."""
+        sums = ScoreLossSums(*window[self.losses].tolist())
+        return sums.log_losses / sums.number if sums.number else math.nan
+
+    def brier_score(self, window: SeriesWindow) -> float:
+        """Return the Brier score of a window, or NaN."""
+        sums = ScoreLossSums(*window[self.losses].tolist())
+        return sums.squares / sums.complete if sums.complete else math.nan
+
+    def collect(self, view: View) -> Families:
+        text = "Area under the ROC curve of a class against the rest in a window, 0 to 1."
+        yield per_class("model_auc", text, view.windows, self.auc)
+        text = "Mean of -ln of the score of the true class in a window."
+        yield per_window("model_log_loss", text, view.windows, self.log_loss)
+        text = "Mean squared difference of scores and truth in a window, 0 is best."
+        yield per_window("model_brier_score", text, view.windows, self.brier_score)
+
+
+@dataclass(frozen=True)
+class Reliability:
+    """The expected calibration error over CALIBRATION_BINS bins of equal width, and the reliability diagram of BINS."""
+
+    confidence: Confidence
+
+    def calibration_error(self, window: SeriesWindow) -> float:
+        """Return the expected calibration error of a window; NaN without outcomes that have a score.
+
+        It is the mean over outcomes of |share correct - mean score| of their bin.
+        Reference: Guo et al. (2017), On calibration of modern neural networks.
+        """
+        sums = ConfidenceSums.of(window[self.confidence], CALIBRATION_BINS)
+        return float(np.abs(sums.correct - sums.scores).sum() / sums.number.sum()) if sums.number.any() else math.nan
+
+    def collect(self, view: View) -> Families:
+        text = "Mean difference of scores of a window's predictions and how often they were right, 0 to 1."
+        yield per_window("model_expected_calibration_error", text, view.windows, self.calibration_error)
+        text = "Outcomes of a window by bin of their prediction's score."
+        yield per_label("model_reliability_samples", text, view.windows, partial(self._bins, "number"), "bin")
+        text = "Mean score of the predictions in a bin, 0 to 1."
+        yield per_label("model_reliability_confidence", text, view.windows, partial(self._bins, "scores"), "bin")
+        text = "Share of the predictions in a bin that were right, 0 to 1."
+        yield per_label("model_reliability_accuracy", text, view.windows, partial(self._bins, "correct"), "bin")
+
+    def _bins(self, name: str, window: SeriesWindow) -> dict[str, float]:
+        """Return the number of outcomes of each bin, or the mean of another of the sums; empty without outcomes."""
+        sums = ConfidenceSums.of(window[self.confidence], BINS)
+        if not sums.number.any():
+            return {}
+        values: Floats = getattr(sums, name)
+        if name != "number":
+            with np.errstate(invalid="ignore"):
+                values = values / sums.number
+        return {f"{low / BINS:.1f}-{(low + 1) / BINS:.1f}": value for low, value in enumerate(values.tolist())}

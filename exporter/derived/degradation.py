@@ -1,56 +1,39 @@
-"""Degradation: how far performance in a window is below the reference's, and whether that is more than chance."""
+"""Degradation: whether performance has fallen, by more than chance, below the reference's or within a window."""
 
 import math
 from dataclasses import dataclass
-from typing import Protocol, runtime_checkable
 
-from scipy.special import ndtri
+import numpy as np
+from scipy.special import ndtri, xlogy
 
-from exporter.derived.gauges import per_label
+from exporter.batch import Floats, Series
+from exporter.derived import Criteria
+from exporter.derived.classification import Classification
+from exporter.derived.gauges import per_label, per_series
+from exporter.derived.regression import Regression
 from exporter.derived.view import SeriesWindow, View
 from exporter.families import Families, GaugeFamily
 from exporter.reference.performance import Baseline, Estimate
 from exporter.stats import BASE_LABELS
 
-# With fewer, the confidence interval is too narrow.
+# With fewer, the confidence interval of a drop is too narrow.
 FEWEST_OUTCOMES = 50
-
-
-@dataclass(frozen=True, slots=True)
-class Tolerance:
-    """The drop that is tolerated, and the accepted rate of false alarms.
-
-    Outcomes that depend on each other count less: `overdispersion` of them as one.
-    """
-
-    drop: float
-    significance: float = 0.01
-    overdispersion: float = 1.0
-
-
-@runtime_checkable
-class Performance(Protocol):
-    """Performance whose figures can be compared with those of a baseline."""
-
-    def samples(self, window: SeriesWindow) -> float:
-        """Return the number of outcomes in a window."""
-        ...
-
-    def estimates(self, window: SeriesWindow) -> dict[str, Estimate]:
-        """Return figures of the baseline, with their standard errors."""
-        ...
+FEWEST_FOR_CONCEPT_DRIFT = 100
+# Without change it is exceeded at most once in a hundred windows, at any error rate and traffic, according to the
+# simulation in tests/derived/test_concept_drift.py.
+CRITICAL = 23.0
 
 
 @dataclass(frozen=True)
 class Degradation:
-    """The baseline, the drop below it, and whether that exceeds the tolerance by more than chance.
+    """The baseline, the drop below it, and whether that exceeds the threshold of `criteria` by more than chance.
 
     The last has no value with fewer than FEWEST_OUTCOMES in a window.
     """
 
-    performance: Performance
+    performance: Classification
     baseline: Baseline
-    tolerance: Tolerance
+    criteria: Criteria
 
     def drops(self, window: SeriesWindow) -> dict[str, float]:
         """Return by how much each figure of a window is below the baseline."""
@@ -64,26 +47,22 @@ class Degradation:
             return {}
         before = self.baseline.figures
         return {
-            name: least_drop(before[name], self.baseline.samples, now, samples, self.tolerance) > self.tolerance.drop
+            name: least_drop(before[name], self.baseline.samples, now, samples, self.criteria) > self.criteria.threshold
             for name, now in self.performance.estimates(window).items()
         }
 
     def collect(self, view: View) -> Families:
-        baseline = GaugeFamily(
-            "model_performance_baseline", "Performance on the reference, 0 to 1.", (*BASE_LABELS, "metric")
-        )
-        for series in view.series:
-            for metric, figure in self.baseline.figures.items():
-                baseline.add((*series, metric), figure.value)
-        yield baseline
+        baseline = {metric: figure.value for metric, figure in self.baseline.figures.items()}
+        text = "Performance on the reference, 0 to 1."
+        yield per_series("model_performance_baseline", text, view, "metric", baseline)
         text = "Baseline less the performance in a window."
-        yield per_label("metric", "model_performance_drop", text, view.windows, self.drops)
+        yield per_label("model_performance_drop", text, view.windows, self.drops, "metric")
         text = "Whether the drop exceeds the tolerance by more than chance."
-        yield per_label("metric", "model_performance_degraded", text, view.windows, self.degraded)
+        yield per_label("model_performance_degraded", text, view.windows, self.degraded, "metric")
 
 
-def least_drop(before: Estimate, samples_before: float, now: Estimate, samples: float, tolerance: Tolerance) -> float:
-    """Return the lower end of the confidence interval of the drop from one figure to another, each of so many samples.
+def least_drop(before: Estimate, samples_before: float, now: Estimate, samples: float, criteria: Criteria) -> float:
+    """Return the lower end of the confidence interval of the drop from one figure to another, given their sample sizes.
 
         before - now - sqrt((before - its lower end)^2 + (upper end of now - now)^2)
 
@@ -91,9 +70,9 @@ def least_drop(before: Estimate, samples_before: float, now: Estimate, samples: 
     proportions, method 10. It also holds for figures that are not proportions, if each counts as the number of samples
     that gives its standard error: Zou and Donner (2008), Construction of confidence limits about effect measures.
     """
-    z = float(ndtri(1 - tolerance.significance))
+    z = float(ndtri(1 - criteria.significance))
     low, _ = wilson(before.value, _effective_samples(before, samples_before), z)
-    _, high = wilson(now.value, _effective_samples(now, samples) / tolerance.overdispersion, z)
+    _, high = wilson(now.value, _effective_samples(now, samples) / criteria.overdispersion, z)
     return before.value - now.value - math.hypot(before.value - low, high - now.value)
 
 
@@ -108,3 +87,67 @@ def _effective_samples(figure: Estimate, samples: float) -> float:
     """Return the number of samples with which a proportion has the figure's standard error; at most `samples`."""
     spread = figure.value * (1 - figure.value)
     return min(samples, spread / figure.stderr**2) if spread > 0 and figure.stderr > 0 else samples
+
+
+@dataclass(frozen=True)
+class ConceptDrift:
+    """`model_concept_drift`: whether a model's error rate has risen, judged as ground truth arrives.
+
+    The test replays the panes of the longest window in the order of time. After each pane it asks whether the error
+    rate since some earlier pane is higher than before it, by more than chance. The answer depends only on the panes, so
+    it is the same after a restart, and a detected rise stays detected while its panes are in view.
+
+    No value with fewer than FEWEST_FOR_CONCEPT_DRIFT outcomes, of which `overdispersion` count as one.
+    """
+
+    performance: Classification | Regression
+    overdispersion: float = 1.0
+
+    def has_risen(self, view: View, series: Series) -> bool | None:
+        """Return whether the error rate has risen within the longest window; None with too few outcomes."""
+        name = self.performance.counted.name
+        panes = [row[name] for row in view.panes(view.longest, series).values() if name in row]
+        if not panes:
+            return None
+        errors, total = self.performance.errors(panes, view.classes)
+        if total.sum() < FEWEST_FOR_CONCEPT_DRIFT:
+            return None
+        return rise(errors, total) / self.overdispersion > CRITICAL
+
+    def collect(self, view: View) -> Families:
+        text = "Whether the error rate has risen within the longest window, by more than chance."
+        family = GaugeFamily("model_concept_drift", text, BASE_LABELS)
+        for series in view.series:
+            has_risen = self.has_risen(view, series)
+            if has_risen is not None:
+                family.add(series, has_risen)
+        yield family
+
+
+def rise(errors: Floats, total: Floats) -> float:
+    """Return twice the log-likelihood ratio of the clearest rise of the error rate; 0 without a rise.
+
+    `errors` and `total` are counts by pane. For k1 errors in n1 before and k2 in n2 after, where k2/n2 > k1/n1:
+
+        2 (l(k1, n1) + l(k2, n2) - l(k1 + k2, n1 + n2)),    l(k, n) = k ln(k/n) + (n - k) ln(1 - k/n)
+
+    References: Worsley (1983), The power of likelihood ratio and cumulative sum tests for a change in a binomial
+    probability; Bifet and Gavalda (2007), Learning from time-changing data with adaptive windowing (the panes are its
+    buckets).
+
+    >>> round(rise(np.array([10.0, 10.0, 40.0]), np.array([100.0, 100.0, 100.0])), 2)
+    35.61
+    """
+    has_outcomes = total > 0
+    k, n = errors[has_outcomes].cumsum(), total[has_outcomes].cumsum()
+    change, end = np.triu_indices(len(n), 1)
+    after, of_after = k[end] - k[change], n[end] - n[change]
+    until = _likelihood(k, n)
+    ratios = until[change] + _likelihood(after, of_after) - until[end]
+    rising = after * n[change] > k[change] * of_after
+    return 2 * float(ratios[rising].max(initial=0.0))
+
+
+def _likelihood(errors: Floats, total: Floats) -> Floats:
+    likelihood: Floats = xlogy(errors, errors / total) + xlogy(total - errors, 1 - errors / total)
+    return likelihood

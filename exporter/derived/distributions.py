@@ -1,88 +1,72 @@
-"""Distributions of variables, and the statistics that compare them.
+"""Distributions of variables, as counts by bin and by cell.
 
-Variables are features, attributions, outputs or ground-truth labels; numeric ones come first. A result is an array with
-one value per variable, or per numeric variable.
+Variables are features, attributions, outputs or ground-truth labels; numeric ones come first. The last axis of an array
+of counts is the bins, or the cells, of one variable.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from typing import NamedTuple
 
-from exporter.batch import Floats
-from exporter.stats.feature_cuts import FeatureCuts
+import numpy as np
 
+from exporter.batch import Bools, Floats
 
-class Values(NamedTuple):
-    """Where the values of numeric variables lie: `cells` counts those between the cuts, shape (variables, cells).
-
-    `below` and `above` are the sums of their distances below the first and above the last cut, shape (variables,).
-    """
-
-    cells: Floats
-    below: Floats
-    above: Floats
+# Jeffreys' prior: half a record more per bin keeps every share above 0, and the false-alarm rate as stated.
+JEFFREYS = 0.5
+SAMPLES_PER_BIN = 10
 
 
 class Distributions(NamedTuple):
-    """Counts of all variables by bin, shape (variables, bins), and the values of the numeric ones."""
+    """Counts of all variables by bin, shape (variables, bins), and where the values of numeric variables lie.
+
+    `cells` counts their values between the cuts, shape (numeric variables, cells). `below` and `above` are the sums of
+    the distances of values below the first and above the last cut, shape (numeric variables,).
+    """
 
     bins: Floats
-    values: Values
+    cells: Floats
+    below: Floats
+    above: Floats
 
     def divided(self, overdispersion: float) -> Distributions:
         """Return the counts of that many times fewer records."""
         if overdispersion == 1:
             return self
-        return Distributions(self.bins / overdispersion, self.values._replace(cells=self.values.cells / overdispersion))
+        return self._replace(bins=self.bins / overdispersion, cells=self.cells / overdispersion)
 
 
-@dataclass(frozen=True, slots=True)
-class DriftCriteria:
-    """How drift is judged.
-
-    `significance` is the accepted rate of false alarms. Records that depend on each other count less: `overdispersion`
-    of them as one. `threshold` is the PSI above which a change matters; `epsilon` is that of `psi.psi`.
-    """
-
-    significance: float = 0.01
-    overdispersion: float = 1.0
-    threshold: float = 0.25
-    epsilon: float | None = None
+def used(a: Floats, b: Floats) -> Bools:
+    """Return which bins are not empty on both sides; comparisons leave the others out."""
+    either: Bools = (a > 0) | (b > 0)
+    return either
 
 
-@dataclass(frozen=True)
-class Comparison:
-    """The distributions of a window, and those of the reference or of another window.
-
-    `independent` are the same two with the counts of fewer records, as many as are independent; p-values and critical
-    values use these. `cuts` are the cuts between the cells of numeric variables.
-    """
-
-    window: Distributions
-    reference: Distributions
-    independent: tuple[Distributions, Distributions]
-    cuts: FeatureCuts
-    criteria: DriftCriteria
-
-    @property
-    def is_independent(self) -> bool:
-        """Whether all records are independent."""
-        window, reference = self.independent
-        return window is self.window and reference is self.reference
+def is_enough(a: Floats, b: Floats) -> Bools:
+    """Return whether there are enough records of each variable on both sides, given counts by bin."""
+    least = np.minimum(a.sum(axis=-1), b.sum(axis=-1))
+    enough: Bools = (least > 0) & (least >= SAMPLES_PER_BIN * used(a, b).sum(axis=-1))
+    return enough
 
 
-@dataclass(frozen=True)
-class DriftStatistic:
-    """A statistic of how far two distributions differ. `name` is its name in the configuration's `drift.methods`.
+def shares(counts: Floats) -> Floats:
+    """Return the share of each bin, NaN without counts."""
+    with np.errstate(divide="ignore", invalid="ignore"):
+        result: Floats = counts / counts.sum(axis=-1, keepdims=True)
+    return result
 
-    For each X in `results` it exports `model_feature_drift_X`, and the same of outputs, attributions and labels; the
-    help text has `{}` in place of the variable. `compute` returns an array per result, with a value per variable, or
-    per numeric variable if `is_numeric`.
-    """
 
-    name: str
-    results: Mapping[str, str]
-    compute: Callable[[Comparison], tuple[Floats, ...]]
-    is_numeric: bool = False
+def smoothed_shares(counts: Floats, bins: Bools, epsilon: float | None = None) -> Floats:
+    """Return the smoothed share of each of the `bins`: (count + 0.5) / (n + 0.5 * B), or count / n + epsilon."""
+    if epsilon is not None:
+        return shares(counts) + epsilon
+    n: Floats = counts.sum(axis=-1, keepdims=True)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        result: Floats = (counts + JEFFREYS) / (n + JEFFREYS * bins.sum(axis=-1, keepdims=True))
+    return result
+
+
+def unless_empty(values: Floats, a: Floats, b: Floats) -> Floats:
+    """Return the values, or NaN where one of the two sides has no counts."""
+    empty = (a.sum(axis=-1) == 0) | (b.sum(axis=-1) == 0)
+    return np.where(empty, np.nan, values)

@@ -1,20 +1,20 @@
 """Drift: how far each variable of a window has moved, and whether that matters and is more than chance.
 
-For features, also which of them have moved most, and in which bins.
+For features, also which of them have moved most, and in which bins; and how far they have moved from an earlier time or
+from another version's traffic.
 """
 
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property, partial
 
 import numpy as np
 
 from exporter.batch import Bools, Floats
-from exporter.derived import false_discovery, psi
-from exporter.derived.counts import used
-from exporter.derived.distributions import Comparison, Distributions, DriftCriteria, DriftStatistic, Values
+from exporter.derived import Criteria
+from exporter.derived.distributions import Distributions, is_enough, shares
+from exporter.derived.drift_statistics import PSI, Comparison, DriftStatistic, psi, psi_terms
 from exporter.derived.gauges import per_label, per_window
-from exporter.derived.psi import PSI
 from exporter.derived.view import SeriesWindow, View, once_per_window
 from exporter.families import Families, GaugeFamily
 from exporter.reference.profile import Profile
@@ -26,14 +26,13 @@ from exporter.stats.variable_kind import FEATURES, VariableKind
 
 # The number of features, those that have moved most, whose bins are exported.
 EXPLAINED = 5
-SAMPLES_PER_BIN = 10
 
 
 class DriftResult:
     """How far each variable has moved, as arrays of shape (variables,).
 
     A value is NaN if there are too few records, or if a statistic does not apply to the variable. The results of a
-    statistic are computed when they are first asked for.
+    statistic are computed on first use.
     """
 
     def __init__(self, compared: Comparison) -> None:
@@ -50,9 +49,7 @@ class DriftResult:
     def drifted(self) -> Bools:
         """Whether the PSI of each variable is above its threshold and not due to chance."""
         criteria = self._compared.criteria
-        return (self.psi > criteria.threshold) & false_discovery.rejected(
-            self.of(PSI)["psi_pvalue"], criteria.significance
-        )
+        return (self.psi > criteria.threshold) & rejected(self.of(PSI)["psi_pvalue"], criteria.significance)
 
     @property
     def psi(self) -> Floats:
@@ -82,6 +79,24 @@ class DriftResult:
         return np.where(self.is_enough, result, np.nan)
 
 
+def rejected(pvalues: Floats, significance: float) -> Bools:
+    """Return which of many features have drifted, with a bound on the share of false alarms; NaN p-values are left out.
+
+    Of the p-values in ascending order, those up to the last one with p(k) <= k / features * significance are rejected.
+    Then at most the share `significance` of the features reported as drifted has not drifted, and without any drift the
+    probability that any feature is reported is at most `significance`.
+    Reference: Benjamini & Hochberg (1995), Controlling the false discovery rate.
+
+    >>> rejected(np.array([0.001, 0.2, 0.012, np.nan]), 0.02).tolist()
+    [True, False, True, False]
+    """
+    tested = np.sort(pvalues[~np.isnan(pvalues)])
+    is_small = tested <= np.arange(1, len(tested) + 1) / len(tested) * significance
+    limit = tested[is_small].max(initial=-1.0)
+    below: Bools = pvalues <= limit
+    return below
+
+
 class DriftCalculator:
     """Compares the variables of a kind with those of a profile. `bins`, `cuts` and `moments` are tallied for it.
 
@@ -92,7 +107,7 @@ class DriftCalculator:
         self,
         profile: Profile,
         kind: VariableKind = FEATURES,
-        criteria: DriftCriteria = DriftCriteria(),  # noqa: B008  # it is frozen
+        criteria: Criteria = Criteria(),  # noqa: B008  # it is frozen
         exported: Collection[str] | None = None,
     ) -> None:
         self.kind = kind
@@ -109,12 +124,12 @@ class DriftCalculator:
         cells = self.cuts.reference
         below = cells[:, 0] * (self.moments.first - means[:, 0])
         above = self.cuts.above(cells) * (means[:, 1] - self.moments.last)
-        return Distributions(self.bins.reference, Values(cells, below, above))
+        return Distributions(self.bins.reference, cells, below, above)
 
     def distributions(self, window: SeriesWindow) -> Distributions:
         """Return the distributions of a window."""
         sums = FeatureSums.of(window[self.moments])
-        return Distributions(window[self.bins], Values(window[self.cuts], sums.below, sums.above))
+        return Distributions(window[self.bins], window[self.cuts], sums.below, sums.above)
 
     @once_per_window
     def drift(self, window: SeriesWindow) -> DriftResult:
@@ -128,12 +143,12 @@ class DriftCalculator:
         independent = window.divided(overdispersion), reference.divided(overdispersion if other else 1.0)
         return DriftResult(Comparison(window, reference, independent, self.cuts, self.criteria))
 
-
-def is_enough(bins: Floats, reference: Floats) -> Bools:
-    """Return whether there are enough records of each variable on both sides, given counts by bin."""
-    least = np.minimum(bins.sum(axis=-1), reference.sum(axis=-1))
-    enough: Bools = (least > 0) & (least >= SAMPLES_PER_BIN * used(bins, reference).sum(axis=-1))
-    return enough
+    def psi(self, counts: Floats) -> Floats:
+        """Return the PSI of counts by variable and bin, the last two axes; NaN with too few records."""
+        enough = is_enough(counts / self.criteria.overdispersion, self.bins.reference)
+        if not enough.any():
+            return np.full(enough.shape, np.nan)
+        return np.where(enough, psi(counts, self.bins.reference, self.criteria.epsilon), np.nan)
 
 
 @dataclass(frozen=True)
@@ -159,7 +174,7 @@ class Drift:
             text = "Share of the judged features that have drifted, 0 to 1."
             yield per_window("model_drifted_features_ratio", text, view.windows, self._drifted_ratio)
             text = "Place of a feature by its PSI in a window, from 1."
-            yield per_label("feature_name", "model_feature_drift_rank", text, view.windows, self._ranks)
+            yield per_label("model_feature_drift_rank", text, view.windows, self._ranks)
             yield from self._explained(view)
 
     def _gauges(self, view: View, suffix: str, text: str, values: Callable[[DriftResult], Floats]) -> Families:
@@ -198,8 +213,8 @@ class Drift:
         for window in view.windows:
             explained = ranking(self.calculator.drift(window).psi)[:EXPLAINED]
             counts, reference = window[bins][explained], bins.reference[explained]
-            added = psi.terms(counts, reference, self.calculator.criteria.epsilon)
-            moved = _shares(counts) - _shares(reference)
+            added = psi_terms(counts, reference, self.calculator.criteria.epsilon)
+            moved = shares(counts) - shares(reference)
             for row, at in enumerate(explained):
                 cells = bins.cells(at)
                 keys = [(*window.series, variables[at], window.label, name) for _, name in cells]
@@ -222,6 +237,42 @@ def ranking(values: Floats) -> list[int]:
     return order
 
 
-def _shares(counts: Floats) -> Floats:
-    shares: Floats = counts / counts.sum(axis=-1, keepdims=True)
-    return shares
+@dataclass(frozen=True)
+class DriftAgainstPast:
+    """Each window against the past ones of the view, and against that of each model's `live_version`, if it is set.
+
+    Drift from the training data may have been there for long, so the same hour of the day before can be a better
+    reference. A shadow version should see what the live version sees.
+    """
+
+    calculator: DriftCalculator
+    live_version: str | None = None
+
+    def collect(self, view: View) -> Families:
+        labels = (*BASE_LABELS, "feature_name", "window", "against")
+        values, critical, changed = families = [
+            GaugeFamily(name, text, labels)
+            for name, text in (
+                ("model_feature_change_psi", "Population stability index of a feature in a window against another."),
+                ("model_feature_change_psi_critical", "What that PSI may reach by chance at these sample sizes."),
+                ("model_feature_changed", "Whether a feature has changed: by more than its limit and chance."),
+            )
+        ]
+        for window, against, other in (*view.past(), *self._live(view)):
+            result = self.calculator.compare(
+                self.calculator.distributions(window), self.calculator.distributions(other)
+            )
+            keys = [(*window.series, variable, window.label, against) for variable in self.calculator.variables]
+            values.extend(keys, result.psi.tolist())
+            critical.extend(keys, result.psi_critical.tolist())
+            changed.extend(keys, result.verdict.tolist())
+        yield from families
+
+    def _live(self, view: View) -> Iterator[tuple[SeriesWindow, str, SeriesWindow]]:
+        if self.live_version is None:
+            return
+        windows = {window.labels: window for window in view.windows}
+        for window in view.windows:
+            live = window.series._replace(model_version=self.live_version)
+            if live != window.series and (*live, window.label) in windows:
+                yield window, f"version {self.live_version}", windows[*live, window.label]

@@ -14,19 +14,19 @@ from functools import cached_property, partial
 import numpy as np
 
 from exporter.batch import Floats
-from exporter.derived.gauges import ClassFigure, per_class, per_window
-from exporter.derived.scores import auc
+from exporter.derived.classification import auc
+from exporter.derived.gauges import ClassFigure, per_class, per_label, per_window
 from exporter.derived.view import SeriesWindow, View, once_per_window
-from exporter.families import Families, GaugeFamily
+from exporter.families import Families
 from exporter.reference.calibration import CalibratedRates
 from exporter.reference.performance import ClassRates, Estimate
-from exporter.stats import BASE_LABELS, Tallied
+from exporter.stats import Tallied
 from exporter.stats.score_bins import ScoreBins
 
 FEWEST_PREDICTIONS = 100
 # At least this share of a window's predictions must have a score for which the reference has a rate.
 FEWEST_JUDGED = 0.9
-# The AUC of a class is estimated if so many records of it, and of other classes, are expected.
+# The fewest expected records of a class, and of all others, with which its AUC is estimated.
 FEWEST_OF_EITHER = 1.0
 # Help texts by name of a figure of ClassRates.
 FIGURES = {
@@ -175,19 +175,15 @@ class EstimatedPerformance:
             yield per_class(f"model_estimated_{name}", text, view.windows, partial(self.figure, name))
         text = "Area under the ROC curve of a window's predictions, as their scores tell."
         yield per_window("model_estimated_auc", text, view.windows, partial(self._value, "auc"))
-        stderr = GaugeFamily(
-            "model_estimated_stderr",
-            "Standard error of an estimated figure: by the size of the window and by that of the reference.",
-            (*BASE_LABELS, "window", "metric"),
-        )
-        for window in view.windows:
-            for metric, estimate in self.estimates(window).items():
-                stderr.add((*window.labels, metric), estimate.stderr)
-        yield stderr
+        text = "Standard error of an estimated figure: by the size of the window and by that of the reference."
+        yield per_label("model_estimated_stderr", text, view.windows, self._stderrs, "metric")
 
     def _value(self, metric: str, window: SeriesWindow) -> float:
         estimate = self.estimates(window).get(metric)
         return estimate.value if estimate else math.nan
+
+    def _stderrs(self, window: SeriesWindow) -> dict[str, float]:
+        return {metric: estimate.stderr for metric, estimate in self.estimates(window).items()}
 
 
 def estimated_auc(counts: Floats, rates: CalibratedRates, row: int) -> Estimate | None:

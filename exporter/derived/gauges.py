@@ -1,12 +1,20 @@
-"""Gauges of rolling windows."""
+"""Gauges of series and of rolling windows."""
 
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 
-from exporter.derived.view import SeriesWindow, WindowTallies
+from exporter.derived.view import SeriesWindow, View, WindowTallies
 from exporter.families import GaugeFamily
-from exporter.stats import SERIES, Scope
+from exporter.stats import BASE_LABELS, SERIES, Scope
 from exporter.tallies.tally import S
+
+
+def per_series(name: str, text: str, view: View, label: str, values: Mapping[str, float]) -> GaugeFamily:
+    """Return a gauge with the same `values`, by value of a label, for each series."""
+    family = GaugeFamily(name, text, (*BASE_LABELS, label))
+    for series in view.series:
+        family.extend([(*series, key) for key in values], map(float, values.values()))
+    return family
 
 
 def per_window(
@@ -24,11 +32,11 @@ def per_window(
 
 
 def per_label(
-    label: str,
     name: str,
     text: str,
     windows: Iterable[WindowTallies[S]],
     values: Callable[[WindowTallies[S]], Mapping[str, float]],
+    label: str = "feature_name",
     scope: Scope = SERIES,
 ) -> GaugeFamily:
     """Return a gauge with a series for each window and each value of a label, of which `values` is not NaN."""

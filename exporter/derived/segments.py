@@ -5,8 +5,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from exporter.batch import SegmentSeries
-from exporter.derived import psi
-from exporter.derived.drift import DriftCalculator, is_enough
+from exporter.derived.drift import DriftCalculator
 from exporter.derived.gauges import per_label, per_window
 from exporter.derived.view import View, WindowTallies
 from exporter.families import Families
@@ -33,24 +32,16 @@ class SegmentDrift:
 
     def psi(self, window: WindowTallies[SegmentSeries]) -> dict[str, float]:
         """Return the PSI of the features of a window that have one, without the feature that defines the segment."""
-        bins, criteria = self.calculator.bins, self.calculator.criteria
-        counts = window[bins]
-        enough = is_enough(counts / criteria.overdispersion, bins.reference)
-        if not enough.any():
-            return {}
-        values = psi.psi(counts, bins.reference, criteria.epsilon).tolist()
-        rows = zip(bins.features, values, enough, strict=True)
-        return {name: value for name, value, is_known in rows if is_known and name != window.series.segment}
+        values = self.calculator.psi(window[self.calculator.bins]).tolist()
+        return {
+            name: value
+            for name, value in zip(self.calculator.variables, values, strict=True)
+            if name != window.series.segment and not math.isnan(value)
+        }
 
     def collect(self, view: View) -> Families:
-        yield per_label(
-            "feature_name",
-            "model_segment_feature_drift_psi",
-            "Population stability index of a feature of a segment in a window against the reference, unitless.",
-            view.segments,
-            self.psi,
-            SEGMENTS,
-        )
+        text = "Population stability index of a feature of a segment in a window against the reference, unitless."
+        yield per_label("model_segment_feature_drift_psi", text, view.segments, self.psi, scope=SEGMENTS)
 
 
 @dataclass(frozen=True)
@@ -66,10 +57,5 @@ class SegmentAccuracy:
         return float(counts.trace() / total) if total else math.nan
 
     def collect(self, view: View) -> Families:
-        yield per_window(
-            "model_segment_accuracy",
-            "Share of the outcomes of a segment in a window that were predicted, 0 to 1.",
-            view.segments,
-            self.accuracy,
-            SEGMENTS,
-        )
+        text = "Share of the outcomes of a segment in a window that were predicted, 0 to 1."
+        yield per_window("model_segment_accuracy", text, view.segments, self.accuracy, SEGMENTS)

@@ -1,6 +1,6 @@
 """A committed snapshot as derived values, the status page and the schema log read it.
 
-Sums over panes are computed when they are first asked for, and results that have several readers only once.
+Sums over panes are computed on first use, and results that have several readers only once.
 """
 
 from collections import defaultdict
@@ -8,8 +8,6 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from functools import cached_property, wraps
 from types import MethodType
 from typing import Any, Generic, TypeVar
-
-import numpy as np
 
 from exporter.batch import Floats, SegmentSeries, Series
 from exporter.state.snapshot import Snapshot
@@ -51,7 +49,7 @@ class WindowTallies(Generic[S]):
         """Return the sum of a statistic over the window; it is shared and must not be changed."""
         name = statistic.name
         if name not in self._sums:
-            self._sums[name] = _sum([pane[name] for pane in self._panes if name in pane], statistic)
+            self._sums[name] = _sum((pane[name] for pane in self._panes if name in pane), statistic)
         return self._sums[name]
 
 
@@ -115,16 +113,8 @@ class View:
         """Each window of each segment of a series."""
         return self._windows(tuple(of_kind(SegmentSeries, self.snapshot.totals)))
 
-    @cached_property
-    def past(self) -> tuple[tuple[SeriesWindow, str, SeriesWindow], ...]:
-        """Windows, how long ago they are compared with ("1d"), and what they contained then that is remembered."""
-        return tuple(self._past())
-
-    def panes(self, window: Window, series: Series) -> dict[int, StatisticArrays]:
-        """Return the panes of a window that are in view, by number, in the order of time."""
-        return dict(sorted(self._panes.get((window.label, series), {}).items()))
-
-    def _past(self) -> Iterator[tuple[SeriesWindow, str, SeriesWindow]]:
+    def past(self) -> Iterator[tuple[SeriesWindow, str, SeriesWindow]]:
+        """Yield windows, how long ago they are compared with ("1d"), and what is remembered of them at that time."""
         windows = {window.labels: window for window in self.windows}
         for window in self.rolling_windows:
             quarters = self.snapshot.history.get(window.label, {})
@@ -134,6 +124,10 @@ class View:
                     if series in then:
                         tallies = WindowTallies(window.label, series, [then[series]], self.names)
                         yield windows[*series, window.label], ago, tallies
+
+    def panes(self, window: Window, series: Series) -> dict[int, StatisticArrays]:
+        """Return the panes of a window that are in view, by number, in the order of time."""
+        return dict(sorted(self._panes.get((window.label, series), {}).items()))
 
     def _windows(self, series: Sequence[S]) -> tuple[WindowTallies[S], ...]:
         return tuple(
@@ -154,11 +148,9 @@ class View:
         return found
 
 
-def _sum(tallies: Sequence[Tally], statistic: Tallied) -> Floats:
-    if not tallies:
-        return statistic.zero()
-    total: Floats = tallies[0].astype(np.float64)
-    for tally in tallies[1:]:
+def _sum(tallies: Iterable[Tally], statistic: Tallied) -> Floats:
+    total = statistic.zero()
+    for tally in tallies:
         if tally.shape == total.shape:
             total += tally  # the array is ours alone
         else:

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 
 from exporter.batch import Series
 from exporter.derived import Measures
-from exporter.derived.absent_features import AbsentFeatures
+from exporter.derived.feature_health import AbsentFeatures
 from exporter.derived.view import View
 from exporter.families import CounterFamily, Families, GaugeFamily
 from exporter.joins.join import JoinCounts

@@ -1,6 +1,6 @@
 """Histogram: how many values of a column lie at or below each bound, and their sum."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Literal
 
@@ -8,9 +8,11 @@ import numpy as np
 
 from exporter.batch import Batch, Floats, Reads
 from exporter.families import Families, HistogramFamily
-from exporter.histogram_quantile import CumulativeBuckets
 from exporter.stats import SERIES, LabelNames, Scope
 from exporter.tallies.tally import S
+
+# Upper bounds, ascending, and cumulative counts.
+CumulativeBuckets = Sequence[tuple[float, float]]
 
 
 @dataclass(frozen=True)

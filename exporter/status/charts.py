@@ -8,8 +8,7 @@ from collections.abc import Sequence
 
 from markupsafe import Markup, escape
 
-from exporter.derived.chart_data import Bin
-from exporter.status.serving import ClassShare
+from exporter.status.variables import Bin
 from exporter.status.words import index, number, percent
 
 WIDTH, HEIGHT = 200, 40
@@ -37,7 +36,7 @@ def bars(bins: Sequence[Bin]) -> Markup:
     return _svg("bars", label, "".join(drawn))
 
 
-def share(each: Bin | ClassShare) -> Markup:
+def share(each: Bin) -> Markup:
     """Draw a share as a horizontal bar, in front of the reference's."""
     inset = HEIGHT * INSET
     drawn = [
@@ -55,7 +54,7 @@ def line(values: Sequence[float], what: str, form: str = "number", *, limit: flo
     """Draw a sparkline from the oldest value to the newest; NaN is a gap, and a `limit` is a dashed line."""
     finite = [value for value in values if math.isfinite(value)]
     if not finite:
-        return _svg("line", f"{what}: not known yet", "")
+        return _svg("line", f"{what}: no values yet", "")
     spell = {"number": number, "percent": percent, "index": index}[form]
     top = 1.1 * max(*finite, _or_0(limit), 1e-9)
     across = WIDTH / max(len(values) - 1, 1)
@@ -77,7 +76,7 @@ def line(values: Sequence[float], what: str, form: str = "number", *, limit: flo
     return _svg("line", label, drawn)
 
 
-def _text(each: Bin | ClassShare) -> str:
+def _text(each: Bin) -> str:
     return f"{each.name}: {percent(each.share)} now, {percent(each.reference_share)} in the reference"
 
 

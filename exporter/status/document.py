@@ -24,12 +24,12 @@ from exporter.tallies.windows import Window
 
 
 class UnknownError(LookupError):
-    """There is no such window or model; the message says which there are."""
+    """The requested window or model does not exist; the message lists those that do."""
 
 
 @dataclass(frozen=True)
 class StatusQuery:
-    """What to show; None stands for the shortest window, and for the busiest model or version."""
+    """The window and model to show; None stands for the shortest window, and for the busiest model or version."""
 
     window: str | None = None
     model: str | None = None
@@ -45,7 +45,7 @@ class WindowStatus(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Status(msgspec.Struct, frozen=True, kw_only=True):
-    """The whole document. `model` is the one that was asked for, or the busiest; null before the first record."""
+    """The whole document. `model` is the requested one, or else the busiest; null before the first record."""
 
     version: str
     time: float
@@ -100,7 +100,7 @@ def _window(windows: list[Window], label: str | None) -> Window:
 
 
 def _series(summaries: Mapping[Series, ModelSummary], query: StatusQuery) -> Series | None:
-    """Return the model that is asked for, or the busiest of those that match; None if there is no model."""
+    """Return the requested model, or the busiest of those that match; None if there is no model."""
     matching = [
         series
         for series, each in summaries.items()

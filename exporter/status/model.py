@@ -2,14 +2,12 @@
 
 import msgspec
 
-from exporter.status import attributions, business, performance, segments, serving, variables
-from exporter.status.attributions import AttributionsStatus
-from exporter.status.business import BusinessStatus
+from exporter.status import breakdown, performance, variables
+from exporter.status.breakdown import BusinessStatus, ClassShare, SegmentStatus
 from exporter.status.performance import PerformanceStatus
-from exporter.status.segments import SegmentStatus
 from exporter.status.selection import Selection
-from exporter.status.serving import ClassShare, ServingStatus
-from exporter.status.variables import DriftStatus, QualityStatus, VariableStatus
+from exporter.status.serving import ServingStatus
+from exporter.status.variables import AttributionsStatus, DriftStatus, QualityStatus, VariableStatus
 
 
 class ModelStatus(msgspec.Struct, frozen=True, kw_only=True):
@@ -54,16 +52,16 @@ def model(selection: Selection, served: ServingStatus) -> ModelStatus:
         name=selection.series.model_name,
         version=selection.series.model_version,
         serving=served,
-        classes=serving.classes(selection, prediction),
+        classes=breakdown.classes(selection, prediction),
         outputs=outputs,
         drift=variables.drift(selection, features),
         features=features,
         quality=variables.quality(selection, features),
         performance=performance.performance(selection),
         estimated=performance.estimated(selection),
-        attributions=attributions.attributions(selection),
-        business=business.business(selection),
-        segments=segments.segments(selection),
+        attributions=variables.attributions(selection),
+        business=breakdown.business(selection),
+        segments=breakdown.segments(selection),
     )
 
 

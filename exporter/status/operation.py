@@ -11,7 +11,7 @@ from exporter.telemetry import Telemetry
 
 
 class SourceStatus(msgspec.Struct, frozen=True, kw_only=True):
-    """A source. Lines, records, refused lines and the last record's time are those since the state began.
+    """A source. Lines, records, rejected lines and the last record's time are those since the state began.
 
     The others are those of this process, and null where they do not apply.
     """

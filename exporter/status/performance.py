@@ -1,17 +1,16 @@
 """Performance in a window: measured from ground truth, and estimated without it."""
 
 import math
+from collections.abc import Mapping
 
 import msgspec
 
-from exporter.derived.classification import FIGURES, Classification
-from exporter.derived.concept_drift import ConceptDrift
-from exporter.derived.degradation import Degradation
+from exporter.derived.classification import FIGURES, Classification, Reliability, ScoreQuality
+from exporter.derived.context import Coverage, WindowSamples
+from exporter.derived.degradation import ConceptDrift, Degradation
 from exporter.derived.estimated_performance import EstimatedPerformance
 from exporter.derived.gauges import ClassFigure
 from exporter.derived.regression import Regression
-from exporter.derived.scores import Auc, Reliability, ScoreLoss
-from exporter.derived.window_samples import Coverage, WindowSamples
 from exporter.stats import SERIES
 from exporter.status.selection import Selection
 
@@ -38,13 +37,14 @@ def performance(selection: Selection) -> PerformanceStatus | None:
     samples = measures.find(WindowSamples, metric="model_window_outcomes", scope=SERIES)
     if samples is None:
         return None
+    by_class = _by_class(selection)
     degradation = measures.find(Degradation)
     degraded = degradation.degraded(tallies) if degradation else {}
     return PerformanceStatus(
         samples=int(samples.count(tallies)),
         coverage=measures.one(Coverage).share(tallies),
-        figures=_figures(selection),
-        classes=_classes(selection),
+        figures=_figures(selection, by_class),
+        classes=_classes(by_class),
         baseline={name: each.value for name, each in degradation.baseline.figures.items()} if degradation else {},
         degraded=[metric for metric, is_degraded in degraded.items() if is_degraded],
         concept_drift=measures.one(ConceptDrift).has_risen(selection.view, selection.series),
@@ -58,15 +58,15 @@ def estimated(selection: Selection) -> dict[str, float] | None:
     return {name: estimate.value for name, estimate in estimates.items()} or None
 
 
-def _figures(selection: Selection) -> dict[str, float]:
+def _figures(selection: Selection, by_class: Mapping[str, ClassFigure]) -> dict[str, float]:
     """Return figures over all classes; precision, recall, F1 and AUC are weighted averages."""
     measures, tallies = selection.measures, selection.tallies
     found: dict[str, float] = {}
     if classification := measures.find(Classification):
         found["accuracy"] = classification.accuracy(tallies)
-    found |= {name: figure.weighted for name, figure in _by_class(selection).items()}
-    if losses := measures.find(ScoreLoss):
-        found |= {"log_loss": losses.log_loss(tallies), "brier_score": losses.brier_score(tallies)}
+    found |= {name: figure.weighted for name, figure in by_class.items()}
+    if scores := measures.find(ScoreQuality):
+        found |= {"log_loss": scores.log_loss(tallies), "brier_score": scores.brier_score(tallies)}
     if reliability := measures.find(Reliability):
         found["expected_calibration_error"] = reliability.calibration_error(tallies)
     if regression := measures.find(Regression):
@@ -74,10 +74,10 @@ def _figures(selection: Selection) -> dict[str, float]:
     return {name: value for name, value in found.items() if not math.isnan(value)}
 
 
-def _classes(selection: Selection) -> dict[str, dict[str, float]]:
+def _classes(by_class: Mapping[str, ClassFigure]) -> dict[str, dict[str, float]]:
     """Return figures by class."""
     found: dict[str, dict[str, float]] = {}
-    for name, figure in _by_class(selection).items():
+    for name, figure in by_class.items():
         for label, value in figure.classes.items():
             if not math.isnan(value):
                 found.setdefault(label, {})[name] = value
@@ -85,7 +85,8 @@ def _classes(selection: Selection) -> dict[str, dict[str, float]]:
 
 
 def _by_class(selection: Selection) -> dict[str, ClassFigure]:
-    classification, auc = selection.measures.find(Classification), selection.measures.find(Auc)
+    """Return figures by metric that have values by class."""
+    classification, scores = selection.measures.find(Classification), selection.measures.find(ScoreQuality)
     figures = {name: classification.figure(name, selection.tallies) for name in FIGURES} if classification else {}
-    figures["auc"] = auc.figure(selection.tallies) if auc else None
+    figures["auc"] = scores.auc(selection.tallies) if scores else None
     return {name: figure for name, figure in figures.items() if figure}

@@ -40,7 +40,7 @@ ENVIRONMENT = Environment(
 )
 ENVIRONMENT.filters |= {
     name: getattr(words, name)
-    for name in ("number", "percent", "duration", "size", "moment", "iso", "plain", "index", "ranking")
+    for name in ("number", "percent", "duration", "size", "moment", "iso", "index", "ranking")
 }
 ENVIRONMENT.globals |= {"bars": charts.bars, "line": charts.line, "share": charts.share, "CHARTED": CHARTED}
 ENVIRONMENT.globals |= {"STYLE": Markup(STYLE), "SCRIPT": Markup(SCRIPT)}  # noqa: S704  # our own files

@@ -12,9 +12,10 @@ import numpy as np
 
 from exporter.batch import Floats, Series
 from exporter.derived import Measures
-from exporter.derived.thresholds import Thresholds
+from exporter.derived.context import Thresholds
 from exporter.derived.view import SeriesWindow, View
 from exporter.stats import Tallied
+from exporter.stats.label_counts import LabelCounts
 from exporter.tallies.windows import PANES, Window
 
 # A point ends with every second pane, so that there are at most 30.
@@ -77,6 +78,11 @@ class Selection:
     @property
     def series(self) -> Series:
         return self.tallies.series
+
+    def counts(self, column: str) -> dict[str, float]:
+        """Return the number of records in the window by value of a column that LabelCounts count."""
+        statistic = self.measures.one(LabelCounts, column=column)
+        return statistic.counts(self.tallies[statistic], self.view.names)
 
     @cached_property
     def thresholds(self) -> dict[str, float]:

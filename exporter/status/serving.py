@@ -1,22 +1,20 @@
-"""What was served in a window: how much, how fast, with which errors and classes."""
+"""What was served in a window: how much, how fast, and with which errors."""
 
 import math
 from collections.abc import Sequence
+from itertools import pairwise
 
 import msgspec
 import numpy as np
 
-from exporter.histogram_quantile import histogram_quantile
 from exporter.stats import SERIES
-from exporter.stats.histogram import Histogram
+from exporter.stats.histogram import CumulativeBuckets, Histogram
 from exporter.stats.label_counts import LabelCounts
 from exporter.status.selection import Selection, ratio
-from exporter.status.variables import VariableStatus
 from exporter.tallies.tally import StatisticArrays
 from exporter.tallies.windows import PANES
 
 QUANTILES = (0.5, 0.95, 0.99)
-MOST_CLASSES = 20
 
 
 class ServingStatus(msgspec.Struct, frozen=True, kw_only=True):
@@ -37,21 +35,11 @@ class ServingStatus(msgspec.Struct, frozen=True, kw_only=True):
     latency_p99_seconds_course: list[float]
 
 
-class ClassShare(msgspec.Struct, frozen=True, kw_only=True):
-    """A predicted class: its count and share in the window, and its share in the reference."""
-
-    name: str
-    count: int
-    share: float
-    reference_share: float
-
-
 def serving(selection: Selection) -> ServingStatus:
     """Return what was served in the window."""
     tallies, sparkline = selection.tallies, selection.sparkline
     latency = selection.measures.one(Histogram, column="latency_seconds")
-    predictions = sum(_counts(selection, "prediction").values())
-    errors = _counts(selection, "error")
+    predictions, errors = sum(selection.counts("prediction").values()), selection.counts("error")
     failed, started = sum(errors.values()), _started(selection)
     seconds = min(selection.window.seconds, selection.view.snapshot.time - started)
     points = np.zeros(len(sparkline.times))
@@ -106,40 +94,19 @@ def _started(selection: Selection) -> float:
     return -math.inf
 
 
-def _counts(selection: Selection, column: str) -> dict[str, float]:
-    statistic = selection.measures.one(LabelCounts, column=column)
-    return statistic.counts(selection.tallies[statistic], selection.view.names)
+def histogram_quantile(quantile: float, buckets: CumulativeBuckets) -> float:
+    """Estimate a quantile as PromQL's function of that name does: values are spread evenly within a bucket.
 
+    A quantile in the last bucket, which has no upper bound, is estimated as that bucket's lower bound.
 
-def classes(selection: Selection, prediction: VariableStatus | None) -> list[ClassShare]:
-    """Return the classes, those of the window first by count; those after MOST_CLASSES are summed up as one.
-
-    `prediction` describes the reference's predictions, if it has any; those of values have other bins than classes.
+    >>> histogram_quantile(0.5, [(1.0, 10.0), (2.0, 30.0), (float("inf"), 40.0)])
+    1.5
     """
-    counts = _counts(selection, "prediction")
-    reference = {each.name: each.reference_share for each in prediction.bins} if prediction else {}
-    has_reference = any(name in counts for name in reference)
-    total = sum(counts.values())
-    shares = [
-        ClassShare(
-            name=name,
-            count=int(counts[name]),
-            share=ratio(counts[name], total),
-            reference_share=reference.get(name, 0.0) if has_reference else math.nan,
-        )
-        for name in sorted(counts, key=lambda name: (-counts[name], -reference.get(name, 0.0), name))
-    ]
-    return [*shares[:MOST_CLASSES], *_summed_up(shares[MOST_CLASSES:])]
-
-
-def _summed_up(rest: Sequence[ClassShare]) -> list[ClassShare]:
-    if not rest:
-        return []
-    return [
-        ClassShare(
-            name=f"{len(rest)} others",
-            count=sum(each.count for each in rest),
-            share=sum(each.share for each in rest),
-            reference_share=sum(each.reference_share for each in rest),
-        )
-    ]
+    total = buckets[-1][1] if buckets else 0
+    if not total:
+        return math.nan
+    rank = quantile * total
+    for (low, below), (high, count) in pairwise([(0.0, 0.0), *buckets]):
+        if count >= rank and count > below:
+            return low if math.isinf(high) else low + (high - low) * (rank - below) / (count - below)
+    return math.nan

@@ -1,4 +1,4 @@
-"""Features and outputs against the reference, and failed checks of their values."""
+"""Features, outputs and attributions against the reference, and failed checks of their values."""
 
 import math
 from collections import Counter
@@ -7,19 +7,35 @@ from collections.abc import Sequence
 import msgspec
 import numpy as np
 
-from exporter.derived.absent_features import AbsentFeatures
-from exporter.derived.chart_data import Bin, ChartData
+from exporter.derived.attribution_ranking import AttributionRanking
+from exporter.derived.context import ReferenceInfo
+from exporter.derived.distributions import shares
 from exporter.derived.drift import Drift
-from exporter.derived.embedding_drift import EmbeddingDrift
-from exporter.derived.feature_health import FeatureHealth
-from exporter.derived.outlier_ratio import OutlierRatio
-from exporter.derived.psi import PSI
-from exporter.derived.reference_info import ReferenceInfo, UnknownFeatureCount
-from exporter.derived.stuck_features import StuckFeatures
+from exporter.derived.drift_statistics import PSI
+from exporter.derived.feature_health import (
+    AbsentFeatures,
+    FeatureHealth,
+    OutlierRatio,
+    StuckFeatures,
+    UnknownFeatureCount,
+)
+from exporter.derived.multivariate_drift import EmbeddingDrift
+from exporter.stats.feature_bins import FeatureBins
 from exporter.stats.feature_quality import FeatureQuality
 from exporter.stats.record_quality import RecordQuality
-from exporter.stats.variable_kind import FEATURES, OUTPUTS
-from exporter.status.selection import Selection
+from exporter.stats.variable_kind import ATTRIBUTIONS, FEATURES, OUTPUTS
+from exporter.status.selection import Selection, ratio
+
+# More digits would make the document of many features long.
+SHARE_DIGITS, PSI_DIGITS = 6, 4
+
+
+class Bin(msgspec.Struct, frozen=True):
+    """A bin: its share of the values in a window and in the reference, NaN without values."""
+
+    name: str
+    share: float
+    reference_share: float
 
 
 class VariableStatus(msgspec.Struct, frozen=True, kw_only=True):
@@ -61,6 +77,33 @@ class QualityStatus(msgspec.Struct, frozen=True, kw_only=True):
     checks: dict[str, int]
     records: dict[str, int]
     unknown_features: int
+
+
+class AttributionStatus(msgspec.Struct, frozen=True, kw_only=True):
+    """A feature's share of all absolute attributions, and its rank by that share, in the window and in the reference.
+
+    Those of the window are null if it has too few records. `psi` and `drifted` describe the distribution of the
+    feature's attributions.
+    """
+
+    name: str
+    share: float
+    reference_share: float
+    rank: int | None
+    reference_rank: int
+    psi: float
+    drifted: bool | None
+
+
+class AttributionsStatus(msgspec.Struct, frozen=True, kw_only=True):
+    """Attributions by rank, and how well the ranking agrees with the reference's (NDCG, 0 to 1).
+
+    An agreement below `threshold` is too little.
+    """
+
+    ndcg: float
+    threshold: float
+    features: list[AttributionStatus]
 
 
 def outputs(selection: Selection) -> list[VariableStatus]:
@@ -106,7 +149,35 @@ def drifted_features(selection: Selection) -> int | None:
     return int(result.drifted.sum()) + sum(embedding.drifted is True for embedding in embeddings)
 
 
-def judged(selection: Selection, drift: Drift) -> dict[str, VariableStatus]:
+def attributions(selection: Selection) -> AttributionsStatus | None:
+    """Return the attributions; None if the reference has none."""
+    ranking = selection.measures.find(AttributionRanking)
+    if ranking is None:
+        return None
+    result = ranking.result(selection.tallies)
+    drifts = _judged(selection, selection.measures.one(Drift, kind=ATTRIBUTIONS))
+    reference = {name: each.mean_abs for name, each in ranking.reference.items()}
+    total = math.fsum(reference.values())
+    found = [
+        AttributionStatus(
+            name=name,
+            share=result.share.get(name, math.nan),
+            reference_share=ratio(reference[name], total),
+            rank=result.rank.get(name),
+            reference_rank=place,
+            psi=drifts[name].psi,
+            drifted=drifts[name].drifted,
+        )
+        for place, name in enumerate(sorted(reference, key=lambda name: -reference[name]), 1)
+    ]
+    return AttributionsStatus(
+        ndcg=result.ndcg,
+        threshold=selection.thresholds["attribution_ranking_ndcg"],
+        features=sorted(found, key=lambda each: each.rank or each.reference_rank),
+    )
+
+
+def _judged(selection: Selection, drift: Drift) -> dict[str, VariableStatus]:
     """Return the variables of a kind and their drift, without charts."""
     calculator = drift.calculator
     result = calculator.drift(selection.tallies)
@@ -122,14 +193,24 @@ def judged(selection: Selection, drift: Drift) -> dict[str, VariableStatus]:
 
 def _charted(selection: Selection, drift: Drift) -> dict[str, VariableStatus]:
     """Return the variables of a kind with their bins and sparklines."""
-    charts = ChartData(drift.calculator)
-    bins = charts.bins(selection.tallies)
-    counts = selection.sparkline.sums(selection.series, drift.calculator.bins)
-    courses = {} if counts is None else charts.psi(counts)
-    return {
-        name: msgspec.structs.replace(variable, bins=bins[name], psi_course=courses.get(name, []))
-        for name, variable in judged(selection, drift).items()
-    }
+    calculator = drift.calculator
+    counts = selection.sparkline.sums(selection.series, calculator.bins)
+    values = np.empty((0, len(calculator.variables))) if counts is None else calculator.psi(counts)
+    courses = values.round(PSI_DIGITS).T.tolist()
+    rows = zip(_judged(selection, drift).items(), _bins(selection, calculator.bins), courses, strict=True)
+    return {name: msgspec.structs.replace(each, bins=bins, psi_course=course) for (name, each), bins, course in rows}
+
+
+def _bins(selection: Selection, counted: FeatureBins) -> list[list[Bin]]:
+    """Return the bins of each variable, without those that are empty on both sides."""
+    now, reference = (
+        shares(counts).round(SHARE_DIGITS).tolist() for counts in (selection.tallies[counted], counted.reference)
+    )
+    variables = [
+        [Bin(label, now[row][cell], reference[row][cell]) for cell, label in counted.cells(row)]
+        for row in range(len(now))
+    ]
+    return [[each for each in bins if each.share > 0 or each.reference_share > 0] for bins in variables]
 
 
 def _embeddings(selection: Selection) -> dict[str, VariableStatus]:

@@ -90,12 +90,3 @@ def moment(time: float) -> str:
 def iso(time: float) -> str:
     """Return epoch seconds in ISO 8601."""
     return datetime.fromtimestamp(time, UTC).isoformat(timespec="seconds")
-
-
-def plain(name: str) -> str:
-    """Return the name of a check or figure as words.
-
-    >>> plain("out_of_range")
-    'out of range'
-    """
-    return name.replace("_", " ")

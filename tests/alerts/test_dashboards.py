@@ -7,10 +7,11 @@ import pytest
 
 from alerts.rule_files import recordings
 from dashboards import metrics
-from tests.alerts.promtool import FLEET, Scenario
+from tests.alerts.promtool import Scenario, files_of
 
 pytestmark = pytest.mark.servers
 
+FILES = ("dashboards",)
 VERSION = {"namespace": "prod", "model_name": "credit", "model_version": "3"}
 PODS = ("a", "b")
 HOUR = 2
@@ -19,7 +20,7 @@ MINUTES = (HOUR + 1) * 60
 
 @pytest.fixture
 def scenario(tmp_path: Path) -> Scenario:
-    return Scenario(tmp_path, minutes=1, scrapes=1)
+    return Scenario(tmp_path, FILES, minutes=1, scrapes=1)
 
 
 def target(pod: str) -> dict[str, str]:
@@ -124,5 +125,5 @@ def test_segments_are_those_of_all_pods(scenario: Scenario) -> None:
 def test_every_rule_is_tested_here() -> None:
     text = Path(__file__).read_text()
     names = {name: value for name, value in vars(metrics).items() if name.startswith("RECORDED_")}
-    assert {*names.values()} == recordings(file for file in FLEET if file.name == "dashboards").keys()
+    assert {*names.values()} == recordings(files_of(FILES)).keys()
     assert [name for name in names if f"metrics.{name}," not in text] == []

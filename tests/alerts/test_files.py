@@ -12,8 +12,7 @@ from click.testing import CliRunner
 from alerts.__main__ import EVERY, main
 from alerts.generate import GENERATED
 from alerts.rule_files import RECORDED, alerts
-from exporter.derived.counts import JEFFREYS
-from exporter.derived.drift import SAMPLES_PER_BIN
+from exporter.derived.distributions import JEFFREYS, SAMPLES_PER_BIN
 from tests.alerts.rule_files import FILES, INCREMENTS, RECORDINGS
 from tests.servers import require
 

@@ -99,7 +99,7 @@ def test_the_fleet_s_psi_is_that_of_all_its_records_and_the_mean_of_its_pods_is_
     with ExitStack() as stack:
         pods: list[Exporter] = [stack.enter_context(exporter("--config", config(tmp_path, pod))) for pod in range(PODS)]
         targets = [pod.address.removeprefix("http://") for pod in pods]
-        server = stack.enter_context(prometheus(tmp_path, *targets, rules=rule_files(tmp_path)))
+        server = stack.enter_context(prometheus(tmp_path, *targets, rules=rule_files(tmp_path, every="1s")))
         # Every pod has been seen at zero; then each log grows in three steps, with scrapes between them.
         server.wait_for(f"count(count_over_time(model_reference_info[1m])) == {PODS}")
         wait_for_evaluation(server, INCREMENTS)

@@ -2,24 +2,23 @@
 
 import math
 import random
-import tempfile
 from collections import Counter as Total
+from collections.abc import Mapping
 from pathlib import Path
 
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
 from scipy.stats import chi2
 
 from exporter.reference.profile import bin_labels
 from tests.alerts.oracle import Drift, drift
+from tests.alerts.promtool import DRIFT as DRIFT_FILES
 from tests.alerts.promtool import Counter, Scenario, rule_names
 from tests.records import numeric
 
 pytestmark = pytest.mark.servers
 
 # The day's window is full, and each hour of it is evaluated at each scrape.
-HOURS, NOW = 32, 28
+HOURS, NOW = 26, 25
 # Of counts that are there already, a week and a day.
 HOURS_OF_WEEKS, LATER = 200, 196
 MODEL = {"namespace": "prod", "model_name": "credit"}
@@ -141,7 +140,7 @@ def compared_with_earlier() -> set[str]:
 
 
 def test_every_comparison_with_an_earlier_day_is_what_plain_loops_say(tmp_path: Path, rng: random.Random) -> None:
-    scenario = Scenario(tmp_path, scrapes=60)
+    scenario = Scenario(tmp_path, DRIFT_FILES[:3], scrapes=60)
     scenario.add("model_reference_info", {**VERSION, "reference_id": "r1"}, f"1x{HOURS_OF_WEEKS}")
     for feature in BINS:
         # Shares move from day to day.
@@ -250,7 +249,7 @@ def against_reference(
 
 def small(folder: Path, pods: dict[str, dict[str, str]], ids: dict[str, tuple[str, str]]) -> Scenario:
     """Return a version's pods, with each one's values of two bins and its reference's id while it is up."""
-    scenario = Scenario(folder)
+    scenario = Scenario(folder, ("feature-drift",))
     for pod, counts in pods.items():
         target = {"instance": f"{pod}:9465"}
         reference_id, up = ids[pod]
@@ -259,6 +258,20 @@ def small(folder: Path, pods: dict[str, dict[str, str]], ids: dict[str, tuple[st
             labels = {**VERSION, **target, "feature_name": "age", "bin": name}
             scenario.add("model_feature_bin_total", labels, values)
             scenario.add("model_feature_reference_bin", labels, up.replace("1x", "500x"))
+    return scenario
+
+
+def one_pod(
+    folder: Path, features: Mapping[str, Mapping[str, str]], scrapes: int, files: tuple[str, ...] = ("feature-drift",)
+) -> Scenario:
+    """Return a version's only pod, with the values of the bins of its features for so many scrapes."""
+    scenario = Scenario(folder, files)
+    scenario.add("model_reference_info", {**VERSION, "instance": "a:9465", "reference_id": "r1"}, f"1x{scrapes}")
+    for feature, counts in features.items():
+        for name, values in counts.items():
+            labels = {**VERSION, "instance": "a:9465", "feature_name": feature, "bin": name}
+            scenario.add("model_feature_bin_total", labels, values)
+            scenario.add("model_feature_reference_bin", labels, f"500x{scrapes}")
     return scenario
 
 
@@ -320,63 +333,63 @@ def test_pods_of_different_references_are_not_mixed_and_a_series_says_so(tmp_pat
     scenario.run()
 
 
-@pytest.mark.parametrize(("each", "enough"), [(2, True), (1, False)])
-def test_with_too_few_values_there_is_no_drift_and_a_series_that_says_so(
-    tmp_path: Path,
-    each: int,
-    enough: bool,  # noqa: FBT001  # a parameter of the test
-) -> None:
-    counts = {"a": f"0+{each}x24", "b": "0x24"}
-    scenario = small(tmp_path, {"a": counts}, {"a": ("r1", "1x24")})
-    scenario.expect(2, ENOUGH, AGE, float(enough))
-    if enough:
-        scenario.expect(2, DRIFT, AGE, drift({"a": 24}, {"a": 500, "b": 500}).psi)
-    else:
-        scenario.expect_nothing(2, DRIFT, AGE)
+def test_with_too_few_values_there_is_no_drift_and_a_series_that_says_so(tmp_path: Path) -> None:
+    steps = {"enough": 2, "too few": 1}
+    features = {feature: {"a": f"0+{step}x24", "b": "0x24"} for feature, step in steps.items()}
+    scenario = one_pod(tmp_path, features, 24)
+    enough, too_few = ({**VERSION, "feature_name": feature} for feature in steps)
+    scenario.expect(2, ENOUGH, enough, 1)
+    scenario.expect(2, DRIFT, enough, drift({"a": 24}, {"a": 500, "b": 500}).psi)
+    scenario.expect(2, ENOUGH, too_few, 0)
+    scenario.expect_nothing(2, DRIFT, too_few)
     scenario.run()
 
 
-NOON = 12 * 12
-
-
-@pytest.mark.parametrize(
-    "bins_of_days",
-    [
-        pytest.param({"b": f"0+30x{NOON}", "c": f"_x{NOON} 0+30x{14 * 12}"}, id="another"),
-        pytest.param({"b": f"0+30x{NOON}"}, id="one less"),
-        pytest.param({"c": f"_x{NOON} 0+30x{14 * 12}"}, id="one more"),
-    ],
-)
-def test_other_bins_than_yesterday_are_not_compared(tmp_path: Path, bins_of_days: dict[str, str]) -> None:
-    length = 12 * 26
-    days = {"a": f"0+30x{length}", **bins_of_days}
-    scenario = small(tmp_path, {"a": days}, {"a": ("r1", f"1x{length}")})
+def test_other_bins_than_yesterday_are_not_compared(tmp_path: Path) -> None:
+    length, noon = 12 * 26, 12 * 12
+    always, until_noon, since_noon = f"0+30x{length}", f"0+30x{noon}", f"_x{noon} 0+30x{length - noon}"
+    features = {
+        "the same": {"a": always, "b": always},
+        "another": {"a": always, "b": until_noon, "c": since_noon},
+        "one less": {"a": always, "b": until_noon},
+        "one more": {"a": always, "c": since_noon},
+    }
+    scenario = one_pod(tmp_path, features, length, ("feature-drift", "feature-drift-comparisons"))
     psi = "model_version_feature:model_feature_drift_psi_yesterday:increase1h"
-    scenario.expect(26, COUNTED, {**AGE, "bin": "a"}, 360)
-    scenario.expect_nothing(26, psi, AGE)
+    for feature in features:
+        labels = {**VERSION, "feature_name": feature}
+        scenario.expect(26, COUNTED, {**labels, "bin": "a"}, 360)
+        if feature == "the same":
+            scenario.expect(26, psi, labels, 0)
+        else:
+            scenario.expect_nothing(26, psi, labels)
     scenario.run()
 
 
-@given(st.integers(2, 100), st.randoms(use_true_random=False))
-@settings(max_examples=5)
-def test_ks_is_that_of_a_loop_for_any_number_of_bins(number: int, rng: random.Random) -> None:
-    names = bin_labels(numeric([float(edge) for edge in range(number - 1)]))
-    steps = {name: rng.randint(0, 9) for name in names}
-    steps[names[0]] += 1
-    with tempfile.TemporaryDirectory() as folder:
-        counts = {name: f"0+{10 * step}x12" for name, step in steps.items()}
-        scenario = small(Path(folder), {"a": counts}, {"a": ("r1", "1x12")})
-        expected = drift({name: 120 * step for name, step in steps.items()}, dict.fromkeys(names, 500))
-        scenario.expect(1, "model_version_feature:model_feature_drift_ks:increase1h", AGE, expected.ks)
-        scenario.run()
+def test_ks_is_that_of_a_loop_for_any_number_of_bins(tmp_path: Path, rng: random.Random) -> None:
+    features, expected = {}, {}
+    for number in (2, 3, 9, 10, 11, 20, 21, 57, 99, 100):
+        names = bin_labels(numeric([float(edge) for edge in range(number - 1)]))
+        steps = {name: rng.randint(0, 9) for name in names}
+        steps[names[0]] += 1
+        features[f"of {number}"] = {name: f"0+{10 * step}x12" for name, step in steps.items()}
+        counts = {name: 120 * step for name, step in steps.items()}
+        expected[f"of {number}"] = drift(counts, dict.fromkeys(names, 500)).ks
+    scenario = one_pod(tmp_path, features, 12)
+    for feature, ks in expected.items():
+        name = "model_version_feature:model_feature_drift_ks:increase1h"
+        scenario.expect(1, name, {**VERSION, "feature_name": feature}, ks)
+    scenario.run()
 
 
-@pytest.mark.parametrize("degrees", [1, 2, 3, 5, 11, 30, 101])
-def test_the_critical_value_is_within_what_is_said_of_scipy_s(tmp_path: Path, degrees: int) -> None:
-    counts = {str(number): "0+9x12" for number in range(degrees + 1)}
-    scenario = small(tmp_path, {"a": counts}, {"a": ("r1", "1x12")})
-    n, m = 108 * (degrees + 1), 500 * (degrees + 1)
-    expected = chi2.isf(0.01, degrees) * (1 / n + 1 / m)
-    name = "model_version_feature:model_feature_drift_psi_critical:increase1h"
-    scenario.expect(1, name, AGE, expected, relative=0.008 if degrees == 1 else 0.003)
+def test_the_critical_value_is_within_what_is_said_of_scipy_s(tmp_path: Path) -> None:
+    all_degrees = (1, 2, 3, 5, 11, 30, 101)
+    features = {f"of {degrees}": {str(at): "0+9x12" for at in range(degrees + 1)} for degrees in all_degrees}
+    scenario = one_pod(tmp_path, features, 12)
+    for degrees in all_degrees:
+        n, m = 108 * (degrees + 1), 500 * (degrees + 1)
+        expected = chi2.isf(0.01, degrees) * (1 / n + 1 / m)
+        name = "model_version_feature:model_feature_drift_psi_critical:increase1h"
+        labels = {**VERSION, "feature_name": f"of {degrees}"}
+        scenario.expect(1, name, labels, expected, relative=0.008 if degrees == 1 else 0.003)
     scenario.run()

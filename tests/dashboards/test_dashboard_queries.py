@@ -178,7 +178,8 @@ def test_a_query_for_what_is_not_there_is_found(asked: Asked) -> None:
     assert "parse error" in asked.series("sum(", instant=True)
 
 
-@pytest.mark.parametrize("metric", [name for name in NAMED.values() if "$" not in name and "(" not in name])
-def test_every_metric_that_is_named_is_there(metric: str, asked: Asked) -> None:
+def test_every_metric_that_is_named_is_there(asked: Asked) -> None:
     """Of a query, another branch of an `or` might have given something."""
-    assert asked.series(f'{{__name__=~"{metric}(_count)?"}}', instant=True)
+    metrics = [name for name in NAMED.values() if "$" not in name and "(" not in name]
+    assert len(metrics) > 100
+    assert [name for name in metrics if not asked.series(f'{{__name__=~"{name}(_count)?"}}', instant=True)] == []

@@ -5,11 +5,12 @@ The profile is made by the very code of `prediction-exporter profile`.
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cache
 
 import numpy as np
 
 from exporter.batch import Floats
-from exporter.derived.distributions import DriftCriteria
+from exporter.derived import Criteria
 from exporter.derived.drift import DriftCalculator, DriftResult
 from exporter.offline.profiling.column import Column
 from exporter.offline.profiling.numeric import NumericSketch, NumericTally
@@ -93,7 +94,7 @@ def profiled(values: Floats, bins: int = 10, binning: str = "quantile") -> Numer
     return tally.feature(len(values))
 
 
-def calculator(profile: Profile, criteria: DriftCriteria = DriftCriteria()) -> DriftCalculator:  # noqa: B008  # it is frozen
+def calculator(profile: Profile, criteria: Criteria = Criteria()) -> DriftCalculator:  # noqa: B008  # it is frozen
     return DriftCalculator(profile, criteria=criteria)
 
 
@@ -104,6 +105,7 @@ def row(compared: DriftCalculator, *numbers: Floats) -> StatisticArrays:
     return {statistic.name: statistic.tally(batch)[0].astype(np.float64) for statistic in statistics}
 
 
+@cache
 def compared(pair: Pair, binning: str = "quantile") -> tuple[DriftCalculator, DriftResult, Floats, Floats]:
     """Return a pair's calculator and its result, with the reference's and the window's values."""
     against, window = pair.draw()

@@ -6,8 +6,7 @@ import numpy as np
 import pytest
 
 from exporter.batch import WRONG_TYPE, Series
-from exporter.chance import unanimous
-from exporter.derived.absent_features import AbsentFeatures
+from exporter.derived.feature_health import AbsentFeatures, unanimous
 from exporter.reference.profile import Feature
 from exporter.stats.feature_quality import FeatureQuality
 from exporter.stats.record_quality import RecordQuality

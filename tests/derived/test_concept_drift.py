@@ -14,7 +14,7 @@ from scipy.stats import chi2_contingency
 from exporter.assembly.measures import measures
 from exporter.batch import Batch, Floats
 from exporter.configuration.settings import Config, DriftConfig
-from exporter.derived.concept_drift import CRITICAL, rise
+from exporter.derived.degradation import CRITICAL, rise
 from exporter.exposition.collector import Collector
 from exporter.reference.profile import Profile
 from exporter.state import checkpoint

@@ -8,7 +8,8 @@ from sklearn.metrics import accuracy_score, precision_recall_fscore_support
 
 from exporter.batch import Floats
 from exporter.configuration.settings import Config
-from exporter.derived.degradation import FEWEST_OUTCOMES, Tolerance, least_drop, wilson
+from exporter.derived import Criteria
+from exporter.derived.degradation import FEWEST_OUTCOMES, least_drop, wilson
 from exporter.reference.performance import Baseline, Estimate, figures
 from exporter.reference.profile import Profile
 from tests.outcomes import CONFIG, Told, of_classes, outcomes, told
@@ -89,7 +90,7 @@ def test_no_more_false_alarms_than_stated(name: str, size: int) -> None:
     for _ in range(rounds):
         before, now = figures(drawn(rng, MODELS[name], 3000)), figures(drawn(rng, MODELS[name], size))
         for metric in METRICS:
-            least = least_drop(before[metric], 3000, now[metric], size, Tolerance(0.0))
+            least = least_drop(before[metric], 3000, now[metric], size, Criteria(threshold=0.0))
             any_drop[metric] += least > 0
             tolerated[metric] += least > 0.05
     # Of a drop of nothing at the stated rate, about: 2 % and three standard deviations of chance more.
@@ -104,7 +105,9 @@ def test_real_drops_are_seen() -> None:
     for size, accuracy, seen in ((500, 0.75, 0.95), (2000, 0.8, 0.95), (100_000, 0.86, 0.0)):
         rounds = [figures(drawn(rng, confused(accuracy, [0.5, 0.5]), size)) for _ in range(200)]
         for metric in METRICS:
-            told = [least_drop(before[metric], 5000, now[metric], size, Tolerance(0.05)) > 0.05 for now in rounds]
+            told = [
+                least_drop(before[metric], 5000, now[metric], size, Criteria(threshold=0.05)) > 0.05 for now in rounds
+            ]
             assert np.mean(told) >= seen
             assert seen or not any(told)
 
@@ -118,7 +121,9 @@ def test_wilson_s_interval_is_scipy_s(right: int, n: int) -> None:
 def test_the_interval_of_a_difference_is_newcombe_s_published_one() -> None:
     # Table II (a) of the paper: 56/70 - 48/80, 95 %.
     before, now = Estimate(56 / 70, np.sqrt(0.8 * 0.2 / 70)), Estimate(48 / 80, np.sqrt(0.6 * 0.4 / 80))
-    assert least_drop(before, 70, now, 80, Tolerance(0.0, significance=0.025)) == pytest.approx(0.0524, abs=5e-5)
+    assert least_drop(before, 70, now, 80, Criteria(threshold=0.0, significance=0.025)) == pytest.approx(
+        0.0524, abs=5e-5
+    )
 
 
 def test_a_drop_beyond_tolerance_and_chance_is_a_degradation() -> None:
@@ -160,4 +165,4 @@ def test_without_a_baseline_there_is_none() -> None:
 def test_a_figure_at_its_end_is_worth_all_its_samples(counts: Floats) -> None:
     for figure in figures(counts).values():
         assert 0 <= figure.value <= 1
-        assert np.isfinite(least_drop(figure, 100, figure, 100, Tolerance(0.05)))
+        assert np.isfinite(least_drop(figure, 100, figure, 100, Criteria(threshold=0.05)))

@@ -6,7 +6,7 @@ import pytest
 from exporter.assembly.measures import measures
 from exporter.batch import Series
 from exporter.configuration.settings import Config, DriftConfig
-from exporter.derived.distributions import DriftCriteria
+from exporter.derived import Criteria
 from exporter.derived.drift import Drift, DriftCalculator
 from exporter.families import Family
 from exporter.reference.profile import Profile
@@ -164,8 +164,8 @@ def test_a_stricter_limit_and_significance_change_the_verdict_alone() -> None:
     for threshold, significance in ((0.25, 0.01), (5.0, 0.01), (0.25, 1e-300)):
         chosen = measures(Config(sources=[], thresholds={"feature_drift_psi": threshold}), PROFILE)
         drift = chosen.one(Drift, kind=FEATURES)
-        assert drift.calculator.criteria == DriftCriteria(threshold=threshold)
-        calculator = DriftCalculator(PROFILE, criteria=DriftCriteria(significance, 1.0, threshold))
+        assert drift.calculator.criteria == Criteria(threshold=threshold)
+        calculator = DriftCalculator(PROFILE, criteria=Criteria(significance, 1.0, threshold))
         batch = columns(60, numbers=[ages(60, 0, 0)], categories=[PLACES])
         row = {
             s.name: s.tally(batch)[0].astype(np.float64) for s in (calculator.bins, calculator.cuts, calculator.moments)

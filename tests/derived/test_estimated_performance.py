@@ -95,10 +95,10 @@ def test_of_a_large_reference_the_area_is_as_exact_as_its_bins() -> None:
 
 @pytest.mark.parametrize(("rows", "records"), [(300, 3000), (3000, 300), (1000, 1000)])
 def test_the_standard_error_is_that_of_reference_and_window(rows: int, records: int) -> None:
-    """Of 150 references and windows, about 95 % are within two standard errors, which are not wide of it either."""
+    """Of 100 references and windows, about 95 % are within two standard errors, which are not wide of it either."""
     rng = np.random.default_rng(8)
     deviations: dict[str, list[float]] = {"accuracy": [], "auc": [], "precision": [], "f1": []}
-    for _ in range(150):
+    for _ in range(100):
         reference, window = curve(rng, rows, 0.5), curve(rng, records, -0.5)
         told = estimated(reference.reference(), window.batch())
         real = {"accuracy": window.accuracy, "auc": window.auc}

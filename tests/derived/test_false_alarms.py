@@ -4,9 +4,11 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from scipy.stats import norm
 
 from exporter.batch import Floats
-from exporter.derived.distributions import Distributions, DriftCriteria, Values
+from exporter.derived import Criteria
+from exporter.derived.distributions import Distributions
 from exporter.derived.drift import DriftCalculator
 from tests.derived.samples import calculator
 from tests.records import numeric, reference
@@ -19,10 +21,10 @@ def of(counts: Floats) -> Distributions:
     """Return the distributions of features of which only the bins are of interest."""
     none = np.zeros(len(counts))
     bins = np.hstack((counts, np.zeros((len(counts), 2))))
-    return Distributions(bins, Values(counts, none, none))
+    return Distributions(bins, counts, none, none)
 
 
-def calculator_of(criteria: DriftCriteria, against: Floats | None = None) -> DriftCalculator:
+def calculator_of(criteria: Criteria, against: Floats | None = None) -> DriftCalculator:
     """Return a calculator of FEATURES features, with the reference's counts where given."""
     edges = [float(edge) for edge in range(1, BINS)]
     counts = np.full((FEATURES, BINS), 100) if against is None else against.astype(np.int64)
@@ -33,9 +35,9 @@ def calculator_of(criteria: DriftCriteria, against: Floats | None = None) -> Dri
 def test_no_more_false_alarms_than_stated_where_a_fixed_limit_fires_often(size: int) -> None:
     rng = np.random.default_rng(size)
     shares = np.full(BINS, 1 / BINS)
-    criteria = DriftCriteria(significance=0.01, threshold=0.0)
+    criteria = Criteria(significance=0.01, threshold=0.0)
     both, windows_with_alarm, practical, over_tenth = calculator_of(criteria), 0, 0, 0
-    floor = calculator_of(DriftCriteria(significance=0.01, threshold=0.25))
+    floor = calculator_of(Criteria(significance=0.01, threshold=0.25))
     for _ in range(WINDOWS):
         # A reference of its own for each, or its own chance would be in all of them.
         against = of(rng.multinomial(REFERENCE, shares, size=FEATURES).astype(np.float64))
@@ -60,17 +62,16 @@ def test_real_shifts_are_seen_and_small_ones_of_large_samples_are_not_told(
 ) -> None:
     """Ten of 200 features move by a share of a standard deviation; the practical limit is 0.25."""
     rng = np.random.default_rng(size)
-    edges = np.quantile(rng.normal(size=100_000), np.linspace(0, 1, BINS + 1)[1:-1])
-    both = calculator_of(replace(DriftCriteria(), threshold=0.25))
+    edges = norm.ppf(np.linspace(0, 1, BINS + 1))
+    both = calculator_of(replace(Criteria(), threshold=0.25))
 
-    def counted(mean: float, n: int) -> Floats:
-        cells = np.searchsorted(edges, rng.normal(mean, size=n))
-        return np.bincount(cells, minlength=BINS).astype(np.float64)
+    def counted(mean: float, n: int, features: int) -> Floats:
+        return rng.multinomial(n, np.diff(norm.cdf(edges, mean)), size=features).astype(np.float64)
 
     found, false = 0, 0
     for _ in range(20):
-        against = np.array([counted(0.0, REFERENCE) for _ in range(FEATURES)])
-        window = np.array([counted(shift if row < 10 else 0.0, size) for row in range(FEATURES)])
+        against = counted(0.0, REFERENCE, FEATURES)
+        window = np.vstack((counted(shift, size, 10), counted(0.0, size, FEATURES - 10)))
         drifted = both.compare(of(window), of(against)).drifted
         found += int(drifted[:10].sum())
         false += int(drifted[10:].sum())
@@ -87,7 +88,7 @@ def test_dependent_rows_count_as_fewer() -> None:
     against = rng.multinomial(REFERENCE, shares, size=FEATURES).astype(np.float64)
     alarms = {}
     for overdispersion in (1.0, 4.0):
-        both = calculator_of(DriftCriteria(significance=0.01, threshold=0.0, overdispersion=overdispersion), against)
+        both = calculator_of(Criteria(significance=0.01, threshold=0.0, overdispersion=overdispersion), against)
         drawn = np.random.default_rng(5)
         alarms[overdispersion] = sum(
             both.compare(of(4.0 * drawn.multinomial(200, shares, size=FEATURES))).drifted.any() for _ in range(200)

@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy.stats import false_discovery_control
 
-from exporter.derived.false_discovery import rejected
+from exporter.derived.drift import rejected
 
 probabilities = st.lists(st.floats(0, 1, allow_subnormal=False), min_size=1, max_size=40)
 

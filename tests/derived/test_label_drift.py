@@ -8,7 +8,7 @@ from msgspec.structs import replace
 from scipy.stats import chi2_contingency, ks_2samp
 
 from exporter.assembly.measures import measures
-from exporter.derived.psi import psi
+from exporter.derived.drift_statistics import psi
 from tests.derived.samples import profiled
 from tests.outcomes import CONFIG, of_classes, of_values, outcomes, told, with_truth
 

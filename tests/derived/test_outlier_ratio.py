@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from exporter.batch import NON_FINITE, WRONG_TYPE, Series
-from exporter.derived.outlier_ratio import OutlierRatio, cells_within
+from exporter.derived.feature_health import OutlierRatio, cells_within
 from exporter.reference.profile import Numeric
 from exporter.stats.feature_cuts import FeatureCuts
 from tests.derived.views import view_of

@@ -8,12 +8,9 @@ from scipy.spatial.distance import jensenshannon
 from scipy.stats import chi2_contingency, ks_2samp, wasserstein_distance
 
 from exporter.batch import Floats
-from exporter.derived.chi2 import CHI2
-from exporter.derived.distributions import DriftCriteria
+from exporter.derived import Criteria
 from exporter.derived.drift import DriftCalculator
-from exporter.derived.jensen_shannon import JENSEN_SHANNON
-from exporter.derived.kolmogorov_smirnov import KS
-from exporter.derived.wasserstein import WASSERSTEIN
+from exporter.derived.drift_statistics import CHI2, JENSEN_SHANNON, KS, WASSERSTEIN
 from tests.derived.samples import PAIRS, Pair, calculator, compared, profiled, row
 from tests.derived.views import window_of
 from tests.records import reference
@@ -50,7 +47,7 @@ def test_psi_is_the_textbook_s_to_twelve_digits(pair: Pair) -> None:
     q = np.histogram(against, edges)[0] / len(against) + 0.0001
     p = np.histogram(window, edges)[0] / len(window) + 0.0001
     expected = float(np.sum((p - q) * np.log(p / q)))
-    both = calculator(reference({"x": profiled(against, binning="uniform")}), DriftCriteria(epsilon=0.0001))
+    both = calculator(reference({"x": profiled(against, binning="uniform")}), Criteria(epsilon=0.0001))
     value = both.drift(window_of(row(both, window))).psi[0]
     assert value == pytest.approx(expected, rel=1e-12, abs=1e-15)
 

@@ -9,7 +9,7 @@ from sklearn.metrics import brier_score_loss, log_loss, roc_auc_score
 from sklearn.preprocessing import label_binarize
 
 from exporter.batch import Floats
-from exporter.derived.scores import auc
+from exporter.derived.classification import auc
 from exporter.stats.class_scores import BINS, EDGES
 from tests.outcomes import Told, of_classes, outcomes, told
 

@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 
 from exporter.batch import SegmentSeries, Series
-from exporter.derived import chi2, kolmogorov_smirnov, psi
-from exporter.derived.absent_features import AbsentFeatures
+from exporter.derived import drift, drift_statistics
+from exporter.derived.feature_health import AbsentFeatures
 from exporter.derived.view import View, WindowTallies, once_per_window
 from exporter.exposition.collector import Collector
 from exporter.state.snapshot import Snapshot
@@ -95,7 +95,12 @@ def test_metrics_status_page_and_schema_log_compute_drift_once(monkeypatch: pyte
 
         monkeypatch.setattr(module, name, counting)
 
-    for module, name in ((psi, "terms"), (chi2, "chi2"), (kolmogorov_smirnov, "ks")):
+    for module, name in (
+        (drift_statistics, "psi_terms"),
+        (drift_statistics, "chi2"),
+        (drift_statistics, "ks"),
+        (drift, "psi_terms"),
+    ):
         count(module, name)
     running = engine()
     running.open(STREAM)
@@ -112,7 +117,7 @@ def test_metrics_status_page_and_schema_log_compute_drift_once(monkeypatch: pyte
     before = Counter(calls)
     assert status(collector.measures, collector.view(taken), StatusQuery(), Operation()).model is not None
     # Only its sparklines are new.
-    assert {name: calls[name] - before[name] for name in calls} == {"terms": 2, "chi2": 0, "ks": 0}
+    assert {name: calls[name] - before[name] for name in calls} == {"psi_terms": 2, "chi2": 0, "ks": 0}
 
 
 def test_another_snapshot_has_another_view() -> None:

@@ -3,7 +3,7 @@
 import numpy as np
 
 from exporter.batch import Series
-from exporter.derived.window_samples import WindowSamples
+from exporter.derived.context import WindowSamples
 from exporter.stats.label_counts import LabelCounts
 from tests.derived.views import view_of
 

@@ -3,16 +3,14 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from exporter.chance import FEWEST_RECORDS
 from exporter.derived.attribution_ranking import MIN_SAMPLES as FEWEST_ATTRIBUTED
-from exporter.derived.concept_drift import FEWEST_OUTCOMES as FEWEST_FOR_CONCEPT_DRIFT
-from exporter.derived.degradation import FEWEST_OUTCOMES
-from exporter.derived.drift import SAMPLES_PER_BIN
+from exporter.derived.degradation import FEWEST_FOR_CONCEPT_DRIFT, FEWEST_OUTCOMES
+from exporter.derived.distributions import SAMPLES_PER_BIN
 from exporter.derived.drift_statistics import DRIFT_STATISTICS
-from exporter.derived.embedding_drift import MIN_SAMPLES as FEWEST_VECTORS
 from exporter.derived.estimated_performance import FEWEST_PREDICTIONS
-from exporter.derived.multivariate_drift import MIN_SAMPLES as FEWEST_RECONSTRUCTED
-from exporter.derived.outlier_ratio import FEWEST_VALUES
+from exporter.derived.feature_health import FEWEST_VALUES
+from exporter.derived.multivariate_drift import FEWEST_RECORDS as FEWEST_RECONSTRUCTED
+from exporter.derived.multivariate_drift import FEWEST_VECTORS
 
 FEW = f"the window has fewer than {SAMPLES_PER_BIN} records per bin"
 NUMERIC = f"{FEW}, or the variable is categorical"
@@ -136,7 +134,7 @@ CHAPTERS = (
         r"model_(feature_(quality_total|absent|stuck|outlier_ratio|reference_outlier_ratio)|record_quality_total"
         r"|unknown_features)",
         {
-            "absent|stuck": f"the window has fewer than {FEWEST_RECORDS} records, or chance could explain it",
+            "absent|stuck": f"the window has fewer than {FEWEST_VALUES} records, or chance could explain it",
             "feature_outlier_ratio": f"the window has fewer than {FEWEST_VALUES} values",
         },
         {

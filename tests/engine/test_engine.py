@@ -20,7 +20,7 @@ from exporter.assembly.measures import measures
 from exporter.batch import Series
 from exporter.configuration.settings import Config
 from exporter.derived import Measures
-from exporter.derived.thresholds import Thresholds
+from exporter.derived.context import Thresholds
 from exporter.engine.engine import Engine
 from exporter.exposition.collector import Collector
 from exporter.exposition.exposition import Accept, Writer

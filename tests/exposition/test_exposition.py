@@ -163,7 +163,7 @@ def test_what_is_written_is_read_back(family: Told, by: tuple[str, Parse]) -> No
     (read,) = parse(written(Writer(), [family], CollectorRegistry(), accept).decode())
     assert read.type == family.kind
     samples = ours(family).samples
-    assert [(sample.name, sample.labels) for sample in read.samples] == [(name, labels) for name, labels, _ in samples]
+    assert [(each.name, each.labels) for each in read.samples] == [(each.name, each.labels) for each in samples]
     np.testing.assert_array_equal([sample.value for sample in read.samples], [sample.value for sample in samples])
 
 

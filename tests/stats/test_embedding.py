@@ -13,9 +13,9 @@ from scipy.stats import norm
 from exporter.assembly.measures import measures
 from exporter.batch import Floats, Series
 from exporter.configuration.settings import Config
-from exporter.derived.distributions import DriftCriteria
-from exporter.derived.embedding_drift import EmbeddingDrift
-from exporter.derived.psi import critical, psi
+from exporter.derived import Criteria
+from exporter.derived.drift_statistics import psi, psi_critical
+from exporter.derived.multivariate_drift import EmbeddingDrift
 from exporter.offline.profiling.column import Column
 from exporter.offline.profiling.vector import VectorSketch, VectorTally
 from exporter.reference.profile import Profile, Vector
@@ -67,7 +67,7 @@ def test_counts_and_sums_are_a_plain_loop_s_for_each_group(log: list[tuple[list[
 def gauges(profile: Profile, *tallies: Floats) -> dict[tuple[str, str], float]:
     embeddings = [Embedding(profile, feature) for feature in profile.vectors]
     row = {embedding.name: tally for embedding, tally in zip(embeddings, tallies, strict=True)}
-    families = EmbeddingDrift(embeddings, DriftCriteria()).collect(view_of({"5m": {SERIES: row}}))
+    families = EmbeddingDrift(embeddings, Criteria()).collect(view_of({"5m": {SERIES: row}}))
     return {
         (sample.name, sample.labels["feature_name"]): sample.value for family in families for sample in family.samples
     }
@@ -153,7 +153,7 @@ def test_without_drift_the_mean_psi_exceeds_the_critical_value_no_more_often_tha
     rng = np.random.default_rng(7)
     edges = np.tile(norm.ppf(np.linspace(0.1, 0.9, 9)), (16, 1))
     rows, records, windows = 2000, 500, 400
-    limit = critical(np.full(10, records / 10), np.full(10, rows / 10), 0.01)
+    limit = psi_critical(np.full(10, records / 10), np.full(10, rows / 10), 0.01)
     exceeded = sum(
         psi(counts_of(correlated(rng, shared, records), edges), counts_of(correlated(rng, shared, rows), edges)).mean()
         > limit

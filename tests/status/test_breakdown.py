@@ -122,8 +122,8 @@ def test_attributions_stand_beside_the_reference_s(tmp_path: Path) -> None:
         assert by_name["income"]["rank"] == 1
         assert by_name["age"]["reference_share"] == pytest.approx(0.5)
         text = re.sub(r"\s+", " ", re.sub(r"<.*?>", " ", await page(client)))
-        assert re.search(r"income (drifted )?50% was 33% 1 was 2 ", text)
-        assert f"agree by {told['ndcg']:.3f} (NDCG); below 0.9 the order has changed" in text
+        assert re.search(r"income (drifted )?50% reference 33% 1 reference 2 ", text)
+        assert f"ranking (NDCG): {told['ndcg']:.3f}; below 0.9 the ranking has changed" in text
 
     served(tmp_path, use)
 
@@ -154,7 +154,7 @@ def test_what_is_not_there_is_not_shown(tmp_path: Path) -> None:
         shown = await page(client)
         assert "Business figures" not in shown
         assert "segment-1" not in shown
-        assert "What predictions are due to" in shown
+        assert "Feature attributions" in shown
 
     served(tmp_path, use)
 

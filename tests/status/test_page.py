@@ -133,7 +133,7 @@ def test_what_there_is_not_is_not_found(tmp_path: Path, path: str) -> None:
 
 def test_before_the_first_record_it_waits(tmp_path: Path) -> None:
     async def use(client: aiohttp.ClientSession, _: Path) -> None:
-        assert "No record has come yet." in await page(client)
+        assert "No records received yet." in await page(client)
         # A model that the configuration names is there from the start.
         assert (await document(client))["model"]["serving"]["predictions"] == 0
 
@@ -161,7 +161,7 @@ def test_while_the_state_cannot_be_saved_it_shows_what_was_saved_last(tmp_path: 
         assert told["findings"][0]["check"] == "checkpoint"
         async with client.get("/metrics") as answer:
             assert answer.status == 503
-        assert "What is shown is of the last time that it could be." in await page(client)
+        assert "This page shows the last saved state." in await page(client)
 
     served(tmp_path, use)
 

@@ -17,7 +17,7 @@ from exporter.batch import Series
 from exporter.configuration.settings import Config, GroundTruthConfig, ModelConfig
 from exporter.configuration.source_config import SourceConfig
 from exporter.derived import Measures
-from exporter.derived.embedding_drift import EmbeddingDrift
+from exporter.derived.multivariate_drift import EmbeddingDrift
 from exporter.encoded import Encoded
 from exporter.engine.engine import Engine
 from exporter.exposition.collector import Collector
@@ -319,7 +319,7 @@ def test_performance_is_shown_where_there_is_ground_truth() -> None:
     assert shown.model.estimated["accuracy"] == metrics["model_estimated_accuracy", ""] == pytest.approx(0.9)
     assert {"accuracy", "performance", "concept_drift"} <= {finding.check for finding in shown.findings}
     page = rendering.page(shown).decode()
-    assert "Of 200 predictions whose truth came in the last 5m; 100% have theirs." in page
+    assert "200 predictions were joined with ground truth in the last 5m; coverage 100%." in page
     assert re.search(r"<dt>accuracy</dt><dd>75%</dd>", page)
     assert re.search(r"<tr><td>yes</td><td>50%</td>", page)
     assert "no ground truth has come" not in page

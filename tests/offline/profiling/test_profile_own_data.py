@@ -18,7 +18,7 @@ from exporter.decoding.checks import Checks
 from exporter.decoding.decode import Decoder
 from exporter.decoding.pipeline import LinePipeline
 from exporter.decoding.schema import Schema
-from exporter.derived.psi import psi
+from exporter.derived.drift_statistics import psi
 from exporter.engine.engine import Engine
 from exporter.engine.plan import Limits, Plan
 from exporter.lines.framing import Lines

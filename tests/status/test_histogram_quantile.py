@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from exporter.histogram_quantile import histogram_quantile
+from exporter.status.serving import histogram_quantile
 
 INF = math.inf
 

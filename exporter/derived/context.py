@@ -1,13 +1,17 @@
-"""Window samples: how many predictions or outcomes a window contains, and how many predictions have ground truth."""
+"""The context of other metrics: the samples of a window, the reference, and the limits that alerts compare with."""
 
 import math
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from exporter.derived.gauges import per_window
+from exporter.derived.gauges import per_series, per_window
 from exporter.derived.view import SeriesWindow, View, WindowTallies
 from exporter.families import Families
 from exporter.stats import SEGMENTS, SERIES, Scope, Tallied
+
+# The name that alerts/ and dashboards/ use.
+REFERENCE_INFO = "model_reference_info"
 
 
 @dataclass(frozen=True)
@@ -41,9 +45,25 @@ class Coverage:
         return float(window[self.labelled].sum() / predictions) if predictions else math.nan
 
     def collect(self, view: View) -> Families:
-        yield per_window(
-            "model_ground_truth_coverage",
-            "Share of the predictions made in a window that have their ground truth.",
-            view.windows,
-            self.share,
-        )
+        text = "Share of the predictions made in a window that have their ground truth."
+        yield per_window("model_ground_truth_coverage", text, view.windows, self.share)
+
+
+@dataclass(frozen=True)
+class ReferenceInfo:
+    """`model_reference_info`: the profile that a sidecar compares with."""
+
+    reference_id: str
+
+    def collect(self, view: View) -> Families:
+        yield per_series(REFERENCE_INFO, "The reference profile in use.", view, "reference_id", {self.reference_id: 1})
+
+
+@dataclass(frozen=True)
+class Thresholds:
+    """`model_threshold`; `limits` are by metric."""
+
+    limits: Mapping[str, float]
+
+    def collect(self, view: View) -> Families:
+        yield per_series("model_threshold", "Limit of a metric that alerts compare with.", view, "metric", self.limits)
