@@ -27,7 +27,7 @@ from exporter.derived.stuck_features import StuckFeatures
 from exporter.derived.thresholds import Thresholds
 from exporter.derived.window_samples import Coverage, WindowSamples
 from exporter.reference.profile import Categorical, Numeric, Profile
-from exporter.stats import SEGMENTS, SERIES, Scope, Statistic, Tallied
+from exporter.stats import SEGMENTS, SERIES, Scope, Statistic
 from exporter.stats.absolute_attributions import AbsoluteAttributions
 from exporter.stats.business import Business
 from exporter.stats.class_scores import ScoreLosses, ScoresByTruth
@@ -37,13 +37,12 @@ from exporter.stats.feature_quality import FeatureQuality
 from exporter.stats.histogram import Histogram
 from exporter.stats.label_counts import LabelCounts
 from exporter.stats.labelled import Labelled
-from exporter.stats.on_columns import on_columns
 from exporter.stats.outcomes import Outcomes
 from exporter.stats.reconstruction_error import ReconstructionError
 from exporter.stats.record_quality import RecordQuality
 from exporter.stats.residuals import ResidualBins, Residuals
 from exporter.stats.score_bins import ScoreBins
-from exporter.stats.variable_kind import ATTRIBUTIONS, FEATURES, LABELS, OUTPUTS, VariableKind
+from exporter.stats.variable_kind import ATTRIBUTIONS, FEATURES, LABELS, OUTPUTS, VariableKind, on_columns
 from exporter.tallies.vocabulary import CLASS_LABEL, ERROR_LABEL
 
 # A minute, ten minutes, an hour, six hours, a day, a week and thirty days.
@@ -244,5 +243,5 @@ def _add_segments(chosen: Measures, predictions: LabelCounts, features: DriftCal
         chosen.derived += [_outcome_samples(outcomes, SEGMENTS), SegmentAccuracy(outcomes)]
 
 
-def _outcome_samples(counted: Tallied, scope: Scope = SERIES) -> WindowSamples:
+def _outcome_samples(counted: Statistic, scope: Scope = SERIES) -> WindowSamples:
     return WindowSamples(counted, scope, "model_window_outcomes", "Outcomes that a rolling window holds.")

@@ -18,7 +18,7 @@ from scipy.special import xlogy
 from exporter.batch import Floats, Series
 from exporter.derived.view import View
 from exporter.families import Families, GaugeFamily
-from exporter.stats import BASE_LABELS, Tallied
+from exporter.stats import BASE_LABELS, Statistic
 from exporter.tallies.tally import Tally
 
 FEWEST_OUTCOMES = 100
@@ -31,7 +31,7 @@ class Errors(Protocol):
     """What counts as an error."""
 
     @property
-    def counted(self) -> Tallied:
+    def counted(self) -> Statistic:
         """The statistic that errors are counted from."""
         ...
 

@@ -7,13 +7,13 @@ import numpy as np
 
 from exporter.batch import Batch, Floats, Reads
 from exporter.families import Families, HistogramFamily
-from exporter.stats import SERIES, LabelNames, Scope
+from exporter.stats import SERIES, LabelNames, Scope, Statistic
 from exporter.tallies.tally import S
 from exporter.tallies.vocabulary import CLASS_LABEL
 
 
 @dataclass(frozen=True)
-class Business:
+class Business(Statistic):
     """Counts by bucket (ascending bounds, then +Inf) and class, then sums by class; shape (buckets + 1, classes).
 
     `row` is the amount's row in a batch's amounts. Without bounds, there is only a count and a sum.
@@ -26,7 +26,7 @@ class Business:
     scope: Scope = field(default=SERIES, repr=False)
 
     @property
-    def name(self) -> str:
+    def name(self) -> str:  # type: ignore[override]  # which is read-only here
         return f"business_{self.amount}"
 
     @property

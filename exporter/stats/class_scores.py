@@ -1,13 +1,13 @@
 """Scores of classes with ground truth: their distributions by true class, and their losses."""
 
-from typing import Literal, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 
-from exporter.batch import Batch, Floats, Ints
+from exporter.batch import Batch, Bools, Floats, Ints
 from exporter.reference.profile import Categorical
-from exporter.stats import NotExported
-from exporter.tallies.tally import COUNTS, Tally
+from exporter.stats import Statistic, count_cells, sum_columns
+from exporter.tallies.tally import Tally
 from exporter.tallies.vocabulary import printable
 
 # Bins between 1/32 and 31/32 have the same width. Towards 0 and 1, six bins halve the distance, and beyond 2**-24 one
@@ -25,8 +25,8 @@ LEAST = np.finfo(np.float64).eps
 class ScoreLossSums(NamedTuple):
     """Sums over outcomes.
 
-    `number` counts the outcomes whose true class has a score, and `log_losses` is of those; `complete` counts the
-    outcomes with a score for every class, and `squares` is of those.
+    `number` counts the outcomes whose true class has a score, and `log_losses` are theirs; `complete` counts the
+    outcomes with a score for every class, and `squares` are theirs.
     """
 
     number: float
@@ -42,17 +42,15 @@ class ClassScores(NamedTuple):
     truth: Ints
 
 
-class _OfClasses(NotExported):
+class _OfClasses(Statistic):
     """A statistic of the scores of a reference's classes."""
 
-    reads: Literal["outcomes"] = "outcomes"
+    reads = "outcomes"
 
     def __init__(self, prediction: Categorical) -> None:
         # In the order of scores, written like label values.
         self.classes = tuple(map(printable, prediction.categories))
-
-    def __repr__(self) -> str:
-        return f"{type(self).__name__}({self.classes})"
+        self.identity = str(self.classes)
 
     def scores(self, batch: Batch) -> ClassScores:
         """Return the scores and the true classes of a batch of outcomes."""
@@ -73,16 +71,16 @@ class ScoresByTruth(_OfClasses):
 
     name = "scores_by_truth"
 
-    def zero(self) -> Floats:
-        return np.zeros((len(self.classes), 2, BINS))
+    def __init__(self, prediction: Categorical) -> None:
+        super().__init__(prediction)
+        self.shape = (len(self.classes), 2, BINS)
 
     def tally(self, batch: Batch) -> Tally:
         scores, truth = self.scores(batch)
-        shape = (batch.groups, *self.zero().shape)
         rows, records = np.nonzero(~np.isnan(scores) & (batch.truth[0].codes >= 0))
         bins = np.searchsorted(EDGES, scores[rows, records], side="right")
-        cells = ((batch.group[records] * len(self.classes) + rows) * 2 + (truth[records] == rows)) * BINS + bins
-        return np.bincount(cells, minlength=int(np.prod(shape))).reshape(shape).astype(COUNTS)
+        cells = (rows * 2 + (truth[records] == rows)) * BINS + bins
+        return count_cells(cells, batch.group[records], batch.groups, self.shape)
 
 
 class ScoreLosses(_OfClasses):
@@ -93,20 +91,18 @@ class ScoreLosses(_OfClasses):
     """
 
     name = "score_losses"
-
-    def zero(self) -> Floats:
-        return np.zeros(len(ScoreLossSums._fields))
+    shape = (len(ScoreLossSums._fields),)
 
     def tally(self, batch: Batch) -> Floats:
         scores, truth = self.scores(batch)
         rows = np.flatnonzero(truth >= 0)
         scores, truth, group = scores[:, rows], truth[rows], batch.group[rows]
         true_scores = scores[truth, np.arange(len(rows))]
-        has_score, complete = ~np.isnan(true_scores), ~np.isnan(scores).any(axis=0)
+        has_score: Bools = ~np.isnan(true_scores)
+        complete: Bools = np.logical_and.reduce(~np.isnan(scores))
         losses = -np.log(np.clip(true_scores, LEAST, 1 - LEAST))
         squares = np.square(scores - (np.arange(len(scores))[:, None] == truth)).sum(axis=0)
         if len(self.classes) == TWO_CLASSES:
             squares = squares / 2
-        columns = [(has_score, None), (has_score, losses), (complete, None), (complete, squares)]
-        sums = [np.bincount(group[of], None if values is None else values[of], batch.groups) for of, values in columns]
-        return np.stack(sums, axis=1).astype(np.float64)
+        columns = [has_score, np.where(has_score, losses, 0.0), complete, np.where(complete, squares, 0.0)]
+        return sum_columns(columns, group, batch.groups)

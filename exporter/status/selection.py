@@ -14,7 +14,7 @@ from exporter.batch import Floats, Series
 from exporter.derived import Measures
 from exporter.derived.thresholds import Thresholds
 from exporter.derived.view import SeriesWindow, View
-from exporter.stats import Tallied
+from exporter.stats import Statistic
 from exporter.tallies.windows import PANES, Window
 
 # A point ends with every second pane, so that there are at most 30.
@@ -48,7 +48,7 @@ class Sparkline:
     def status(self) -> SparklineStatus:
         return SparklineStatus(over=self._over.label, times=self.times.tolist(), seconds=self.seconds.tolist())
 
-    def sums(self, series: Series, statistic: Tallied) -> Floats | None:
+    def sums(self, series: Series, statistic: Statistic) -> Floats | None:
         """Return the sum of a statistic at each point, shape (points, ...); None if nothing is in view."""
         panes = self._view.panes(self._over, series)
         tallies = {number: row[statistic.name] for number, row in panes.items() if statistic.name in row}

@@ -9,8 +9,7 @@ from hypothesis import strategies as st
 
 from exporter.stats.absolute_attributions import AbsoluteAttributions
 from exporter.stats.feature_bins import FeatureBins
-from exporter.stats.on_columns import on_columns
-from exporter.stats.variable_kind import ATTRIBUTIONS
+from exporter.stats.variable_kind import ATTRIBUTIONS, on_columns
 from tests.records import PROFILE, columns
 
 ABSOLUTE = AbsoluteAttributions(PROFILE.attributed)
