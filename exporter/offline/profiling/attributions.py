@@ -13,7 +13,7 @@ from msgspec import UNSET, UnsetType
 from exporter.offline.profiling.blocks import Block
 from exporter.offline.profiling.column import Column
 from exporter.offline.profiling.kinds import ColumnSketch, Kind
-from exporter.offline.profiling.numeric import Moments, finite
+from exporter.offline.profiling.numeric import finite, running_sums
 from exporter.offline.profiling.options import Options
 from exporter.reference.profile import LARGEST_ATTRIBUTION, Attribution
 
@@ -25,7 +25,7 @@ class AttributionTally:
         self._tallies = {
             name: sketch.tally(Kind.NUMERIC, options) for name, sketch in sketches.items() if sketch.numbers.finite
         }
-        self._sizes = {name: Moments() for name in self._tallies}
+        self._sizes = {name: np.zeros(1) for name in self._tallies}
         self._explained = 0
 
     def add(self, block: Block) -> None:
@@ -35,16 +35,16 @@ class AttributionTally:
             if (column := block.attributions.get(name)) is not None:
                 is_explained[column.rows] = True
                 tally.add(Column(column.numbers, column.rows))
-                self._sizes[name].add(np.minimum(np.abs(finite(column.numbers)), LARGEST_ATTRIBUTION))
+                sizes = np.minimum(np.abs(finite(column.numbers)), LARGEST_ATTRIBUTION)
+                self._sizes[name] = running_sums(self._sizes[name], sizes[:, None])
         self._explained += int(np.count_nonzero(is_explained))
 
     def attributions(self) -> dict[str, Attribution] | UnsetType:
         """Return the attributions to each feature; UNSET if there are none."""
-        sizes = {name: size.sums for name, size in self._sizes.items()}
         attributions = {
             name: Attribution(
                 **msgspec.structs.asdict(tally.feature(self._explained)),
-                mean_abs=sizes[name].mean * sizes[name].number / self._explained,
+                mean_abs=float(self._sizes[name][0]) / self._explained,
             )
             for name, tally in self._tallies.items()
         }

@@ -6,6 +6,7 @@ import numpy as np
 
 from exporter.batch import Floats
 from exporter.offline.profiling.column import Column, Vectors
+from exporter.offline.profiling.numeric import running_sums
 from exporter.offline.profiling.sample import Sample
 from exporter.reference.profile import Vector
 from exporter.reference.projections import directions
@@ -73,9 +74,7 @@ class VectorTally:
             cells = np.searchsorted(self._edges[index], coordinates, side="right")
             self._counts[index] += np.bincount(cells, minlength=len(self._counts[index]))
         deviations = values - self._center
-        added = np.column_stack((deviations, (deviations**2).sum(axis=1)))
-        # Row after row, so that the sum is the same to the last digit however the rows are divided into blocks.
-        self._sums = np.add.reduce(np.vstack((self._sums, added)), axis=0)
+        self._sums = running_sums(self._sums, np.column_stack((deviations, (deviations**2).sum(axis=1))))
 
     def feature(self, rows: int) -> Vector:
         """Return the feature of data with `rows` rows; `other` counts the vectors that are not finite."""
