@@ -1,4 +1,4 @@
-"""What a command shows and writes."""
+"""The progress bar and the output file of a command."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -14,7 +14,7 @@ from exporter.offline.tables.data_set import Progress
 
 @contextmanager
 def progress_bar() -> Iterator[Progress]:
-    """Yield what shows the progress on standard error; if that is no terminal, nothing is shown."""
+    """Yield a function that shows progress on standard error, if that is a terminal."""
     console = Console(stderr=True)
     columns = (TextColumn("reading"), BarColumn(), DownloadColumn(), TimeRemainingColumn())
     with Bar(*columns, console=console, transient=True, disable=not console.is_terminal) as bar:
@@ -23,10 +23,10 @@ def progress_bar() -> Iterator[Progress]:
 
 
 def write(data: bytes, path: Path) -> None:
-    """Write a file whole or not at all, so that a sidecar never reads half of one; raises OfflineError."""
+    """Write a file completely or not at all, so that a sidecar never reads half a profile; raises OfflineError."""
     try:
         if path.is_symlink() or (path.exists() and not path.is_file()):
-            path.write_bytes(data)  # a pipe; or /dev/stdout, which is a link, and must stay one
+            path.write_bytes(data)  # A pipe, or a link such as /dev/stdout, which must stay one.
         else:
             _replace(path, data)
     except OSError as error:

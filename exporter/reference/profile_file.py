@@ -24,8 +24,9 @@ def load(data: bytes) -> Profile:
     parts = {
         **{f"features.{name}": feature for name, feature in profile.features.items()},
         **{f"attributions.{name}": attribution for name, attribution in (profile.attributions or {}).items()},
+        "prediction": profile.prediction,
+        "probability": profile.probability,
         "actual": profile.actual,
-        "baseline": profile.baseline,
     }
     for name, part in parts.items():
         if part and (problem := part.problem()):

@@ -38,15 +38,13 @@ class Business(Statistic):
         return np.zeros((len(self.bounds) + 2, 0))
 
     def tally(self, batch: Batch) -> Floats:
-        buckets, classes = len(self.bounds) + 1, len(batch.prediction.names)
-        if batch.amounts is None:
-            return np.zeros((batch.groups, buckets + 1, classes))
-        amounts = batch.amounts[self.row]
-        usable = ~np.isnan(amounts) & (batch.prediction.codes >= 0)
-        amounts, group, code = amounts[usable], batch.group[usable], batch.prediction.codes[usable]
-        tally = np.zeros((batch.groups, buckets + 1, classes))
-        np.add.at(tally, (group, np.searchsorted(self.bounds, amounts, side="left"), code), 1.0)
-        np.add.at(tally, (group, buckets, code), amounts)
+        tally = np.zeros((batch.groups, len(self.bounds) + 2, len(batch.prediction.names)))
+        if batch.amounts is not None:
+            amounts = batch.amounts[self.row]
+            usable = ~np.isnan(amounts) & (batch.prediction.codes >= 0)
+            amounts, group, code = amounts[usable], batch.group[usable], batch.prediction.codes[usable]
+            np.add.at(tally, (group, np.searchsorted(self.bounds, amounts, side="left"), code), 1.0)
+            np.add.at(tally, (group, -1, code), amounts)
         return tally
 
     def amounts(self, tally: Floats, names: LabelNames) -> dict[str, tuple[list[float], float]]:

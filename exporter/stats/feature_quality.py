@@ -1,7 +1,6 @@
 """Feature quality: how many values of each feature fail each check."""
 
 from collections.abc import Mapping
-from functools import cached_property
 
 import numpy as np
 
@@ -69,17 +68,12 @@ class FeatureQuality(Statistic):
 
     def failures(self, tally: Floats) -> dict[str, dict[str, float]]:
         """Return the failures of each feature by check; checks that do not apply to a feature are left out."""
-        return {
-            feature: {check: count for check, count in zip(CHECKS, counts, strict=True) if check not in inapplicable}
-            for feature, counts, inapplicable in zip(self.features, tally.tolist(), self._inapplicable, strict=True)
-        }
-
-    @cached_property
-    def _inapplicable(self) -> list[tuple[str, ...]]:
-        categories, numbers = len(self._categories), len(self._least)
-        others = len(self.features) - numbers - categories
-        return [
-            *[("unseen_category",)] * numbers,
-            *[("out_of_range",)] * categories,
-            *[("out_of_range", "unseen_category")] * others,
-        ]
+        numbers, categories = len(self._least), len(self._categories)
+        failures = {}
+        for row, (feature, counts) in enumerate(zip(self.features, tally.tolist(), strict=True)):
+            failures[feature] = dict(zip(CHECKS, counts, strict=True))
+            if row >= numbers:
+                del failures[feature]["out_of_range"]
+            if not numbers <= row < numbers + categories:
+                del failures[feature]["unseen_category"]
+        return failures

@@ -3,8 +3,7 @@
 import numpy as np
 import pytest
 
-from exporter.reference.projections import directions
-from exporter.reference.splitmix import splitmix64
+from exporter.reference.projections import directions, splitmix64
 
 
 def test_hashes_are_those_of_the_paper() -> None:

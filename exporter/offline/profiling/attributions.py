@@ -12,9 +12,9 @@ from msgspec import UNSET, UnsetType
 
 from exporter.offline.profiling.blocks import Block
 from exporter.offline.profiling.column import Column
-from exporter.offline.profiling.kinds import ColumnSketch, Kind
 from exporter.offline.profiling.numeric import finite, running_sums
 from exporter.offline.profiling.options import Options
+from exporter.offline.profiling.survey import ColumnSketch
 from exporter.reference.profile import LARGEST_ATTRIBUTION, Attribution
 
 
@@ -22,9 +22,7 @@ class AttributionTally:
     """The second pass over all attributions: exact counts, and the mean of their absolute values."""
 
     def __init__(self, sketches: Mapping[str, ColumnSketch], options: Options) -> None:
-        self._tallies = {
-            name: sketch.tally(Kind.NUMERIC, options) for name, sketch in sketches.items() if sketch.numbers.finite
-        }
+        self._tallies = {name: sketch.numeric(options) for name, sketch in sketches.items() if sketch.numbers.finite}
         self._sizes = {name: np.zeros(1) for name in self._tallies}
         self._explained = 0
 

@@ -4,7 +4,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from exporter.batch import Floats
-from exporter.reference.splitmix import splitmix64
+from exporter.reference.projections import splitmix64
 
 SAMPLE = 65_536
 

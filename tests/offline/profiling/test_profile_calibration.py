@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from exporter.offline.profiling.calibration import scored_class
+from exporter.offline.profiling.outcomes import scored_class
 from exporter.reference.calibration import Calibration
 from tests.offline.profiling.training import made, run, write
 
@@ -85,7 +85,7 @@ def test_there_is_none_of_too_few_records(tmp_path: Path, rows: int) -> None:
     source = write(tmp_path / "a.jsonl", drawn(rows))
     result = run(source, "--output", tmp_path / "out.json")
     assert ("calibration" in json.loads((tmp_path / "out.json").read_text())) == (rows == 100)
-    assert ("calibration: of the scores of 100 predictions with ground truth" in result.stdout) == (rows == 100)
+    assert ("calibration: scores of 100 predictions with ground truth" in result.stdout) == (rows == 100)
 
 
 def test_there_is_none_of_values_nor_of_more_classes_than_have_a_bin(tmp_path: Path) -> None:

@@ -61,9 +61,9 @@ def test_a_column_is_what_all_of_its_values_say(tmp_path: Path, values: Sequence
     [
         pytest.param([None, None], "has no values", id="null"),
         pytest.param([float("nan"), None], "has no values", id="NaN"),
-        pytest.param([[1], [2]], "holds only lists", id="lists"),
-        pytest.param([{"a": 1}, {}], "holds only objects", id="objects"),
-        pytest.param([{"a": 1}, [], None], "holds only lists and objects", id="lists and objects"),
+        pytest.param([[1], [2]], "contains only lists", id="lists"),
+        pytest.param([{"a": 1}, {}], "contains only objects", id="objects"),
+        pytest.param([{"a": 1}, [], None], "contains only lists and objects", id="lists and objects"),
         pytest.param([float("inf"), -float("inf")], "has no finite number", id="infinities"),
         pytest.param(
             [f"user {index}" for index in range(1001)],
@@ -132,7 +132,7 @@ def test_what_parquet_holds_besides_numbers_texts_and_booleans_is_no_feature(
 ) -> None:
     pq.write_table(pa.table({"x": values, "y": [1, 2]}), tmp_path / "a.parquet")
     result = run(tmp_path / "a.parquet", "--output", tmp_path / "out.json")
-    assert {"x": f"holds only {noun}"} == left_out(result.stdout)
+    assert {"x": f"contains only {noun}"} == left_out(result.stdout)
 
 
 @pytest.mark.parametrize(

@@ -96,8 +96,8 @@ def test_on_no_terminal_nothing_is_printed_but_the_summary(tmp_path: Path) -> No
     assert result.stdout.splitlines() == [
         "2 predictions: 1 numeric and 1 categorical features",
         "prediction: 2 classes; probability: 0.25 to 0.75, mean 0.5",
-        "skipped: 1 records with an error_type, which are no predictions",
-        "left out: id: holds only lists",
+        "skipped: 1 record with an error_type",
+        "left out: id: contains only lists",
         f"{tmp_path / 'out.json'}: {size} KiB",
     ]
 

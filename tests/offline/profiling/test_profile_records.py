@@ -27,7 +27,7 @@ def test_errors_are_no_predictions(tmp_path: Path) -> None:
     profile = made(source, output=tmp_path / "out.json")
     assert (profile.rows, profile.features["x"].missing) == (4, 1)
     assert Categorical(categories={"a": 3, "b": 1}, missing=0, other=0, distinct=2) == profile.prediction
-    told = "skipped: 2 records with an error_type, which are no predictions"
+    told = "skipped: 2 records with an error_type"
     assert told in run(source, "--output", tmp_path / "out.json").stdout
 
 
@@ -50,7 +50,7 @@ def test_an_error_that_is_nan_is_none_in_parquet(tmp_path: Path) -> None:
 def test_the_other_fields_of_a_flat_record_are_no_features_and_told(tmp_path: Path) -> None:
     fields = {"timestamp": "2026-01-05T10:00:00Z", "model_name": "m", "latency_ms": 1.5, "request_id": "r", "actual": 1}
     source = write(tmp_path / "a.csv", [X | {"prediction": "a"} | fields] * 3)
-    told = f"fields of a record, and so no features: prediction, {', '.join(fields)}"
+    told = f"fields of a record, not features: prediction, {', '.join(fields)}"
     assert told in run(source, "--output", tmp_path / "out.json").stdout
     assert list(made(source, output=tmp_path / "out.json").features) == ["x"]
 

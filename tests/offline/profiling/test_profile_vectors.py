@@ -73,14 +73,14 @@ def test_of_few_distinct_vectors_each_has_a_bin_at_most(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("values", "reason"),
     [
-        pytest.param([[1, 2], [1, 2, 3]], "holds only lists, of 2 to 3 numbers", id="ragged"),
-        pytest.param([[1, 2], []], "holds only lists", id="empty"),
-        pytest.param([[1], [2]], "holds only lists", id="one number"),
-        pytest.param([["a", "b"], ["c", "d"]], "holds only lists", id="texts"),
-        pytest.param([[1, 2], [True, 2]], "holds only lists", id="a boolean within"),
-        pytest.param([[1, 2], [1, [2]]], "holds only lists", id="lists within"),
-        pytest.param([[1, 2], {"a": 1}], "holds only lists and objects", id="objects too"),
-        pytest.param([[1, 2], [1, 2], None], "holds the same vector in each row", id="constant"),
+        pytest.param([[1, 2], [1, 2, 3]], "contains only lists, of 2 to 3 numbers", id="ragged"),
+        pytest.param([[1, 2], []], "contains only lists", id="empty"),
+        pytest.param([[1], [2]], "contains only lists", id="one number"),
+        pytest.param([["a", "b"], ["c", "d"]], "contains only lists", id="texts"),
+        pytest.param([[1, 2], [True, 2]], "contains only lists", id="a boolean within"),
+        pytest.param([[1, 2], [1, [2]]], "contains only lists", id="lists within"),
+        pytest.param([[1, 2], {"a": 1}], "contains only lists and objects", id="objects too"),
+        pytest.param([[1, 2], [1, 2], None], "has the same vector in each row", id="constant"),
         pytest.param([[1, math.nan], [math.inf, 2]], "has no finite vector", id="not finite"),
     ],
 )
@@ -94,7 +94,7 @@ def test_other_lists_are_left_out(tmp_path: Path, values: list[Any], reason: str
 def test_vectors_of_two_lengths_in_two_blocks_are_ragged_too(tmp_path: Path) -> None:
     rows = [{"x": [1, index], "y": 1} for index in range(9000)] + [{"x": [1, 2, 3], "y": 1}]
     result = run(write(tmp_path / "a.jsonl", rows), "--output", tmp_path / "reference.json")
-    assert "left out: x: holds only lists, of 2 to 3 numbers" in result.stdout.splitlines()
+    assert "left out: x: contains only lists, of 2 to 3 numbers" in result.stdout.splitlines()
 
 
 def test_the_report_counts_them(tmp_path: Path) -> None:
