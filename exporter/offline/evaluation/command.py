@@ -1,4 +1,4 @@
-"""The arguments and the output of `prediction-exporter evaluate`."""
+"""The command `prediction-exporter evaluate`: its options and its output."""
 
 import math
 import time
@@ -38,7 +38,7 @@ def evaluate(
     max_drop: Sequence[str],
     is_json: bool,
 ) -> tuple[list[str], bool]:
-    """Return the lines to show, and whether a figure falls short; raises OfflineError."""
+    """Return the lines to show, and whether a figure falls short; raises ConfigError and OfflineError."""
     span = _time("--from", begin, -math.inf), _time("--to", end, math.inf)
     if span[0] >= span[1]:
         raise OfflineError(f"--to: expected a time after --from, which is {begin}, got {end!r}")
@@ -59,11 +59,8 @@ def evaluate(
 
 def _loaded(config_file: Path | None, reference: str | None) -> LoadedConfig:
     if config_file and reference:
-        raise OfflineError("--reference goes without --config; in a configuration it is a key")
-    try:
-        return loading.load(config_file) if config_file else loading.from_options("archive.jsonl", reference, None)
-    except loading.ConfigError as error:
-        raise OfflineError(*error.problems) from None
+        raise OfflineError("--reference cannot be given with --config; in a configuration it is a key")
+    return loading.load(config_file) if config_file else loading.from_options("archive.jsonl", reference, None)
 
 
 def _time(option: str, text: str | None, otherwise: float) -> float:
@@ -82,7 +79,7 @@ def _limits(option: str, given: Sequence[str]) -> dict[str, float]:
         if name not in figures.ORDER:
             raise OfflineError(f"{option}: no such figure {name!r}{nearest(name, figures.ORDER)}")
         if name in LOSSES:
-            raise OfflineError(f"{option}: less is better for {name}, which cannot have this limit")
+            raise OfflineError(f"{option}: does not apply to {name}, for which less is better")
         try:
             limits[name] = float(value)
         except ValueError:

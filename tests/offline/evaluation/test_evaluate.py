@@ -185,7 +185,10 @@ def test_a_database_has_the_truth(tmp_path: Path, log: Path) -> None:
         (["no.jsonl", "--truth", "{truth}"], "no.jsonl: No such file or directory"),
         (["{log}", "--truth", "{truth}", "--least", "f2=1"], "--least: no such figure 'f2'"),
         (["{log}", "--truth", "{truth}", "--least", "f1=high"], "--least: expected f1=NUMBER, got 'f1=high'"),
-        (["{log}", "--truth", "{truth}", "--least", "mae=1"], "--least: less is better for mae"),
+        (
+            ["{log}", "--truth", "{truth}", "--least", "mae=1"],
+            "--least: does not apply to mae, for which less is better",
+        ),
         (["{log}", "--truth", "{truth}", "--from", "yesterday"], "--from: expected a date or time such as"),
         (
             ["{log}", "--truth", "{truth}", "--from", "2026-07-01", "--to", "2026-06-01"],
