@@ -24,7 +24,7 @@ from exporter.formats.kserve.pairing import Event, EventPair, EventPairs
 from exporter.formats.kserve.payloads import FeatureNames, Outcome, instances, outcomes
 from exporter.formats.kserve.rows import MAX_INSTANCES, EventRows, pair_rows
 from exporter.lines.buffer import frame_whole
-from tests import kserve_events as example
+from tests.formats import kserve_events as example
 from tests.process import Exporter, command, exporter
 from tests.records import DEFAULT, NOW, STREAM
 
