@@ -42,7 +42,7 @@ from exporter.stats.reconstruction_error import ReconstructionError
 from exporter.stats.record_quality import RecordQuality
 from exporter.stats.residuals import ResidualBins, Residuals
 from exporter.stats.score_bins import ScoreBins
-from exporter.stats.variable_kind import ATTRIBUTIONS, FEATURES, LABELS, OUTPUTS, VariableKind, on_columns
+from exporter.stats.variable_kind import ATTRIBUTIONS, FEATURES, LABELS, OUTPUTS, OnColumns, VariableKind
 from exporter.tallies.vocabulary import CLASS_LABEL, ERROR_LABEL
 
 # A minute, ten minutes, an hour, six hours, a day, a week and thirty days.
@@ -157,7 +157,7 @@ def _add_drift(chosen: Measures, config: Config, variables: Profile, kind: Varia
     exported = config.exported_bins if kind == FEATURES else None
     calculator = DriftCalculator(variables, kind, _criteria(config, "feature_drift_psi"), exported)
     parts = (calculator.bins, calculator.cuts, calculator.moments)
-    chosen.statistics += [on_columns(statistic, kind, variables) for statistic in parts]
+    chosen.statistics += parts if kind == FEATURES else [OnColumns(part, kind, variables) for part in parts]
     drift_statistics = (statistic for statistic in DRIFT_STATISTICS if statistic.name in config.drift.methods)
     chosen.derived.append(Drift(calculator, tuple(drift_statistics)))
     return calculator

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from exporter.batch import Batch, Bools, Floats, Ints, Reads, SegmentSeries, Series
+from exporter.batch import Batch, Floats, Ints, Reads, SegmentSeries, Series
 from exporter.families import Families
 from exporter.tallies.tally import COUNTS, S, Tally
 
@@ -80,7 +80,7 @@ def count_cells(cells: Ints, group: Ints, groups: int, shape: tuple[int, ...]) -
     return np.bincount(group * size + cells, minlength=groups * size).reshape(groups, *shape).astype(COUNTS)
 
 
-def sum_columns(columns: Sequence[Floats | Bools], group: Ints, groups: int) -> Floats:
+def sum_columns(columns: Sequence[Floats], group: Ints, groups: int) -> Floats:
     """Return the sums of columns over the rows of each group; shape (groups, columns)."""
     return np.stack([np.bincount(group, column, groups) for column in columns], axis=1).astype(np.float64)
 

@@ -4,9 +4,9 @@ from typing import NamedTuple
 
 import numpy as np
 
-from exporter.batch import Batch, Bools, Floats, Ints
+from exporter.batch import Batch, Floats, Ints
 from exporter.reference.profile import Categorical
-from exporter.stats import Statistic, count_cells, sum_columns
+from exporter.stats import Statistic, count_cells
 from exporter.tallies.tally import Tally
 from exporter.tallies.vocabulary import printable
 
@@ -98,11 +98,11 @@ class ScoreLosses(_OfClasses):
         rows = np.flatnonzero(truth >= 0)
         scores, truth, group = scores[:, rows], truth[rows], batch.group[rows]
         true_scores = scores[truth, np.arange(len(rows))]
-        has_score: Bools = ~np.isnan(true_scores)
-        complete: Bools = np.logical_and.reduce(~np.isnan(scores))
+        has_score, complete = ~np.isnan(true_scores), ~np.isnan(scores).any(axis=0)
         losses = -np.log(np.clip(true_scores, LEAST, 1 - LEAST))
         squares = np.square(scores - (np.arange(len(scores))[:, None] == truth)).sum(axis=0)
         if len(self.classes) == TWO_CLASSES:
             squares = squares / 2
-        columns = [has_score, np.where(has_score, losses, 0.0), complete, np.where(complete, squares, 0.0)]
-        return sum_columns(columns, group, batch.groups)
+        columns = [(has_score, None), (has_score, losses), (complete, None), (complete, squares)]
+        sums = [np.bincount(group[of], None if values is None else values[of], batch.groups) for of, values in columns]
+        return np.stack(sums, axis=1).astype(np.float64)

@@ -31,7 +31,8 @@ class Embedding(Statistic):
         self.shape = (self.reference.size + vector.dimension,)
         # Edges by position, shape (positions, 1, projections); +inf after a projection's last edge. `tally` projects
         # vectors shifted by the least coordinates, and clipped so that nothing overflows.
-        self._edges = padded(vector.edges, np.inf).T[:, None] - self._least @ self._directions
+        edges = np.ascontiguousarray(padded(vector.edges, np.inf).T)[:, None]
+        self._edges = edges - self._least @ self._directions
 
     def tally(self, batch: Batch) -> Floats:
         vectors = batch.vectors[self._index]

@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from functools import partial
 from typing import Literal
 
 import numpy as np
 
-from exporter.batch import Batch, Floats, Reads
-from exporter.encoded import Encoded
+from exporter.batch import Batch, Floats
 from exporter.families import CounterFamily, Families, GaugeFamily
 from exporter.reference.profile import Profile
 from exporter.stats import BASE_LABELS, LabelNames, Statistic
@@ -79,63 +77,36 @@ LABELS = VariableKind("label")
 
 
 class OnColumns(Statistic):
-    """A statistic of features, applied to a batch whose features `select` has replaced by other columns."""
+    """A statistic of features, applied to the variables of another kind in place of the features of a batch."""
 
-    def __init__(
-        self,
-        statistic: Statistic,
-        stored_as: str,
-        select: Callable[[Batch], Batch],
-        reads: Reads = "predictions",
-        *,
-        is_exported: bool = True,
-    ) -> None:
+    def __init__(self, statistic: Statistic, kind: VariableKind, variables: Profile) -> None:
         self.statistic = statistic
-        self.name, self.shape, self.reads = statistic.name, statistic.shape, reads
-        self._stored_as = stored_as
-        self._select = select
-        self._is_exported = is_exported
+        self.name, self.shape = statistic.name, statistic.shape
+        self.reads = "outcomes" if kind == LABELS else "predictions"
+        self._kind = kind
+        self._variables = variables
 
     def __repr__(self) -> str:
-        return f"{self._stored_as}({self.statistic!r})"
+        return f"{'OfAttributions' if self._kind == ATTRIBUTIONS else 'OfOutputs'}({self.statistic!r})"
 
     def tally(self, batch: Batch) -> Tally:
-        return self.statistic.tally(self._select(batch))
+        return self.statistic.tally(batch.explained() if self._kind == ATTRIBUTIONS else self._selected(batch))
 
     def collect(self, tallies: Mapping[S, Floats], names: LabelNames) -> Families:
-        return self.statistic.collect(tallies, names) if self._is_exported else iter(())
+        # A series for each bin of each attribution would be too many.
+        return iter(()) if self._kind == ATTRIBUTIONS else self.statistic.collect(tallies, names)
 
-
-def on_columns(statistic: Statistic, kind: VariableKind, variables: Profile) -> Statistic:
-    """Return a statistic of a kind of variables, which are the features of `variables`."""
-    if kind == OUTPUTS:
-        return OnColumns(statistic, "OfOutputs", partial(_outputs, variables))
-    if kind == LABELS:
-        return OnColumns(statistic, "OfOutputs", partial(_labels, variables), "outcomes")
-    if kind == ATTRIBUTIONS:
-        # A series for each of their bins would be too many.
-        return OnColumns(statistic, "OfAttributions", Batch.explained, is_exported=False)
-    return statistic
-
-
-def _outputs(outputs: Profile, batch: Batch) -> Batch:
-    numbers = {"prediction": batch.value, "probability": batch.probability}
-    return _with_columns(batch, outputs, numbers, {"prediction": batch.prediction})
-
-
-def _labels(labels: Profile, batch: Batch) -> Batch:
-    label, value = batch.truth
-    return _with_columns(batch, labels, {"label": value}, {"label": label})
-
-
-def _with_columns(
-    batch: Batch, profile: Profile, numbers: Mapping[str, Floats], categories: Mapping[str, Encoded[str]]
-) -> Batch:
-    chosen = [numbers[name] for name in profile.numeric]
-    return replace(
-        batch,
-        numbers=np.array(chosen).reshape(len(chosen), len(batch)),
-        categories=tuple(categories[name] for name in profile.categorical),
-        vectors=(),
-        marks=None,
-    )
+    def _selected(self, batch: Batch) -> Batch:
+        """Return the batch with outputs or labels as its features."""
+        numbers = {"prediction": batch.value, "probability": batch.probability}
+        categories = {"prediction": batch.prediction}
+        if self._kind == LABELS:
+            categories["label"], numbers["label"] = batch.truth
+        chosen = [numbers[name] for name in self._variables.numeric]
+        return replace(
+            batch,
+            numbers=np.array(chosen).reshape(len(chosen), len(batch)),
+            categories=tuple(categories[name] for name in self._variables.categorical),
+            vectors=(),
+            marks=None,
+        )

@@ -9,11 +9,11 @@ from hypothesis import strategies as st
 
 from exporter.stats.absolute_attributions import AbsoluteAttributions
 from exporter.stats.feature_bins import FeatureBins
-from exporter.stats.variable_kind import ATTRIBUTIONS, on_columns
+from exporter.stats.variable_kind import ATTRIBUTIONS, OnColumns
 from tests.records import PROFILE, columns
 
 ABSOLUTE = AbsoluteAttributions(PROFILE.attributed)
-BINS = on_columns(FeatureBins(PROFILE.attributed, ATTRIBUTIONS), ATTRIBUTIONS, PROFILE.attributed)
+BINS = OnColumns(FeatureBins(PROFILE.attributed, ATTRIBUTIONS), ATTRIBUTIONS, PROFILE.attributed)
 
 numbers = st.one_of(
     st.sampled_from([math.nan, math.inf, -math.inf, 1e300, -0.5, 0.0, 0.25]),

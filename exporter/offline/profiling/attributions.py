@@ -34,7 +34,7 @@ class AttributionTally:
                 is_explained[column.rows] = True
                 tally.add(Column(column.numbers, column.rows))
                 sizes = np.minimum(np.abs(finite(column.numbers)), LARGEST_ATTRIBUTION)
-                self._sizes[name] = running_sums(self._sizes[name], sizes[:, None])
+                self._sizes[name] = running_sums(self._sizes[name], sizes[None])
         self._explained += int(np.count_nonzero(is_explained))
 
     def attributions(self) -> dict[str, Attribution] | UnsetType:

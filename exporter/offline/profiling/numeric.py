@@ -107,8 +107,8 @@ class NumericTally:
         self._counts += np.bincount(cells, minlength=len(self._counts))
         deviations = np.ldexp(values, -self._sketch.exponent) - self._center
         lower, upper = values < self._cuts[0], values >= self._cuts[-1]
-        rows = np.column_stack((deviations, deviations**2, deviations * lower, deviations * upper))
-        self._sums = running_sums(self._sums, rows)
+        values = np.stack((deviations, deviations**2, deviations * lower, deviations * upper))
+        self._sums = running_sums(self._sums, values)
 
     def feature(self, rows: int) -> Numeric:
         """Return the feature of data with `rows` rows; `other` counts the values that are not finite numbers."""
@@ -141,11 +141,11 @@ class NumericTally:
         return math.ldexp(self._center + deviation, self._sketch.exponent)
 
 
-def running_sums(sums: Floats, rows: Floats) -> Floats:
-    """Return `sums` plus the sums of the columns of `rows`, the same however rows are divided into blocks."""
-    # One row after the other, because the last digit of a sum depends on the order of the additions.
-    total: Floats = np.add.accumulate(np.vstack((sums, rows)), axis=0)[-1]
-    return total
+def running_sums(sums: Floats, values: Floats) -> Floats:
+    """Return `sums`, shape (k,), plus those of `values`, shape (k, n), the same for every division into blocks."""
+    # One value after the other, because the last digit of a sum depends on the order of the additions.
+    totals: Floats = np.add.accumulate(np.column_stack((sums, values)), axis=1)[:, -1].copy()
+    return totals
 
 
 def finite(numbers: NDArray[Any]) -> Floats:

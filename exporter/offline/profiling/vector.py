@@ -74,7 +74,7 @@ class VectorTally:
             cells = np.searchsorted(self._edges[index], coordinates, side="right")
             self._counts[index] += np.bincount(cells, minlength=len(self._counts[index]))
         deviations = values - self._center
-        self._sums = running_sums(self._sums, np.column_stack((deviations, (deviations**2).sum(axis=1))))
+        self._sums = running_sums(self._sums, np.vstack((deviations.T, (deviations**2).sum(axis=1))))
 
     def feature(self, rows: int) -> Vector:
         """Return the feature of data with `rows` rows; `other` counts the vectors that are not finite."""

@@ -64,11 +64,11 @@ class _Counts:
     def add(self, texts: pa.Array) -> None:
         self.values += len(texts)
         self.codes = self.codes or _matching(texts, self.code)
-        # Casts are faster than patterns.
-        if _cast(texts, Type.INTEGERS) is not None:
+        # Casts are faster than patterns unless they fail.
+        if self.integers == self.values - len(texts) and _cast(texts, Type.INTEGERS) is not None:
             self.integers += len(texts)
             self.numbers += len(texts)
-        elif _cast(texts, Type.NUMBERS) is not None:
+        elif self.numbers == self.values - len(texts) and _cast(texts, Type.NUMBERS) is not None:
             self.numbers += len(texts)
         else:
             self.integers += _matching(texts, INTEGER)

@@ -108,8 +108,14 @@ VECTOR_TYPES = {
 }
 
 
+@pytest.fixture(scope="module")
+def expected_of_vectors(tmp_path_factory: pytest.TempPathFactory) -> str:
+    """Return the profile of the vectors as JSON lines in one file."""
+    return content(write(tmp_path_factory.mktemp("vectors") / "a.jsonl", VECTORS))
+
+
 @pytest.mark.parametrize("kind", VECTOR_TYPES)
-def test_vectors_are_the_same_in_every_format(tmp_path: Path, kind: str) -> None:
+def test_vectors_are_the_same_in_every_type_of_parquet(tmp_path: Path, expected_of_vectors: str, kind: str) -> None:
     text, few = VECTOR_TYPES[kind]
     table = pa.table(
         {
@@ -123,12 +129,14 @@ def test_vectors_are_the_same_in_every_format(tmp_path: Path, kind: str) -> None
         }
     )
     pq.write_table(table, tmp_path / "a.parquet", row_group_size=777)
-    expected = content(tmp_path / "a.parquet")
-    assert list(profile_file.load(expected.encode()).vectors) == ["text", "few"]
-    assert expected == content(*parts(tmp_path, VECTORS, ".jsonl"))
-    assert expected == content(
-        write(tmp_path / "b.jsonl.gz", [{"features": row, "prediction": None} for row in VECTORS])
-    )
+    assert list(profile_file.load(expected_of_vectors.encode()).vectors) == ["text", "few"]
+    assert content(tmp_path / "a.parquet") == expected_of_vectors
+
+
+def test_vectors_are_the_same_in_every_form_of_json_lines(tmp_path: Path, expected_of_vectors: str) -> None:
+    records = [{"features": row, "prediction": None} for row in VECTORS]
+    assert content(*parts(tmp_path, VECTORS, ".jsonl")) == expected_of_vectors
+    assert content(write(tmp_path / "b.jsonl.gz", records)) == expected_of_vectors
 
 
 def dictionary_encoded(path: Path, rows: Sequence[Row]) -> Path:
