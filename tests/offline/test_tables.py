@@ -9,23 +9,11 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
-from click.testing import CliRunner, Result
 
-from exporter.cli import main
 from exporter.reference import profile_file
 from exporter.reference.profile import Categorical
+from tests.offline.commands import evaluated, run
 from tests.offline.profiling.training import as_json_lines
-
-
-def run(*arguments: str | Path) -> Result:
-    return CliRunner().invoke(main, list(map(str, arguments)), catch_exceptions=False)
-
-
-def evaluated(*arguments: str | Path) -> dict[str, Any]:
-    result = run("evaluate", *arguments, "--json")
-    assert (result.exit_code, result.stderr) == (0, "")
-    answer: dict[str, Any] = json.loads(result.stdout)
-    return answer
 
 
 def confusion(*arguments: str | Path) -> Mapping[str, Mapping[str, int]]:
