@@ -19,7 +19,7 @@ Rows = list[dict[str, Any]]
 
 
 def rows(month: int, number: int, wrong: float, seed: int) -> Rows:
-    """Return predictions with their `actual`, of which a share is wrong."""
+    """Return predictions with their `actual`; a share of them is wrong."""
     chance = random.Random(seed)
     made = []
     for index in range(number):
@@ -145,7 +145,7 @@ def test_tables_are_read_too(tmp_path: Path, log: Path, kind: str) -> None:
         csv.write_csv(table, folder / "truth.csv")
     else:
         parquet.write_table(table, folder / "truth.parquet")
-    # As Spark leaves them.
+    # Spark writes such files.
     (folder / "_SUCCESS").write_text("")
     (folder / f".truth.{kind}.crc").write_bytes(b"crc\x00")
     answer = evaluated(log, "--truth", folder)

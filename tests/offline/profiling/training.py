@@ -20,7 +20,7 @@ Row = Mapping[str, Any]
 
 
 def write(path: Path, rows: Sequence[Row], **options: Any) -> Path:
-    """Write rows in the format that the name says; `options` are of the Parquet writer."""
+    """Write rows in the format of the file's name; `options` are those of the Parquet writer."""
     path.parent.mkdir(parents=True, exist_ok=True)
     if path.suffix == ".parquet":
         pq.write_table(pa.Table.from_pylist(list(rows)), path, **options)
