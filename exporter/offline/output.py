@@ -1,7 +1,7 @@
 """The progress bar and the output file of a command."""
 
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from pathlib import Path
 
 from rich.console import Console
@@ -27,18 +27,12 @@ def write(data: bytes, path: Path) -> None:
     try:
         if path.is_symlink() or (path.exists() and not path.is_file()):
             path.write_bytes(data)  # A pipe, or a link such as /dev/stdout, which must stay one.
-        else:
-            _replace(path, data)
+            return
+        new = path.with_name(f".{path.name}.new")
+        try:
+            new.write_bytes(data)
+            new.replace(path)
+        finally:
+            new.unlink(missing_ok=True)
     except OSError as error:
         raise OfflineError(f"--output {path}: {error.strerror}") from None
-
-
-def _replace(path: Path, data: bytes) -> None:
-    new = path.with_name(f".{path.name}.new")
-    try:
-        new.write_bytes(data)
-        new.replace(path)
-    except OSError:
-        with suppress(OSError):
-            new.unlink()
-        raise

@@ -1,14 +1,14 @@
 """The file of a reference profile: readable JSON, validated completely when it is read."""
 
+from collections.abc import Iterator
+
 import msgspec
 
-from exporter.reference.calibration import Calibration
-from exporter.reference.components import Components
 from exporter.reference.profile import VERSION, Profile
 
 
 class ProfileError(ValueError):
-    """The profile cannot be used; the message is one line that says why."""
+    """The profile cannot be used; the message is one line with the reason."""
 
 
 def load(data: bytes) -> Profile:
@@ -21,34 +21,28 @@ def load(data: bytes) -> Profile:
         raise ProfileError(f"not JSON: {error}") from None
     if profile.version != VERSION:
         raise ProfileError(f"version: expected {VERSION}, got {profile.version}; create the profile again")
-    parts = {
-        **{f"features.{name}": feature for name, feature in profile.features.items()},
-        **{f"attributions.{name}": attribution for name, attribution in (profile.attributions or {}).items()},
-        "prediction": profile.prediction,
-        "probability": profile.probability,
-        "actual": profile.actual,
-    }
-    for name, part in parts.items():
-        if part and (problem := part.problem()):
+    for name, problem in _problems(profile):
+        if problem:
             raise ProfileError(f"{name}: {problem}")
-    if profile.components and (problem := _problem_of(profile.components, profile)):
-        raise ProfileError(f"components: {problem}")
-    if profile.calibration and (problem := _problem_of_scores(profile.calibration, profile)):
-        raise ProfileError(f"calibration: {problem}")
     return profile
 
 
-def _problem_of(components: Components, profile: Profile) -> str | None:
-    for name in components.features:
+def _problems(profile: Profile) -> Iterator[tuple[str, str | None]]:
+    """Yield the name of each part with its inconsistency, None if there is none."""
+    parts = {
+        **{f"features.{name}": feature for name, feature in profile.features.items()},
+        **{f"attributions.{name}": attribution for name, attribution in (profile.attributions or {}).items()},
+        **{
+            name: getattr(profile, name)
+            for name in ("prediction", "probability", "actual", "components", "calibration")
+        },
+    }
+    yield from ((name, part.problem()) for name, part in parts.items() if part)
+    for name in profile.components.features if profile.components else ():
         if name not in profile.numeric or profile.numeric[name].stddev <= 0:
-            return f"expected `{name}` among the numeric features, with a standard deviation above 0"
-    return components.problem()
-
-
-def _problem_of_scores(calibration: Calibration, profile: Profile) -> str | None:
-    if profile.classes != tuple(calibration.classes):
-        return "expected the classes of `prediction`, in their order"
-    return calibration.problem()
+            yield "components", f"expected `{name}` among the numeric features, with a standard deviation above 0"
+    if profile.calibration and profile.classes != tuple(profile.calibration.classes):
+        yield "calibration", "expected the classes of `prediction`, in their order"
 
 
 def dump(profile: Profile) -> bytes:

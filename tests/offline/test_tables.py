@@ -223,7 +223,7 @@ ARROW_TIMES = [
 def found(predictions: Path, begin: str, end: str) -> bool:
     truth = text_file(predictions.with_name("truth.csv"), "request_id,actual", "a,x")
     answer = evaluated(predictions, "--truth", truth, "--from", begin, "--to", end)
-    assert answer["refused_lines"] == {}
+    assert answer["rejected_lines"] == {}
     return bool(answer["models"])
 
 
@@ -269,7 +269,7 @@ def test_a_folder_and_a_pattern_stand_for_their_files_without_hidden_ones(tmp_pa
     assert (result.exit_code, result.stderr) == (0, "")
     assert result.stdout.startswith("4 predictions: ")
     answer = evaluated(paths, "--truth", paths)
-    assert (answer["models"][0]["predictions"], answer["refused_lines"]) == (4, {})
+    assert (answer["models"][0]["predictions"], answer["rejected_lines"]) == (4, {})
 
 
 def test_a_file_may_be_named_like_a_pattern(tmp_path: Path) -> None:
@@ -345,7 +345,7 @@ def test_a_record_of_a_container_log_may_span_two_blocks(tmp_path: Path) -> None
     archive = text_file(tmp_path / "0.log", *lines)
     truth = text_file(tmp_path / "truth.csv", "request_id,actual", *(f"{number},x" for number in range(1500)))
     answer = evaluated(archive, "--truth", truth, "--config", tmp_path / "config.yaml")
-    assert (answer["models"][0]["outcomes"], answer["refused_lines"]) == (1500, {})
+    assert (answer["models"][0]["outcomes"], answer["rejected_lines"]) == (1500, {})
 
 
 def test_a_null_score_of_a_class_is_absent(tmp_path: Path) -> None:
@@ -356,7 +356,7 @@ def test_a_null_score_of_a_class_is_absent(tmp_path: Path) -> None:
     pq.write_table(pa.Table.from_pylist(rows), tmp_path / "log.parquet")
     truth = text_file(tmp_path / "truth.csv", "request_id,actual", "a,x", "b,y")
     answer = evaluated(tmp_path / "log.parquet", "--truth", truth)
-    assert (answer["models"][0]["outcomes"], answer["refused_lines"]) == (2, {})
+    assert (answer["models"][0]["outcomes"], answer["rejected_lines"]) == (2, {})
 
 
 @pytest.mark.parametrize("suffix", [".csv", ".parquet"])
@@ -378,7 +378,7 @@ def test_columns_below_features_are_the_features_for_both_commands(tmp_path: Pat
     (tmp_path / "config.yaml").write_text("sources: [log.jsonl]\nreference: out.json\nsegments: [plan]\n")
     truth = text_file(tmp_path / "truth.csv", "request_id,actual", "a,x", "b,y")
     answer = evaluated(tmp_path / f"log{suffix}", "--truth", truth, "--config", tmp_path / "config.yaml")
-    assert (answer["models"][0]["outcomes"], answer["refused_lines"]) == (2, {})
+    assert (answer["models"][0]["outcomes"], answer["rejected_lines"]) == (2, {})
 
 
 def test_an_error_among_numbers_of_csv_is_an_error(tmp_path: Path) -> None:

@@ -9,7 +9,6 @@ from pathlib import Path
 import msgspec
 
 from exporter.configuration import loading
-from exporter.configuration.loading import LoadedConfig
 from exporter.counted import counted
 from exporter.decoding.columns import epoch
 from exporter.offline import OfflineError
@@ -43,7 +42,9 @@ def evaluate(
     if span[0] >= span[1]:
         raise OfflineError(f"--to: expected a time after --from, which is {begin}, got {end!r}")
     at_least, at_most = _limits("--least", least), _limits("--max-drop", max_drop)
-    loaded = _loaded(config_file, reference)
+    if config_file and reference:
+        raise OfflineError("--reference cannot be given with --config; in a configuration it is a key")
+    loaded = loading.load(config_file) if config_file else loading.from_options("archive.jsonl", reference, None)
     if not truths and not any(isinstance(source.options, QueryOptions) for source in loaded.config.label_sources):
         raise OfflineError("--truth: expected a file of ground truth, or a configuration whose databases have it")
     try:
@@ -55,12 +56,6 @@ def evaluate(
         found.failed.append("no prediction has ground truth")
     lines = [msgspec.json.format(msgspec.json.encode(found), indent=2).decode()] if is_json else _table(found)
     return lines, bool(found.failed)
-
-
-def _loaded(config_file: Path | None, reference: str | None) -> LoadedConfig:
-    if config_file and reference:
-        raise OfflineError("--reference cannot be given with --config; in a configuration it is a key")
-    return loading.load(config_file) if config_file else loading.from_options("archive.jsonl", reference, None)
 
 
 def _time(option: str, text: str | None, otherwise: float) -> float:
@@ -93,7 +88,7 @@ def _table(found: Evaluation) -> list[str]:
         (found.unused_truths, "ground-truth label has", "ground-truth labels have", " no prediction in the time span"),
         (found.repeated_truths, "ground-truth label is", "ground-truth labels are", " repeated"),
         (found.revised_truths, "ground-truth label is", "ground-truth labels are", " revised"),
-        *((count, "line", "lines", f" rejected: {reason}") for reason, count in sorted(found.refused_lines.items())),
+        *((count, "line", "lines", f" rejected: {reason}") for reason, count in sorted(found.rejected_lines.items())),
     ]
     lines += [counted(count, one, many) + text for count, one, many, text in counts if count]
     return [*lines, *(f"FAILED {line}" for line in found.failed)] or ["no predictions"]

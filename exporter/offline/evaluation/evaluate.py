@@ -44,14 +44,14 @@ _encoder = msgspec.json.Encoder(enc_hook=str, decimal_format="number")
 class Evaluation(msgspec.Struct):
     """The result, as it is written in JSON; `failed` has a line for each figure that falls short.
 
-    `unused_truths` counts labels without a prediction in the time span, `refused_lines` rejected lines by reason.
+    `unused_truths` counts labels without a prediction in the time span, `rejected_lines` rejected lines by reason.
     """
 
     models: list[ModelFigures]
     unused_truths: int
     repeated_truths: int
     revised_truths: int
-    refused_lines: dict[str, int]
+    rejected_lines: dict[str, int]
     failed: list[str] = []
 
 

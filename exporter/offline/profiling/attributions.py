@@ -1,7 +1,6 @@
 """The attributions of the reference data, such as SHAP values.
 
-Values that are no numbers are missing, as they are to the sidecar. A record without any attribution was not explained,
-and does not count.
+Values that are not numbers are missing, as in the sidecar. A record without any attribution does not count.
 """
 
 from collections.abc import Mapping

@@ -1,4 +1,4 @@
-"""The records of a data set, a block at a time.
+"""The records of a data set, one block at a time.
 
 A data set is either a prediction log (records with an object of features) or flat (each column is a feature, unless
 it is named like another field of a record).
@@ -6,7 +6,7 @@ it is named like another field of a record).
 
 import math
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from typing import Any
 
 import pyarrow as pa
@@ -45,11 +45,11 @@ class Block:
 
     rows: int
     errors: int
-    features: Mapping[str, Column] = field(default_factory=dict)
-    targets: Mapping[str, Column] = field(default_factory=dict)
-    attributions: Mapping[str, Column] = field(default_factory=dict)
-    outcomes: LabelledPredictions | None = None
-    fields: tuple[str, ...] = ()
+    features: Mapping[str, Column]
+    targets: Mapping[str, Column]
+    attributions: Mapping[str, Column]
+    outcomes: LabelledPredictions | None
+    fields: Iterable[str]
 
 
 def blocks(data: DataSet, schema: Schema) -> Iterator[Block]:
@@ -89,7 +89,7 @@ class Records:
             targets={name: self._target(name, targets) for name in targets},
             attributions={name: column(values) for name, values in self._below(kept, ATTRIBUTIONS).items()},
             outcomes=_outcomes(targets),
-            fields=tuple(fields),
+            fields=fields,
         )
 
     def _features(self, table: AnyTable) -> tuple[Mapping[str, Values], Iterable[str]]:

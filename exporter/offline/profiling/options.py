@@ -14,9 +14,8 @@ MIN_BINS = 2
 class Options:
     """How to make a profile; raises OfflineError if options contradict each other.
 
-    `numeric` and `categorical` declare features that would be something else by their values; `exclude` leaves
-    features out. `schema` says where the fields of a record lie. `named` are all features that are named, each with the
-    option that names it.
+    `numeric` and `categorical` declare features whose values suggest another kind; `exclude` leaves features out.
+    `schema` has the paths of the fields of a record. `named` maps all features that are named to the option.
     """
 
     bins: int = 10

@@ -18,7 +18,7 @@ from exporter.reference.performance import Baseline, figures
 MOST_CLASSES = 100
 SAMPLED_NUMBERS = 1 << 22
 FEWEST_ROWS = 100
-# Bins of the records of which a class is predicted, and of the rest; fewer if all classes together would have more than
+# Bins of the records for which a class is predicted, and of the rest; fewer if all classes together would exceed
 # MOST_BINS.
 BINS = 64
 MOST_BINS = 640

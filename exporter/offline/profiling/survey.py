@@ -34,7 +34,7 @@ FeatureTally = NumericTally | CategoryTally | VectorTally
 
 
 class LeftOutError(Exception):
-    """A column is no feature; the message says why."""
+    """A column is not a feature; the message is the reason."""
 
 
 class ColumnSketch:
@@ -167,7 +167,7 @@ class Survey:
             self._add(block)
 
     def feature_tallies(self) -> dict[str, FeatureTally]:
-        """Return the tally of each feature, and note what is left out, of attributions too; raises OfflineError."""
+        """Return the tally of each feature, and note the columns and attributions left out; raises OfflineError."""
         self._check_names()
         tallies: dict[str, FeatureTally] = {}
         mixed = []
@@ -184,7 +184,7 @@ class Survey:
                 mixed.append(f"`{name}`")
             else:
                 tallies[name] = tally
-                self.notes += _notes(name, column, tally)
+                self._note(name, column, tally)
         if mixed:
             raise OfflineError(
                 f"numbers are mixed with other values in {', '.join(mixed)}: give --categorical or --exclude for each"
@@ -217,6 +217,14 @@ class Survey:
                 raise OfflineError(f"{option} {name}: this is a field of a record, not a feature")
             raise OfflineError(f"{option} {name}: no such feature{nearest(name, self.features)}")
 
+    def _note(self, name: str, column: ColumnSketch, tally: FeatureTally) -> None:
+        others, distinct = column.other_than_numbers, column.labels.distinct
+        if isinstance(tally, NumericTally) and others:
+            self.notes.append(f"{name}: {others:,} values are no numbers and count as `other`: {column.others()}")
+        if isinstance(tally, CategoryTally) and distinct > CATEGORIES:
+            rest = f"the {CATEGORIES} most frequent have a bin each, the rest is `other`"
+            self.notes.append(f"{name}: {distinct:,} categories; {rest}")
+
     def _note_attributions(self) -> None:
         for name, sketch in self.attributions.items():
             if not sketch.numbers.finite:
@@ -224,13 +232,3 @@ class Survey:
             elif count := sketch.other_than_numbers:
                 others = f"{count:,} values are no numbers, and missing: {sketch.others()}"
                 self.notes.append(f"attributions.{name}: {others}")
-
-
-def _notes(name: str, column: ColumnSketch, tally: FeatureTally) -> list[str]:
-    """Return notes about a feature that may not be as the user meant it."""
-    others, distinct = column.other_than_numbers, column.labels.distinct
-    if isinstance(tally, NumericTally) and others:
-        return [f"{name}: {others:,} values are no numbers and count as `other`: {column.others()}"]
-    if isinstance(tally, CategoryTally) and distinct > CATEGORIES:
-        return [f"{name}: {distinct:,} categories; the {CATEGORIES} most frequent have a bin each, the rest is `other`"]
-    return []

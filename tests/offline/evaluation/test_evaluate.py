@@ -151,7 +151,7 @@ def test_tables_are_read_too(tmp_path: Path, log: Path, kind: str) -> None:
     answer = evaluated(log, "--truth", folder)
     (model,) = answer["models"]
     assert model["outcomes"] == len(GOOD)
-    assert answer["refused_lines"] == {}
+    assert answer["rejected_lines"] == {}
 
 
 def test_ground_truth_is_read_from_a_database(tmp_path: Path, log: Path) -> None:
