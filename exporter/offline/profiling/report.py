@@ -29,7 +29,7 @@ def summary(profile: Profile, survey: Survey) -> list[str]:
         lines.append(f"calibration: scores of {calibration.rows:,} predictions with ground truth")
     if attributions := profile.attributions:
         most = sorted(attributions, key=lambda name: -attributions[name].mean_abs)[:MOST_NAMED]
-        lines.append(f"attributions: to {len(attributions)} features, most to {', '.join(most)}")
+        lines.append(f"attributions: to {counted(len(attributions), 'feature', 'features')}, most to {', '.join(most)}")
     if survey.errors:
         lines.append(f"skipped: {counted(survey.errors, 'record', 'records')} with an error_type")
     if survey.fields:

@@ -181,13 +181,7 @@ def _check_quotes(last: str | None, file: DataFile) -> None:
 def _explanation(file: DataFile) -> str | None:
     """Read slowly up to the line that Arrow rejected, because it does not report the number of that line."""
     with file.opened() as (_, stream):
-        for number, line in enumerate(stream, 1):
-            try:
-                line.decode()
-            except UnicodeDecodeError as error:
-                return f"{file.path}:{number}: not UTF-8 at byte {error.start + 1} of the line"
-    with file.opened() as (_, stream):
-        rows = csv.reader(line.decode("utf-8-sig") for line in stream)
+        rows = csv.reader(_decoded(stream, file.path))
         try:
             header = next(rows)
             for row in rows:
@@ -197,3 +191,11 @@ def _explanation(file: DataFile) -> str | None:
         except csv.Error as error:
             return f"{file.path}:{rows.line_num}: {error}"
     return None
+
+
+def _decoded(lines: Iterable[bytes], path: Path) -> Iterator[str]:
+    for number, line in enumerate(lines, 1):
+        try:
+            yield line.decode()
+        except UnicodeDecodeError as error:
+            raise OfflineError(f"{path}:{number}: not UTF-8 at byte {error.start + 1} of the line") from None

@@ -85,9 +85,9 @@ def _is_hidden(file: Path, given: Path) -> bool:
 
 
 def _data_file(path: Path, default: FileType | None) -> DataFile:
-    suffixes = [suffix.lower() for suffix in path.suffixes]
-    is_gzipped = suffixes[-1:] == [".gz"]
-    kind = SUFFIXES.get("".join(suffixes[-2:-1] if is_gzipped else suffixes[-1:]), default)
+    name = path.name.lower()
+    is_gzipped = name.endswith(".gz")
+    kind = SUFFIXES.get(Path(name.removesuffix(".gz")).suffix, default)
     if kind is None or (is_gzipped and kind is FileType.PARQUET):
         known = ", ".join(SUFFIXES)
         raise OfflineError(f"{path}: unknown type of file; expected a name that ends in {known} (.gz may follow)")
