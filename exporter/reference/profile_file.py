@@ -1,6 +1,7 @@
 """The file of a reference profile: readable JSON, validated completely when it is read."""
 
 from collections.abc import Iterator
+from typing import Any
 
 import msgspec
 
@@ -47,21 +48,11 @@ def _problems(profile: Profile) -> Iterator[tuple[str, str | None]]:
 
 def dump(profile: Profile) -> bytes:
     """Return a profile as readable JSON, with each list on one line."""
-    text = msgspec.json.format(msgspec.json.encode(profile), indent=2).decode()
-    return (_fold_lists(text) + "\n").encode()
+    return (_text(msgspec.to_builtins(profile)) + "\n").encode()
 
 
-def _fold_lists(text: str) -> str:
-    """Put each list on one line; a bracket within a string is never alone on its line."""
-    lines: list[str] = []
-    inside = False
-    for line in text.split("\n"):
-        if inside:
-            lines[-1] += line.strip() + ("" if line.strip().startswith("]") or not line.endswith(",") else " ")
-        else:
-            lines.append(line)
-        if line.endswith("["):
-            inside = True
-        elif line.strip() in ("]", "],"):
-            inside = False
-    return "\n".join(lines)
+def _text(value: Any, indent: str = "") -> str:
+    if not isinstance(value, dict) or not value:
+        return msgspec.json.format(msgspec.json.encode(value), indent=0).decode()
+    items = (f"{indent}  {_text(key)}: {_text(item, indent + '  ')}" for key, item in value.items())
+    return "{\n" + ",\n".join(items) + f"\n{indent}}}"
