@@ -56,9 +56,7 @@ def main() -> None:
 @click.option("--reference", help="The reference profile, with --source.")
 @click.option("--listen", help="The address to serve on, with --source.  [default: 0.0.0.0:9465]")
 @click.option("--web-config", help="TLS and passwords in Prometheus's web configuration format, with --source.")
-def run(
-    config_file: Path | None, source: str | None, reference: str | None, listen: str | None, web_config: str | None
-) -> None:
+def run(config_file: Path | None, source: str | None, **options: str | None) -> None:
     """Read prediction logs and serve /metrics until SIGTERM."""
     from exporter import logs, sidecar
     from exporter.configuration import loading
@@ -68,11 +66,11 @@ def run(
         _fail("run: give either --config FILE or --source URL")
     try:
         if config_file is not None:
-            if reference or listen or web_config:
+            if any(options.values()):
                 _fail("run: --reference, --listen and --web-config need --source; in a configuration they are keys")
             loaded = loading.load(config_file)
         else:
-            loaded = loading.from_options(str(source), reference, listen, web_config)
+            loaded = loading.from_options(str(source), **options)
     except loading.ConfigError as error:
         _fail(*error.problems)
     logs.configure()

@@ -74,15 +74,11 @@ class Statistic:
 def count_cells(cells: Ints, group: Ints, groups: int, shape: tuple[int, ...]) -> Tally:
     """Return how often each cell of an array of `shape` occurs in each group; shape (groups, *shape).
 
-    `cells` are positions in the flattened array, and `group` is the group of each.
+    `cells` are positions in the flattened array, and `group` has the group of each.
     """
     size = math.prod(shape)
-    return np.bincount(group * size + cells, minlength=groups * size).reshape(groups, *shape).astype(COUNTS)
-
-
-def sum_columns(columns: Sequence[Floats], group: Ints, groups: int) -> Floats:
-    """Return the sums of columns over the rows of each group; shape (groups, columns)."""
-    return np.stack([np.bincount(group, column, groups) for column in columns], axis=1).astype(np.float64)
+    counts = np.bincount((group * size + cells).ravel(), minlength=groups * size)
+    return counts.reshape(groups, *shape).astype(COUNTS)
 
 
 def padded(rows: Sequence[Sequence[float]], fill: float) -> Floats:

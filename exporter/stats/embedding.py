@@ -5,7 +5,7 @@ import numpy as np
 from exporter.batch import Batch, Floats, Ints
 from exporter.reference.profile import Profile
 from exporter.reference.projections import directions
-from exporter.stats import Statistic, padded
+from exporter.stats import Statistic, count_cells, padded
 
 # In spreads of the reference. A coordinate further from the mean counts as this far, so that none outweighs the rest.
 CLIP = 16.0
@@ -44,10 +44,9 @@ class Embedding(Statistic):
             above = vectors - self._least
         np.clip(above, 0.0, 2 * CLIP * self._spread, out=above)
         tally = np.zeros((batch.groups, *self.shape))
-        cells = self._cells(above) + group[:, None] * self.reference.size
-        counts = np.bincount(cells.ravel(), minlength=batch.groups * self.reference.size)
-        tally[:, : self.reference.size] = counts.reshape(batch.groups, -1)
-        sums = tally[:, self.reference.size :]
+        size = self.reference.size
+        tally[:, :size] = count_cells(self._cells(above), group[:, None], batch.groups, (size,))
+        sums = tally[:, size:]
         if batch.groups == 1:
             above.sum(axis=0, out=sums[0])
         else:

@@ -10,7 +10,7 @@ import numpy as np
 
 from exporter.batch import Batch, Floats
 from exporter.reference.profile import Numeric, Profile
-from exporter.stats import Statistic, padded
+from exporter.stats import Statistic, count_cells, padded
 from exporter.stats.variable_kind import FEATURES, VariableKind
 from exporter.tallies.tally import COUNTS, Tally
 
@@ -55,9 +55,8 @@ class FeatureCuts(Statistic):
             cells[row] = np.searchsorted(bounds[1:-1], batch.numbers[row], side="right")
         # Values that are not finite get a cell of their own, which is dropped below.
         cells[~np.isfinite(batch.numbers)] = self.cells
-        cells += np.arange(len(cells))[:, None] * width + batch.group * (len(cells) * width)
-        counts = np.bincount(cells.ravel(), minlength=batch.groups * len(cells) * width)
-        return counts.reshape(batch.groups, len(cells), width)[..., :-1].astype(COUNTS)
+        cells += np.arange(len(cells))[:, None] * width
+        return count_cells(cells, batch.group, batch.groups, (len(cells), width))[..., :-1]
 
     def above(self, cells: Floats) -> Floats:
         """Return each feature's count at or above its last cut."""

@@ -8,7 +8,7 @@ import numpy as np
 from exporter.batch import Batch, Floats
 from exporter.reference.components import Components, reconstruction_error, standardised
 from exporter.reference.profile import Profile
-from exporter.stats import Statistic, sum_columns
+from exporter.stats import Statistic
 
 
 class ReconstructionError(Statistic):
@@ -33,4 +33,4 @@ class ReconstructionError(Statistic):
     def tally(self, batch: Batch) -> Floats:
         values = standardised(batch.numbers[self._rows], self._mean, self._stddev)
         errors = reconstruction_error(values, self._loadings) / self.components.error_stddev
-        return sum_columns([np.ones(len(batch)), errors], batch.group, batch.groups)
+        return np.column_stack((batch.sizes(), np.bincount(batch.group, errors, batch.groups))).astype(np.float64)

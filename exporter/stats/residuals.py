@@ -6,7 +6,7 @@ import numpy as np
 
 from exporter.batch import Batch, Floats, Ints
 from exporter.reference.profile import Numeric
-from exporter.stats import Statistic, count_cells, sum_columns
+from exporter.stats import Statistic, count_cells
 from exporter.tallies.tally import Tally
 
 # Larger differences count as this, because a few of their squares would sum to infinity.
@@ -62,7 +62,7 @@ class Residuals(Statistic):
             difference,
             np.square(difference),
         ]
-        return sum_columns(columns, group, batch.groups)
+        return np.stack([np.bincount(group, column, batch.groups) for column in columns], axis=1).astype(np.float64)
 
 
 class ResidualBins(Statistic):
