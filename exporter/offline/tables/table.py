@@ -86,7 +86,7 @@ def json_values(values: Values) -> list[Any]:
 
 
 def rechunk(batches: Iterable[tuple[pa.RecordBatch, int]], rows: int) -> Iterator[tuple[pa.RecordBatch, int]]:
-    """Yield batches of `rows` rows, except for the last one, each with the position that came with its last row."""
+    """Yield batches of `rows` rows, except for the last one, each with the position of its last row."""
     pending: list[pa.Table] = []
     at = 0
     for batch, at in batches:
