@@ -6,7 +6,7 @@ import sys
 from collections.abc import Coroutine
 from functools import partial
 from pathlib import Path
-from typing import Any, Literal, NoReturn
+from typing import Any, NoReturn
 
 import click
 
@@ -34,10 +34,10 @@ def _serve(serving: Coroutine[Any, Any, None], listen: object) -> None:
     except SourceError as error:
         _fail(f"sources: {error}")
     except StoreError as error:
-        # What was being folded is neither counted nor left out, so it is not possible to continue.
+        # The interrupted write may or may not be in the store, so counting cannot continue.
         _fail_with_store(error)
     except OSError as error:
-        # asyncio wraps the system's words in its own.
+        # asyncio rewords the system's message.
         reason = os.strerror(error.errno) if error.errno and error.errno > 0 else error.strerror
         _fail(f"listen: {listen}: {reason}")
 
@@ -46,19 +46,17 @@ def _serve(serving: Coroutine[Any, Any, None], listen: object) -> None:
 @click.version_option(__version__, prog_name="prediction-exporter")
 def main() -> None:
     """Turn a model's prediction log into Prometheus metrics: latency, classes, errors, feature drift."""
-    # Read when numpy is loaded. Its threads would wait for each other by spinning, at twice the CPU time.
+    # numpy reads this when it is loaded. Its threads would spin while they wait, which doubles the CPU time.
     os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 
 
 @main.command()
 @click.option("--config", "config_file", type=FILE, help="The configuration, a YAML file.")
-@click.option("--source", help="Instead of --config: a log to read, such as file:///var/log/model/*.jsonl.")
-@click.option("--reference", help="With --source: the reference profile.")
-@click.option("--listen", help="With --source: the address to serve on.  [default: 0.0.0.0:9465]")
-@click.option("--web-config", help="With --source: TLS and passwords, in Prometheus's web configuration format.")
-def run(
-    config_file: Path | None, source: str | None, reference: str | None, listen: str | None, web_config: str | None
-) -> None:
+@click.option("--source", help="A log to read instead of --config, such as file:///var/log/model/*.jsonl.")
+@click.option("--reference", help="The reference profile, with --source.")
+@click.option("--listen", help="The address to serve on, with --source.  [default: 0.0.0.0:9465]")
+@click.option("--web-config", help="TLS and passwords in Prometheus's web configuration format, with --source.")
+def run(config_file: Path | None, source: str | None, **options: str | None) -> None:
     """Read prediction logs and serve /metrics until SIGTERM."""
     from exporter import logs, sidecar
     from exporter.configuration import loading
@@ -68,11 +66,11 @@ def run(
         _fail("run: give either --config FILE or --source URL")
     try:
         if config_file is not None:
-            if reference or listen or web_config:
-                _fail("run: --reference, --listen and --web-config go with --source; in a configuration they are keys")
+            if any(options.values()):
+                _fail("run: --reference, --listen and --web-config need --source; in a configuration they are keys")
             loaded = loading.load(config_file)
         else:
-            loaded = loading.from_options(str(source), reference, listen, web_config)
+            loaded = loading.from_options(str(source), **options)
     except loading.ConfigError as error:
         _fail(*error.problems)
     logs.configure()
@@ -88,7 +86,7 @@ def run(
 @main.command()
 @click.option("--config", "config_file", type=FILE, required=True, help="The configuration, a YAML file.")
 def check(config_file: Path) -> None:
-    """Validate a configuration and all that it points to, and list every mistake."""
+    """Validate a configuration and the files that it names, and list every mistake."""
     from exporter.configuration import loading
 
     try:
@@ -102,9 +100,9 @@ def check(config_file: Path) -> None:
 
 @main.command()
 @click.argument("logs", nargs=-1, required=True, type=FILE, metavar="LOG...")
-@click.option("--truth", "truths", multiple=True, type=FILE, help="Ground truth, as for LOG. May be repeated.")
+@click.option("--truth", "truths", multiple=True, type=FILE, help="Ground truth, like LOG. May be repeated.")
 @click.option("--config", "config_file", type=FILE, help="The configuration: fields, and databases of ground truth.")
-@click.option("--reference", help="Instead of --config: the reference profile, which has the baseline.")
+@click.option("--reference", help="The reference profile with the baseline, instead of --config.")
 @click.option("--from", "begin", metavar="TIME", help="Only predictions from this date or time (RFC 3339) on.")
 @click.option("--to", "end", metavar="TIME", help="Only predictions before this date or time.")
 @click.option(
@@ -114,8 +112,8 @@ def check(config_file: Path) -> None:
     show_default=True,
     help="Which of several ground-truth labels of a request counts.",
 )
-@click.option("--least", multiple=True, metavar="FIGURE=VALUE", help="Fail if a figure is less, such as f1=0.8.")
-@click.option("--max-drop", multiple=True, metavar="FIGURE=VALUE", help="Fail if it is further below the baseline.")
+@click.option("--least", multiple=True, metavar="FIGURE=VALUE", help="Fail if a figure is below this, such as f1=0.8.")
+@click.option("--max-drop", multiple=True, metavar="FIGURE=VALUE", help="Fail if it is further below its baseline.")
 @click.option("--json", "is_json", is_flag=True, help="Write JSON.")
 def evaluate(**options: Any) -> None:
     """Join archived predictions with their ground truth, and show how accurate the model was.
@@ -123,12 +121,13 @@ def evaluate(**options: Any) -> None:
     A LOG is a JSON-lines, CSV or Parquet file (.jsonl, .csv, .parquet; .gz may follow the first two), a folder of them
     or a glob pattern. The exit status is 1 if a figure falls short, and 2 if there is a mistake.
     """
+    from exporter.configuration.loading import ConfigError
     from exporter.offline import OfflineError
     from exporter.offline.evaluation import command
 
     try:
         lines, is_short = command.evaluate(**options)
-    except OfflineError as error:
+    except (ConfigError, OfflineError) as error:
         _fail(*(f"evaluate: {problem}" for problem in error.problems))
     for line in lines:
         click.echo(line)
@@ -138,21 +137,21 @@ def evaluate(**options: Any) -> None:
 @main.command()
 @click.argument("url", default="http://127.0.0.1:9465/-/healthy", metavar="[URL]")
 def health(url: str) -> None:
-    """Ask a running sidecar whether it is well: a healthcheck without curl.
+    """Check that a running sidecar is healthy, without curl.
 
-    Without a URL, http://127.0.0.1:9465/-/healthy is asked.
+    The default URL is http://127.0.0.1:9465/-/healthy.
     """
     from exporter.serving.health import problem
 
     if found := problem(url):
         click.echo(f"prediction-exporter: health: {url}: {found}", err=True)
-        sys.exit(1)  # what Docker takes for unhealthy; 2 it keeps for itself
+        sys.exit(1)  # Docker's status for unhealthy; it reserves 2.
 
 
 @main.command()
 @click.argument("inputs", nargs=-1, required=True, type=FILE, metavar="INPUT...")
 @click.option("--output", "-o", required=True, type=FILE, help="Where to write the profile, a JSON file.")
-@click.option("--config", "config_file", type=FILE, help="The configuration, whose `fields` map a record's fields.")
+@click.option("--config", "config_file", type=FILE, help="The configuration, of which only `fields` is used.")
 @click.option("--bins", default=10, show_default=True, help="The number of bins of a numeric feature.")
 @click.option(
     "--binning",
@@ -164,21 +163,12 @@ def health(url: str) -> None:
 @click.option("--numeric", multiple=True, metavar="NAME", help="A feature that is numeric. May be repeated.")
 @click.option("--categorical", multiple=True, metavar="NAME", help="A feature that is categorical. May be repeated.")
 @click.option("--exclude", multiple=True, metavar="NAME", help="A column to leave out. May be repeated.")
-def profile(
-    inputs: tuple[Path, ...],
-    output: Path,
-    config_file: Path | None,
-    bins: int,
-    binning: Literal["quantile", "uniform"],
-    numeric: tuple[str, ...],
-    categorical: tuple[str, ...],
-    exclude: tuple[str, ...],
-) -> None:
+def profile(inputs: tuple[Path, ...], output: Path, config_file: Path | None, **options: Any) -> None:
     """Make the reference profile from training data or a prediction log.
 
     An INPUT is a Parquet, CSV or JSON-lines file (.parquet, .csv, .jsonl; .gz may follow the last two), a folder of
-    them or a glob pattern. All are read together. A column is a feature, unless it is named like another field of a
-    record.
+    them or a glob pattern. All inputs make one profile. A column is a feature unless it has the name of another field
+    of a record.
     """
     from exporter.configuration import loading
     from exporter.decoding.schema import Schema
@@ -189,9 +179,8 @@ def profile(
 
     try:
         schema = loading.load_fields(config_file) if config_file else Schema()
-        options = Options(bins, binning, numeric, categorical, exclude, schema)
         with progress_bar() as progress:
-            made, summary = make_profile(inputs, options, progress=progress)
+            made, summary = make_profile(inputs, Options(**options, schema=schema), progress=progress)
         data = profile_file.dump(made)
         write(data, output)
     except (loading.ConfigError, OfflineError) as error:

@@ -23,7 +23,7 @@ from exporter.derived.multivariate_drift import EmbeddingDrift, MultivariateDrif
 from exporter.derived.regression import Regression
 from exporter.derived.segments import SegmentAccuracy, SegmentDrift, SegmentTotals
 from exporter.reference.profile import Categorical, Numeric, Profile
-from exporter.stats import SEGMENTS, SERIES, Scope, Statistic, Tallied
+from exporter.stats import SEGMENTS, SERIES, Scope, Statistic
 from exporter.stats.absolute_attributions import AbsoluteAttributions
 from exporter.stats.business import Business
 from exporter.stats.class_scores import ScoreLosses, ScoresByTruth
@@ -33,13 +33,12 @@ from exporter.stats.feature_quality import FeatureQuality
 from exporter.stats.histogram import Histogram
 from exporter.stats.label_counts import LabelCounts
 from exporter.stats.labelled import Labelled
-from exporter.stats.on_columns import on_columns
 from exporter.stats.outcomes import Outcomes
 from exporter.stats.reconstruction_error import ReconstructionError
 from exporter.stats.record_quality import RecordQuality
 from exporter.stats.residuals import ResidualBins, Residuals
 from exporter.stats.score_bins import ScoreBins
-from exporter.stats.variable_kind import ATTRIBUTIONS, FEATURES, LABELS, OUTPUTS, VariableKind
+from exporter.stats.variable_kind import ATTRIBUTIONS, FEATURES, LABELS, OUTPUTS, OnColumns, VariableKind
 from exporter.tallies.vocabulary import CLASS_LABEL, ERROR_LABEL
 
 # A minute, ten minutes, an hour, six hours, a day, a week and thirty days.
@@ -154,7 +153,7 @@ def _add_drift(chosen: Measures, config: Config, variables: Profile, kind: Varia
     exported = config.exported_bins if kind == FEATURES else None
     calculator = DriftCalculator(variables, kind, _criteria(config, "feature_drift_psi"), exported)
     parts = (calculator.bins, calculator.cuts, calculator.moments)
-    chosen.statistics += [on_columns(statistic, kind, variables) for statistic in parts]
+    chosen.statistics += parts if kind == FEATURES else [OnColumns(part, kind, variables) for part in parts]
     drift_statistics = (statistic for statistic in DRIFT_STATISTICS if statistic.name in config.drift.methods)
     chosen.derived.append(Drift(calculator, tuple(drift_statistics)))
     return calculator
@@ -237,5 +236,5 @@ def _add_segments(chosen: Measures, predictions: LabelCounts, features: DriftCal
         chosen.derived += [_outcome_samples(outcomes, SEGMENTS), SegmentAccuracy(outcomes)]
 
 
-def _outcome_samples(counted: Tallied, scope: Scope = SERIES) -> WindowSamples:
+def _outcome_samples(counted: Statistic, scope: Scope = SERIES) -> WindowSamples:
     return WindowSamples(counted, scope, "model_window_outcomes", "Outcomes in a rolling window.")

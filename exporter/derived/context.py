@@ -8,7 +8,7 @@ from typing import Any
 from exporter.derived.gauges import per_series, per_window
 from exporter.derived.view import SeriesWindow, View, WindowTallies
 from exporter.families import Families
-from exporter.stats import SEGMENTS, SERIES, Scope, Tallied
+from exporter.stats import SEGMENTS, SERIES, Scope, Statistic
 
 # The name that alerts/ and dashboards/ use.
 REFERENCE_INFO = "model_reference_info"
@@ -18,7 +18,7 @@ REFERENCE_INFO = "model_reference_info"
 class WindowSamples:
     """The number of samples in a window, which is the sum of the tally of `counted`."""
 
-    counted: Tallied
+    counted: Statistic
     scope: Scope = SERIES
     metric: str = "model_window_samples"
     help: str = "Predictions that a rolling window holds."
@@ -36,8 +36,8 @@ class WindowSamples:
 class Coverage:
     """`model_ground_truth_coverage`; the tallies of `predictions` and `labelled` sum to the number of either."""
 
-    predictions: Tallied
-    labelled: Tallied
+    predictions: Statistic
+    labelled: Statistic
 
     def share(self, window: SeriesWindow) -> float:
         """Return the share of a window's predictions whose ground truth has arrived; NaN without predictions."""

@@ -20,7 +20,7 @@ from exporter.derived.view import SeriesWindow, View, once_per_window
 from exporter.families import Families
 from exporter.reference.calibration import CalibratedRates
 from exporter.reference.performance import ClassRates, Estimate
-from exporter.stats import Tallied
+from exporter.stats import Statistic
 from exporter.stats.score_bins import ScoreBins
 
 FEWEST_PREDICTIONS = 100
@@ -126,7 +126,7 @@ class EstimatedPerformance:
     """
 
     bins: ScoreBins
-    predictions: Tallied
+    predictions: Statistic
 
     @cached_property
     def _rates(self) -> CalibratedRates:

@@ -11,7 +11,7 @@ from typing import Any, Generic, TypeVar
 
 from exporter.batch import Floats, SegmentSeries, Series
 from exporter.state.snapshot import Snapshot
-from exporter.stats import LabelNames, Tallied
+from exporter.stats import LabelNames, Statistic
 from exporter.tallies import history
 from exporter.tallies.tally import AnySeries, S, StatisticArrays, Tally, add, of_kind
 from exporter.tallies.vocabulary import CLASS_LABEL
@@ -45,7 +45,7 @@ class WindowTallies(Generic[S]):
         """The admitted classes, in the order of tallies."""
         return self.names.get(CLASS_LABEL, ())
 
-    def __getitem__(self, statistic: Tallied) -> Floats:
+    def __getitem__(self, statistic: Statistic) -> Floats:
         """Return the sum of a statistic over the window; it is shared and must not be changed."""
         name = statistic.name
         if name not in self._sums:
@@ -99,7 +99,7 @@ class View:
     def series(self) -> tuple[Series, ...]:
         return tuple(of_kind(Series, self.snapshot.totals))
 
-    def totals(self, kind: type[S], statistic: Tallied) -> dict[S, Floats]:
+    def totals(self, kind: type[S], statistic: Statistic) -> dict[S, Floats]:
         """Return the totals of a statistic since the start, of each series or of each segment of one."""
         return {series: row[statistic.name] for series, row in of_kind(kind, self.snapshot.totals).items()}
 
@@ -148,7 +148,7 @@ class View:
         return found
 
 
-def _sum(tallies: Iterable[Tally], statistic: Tallied) -> Floats:
+def _sum(tallies: Iterable[Tally], statistic: Statistic) -> Floats:
     total = statistic.zero()
     for tally in tallies:
         if tally.shape == total.shape:

@@ -1,12 +1,12 @@
-"""The commands that read files and end, `profile` and `evaluate`, and the reader of tables that they share.
+"""The commands that read files and exit, `profile` and `evaluate`, and the reader of tables that they share.
 
-Only `cli` imports this package: the running sidecar needs none of it.
+Only `cli` imports this package; the running sidecar does not need it.
 """
 
 
 class OfflineError(Exception):
-    """A mistake of the user's; each of `problems` is one line: where it is, and what was expected."""
+    """A user's mistake, as one line: where it is, and what was expected."""
 
-    def __init__(self, *problems: str) -> None:
-        super().__init__("\n".join(problems))
-        self.problems = problems
+    @property
+    def problems(self) -> list[str]:
+        return [str(self)]

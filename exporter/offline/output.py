@@ -1,7 +1,7 @@
-"""What a command shows and writes."""
+"""The progress bar and the output file of a command."""
 
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from pathlib import Path
 
 from rich.console import Console
@@ -14,7 +14,7 @@ from exporter.offline.tables.data_set import Progress
 
 @contextmanager
 def progress_bar() -> Iterator[Progress]:
-    """Yield what shows the progress on standard error; if that is no terminal, nothing is shown."""
+    """Yield a function that shows progress on standard error, if that is a terminal."""
     console = Console(stderr=True)
     columns = (TextColumn("reading"), BarColumn(), DownloadColumn(), TimeRemainingColumn())
     with Bar(*columns, console=console, transient=True, disable=not console.is_terminal) as bar:
@@ -23,22 +23,16 @@ def progress_bar() -> Iterator[Progress]:
 
 
 def write(data: bytes, path: Path) -> None:
-    """Write a file whole or not at all, so that a sidecar never reads half of one; raises OfflineError."""
+    """Write a file completely or not at all, so that a sidecar never reads half a profile; raises OfflineError."""
     try:
         if path.is_symlink() or (path.exists() and not path.is_file()):
-            path.write_bytes(data)  # a pipe; or /dev/stdout, which is a link, and must stay one
-        else:
-            _replace(path, data)
+            path.write_bytes(data)  # A pipe, or a link such as /dev/stdout, which must stay one.
+            return
+        new = path.with_name(f".{path.name}.new")
+        try:
+            new.write_bytes(data)
+            new.replace(path)
+        finally:
+            new.unlink(missing_ok=True)
     except OSError as error:
         raise OfflineError(f"--output {path}: {error.strerror}") from None
-
-
-def _replace(path: Path, data: bytes) -> None:
-    new = path.with_name(f".{path.name}.new")
-    try:
-        new.write_bytes(data)
-        new.replace(path)
-    except OSError:
-        with suppress(OSError):
-            new.unlink()
-        raise

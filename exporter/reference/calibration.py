@@ -1,7 +1,7 @@
 """Calibration: how often records of the reference belonged to a class, by the score that the model gave that class.
 
-It holds for other records as long as a score means the same for them. Performance can then be estimated before ground
-truth arrives; a change in the relation between score and truth (concept drift) invalidates the estimate.
+It applies to other records as long as a score means the same for them. Performance can then be estimated before ground
+truth arrives; a change in the relation between score and ground truth (concept drift) invalidates the estimate.
 References: Barlow et al. (1972), Statistical inference under order restrictions; Zadrozny and Elkan (2002),
 Transforming classifier scores into accurate multiclass probability estimates.
 """
@@ -33,7 +33,7 @@ class ScoredClass(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     rest_true: list[int]
 
     def problem(self) -> str | None:
-        """Return what is inconsistent, if anything is."""
+        """Return the first inconsistency, if there is any."""
         if len(self.predicted) > MAX_BINS:
             return f"expected at most {MAX_BINS} bins, got {len(self.predicted)}"
         if any(b <= a for a, b in pairwise(self.edges)):
@@ -53,7 +53,7 @@ class Calibration(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     classes: dict[str, ScoredClass]
 
     def problem(self) -> str | None:
-        """Return what is inconsistent, if anything is."""
+        """Return the first inconsistency, if there is any."""
         if not self.classes or self.rows < 1:
             return "expected at least one class and one row"
         problems = ((name, scored.problem()) for name, scored in self.classes.items())

@@ -29,9 +29,9 @@ class Components(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     error_stddev: float
 
     def problem(self) -> str | None:
-        """Return what is inconsistent, if anything is."""
+        """Return the first inconsistency, if there is any."""
         if not self.loadings or any(len(row) != len(self.features) for row in self.loadings):
-            return f"expected `loadings` in rows of {len(self.features)} numbers, one a feature"
+            return f"expected `loadings` in rows of {len(self.features)} numbers, one per feature"
         if self.rows < 1 or self.error_stddev <= 0:
             return "expected `rows` and `error_stddev` above 0"
         return None

@@ -6,25 +6,26 @@ figure with a denominator of 0 is NaN, and counts as 0 in an average over classe
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import Annotated, NamedTuple
 
 import msgspec
 import numpy as np
+from msgspec import Meta
 
 from exporter.batch import Floats
 
 
 class Estimate(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """A figure of performance, 0 to 1, and its standard error."""
+    """A figure of performance and its standard error."""
 
-    value: float
-    stderr: float
+    value: Annotated[float, Meta(ge=0, le=1)]
+    stderr: Annotated[float, Meta(ge=0)]
 
 
 class Baseline(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """Performance over `samples` outcomes; precision, recall and F1 are averages weighted by the true classes."""
 
-    samples: int
+    samples: Annotated[int, Meta(ge=1)]
     accuracy: Estimate
     precision: Estimate
     recall: Estimate
@@ -38,15 +39,6 @@ class Baseline(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     def summary(self) -> str:
         """The main figures, for people."""
         return f"accuracy {self.accuracy.value:.3f}, F1 {self.f1.value:.3f} (weighted)"
-
-    def problem(self) -> str | None:
-        """Return what is inconsistent, if anything is."""
-        if self.samples < 1:
-            return f"expected at least one sample, got {self.samples}"
-        for name, figure in self.figures.items():
-            if not (0 <= figure.value <= 1 and figure.stderr >= 0):
-                return f"{name}: expected a value from 0 to 1 and a standard error of at least 0"
-        return None
 
 
 class ClassRates(NamedTuple):

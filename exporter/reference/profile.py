@@ -1,7 +1,7 @@
 """The reference profile: distributions of the model's inputs and outputs at training time, in a small JSON file.
 
-`prediction-exporter profile` (exporter/profiling) makes it, and sidecars read it. Feature types are declared here and
-never guessed from the log.
+`prediction-exporter profile` makes it, and sidecars read it. Feature types are declared here and never guessed from the
+log.
 """
 
 from __future__ import annotations
@@ -56,7 +56,7 @@ class Numeric(msgspec.Struct, frozen=True, tag="numeric", tag_field="kind", forb
         return len(self.cuts) > 1 and self.cuts[-1] == math.nextafter(self.cuts[-2], math.inf)
 
     def problem(self) -> str | None:
-        """Return what is inconsistent, if anything is."""
+        """Return the first inconsistency, if there is any."""
         if len(self.counts) > MAX_BINS:
             return f"expected at most {MAX_BINS} bins, got {len(self.counts)}"
         for name, edges, counts in (("edges", self.edges, self.counts), ("cuts", self.cuts, self.cut_counts)):
@@ -77,7 +77,7 @@ class Attribution(Numeric, frozen=True, tag="attribution", tag_field="kind", for
     mean_abs: float
 
     def problem(self) -> str | None:
-        """Return what is inconsistent, if anything is."""
+        """Return the first inconsistency, if there is any."""
         return super().problem() or (None if self.mean_abs >= 0 else "expected a `mean_abs` of 0 or more")
 
 
@@ -90,7 +90,7 @@ class Categorical(msgspec.Struct, frozen=True, tag="categorical", tag_field="kin
     distinct: int
 
     def problem(self) -> str | None:
-        """Return what is inconsistent, if anything is."""
+        """Return the first inconsistency, if there is any."""
         return None if self.categories else "expected at least one category"
 
 
@@ -114,7 +114,7 @@ class Vector(msgspec.Struct, frozen=True, tag="vector", tag_field="kind", forbid
         return sum(self.counts[0])
 
     def problem(self) -> str | None:
-        """Return what is inconsistent, if anything is."""
+        """Return the first inconsistency, if there is any."""
         if self.dimension < 1 or len(self.mean) != self.dimension or self.spread <= 0:
             return f"expected a `mean` of {self.dimension} numbers, and a `spread` above 0"
         if not 1 <= len(self.edges) == len(self.counts) <= MAX_PROJECTIONS:

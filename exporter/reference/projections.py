@@ -6,9 +6,9 @@ projection.
 """
 
 import numpy as np
+from numpy.typing import NDArray
 
 from exporter.batch import Floats
-from exporter.reference.splitmix import splitmix64
 
 PIECE_BITS = 16
 PIECES = 64 // PIECE_BITS
@@ -27,3 +27,11 @@ def directions(dimension: int, count: int) -> Floats:
     coordinates = np.sum(pieces, axis=0).astype(np.float64) - PIECES * largest / 2
     unit: Floats = coordinates / np.sqrt((coordinates**2).sum(axis=1, keepdims=True))
     return unit
+
+
+def splitmix64(positions: NDArray[np.uint64]) -> NDArray[np.uint64]:
+    """Return hashes of positions by splitmix64 (Steele, Lea, Flood 2014), which is a bijection."""
+    z = (positions + np.uint64(1)) * np.uint64(0x9E3779B97F4A7C15)
+    z = (z ^ (z >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
+    z = (z ^ (z >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
+    return z ^ (z >> np.uint64(31))

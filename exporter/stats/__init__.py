@@ -1,4 +1,4 @@
-"""Statistics: frozen configuration plus pure functions over tallies, one file per statistic.
+"""Statistics: what is counted, one file per statistic.
 
 Every statistic obeys these laws (tests/stats/test_laws.py checks them all):
 
@@ -8,13 +8,15 @@ Every statistic obeys these laws (tests/stats/test_laws.py checks them all):
 The engine provides rolling windows, segments, merging and checkpoints; a statistic knows nothing of them.
 """
 
-from collections.abc import Mapping
+import math
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Protocol
 
-from exporter.batch import Batch, Floats, Reads, SegmentSeries, Series
+import numpy as np
+
+from exporter.batch import Batch, Floats, Ints, Reads, SegmentSeries, Series
 from exporter.families import Families
-from exporter.tallies.tally import S, Tally
+from exporter.tallies.tally import COUNTS, S, Tally
 
 BASE_LABELS = Series._fields
 
@@ -38,43 +40,48 @@ SEGMENTS = Scope(SegmentSeries._fields, "model_segment_")
 LabelNames = Mapping[str, tuple[str, ...]]
 
 
-class Tallied(Protocol):
-    """What there are tallies of, under the name of the statistic."""
+class Statistic:
+    """The base of all statistics: frozen configuration and pure functions of batches and tallies.
 
-    @property
-    def name(self) -> str: ...
+    `reads` is the kind of records that are tallied. `shape` is that of the tally of one series. Tallies are stored
+    under `name`, and `identity` changes when stored tallies would mean something else, as with another reference.
+    """
+
+    name: str
+    reads: Reads = "predictions"
+    shape: tuple[int, ...]
+    identity: str = ""
+
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}({self.identity})"
 
     def zero(self) -> Floats:
         """Return the tally of no records, as float64."""
-        ...
-
-
-class Statistic(Tallied, Protocol):
-    """What is counted. `reads` is the kind of records that are tallied."""
-
-    @property
-    def reads(self) -> Reads: ...
+        return np.zeros(self.shape)
 
     def tally(self, batch: Batch) -> Tally:
-        """Return what each group of the batch adds; shape (batch.groups, *zero().shape)."""
-        ...
+        """Return what each group of the batch adds; shape (batch.groups, *shape)."""
+        raise NotImplementedError
 
     def collect(self, tallies: Mapping[S, Floats], names: LabelNames) -> Families:
-        """Yield the totals since the start of series, or of segments of series, as metric families."""
-        ...
+        """Yield the totals since the start of series, or of segments of series, as metric families.
 
-
-class OfReference:
-    """A mixin for statistics whose tallies mean something else with another reference."""
-
-    reference_id: str
-
-    def __repr__(self) -> str:
-        return f"{type(self).__name__}({self.reference_id})"
-
-
-class NotExported:
-    """A mixin for statistics whose totals are not exported, because only their windows matter."""
-
-    def collect(self, tallies: Mapping[S, Floats], names: LabelNames) -> Families:
+        By default there are none, because for most statistics only windows matter.
+        """
         return iter(())
+
+
+def count_cells(cells: Ints, group: Ints, groups: int, shape: tuple[int, ...]) -> Tally:
+    """Return how often each cell of an array of `shape` occurs in each group; shape (groups, *shape).
+
+    `cells` are positions in the flattened array, and `group` has the group of each.
+    """
+    size = math.prod(shape)
+    counts = np.bincount((group * size + cells).ravel(), minlength=groups * size)
+    return counts.reshape(groups, *shape).astype(COUNTS)
+
+
+def padded(rows: Sequence[Sequence[float]], fill: float) -> Floats:
+    """Return rows of different lengths as an array of shape (rows, longest row)."""
+    width = max(map(len, rows), default=0)
+    return np.array([[*row, *[fill] * (width - len(row))] for row in rows], np.float64).reshape(len(rows), width)

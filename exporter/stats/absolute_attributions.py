@@ -1,16 +1,14 @@
 """Absolute attributions: how strongly predictions are attributed to each feature, in either direction."""
 
-from typing import Literal
-
 import numpy as np
 
-from exporter.batch import Batch, Floats
+from exporter.batch import Batch
 from exporter.reference.profile import LARGEST_ATTRIBUTION, Profile
-from exporter.stats import NotExported, OfReference
+from exporter.stats import Statistic
 from exporter.tallies.tally import Tally
 
 
-class AbsoluteAttributions(OfReference, NotExported):
+class AbsoluteAttributions(Statistic):
     """The sum of absolute attributions by feature, followed by the number of records with any attribution.
 
     A missing attribution therefore counts as 0 in the mean. Infinite values add nothing, and larger values count as
@@ -18,14 +16,11 @@ class AbsoluteAttributions(OfReference, NotExported):
     """
 
     name = "absolute_attributions"
-    reads: Literal["predictions"] = "predictions"
 
     def __init__(self, attributed: Profile) -> None:
         self.features = tuple(attributed.features)
-        self.reference_id = attributed.reference_id
-
-    def zero(self) -> Floats:
-        return np.zeros(len(self.features) + 1)
+        self.identity = attributed.reference_id
+        self.shape = (len(self.features) + 1,)
 
     def tally(self, batch: Batch) -> Tally:
         explained = batch.explained()

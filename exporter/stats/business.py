@@ -7,13 +7,13 @@ import numpy as np
 
 from exporter.batch import Batch, Floats, Reads
 from exporter.families import Families, HistogramFamily
-from exporter.stats import SERIES, LabelNames, Scope
+from exporter.stats import SERIES, LabelNames, Scope, Statistic
 from exporter.tallies.tally import S
 from exporter.tallies.vocabulary import CLASS_LABEL
 
 
 @dataclass(frozen=True)
-class Business:
+class Business(Statistic):
     """Counts by bucket (ascending bounds, then +Inf) and class, then sums by class; shape (buckets + 1, classes).
 
     `row` is the amount's row in a batch's amounts. Without bounds, there is only a count and a sum.
@@ -26,7 +26,7 @@ class Business:
     scope: Scope = field(default=SERIES, repr=False)
 
     @property
-    def name(self) -> str:
+    def name(self) -> str:  # type: ignore[override]  # which is read-only here
         return f"business_{self.amount}"
 
     @property
@@ -38,15 +38,13 @@ class Business:
         return np.zeros((len(self.bounds) + 2, 0))
 
     def tally(self, batch: Batch) -> Floats:
-        buckets, classes = len(self.bounds) + 1, len(batch.prediction.names)
-        if batch.amounts is None:
-            return np.zeros((batch.groups, buckets + 1, classes))
-        amounts = batch.amounts[self.row]
-        usable = ~np.isnan(amounts) & (batch.prediction.codes >= 0)
-        amounts, group, code = amounts[usable], batch.group[usable], batch.prediction.codes[usable]
-        tally = np.zeros((batch.groups, buckets + 1, classes))
-        np.add.at(tally, (group, np.searchsorted(self.bounds, amounts, side="left"), code), 1.0)
-        np.add.at(tally, (group, buckets, code), amounts)
+        tally = np.zeros((batch.groups, len(self.bounds) + 2, len(batch.prediction.names)))
+        if batch.amounts is not None:
+            amounts = batch.amounts[self.row]
+            usable = ~np.isnan(amounts) & (batch.prediction.codes >= 0)
+            amounts, group, code = amounts[usable], batch.group[usable], batch.prediction.codes[usable]
+            np.add.at(tally, (group, np.searchsorted(self.bounds, amounts, side="left"), code), 1.0)
+            np.add.at(tally, (group, -1, code), amounts)
         return tally
 
     def amounts(self, tally: Floats, names: LabelNames) -> dict[str, tuple[list[float], float]]:

@@ -1,13 +1,13 @@
 """Scores of classes with ground truth: their distributions by true class, and their losses."""
 
-from typing import Literal, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 
 from exporter.batch import Batch, Floats, Ints
 from exporter.reference.profile import Categorical
-from exporter.stats import NotExported
-from exporter.tallies.tally import COUNTS, Tally
+from exporter.stats import Statistic, count_cells
+from exporter.tallies.tally import Tally
 from exporter.tallies.vocabulary import printable
 
 # Bins between 1/32 and 31/32 have the same width. Towards 0 and 1, six bins halve the distance, and beyond 2**-24 one
@@ -25,8 +25,8 @@ LEAST = np.finfo(np.float64).eps
 class ScoreLossSums(NamedTuple):
     """Sums over outcomes.
 
-    `number` counts the outcomes whose true class has a score, and `log_losses` is of those; `complete` counts the
-    outcomes with a score for every class, and `squares` is of those.
+    `number` counts the outcomes whose true class has a score, and `log_losses` are theirs; `complete` counts the
+    outcomes with a score for every class, and `squares` are theirs.
     """
 
     number: float
@@ -42,17 +42,15 @@ class ClassScores(NamedTuple):
     truth: Ints
 
 
-class _OfClasses(NotExported):
+class _OfClasses(Statistic):
     """A statistic of the scores of a reference's classes."""
 
-    reads: Literal["outcomes"] = "outcomes"
+    reads = "outcomes"
 
     def __init__(self, prediction: Categorical) -> None:
         # In the order of scores, written like label values.
         self.classes = tuple(map(printable, prediction.categories))
-
-    def __repr__(self) -> str:
-        return f"{type(self).__name__}({self.classes})"
+        self.identity = str(self.classes)
 
     def scores(self, batch: Batch) -> ClassScores:
         """Return the scores and the true classes of a batch of outcomes."""
@@ -73,16 +71,16 @@ class ScoresByTruth(_OfClasses):
 
     name = "scores_by_truth"
 
-    def zero(self) -> Floats:
-        return np.zeros((len(self.classes), 2, BINS))
+    def __init__(self, prediction: Categorical) -> None:
+        super().__init__(prediction)
+        self.shape = (len(self.classes), 2, BINS)
 
     def tally(self, batch: Batch) -> Tally:
         scores, truth = self.scores(batch)
-        shape = (batch.groups, *self.zero().shape)
         rows, records = np.nonzero(~np.isnan(scores) & (batch.truth[0].codes >= 0))
         bins = np.searchsorted(EDGES, scores[rows, records], side="right")
-        cells = ((batch.group[records] * len(self.classes) + rows) * 2 + (truth[records] == rows)) * BINS + bins
-        return np.bincount(cells, minlength=int(np.prod(shape))).reshape(shape).astype(COUNTS)
+        cells = (rows * 2 + (truth[records] == rows)) * BINS + bins
+        return count_cells(cells, batch.group[records], batch.groups, self.shape)
 
 
 class ScoreLosses(_OfClasses):
@@ -93,9 +91,7 @@ class ScoreLosses(_OfClasses):
     """
 
     name = "score_losses"
-
-    def zero(self) -> Floats:
-        return np.zeros(len(ScoreLossSums._fields))
+    shape = (len(ScoreLossSums._fields),)
 
     def tally(self, batch: Batch) -> Floats:
         scores, truth = self.scores(batch)

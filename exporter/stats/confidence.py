@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import Literal, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 
 from exporter.batch import Batch, Floats
-from exporter.stats import NotExported
+from exporter.stats import Statistic
 
 # Of equal width; 10 and 15 bins can be made by adding up neighbours.
 BINS = 30
@@ -28,18 +27,16 @@ class ConfidenceSums(NamedTuple):
         return cls(*tally.reshape(len(cls._fields), bins, -1).sum(axis=-1))
 
 
-@dataclass(frozen=True)
-class Confidence(NotExported):
+class Confidence(Statistic):
     """ConfidenceSums by bin of `probability`, shape (3, BINS).
 
     A bin includes its upper edge and excludes its lower edge; the first bin includes 0.
     """
 
     name = "confidence"
-    reads: Literal["outcomes"] = "outcomes"
-
-    def zero(self) -> Floats:
-        return np.zeros((len(ConfidenceSums._fields), BINS))
+    reads = "outcomes"
+    identity = "reads='outcomes'"
+    shape = (len(ConfidenceSums._fields), BINS)
 
     def tally(self, batch: Batch) -> Floats:
         actual, _ = batch.truth

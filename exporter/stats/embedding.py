@@ -1,51 +1,38 @@
 """Embeddings: counts by bin of the vectors' random projections, and sums of their coordinates."""
 
-from typing import Literal
-
 import numpy as np
 
 from exporter.batch import Batch, Floats, Ints
 from exporter.reference.profile import Profile
 from exporter.reference.projections import directions
-from exporter.stats import NotExported
+from exporter.stats import Statistic, count_cells, padded
 
 # In spreads of the reference. A coordinate further from the mean counts as this far, so that none outweighs the rest.
 CLIP = 16.0
 
 
-class Embedding(NotExported):
+class Embedding(Statistic):
     """Counts by projection and bin, followed by the sum of each coordinate.
 
     Coordinates are measured from CLIP spreads below the reference's mean, so that sums only grow. Missing and unusable
     vectors are not counted.
     """
 
-    reads: Literal["predictions"] = "predictions"
-
     def __init__(self, profile: Profile, feature: str) -> None:
         self.name = f"embedding of {feature}"
+        self.identity = f"{profile.reference_id}, {feature!r}"
         self.feature = feature
-        self._reference_id = profile.reference_id
         self._index = list(profile.vectors).index(feature)
         vector = profile.vectors[feature]
         self._spread = vector.spread
         self._least = np.array(vector.mean) - CLIP * vector.spread
         self._directions = directions(vector.dimension, len(vector.edges)).T
-        width = max(map(len, vector.counts))
-        self.reference = np.zeros((len(vector.edges), width))
-        # Edges by position, shape (positions, 1, projections); +inf after a projection's last edge.
-        self._edges = np.full((width - 1, 1, len(vector.edges)), np.inf)
-        for row, (edges, counts) in enumerate(zip(vector.edges, vector.counts, strict=True)):
-            self._edges[: len(edges), 0, row] = edges
-            self.reference[row, : len(counts)] = counts
-        # `tally` projects vectors shifted by the least coordinates, and clipped so that nothing overflows.
-        self._edges -= self._least @ self._directions
-
-    def __repr__(self) -> str:
-        return f"Embedding({self._reference_id}, {self.feature!r})"
-
-    def zero(self) -> Floats:
-        return np.zeros(self.reference.size + len(self._least))
+        self.reference = padded(vector.counts, 0.0)
+        self.shape = (self.reference.size + vector.dimension,)
+        # Edges by position, shape (positions, 1, projections); +inf after a projection's last edge. `tally` projects
+        # vectors shifted by the least coordinates, and clipped so that nothing overflows.
+        edges = np.ascontiguousarray(padded(vector.edges, np.inf).T)[:, None]
+        self._edges = edges - self._least @ self._directions
 
     def tally(self, batch: Batch) -> Floats:
         vectors = batch.vectors[self._index]
@@ -56,11 +43,10 @@ class Embedding(NotExported):
         with np.errstate(over="ignore"):
             above = vectors - self._least
         np.clip(above, 0.0, 2 * CLIP * self._spread, out=above)
-        tally = np.zeros((batch.groups, len(self.zero())))
-        cells = self._cells(above) + group[:, None] * self.reference.size
-        counts = np.bincount(cells.ravel(), minlength=batch.groups * self.reference.size)
-        tally[:, : self.reference.size] = counts.reshape(batch.groups, -1)
-        sums = tally[:, self.reference.size :]
+        tally = np.zeros((batch.groups, *self.shape))
+        size = self.reference.size
+        tally[:, :size] = count_cells(self._cells(above), group[:, None], batch.groups, (size,))
+        sums = tally[:, size:]
         if batch.groups == 1:
             above.sum(axis=0, out=sums[0])
         else:

@@ -5,45 +5,37 @@ The Kolmogorov-Smirnov statistic, the Wasserstein distance and quantiles are der
 
 from collections.abc import Mapping
 from functools import cached_property
-from typing import Literal
 
 import numpy as np
 
 from exporter.batch import Batch, Floats
 from exporter.reference.profile import Numeric, Profile
-from exporter.stats import NotExported, OfReference
+from exporter.stats import Statistic, count_cells, padded
 from exporter.stats.variable_kind import FEATURES, VariableKind
 from exporter.tallies.tally import COUNTS, Tally
 
 LEAST = np.finfo(np.float64).min
 
 
-class FeatureCuts(OfReference, NotExported):
+class FeatureCuts(Statistic):
     """Counts of finite values by numeric feature and cell, shape (numeric features, cells).
 
     Cell i counts the values x with cuts[i-1] <= x < cuts[i]. After a feature's `last` cell, cells stay 0 and cuts are
     +inf. `steps` marks the features for which each distinct value of the reference has a cut of its own.
     """
 
-    reads: Literal["predictions"] = "predictions"
-
     def __init__(self, profile: Profile, kind: VariableKind = FEATURES) -> None:
         self.name = f"{kind.name}_cuts"
-        self.reference_id = profile.reference_id
+        self.identity = profile.reference_id
         self.features: Mapping[str, Numeric] = profile.numeric
         # The first and the last bound separate finite values from infinite ones.
         self._bounds = tuple(np.array([LEAST, *feature.cuts, np.inf]) for feature in self.features.values())
         self.last = np.array([len(feature.cuts) for feature in self.features.values()], np.int64)
         self.cells = int(self.last.max(initial=0)) + 1
+        self.shape = (len(self.features), self.cells)
         self.steps = np.array([feature.is_discrete for feature in self.features.values()], np.bool_)
-        self.reference = np.zeros((len(self.features), self.cells))
-        self.cuts = np.full((len(self.features), self.cells - 1), np.inf)
-        for row, feature in enumerate(self.features.values()):
-            self.reference[row, : len(feature.cut_counts)] = feature.cut_counts
-            self.cuts[row, : len(feature.cuts)] = feature.cuts
-
-    def zero(self) -> Floats:
-        return np.zeros(self.reference.shape)
+        self.cuts = padded([feature.cuts for feature in self.features.values()], np.inf)
+        self.reference = padded([feature.cut_counts for feature in self.features.values()], 0.0).reshape(self.shape)
 
     def tally(self, batch: Batch) -> Tally:
         return self._of_one(batch.numbers)[None] if batch.groups == 1 else self._of_several(batch)
@@ -63,9 +55,8 @@ class FeatureCuts(OfReference, NotExported):
             cells[row] = np.searchsorted(bounds[1:-1], batch.numbers[row], side="right")
         # Values that are not finite get a cell of their own, which is dropped below.
         cells[~np.isfinite(batch.numbers)] = self.cells
-        cells += np.arange(len(cells))[:, None] * width + batch.group * (len(cells) * width)
-        counts = np.bincount(cells.ravel(), minlength=batch.groups * len(cells) * width)
-        return counts.reshape(batch.groups, len(cells), width)[..., :-1].astype(COUNTS)
+        cells += np.arange(len(cells))[:, None] * width
+        return count_cells(cells, batch.group, batch.groups, (len(cells), width))[..., :-1]
 
     def above(self, cells: Floats) -> Floats:
         """Return each feature's count at or above its last cut."""

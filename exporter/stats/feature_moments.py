@@ -5,13 +5,13 @@ Values are summed as differences from the reference's mean, so that squares of l
 
 from __future__ import annotations
 
-from typing import Literal, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 
 from exporter.batch import Batch, Floats
 from exporter.reference.profile import Profile
-from exporter.stats import NotExported, OfReference
+from exporter.stats import Statistic
 from exporter.stats.variable_kind import FEATURES, VariableKind
 from exporter.tallies.tally import Tally
 
@@ -38,24 +38,20 @@ class FeatureSums(NamedTuple):
         return cls(*tally.T)
 
 
-class FeatureMoments(OfReference, NotExported):
+class FeatureMoments(Statistic):
     """FeatureSums of the finite values, shape (numeric features, 5).
 
     `means` are the reference's means, `first` and `last` its outermost cuts, shape (numeric features,).
     """
 
-    reads: Literal["predictions"] = "predictions"
-
     def __init__(self, profile: Profile, kind: VariableKind = FEATURES) -> None:
         self.name = f"{kind.name}_moments"
-        self.reference_id = profile.reference_id
+        self.identity = profile.reference_id
         features = profile.numeric.values()
         self.means = np.array([feature.mean for feature in features])
         self.first = np.array([[*feature.cuts, feature.mean][0] for feature in features])
         self.last = np.array([[feature.mean, *feature.cuts][-1] for feature in features])
-
-    def zero(self) -> Floats:
-        return np.zeros((len(self.means), len(FeatureSums._fields)))
+        self.shape = (len(self.means), len(FeatureSums._fields))
 
     def tally(self, batch: Batch) -> Tally:
         numbers, finite = batch.numbers, np.isfinite(batch.numbers)
@@ -74,7 +70,7 @@ class FeatureMoments(OfReference, NotExported):
                 np.clip(column, -LARGEST, LARGEST, out=column)
         differences, below, above = columns
         count = batch.sizes()[:, None] - (0 if absent is None else batch.count(absent))
-        sums = np.empty((batch.groups, len(self.means), len(FeatureSums._fields)))
+        sums = np.empty((batch.groups, *self.shape))
         sums[..., 0] = count
         for place, values in enumerate((differences, np.square(differences), below, above), 1):
             sums[..., place] = batch.summed(values)

@@ -1,47 +1,40 @@
 """Feature quality: how many values of each feature fail each check."""
 
 from collections.abc import Mapping
-from functools import cached_property
-from typing import Literal
 
 import numpy as np
 
 from exporter.batch import NON_FINITE, WRONG_TYPE, Batch, Bools, Floats
 from exporter.families import CounterFamily, Families
 from exporter.reference.profile import Profile
-from exporter.stats import BASE_LABELS, LabelNames
+from exporter.stats import BASE_LABELS, LabelNames, Statistic
 from exporter.tallies.tally import COUNTS, S, Tally
 
 CHECKS = ("missing", "wrong_type", "out_of_range", "unseen_category", "non_finite")
 
 
-class FeatureQuality:
+class FeatureQuality(Statistic):
     """Failures by feature and check, shape (features, checks), in the order of a batch's marks and of CHECKS.
 
-    A finite number is out of range outside its feature's `bounds` (least, greatest), or without those outside the
-    extremes of the reference.
+    A finite number is out of range if it lies outside its feature's `bounds` (least, greatest), by default the extremes
+    of the reference.
     """
 
     name = "feature_quality"
-    reads: Literal["predictions"] = "predictions"
 
     def __init__(self, profile: Profile, bounds: Mapping[str, tuple[float, float]] | None = None) -> None:
         bounds = bounds or {}
-        self._identity = (profile.reference_id, *((name, *bounds[name]) for name in sorted(bounds)))
+        identity = (profile.reference_id, *((name, *bounds[name]) for name in sorted(bounds)))
+        self.identity = ", ".join(map(str, identity))
         self.features = (*profile.numeric, *profile.categorical, *profile.vectors)
+        self.shape = (len(self.features), len(CHECKS))
         ranges = [bounds.get(name, (feature.min, feature.max)) for name, feature in profile.numeric.items()]
         self._least, self._greatest = np.array(ranges).reshape(-1, 2).T[..., None]
         self._categories = tuple(frozenset(feature.categories) for feature in profile.categorical.values())
         self._all_named = tuple(feature.other == 0 for feature in profile.categorical.values())
 
-    def __repr__(self) -> str:
-        return f"FeatureQuality({', '.join(map(str, self._identity))})"
-
-    def zero(self) -> Floats:
-        return np.zeros((len(self.features), len(CHECKS)))
-
     def tally(self, batch: Batch) -> Tally:
-        counts = np.zeros((batch.groups, *self.zero().shape), COUNTS)
+        counts = np.zeros((batch.groups, *self.shape), COUNTS)
         counts[..., 0] = batch.count(batch.absent())
         if batch.marks is not None:
             counts[..., 1] = batch.count(batch.marks == WRONG_TYPE)
@@ -75,17 +68,12 @@ class FeatureQuality:
 
     def failures(self, tally: Floats) -> dict[str, dict[str, float]]:
         """Return the failures of each feature by check; checks that do not apply to a feature are left out."""
-        return {
-            feature: {check: count for check, count in zip(CHECKS, counts, strict=True) if check not in inapplicable}
-            for feature, counts, inapplicable in zip(self.features, tally.tolist(), self._inapplicable, strict=True)
-        }
-
-    @cached_property
-    def _inapplicable(self) -> list[tuple[str, ...]]:
-        categories, numbers = len(self._categories), len(self._least)
-        others = len(self.features) - numbers - categories
-        return [
-            *[("unseen_category",)] * numbers,
-            *[("out_of_range",)] * categories,
-            *[("out_of_range", "unseen_category")] * others,
-        ]
+        numbers, categories = len(self._least), len(self._categories)
+        failures = {}
+        for row, (feature, counts) in enumerate(zip(self.features, tally.tolist(), strict=True)):
+            failures[feature] = dict(zip(CHECKS, counts, strict=True))
+            if row >= numbers:
+                del failures[feature]["out_of_range"]
+            if not numbers <= row < numbers + categories:
+                del failures[feature]["unseen_category"]
+        return failures

@@ -8,7 +8,7 @@ import numpy as np
 
 from exporter.batch import Batch, Floats, Reads
 from exporter.families import Families, HistogramFamily
-from exporter.stats import SERIES, LabelNames, Scope
+from exporter.stats import SERIES, LabelNames, Scope, Statistic, count_cells
 from exporter.tallies.tally import S
 
 # Upper bounds, ascending, and cumulative counts.
@@ -16,7 +16,7 @@ CumulativeBuckets = Sequence[tuple[float, float]]
 
 
 @dataclass(frozen=True)
-class Histogram:
+class Histogram(Statistic):
     """A Prometheus histogram of one column of the batch; NaN values are not observed.
 
     The tally contains the count of each bucket (ascending bounds, then +Inf), followed by the sum.
@@ -36,11 +36,9 @@ class Histogram:
         values: Floats = getattr(batch, self.column)
         observed = ~np.isnan(values)
         values, group = values[observed], batch.group[observed]
-        buckets = len(self.bounds) + 1
-        cells = group * buckets + np.searchsorted(self.bounds, values, side="left")
-        counts = np.bincount(cells, minlength=batch.groups * buckets).reshape(batch.groups, buckets)
-        sums = np.bincount(group, weights=values, minlength=batch.groups)
-        return np.column_stack((counts, sums)).astype(np.float64)
+        cells = np.searchsorted(self.bounds, values, side="left")
+        counts = count_cells(cells, group, batch.groups, (len(self.bounds) + 1,))
+        return np.column_stack((counts, np.bincount(group, values, batch.groups))).astype(np.float64)
 
     def collect(self, tallies: Mapping[S, Floats], names: LabelNames) -> Families:
         family = HistogramFamily(self.scope.name(self.name), self.help, self.scope.labels, self.bounds)

@@ -4,17 +4,15 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Literal
 
-import numpy as np
-
 from exporter.batch import Batch, Floats, Reads
 from exporter.encoded import Encoded
 from exporter.families import CounterFamily, Families
-from exporter.stats import SERIES, LabelNames, Scope
-from exporter.tallies.tally import S
+from exporter.stats import SERIES, LabelNames, Scope, Statistic, count_cells
+from exporter.tallies.tally import S, Tally
 
 
 @dataclass(frozen=True)
-class LabelCounts:
+class LabelCounts(Statistic):
     """A counter of one label column of the batch.
 
     The tally contains the count of each value admitted so far. The values in `known` are exported from the start at 0,
@@ -28,15 +26,11 @@ class LabelCounts:
     reads: Reads
     known: frozenset[str] = field(default=frozenset(), repr=False)
     scope: Scope = field(default=SERIES, repr=False)
+    shape = (0,)
 
-    def zero(self) -> Floats:
-        return np.zeros(0)
-
-    def tally(self, batch: Batch) -> Floats:
+    def tally(self, batch: Batch) -> Tally:
         column: Encoded[str] = getattr(batch, self.column)
-        width = len(column.names)
-        cells = batch.group * width + column.codes
-        return np.bincount(cells, minlength=batch.groups * width).reshape(batch.groups, width).astype(np.float64)
+        return count_cells(column.codes, batch.group, batch.groups, (len(column.names),))
 
     def collect(self, tallies: Mapping[S, Floats], names: LabelNames) -> Families:
         family = CounterFamily(self.scope.name(self.name), self.help, (*self.scope.labels, self.label))

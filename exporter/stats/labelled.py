@@ -1,29 +1,16 @@
 """How many predictions have their ground truth, by the time of the prediction."""
 
-from collections.abc import Mapping
-
-import numpy as np
-
-from exporter.batch import Batch, Floats, Reads
-from exporter.families import Families
-from exporter.stats import LabelNames
-from exporter.tallies.tally import COUNTS, S, Tally
+from exporter.batch import Batch
+from exporter.stats import Statistic
+from exporter.tallies.tally import COUNTS, Tally
 
 
-class Labelled:
-    """The tally is the count of predictions that were joined. Not exported as such."""
+class Labelled(Statistic):
+    """The number of predictions that have been joined with their ground truth."""
 
     name = "labelled"
-    reads: Reads = "labelled"
-
-    def __repr__(self) -> str:
-        return "Labelled()"
-
-    def zero(self) -> Floats:
-        return np.zeros(1)
+    reads = "labelled"
+    shape = (1,)
 
     def tally(self, batch: Batch) -> Tally:
         return batch.sizes()[:, None].astype(COUNTS)
-
-    def collect(self, tallies: Mapping[S, Floats], names: LabelNames) -> Families:
-        return iter(())

@@ -1,24 +1,23 @@
-"""Outcomes: counts of predictions by predicted and actual class, that is, the confusion matrix as counters."""
+"""Outcomes: counts of predictions by predicted and actual class, the confusion matrix as counters."""
 
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Literal
 
 import numpy as np
 
-from exporter.batch import Batch, Floats, Ints
+from exporter.batch import Batch, Floats, Ints, Reads
 from exporter.families import CounterFamily, Families
-from exporter.stats import SERIES, LabelNames, Scope
-from exporter.tallies.tally import COUNTS, S, Tally
+from exporter.stats import SERIES, LabelNames, Scope, Statistic, count_cells
+from exporter.tallies.tally import S, Tally
 from exporter.tallies.vocabulary import CLASS_LABEL
 
-# Up to so many classes, all pairs are exported from the start; with more, a pair is exported once it has occurred.
+# With up to this many classes, all pairs are exported from the start; with more, once they have occurred.
 MOST_KNOWN = 10
 
 
 @dataclass(frozen=True)
-class Outcomes:
+class Outcomes(Statistic):
     """Counts by predicted and actual class, in the order of `cell`.
 
     Pairs of `known` classes are exported from the start at 0, so that Prometheus sees their first increase.
@@ -27,10 +26,8 @@ class Outcomes:
     known: frozenset[str] = field(default=frozenset(), repr=False)
     scope: Scope = field(default=SERIES, repr=False)
     name = "model_outcomes_total"
-    reads: Literal["outcomes"] = "outcomes"
-
-    def zero(self) -> Floats:
-        return np.zeros(0)
+    reads: Reads = "outcomes"
+    shape = (0,)
 
     def tally(self, batch: Batch) -> Tally:
         actual, _ = batch.truth
@@ -38,8 +35,7 @@ class Outcomes:
         usable = (predicted >= 0) & (true >= 0)
         cells = cell(predicted[usable], true[usable])
         width = (int(np.maximum(predicted, true).max(initial=-1)) + 1) ** 2
-        counts = np.bincount(batch.group[usable] * width + cells, minlength=batch.groups * width)
-        return counts.reshape(batch.groups, width).astype(COUNTS)
+        return count_cells(cells, batch.group[usable], batch.groups, (width,))
 
     def collect(self, tallies: Mapping[S, Floats], names: LabelNames) -> Families:
         labels = (*self.scope.labels, "predicted", "actual")

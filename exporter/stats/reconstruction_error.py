@@ -3,28 +3,26 @@
 It grows when the relations between features change, even if no single feature's distribution does.
 """
 
-from typing import Literal
-
 import numpy as np
 
 from exporter.batch import Batch, Floats
 from exporter.reference.components import Components, reconstruction_error, standardised
 from exporter.reference.profile import Profile
-from exporter.stats import NotExported, OfReference
+from exporter.stats import Statistic
 
 
-class ReconstructionError(OfReference, NotExported):
+class ReconstructionError(Statistic):
     """The number of records and the sum of their errors, in standard deviations of the reference's errors.
 
     A record's error is bounded (see exporter.reference.components), so that none outweighs the rest.
     """
 
     name = "reconstruction_error"
-    reads: Literal["predictions"] = "predictions"
+    shape = (2,)
 
     def __init__(self, profile: Profile, components: Components) -> None:
         self.components = components
-        self.reference_id = profile.reference_id
+        self.identity = profile.reference_id
         positions = {name: index for index, name in enumerate(profile.numeric)}
         features = [profile.numeric[name] for name in components.features]
         self._rows = np.array([positions[name] for name in components.features])
@@ -32,13 +30,7 @@ class ReconstructionError(OfReference, NotExported):
         self._stddev = np.array([[feature.stddev] for feature in features])
         self._loadings = np.array(components.loadings)
 
-    def zero(self) -> Floats:
-        return np.zeros(2)
-
     def tally(self, batch: Batch) -> Floats:
         values = standardised(batch.numbers[self._rows], self._mean, self._stddev)
         errors = reconstruction_error(values, self._loadings) / self.components.error_stddev
-        tally = np.empty((batch.groups, 2))
-        tally[:, 0] = np.bincount(batch.group, minlength=batch.groups)
-        tally[:, 1] = np.bincount(batch.group, errors, batch.groups)
-        return tally
+        return np.column_stack((batch.sizes(), np.bincount(batch.group, errors, batch.groups))).astype(np.float64)

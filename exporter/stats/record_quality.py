@@ -2,20 +2,19 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Literal
 
 import numpy as np
 
-from exporter.batch import Batch, Floats
+from exporter.batch import Batch, Floats, Reads
 from exporter.families import CounterFamily, Families
-from exporter.stats import BASE_LABELS, LabelNames
+from exporter.stats import BASE_LABELS, LabelNames, Statistic
 from exporter.tallies.tally import COUNTS, S, Tally
 
 CHECKS = ("missing_feature", "duplicate_request_id")
 
 
 @dataclass(frozen=True)
-class RecordQuality:
+class RecordQuality(Statistic):
     """The number of records, followed by how many of them fail each of CHECKS.
 
     A record fails `missing_feature` if any feature of the profile is absent or null. Only `checks` are exported.
@@ -24,13 +23,11 @@ class RecordQuality:
     reference_id: str | None
     checks: tuple[str, ...] = field(repr=False)
     name = "record_quality"
-    reads: Literal["predictions"] = "predictions"
-
-    def zero(self) -> Floats:
-        return np.zeros(1 + len(CHECKS))
+    reads: Reads = "predictions"
+    shape = (1 + len(CHECKS),)
 
     def tally(self, batch: Batch) -> Tally:
-        counts = np.zeros((batch.groups, 1 + len(CHECKS)), COUNTS)
+        counts = np.zeros((batch.groups, *self.shape), COUNTS)
         counts[:, 0] = batch.sizes()
         absent = batch.absent()
         if np.count_nonzero(absent):

@@ -1,13 +1,13 @@
 """Residuals: differences of predicted values from their ground truth, as sums and by bins."""
 
-from typing import Literal, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 
 from exporter.batch import Batch, Floats, Ints
 from exporter.reference.profile import Numeric
-from exporter.stats import NotExported
-from exporter.tallies.tally import COUNTS, Tally
+from exporter.stats import Statistic, count_cells
+from exporter.tallies.tally import Tally
 
 # Larger differences count as this, because a few of their squares would sum to infinity.
 LARGEST = 1e140
@@ -35,20 +35,19 @@ class ResidualSums(NamedTuple):
     squared_differences: float
 
 
-class Residuals(NotExported):
+class Residuals(Statistic):
     """ResidualSums, shape (7,). A residual is the prediction minus the true value."""
 
     name = "residual_sums"
-    reads: Literal["outcomes"] = "outcomes"
+    reads = "outcomes"
+    shape = (len(ResidualSums._fields),)
 
     def __init__(self, prediction: Numeric) -> None:
         self._mean = prediction.mean
 
     def __repr__(self) -> str:
+        # As it is stored.
         return f"ResidualSums({self._mean})"
-
-    def zero(self) -> Floats:
-        return np.zeros(len(ResidualSums._fields))
 
     def tally(self, batch: Batch) -> Floats:
         residual, truth, group = _residuals(batch)
@@ -63,33 +62,26 @@ class Residuals(NotExported):
             difference,
             np.square(difference),
         ]
-        return np.stack([np.bincount(group, values, batch.groups) for values in columns], axis=1).astype(np.float64)
+        return np.stack([np.bincount(group, column, batch.groups) for column in columns], axis=1).astype(np.float64)
 
 
-class ResidualBins(NotExported):
+class ResidualBins(Statistic):
     """Counts of residuals by bin, shape (bins,); bin i counts the r with edges[i-1] <= r < edges[i].
 
     Edges are multiples of the standard deviation of the reference's predictions.
     """
 
     name = "residual_bins"
-    reads: Literal["outcomes"] = "outcomes"
+    reads = "outcomes"
 
     def __init__(self, prediction: Numeric) -> None:
         self.edges: Floats = EDGES * (prediction.stddev or 1.0)
-        self._scale = prediction.stddev
-
-    def __repr__(self) -> str:
-        return f"ResidualBins({self._scale})"
-
-    def zero(self) -> Floats:
-        return np.zeros(len(self.edges) + 1)
+        self.identity = str(prediction.stddev)
+        self.shape = (len(self.edges) + 1,)
 
     def tally(self, batch: Batch) -> Tally:
         residual, _, group = _residuals(batch)
-        bins = len(self.edges) + 1
-        cells = group * bins + np.searchsorted(self.edges, residual, side="right")
-        return np.bincount(cells, minlength=batch.groups * bins).reshape(batch.groups, bins).astype(COUNTS)
+        return count_cells(np.searchsorted(self.edges, residual, side="right"), group, batch.groups, self.shape)
 
 
 def _residuals(batch: Batch) -> tuple[Floats, Floats, Ints]:

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import Literal
 
-from exporter.families import CounterFamily, Families, GaugeFamily
-from exporter.stats import BASE_LABELS
+import numpy as np
 
-FamilyType = type[GaugeFamily] | type[CounterFamily]
+from exporter.batch import Batch, Floats
+from exporter.families import CounterFamily, Families, GaugeFamily
+from exporter.reference.profile import Profile
+from exporter.stats import BASE_LABELS, LabelNames, Statistic
+from exporter.tallies.tally import S, Tally
 
 # How help texts refer to a variable of the kinds whose variables share metrics.
 SHARED = {"feature": "a feature", "attribution": "the attribution to a feature"}
@@ -30,7 +33,12 @@ class VariableKind:
         return f"model_{self.name}_{suffix}"
 
     def families(
-        self, family_type: FamilyType, variables: Iterable[str], suffix: str, text: str, labels: Iterable[str]
+        self,
+        family_type: type[GaugeFamily | CounterFamily],
+        variables: Iterable[str],
+        suffix: str,
+        text: str,
+        labels: Iterable[str],
     ) -> VariableFamilies:
         """Return the families `model_..._suffix`; `{}` in `text` stands for the variable."""
         if self.name in SHARED:
@@ -66,3 +74,39 @@ FEATURES = VariableKind("feature")
 ATTRIBUTIONS = VariableKind("attribution")
 OUTPUTS = VariableKind("output")
 LABELS = VariableKind("label")
+
+
+class OnColumns(Statistic):
+    """A statistic of features, applied to the variables of another kind in place of the features of a batch."""
+
+    def __init__(self, statistic: Statistic, kind: VariableKind, variables: Profile) -> None:
+        self.statistic = statistic
+        self.name, self.shape = statistic.name, statistic.shape
+        self.reads = "outcomes" if kind == LABELS else "predictions"
+        self._kind = kind
+        self._variables = variables
+
+    def __repr__(self) -> str:
+        return f"{'OfAttributions' if self._kind == ATTRIBUTIONS else 'OfOutputs'}({self.statistic!r})"
+
+    def tally(self, batch: Batch) -> Tally:
+        return self.statistic.tally(batch.explained() if self._kind == ATTRIBUTIONS else self._selected(batch))
+
+    def collect(self, tallies: Mapping[S, Floats], names: LabelNames) -> Families:
+        # A series for each bin of each attribution would be too many.
+        return iter(()) if self._kind == ATTRIBUTIONS else self.statistic.collect(tallies, names)
+
+    def _selected(self, batch: Batch) -> Batch:
+        """Return the batch with outputs or labels as its features."""
+        numbers = {"prediction": batch.value, "probability": batch.probability}
+        categories = {"prediction": batch.prediction}
+        if self._kind == LABELS:
+            categories["label"], numbers["label"] = batch.truth
+        chosen = [numbers[name] for name in self._variables.numeric]
+        return replace(
+            batch,
+            numbers=np.array(chosen).reshape(len(chosen), len(batch)),
+            categories=tuple(categories[name] for name in self._variables.categorical),
+            vectors=(),
+            marks=None,
+        )

@@ -14,7 +14,7 @@ from exporter.batch import Floats, Series
 from exporter.derived import Measures
 from exporter.derived.context import Thresholds
 from exporter.derived.view import SeriesWindow, View
-from exporter.stats import Tallied
+from exporter.stats import Statistic
 from exporter.stats.label_counts import LabelCounts
 from exporter.tallies.windows import PANES, Window
 
@@ -49,7 +49,7 @@ class Sparkline:
     def status(self) -> SparklineStatus:
         return SparklineStatus(over=self._over.label, times=self.times.tolist(), seconds=self.seconds.tolist())
 
-    def sums(self, series: Series, statistic: Tallied) -> Floats | None:
+    def sums(self, series: Series, statistic: Statistic) -> Floats | None:
         """Return the sum of a statistic at each point, shape (points, ...); None if nothing is in view."""
         panes = self._view.panes(self._over, series)
         tallies = {number: row[statistic.name] for number, row in panes.items() if statistic.name in row}

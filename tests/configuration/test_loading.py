@@ -442,7 +442,7 @@ def test_defaults_are_the_documented_ones(tmp_path: Path) -> None:
     [
         ([], "run: give either --config FILE or --source URL"),
         (["--config", "a", "--source", "b"], "run: give either --config FILE or --source URL"),
-        (["--config", "a", "--listen", "b"], "run: --reference, --listen and --web-config go with --source"),
+        (["--config", "a", "--listen", "b"], "run: --reference, --listen and --web-config need --source"),
         (["--source", "ftp://x"], "--source: expected a path or a URL"),
         (["--source", "/x", "--listen", "y"], "--listen: expected an address"),
         (["--source", "/x", "--reference", "/no.json"], "--reference: /no.json: No such file"),

@@ -12,7 +12,7 @@ from exporter.assembly.measures import measures
 from exporter.batch import Batch, Floats, Ints
 from exporter.configuration.settings import Config
 from exporter.offline.profiling import Options, make_profile
-from exporter.offline.profiling.calibration import BINS, scored_class
+from exporter.offline.profiling.outcomes import BINS, scored_class
 from exporter.reference.calibration import Calibration
 from exporter.reference.profile import Profile
 from tests.derived.views import view_of

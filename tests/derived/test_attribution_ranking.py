@@ -16,8 +16,7 @@ from exporter.derived.attribution_ranking import AttributionRanking, ndcg
 from exporter.derived.drift import Drift
 from exporter.reference.profile import Attribution, Profile
 from exporter.stats.absolute_attributions import AbsoluteAttributions
-from exporter.stats.on_columns import OnColumns
-from exporter.stats.variable_kind import ATTRIBUTIONS
+from exporter.stats.variable_kind import ATTRIBUTIONS, OnColumns
 from tests.derived.samples import profiled
 from tests.derived.views import view_of
 from tests.records import attribution, columns, numeric, reference

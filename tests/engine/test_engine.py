@@ -515,7 +515,7 @@ class TestWholeLog:
         assert found == pytest.approx(expected, rel=1e-9, abs=1e-9)
 
 
-PROFILE_ID = next(statistic for statistic in CHOSEN.statistics if statistic.name == "feature_bins").reference_id  # type: ignore[attr-defined]
+PROFILE_ID = next(statistic for statistic in CHOSEN.statistics if statistic.name == "feature_bins").identity
 
 
 class TestFloods:

@@ -1,4 +1,4 @@
-"""Ids, labels and times mean the same in every format, to `profile` and to `evaluate`."""
+"""Ids, labels and times mean the same in every format, for `profile` and `evaluate`."""
 
 import json
 from collections.abc import Mapping, Sequence
@@ -9,23 +9,11 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
-from click.testing import CliRunner, Result
 
-from exporter.cli import main
 from exporter.reference import profile_file
 from exporter.reference.profile import Categorical
+from tests.offline.commands import evaluated, run
 from tests.offline.profiling.training import as_json_lines
-
-
-def run(*arguments: str | Path) -> Result:
-    return CliRunner().invoke(main, list(map(str, arguments)), catch_exceptions=False)
-
-
-def evaluated(*arguments: str | Path) -> dict[str, Any]:
-    result = run("evaluate", *arguments, "--json")
-    assert (result.exit_code, result.stderr) == (0, "")
-    answer: dict[str, Any] = json.loads(result.stdout)
-    return answer
 
 
 def confusion(*arguments: str | Path) -> Mapping[str, Mapping[str, int]]:
@@ -45,7 +33,7 @@ def log(path: Path, ids: Sequence[Any], predictions: Sequence[Any]) -> Path:
     return path
 
 
-def test_ids_and_labels_with_leading_zeros_stay_as_they_are_in_csv(tmp_path: Path) -> None:
+def test_ids_and_labels_keep_their_leading_zeros_in_csv(tmp_path: Path) -> None:
     ids, labels = [f"{number:08}" for number in range(20)], ["007", "012"] * 10
     rows = [f"{key},{label}" for key, label in zip(ids, labels, strict=True)]
     truth = text_file(tmp_path / "truth.csv", "request_id,actual", *rows)
@@ -53,7 +41,7 @@ def test_ids_and_labels_with_leading_zeros_stay_as_they_are_in_csv(tmp_path: Pat
     assert confusion(log(tmp_path / "log.jsonl", ids, labels), "--truth", truth) == expected
 
 
-SPELT = [
+WRITTEN = [
     ("007", "007"),
     ("1e5", "1e5"),
     ("12E3", "12E3"),
@@ -75,9 +63,9 @@ SPELT = [
 ]
 
 
-@pytest.mark.parametrize(("spelt", "label"), SPELT, ids=[spelt for spelt, _ in SPELT])
-def test_a_label_in_csv_is_the_same_class_to_both_commands_and_in_json(tmp_path: Path, spelt: str, label: str) -> None:
-    rows = [f'{number},{number},"{spelt}","{spelt}"' for number in range(3)]
+@pytest.mark.parametrize(("written", "label"), WRITTEN, ids=[written for written, _ in WRITTEN])
+def test_a_csv_label_is_the_same_class_for_both_commands_and_in_json(tmp_path: Path, written: str, label: str) -> None:
+    rows = [f'{number},{number},"{written}","{written}"' for number in range(3)]
     both = text_file(tmp_path / "both.csv", "request_id,x,prediction,actual", *rows)
     assert confusion(both, "--truth", both) == {label: {label: 3}}
     assert confusion(log(tmp_path / "log.jsonl", range(3), [label] * 3), "--truth", both) == {label: {label: 3}}
@@ -88,7 +76,7 @@ def test_a_label_in_csv_is_the_same_class_to_both_commands_and_in_json(tmp_path:
 
 
 @pytest.mark.parametrize("missing", ["", "NA", "null", "NaN", '"NaN"'])
-def test_a_label_that_is_missing_in_csv_is_missing_to_both_commands(tmp_path: Path, missing: str) -> None:
+def test_a_missing_csv_label_is_missing_for_both_commands(tmp_path: Path, missing: str) -> None:
     rows = ["a,1,1,1", f"b,2,1,{missing}", "c,3,1,0"]
     both = text_file(tmp_path / "both.csv", "request_id,x,prediction,actual", *rows)
     assert confusion(both, "--truth", both) == {"1": {"1": 1, "0": 1}}
@@ -106,7 +94,7 @@ def test_a_label_that_is_missing_in_csv_is_missing_to_both_commands(tmp_path: Pa
         (["007", "1.0", "1"], {"007": 1, "1.0": 1, "1": 1}),
     ],
 )
-def test_numbers_among_labels_of_csv_are_the_same_classes_to_both_commands(
+def test_numbers_among_csv_labels_are_the_same_classes_for_both_commands(
     tmp_path: Path, labels: list[str], expected: dict[str, int]
 ) -> None:
     rows = [f"{number},{number},{label},{label}" for number, label in enumerate(labels)]
@@ -188,9 +176,7 @@ LABELS = {
 
 @pytest.mark.parametrize("said", LABELS)
 @pytest.mark.parametrize("was", LABELS)
-def test_predictions_and_labels_of_different_formats_are_of_the_same_classes(
-    tmp_path: Path, said: str, was: str
-) -> None:
+def test_predictions_and_labels_of_different_formats_have_the_same_classes(tmp_path: Path, said: str, was: str) -> None:
     ids = list(range(2**53 + 1, 2**53 + 9))
     predictions = LABELS[said](tmp_path / "log", ids, "prediction")
     assert confusion(predictions, "--truth", LABELS[was](tmp_path / "truth", ids, "actual")) == {
@@ -199,7 +185,7 @@ def test_predictions_and_labels_of_different_formats_are_of_the_same_classes(
     }
 
 
-def test_values_in_csv_are_numbers_to_a_regression(tmp_path: Path) -> None:
+def test_csv_values_are_numbers_for_a_regression(tmp_path: Path) -> None:
     values = ["1e+05", "2.5", "3", "-1e-3", "4.0E2", "7"]
     rows = [{"x": value, "prediction": value + 0.5} for value in range(20)]
     (tmp_path / "train.jsonl").write_text(as_json_lines(rows))
@@ -214,7 +200,7 @@ def test_values_in_csv_are_numbers_to_a_regression(tmp_path: Path) -> None:
     assert model["figures"]["bias"] == pytest.approx(0.25)
 
 
-def test_whole_values_in_csv_are_numbers_to_a_regression_too(tmp_path: Path) -> None:
+def test_whole_csv_values_are_numbers_for_a_regression_too(tmp_path: Path) -> None:
     (tmp_path / "train.csv").write_text("x,prediction,actual\n" + "".join(f"{n},{n}.5,{n}\n" for n in range(20)))
     assert run("profile", tmp_path / "train.csv", "--output", tmp_path / "out.json").exit_code == 0
     truth = text_file(tmp_path / "truth.csv", "request_id,actual", "0,3", "1,4")
@@ -237,13 +223,13 @@ ARROW_TIMES = [
 def found(predictions: Path, begin: str, end: str) -> bool:
     truth = text_file(predictions.with_name("truth.csv"), "request_id,actual", "a,x")
     answer = evaluated(predictions, "--truth", truth, "--from", begin, "--to", end)
-    assert answer["refused_lines"] == {}
+    assert answer["rejected_lines"] == {}
     return bool(answer["models"])
 
 
-@pytest.mark.parametrize("spelt", TIMES)
-def test_a_time_in_csv_is_read(tmp_path: Path, spelt: str) -> None:
-    predictions = text_file(tmp_path / "log.csv", "request_id,timestamp,prediction", f"a,{spelt},x")
+@pytest.mark.parametrize("written", TIMES)
+def test_a_time_in_csv_is_read(tmp_path: Path, written: str) -> None:
+    predictions = text_file(tmp_path / "log.csv", "request_id,timestamp,prediction", f"a,{written},x")
     assert found(predictions, "2026-05-10T12:00:00", "2026-05-10T12:00:01")
     assert not found(predictions, "2026-05-10T12:00:01", "2026-05-10T13:00:00")
 
@@ -255,7 +241,7 @@ def test_a_time_in_parquet_is_read(tmp_path: Path, times: pa.Array) -> None:
     assert not found(tmp_path / "log.parquet", "2026-05-10T12:00:01", "2026-05-10T13:00:00")
 
 
-def test_a_date_is_the_time_at_which_it_begins(tmp_path: Path) -> None:
+def test_a_date_is_the_time_at_which_it_starts(tmp_path: Path) -> None:
     pq.write_table(
         pa.table({"request_id": ["a"], "timestamp": [date(2026, 5, 10)], "prediction": ["x"]}), tmp_path / "log.parquet"
     )
@@ -283,7 +269,7 @@ def test_a_folder_and_a_pattern_stand_for_their_files_without_hidden_ones(tmp_pa
     assert (result.exit_code, result.stderr) == (0, "")
     assert result.stdout.startswith("4 predictions: ")
     answer = evaluated(paths, "--truth", paths)
-    assert (answer["models"][0]["predictions"], answer["refused_lines"]) == (4, {})
+    assert (answer["models"][0]["predictions"], answer["rejected_lines"]) == (4, {})
 
 
 def test_a_file_may_be_named_like_a_pattern(tmp_path: Path) -> None:
@@ -320,7 +306,7 @@ def test_both_commands_report_the_same_mistake_in_a_file(
 
 
 @pytest.mark.parametrize("rows", ["", "request_id,prediction,actual\n"])
-def test_a_table_without_rows_is_no_mistake_to_an_evaluation(tmp_path: Path, rows: str) -> None:
+def test_a_table_without_rows_can_be_evaluated(tmp_path: Path, rows: str) -> None:
     (tmp_path / "empty.csv").write_text(rows)
     predictions = log(tmp_path / "log.jsonl", ["a"], ["x"])
     (model,) = evaluated(predictions, "--truth", tmp_path / "empty.csv")["models"]
@@ -336,20 +322,20 @@ def test_a_table_without_rows_is_no_mistake_to_an_evaluation(tmp_path: Path, row
         ("request_id,label", "no column `actual`; known: label, request_id"),
     ],
 )
-def test_a_table_without_a_column_that_is_needed_is_a_mistake(tmp_path: Path, header: str, problem: str) -> None:
+def test_a_missing_required_column_is_reported(tmp_path: Path, header: str, problem: str) -> None:
     truth = text_file(tmp_path / "truth.csv", header, "a,x")
     result = run("evaluate", log(tmp_path / "log.jsonl", ["a"], ["x"]), "--truth", truth)
     assert (result.exit_code, result.stderr) == (2, f"prediction-exporter: evaluate: {truth}: {problem}\n")
 
 
-def test_a_table_is_read_as_rows_whatever_format_the_logs_have(tmp_path: Path) -> None:
+def test_a_table_is_read_as_rows_for_every_format_of_logs(tmp_path: Path) -> None:
     (tmp_path / "config.yaml").write_text("sources: [{url: /var/log/pods/*.log, format: cri}]\n")
     table = text_file(tmp_path / "log.csv", "request_id,prediction", "a,x")
     truth = text_file(tmp_path / "truth.csv", "request_id,actual", "a,x")
     assert confusion(table, "--truth", truth, "--config", tmp_path / "config.yaml") == {"x": {"x": 1}}
 
 
-def test_a_record_of_a_container_log_may_lie_in_two_blocks(tmp_path: Path) -> None:
+def test_a_record_of_a_container_log_may_span_two_blocks(tmp_path: Path) -> None:
     (tmp_path / "config.yaml").write_text("sources: [{url: /var/log/pods/*.log, format: cri}]\n")
     record = '{"request_id": "%d", "note": "' + "n" * 2000 + '", "prediction": "x"}'
     lines = []
@@ -359,10 +345,10 @@ def test_a_record_of_a_container_log_may_lie_in_two_blocks(tmp_path: Path) -> No
     archive = text_file(tmp_path / "0.log", *lines)
     truth = text_file(tmp_path / "truth.csv", "request_id,actual", *(f"{number},x" for number in range(1500)))
     answer = evaluated(archive, "--truth", truth, "--config", tmp_path / "config.yaml")
-    assert (answer["models"][0]["outcomes"], answer["refused_lines"]) == (1500, {})
+    assert (answer["models"][0]["outcomes"], answer["rejected_lines"]) == (1500, {})
 
 
-def test_a_score_that_is_null_for_a_class_is_none_of_its_scores(tmp_path: Path) -> None:
+def test_a_null_score_of_a_class_is_absent(tmp_path: Path) -> None:
     rows = [
         {"request_id": "a", "prediction": "x", "probability": {"x": 0.75, "y": None}},
         {"request_id": "b", "prediction": "y", "probability": {"x": None, "y": 0.5}},
@@ -370,11 +356,11 @@ def test_a_score_that_is_null_for_a_class_is_none_of_its_scores(tmp_path: Path) 
     pq.write_table(pa.Table.from_pylist(rows), tmp_path / "log.parquet")
     truth = text_file(tmp_path / "truth.csv", "request_id,actual", "a,x", "b,y")
     answer = evaluated(tmp_path / "log.parquet", "--truth", truth)
-    assert (answer["models"][0]["outcomes"], answer["refused_lines"]) == (2, {})
+    assert (answer["models"][0]["outcomes"], answer["rejected_lines"]) == (2, {})
 
 
 @pytest.mark.parametrize("suffix", [".csv", ".parquet"])
-def test_columns_below_features_are_the_features_to_both_commands(tmp_path: Path, suffix: str) -> None:
+def test_columns_below_features_are_the_features_for_both_commands(tmp_path: Path, suffix: str) -> None:
     columns = {
         "request_id": ["a", "b"],
         "features.age": [41, 42],
@@ -392,7 +378,7 @@ def test_columns_below_features_are_the_features_to_both_commands(tmp_path: Path
     (tmp_path / "config.yaml").write_text("sources: [log.jsonl]\nreference: out.json\nsegments: [plan]\n")
     truth = text_file(tmp_path / "truth.csv", "request_id,actual", "a,x", "b,y")
     answer = evaluated(tmp_path / f"log{suffix}", "--truth", truth, "--config", tmp_path / "config.yaml")
-    assert (answer["models"][0]["outcomes"], answer["refused_lines"]) == (2, {})
+    assert (answer["models"][0]["outcomes"], answer["rejected_lines"]) == (2, {})
 
 
 def test_an_error_among_numbers_of_csv_is_an_error(tmp_path: Path) -> None:

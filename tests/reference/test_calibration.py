@@ -1,4 +1,4 @@
-"""The pools of a calibration against scikit-learn's isotonic regression, and what a calibration may not be."""
+"""The pools of a calibration against scikit-learn's isotonic regression, and invalid calibrations."""
 
 import msgspec
 import numpy as np
@@ -18,7 +18,7 @@ counts = st.lists(
 
 
 @given(counts)
-def test_rates_are_those_of_isotonic_regression(bins: list[tuple[int, int]]) -> None:
+def test_rates_equal_isotonic_regression(bins: list[tuple[int, int]]) -> None:
     hits, total = np.array(bins, np.float64).T
     pools = pooled(hits, total)
     if not total.any():
@@ -33,11 +33,11 @@ def test_rates_are_those_of_isotonic_regression(bins: list[tuple[int, int]]) -> 
     np.testing.assert_allclose(rates[held], expected, atol=1e-12)
 
 
-def test_a_bin_that_holds_nothing_is_as_the_one_before() -> None:
+def test_an_empty_bin_has_the_rate_of_the_bin_before() -> None:
     assert pooled(np.array([0.0, 1, 0, 0, 4, 0]), np.array([0.0, 4, 0, 0, 4, 0])).tolist() == [0, 0, 0, 0, 1, 1]
 
 
-def test_rates_of_what_the_reference_does_not_hold_are_not_known() -> None:
+def test_rates_without_reference_records_are_unknown() -> None:
     assert PROFILE.calibration
     nobody = msgspec.structs.replace(
         PROFILE.calibration, classes={"a": ScoredClass([0.5], [0, 0], [0, 0], [3, 1], [1, 1])}
@@ -58,7 +58,7 @@ def test_rates_of_what_the_reference_does_not_hold_are_not_known() -> None:
         ({"edges": list(range(129)), "predicted": [1] * 130}, "expected at most 128 bins, got 130"),
     ],
 )
-def test_a_calibration_that_contradicts_itself_is_refused(change: dict[str, list[int]], problem: str) -> None:
+def test_an_inconsistent_calibration_is_rejected(change: dict[str, list[int]], problem: str) -> None:
     assert PROFILE.calibration
     scored = msgspec.structs.replace(PROFILE.calibration.classes["approve"], **change)
     classes = PROFILE.calibration.classes | {"approve": scored}

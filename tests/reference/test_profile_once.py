@@ -1,4 +1,4 @@
-"""What a start computes of a reference once, however many parts need it."""
+"""A start reads and hashes a reference once, however many parts need it."""
 
 import hashlib
 from pathlib import Path

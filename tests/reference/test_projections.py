@@ -1,19 +1,18 @@
-"""Random directions: the same everywhere, of unit length, and as random ones should be."""
+"""Random directions: the same everywhere, of unit length, and nearly orthogonal."""
 
 import numpy as np
 import pytest
 
-from exporter.reference.projections import directions
-from exporter.reference.splitmix import splitmix64
+from exporter.reference.projections import directions, splitmix64
 
 
 def test_hashes_are_those_of_the_paper() -> None:
-    """The first three of the generator whose state begins at 0, as everybody's implementation has them."""
+    """The first three values of the generator whose state starts at 0, as in the reference implementation."""
     expected = [0xE220A8397B1DCDAF, 0x6E789E6AA1B965F4, 0x06C45D188009454F]
     assert splitmix64(np.arange(3, dtype=np.uint64)).tolist() == expected
 
 
-def test_directions_are_a_plain_loop_s_of_the_hashes() -> None:
+def test_directions_equal_a_plain_loop_over_the_hashes() -> None:
     hashes = splitmix64(np.arange(6, dtype=np.uint64)).tolist()
     sums = [sum((value >> shift) & 0xFFFF for shift in (0, 16, 32, 48)) - 131070 for value in hashes]
     for row, direction in enumerate(directions(3, 2).tolist()):
@@ -23,7 +22,7 @@ def test_directions_are_a_plain_loop_s_of_the_hashes() -> None:
 
 
 @pytest.mark.parametrize("dimension", [2, 16, 384, 1536])
-def test_directions_are_of_unit_length_and_hardly_alike(dimension: int) -> None:
+def test_directions_have_unit_length_and_are_nearly_orthogonal(dimension: int) -> None:
     found = directions(dimension, 64)
     assert found.shape == (64, dimension)
     np.testing.assert_allclose(np.linalg.norm(found, axis=1), 1, rtol=1e-12)

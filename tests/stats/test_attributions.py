@@ -9,12 +9,11 @@ from hypothesis import strategies as st
 
 from exporter.stats.absolute_attributions import AbsoluteAttributions
 from exporter.stats.feature_bins import FeatureBins
-from exporter.stats.on_columns import on_columns
-from exporter.stats.variable_kind import ATTRIBUTIONS
+from exporter.stats.variable_kind import ATTRIBUTIONS, OnColumns
 from tests.records import PROFILE, columns
 
 ABSOLUTE = AbsoluteAttributions(PROFILE.attributed)
-BINS = on_columns(FeatureBins(PROFILE.attributed, ATTRIBUTIONS), ATTRIBUTIONS, PROFILE.attributed)
+BINS = OnColumns(FeatureBins(PROFILE.attributed, ATTRIBUTIONS), ATTRIBUTIONS, PROFILE.attributed)
 
 numbers = st.one_of(
     st.sampled_from([math.nan, math.inf, -math.inf, 1e300, -0.5, 0.0, 0.25]),
@@ -24,7 +23,7 @@ logs = st.lists(st.tuples(numbers, numbers, st.integers(0, 2)), min_size=1, max_
 
 
 @given(logs)
-def test_sums_are_a_plain_loop_s_for_each_group(log: list[tuple[float, float, int]]) -> None:
+def test_sums_equal_a_plain_loop_for_each_group(log: list[tuple[float, float, int]]) -> None:
     expected: Counter[tuple[int, int]] = Counter()
     for *values, group in log:
         expected[group, 2] += not all(map(math.isnan, values))
@@ -39,7 +38,7 @@ def test_sums_are_a_plain_loop_s_for_each_group(log: list[tuple[float, float, in
 
 
 @given(logs)
-def test_bins_count_each_record_that_has_any_once(log: list[tuple[float, float, int]]) -> None:
+def test_bins_count_each_record_with_attributions_once(log: list[tuple[float, float, int]]) -> None:
     expected = np.zeros((2, 5))
     edges = [[-0.5, 0.25], [0.0]]
     for *values, _ in log:

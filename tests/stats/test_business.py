@@ -1,4 +1,4 @@
-"""Business figures: amounts of records and of truths, by class and segment, from the configuration to the page."""
+"""Business figures: amounts of predictions and ground truth, by class and segment, from configuration to exposition."""
 
 import json
 from pathlib import Path
@@ -34,7 +34,7 @@ TRUTHS = [
 ]
 
 
-def test_figures_are_told_by_class_and_segment(tmp_path: Path) -> None:
+def test_figures_are_exported_by_class_and_segment(tmp_path: Path) -> None:
     (tmp_path / "config.yaml").write_text(CONFIG)
     lines = [{"request_id": f"r{number}"} | record for number, record in enumerate(RECORDS)]
     (tmp_path / "log.jsonl").write_text("".join(json.dumps(line) + "\n" for line in lines))
@@ -56,7 +56,7 @@ def test_figures_are_told_by_class_and_segment(tmp_path: Path) -> None:
         }
 
 
-def test_a_path_that_is_read_as_something_else_too_is_an_amount_as_well() -> None:
+def test_a_path_may_be_both_an_amount_and_something_else() -> None:
     amounts = {"latency": ("latency_seconds",), "predicted": ("prediction",), "age": ("features", "age")}
     record = {"prediction": 3, "latency_seconds": 0.25, "features": {"age": 41}}
     batch = decoder(amounts=amounts).decode(block([record]), NOW).batch
@@ -66,7 +66,7 @@ def test_a_path_that_is_read_as_something_else_too_is_an_amount_as_well() -> Non
 
 
 @pytest.mark.parametrize("value", ["many", None, [1], {"a": 1}, float("inf")])
-def test_what_is_no_finite_number_is_no_amount_and_costs_no_record(value: object) -> None:
+def test_a_value_that_is_not_a_finite_number_is_ignored_but_its_record_counts(value: object) -> None:
     batch = decoder(amounts={"a": ("amount",)}).decode(block([{"prediction": "x", "amount": value}]), NOW).batch
     assert batch is not None
     assert batch.amounts is not None

@@ -1,4 +1,4 @@
-"""Embedding drift against plain loops, and against embeddings that move and that do not."""
+"""Embedding drift against plain loops, with and without drift."""
 
 import math
 from collections import Counter
@@ -40,7 +40,7 @@ vectors = st.one_of(st.just(NOTHING), st.lists(numbers, min_size=3, max_size=3))
 
 
 @given(st.lists(st.tuples(vectors, st.integers(0, 2)), min_size=1, max_size=20))
-def test_counts_and_sums_are_a_plain_loop_s_for_each_group(log: list[tuple[list[float], int]]) -> None:
+def test_counts_and_sums_equal_a_plain_loop_for_each_group(log: list[tuple[list[float], int]]) -> None:
     expected: Counter[tuple[int, int]] = Counter()
     onto = directions(3, 3).tolist()
     for values, group in log:
@@ -76,10 +76,10 @@ def gauges(profile: Profile, *tallies: Floats) -> dict[tuple[str, str], float]:
 def test_gauges_are_the_mean_psi_and_the_distance_of_the_means() -> None:
     counts = [[20.0, 70, 110], [150, 50, 0], [200, 0, 0]]
     sums = 200 * (32 + np.array([3.0, 0.0, -4.0]))  # the mean has moved by (3, 0, -4)
-    told = gauges(PROFILE, np.zeros(4), np.array([*chain.from_iterable(counts), *sums]))
+    observed = gauges(PROFILE, np.zeros(4), np.array([*chain.from_iterable(counts), *sums]))
     against = [[30.0, 30, 40], [60, 40, 0], [100, 0, 0]]
     expected = [float(psi(np.array(w), np.array(r))) for w, r in zip(counts, against, strict=True)]
-    assert told == pytest.approx(
+    assert observed == pytest.approx(
         {
             ("model_embedding_drift_psi", "text"): sum(expected) / 3,
             ("model_embedding_mean_shift", "text"): 5 / 2,
@@ -91,19 +91,19 @@ def test_gauges_are_the_mean_psi_and_the_distance_of_the_means() -> None:
 def test_few_vectors_give_no_value(count: int, values: int) -> None:
     good = np.random.default_rng(1).normal(size=(count, 3)).tolist()
     batch = columns(count + 1, vectors=[[[0.0, 0.0]] * (count + 1), [*good, NOTHING]])
-    told = gauges(PROFILE, np.zeros(4), TEXT.tally(batch)[0])
-    assert len(told) == values
+    observed = gauges(PROFILE, np.zeros(4), TEXT.tally(batch)[0])
+    assert len(observed) == values
 
 
-def test_one_absurd_vector_moves_the_mean_by_no_more_than_it_may() -> None:
+def test_one_absurd_vector_moves_the_mean_by_a_bounded_amount() -> None:
     values = np.tile([0.5, -1.25, 0.0], (1000, 1))
     values[0] = [1e300, -1.7e308, 0.0]
     batch = columns(1000, vectors=[[[0.0, 0.0]] * 1000, values])
-    told = gauges(PROFILE, np.zeros(4), TEXT.tally(batch)[0])
-    assert told["model_embedding_mean_shift", "text"] == pytest.approx(16 * math.sqrt(2) / 1000)
+    observed = gauges(PROFILE, np.zeros(4), TEXT.tally(batch)[0])
+    assert observed["model_embedding_mean_shift", "text"] == pytest.approx(16 * math.sqrt(2) / 1000)
 
 
-def test_without_vectors_there_is_neither() -> None:
+def test_without_vectors_there_is_no_statistic() -> None:
     chosen = measures(Config(sources=[]), reference({"a": numeric([50.0])}))
     assert not [statistic for statistic in chosen.statistics if statistic.name.startswith("embedding")]
 
@@ -117,13 +117,13 @@ def profiled(vectors: Floats) -> Profile:
 
 
 def drawn(rng: np.random.Generator, count: int) -> Floats:
-    """Draw vectors of 48 numbers that hang together, as an embedding's do, far from 0."""
+    """Draw vectors of 48 correlated numbers far from 0, like an embedding's."""
     mixing = np.random.default_rng(0).normal(size=(8, 48))
     return 3 + rng.normal(size=(count, 8)) @ mixing + 0.5 * rng.normal(size=(count, 48))
 
 
-def told(profile: Profile, vectors: Floats, windows: int = 1) -> list[tuple[float, float]]:
-    """Return the PSI and the shift of the mean of each of equal windows."""
+def observed(profile: Profile, vectors: Floats, windows: int = 1) -> list[tuple[float, float]]:
+    """Return the PSI and the mean shift of each of equal windows."""
     statistic = Embedding(profile, "text")
     group = np.repeat(np.arange(windows), len(vectors) // windows).tolist()
     tallies = statistic.tally(columns(len(vectors), vectors=[vectors], group=group, groups=windows))
@@ -131,13 +131,13 @@ def told(profile: Profile, vectors: Floats, windows: int = 1) -> list[tuple[floa
 
 
 @pytest.mark.parametrize(("rows", "records"), [(500, 200), (20_000, 200), (20_000, 2000)])
-def test_without_drift_both_are_what_chance_makes_of_them(rows: int, records: int) -> None:
+def test_without_drift_both_have_the_values_expected_by_chance(rows: int, records: int) -> None:
     rng = np.random.default_rng(5)
     found = [
         pair
         for _ in range(5)
         for profile in [profiled(drawn(rng, rows))]
-        for pair in told(profile, drawn(rng, records * 10), windows=10)
+        for pair in observed(profile, drawn(rng, records * 10), windows=10)
     ]
     chance = 1 / records + 1 / rows
     psis, shifts = np.array(found).T
@@ -149,7 +149,7 @@ def test_without_drift_both_are_what_chance_makes_of_them(rows: int, records: in
 
 @pytest.mark.parametrize("shared", [0.0, 0.7, 1.0])
 def test_without_drift_the_mean_psi_exceeds_the_critical_value_no_more_often_than_stated(shared: float) -> None:
-    """Of projections that are independent, correlated or all the same, each window with a reference of its own."""
+    """Projections are independent, correlated or equal; each window has its own reference."""
     rng = np.random.default_rng(7)
     edges = np.tile(norm.ppf(np.linspace(0.1, 0.9, 9)), (16, 1))
     rows, records, windows = 2000, 500, 400
@@ -164,7 +164,7 @@ def test_without_drift_the_mean_psi_exceeds_the_critical_value_no_more_often_tha
 
 
 def correlated(rng: np.random.Generator, shared: float, rows: int, columns: int = 16) -> Floats:
-    """Draw normal numbers of which each two in a row have a correlation of `shared`."""
+    """Draw normal numbers; any two in a row have the correlation `shared`."""
     common = rng.normal(size=(rows, 1))
     return math.sqrt(shared) * common + math.sqrt(1 - shared) * rng.normal(size=(rows, columns))
 
@@ -175,15 +175,15 @@ def counts_of(values: Floats, edges: Floats) -> Floats:
     return np.array([np.bincount(each, minlength=edges.shape[1] + 1) for each in cells], np.float64)
 
 
-def test_a_shift_is_seen_by_both_and_a_change_of_shape_by_the_bins() -> None:
+def test_both_detect_a_shift_and_the_bins_detect_a_change_of_shape() -> None:
     rng = np.random.default_rng(6)
     vectors = drawn(rng, 20_000)
     profile = profiled(vectors)
     feature = profile.vectors["text"]
     assert isinstance(feature, Vector)
-    ((psi_moved, moved),) = told(profile, drawn(rng, 1000) + np.full(48, feature.spread / math.sqrt(48)))
+    ((psi_moved, moved),) = observed(profile, drawn(rng, 1000) + np.full(48, feature.spread / math.sqrt(48)))
     assert moved == pytest.approx(1, abs=0.1)
     assert psi_moved > 0.25
-    ((psi_wider, unmoved),) = told(profile, 3 + 2 * (drawn(rng, 1000) - 3))
+    ((psi_wider, unmoved),) = observed(profile, 3 + 2 * (drawn(rng, 1000) - 3))
     assert unmoved < 0.15
     assert psi_wider > 0.25

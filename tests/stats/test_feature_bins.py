@@ -1,4 +1,4 @@
-"""Feature bins against numpy.histogram and a plain loop: every value in one bin, at the edges too."""
+"""Feature bins against numpy.histogram and a plain loop: every value is in one bin, also at the edges."""
 
 import math
 from collections import Counter
@@ -54,18 +54,18 @@ def exported(profile: Profile, batch: Batch, metric: str = "model_feature_bin") 
         pytest.param(NAN, "missing", id="missing"),
     ],
 )
-def test_a_number_falls_in_the_bin_that_begins_at_or_below_it(value: float, label: str) -> None:
+def test_a_number_falls_in_the_bin_that_starts_at_or_below_it(value: float, label: str) -> None:
     assert exported(NUMBERS, columns(1, numbers=[[value], [0.0]])) == {("x", label): 1, ("y", "0: (-inf, 0.5)"): 1}
 
 
 @given(st.lists(st.tuples(values, values), min_size=1, max_size=30))
-def test_numbers_are_counted_as_by_numpy(log: list[tuple[float, float]]) -> None:
+def test_counts_of_numbers_equal_numpy(log: list[tuple[float, float]]) -> None:
     x, y = zip(*log, strict=True)
     (tally,) = FeatureBins(NUMBERS).tally(columns(len(log), numbers=[x, y]))
     assert np.histogram(x, [-INF, *EDGES, INF])[0].tolist() == tally[0, :5].tolist()
     assert np.bincount(np.digitize(x, EDGES), minlength=5).tolist() == tally[0, :5].tolist()
     assert [sum(v < 0.5 for v in y), sum(v >= 0.5 for v in y)] == tally[1, :2].tolist()
-    # Cells that the shorter feature has no bin for are unused, and so are `missing` and `other`.
+    # Cells beyond the bins of the shorter feature are unused, and so are `missing` and `other`.
     assert not tally[1, 2:].any()
     assert not tally[0, 5:].any()
 
@@ -82,7 +82,7 @@ def test_numbers_are_counted_as_by_numpy(log: list[tuple[float, float]]) -> None
         max_size=20,
     )
 )
-def test_every_value_is_counted_once_as_a_plain_loop_does(log: list[tuple[float, str | None, int, int]]) -> None:
+def test_every_value_is_counted_once_like_in_a_plain_loop(log: list[tuple[float, str | None, int, int]]) -> None:
     profile = reference({"place": categorical({"DE": 1, "FR": 1}), "x": numeric(EDGES)})
     expected: Counter[tuple[int, int, int]] = Counter()
     for x, place, mark, group in log:
@@ -116,11 +116,11 @@ class TestCategories:
         [
             pytest.param("DE", "DE", id="known"),
             pytest.param("XX", "other", id="unseen"),
-            pytest.param("de", "other", id="spelt otherwise"),
+            pytest.param("de", "other", id="written otherwise"),
             pytest.param("", "other", id="empty"),
             pytest.param(None, "missing", id="absent"),
-            pytest.param("missing", "missing", id="spelt missing"),
-            pytest.param("other", "other", id="spelt other"),
+            pytest.param("missing", "missing", id="written missing"),
+            pytest.param("other", "other", id="written other"),
         ],
     )
     def test_each_has_its_bin(self, value: str | None, label: str) -> None:

@@ -83,7 +83,7 @@ def test_a_vector_fails_at_most_one_check(value: list[float], mark: int, check: 
     assert exported(profile, batch) == ({("text", check): 1} if check else {})
 
 
-def test_where_the_reference_names_not_all_its_categories_none_is_unseen() -> None:
+def test_if_the_reference_does_not_name_all_categories_none_is_unseen() -> None:
     profile = reference({"place": categorical({"DE": 1}, other=3)})
     assert exported(profile, columns(2, categories=[["DE", "XX"]])) == {}
 
@@ -96,7 +96,7 @@ places = st.sampled_from([("DE", 0), ("other", 0), ("XX", 0), (None, 0), (None, 
 
 
 @given(st.lists(st.tuples(numbers, places, st.integers(0, 2)), min_size=1, max_size=20))
-def test_failures_are_a_plain_loop_s_for_each_group(
+def test_failures_equal_a_plain_loop_for_each_group(
     log: list[tuple[tuple[float, int], tuple[str | None, int], int]],
 ) -> None:
     expected: Counter[tuple[int, int, str]] = Counter()
@@ -119,7 +119,7 @@ def test_failures_are_a_plain_loop_s_for_each_group(
         len(log),
         numbers=[[number for (number, _), _, _ in log]],
         categories=[[place for _, (place, _), _ in log]],
-        # As the decoder does it: no marks where there is nothing to mark.
+        # Like the decoder, which omits marks if there is nothing to mark.
         marks=marks if any(map(any, marks)) else None,
         group=[group for *_, group in log],
         groups=3,

@@ -1,4 +1,4 @@
-"""Histograms count as Prometheus's own client does."""
+"""Histograms count like the Prometheus client."""
 
 import math
 from bisect import bisect_left
@@ -42,7 +42,7 @@ def test_a_value_falls_in_the_first_bucket_whose_bound_is_not_below_it(value: fl
 
 
 @given(st.lists(seconds, min_size=1, max_size=30))
-def test_counts_and_sum_are_a_plain_loop_s(values: list[float]) -> None:
+def test_counts_and_sum_equal_a_plain_loop(values: list[float]) -> None:
     counts, total = [0] * 6, 0.0
     for value in values:
         if not math.isnan(value):
@@ -54,7 +54,7 @@ def test_counts_and_sum_are_a_plain_loop_s(values: list[float]) -> None:
 
 
 @given(st.lists(seconds.filter(lambda value: not math.isnan(value)), min_size=1, max_size=20))
-def test_it_is_exported_as_by_the_prometheus_client(values: list[float]) -> None:
+def test_the_exposition_equals_that_of_the_prometheus_client(values: list[float]) -> None:
     registry = prometheus_client.CollectorRegistry()
     theirs = prometheus_client.Histogram(
         HISTOGRAM.name, HISTOGRAM.help, ["model_name", "model_version"], buckets=BOUNDS, registry=registry
@@ -72,7 +72,7 @@ def test_it_is_exported_as_by_the_prometheus_client(values: list[float]) -> None
     assert (family.name, family.type, family.help) == (expected.name, expected.type, expected.documentation)
 
 
-def test_nan_is_no_observation() -> None:
+def test_nan_is_not_observed() -> None:
     (tally,) = HISTOGRAM.tally(columns(3, latency_seconds=[math.nan, 0.5, math.nan]))
     assert tally.tolist() == [0, 0, 0, 1, 0, 0, 0.5]
 
@@ -87,7 +87,7 @@ def test_each_group_has_its_own() -> None:
     ]
 
 
-def test_it_reads_the_column_that_it_is_told_to() -> None:
+def test_the_configured_column_is_read() -> None:
     histogram = Histogram("p", "Help.", "probability", (0.5, 1.0))
     (tally,) = histogram.tally(columns(2, latency_seconds=[7.0, 7.0], probability=[0.5, 0.75]))
     assert tally.tolist() == [1, 1, 0, 1.25]

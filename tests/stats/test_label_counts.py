@@ -1,4 +1,4 @@
-"""Label counts: a counter for each class, or type of error."""
+"""Label counts: a counter per class or error type."""
 
 from collections import Counter
 
@@ -25,7 +25,7 @@ def exported(
 
 
 @given(st.lists(st.tuples(st.sampled_from(["approve", "deny", "a", ""]), st.integers(0, 2)), min_size=1))
-def test_counts_are_a_plain_count_s_for_each_group(log: list[tuple[str, int]]) -> None:
+def test_counts_equal_a_plain_count_for_each_group(log: list[tuple[str, int]]) -> None:
     batch = columns(len(log), prediction=[name for name, _ in log], group=[group for _, group in log], groups=3)
     tally = CLASSES.tally(batch)
     assert tally.shape == (3, len(batch.prediction.names))
@@ -41,7 +41,7 @@ def test_errors_are_counted_by_their_own_column() -> None:
     assert (CLASSES.reads, ERRORS.reads) == ("predictions", "errors")
 
 
-def test_known_names_are_exported_from_the_start_and_others_when_they_are_seen() -> None:
+def test_known_names_are_exported_from_the_start_and_others_once_they_occur() -> None:
     names = ("approve", "deny", "review")
     assert exported(CLASSES, {CREDIT: CLASSES.zero()}, names) == {("credit", "approve"): 0, ("credit", "deny"): 0}
     (tally,) = CLASSES.tally(columns(3, prediction=["approve", "approve", "approve"]))

@@ -1,4 +1,4 @@
-"""What the configuration expects of the data, and what the running sidecar then tells: metrics, and its own log."""
+"""Data quality as configured, and how the running sidecar reports it, in metrics and its own log."""
 
 import json
 import signal
@@ -80,7 +80,7 @@ def test_bounds_need_a_reference(tmp_path: Path) -> None:
     ]
 
 
-def test_a_path_is_taken_by_the_request_id_only_where_it_is_read(tmp_path: Path) -> None:
+def test_a_path_is_used_for_the_request_id_only_if_it_is_read(tmp_path: Path) -> None:
     fields = "fields: {request_id: prediction.id}"
     assert loaded(tmp_path, fields).quality.duplicate_ids == 0
     (problem,) = mistakes(tmp_path, fields, "quality: {duplicate_ids: 10}")
@@ -88,7 +88,7 @@ def test_a_path_is_taken_by_the_request_id_only_where_it_is_read(tmp_path: Path)
     assert problem == f"{at} lies within `prediction`, which is read as prediction"
 
 
-def test_bounds_stand_in_for_the_reference_s_extremes(tmp_path: Path) -> None:
+def test_bounds_replace_the_extremes_of_the_reference(tmp_path: Path) -> None:
     quality = loaded(tmp_path, WITH_REFERENCE, "quality: {bounds: {age: [0, 120], amount: [10, null]}}").quality
     chosen = measures(Config(sources=[], quality=quality), REFERENCE)
     records = [
@@ -101,7 +101,7 @@ def test_bounds_stand_in_for_the_reference_s_extremes(tmp_path: Path) -> None:
     assert dict(zip(("age", "amount"), tally[:2, 2].tolist(), strict=True)) == {"age": 2, "amount": 2}
 
 
-def test_other_bounds_are_another_statistic_and_its_count_begins_at_zero() -> None:
+def test_other_bounds_make_another_statistic_whose_count_starts_at_zero() -> None:
     def identity(**bounds: list[float]) -> str:
         quality = QualityConfig(bounds={name: Bounds.parse(pair) for name, pair in bounds.items()})
         chosen = measures(Config(sources=[], quality=quality), PROFILE)
@@ -112,8 +112,8 @@ def test_other_bounds_are_another_statistic_and_its_count_begins_at_zero() -> No
     assert identity(age=[0, 120], income=[0, 1]) == identity(income=[0, 1], age=[0, 120])
 
 
-class Told:
-    """A schema log that notes what it tells."""
+class SchemaChanges:
+    """A log that records schema changes."""
 
     def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
         self.changes: list[tuple[str, str, str]] = []
@@ -132,8 +132,8 @@ COLLECTOR = Collector(CHOSEN, WINDOWS)
 ALL = {"age": 41, "income": 1, "country": "DE", "plan": "basic", "text": [0.5, 1.0, 1.5]}
 
 
-def test_what_vanishes_returns_and_is_new_is_told_once(monkeypatch: pytest.MonkeyPatch) -> None:
-    told = Told(monkeypatch)
+def test_vanished_returned_and_new_features_are_reported_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    schema_changes = SchemaChanges(monkeypatch)
     schema_log = SchemaLog(COLLECTOR.absent)
     running = engine()
     running.open(STREAM)
@@ -150,34 +150,34 @@ def test_what_vanishes_returns_and_is_new_is_told_once(monkeypatch: pytest.Monke
 
     without = {name: value for name, value in ALL.items() if name != "age"}
     minute(ALL, 100)
-    assert told.since() == []
+    assert schema_changes.since() == []
     minute(without, 99)
-    assert told.since() == []  # too few to tell
+    assert schema_changes.since() == []  # too few records
     snapshot = minute(without, 100)
-    assert told.since() == [("3", "age", "vanished")]
+    assert schema_changes.since() == [("3", "age", "vanished")]
     minute(ALL, 99)
-    assert told.since() == []
-    # A sidecar that starts from what was committed then does not tell it again.
+    assert schema_changes.since() == []
+    # A sidecar that starts from that snapshot does not report it again.
     again = SchemaLog(COLLECTOR.absent, snapshot)
     again(snapshot)
-    assert told.since() == []
+    assert schema_changes.since() == []
     minute(ALL | {"b": 1}, 100)
-    assert told.since() == [("3", "age", "returned"), ("3", "b", "new")]
+    assert schema_changes.since() == [("3", "age", "returned"), ("3", "b", "new")]
     minute(ALL | {"b": 1}, 100)
-    assert told.since() == []
+    assert schema_changes.since() == []
 
 
-def test_without_a_reference_nothing_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
-    told = Told(monkeypatch)
+def test_without_a_reference_nothing_is_reported(monkeypatch: pytest.MonkeyPatch) -> None:
+    schema_changes = SchemaChanges(monkeypatch)
     chosen = measures(Config(sources=[]), None)
     running = engine(chosen=chosen, profile=None)
     running.open(STREAM)
     running.feed(STREAM, block([good(features=ALL)] * 200), NOW)
     SchemaLog(Collector(chosen, WINDOWS).absent)(running.snapshot(NOW))
-    assert told.since() == []
+    assert schema_changes.since() == []
 
 
-def test_a_running_sidecar_tells_and_counts_and_goes_on_after_a_kill(tmp_path: Path) -> None:
+def test_a_sidecar_reports_schema_changes_and_continues_counting_after_a_kill(tmp_path: Path) -> None:
     loaded(tmp_path)
     lines = ["listen: 127.0.0.1:0", "state_dir: state", "sources: [log.jsonl]", WITH_REFERENCE, "windows: [1h]"]
     (tmp_path / "config.yaml").write_text("\n".join([*lines, "quality: {duplicate_ids: 1000}", ""]))

@@ -1,4 +1,4 @@
-"""Multivariate drift against a plain loop, and against relations that change and that do not."""
+"""Multivariate drift against a plain loop, with changed and unchanged correlations."""
 
 import math
 from collections import Counter
@@ -38,7 +38,7 @@ rows = st.tuples(values, values, values, values, st.integers(0, 2))
 
 
 def plain(values: dict[str, float]) -> float:
-    """Compute a record's error in a loop."""
+    """Return a record's error, computed in a loop."""
     z = {}
     for name in COMPONENTS.features:
         value = values[name]
@@ -52,7 +52,7 @@ def plain(values: dict[str, float]) -> float:
 
 
 @given(st.lists(rows, min_size=1, max_size=20))
-def test_errors_are_a_plain_loop_s_for_each_group(log: list[tuple[float, float, float, float, int]]) -> None:
+def test_errors_equal_a_plain_loop_for_each_group(log: list[tuple[float, float, float, float, int]]) -> None:
     counts: Counter[int] = Counter()
     sums: Counter[int] = Counter()
     for a, unread, b, c, group in log:
@@ -68,7 +68,7 @@ def test_errors_are_a_plain_loop_s_for_each_group(log: list[tuple[float, float, 
     np.testing.assert_allclose(tally, [[counts[group], sums[group]] for group in range(3)], rtol=1e-9, atol=1e-12)
 
 
-def test_one_absurd_value_moves_the_mean_by_no_more_than_it_may() -> None:
+def test_one_absurd_value_moves_the_mean_by_a_bounded_amount() -> None:
     numbers = np.full((4, 1000), 50.0)
     numbers[0, 0] = 1e300
     ((count, total),) = STATISTIC.tally(columns(1000, numbers=numbers.tolist()))
@@ -84,8 +84,8 @@ def gauges(profile: Profile, tally: Floats) -> dict[str, float]:
 
 
 def test_the_shift_is_in_standard_deviations_and_the_score_in_standard_errors_of_both_samples() -> None:
-    told = gauges(PROFILE, np.array([100.0, 250.0]))
-    assert told == pytest.approx(
+    observed = gauges(PROFILE, np.array([100.0, 250.0]))
+    assert observed == pytest.approx(
         {"model_multivariate_drift": 2.5 - 2, "model_multivariate_drift_zscore": 0.5 / math.sqrt(1 / 100 + 1 / 400)}
     )
 
@@ -96,7 +96,7 @@ def test_few_records_give_no_value(count: float) -> None:
     assert gauges(PROFILE, np.array([30.0, 60.0]))
 
 
-def test_without_components_there_is_neither() -> None:
+def test_without_components_there_is_no_gauge() -> None:
     chosen = measures(Config(sources=[]), reference({"a": numeric([50.0])}))
     assert "reconstruction_error" not in {statistic.name for statistic in chosen.statistics}
 
@@ -108,7 +108,7 @@ def pairs(rng: np.random.Generator, count: int, correlation: float) -> Floats:
 
 
 def trained(rng: np.random.Generator, rows: int) -> Profile:
-    """Make a profile of pairs that are correlated by 0.7, with deciles."""
+    """Return a profile of pairs with a correlation of 0.7, with deciles."""
     numbers = pairs(rng, rows, 0.7)
     found = fit(["a", "b"], (numbers - 50) / 10)
     features = {}
@@ -128,12 +128,12 @@ def derived(profile: Profile, numbers: Floats) -> dict[tuple[str, str], float]:
     return {(s.name, s.labels.get("feature_name", "")): s.value for family in families for s in family.samples}
 
 
-def test_a_correlation_that_flips_is_seen_by_this_one_alone() -> None:
+def test_only_this_statistic_detects_a_flipped_correlation() -> None:
     rng = np.random.default_rng(3)
     profile = trained(rng, 20_000)
     before, after = (derived(profile, pairs(rng, 1000, correlation)) for correlation in (0.7, -0.7))
-    for told in (before, after):
-        psis = [value for (name, _), value in told.items() if name == "model_feature_drift_psi"]
+    for observed in (before, after):
+        psis = [value for (name, _), value in observed.items() if name == "model_feature_drift_psi"]
         assert len(psis) == 2
         assert max(psis) < 0.03
     assert abs(before["model_multivariate_drift_zscore", ""]) < 3
@@ -143,7 +143,7 @@ def test_a_correlation_that_flips_is_seen_by_this_one_alone() -> None:
 
 @pytest.mark.parametrize(("rows", "records", "windows"), [(400, 50, 2000), (20_000, 50, 2000), (20_000, 2000, 200)])
 def test_without_drift_few_windows_are_beyond_three_standard_errors(rows: int, records: int, windows: int) -> None:
-    """Of a normal distribution 0.27 %; a few times that where a window is small, since errors are skewed."""
+    """The normal distribution has 0.27%; small windows have a few times that, because errors are skewed."""
     rng = np.random.default_rng(4)
     alarms = 0
     for _ in range(20):

@@ -1,4 +1,4 @@
-"""Record quality against a plain loop: records that miss a feature, and those whose request id came before."""
+"""Record quality against a plain loop: records without a feature, and those with a repeated request id."""
 
 import math
 
@@ -19,11 +19,11 @@ rows = st.lists(st.tuples(numbers, numbers, places, st.booleans(), st.integers(0
 
 
 @given(rows, st.booleans())
-def test_counts_are_a_plain_loop_s_for_each_group(log: list[tuple[object, ...]], are_ids_read: bool) -> None:  # noqa: FBT001  # drawn
+def test_counts_equal_a_plain_loop_for_each_group(log: list[tuple[object, ...]], are_ids_read: bool) -> None:  # noqa: FBT001  # drawn
     expected = [[0, 0, 0] for _ in range(3)]
     for *values, is_repeated, group in log:
         expected[group][0] += 1
-        # A value that is there and unusable is not missing.
+        # An unusable value is not missing.
         expected[group][1] += any(mark == 0 and str(value) in ("None", "nan") for value, mark in values)
         expected[group][2] += is_repeated and are_ids_read
     marks = [[row[feature][1] for row in log] for feature in range(3)]
@@ -39,7 +39,7 @@ def test_counts_are_a_plain_loop_s_for_each_group(log: list[tuple[object, ...]],
     assert STATISTIC.tally(batch).tolist() == expected
 
 
-def test_a_check_that_is_not_made_is_not_exported() -> None:
+def test_a_disabled_check_is_not_exported() -> None:
     for checks in ((), ("missing_feature",), ("missing_feature", "duplicate_request_id")):
         (family,) = RecordQuality("id", checks).collect({SERIES: STATISTIC.zero()}, {})
         assert [sample.labels["check"] for sample in family.samples] == list(checks)
@@ -56,6 +56,6 @@ def test_the_counts_are_exported_by_check() -> None:
     assert {sample.name for sample in family.samples} == {"model_record_quality_total"}
 
 
-def test_whether_ids_are_remembered_does_not_change_what_is_counted_else() -> None:
+def test_remembering_ids_changes_no_other_count() -> None:
     assert repr(RecordQuality("id", ("missing_feature",))) == repr(STATISTIC)
     assert repr(RecordQuality("another", ("missing_feature",))) != repr(STATISTIC)

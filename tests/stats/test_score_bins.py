@@ -1,4 +1,4 @@
-"""What is counted of the scores of classes, against a plain loop."""
+"""Counts of class scores by bin, against a plain loop."""
 
 import math
 from dataclasses import replace
@@ -25,7 +25,7 @@ rows = st.lists(st.tuples(st.sampled_from(["c", "a", "b", "new", None]), scores,
 
 
 @given(rows)
-def test_each_class_whose_score_is_known_counts_where_that_of_the_predicted_one_is(drawn: list[tuple]) -> None:
+def test_each_known_score_counts_if_the_predicted_class_has_one(drawn: list[tuple]) -> None:
     expected = np.zeros((2, 3, 2, 3))
     for prediction, *by_class, group in drawn:
         if prediction in CLASSES and not math.isnan(by_class["abc".index(prediction)]):
@@ -38,5 +38,5 @@ def test_each_class_whose_score_is_known_counts_where_that_of_the_predicted_one_
     np.testing.assert_array_equal(BINS.tally(batch), expected)
 
 
-def test_where_no_scores_are_read_nothing_is_counted() -> None:
+def test_without_scores_nothing_is_counted() -> None:
     assert not BINS.tally(columns(3)).any()

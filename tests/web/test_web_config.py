@@ -348,4 +348,4 @@ def test_a_file_that_is_not_there(tmp_path: Path) -> None:
     assert told.stderr == f"prediction-exporter: --web-config: {tmp_path}/web.yml: No such file or directory\n"
     told = command("run", "--config", tmp_path / "config.yaml", "--web-config", tmp_path / "web.yml")
     assert told.returncode == 2
-    assert "--web-config go with --source" in told.stderr
+    assert "--web-config need --source" in told.stderr

@@ -1,4 +1,4 @@
-"""The arguments and the output of `prediction-exporter evaluate`."""
+"""The command `prediction-exporter evaluate`: its options and its output."""
 
 import math
 import time
@@ -9,7 +9,6 @@ from pathlib import Path
 import msgspec
 
 from exporter.configuration import loading
-from exporter.configuration.loading import LoadedConfig
 from exporter.counted import counted
 from exporter.decoding.columns import epoch
 from exporter.offline import OfflineError
@@ -38,12 +37,14 @@ def evaluate(
     max_drop: Sequence[str],
     is_json: bool,
 ) -> tuple[list[str], bool]:
-    """Return the lines to show, and whether a figure falls short; raises OfflineError."""
+    """Return the lines to show, and whether a figure falls short; raises ConfigError and OfflineError."""
     span = _time("--from", begin, -math.inf), _time("--to", end, math.inf)
     if span[0] >= span[1]:
         raise OfflineError(f"--to: expected a time after --from, which is {begin}, got {end!r}")
     at_least, at_most = _limits("--least", least), _limits("--max-drop", max_drop)
-    loaded = _loaded(config_file, reference)
+    if config_file and reference:
+        raise OfflineError("--reference cannot be given with --config; in a configuration it is a key")
+    loaded = loading.load(config_file) if config_file else loading.from_options("archive.jsonl", reference, None)
     if not truths and not any(isinstance(source.options, QueryOptions) for source in loaded.config.label_sources):
         raise OfflineError("--truth: expected a file of ground truth, or a configuration whose databases have it")
     try:
@@ -55,15 +56,6 @@ def evaluate(
         found.failed.append("no prediction has ground truth")
     lines = [msgspec.json.format(msgspec.json.encode(found), indent=2).decode()] if is_json else _table(found)
     return lines, bool(found.failed)
-
-
-def _loaded(config_file: Path | None, reference: str | None) -> LoadedConfig:
-    if config_file and reference:
-        raise OfflineError("--reference goes without --config; in a configuration it is a key")
-    try:
-        return loading.load(config_file) if config_file else loading.from_options("archive.jsonl", reference, None)
-    except loading.ConfigError as error:
-        raise OfflineError(*error.problems) from None
 
 
 def _time(option: str, text: str | None, otherwise: float) -> float:
@@ -82,7 +74,7 @@ def _limits(option: str, given: Sequence[str]) -> dict[str, float]:
         if name not in figures.ORDER:
             raise OfflineError(f"{option}: no such figure {name!r}{nearest(name, figures.ORDER)}")
         if name in LOSSES:
-            raise OfflineError(f"{option}: less is better for {name}, which cannot have this limit")
+            raise OfflineError(f"{option}: does not apply to {name}, for which less is better")
         try:
             limits[name] = float(value)
         except ValueError:
@@ -96,7 +88,7 @@ def _table(found: Evaluation) -> list[str]:
         (found.unused_truths, "ground-truth label has", "ground-truth labels have", " no prediction in the time span"),
         (found.repeated_truths, "ground-truth label is", "ground-truth labels are", " repeated"),
         (found.revised_truths, "ground-truth label is", "ground-truth labels are", " revised"),
-        *((count, "line", "lines", f" rejected: {reason}") for reason, count in sorted(found.refused_lines.items())),
+        *((count, "line", "lines", f" rejected: {reason}") for reason, count in sorted(found.rejected_lines.items())),
     ]
     lines += [counted(count, one, many) + text for count, one, many, text in counts if count]
     return [*lines, *(f"FAILED {line}" for line in found.failed)] or ["no predictions"]

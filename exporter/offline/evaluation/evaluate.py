@@ -1,4 +1,4 @@
-"""An evaluation: archived logs and tables are decoded and joined as in the sidecar, and described by its metrics."""
+"""An evaluation: archived logs and tables are decoded and joined as in the sidecar, and the figures are its metrics."""
 
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
@@ -31,7 +31,7 @@ from exporter.validation import nearest
 
 # An archive may be of any age.
 EVER = Duration.parse("36500d")
-# The only window, which contains everything; its length has no meaning.
+# The only window. All predictions are tallied at the same time, so its length does not matter.
 WINDOW = Duration.parse("1h")
 STREAM = Stream("archive", "archive")
 # How files are read if the configuration has no source of files.
@@ -42,16 +42,16 @@ _encoder = msgspec.json.Encoder(enc_hook=str, decimal_format="number")
 
 
 class Evaluation(msgspec.Struct):
-    """The result, as it is written in JSON: `failed` are the lines of figures that fall short.
+    """The result, as it is written in JSON; `failed` has a line for each figure that falls short.
 
-    `unused_truths` have no prediction in the time span. `refused_lines` counts rejected lines by reason.
+    `unused_truths` counts labels without a prediction in the time span, `rejected_lines` rejected lines by reason.
     """
 
     models: list[ModelFigures]
     unused_truths: int
     repeated_truths: int
     revised_truths: int
-    refused_lines: dict[str, int]
+    rejected_lines: dict[str, int]
     failed: list[str] = []
 
 
@@ -66,8 +66,7 @@ def evaluate(
 ) -> Evaluation:
     """Join the predictions from `begin` until before `end` with their ground truth; times are epoch seconds.
 
-    The databases that the configuration names may have some of the ground truth. Raises OfflineError, and
-    QueryError.
+    Ground truth is also read from the databases of the configuration. Raises OfflineError and QueryError.
     """
     config, profile = _archived(loaded.config), loaded.profile
     plan, collector = planning.plan(config, profile)
@@ -78,10 +77,8 @@ def evaluate(
         join.add_truths(batch)
     for batch in of_predictions.files(predictions):
         join.add_predictions(batch, begin, end)
-    snapshot = join.snapshot()
-    counts = join.counts
-    models = model_figures(collector.collect(snapshot))
-    return Evaluation(models, join.unused, counts.repeated, counts.revised, dict(rejected))
+    models = model_figures(collector.collect(join.snapshot()))
+    return Evaluation(models, join.unused, join.repeated, join.revised, dict(rejected))
 
 
 def _archived(config: Config) -> Config:
@@ -119,7 +116,7 @@ class _Reader:
 
     def files(self, paths: Sequence[Path]) -> Iterator[Batch]:
         """Yield the records of files; raises OfflineError."""
-        data = DataSet(find(paths, otherwise=FileType.JSON_LINES), self._schema)
+        data = DataSet(find(paths, default=FileType.JSON_LINES), self._schema)
         for file in data.files:
             if file.type is FileType.JSON_LINES:
                 with file.opened() as (_, stream):
@@ -128,7 +125,7 @@ class _Reader:
                 yield from self._batches(map(_lines, self._checked(file, data.tables(file))), self._records)
 
     def _checked(self, file: DataFile, tables: Iterable[AnyTable]) -> Iterator[AnyTable]:
-        """Yield the tables of a file; raises OfflineError if a column is missing without which no row can be used."""
+        """Yield the tables of a file; raises OfflineError if a required column is missing."""
         for table in tables:
             paths = self._schema.paths
             has_errors = "error_type" in paths and table.at(paths["error_type"]) is not None
@@ -139,13 +136,13 @@ class _Reader:
             yield table
 
     def databases(self) -> Iterator[Batch]:
-        """Yield the records of those sources that are databases."""
+        """Yield the records of the sources that are databases; raises QueryError."""
         for source in self._sources:
             if isinstance(source.options, QueryOptions):
                 yield from self._batches(_pages(source.options), self._records)
 
     def _batches(self, blocks: Iterable[bytes], pipeline: Pipeline) -> Iterator[Batch]:
-        """Yield the records of a stream of bytes, and count what is rejected."""
+        """Yield the records of a stream of bytes, and count rejected lines."""
         buffer = LineBuffer(self._line_bytes, {}, {STREAM.source: pipeline.framer})
         buffer.open(STREAM, None, b"")
         for block in chain(blocks, (None,)):

@@ -14,7 +14,7 @@ ORDER = (WHOLE[0], *BY_CLASS, *WHOLE[1:])
 
 
 class ModelFigures(msgspec.Struct):
-    """The figures of one model and version. `figures` and `baseline` are weighted by how often each class occurs."""
+    """The figures of one model and version; averages in `figures` and `baseline` are weighted by the true classes."""
 
     model_name: str
     model_version: str
@@ -69,7 +69,7 @@ def _put(model: ModelFigures, name: str, labels: Mapping[str, str], value: float
 
 
 def shortfalls(model: ModelFigures, least: Mapping[str, float], most_drop: Mapping[str, float]) -> list[str]:
-    """Return a line for each figure that falls short, as an unknown one does."""
+    """Return a line for each figure that falls short; an unknown figure does."""
     lines = []
     for figure, limit in least.items():
         value = model.figures.get(figure)

@@ -1,6 +1,6 @@
-"""The join offline: all ground truth first, then the predictions of a time span, each joined once.
+"""The offline join: all ground truth is read first, then the predictions of a time span, each joined once.
 
-Outcomes are tallied by the plan of the sidecar, so that every figure is the same as in the sidecar.
+Outcomes are tallied by the sidecar's plan, so that every figure is the same as in the sidecar.
 """
 
 from collections.abc import Iterable, Iterator
@@ -14,7 +14,6 @@ from exporter.engine.label_limiter import LabelLimiter
 from exporter.engine.plan import Plan
 from exporter.engine.tally_store import TallyStore
 from exporter.joins import conversion
-from exporter.joins.join import JoinCounts
 from exporter.joins.request import GroundTruthLabel, JoinedPair, PendingPrediction
 from exporter.state.snapshot import Snapshot
 
@@ -22,7 +21,10 @@ Revision = Literal["first", "last"]
 
 
 class OfflineJoin:
-    """Tallies by a plan, at epoch time `now`. `revision` says which of several truths of a request counts."""
+    """Tallies by a plan, at epoch time `now`; `revision` says which of several ground-truth labels of a request counts.
+
+    `repeated` and `revised` count the further labels of a request, with the same value and with another.
+    """
 
     def __init__(self, plan: Plan, now: float, revision: Revision) -> None:
         state = Snapshot(time=now)
@@ -33,16 +35,18 @@ class OfflineJoin:
         self._tallies = TallyStore(plan, state, known_segments=self._labels.known_segments)
         self._truths: dict[int, GroundTruthLabel] = {}
         self._joined_series: set[tuple[int, Series]] = set()
-        self.counts = JoinCounts()
+        self.repeated = 0
+        self.revised = 0
 
     def add_truths(self, batch: Batch) -> None:
-        """Take truths; all of them before any prediction."""
+        """Take ground truth; all of it before any prediction."""
         for digest, truth in conversion.truths(batch):
             first = self._truths.setdefault(digest, truth)
             if first is truth:
                 continue
             is_same = first.same_value(truth)
-            self._count(repeated=is_same, revised=not is_same)
+            self.repeated += is_same
+            self.revised += not is_same
             if self._revision == "last":
                 self._truths[digest] = truth
 
@@ -52,11 +56,10 @@ class OfflineJoin:
         if not inside.any():
             return
         admitted = self._labels.limit(batch.where(inside))
-        # Their time is when they are evaluated: all of them are in view.
+        # All of them are tallied at the same time, so that the window contains them.
         self._tallies.accept(replace(admitted, time=np.full(len(admitted), self._now)), self._now)
         pairs = [*self._pairs(conversion.predictions(admitted, self._now))]
         if pairs:
-            self._count(joined=len(pairs))
             batch = self._labels.limit(conversion.outcomes(pairs, self._now, len(self._plan.segments)))
             self._tallies.accept(batch, self._now, ("outcomes", "labelled"))
 
@@ -73,7 +76,7 @@ class OfflineJoin:
 
     @property
     def unused(self) -> int:
-        """How many truths have been joined with no prediction."""
+        """The number of ground-truth labels that have not been joined with any prediction."""
         return len(self._truths) - len({digest for digest, _ in self._joined_series})
 
     def _pairs(self, predictions: Iterable[tuple[int, PendingPrediction]]) -> Iterator[JoinedPair]:
@@ -82,7 +85,3 @@ class OfflineJoin:
             if truth is not None and (digest, prediction.series) not in self._joined_series:
                 self._joined_series.add((digest, prediction.series))
                 yield JoinedPair(prediction, truth)
-
-    def _count(self, *, joined: int = 0, repeated: int = 0, revised: int = 0) -> None:
-        before = self.counts
-        self.counts = JoinCounts(before.joined + joined, before.repeated + repeated, before.revised + revised)

@@ -1,8 +1,8 @@
 """Makes the reference profile of a model from its training data or its prediction log.
 
-The data is read twice, a block at a time: the first pass determines what each column is and where its bins lie, the
-second one counts every row. So memory grows with the number of columns (about 2 MB for a numeric one, 16 MB for one
-of vectors), not with that of rows, and all counts are exact.
+The data is read twice, one block at a time: the first pass determines the kind of each column and its bins, the second
+one counts every row. Memory therefore grows with the number of columns (about 2 MB for a numeric column, 16 MB for a
+column of vectors), not with the number of rows, and all counts are exact.
 """
 
 from collections.abc import Sequence
@@ -14,17 +14,14 @@ from msgspec import UNSET
 from exporter import __version__
 from exporter.offline import OfflineError
 from exporter.offline.profiling.attributions import AttributionTally
-from exporter.offline.profiling.baseline import OutcomeTally
 from exporter.offline.profiling.blocks import blocks
-from exporter.offline.profiling.calibration import ScoreSample
 from exporter.offline.profiling.categorical import CategoryTally
 from exporter.offline.profiling.components import RowSample
-from exporter.offline.profiling.kinds import Kind, target_kinds
 from exporter.offline.profiling.numeric import NumericTally
 from exporter.offline.profiling.options import Options
+from exporter.offline.profiling.outcomes import OutcomeTally, ScoreSample
 from exporter.offline.profiling.report import summary
-from exporter.offline.profiling.survey import Survey
-from exporter.offline.profiling.vector import VectorTally
+from exporter.offline.profiling.survey import Survey, target_tallies
 from exporter.offline.tables import files
 from exporter.offline.tables.data_set import DataSet, Progress
 from exporter.reference.profile import VERSION, Categorical, Numeric, Profile
@@ -46,12 +43,7 @@ def make_profile(
     names = ", ".join(map(str, paths))
     if not survey.rows:
         raise OfflineError(f"{names}: no predictions")
-    sketches = survey.features
-    features = {
-        name: VectorTally(sketches[name].vectors) if kind is Kind.VECTOR else sketches[name].tally(kind, options)
-        for name, kind in survey.kinds().items()
-    }
-    targets = {name: survey.targets[name].tally(kind, options) for name, kind in target_kinds(survey.targets).items()}
+    features, targets = survey.feature_tallies(), target_tallies(survey.targets, options)
     together = RowSample([name for name, tally in features.items() if isinstance(tally, NumericTally)])
     attributions = AttributionTally(survey.attributions, options)
     are_values = any(isinstance(targets.get(name), NumericTally) for name in ("prediction", "actual"))

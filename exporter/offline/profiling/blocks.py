@@ -1,4 +1,4 @@
-"""The records of a data set, a block at a time.
+"""The records of a data set, one block at a time.
 
 A data set is either a prediction log (records with an object of features) or flat (each column is a feature, unless
 it is named like another field of a record).
@@ -6,7 +6,7 @@ it is named like another field of a record).
 
 import math
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from typing import Any
 
 import pyarrow as pa
@@ -45,15 +45,15 @@ class Block:
 
     rows: int
     errors: int
-    features: Mapping[str, Column] = field(default_factory=dict)
-    targets: Mapping[str, Column] = field(default_factory=dict)
-    attributions: Mapping[str, Column] = field(default_factory=dict)
-    outcomes: LabelledPredictions | None = None
-    fields: tuple[str, ...] = ()
+    features: Mapping[str, Column]
+    targets: Mapping[str, Column]
+    attributions: Mapping[str, Column]
+    outcomes: LabelledPredictions | None
+    fields: Iterable[str]
 
 
 def blocks(data: DataSet, schema: Schema) -> Iterator[Block]:
-    """Yield the records of all files, in order; raises OfflineError."""
+    """Yield the blocks of all files, in order; raises OfflineError."""
     for file in data.files:
         records = Records(file, schema)
         yield from map(records.block, data.tables(file))
@@ -62,8 +62,8 @@ def blocks(data: DataSet, schema: Schema) -> Iterator[Block]:
 class Records:
     """The records of one file.
 
-    If the schema does not say whether the data is flat, the first prediction shows it (not the first record: an error
-    may come without features).
+    If the schema does not say whether the data is flat, the first prediction does (not the first record, because an
+    error may have no features).
     """
 
     def __init__(self, file: DataFile, schema: Schema) -> None:
@@ -77,7 +77,7 @@ class Records:
     def block(self, table: AnyTable) -> Block:
         """Return the next rows; raises OfflineError."""
         errors = table.at(self._paths["error_type"])
-        # An empty text, or 0, is how some loggers report success.
+        # Some loggers write an empty text or 0 for success.
         is_kept = [not value or value != value for value in json_values(errors)] if errors else []  # noqa: PLR0124  # NaN
         kept = table if all(is_kept) else table.where(is_kept)
         features, fields = self._features(kept) if kept.rows else ({}, ())
@@ -89,11 +89,11 @@ class Records:
             targets={name: self._target(name, targets) for name in targets},
             attributions={name: column(values) for name, values in self._below(kept, ATTRIBUTIONS).items()},
             outcomes=_outcomes(targets),
-            fields=tuple(fields),
+            fields=fields,
         )
 
     def _features(self, table: AnyTable) -> tuple[Mapping[str, Values], Iterable[str]]:
-        """Return the features, and the names of the columns of flat data that are none."""
+        """Return the features, and the names of the columns of flat data that are fields of a record."""
         path = self._paths[FEATURES]
         name = ".".join(path)
         nested = self._below(table, FEATURES) if path and not self._is_flat else {}
@@ -101,20 +101,20 @@ class Records:
             self._is_flat = table.at(path)[0] is None if isinstance(table, ObjectTable) else not nested
         if not self._is_flat:
             if isinstance(table, Table) and not nested:
-                raise OfflineError(f"{self._file.path}: no column `{name}`, where `fields` says that features are")
+                raise OfflineError(f"{self._file.path}: no column `{name}`, which `fields` names for the features")
             return nested, ()
         if path and isinstance(table, ObjectTable):
             for line, value in zip(table.lines, table.at(path), strict=True):
                 if value is not None:
                     place = f"{self._file.path}:{line}"
-                    raise OfflineError(f"{place}: `{name}`: the first prediction had none; give one shape a file")
+                    raise OfflineError(f"{place}: `{name}`: the first prediction had none; use one shape per file")
         columns = table.columns
         prefix = ".".join((*self._paths[ATTRIBUTIONS], ""))
         fields = [name for name in columns if name in self._taken or name.startswith(prefix)]
         return {name: values for name, values in columns.items() if name not in fields}, fields
 
     def _below(self, table: AnyTable, field: str) -> Mapping[str, Values]:
-        """Return the columns below the path of `field`; raises OfflineError if a value there is no object."""
+        """Return the columns below the path of `field`; raises OfflineError if a value there is not an object."""
         path = self._paths[field]
         cells = table.at(path)
         if isinstance(cells, Cells) and self._file.type is FileType.PARQUET:
@@ -124,7 +124,7 @@ class Records:
         return table.below(path)
 
     def _target(self, name: str, targets: Mapping[str, Values]) -> Column:
-        """Return the column of a target; of a probability, the score of the prediction where all classes have one."""
+        """Return the column of a target; if a probability is an object of scores, the score of the prediction."""
         values = targets[name]
         if name != "probability" or (isinstance(values, Cells) and not values.is_struct):
             return column(values)
@@ -151,8 +151,8 @@ def _outcomes(targets: Mapping[str, Values]) -> LabelledPredictions | None:
 
 
 def _classes(values: Sequence[Any]) -> Encoded[str]:
-    """Return the classes of JSON values; a value that is no class is absent."""
-    # Values of different types may be equal and of different classes, such as 1 and true.
+    """Return the classes of JSON values; other values are absent."""
+    # Values of different types may be equal but have different classes, such as 1 and true.
     if set(map(type, values)) - {type(None)} in ({str}, {int}, {float}, {bool}):
         classes = {value: _class(value) for value in set(values)}
         return Encoded.of(tuple(map(classes.get, values)))

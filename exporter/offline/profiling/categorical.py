@@ -1,8 +1,8 @@
 """A categorical column: a first pass finds the frequent categories, a second one counts them exactly.
 
 Memory does not grow with the number of distinct values. Beyond TRACKED of them, the first pass is a Misra-Gries
-summary: it is certain to find every category that more than one row in TRACKED has, and the second pass counts
-exactly those that were found. Misra and Gries (1982), Finding repeated elements.
+summary, which finds every category that more than one row in TRACKED has. The second pass counts the categories found.
+Misra and Gries (1982), Finding repeated elements.
 """
 
 import hashlib
@@ -39,17 +39,17 @@ class LabelSketch:
 
     @property
     def frequent(self) -> tuple[str, ...]:
-        """All labels while there are few, later the frequent ones."""
+        """All labels while there are few, later only the frequent ones."""
         return tuple(self._counts)
 
     @property
     def distinct(self) -> int:
-        """How many labels there are: exact up to TRACKED, beyond that within about 3 %."""
+        """The number of distinct labels, exact up to TRACKED and beyond that within about 3%."""
         return self._distinct.estimate() if self._pruned else len(self._counts)
 
 
 class Distinct:
-    """Estimates how many distinct labels there are from the HASHES lowest hashes.
+    """Estimates the number of distinct labels from the HASHES lowest hashes.
 
     Bar-Yossef et al. (2002), Counting distinct elements in a data stream: the k-th lowest of n uniform values is
     about k / n.

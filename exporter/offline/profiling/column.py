@@ -1,4 +1,4 @@
-"""The values of one column of a block, separated by their JSON type, whatever the format of the file."""
+"""The values of one column of a block, separated by their JSON type, for every file format."""
 
 import math
 from collections import Counter, defaultdict
@@ -33,9 +33,8 @@ MAX_EXACT = 2**53
 class Column:
     """The numbers in the order of the rows, the row of each, and how often each text or boolean occurs.
 
-    Numbers are int64, uint64 or float64, or Python's own if none of these types holds all of them exactly.
-    `unusable` counts the values that are neither, by what they are. Null and NaN are in none of these. Lists of
-    numbers are in `vectors` too.
+    Numbers are int64, uint64 or float64, or Python's own if none of these types can represent all of them exactly.
+    `unusable` counts all other values, by their kind, except for null and NaN. Lists of numbers are also in `vectors`.
     """
 
     numbers: NDArray[Any] = field(default_factory=lambda: NO_NUMBERS)
@@ -46,22 +45,22 @@ class Column:
 
     @property
     def other_than_numbers(self) -> int:
-        """How many values the sidecar does not take for a number."""
+        """The number of values that are no numbers to the sidecar."""
         return sum(self.texts.values()) + self.other_than_labels
 
     @property
     def other_than_labels(self) -> int:
-        """How many values the sidecar does not take for a category."""
+        """The number of values that are no categories to the sidecar."""
         return sum(self.unusable.values())
 
     def by_row(self, rows: int) -> Floats:
-        """Return the number of each of a block's `rows` rows; NaN where there is none."""
+        """Return the number in each of a block's `rows` rows; NaN where there is none."""
         numbers = np.full(rows, np.nan)
         numbers[self.rows] = as_floats(self.numbers)
         return numbers
 
     def labels(self, to_label: ToLabel) -> Counter[str]:
-        """Return how often each label occurs; `to_label` gives those of numbers."""
+        """Return how often each label occurs; `to_label` returns the label of a number."""
         counts = Counter(dict(self.texts))
         values, sizes = np.unique(self.numbers, return_counts=True)
         for value, size in zip(values.tolist(), sizes.tolist(), strict=True):
@@ -131,7 +130,7 @@ def _as_float(value: float | None) -> float:
 
 
 def _vectors(lists: Iterable[list[Any]]) -> Vectors:
-    """Return the lists that hold only numbers and nulls."""
+    """Return the lists that contain only numbers and nulls."""
     found = defaultdict(list)
     for values in lists:
         if set(map(type, values)) <= ELEMENTS:
@@ -147,7 +146,7 @@ def _matrix(rows: list[list[Any]]) -> Floats:
 
 
 def _arrow_vectors(array: pa.Array) -> Vectors:
-    """Return the lists of an Arrow array without nulls, if it is one of lists of numbers."""
+    """Return the lists of an Arrow array without nulls; none unless it is an array of lists of numbers."""
     kind = array.type
     is_list = pa.types.is_list(kind) or pa.types.is_large_list(kind) or pa.types.is_fixed_size_list(kind)
     if not is_list or not (pa.types.is_integer(kind.value_type) or pa.types.is_floating(kind.value_type)):

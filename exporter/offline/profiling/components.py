@@ -13,16 +13,16 @@ from exporter.reference.components import Components, reconstruction_error, stan
 from exporter.reference.profile import Numeric
 
 EXPLAINED = 0.65
-# The sidecar multiplies this often per feature and record.
+# The number of multiplications per feature and record in the sidecar.
 COMPONENTS = 32
 # The mean error of half of these rows is known within 1.1 % of its standard deviation.
 SAMPLED_ROWS = 16_384
-# 32 MiB; from 257 features on, these are fewer rows.
+# 32 MiB; with more than 256 features, these are fewer rows.
 SAMPLED_NUMBERS = 1 << 22
 MIN_ROWS = 100
 ROWS_PER_FEATURE = 10
 DECIMALS = 6
-# Features that are functions of each other leave only errors of rounding, which may differ in a log.
+# If features are functions of each other, only rounding errors remain, which may differ in a log.
 MIN_ERROR_STDDEV = 1e-3
 
 
@@ -51,7 +51,7 @@ class RowSample:
 
 
 def fit(names: list[str], values: Floats) -> Components | UnsetType:
-    """Fit on the first half of standardised rows, shape (features, n), and measure the errors of the second.
+    """Fit components to the first half of standardised rows, shape (features, n), and measure errors on the second.
 
     Rows that a component was fitted on are closer to it than later records, and that difference would look like drift.
     """

@@ -1,13 +1,11 @@
 """A numeric column: a first pass determines its bins, a second one counts all rows in them.
 
-Memory does not grow with the rows: the bins come from a random sample if there are more values than it holds, and
-their counts are exact all the same. The sample depends only on the order of the values.
+Memory does not grow with the rows: with more values than fit a random sample, the bins come from the sample, and their
+counts are exact all the same. The sample depends only on the order of the values.
 """
 
-from __future__ import annotations
-
 import math
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,8 +18,6 @@ from exporter.reference.profile import MAX_BINS, Numeric
 CUTS = 127
 # Beyond this power of two, squares and differences are taken of scaled values, or their sums would overflow.
 LARGE_EXPONENT = 400
-# Moments are updated with this many values at a time.
-CHUNK = 8192
 
 
 class NumericSketch:
@@ -47,8 +43,8 @@ class NumericSketch:
         self.low = min(self.low, float(values.min()))
         self.high = max(self.high, float(values.max()))
         if self._few is not None:
-            merged = np.union1d(self._few, _unknown(values, self._few))
-            self._few = merged if len(merged) < CUTS else None
+            distinct = np.union1d(self._few, values)
+            self._few = distinct if len(distinct) < CUTS else None
         self._sample.add(values)
 
     @property
@@ -73,6 +69,11 @@ class NumericSketch:
         low, high = (math.ldexp(value, -self.exponent) for value in (self.low, self.high))
         return np.unique(np.ldexp(np.linspace(low, high, bins + 1)[1:-1], self.exponent))
 
+    def scaled_median(self) -> float:
+        """Return a value near the median of the sample, divided by two to the power of `exponent`."""
+        values = self._sample.values()
+        return float(np.ldexp(np.partition(values, len(values) // 2)[len(values) // 2], -self.exponent))
+
     def cuts(self) -> Floats:
         """Return CUTS fine quantiles, equal ones merged; every value of a column with fewer distinct ones."""
         return self._quantiles(CUTS + 1) if self._few is None else _each(self._few, 0.0)
@@ -80,52 +81,6 @@ class NumericSketch:
     def _quantiles(self, parts: int) -> Floats:
         scaled = np.ldexp(self._sample.values(), -self.exponent)
         return np.unique(np.ldexp(np.quantile(scaled, np.linspace(0, 1, parts + 1)[1:-1]), self.exponent))
-
-
-class MomentSums(NamedTuple):
-    """The number of values, their mean and the sum of squared deviations from it."""
-
-    number: int = 0
-    mean: float = 0.0
-    squares: float = 0.0
-
-    def plus(self, values: Floats) -> MomentSums:
-        """Return the sums with more values, numerically stable.
-
-        Chan, Golub and LeVeque (1979), Updating formulae and a pairwise algorithm for computing sample variances.
-        """
-        n = len(values)
-        if not n:
-            return self
-        mean = float(values.mean())
-        delta = mean - self.mean
-        total = self.number + n
-        squares = float(((values - mean) ** 2).sum()) + delta * delta * self.number * n / total
-        return MomentSums(total, self.mean + delta * n / total, self.squares + squares)
-
-    @property
-    def stddev(self) -> float:
-        """The standard deviation of the population (divided by n)."""
-        return math.sqrt(self.squares / self.number) if self.number else 0.0
-
-
-class Moments:
-    """The moments of finite values, the same to the last digit however the values are divided into blocks."""
-
-    def __init__(self) -> None:
-        self._sums = MomentSums()
-        self._rest = np.empty(0)
-
-    def add(self, values: Floats) -> None:
-        """Add the next values, shape (n,)."""
-        self._rest = np.concatenate((self._rest, values))
-        while len(self._rest) >= CHUNK:
-            self._sums = self._sums.plus(self._rest[:CHUNK])
-            self._rest = self._rest[CHUNK:]
-
-    @property
-    def sums(self) -> MomentSums:
-        return self._sums.plus(self._rest)
 
 
 class NumericTally:
@@ -137,8 +92,12 @@ class NumericTally:
         self._cuts = cuts
         self._grid = np.union1d(edges, cuts)
         self._counts = np.zeros(len(self._grid) + 1, np.int64)
-        self._all, self._lower, self._upper = Moments(), Moments(), Moments()
         self._other = 0
+        # Moments are those of deviations from the median, which is at most a standard deviation away from the mean, so
+        # that the difference of squares loses no digits.
+        self._center = sketch.scaled_median()
+        # Of deviations: all, their squares, those below the first cut and those from the last cut on.
+        self._sums = np.zeros(4)
 
     def add(self, column: Column) -> None:
         """Count the next values."""
@@ -146,30 +105,30 @@ class NumericTally:
         self._other += len(column.numbers) - len(values) + column.other_than_numbers
         cells = np.searchsorted(self._grid, values, side="right")
         self._counts += np.bincount(cells, minlength=len(self._counts))
-        scaled = np.ldexp(values, -self._sketch.exponent)
-        self._all.add(scaled)
-        self._lower.add(scaled[values < self._cuts[0]])
-        self._upper.add(scaled[values >= self._cuts[-1]])
+        deviations = np.ldexp(values, -self._sketch.exponent) - self._center
+        lower, upper = values < self._cuts[0], values >= self._cuts[-1]
+        values = np.stack((deviations, deviations**2, deviations * lower, deviations * upper))
+        self._sums = running_sums(self._sums, values)
 
     def feature(self, rows: int) -> Numeric:
         """Return the feature of data with `rows` rows; `other` counts the values that are not finite numbers."""
-        moments, lower, upper = self._all.sums, self._lower.sums, self._upper.sums
+        number, cut_counts = int(self._counts.sum()), self._between(self._cuts)
+        mean, square = (self._sums[:2] / number).tolist()
+        tails = zip(self._sums[2:].tolist(), (cut_counts[0], cut_counts[-1]), self._cuts[[0, -1]].tolist(), strict=True)
+        # An empty tail has no mean; its cut stands for the values that a window may have there.
+        lower, upper = (self._unscaled(total / count) if count else cut for total, count, cut in tails)
         return Numeric(
             edges=self._edges.tolist(),
             counts=self._between(self._edges),
-            missing=rows - moments.number - self._other,
+            missing=rows - number - self._other,
             other=self._other,
-            mean=self._unscaled(moments.mean),
-            stddev=self._unscaled(moments.stddev),
+            mean=self._unscaled(mean),
+            stddev=math.ldexp(math.sqrt(max(square - mean**2, 0.0)), self._sketch.exponent),
             min=self._sketch.low,
             max=self._sketch.high,
             cuts=self._cuts.tolist(),
-            cut_counts=self._between(self._cuts),
-            # An empty tail has no mean; its cut stands for the values that a window may have there.
-            tail_means=(
-                self._unscaled(lower.mean) if lower.number else float(self._cuts[0]),
-                self._unscaled(upper.mean) if upper.number else float(self._cuts[-1]),
-            ),
+            cut_counts=cut_counts,
+            tail_means=(lower, upper),
         )
 
     def _between(self, edges: Floats) -> list[int]:
@@ -178,8 +137,15 @@ class NumericTally:
         counts: list[int] = np.diff(below[at], prepend=0).tolist()
         return counts
 
-    def _unscaled(self, value: float) -> float:
-        return math.ldexp(value, self._sketch.exponent)
+    def _unscaled(self, deviation: float) -> float:
+        return math.ldexp(self._center + deviation, self._sketch.exponent)
+
+
+def running_sums(sums: Floats, values: Floats) -> Floats:
+    """Return `sums`, shape (k,), plus those of `values`, shape (k, n), the same for every division into blocks."""
+    # One value after the other, because the last digit of a sum depends on the order of the additions.
+    totals: Floats = np.add.accumulate(np.column_stack((sums, values)), axis=1)[:, -1].copy()
+    return totals
 
 
 def finite(numbers: NDArray[Any]) -> Floats:
@@ -187,15 +153,6 @@ def finite(numbers: NDArray[Any]) -> Floats:
     values = as_floats(numbers) + 0.0
     good = np.isfinite(values)
     return values if good.all() else values[good]
-
-
-def _unknown(values: Floats, known: Floats) -> Floats:
-    """Return the values that are not in `known`, which is ascending."""
-    if not len(known):
-        return values
-    nearest = known[np.minimum(np.searchsorted(known, values), len(known) - 1)]
-    unknown: Floats = values[nearest != values]
-    return unknown
 
 
 def _each(values: Floats, gap: float) -> Floats:

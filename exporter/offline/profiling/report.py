@@ -1,5 +1,6 @@
 """The summary of a profile for people."""
 
+from exporter.counted import counted
 from exporter.offline.profiling.survey import Survey
 from exporter.reference.profile import Categorical, Numeric, Profile
 
@@ -7,7 +8,7 @@ MOST_NAMED = 5
 
 
 def summary(profile: Profile, survey: Survey) -> list[str]:
-    """Return the lines that describe a profile."""
+    """Return lines that describe a profile."""
     features = f"{len(profile.numeric)} numeric and {len(profile.categorical)} categorical features"
     if profile.vectors:
         features += f", and {len(profile.vectors)} of vectors"
@@ -25,14 +26,14 @@ def summary(profile: Profile, survey: Survey) -> list[str]:
             f"explain {components.explained:.0%} of their variance"
         )
     if calibration := profile.calibration:
-        lines.append(f"calibration: of the scores of {calibration.rows:,} predictions with ground truth")
+        lines.append(f"calibration: scores of {calibration.rows:,} predictions with ground truth")
     if attributions := profile.attributions:
         most = sorted(attributions, key=lambda name: -attributions[name].mean_abs)[:MOST_NAMED]
-        lines.append(f"attributions: to {len(attributions)} features, most to {', '.join(most)}")
+        lines.append(f"attributions: to {counted(len(attributions), 'feature', 'features')}, most to {', '.join(most)}")
     if survey.errors:
-        lines.append(f"skipped: {survey.errors:,} records with an error_type, which are no predictions")
+        lines.append(f"skipped: {counted(survey.errors, 'record', 'records')} with an error_type")
     if survey.fields:
-        lines.append(f"fields of a record, and so no features: {', '.join(survey.fields)}")
+        lines.append(f"fields of a record, not features: {', '.join(survey.fields)}")
     lines += [f"left out: {name}: {why}" for name, why in survey.left_out.items()]
     return lines + [f"note: {note}" for note in survey.notes]
 

@@ -4,7 +4,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from exporter.batch import Floats
-from exporter.reference.splitmix import splitmix64
+from exporter.reference.projections import splitmix64
 
 SAMPLE = 65_536
 
@@ -17,20 +17,16 @@ class Sample:
         self._seen = 0
         self._values: list[Floats] = []
         self._ranks: list[NDArray[np.uint64]] = []
-        self._held = 0
         self._limit = np.uint64(2**64 - 1)
 
     def add(self, values: Floats) -> None:
         """Take the next values, shape (n,), or rows, shape (n, columns)."""
         ranks = splitmix64(np.arange(self._seen, self._seen + len(values), dtype=np.uint64))
         self._seen += len(values)
-        if self._seen > self._size:
-            chosen = ranks <= self._limit
-            values, ranks = values[chosen], ranks[chosen]
-        self._values.append(values)
-        self._ranks.append(ranks)
-        self._held += len(values)
-        if self._held > 2 * self._size:
+        chosen = ranks <= self._limit
+        self._values.append(values[chosen])
+        self._ranks.append(ranks[chosen])
+        if sum(map(len, self._ranks)) > 2 * self._size:
             self._shrink()
 
     def values(self) -> Floats:
@@ -44,4 +40,4 @@ class Sample:
             lowest = np.argpartition(ranks, self._size - 1)[: self._size]
             values, ranks = values[lowest], ranks[lowest]
             self._limit = ranks.max()
-        self._values, self._ranks, self._held = [values], [ranks], len(values)
+        self._values, self._ranks = [values], [ranks]

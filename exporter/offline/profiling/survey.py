@@ -1,25 +1,156 @@
-"""The first pass over all of the data, and what follows from it: the features and their kinds."""
+"""The first pass over all of the data, and what follows from it: the features, and their tallies for the second pass.
 
-from collections.abc import Iterable
+A column is numeric, categorical, a vector or no feature, according to all of its values:
+
+- declared by --numeric or --categorical: that
+- only lists of numbers, all of the same length (two or more): a vector
+- no values, or only objects, other lists or dates: left out
+- only text and booleans: categorical; left out if most rows have a text of their own
+- only numbers: numeric, even if there are few distinct ones
+- numbers and up to 10% of anything else: numeric; the rest counts as `other`, as in the sidecar
+- numbers and more of anything else: an error, because only the user knows
+"""
+
+from collections import Counter
+from collections.abc import Iterable, Mapping
 
 from exporter.decoding.columns import class_of, label_of
 from exporter.offline import OfflineError
 from exporter.offline.profiling.blocks import Block
-from exporter.offline.profiling.categorical import CATEGORIES
-from exporter.offline.profiling.kinds import ColumnSketch, Kind, LeftOutError, kind_of
+from exporter.offline.profiling.categorical import CATEGORIES, CategoryTally, LabelSketch
+from exporter.offline.profiling.column import LISTS, Column, ToLabel
+from exporter.offline.profiling.numeric import NumericSketch, NumericTally
 from exporter.offline.profiling.options import Options
+from exporter.offline.profiling.vector import VectorSketch, VectorTally
+from exporter.offline.tables.table import NUMERIC_SHARE
 from exporter.validation import nearest
+
+MIN_DIMENSION = 2
+IDENTIFIERS = 1000
+IDENTIFIER_SHARE = 0.5
+
+
+FeatureTally = NumericTally | CategoryTally | VectorTally
+
+
+class LeftOutError(Exception):
+    """A column is not a feature; the message is the reason."""
+
+
+class ColumnSketch:
+    """The first pass over a column. Its numbers are labels too if `to_label` is given."""
+
+    def __init__(self, to_label: ToLabel | None = None) -> None:
+        self._to_label = to_label
+        self.numbers = NumericSketch()
+        self.labels = LabelSketch()
+        self.vectors = VectorSketch()
+        self.other_than_numbers = 0
+        self.unusable: Counter[str] = Counter()
+
+    def add(self, column: Column) -> None:
+        """Take the next values."""
+        self.numbers.add(column.numbers)
+        self.labels.add(column.labels(self._to_label) if self._to_label else column.texts)
+        self.other_than_numbers += column.other_than_numbers
+        self.unusable.update(column.unusable)
+        self.vectors.add(column.vectors)
+
+    @property
+    def values(self) -> int:
+        """The number of values, of any type."""
+        return self.numbers.finite + self.numbers.infinite + self.other_than_numbers
+
+    @property
+    def is_mostly_numbers(self) -> bool:
+        return self.numbers.finite > 0 and self.values - self.other_than_numbers >= NUMERIC_SHARE * self.values
+
+    def numeric(self, options: Options) -> NumericTally:
+        """Return the tally of a numeric column."""
+        return NumericTally(self.numbers, self.numbers.edges(options.bins, options.binning), self.numbers.cuts())
+
+    def categorical(self) -> CategoryTally:
+        """Return the tally of a categorical column."""
+        return CategoryTally(self.labels, self._to_label or label_of)
+
+    def others(self) -> str:
+        """Return a description of the values that are no numbers."""
+        example = next((f"text or booleans such as `{label:.40}`" for label in self.labels.frequent), "text")
+        has_labels = self.other_than_numbers > self.unusable.total()
+        return " and ".join([*([example] if has_labels else []), *sorted(self.unusable)])
+
+
+def feature_tally(name: str, column: ColumnSketch, options: Options) -> FeatureTally | None:
+    """Return the tally of a feature; None if its kind is ambiguous.
+
+    Raises LeftOutError, or OfflineError if it is declared wrongly.
+    """
+    option = options.named.get(name)
+    numbers = column.values - column.other_than_numbers
+    labels = column.values - column.unusable.total()
+    if option == "--numeric":
+        if not column.numbers.finite or column.other_than_numbers > numbers:
+            raise OfflineError(f"{option} {name}: expected numbers, got {column.others() or 'no values'}")
+        return column.numeric(options)
+    if option == "--categorical":
+        if not labels:
+            raise OfflineError(f"{option} {name}: expected values, got {column.others() or 'none'}")
+        return column.categorical()
+    if not labels:
+        _check_vectors(column)
+        return VectorTally(column.vectors)
+    if not numbers:
+        distinct = column.labels.distinct
+        if distinct > max(IDENTIFIERS, IDENTIFIER_SHARE * labels):
+            raise LeftOutError(f"identifies rows: {distinct} distinct texts in {labels}; --categorical {name} keeps it")
+        return column.categorical()
+    if not column.numbers.finite and not column.other_than_numbers:
+        raise LeftOutError("has no finite number")
+    return column.numeric(options) if column.is_mostly_numbers else None
+
+
+def _check_vectors(column: ColumnSketch) -> None:
+    """Raise LeftOutError unless a column without labels contains vectors."""
+    vectors = column.vectors
+    if not column.values:
+        raise LeftOutError("has no values")
+    if vectors.count < column.values or min(vectors.lengths) < MIN_DIMENSION:
+        raise LeftOutError(f"contains only {column.others()}")
+    if len(vectors.lengths) > 1:
+        raise LeftOutError(f"contains only {LISTS}, of {min(vectors.lengths)} to {max(vectors.lengths)} numbers")
+    if vectors.first is None:
+        raise LeftOutError("has no finite vector")
+    if not vectors.varies:
+        raise LeftOutError("has the same vector in each row")
+
+
+def target_tallies(targets: Mapping[str, ColumnSketch], options: Options) -> dict[str, NumericTally | CategoryTally]:
+    """Return the tallies of the prediction, probability and ground truth; those without usable values are left out.
+
+    A prediction is a class, unless some are fractional. The ground truth of a prediction that is a number is one too.
+    """
+    tallies: dict[str, NumericTally | CategoryTally] = {}
+    is_number = {name: column.is_mostly_numbers for name, column in targets.items()}
+    is_value = {name: is_number[name] and column.numbers.fractional for name, column in targets.items()}
+    for name, column in targets.items():
+        if name == "probability":
+            if is_number[name]:
+                tallies[name] = column.numeric(options)
+        elif column.values > column.unusable.total():
+            is_numeric = is_value[name] or (is_value["prediction"] and is_number[name])
+            tallies[name] = column.numeric(options) if is_numeric else column.categorical()
+    return tallies
 
 
 class Survey:
     """A sketch of each column over `rows` predictions; `errors` records were no predictions.
 
-    `fields` are the columns of flat data that are no features. `left_out` gives the reason why others are none; `notes`
-    are about what the user may not have meant.
+    `fields` are the columns of flat data that are fields of a record. `left_out` maps other columns that are not
+    features to the reason. `notes` point out what the user may not have meant.
     """
 
     def __init__(self, blocks: Iterable[Block], options: Options) -> None:
-        self._named = options.named
+        self._options = options
         self.rows = 0
         self.errors = 0
         self.fields: dict[str, None] = {}
@@ -35,42 +166,41 @@ class Survey:
         for block in blocks:
             self._add(block)
 
-    def kinds(self) -> dict[str, Kind]:
-        """Return the kind of each feature, and note what is left out, of attributions too; raises OfflineError."""
+    def feature_tallies(self) -> dict[str, FeatureTally]:
+        """Return the tally of each feature, and note the columns and attributions left out; raises OfflineError."""
         self._check_names()
-        kinds: dict[str, Kind] = {}
+        tallies: dict[str, FeatureTally] = {}
         mixed = []
         for name, column in self.features.items():
-            option = self._named.get(name)
-            if option == "--exclude" or not name:
+            if self._options.named.get(name) == "--exclude" or not name:
                 self.left_out[name or "''"] = "excluded" if name else "has no name, as an index written by pandas"
                 continue
             try:
-                kind = kind_of(name, column, option)
+                tally = feature_tally(name, column, self._options)
             except LeftOutError as error:
                 self.left_out[name] = str(error)
                 continue
-            if kind is None:
+            if tally is None:
                 mixed.append(f"`{name}`")
             else:
-                kinds[name] = kind
-                self.notes += _notes(name, column, kind)
+                tallies[name] = tally
+                self._note(name, column, tally)
         if mixed:
             raise OfflineError(
                 f"numbers are mixed with other values in {', '.join(mixed)}: give --categorical or --exclude for each"
             )
-        if not kinds:
+        if not tallies:
             reasons = "; ".join(f"{name} {why}" for name, why in self.left_out.items())
             raise OfflineError(f"no column can be a feature: {reasons or 'there are only fields of a record'}")
         self._note_attributions()
-        return kinds
+        return tallies
 
     def _add(self, block: Block) -> None:
         self.rows += block.rows
         self.errors += block.errors
         self.fields.update(dict.fromkeys(block.fields))
         for name, column in block.features.items():
-            option = self._named.get(name)
+            option = self._options.named.get(name)
             sketch = self.features.setdefault(name, ColumnSketch(label_of if option == "--categorical" else None))
             if option != "--exclude":
                 sketch.add(column)
@@ -80,12 +210,20 @@ class Survey:
             self.attributions.setdefault(name, ColumnSketch()).add(column)
 
     def _check_names(self) -> None:
-        for name, option in self._named.items():
+        for name, option in self._options.named.items():
             if name in self.features or (option == "--exclude" and name in self.fields):
                 continue
             if name in self.fields:
                 raise OfflineError(f"{option} {name}: this is a field of a record, not a feature")
             raise OfflineError(f"{option} {name}: no such feature{nearest(name, self.features)}")
+
+    def _note(self, name: str, column: ColumnSketch, tally: FeatureTally) -> None:
+        others, distinct = column.other_than_numbers, column.labels.distinct
+        if isinstance(tally, NumericTally) and others:
+            self.notes.append(f"{name}: {others:,} values are no numbers and count as `other`: {column.others()}")
+        if isinstance(tally, CategoryTally) and distinct > CATEGORIES:
+            rest = f"the {CATEGORIES} most frequent have a bin each, the rest is `other`"
+            self.notes.append(f"{name}: {distinct:,} categories; {rest}")
 
     def _note_attributions(self) -> None:
         for name, sketch in self.attributions.items():
@@ -94,13 +232,3 @@ class Survey:
             elif count := sketch.other_than_numbers:
                 others = f"{count:,} values are no numbers, and missing: {sketch.others()}"
                 self.notes.append(f"attributions.{name}: {others}")
-
-
-def _notes(name: str, column: ColumnSketch, kind: Kind) -> list[str]:
-    """Return what about a feature may not be as the user meant it."""
-    others, distinct = column.other_than_numbers, column.labels.distinct
-    if kind is Kind.NUMERIC and others:
-        return [f"{name}: {others:,} values are no numbers and count as `other`: {column.others()}"]
-    if kind is Kind.CATEGORICAL and distinct > CATEGORIES:
-        return [f"{name}: {distinct:,} categories; the {CATEGORIES} most frequent have a bin each, the rest is `other`"]
-    return []

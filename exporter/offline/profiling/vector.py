@@ -6,6 +6,7 @@ import numpy as np
 
 from exporter.batch import Floats
 from exporter.offline.profiling.column import Column, Vectors
+from exporter.offline.profiling.numeric import running_sums
 from exporter.offline.profiling.sample import Sample
 from exporter.reference.profile import Vector
 from exporter.reference.projections import directions
@@ -15,12 +16,12 @@ BINS = 10
 DIGITS = 9
 # Its square is finite; a vector with a larger number counts as not finite.
 LARGEST = 1e100
-# As a share of the greatest coordinate: closer coordinates may be of one vector that some writer rounded to 32 bits.
+# As a share of the greatest coordinate; closer coordinates may be those of one vector, rounded to 32 bits.
 SAME = 1e-6
 
 
 class VectorSketch:
-    """The first pass over a column: the lengths of its vectors, and a sample of projections if there is one length."""
+    """The first pass over a column: the lengths of its vectors and, if all are equal, a sample of projections."""
 
     def __init__(self) -> None:
         self.lengths: set[int] = set()
@@ -73,9 +74,7 @@ class VectorTally:
             cells = np.searchsorted(self._edges[index], coordinates, side="right")
             self._counts[index] += np.bincount(cells, minlength=len(self._counts[index]))
         deviations = values - self._center
-        added = np.column_stack((deviations, (deviations**2).sum(axis=1)))
-        # Row after row, so that the sum is the same to the last digit however the rows are divided into blocks.
-        self._sums = np.add.reduce(np.vstack((self._sums, added)), axis=0)
+        self._sums = running_sums(self._sums, np.vstack((deviations.T, (deviations**2).sum(axis=1))))
 
     def feature(self, rows: int) -> Vector:
         """Return the feature of data with `rows` rows; `other` counts the vectors that are not finite."""
@@ -98,7 +97,7 @@ def _finite(vectors: Floats) -> Floats:
 
 
 def _projected(vectors: Floats, onto: Floats) -> Floats:
-    """Return coordinates, shape (n, directions); not by a matrix product, because its last digits depend on n."""
+    """Return coordinates, shape (n, directions), without a matrix product, whose last digits depend on n."""
     coordinates: Floats = np.einsum("nd,kd->nk", vectors, onto)
     return coordinates
 
@@ -106,7 +105,7 @@ def _projected(vectors: Floats, onto: Floats) -> Floats:
 def _edges(ascending: Floats) -> list[float]:
     """Return edges near the quantiles, each in a gap between two coordinates.
 
-    If many vectors are the same (those of empty texts), an edge at them would separate them by rounding alone.
+    If many vectors are equal (such as those of empty texts), an edge at that point would divide them by rounding alone.
     """
     gaps = np.flatnonzero(np.diff(ascending) > SAME * np.abs(ascending).max()) + 1
     if not len(gaps):

@@ -1,8 +1,8 @@
 """CSV files with a header and commas.
 
-CSV has no types. What a column is follows from all of its values in all files, never from the first ones, so the
-files are read once for that alone. An id stays as it is written, and so does a label that no program writes for a
-number: 007 and 1e5 are names, 1.0 is the number 1. An empty field, NA or null is missing, unless it is quoted.
+CSV has no types. The type of a column depends on all of its values in all files, never on the first ones, so the files
+are read once more to find it. An id stays as it is written, and so does a label that no program writes for a number:
+007 and 1e5 are names, 1.0 is the number 1. An empty field, NA or null is missing, unless it is quoted.
 """
 
 import csv
@@ -21,7 +21,7 @@ from exporter.offline import OfflineError
 from exporter.offline.tables.files import DataFile
 from exporter.offline.tables.table import NUMERIC_SHARE, Cells, Table, check_names, rechunk
 
-# Arrow reads up to 32 times this ahead; no row can be longer.
+# Arrow reads up to 32 blocks ahead; no row can be longer than a block.
 READ_BYTES = 512 << 10
 NUMBER = r"^[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?$|^[+-]?(?i:inf|infinity|nan)$"
 INTEGER = r"^-?\d{1,18}$"
@@ -51,7 +51,7 @@ class Type(Enum):
 
 @dataclass(slots=True)
 class _Counts:
-    """The values of a column by what they could be; `mixed` is the type of a column with too few numbers."""
+    """How many values of a column could be of each type; `mixed` is the type of a column with too few numbers."""
 
     code: str
     mixed: Type
@@ -64,7 +64,7 @@ class _Counts:
     def add(self, texts: pa.Array) -> None:
         self.values += len(texts)
         self.codes = self.codes or _matching(texts, self.code)
-        # Casts are fast until they fail.
+        # Casts are faster than patterns unless they fail.
         if self.integers == self.values - len(texts) and _cast(texts, Type.INTEGERS) is not None:
             self.integers += len(texts)
             self.numbers += len(texts)
@@ -86,7 +86,7 @@ class _Counts:
 
 
 def column_types(batches: Iterable[pa.RecordBatch], schema: Schema) -> dict[str, Type]:
-    """Return the type of each column over all files, whose texts are `batches`; `schema` says which are ids."""
+    """Return the type of each column in all files, whose texts are `batches`; `schema` says which are ids."""
     paths = replace(schema, reads=(*schema.reads, *LABELS, *IDS)).paths
     columns = {name: ".".join(path) for name, path in paths.items()}
     types = {columns[name]: Type.TEXTS for name in IDS}
@@ -146,7 +146,7 @@ def _typed(array: pa.Array, kind: Type) -> Cells:
 
 
 def _cast(texts: pa.Array, kind: Type) -> pa.Array | None:
-    """Return the texts as numbers; None if one of them is no number."""
+    """Return the texts as numbers; None if any of them is no number."""
     try:
         return texts.cast(kind.value)
     except pa.ArrowInvalid:
@@ -170,7 +170,7 @@ def _check_header(names: list[str], path: Path) -> None:
 
 
 def _check_quotes(last: str | None, file: DataFile) -> None:
-    """Refuse a quote that is never closed: Arrow takes all that follows it for one value."""
+    """Raise OfflineError if a quote is never closed; Arrow reads everything after it as one value."""
     if last is not None and last.endswith(("\n", "\r")):
         with file.opened() as (_, stream):
             number, line = deque(enumerate(stream, 1), maxlen=1)[0]
@@ -181,13 +181,7 @@ def _check_quotes(last: str | None, file: DataFile) -> None:
 def _explanation(file: DataFile) -> str | None:
     """Read slowly up to the line that Arrow rejected, because it does not report the number of that line."""
     with file.opened() as (_, stream):
-        for number, line in enumerate(stream, 1):
-            try:
-                line.decode()
-            except UnicodeDecodeError as error:
-                return f"{file.path}:{number}: not UTF-8 at byte {error.start + 1} of the line"
-    with file.opened() as (_, stream):
-        rows = csv.reader(line.decode("utf-8-sig") for line in stream)
+        rows = csv.reader(_decoded(stream, file.path))
         try:
             header = next(rows)
             for row in rows:
@@ -197,3 +191,11 @@ def _explanation(file: DataFile) -> str | None:
         except csv.Error as error:
             return f"{file.path}:{rows.line_num}: {error}"
     return None
+
+
+def _decoded(lines: Iterable[bytes], path: Path) -> Iterator[str]:
+    for number, line in enumerate(lines, 1):
+        try:
+            yield line.decode()
+        except UnicodeDecodeError as error:
+            raise OfflineError(f"{path}:{number}: not UTF-8 at byte {error.start + 1} of the line") from None

@@ -1,4 +1,4 @@
-"""The files that a command reads together."""
+"""The files that a command reads as one data set."""
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import TypeVar
@@ -9,22 +9,22 @@ from exporter.offline.tables.files import DataFile, FileType
 from exporter.offline.tables.json_lines import ObjectTable
 from exporter.offline.tables.table import Table
 
-# Small enough for the memory of a million rows to be that of a few thousand. A result must not depend on how the data
-# is stored, so blocks are the same in every format.
+# Small enough that a million rows need no more memory than a few thousand. A result must not depend on how the data is
+# stored, so blocks are the same in every format.
 BLOCK_ROWS = 8192
 
 AnyTable = Table | ObjectTable
 
 T = TypeVar("T")
 
-# Is called with how many of how many bytes have been read.
+# Called with the number of bytes read so far, and the total.
 Progress = Callable[[int, int], None]
 
 
 class DataSet:
-    """Files whose records lie where `schema` says; a column of CSV has the same type in all of them.
+    """Files with records as described by `schema`; a CSV column has the same type in all of them.
 
-    They may be read up to `passes` times, of which `progress` is informed.
+    They are read up to `passes` times, and `progress` is called meanwhile.
     """
 
     def __init__(
@@ -54,7 +54,7 @@ class DataSet:
                 return self._reported(file, json_lines.tables(file, BLOCK_ROWS))
 
     def _reported(self, file: DataFile, read: Iterable[tuple[T, int]]) -> Iterator[T]:
-        """Yield what is read of a file, and report the progress; `read` comes with the number of bytes read so far."""
+        """Yield the items read from a file, and report progress; each comes with the number of bytes read so far."""
         before = self._done
         for item, at in read:
             yield item

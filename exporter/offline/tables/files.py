@@ -15,7 +15,7 @@ from exporter.offline import OfflineError
 
 
 class FileType(Enum):
-    """What a file contains, according to its name."""
+    """The type of a file, which follows from its name."""
 
     PARQUET = auto()
     CSV = auto()
@@ -53,17 +53,17 @@ class DataFile:
             raise OfflineError(f"{self.path}: {error.strerror}") from None
 
 
-def find(paths: Iterable[Path], otherwise: FileType | None = None) -> list[DataFile]:
+def find(paths: Iterable[Path], default: FileType | None = None) -> list[DataFile]:
     """Return the files at `paths`, each a file, a folder or a glob pattern; raises OfflineError.
 
-    Within folders and patterns, names that start with an underscore or a dot are skipped, as Spark does.
-    `otherwise` is the type of files whose name ends in none of SUFFIXES.
+    Within folders and patterns, names that start with an underscore or a dot are skipped, as Spark does. `default` is
+    the type of files whose name ends in none of SUFFIXES.
     """
     found: dict[Path, DataFile] = {}
     for path in chain.from_iterable(map(_expanded, paths)):
         if path in found:
             raise OfflineError(f"{path}: given twice")
-        found[path] = _data_file(path, otherwise)
+        found[path] = _data_file(path, default)
     return list(found.values())
 
 
@@ -80,14 +80,14 @@ def _expanded(path: Path) -> list[Path]:
 
 
 def _is_hidden(file: Path, given: Path) -> bool:
-    """Whether a name on the way to a file is hidden and not part of the path that the user gave."""
+    """Return whether any part of a file's path is hidden, except for those that the user gave."""
     return any(part.startswith(("_", ".")) and part not in given.parts for part in file.parts)
 
 
-def _data_file(path: Path, otherwise: FileType | None) -> DataFile:
-    suffixes = [suffix.lower() for suffix in path.suffixes]
-    is_gzipped = suffixes[-1:] == [".gz"]
-    kind = SUFFIXES.get("".join(suffixes[-2:-1] if is_gzipped else suffixes[-1:]), otherwise)
+def _data_file(path: Path, default: FileType | None) -> DataFile:
+    name = path.name.lower()
+    is_gzipped = name.endswith(".gz")
+    kind = SUFFIXES.get(Path(name.removesuffix(".gz")).suffix, default)
     if kind is None or (is_gzipped and kind is FileType.PARQUET):
         known = ", ".join(SUFFIXES)
         raise OfflineError(f"{path}: unknown type of file; expected a name that ends in {known} (.gz may follow)")

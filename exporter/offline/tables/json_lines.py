@@ -20,7 +20,7 @@ NOUNS = {dict: "an object", list: "an array", str: "text", bool: "a boolean", ty
 
 @dataclass(frozen=True, slots=True)
 class ObjectTable:
-    """Objects of a file, each with the number of its line. It can do what a Table can."""
+    """Objects of a file, each with the number of its line; has the methods of a Table."""
 
     file: str
     lines: Sequence[int]
@@ -55,7 +55,7 @@ class ObjectTable:
 def tables(file: DataFile, lines: int) -> Iterator[tuple[ObjectTable, int]]:
     """Yield the objects of `lines` lines at a time, each table with the number of bytes read so far.
 
-    A log may grow meanwhile: no more is read than the size that the file had. Raises OfflineError.
+    A log that grows meanwhile is read up to the size that it had when it was found. Raises OfflineError.
     """
     with file.opened() as (raw, stream):
         rest = iter(stream) if file.is_gzipped else _until(stream, file.size)
@@ -76,7 +76,7 @@ def _until(lines: Iterable[bytes], size: int) -> Iterator[bytes]:
 
 def _decoded(lines: list[bytes], first: int, file: str) -> ObjectTable:
     """Decode lines, except for blank ones; `first` is the number of the first one."""
-    # Otherwise a blank line could make up for two objects on another one.
+    # Without this check, a blank line could compensate for two objects on another one.
     if all(line.startswith(b"{") and line.rstrip().endswith(b"}") for line in lines):
         block = b"".join(lines)
         try:

@@ -30,7 +30,7 @@ def tables(file: DataFile, rows: int) -> Iterator[tuple[Table, int]]:
 
 
 def _plain(batch: pa.RecordBatch) -> pa.RecordBatch:
-    """Return the batch, checked, with one type of text and of times: Arrow cannot compute with all that it has."""
+    """Return the batch, validated, with one type of text and one of times; Arrow cannot compute with all types."""
     batch.validate(full=True)
     schema = pa.schema([field.with_type(_plain_type(field.type)) for field in batch.schema])
     return batch if schema == batch.schema else batch.cast(schema, safe=False)

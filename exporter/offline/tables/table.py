@@ -19,7 +19,7 @@ NUMERIC_SHARE = 0.9
 
 @dataclass(frozen=True, slots=True)
 class Cells:
-    """A column of a CSV or Parquet file. `texts` are those among the numbers of a column of CSV, null elsewhere."""
+    """A column of a CSV or Parquet file; `texts` are the texts among the numbers of a CSV column, null elsewhere."""
 
     array: pa.Array
     texts: pa.Array | None = None
@@ -39,7 +39,7 @@ class Cells:
         return Cells(self.array.filter(mask), None if self.texts is None else self.texts.filter(mask))
 
     def values(self) -> list[Any]:
-        """Return the values as JSON would have them; a field of a struct that is null is left out."""
+        """Return the values as in JSON; null fields of structs are left out."""
         values: list[Any] = self.array.to_pylist()
         if self.texts is not None:
             texts = self.texts.to_pylist()
@@ -81,12 +81,12 @@ Values = Cells | list[Any]
 
 
 def json_values(values: Values) -> list[Any]:
-    """Return the values as JSON has them."""
+    """Return the values as in JSON."""
     return values.values() if isinstance(values, Cells) else values
 
 
 def rechunk(batches: Iterable[tuple[pa.RecordBatch, int]], rows: int) -> Iterator[tuple[pa.RecordBatch, int]]:
-    """Yield batches of `rows` rows, except for the last one, each with the position that came with its last row."""
+    """Yield batches of `rows` rows, except for the last one, each with the position of its last row."""
     pending: list[pa.Table] = []
     at = 0
     for batch, at in batches:
@@ -94,7 +94,7 @@ def rechunk(batches: Iterable[tuple[pa.RecordBatch, int]], rows: int) -> Iterato
         while table.num_rows >= rows:
             yield _one(table.slice(0, rows)), at
             table = table.slice(rows)
-        # An empty slice would keep the memory of all batches before it.
+        # An empty slice would keep all earlier batches in memory.
         pending = [table] if table.num_rows else []
     for table in pending:
         yield _one(table), at

@@ -1,4 +1,4 @@
-"""What `profile` learns of attributions, from every format; and what it does not take for one."""
+"""Attributions in the profile, from every format, and values that are no attributions."""
 
 import json
 import math
@@ -28,7 +28,7 @@ ROWS = [
 
 
 def flat(rows: Sequence[Row]) -> list[dict[str, Any]]:
-    """Spell attributions as columns of their own."""
+    """Write attributions as separate columns."""
     return [
         {name: value for name, value in row.items() if name != "attributions"}
         | {f"attributions.{name}": value for name, value in (row["attributions"] or {}).items()}
@@ -41,7 +41,7 @@ def attributions(profile: Profile) -> dict[str, Attribution]:
     return profile.attributions
 
 
-def test_they_have_the_bins_of_a_feature_of_the_same_values_and_their_mean_absolute_value(tmp_path: Path) -> None:
+def test_attributions_have_the_bins_of_a_feature_and_a_mean_absolute_value(tmp_path: Path) -> None:
     learnt = attributions(made(write(tmp_path / "a.jsonl", ROWS), output=tmp_path / "out.json"))
     as_features = [{name: values[index] for name, values in VALUES.items()} for index in range(3000)]
     features = made(write(tmp_path / "b.jsonl", as_features), output=tmp_path / "out.json").features
@@ -58,21 +58,21 @@ def test_they_have_the_bins_of_a_feature_of_the_same_values_and_their_mean_absol
     [(".parquet", ROWS), (".parquet", flat(ROWS)), (".csv", flat(ROWS)), (".csv.gz", flat(ROWS))],
     ids=["structs", "columns of Parquet", "columns of CSV", "columns of CSV, zipped"],
 )
-def test_they_are_the_same_from_every_format(tmp_path: Path, suffix: str, rows: Sequence[Row]) -> None:
+def test_attributions_are_the_same_in_every_format(tmp_path: Path, suffix: str, rows: Sequence[Row]) -> None:
     expected = made(write(tmp_path / "a.jsonl", ROWS), output=tmp_path / "a.json")
     profile = made(write(tmp_path / f"b{suffix}", rows), output=tmp_path / "b.json")
     assert (profile.attributions, list(profile.features)) == (expected.attributions, ["age"])
 
 
-def test_records_without_any_do_not_count_and_one_that_is_missing_beside_others_is_0(tmp_path: Path) -> None:
+def test_records_without_attributions_do_not_count_and_a_single_missing_one_is_0(tmp_path: Path) -> None:
     given: Sequence[Any] = [{"a": 2.0, "b": -1.0}, {"a": -4.0}, {"b": None}, {}, None]
     rows = [{"x": index, "attributions": each} for index, each in enumerate(given)]
     learnt = attributions(made(write(tmp_path / "a.jsonl", rows), output=tmp_path / "out.json"))
-    told = {name: (sum(each.counts), each.missing, each.other, each.mean_abs) for name, each in learnt.items()}
-    assert told == {"a": (2, 0, 0, 3.0), "b": (1, 1, 0, 0.5)}
+    found = {name: (sum(each.counts), each.missing, each.other, each.mean_abs) for name, each in learnt.items()}
+    assert found == {"a": (2, 0, 0, 3.0), "b": (1, 1, 0, 0.5)}
 
 
-def test_what_is_no_number_is_missing_and_told(tmp_path: Path) -> None:
+def test_attributions_that_are_not_numbers_are_missing_and_reported(tmp_path: Path) -> None:
     given = [{"a": 1.0, "b": "high", "c": [1, 2]}, {"a": "high", "b": None}, {"a": math.inf}, {"a": 1e300}]
     source = tmp_path / "a.jsonl"
     source.write_text("".join(json.dumps({"x": 1, "attributions": each}) + "\n" for each in given))
@@ -80,13 +80,13 @@ def test_what_is_no_number_is_missing_and_told(tmp_path: Path) -> None:
     assert {name: (each.missing, each.other, each.mean_abs) for name, each in learnt.items()} == {
         "a": (0, 1, pytest.approx(1e140 / 3))
     }
-    told = run(source, "--output", tmp_path / "out.json").stdout
-    assert "left out: attributions.b: has no finite number\n" in told
-    assert "left out: attributions.c: has no finite number\n" in told
-    assert "note: attributions.a: 1 values are no numbers, and missing: text or booleans such as `high`\n" in told
+    found = run(source, "--output", tmp_path / "out.json").stdout
+    assert "left out: attributions.b: has no finite number\n" in found
+    assert "left out: attributions.c: has no finite number\n" in found
+    assert "note: attributions.a: 1 values are no numbers, and missing: text or booleans such as `high`\n" in found
 
 
-def test_they_lie_where_the_configuration_says(tmp_path: Path) -> None:
+def test_attributions_are_read_from_the_configured_path(tmp_path: Path) -> None:
     (tmp_path / "config.yaml").write_text("sources: [a.jsonl]\nfields: {attributions: explained.shap}\n")
     rows = [{"x": index, "explained": {"shap": {"x": index / 2}}, "attributions": 3} for index in range(5)]
     for suffix in (".jsonl", ".parquet"):
@@ -96,13 +96,13 @@ def test_they_lie_where_the_configuration_says(tmp_path: Path) -> None:
         assert list(profile.features) == ["x"]
 
 
-def test_the_report_names_the_greatest(tmp_path: Path) -> None:
+def test_the_summary_names_the_greatest(tmp_path: Path) -> None:
     rows = [{"x": index, "attributions": {f"f{n}": n * (-1) ** index for n in range(7)}} for index in range(4)]
-    told = run(write(tmp_path / "a.jsonl", rows), "--output", tmp_path / "out.json").stdout
-    assert "attributions: to 7 features, most to f6, f5, f4, f3, f2\n" in told
+    found = run(write(tmp_path / "a.jsonl", rows), "--output", tmp_path / "out.json").stdout
+    assert "attributions: to 7 features, most to f6, f5, f4, f3, f2\n" in found
 
 
-def test_without_any_the_profile_is_as_ever(tmp_path: Path) -> None:
+def test_without_attributions_the_profile_is_unchanged(tmp_path: Path) -> None:
     rows = [{"x": index} for index in range(5)]
     plain = made(write(tmp_path / "a.jsonl", rows), output=tmp_path / "out.json")
     assert plain.attributions is UNSET
@@ -118,12 +118,12 @@ def test_without_any_the_profile_is_as_ever(tmp_path: Path) -> None:
     ("suffix", "expected"),
     [(".jsonl", ":1: `attributions`: expected an object, got"), (".parquet", ": column `attributions`: expected a")],
 )
-def test_what_is_no_object_is_a_mistake(tmp_path: Path, suffix: str, expected: str) -> None:
+def test_attributions_that_are_not_an_object_are_a_mistake(tmp_path: Path, suffix: str, expected: str) -> None:
     source = write(tmp_path / f"a{suffix}", [{"x": 1, "attributions": [0.5, 0.25]}])
     assert problem(source, output=tmp_path / "out.json").startswith(f"{source}{expected}")
 
 
-def test_a_profile_that_contradicts_itself_is_refused(tmp_path: Path) -> None:
+def test_an_inconsistent_profile_is_rejected(tmp_path: Path) -> None:
     profile, _ = make_profile([write(tmp_path / "a.jsonl", ROWS[:100])], Options())
     assert profile_file.load(profile_file.dump(profile)) == profile
     for change, expected in ({"mean_abs": -1.0}, "expected a `mean_abs` of 0"), ({"counts": [1]}, "expected one more"):

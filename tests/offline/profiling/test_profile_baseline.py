@@ -1,4 +1,4 @@
-"""The baseline: how good predictions are on reference data that has their truth."""
+"""The baseline: the performance on reference data with ground truth."""
 
 import json
 from collections.abc import Sequence
@@ -27,7 +27,7 @@ def baseline(folder: Path, suffix: str, predicted: Sequence[Any], actual: Sequen
 
 @SUFFIXES
 @pytest.mark.parametrize("classes", [["yes", "no"], [0, 1, 2], [True, False], ["a", "b", "c", "d"]])
-def test_is_scikit_learn_s(tmp_path: Path, suffix: str, classes: list[Any]) -> None:
+def test_equals_scikit_learn(tmp_path: Path, suffix: str, classes: list[Any]) -> None:
     rng = np.random.default_rng(len(classes))
     actual = rng.integers(0, len(classes), 300)
     predicted = np.where(rng.random(300) < 0.7, actual, rng.integers(0, len(classes), 300))
@@ -41,20 +41,20 @@ def test_is_scikit_learn_s(tmp_path: Path, suffix: str, classes: list[Any]) -> N
 
 
 @SUFFIXES
-def test_rows_without_a_prediction_or_a_truth_are_none_of_its_samples(tmp_path: Path, suffix: str) -> None:
+def test_rows_without_a_prediction_or_ground_truth_are_not_samples(tmp_path: Path, suffix: str) -> None:
     found = baseline(tmp_path, suffix, ["a", None, "b", "a"], ["a", "a", None, "b"])
     assert (found.samples, found.accuracy.value) == (2, 0.5)
 
 
-def test_labels_are_one_however_they_are_spelt(tmp_path: Path) -> None:
+def test_labels_do_not_depend_on_how_they_are_written(tmp_path: Path) -> None:
     found = baseline(tmp_path, ".jsonl", [1, 1.0, "1", True, "true"], ["1", 1, 1.0, "true", True])
     assert found.accuracy.value == 1
 
 
-def test_it_is_told(tmp_path: Path) -> None:
+def test_the_summary_reports_the_baseline(tmp_path: Path) -> None:
     rows = [{"x": 1, "prediction": "a", "actual": actual} for actual in "aaab"]
-    told = run(write(tmp_path / "a.jsonl", rows), "--output", tmp_path / "out.json").stdout
-    assert "baseline: accuracy 0.750, F1 0.643 (weighted), of 4 predictions with ground truth" in told
+    summary = run(write(tmp_path / "a.jsonl", rows), "--output", tmp_path / "out.json").stdout
+    assert "baseline: accuracy 0.750, F1 0.643 (weighted), of 4 predictions with ground truth" in summary
 
 
 @pytest.mark.parametrize(
@@ -67,9 +67,7 @@ def test_it_is_told(tmp_path: Path) -> None:
         [{"x": 1, "prediction": f"class {number}", "actual": "a"} for number in range(100)],
     ],
 )
-def test_there_is_none_without_both_or_of_values_or_of_too_many_classes(
-    tmp_path: Path, rows: list[dict[str, Any]]
-) -> None:
+def test_values_too_many_classes_and_missing_sides_have_no_baseline(tmp_path: Path, rows: list[dict[str, Any]]) -> None:
     assert made(write(tmp_path / "a.jsonl", rows), output=tmp_path / "out.json").baseline is UNSET
 
 
@@ -81,14 +79,12 @@ def test_blocks_add_up(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("change", "problem"),
     [
-        ({"samples": 0}, "baseline: expected at least one sample, got 0"),
-        (
-            {"f1": {"value": 1.5, "stderr": 0}},
-            "baseline: f1: expected a value from 0 to 1 and a standard error of at least 0",
-        ),
+        ({"samples": 0}, r"Expected `int` >= 1 - at `\$.baseline.samples`"),
+        ({"f1": {"value": 1.5, "stderr": 0}}, r"Expected `float` <= 1.0 - at `\$.baseline.f1.value`"),
+        ({"f1": {"value": 0.5, "stderr": -1}}, r"Expected `float` >= 0.0 - at `\$.baseline.f1.stderr`"),
     ],
 )
-def test_a_baseline_that_contradicts_itself_is_refused(tmp_path: Path, change: dict[str, Any], problem: str) -> None:
+def test_an_impossible_baseline_is_rejected(tmp_path: Path, change: dict[str, Any], problem: str) -> None:
     baseline(tmp_path, ".jsonl", ["a"], ["a"])
     content = json.loads((tmp_path / "out.json").read_bytes())
     content["baseline"] |= change

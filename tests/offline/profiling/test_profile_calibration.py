@@ -1,4 +1,4 @@
-"""The calibration that the profile holds, against a plain loop, from all formats."""
+"""The calibration in the profile, against a plain loop, from all formats."""
 
 import json
 from pathlib import Path
@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from exporter.offline.profiling.calibration import scored_class
+from exporter.offline.profiling.outcomes import scored_class
 from exporter.reference.calibration import Calibration
 from tests.offline.profiling.training import made, run, write
 
@@ -29,7 +29,7 @@ def calibration(path: Path, rows: list[dict[str, Any]]) -> Calibration:
 
 
 @pytest.mark.parametrize("suffix", [".jsonl", ".csv", ".parquet", ".csv.gz"])
-def test_each_class_has_the_records_of_each_bin_and_how_many_are_of_it(tmp_path: Path, suffix: str) -> None:
+def test_each_class_has_counts_of_all_records_and_of_true_ones_by_bin(tmp_path: Path, suffix: str) -> None:
     rows = drawn()
     found = calibration(tmp_path / f"a{suffix}", rows)
     assert found.rows == 400
@@ -47,48 +47,48 @@ def test_each_class_has_the_records_of_each_bin_and_how_many_are_of_it(tmp_path:
 
 
 @pytest.mark.parametrize("suffix", [".jsonl", ".parquet"])
-def test_scores_come_by_class_too(tmp_path: Path, suffix: str) -> None:
+def test_scores_may_be_given_by_class(tmp_path: Path, suffix: str) -> None:
     rows = drawn(200)
-    told = calibration(tmp_path / f"a{suffix}", rows)
+    expected = calibration(tmp_path / f"a{suffix}", rows)
     for row in rows:
         score = row["probability"]
         pair = (1 - score, score) if row["prediction"] else (score, 1 - score)
         row["probability"] = dict(zip("01", pair, strict=True))
-    assert calibration(tmp_path / f"b{suffix}", rows) == told
+    assert calibration(tmp_path / f"b{suffix}", rows) == expected
 
 
-def test_it_is_the_same_however_the_truth_and_the_prediction_are_spelt(tmp_path: Path) -> None:
+def test_the_baseline_does_not_depend_on_how_classes_are_written(tmp_path: Path) -> None:
     rows = drawn(200)
-    told = calibration(tmp_path / "a.jsonl", rows)
-    spelt = [row | {"prediction": float(row["prediction"]), "actual": str(row["actual"])} for row in rows]
-    assert calibration(tmp_path / "b.jsonl", spelt) == told
+    expected = calibration(tmp_path / "a.jsonl", rows)
+    written = [row | {"prediction": float(row["prediction"]), "actual": str(row["actual"])} for row in rows]
+    assert calibration(tmp_path / "b.jsonl", written) == expected
     booleans = calibration(
         tmp_path / "c.csv", [row | {field: bool(row[field]) for field in ("prediction", "actual")} for row in rows]
     )
-    assert [*booleans.classes.values()] == [*told.classes.values()]
+    assert [*booleans.classes.values()] == [*expected.classes.values()]
     assert {*booleans.classes} == {"true", "false"}
 
 
-def test_records_without_a_truth_or_a_usable_score_are_left_out(tmp_path: Path) -> None:
+def test_records_without_ground_truth_or_a_usable_score_are_left_out(tmp_path: Path) -> None:
     rows = drawn(200)
-    told = calibration(tmp_path / "a.jsonl", rows)
+    expected = calibration(tmp_path / "a.jsonl", rows)
     half = rows[0] | {"prediction": 1}
     unusable = [half | {"actual": None}, half | {"probability": None}, half | {"probability": True}]
     unusable += [half | {"prediction": None}, half | {"actual": float("nan")}]
     found = calibration(tmp_path / "b.jsonl", [*rows, *unusable])
-    assert {name: found.classes[name] for name in told.classes} == told.classes
+    assert {name: found.classes[name] for name in expected.classes} == expected.classes
     assert found.rows == 200
 
 
 @pytest.mark.parametrize("rows", [99, 100])
-def test_there_is_none_of_too_few_records(tmp_path: Path, rows: int) -> None:
+def test_too_few_records_have_no_calibration(tmp_path: Path, rows: int) -> None:
     source = write(tmp_path / "a.jsonl", drawn(rows))
     result = run(source, "--output", tmp_path / "out.json")
     assert ("calibration" in json.loads((tmp_path / "out.json").read_text())) == (rows == 100)
-    assert ("calibration: of the scores of 100 predictions with ground truth" in result.stdout) == (rows == 100)
+    assert ("calibration: scores of 100 predictions with ground truth" in result.stdout) == (rows == 100)
 
 
-def test_there_is_none_of_values_nor_of_more_classes_than_have_a_bin(tmp_path: Path) -> None:
+def test_values_and_too_many_classes_have_no_calibration(tmp_path: Path) -> None:
     values = [row | {"prediction": row["probability"], "actual": 1.5} for row in drawn()]
     assert not made(write(tmp_path / "a.jsonl", values), output=tmp_path / "out.json").calibration
     classes = [row | {"prediction": f"class {number % 51}"} for number, row in enumerate(drawn())]
@@ -97,7 +97,7 @@ def test_there_is_none_of_values_nor_of_more_classes_than_have_a_bin(tmp_path: P
     assert made(write(tmp_path / "c.jsonl", classes), output=tmp_path / "out.json").calibration
 
 
-def test_bins_hold_about_as_many_records_each_and_no_more_than_there_may_be() -> None:
+def test_bins_have_about_equal_counts_and_their_number_is_limited() -> None:
     rng = np.random.default_rng(1)
     scores = rng.beta(0.3, 0.3, 20_000)
     scored = scored_class(scores, scores > 0.5, rng.random(20_000) < scores, 64)

@@ -1,4 +1,4 @@
-"""Categorical features: exact counts of the frequent categories, whatever there is besides."""
+"""Categorical features: exact counts of the frequent categories, whatever else the column contains."""
 
 import random
 from collections import Counter
@@ -18,13 +18,13 @@ DISTINCT = 30_000
 
 
 def most_common(values: Sequence[str]) -> dict[str, int]:
-    """Return the 50 most frequent ones, those of a count by name."""
+    """Return the 50 most frequent values, ties in the order of their names."""
     ranked = sorted(Counter(values).items(), key=lambda item: (-item[1], item[0]))
     return dict(ranked[:50])
 
 
 def listed(counts: dict[str, int]) -> list[tuple[str, int]]:
-    """Return counts in their order, which a comparison of mappings does not look at."""
+    """Return counts in their order, which a comparison of mappings ignores."""
     return list(counts.items())
 
 
@@ -34,10 +34,10 @@ def test_each_category_is_counted_and_null_is_missing(
 ) -> None:
     values = [*values, "a"]
     feature = categorical(tmp_path_factory.getbasetemp() / "categories.jsonl", values)
-    spelt = [str(value).lower() if isinstance(value, bool) else value for value in values if value is not None]
-    assert listed(most_common(spelt)) == listed(feature.categories)
+    written = [str(value).lower() if isinstance(value, bool) else value for value in values if value is not None]
+    assert listed(most_common(written)) == listed(feature.categories)
     assert values.count(None) == feature.missing
-    assert len(set(spelt)) == feature.distinct
+    assert len(set(written)) == feature.distinct
 
 
 def test_the_50_most_frequent_have_a_bin_each_and_the_rest_is_other(tmp_path: Path) -> None:
@@ -53,7 +53,7 @@ def test_the_50_most_frequent_have_a_bin_each_and_the_rest_is_other(tmp_path: Pa
 
 
 @pytest.mark.parametrize("rare", ["missing", "other"])
-def test_a_rare_category_of_a_special_name_counts_in_the_bin_of_that_name(tmp_path: Path, rare: str) -> None:
+def test_a_rare_category_with_the_name_of_a_special_bin_counts_there(tmp_path: Path, rare: str) -> None:
     values = [f"c{index:02}" for index in range(60) for _ in range(2)]
     feature = categorical(tmp_path / "a.jsonl", [*values, rare, None])
     others = len(values) - 2 * CATEGORIES
@@ -63,26 +63,26 @@ def test_a_rare_category_of_a_special_name_counts_in_the_bin_of_that_name(tmp_pa
 
 
 def adversarial(share: int) -> Iterator[str]:
-    """Yield `share` values of one category in DISTINCT ones of one row each, as late and as spread as can be."""
+    """Yield `share` values of one category among DISTINCT unique ones, as late and as spread out as possible."""
     for index in range(DISTINCT):
         yield f"id {index}"
         if index % (DISTINCT // share) == DISTINCT // share - 1:
             yield "frequent"
 
 
-def test_a_category_that_more_than_one_row_in_ten_thousand_holds_is_found_whatever_the_order(tmp_path: Path) -> None:
+def test_a_category_of_more_than_one_row_in_ten_thousand_is_found_in_every_order(tmp_path: Path) -> None:
     values = list(adversarial(5))
-    assert values.count("frequent") > len(values) / TRACKED  # as few as the claim is for
+    assert values.count("frequent") > len(values) / TRACKED  # the fewest that are certain to be found
     for order in (values, values[::-1], sorted(values), sorted(values, key=lambda value: value == "frequent")):
         feature = categorical(tmp_path / "a.jsonl", order, "--categorical", "x")
         assert next(iter(feature.categories.items())) == ("frequent", 5)
         assert len(order) == sum(feature.categories.values()) + feature.other
 
 
-def test_categories_that_were_once_frequent_do_not_keep_the_place_of_one_that_is(tmp_path: Path) -> None:
+def test_formerly_frequent_categories_do_not_displace_a_frequent_one(tmp_path: Path) -> None:
     early = [f"early {index}" for _ in range(6) for index in range(TRACKED)]
     later = [f"id {index}" for index in range(64_000)]
-    later[::4000] = ["frequent"] * 16  # never as often at once as the early ones
+    later[::4000] = ["frequent"] * 16  # fewer than the early ones at any time
     last = [f"last {index}" for index in range(25_000)]
     values = [*early, *later, *last]
     assert len(values) / TRACKED < 16
@@ -90,7 +90,7 @@ def test_categories_that_were_once_frequent_do_not_keep_the_place_of_one_that_is
     assert next(iter(feature.categories.items())) == ("frequent", 16)
 
 
-def test_frequent_categories_that_come_only_after_many_rare_ones_are_counted_from_the_first_row(tmp_path: Path) -> None:
+def test_frequent_categories_after_many_rare_ones_are_counted_from_the_first_row(tmp_path: Path) -> None:
     rare = [f"id {index}" for index in range(3 * BLOCK_ROWS)]
     values = ["DE", *rare, *["FR"] * 500, *["DE"] * 400]
     feature = categorical(tmp_path / "a.jsonl", values, "--categorical", "x")
@@ -98,7 +98,7 @@ def test_frequent_categories_that_come_only_after_many_rare_ones_are_counted_fro
 
 
 @pytest.mark.parametrize("distinct", [9000, 30_000, 60_000])
-def test_how_many_categories_there_are_is_exact_or_within_a_few_percent(tmp_path: Path, distinct: int) -> None:
+def test_the_number_of_categories_is_exact_or_within_a_few_percent(tmp_path: Path, distinct: int) -> None:
     values = [f"city {index * 7919 % distinct}" for index in range(distinct + 5000)]
     feature = categorical(tmp_path / "a.jsonl", values, "--categorical", "x")
     if distinct <= TRACKED:
@@ -108,7 +108,7 @@ def test_how_many_categories_there_are_is_exact_or_within_a_few_percent(tmp_path
         assert distinct != feature.distinct
 
 
-def test_numeric_codes_are_spelt_as_the_sidecar_spells_them(tmp_path: Path) -> None:
+def test_numeric_codes_are_the_same_labels_as_in_the_sidecar(tmp_path: Path) -> None:
     values = [1, 1.0, 2, 2.5, -0.0, True, "1", 1e20, 2**53 + 1, 2**70 + 1, None, "x"]
     feature = categorical(tmp_path / "a.jsonl", values, "--categorical", "x")
     expected = {
@@ -127,7 +127,7 @@ def test_numeric_codes_are_spelt_as_the_sidecar_spells_them(tmp_path: Path) -> N
 
 
 @pytest.mark.parametrize("suffix", [".csv", ".parquet", ".jsonl"])
-def test_numeric_codes_are_spelt_alike_in_every_format(tmp_path: Path, suffix: str) -> None:
+def test_numeric_codes_are_the_same_labels_in_every_format(tmp_path: Path, suffix: str) -> None:
     rows = [{"code": 1.0}, {"code": 1.0}, {"code": 17.0}, {"code": 2.5}, {"code": None}]
     source = write(tmp_path / f"a{suffix}", rows)
     profile = made(source, "--categorical", "code", output=tmp_path / "out.json")
@@ -148,7 +148,7 @@ def test_numeric_codes_are_spelt_alike_in_every_format(tmp_path: Path, suffix: s
         pytest.param(["2026-01-05", "2026-01-06"], id="dates"),
     ],
 )
-def test_codes_in_csv_are_categories_as_they_are_spelt(tmp_path: Path, texts: list[str]) -> None:
+def test_codes_in_csv_are_categories_as_written(tmp_path: Path, texts: list[str]) -> None:
     values = texts * 5
     feature = made(write(tmp_path / "a.csv", [{"x": text} for text in values]), output=tmp_path / "out.json").features[
         "x"
@@ -157,7 +157,7 @@ def test_codes_in_csv_are_categories_as_they_are_spelt(tmp_path: Path, texts: li
     assert listed(most_common(values)) == listed(feature.categories)
 
 
-def test_csv_tells_an_empty_text_from_a_missing_one_by_its_quotes(tmp_path: Path) -> None:
+def test_quotes_distinguish_an_empty_text_in_csv_from_a_missing_one(tmp_path: Path) -> None:
     (tmp_path / "a.csv").write_text('x,y\n"",1\n,2\nDE,3\n"NULL",4\n')
     feature = made(tmp_path / "a.csv", output=tmp_path / "out.json").features["x"]
     assert Categorical(categories={"": 1, "DE": 1, "NULL": 1}, missing=1, other=0, distinct=3) == feature
@@ -168,7 +168,7 @@ def test_objects_and_lists_in_a_column_of_categories_are_other(tmp_path: Path) -
     assert Categorical(categories={"a": 2}, missing=1, other=3, distinct=1) == feature
 
 
-def test_a_column_of_texts_of_their_own_is_left_out_unless_it_is_declared(tmp_path: Path) -> None:
+def test_a_column_of_distinct_texts_is_left_out_unless_it_is_declared(tmp_path: Path) -> None:
     rows = [{"id": f"user {index}", "x": index} for index in range(1200)]
     source = write(tmp_path / "a.jsonl", rows)
     result = run(source, "--output", tmp_path / "out.json")
@@ -181,8 +181,8 @@ def test_a_column_of_texts_of_their_own_is_left_out_unless_it_is_declared(tmp_pa
 
 def test_a_declared_category_needs_values(tmp_path: Path) -> None:
     source = write(tmp_path / "a.jsonl", [{"x": None, "y": 1}, {"x": [1], "y": 2}])
-    told = problem(source, "--categorical", "x", output=tmp_path / "out.json")
-    assert told == "--categorical x: expected values, got lists"
+    message = problem(source, "--categorical", "x", output=tmp_path / "out.json")
+    assert message == "--categorical x: expected values, got lists"
 
 
 def test_a_text_in_csv_may_end_with_a_new_line(tmp_path: Path) -> None:
@@ -191,7 +191,7 @@ def test_a_text_in_csv_may_end_with_a_new_line(tmp_path: Path) -> None:
     assert feature == Categorical(categories={"a": 1, "b\n": 1}, missing=0, other=0, distinct=2)
 
 
-def test_numbers_in_quotes_are_numbers_and_empty_quotes_are_missing_then(tmp_path: Path) -> None:
+def test_quoted_numbers_are_numbers_and_empty_quotes_among_them_are_missing(tmp_path: Path) -> None:
     (tmp_path / "a.csv").write_text('"x","flag","y"\n"1","true","a"\n"","",""\n" 2.5 ","FALSE","b"\n')
     features = made(tmp_path / "a.csv", output=tmp_path / "out.json").features
     assert isinstance(features["x"], Numeric)

@@ -1,4 +1,4 @@
-"""The components of the numeric features against scikit-learn's, and what the profile says of them."""
+"""The components of the numeric features, against scikit-learn's."""
 
 from collections.abc import Mapping
 from pathlib import Path
@@ -19,7 +19,7 @@ from tests.records import numeric, reference
 
 
 def drawn(features: int, rows: int, factors: int = 3) -> Floats:
-    """Draw correlated numbers, shape (features, rows), of mean 0 and about 1 of deviation in the first half."""
+    """Draw correlated numbers, shape (features, rows), with mean 0 and a deviation of about 1 in the first half."""
     rng = np.random.default_rng(features)
     mixed = rng.normal(size=(features, factors)) @ rng.normal(size=(factors, rows)) + rng.normal(size=(features, rows))
     half = mixed[:, : rows // 2]
@@ -37,7 +37,7 @@ def components(features: int, rows: int, factors: int = 3) -> Components:
 
 
 @pytest.mark.parametrize(("features", "rows"), [(2, 100), (3, 1001), (12, 2000), (40, 1000)])
-def test_components_are_scikit_learn_s_on_the_first_half_and_errors_are_of_the_second(features: int, rows: int) -> None:
+def test_components_of_the_first_half_and_errors_of_the_second_equal_scikit_learn(features: int, rows: int) -> None:
     values = drawn(features, rows)
     found = components(features, rows)
     pca = PCA(0.65, svd_solver="full").fit(values[:, : rows // 2].T)
@@ -53,12 +53,12 @@ def test_components_are_scikit_learn_s_on_the_first_half_and_errors_are_of_the_s
     assert found.error_stddev == pytest.approx(errors.std(), abs=1e-5)
 
 
-def test_no_more_components_than_are_cheap_and_always_fewer_than_features() -> None:
+def test_the_number_of_components_is_limited_and_below_that_of_features() -> None:
     assert len(components(100, 2000, factors=0).loadings) == COMPONENTS
     assert len(components(2, 1000).loadings) == 1
 
 
-def test_features_that_are_functions_of_each_other_leave_no_error_that_rounding_could_exceed() -> None:
+def test_the_error_of_dependent_features_exceeds_rounding() -> None:
     x = np.random.default_rng(1).normal(size=1000)
     found = fit(names(2), np.array([x, -x]))
     assert found
@@ -72,7 +72,7 @@ def profiled(folder: Path, columns: Mapping[str, Any]) -> profile.Profile:
     return made(write(folder / "a.jsonl", rows), output=folder / "reference.json")
 
 
-def test_missing_and_infinite_values_are_as_the_mean_and_extreme_ones_are_cut_off() -> None:
+def test_missing_and_infinite_values_count_as_the_mean_and_extremes_are_clipped() -> None:
     numbers = np.array([[8.0, np.nan, 12.0, np.inf], [-np.inf, 0.0, 1e300, -1e300]])
     expected = [[-1, 0, 1, 0], [0, -5, 10, -10]]
     np.testing.assert_array_equal(standardised(numbers, np.array([[10.0], [0.5]]), np.array([[2.0], [0.1]])), expected)
@@ -85,27 +85,28 @@ def test_the_sample_is_standardised_by_the_moments_of_all_rows(tmp_path: Path) -
     columns = {"x": x.tolist(), "text": ["a", "b"] * 2000, "y": y.tolist(), "one": [1.0] * 4000}
     columns["x"][5:45] = [None] * 40
     columns["y"][600] = float("inf")
-    told = profiled(tmp_path, columns)
-    assert told.components
-    assert told.components.features == ["x", "y"]  # `one` is constant
+    made_profile = profiled(tmp_path, columns)
+    assert made_profile.components
+    assert made_profile.components.features == ["x", "y"]  # `one` is constant
     x, y = (
-        (np.array(columns[name], np.float64) - told.numeric[name].mean) / told.numeric[name].stddev for name in "xy"
+        (np.array(columns[name], np.float64) - made_profile.numeric[name].mean) / made_profile.numeric[name].stddev
+        for name in "xy"
     )
     z = np.where(np.isfinite([x, y]), [x, y], 0.0)
-    # Of two features, the component is the diagonal, and the error the distance from it.
+    # The component of two features is the diagonal, and the error is the distance from it.
     errors = np.abs(z[0] - z[1]) / np.sqrt(2)
-    assert told.components.rows == 2000
-    np.testing.assert_allclose(told.components.loadings, [[0.7071, 0.7071]], atol=0.02)
-    assert told.components.error_mean == pytest.approx(errors.mean(), rel=0.05)
-    assert told.components.error_stddev == pytest.approx(errors.std(), rel=0.05)
+    assert made_profile.components.rows == 2000
+    np.testing.assert_allclose(made_profile.components.loadings, [[0.7071, 0.7071]], atol=0.02)
+    assert made_profile.components.error_mean == pytest.approx(errors.mean(), rel=0.05)
+    assert made_profile.components.error_stddev == pytest.approx(errors.std(), rel=0.05)
 
 
-def test_a_feature_that_comes_late_in_the_log_was_missing_before(tmp_path: Path) -> None:
+def test_a_feature_that_first_occurs_late_in_the_log_is_missing_before(tmp_path: Path) -> None:
     rows = [{"a": index % 7, "b": index % 5} for index in range(10_000)]
     rows += [{"a": index % 7, "b": index % 5, "c": index % 3} for index in range(1000)]
-    told = made(write(tmp_path / "a.jsonl", rows), output=tmp_path / "reference.json")
-    assert told.components
-    assert told.components.features == ["a", "b", "c"]
+    made_profile = made(write(tmp_path / "a.jsonl", rows), output=tmp_path / "reference.json")
+    assert made_profile.components
+    assert made_profile.components.features == ["a", "b", "c"]
 
 
 @pytest.mark.parametrize(
@@ -121,20 +122,20 @@ def test_a_feature_that_comes_late_in_the_log_was_missing_before(tmp_path: Path)
         pytest.param({"x": list("ab") * 100}, id="no numeric feature"),
     ],
 )
-def test_without_two_features_and_rows_enough_there_are_no_components(
+def test_without_two_features_and_enough_rows_there_are_no_components(
     tmp_path: Path, columns: Mapping[str, Any]
 ) -> None:
     assert profiled(tmp_path, columns).components is UNSET
     assert "components" not in (tmp_path / "reference.json").read_text()
 
 
-def test_the_report_says_what_is_explained(tmp_path: Path) -> None:
+def test_the_summary_contains_the_explained_variance(tmp_path: Path) -> None:
     rows = [{"x": n, "y": n % 10, "z": n % 7} for n in range(1000)]
     result = run(write(tmp_path / "a.jsonl", rows), "--output", tmp_path / "reference.json")
     assert "multivariate: 2 components of 3 numeric features explain 69% of their variance" in result.stdout
 
 
-def test_a_profile_without_components_has_the_reference_id_it_ever_had() -> None:
+def test_a_profile_without_components_keeps_its_reference_id() -> None:
     old = reference({"x": numeric([1.0]), "y": numeric([2.0])})
     assert b"components" not in profile_file.dump(old)
     assert profile_file.load(profile_file.dump(old)).reference_id == old.reference_id == "10aff4cdcb0e"
@@ -151,7 +152,7 @@ def test_a_profile_without_components_has_the_reference_id_it_ever_had() -> None
         ({"rows": 0}, "components: expected `rows` and `error_stddev` above 0"),
     ],
 )
-def test_components_that_contradict_the_profile_are_refused(change: dict[str, Any], problem: str) -> None:
+def test_components_that_contradict_the_profile_are_rejected(change: dict[str, Any], problem: str) -> None:
     whole = Components(["x", "y"], [[0.6, 0.8]], explained=0.7, rows=9, error_mean=0.5, error_stddev=0.2)
     constant = msgspec.structs.replace(numeric([1.0]), stddev=0.0)
     made = reference(

@@ -22,7 +22,7 @@ THEN = datetime(2026, 1, 5, tzinfo=UTC)
 
 
 def features(index: int, random: random.Random) -> Row:
-    """Draw a row; the first one has all values, so that every format orders the columns alike."""
+    """Draw a row; the first one has all values, so that the columns have the same order in every format."""
     income = None if index % 50 == 7 else random.lognormvariate(8, 2)
     return {
         "age": random.randrange(18, 80),
@@ -47,7 +47,7 @@ def flat(index: int, random: random.Random) -> Row:
 
 
 def record(row: Row) -> Row:
-    """Shape a flat row as a record of a prediction log."""
+    """Return a flat row as a record of a prediction log."""
     outer = ("prediction", "probability", "latency_ms", "error_type")
     return {
         "features": {name: value for name, value in row.items() if name not in outer},
@@ -68,12 +68,12 @@ def expected(rows: Sequence[Row], tmp_path_factory: pytest.TempPathFactory) -> s
 
 
 def content(*paths: Path) -> str:
-    """Return the bytes of the profile that is made of files at one and the same time."""
+    """Return the profile of files as JSON, created at a fixed time."""
     return profile_file.dump(make_profile(paths, Options(), now=THEN)[0]).decode()
 
 
 def parts(folder: Path, rows: Sequence[Row], suffix: str) -> list[Path]:
-    """Write the rows to files of unequal lengths, none of which ends where a block of rows does."""
+    """Write the rows to files of unequal lengths, none of which ends with a block."""
     starts = [0, 1, 3001, 9000, len(rows)]
     return [
         write(folder / f"part-{index:05}{suffix}", rows[start:end])
@@ -93,7 +93,7 @@ def parquet_parts(folder: Path, rows: Sequence[Row]) -> Path:
 
 
 def embedding(index: int) -> list[float | None] | None:
-    """Return a vector; it is missing now and then, and some are not finite or have a null within."""
+    """Return a vector; some are missing, not finite or contain a null."""
     if index % 40 == 3:
         return None
     found: list[float | None] = [1.0] * 4 if index % 5 == 1 else np.random.default_rng(index).normal(size=4).tolist()
@@ -108,8 +108,14 @@ VECTOR_TYPES = {
 }
 
 
+@pytest.fixture(scope="module")
+def expected_of_vectors(tmp_path_factory: pytest.TempPathFactory) -> str:
+    """Return the profile of the vectors as JSON lines in one file."""
+    return content(write(tmp_path_factory.mktemp("vectors") / "a.jsonl", VECTORS))
+
+
 @pytest.mark.parametrize("kind", VECTOR_TYPES)
-def test_vectors_are_the_same_in_every_format(tmp_path: Path, kind: str) -> None:
+def test_vectors_are_the_same_in_every_type_of_parquet(tmp_path: Path, expected_of_vectors: str, kind: str) -> None:
     text, few = VECTOR_TYPES[kind]
     table = pa.table(
         {
@@ -123,16 +129,18 @@ def test_vectors_are_the_same_in_every_format(tmp_path: Path, kind: str) -> None
         }
     )
     pq.write_table(table, tmp_path / "a.parquet", row_group_size=777)
-    expected = content(tmp_path / "a.parquet")
-    assert list(profile_file.load(expected.encode()).vectors) == ["text", "few"]
-    assert expected == content(*parts(tmp_path, VECTORS, ".jsonl"))
-    assert expected == content(
-        write(tmp_path / "b.jsonl.gz", [{"features": row, "prediction": None} for row in VECTORS])
-    )
+    assert list(profile_file.load(expected_of_vectors.encode()).vectors) == ["text", "few"]
+    assert content(tmp_path / "a.parquet") == expected_of_vectors
+
+
+def test_vectors_are_the_same_in_every_form_of_json_lines(tmp_path: Path, expected_of_vectors: str) -> None:
+    records = [{"features": row, "prediction": None} for row in VECTORS]
+    assert content(*parts(tmp_path, VECTORS, ".jsonl")) == expected_of_vectors
+    assert content(write(tmp_path / "b.jsonl.gz", records)) == expected_of_vectors
 
 
 def dictionary_encoded(path: Path, rows: Sequence[Row]) -> Path:
-    """Write texts as pandas' categories, with one that no row has, and numbers as large types."""
+    """Write texts as pandas' categories, with an unused one, and others as large texts."""
     table = pa.Table.from_pylist(list(rows))
     country = pa.array([*table["country"].to_pylist(), "unused"]).dictionary_encode()[:-1]
     table = table.set_column(table.column_names.index("country"), "country", country)
@@ -145,7 +153,7 @@ def with_blank_lines(path: Path, rows: Sequence[Row]) -> Path:
     lines = [json.dumps(row) for row in rows]
     for at in (10_000, 5000, 5000, 0):
         lines.insert(at, "  ")
-    path.write_text("\n".join(lines))  # and no newline at the end
+    path.write_text("\n".join(lines))  # without a newline at the end
     return path
 
 
@@ -172,14 +180,14 @@ STORED: dict[str, Callable[[Path, Sequence[Row]], Path | list[Path]]] = {
 
 
 @pytest.mark.parametrize("stored", STORED)
-def test_the_profile_is_the_same_to_the_byte_however_the_data_is_stored(
+def test_the_profile_is_the_same_to_the_byte_in_every_storage(
     tmp_path: Path, rows: Sequence[Row], expected: str, stored: str
 ) -> None:
     paths = STORED[stored](tmp_path, rows)
     assert expected == content(*(paths if isinstance(paths, list) else [paths]))
 
 
-def test_the_profile_that_is_the_same_in_every_format_is_not_an_empty_one(rows: Sequence[Row], expected: str) -> None:
+def test_the_profile_compared_across_formats_is_not_empty(rows: Sequence[Row], expected: str) -> None:
     made = profile_file.load(expected.encode())
     kept = [row for row in rows if row["error_type"] is None]
     assert len(kept) == made.rows
@@ -193,7 +201,7 @@ def test_the_profile_that_is_the_same_in_every_format_is_not_an_empty_one(rows: 
     assert made.probability.mean == pytest.approx(scores.mean(), rel=1e-12)
 
 
-def test_more_rows_than_the_sample_holds_give_the_same_profile_in_every_format(tmp_path: Path) -> None:
+def test_more_rows_than_fit_the_sample_give_the_same_profile_in_every_format(tmp_path: Path) -> None:
     values = np.random.default_rng(2).normal(size=80_000)
     table = pa.table({"x": values, "y": np.exp(values)})
     pq.write_table(table, tmp_path / "a.parquet", row_group_size=10_007)
@@ -215,7 +223,7 @@ def test_reading_what_was_written_gives_the_same_profile(tmp_path: Path, expecte
     assert expected.encode() == profile_file.dump(before)
 
 
-def test_when_a_profile_was_made_changes_nothing_else_of_it(tmp_path: Path) -> None:
+def test_the_time_of_creation_changes_nothing_else(tmp_path: Path) -> None:
     source = write(tmp_path / "a.jsonl", [{"x": 1, "y": "a"}, {"x": 2, "y": "b"}])
 
     def at(moment: datetime) -> Profile:

@@ -1,4 +1,4 @@
-"""What a column is taken for, and what of a record is a feature."""
+"""The inferred kinds of columns, and which fields of a record are features."""
 
 from collections.abc import Mapping, Sequence
 from datetime import UTC, date, datetime, time
@@ -47,7 +47,9 @@ def left_out(output: str) -> Mapping[str, str]:
         pytest.param([f"u {index % 2000}" for index in range(4000)], "categorical", id="texts that are there twice"),
     ],
 )
-def test_a_column_is_what_all_of_its_values_say(tmp_path: Path, values: Sequence[Any], expected: str) -> None:
+def test_the_kind_of_a_column_depends_on_all_of_its_values(
+    tmp_path: Path, values: Sequence[Any], expected: str
+) -> None:
     profile = made(column(tmp_path / "a.jsonl", values), output=tmp_path / "out.json")
     feature = profile.features["x"]
     assert expected == kind(feature)
@@ -61,9 +63,9 @@ def test_a_column_is_what_all_of_its_values_say(tmp_path: Path, values: Sequence
     [
         pytest.param([None, None], "has no values", id="null"),
         pytest.param([float("nan"), None], "has no values", id="NaN"),
-        pytest.param([[1], [2]], "holds only lists", id="lists"),
-        pytest.param([{"a": 1}, {}], "holds only objects", id="objects"),
-        pytest.param([{"a": 1}, [], None], "holds only lists and objects", id="lists and objects"),
+        pytest.param([[1], [2]], "contains only lists", id="lists"),
+        pytest.param([{"a": 1}, {}], "contains only objects", id="objects"),
+        pytest.param([{"a": 1}, [], None], "contains only lists and objects", id="lists and objects"),
         pytest.param([float("inf"), -float("inf")], "has no finite number", id="infinities"),
         pytest.param(
             [f"user {index}" for index in range(1001)],
@@ -72,7 +74,7 @@ def test_a_column_is_what_all_of_its_values_say(tmp_path: Path, values: Sequence
         ),
     ],
 )
-def test_a_column_that_cannot_be_a_feature_is_left_out_and_told(
+def test_a_column_that_cannot_be_a_feature_is_left_out_and_reported(
     tmp_path: Path, values: Sequence[Any], why: str
 ) -> None:
     source = write(tmp_path / "a.jsonl", [{"x": value, "y": 1} for value in values])
@@ -91,7 +93,7 @@ def test_a_column_that_cannot_be_a_feature_is_left_out_and_told(
         pytest.param([float("inf"), "a"], id="infinity and text"),
     ],
 )
-def test_numbers_mixed_with_more_than_a_tenth_of_others_are_for_the_user_to_declare(
+def test_numbers_mixed_with_more_than_a_tenth_of_other_values_must_be_declared(
     tmp_path: Path, values: Sequence[Any]
 ) -> None:
     source = write(tmp_path / "a.jsonl", [{"x": value, "y": value, "z": 1} for value in values])
@@ -101,19 +103,19 @@ def test_numbers_mixed_with_more_than_a_tenth_of_others_are_for_the_user_to_decl
     assert list(made(source, "--categorical", "x", "--exclude", "y", output=out).ordered) == ["z", "x"]
 
 
-def test_half_of_a_column_may_be_no_number_where_it_is_declared_numeric(tmp_path: Path) -> None:
+def test_half_of_a_column_declared_numeric_may_be_other_values(tmp_path: Path) -> None:
     source = column(tmp_path / "a.jsonl", [1, 2, "n/a", True])
     feature = made(source, "--numeric", "x", output=tmp_path / "out.json").features["x"]
     assert (feature.other, kind(feature)) == (2, "numeric")
-    told = "note: x: 2 values are no numbers and count as `other`: text or booleans such as `n/a`"
-    assert told in run(source, "--numeric", "x", "--output", tmp_path / "out.json").stdout
+    message = "note: x: 2 values are no numbers and count as `other`: text or booleans such as `n/a`"
+    assert message in run(source, "--numeric", "x", "--output", tmp_path / "out.json").stdout
 
 
 @pytest.mark.parametrize("values", [["a", "b"], [1, "a", "b"], [None], [float("inf")]])
-def test_a_column_without_enough_numbers_is_not_numeric_by_declaring_it(tmp_path: Path, values: list[Any]) -> None:
+def test_a_column_without_enough_numbers_cannot_be_declared_numeric(tmp_path: Path, values: list[Any]) -> None:
     source = write(tmp_path / "a.jsonl", [{"x": value, "y": 1} for value in values])
-    told = problem(source, "--numeric", "x", output=tmp_path / "out.json")
-    assert told.startswith("--numeric x: expected numbers, got ")
+    message = problem(source, "--numeric", "x", output=tmp_path / "out.json")
+    assert message.startswith("--numeric x: expected numbers, got ")
 
 
 @pytest.mark.parametrize(
@@ -127,19 +129,17 @@ def test_a_column_without_enough_numbers_is_not_numeric_by_declaring_it(tmp_path
         ([b"\x00", b"\xff"], "values of type binary"),
     ],
 )
-def test_what_parquet_holds_besides_numbers_texts_and_booleans_is_no_feature(
-    tmp_path: Path, values: list[Any], noun: str
-) -> None:
+def test_other_parquet_types_are_not_features(tmp_path: Path, values: list[Any], noun: str) -> None:
     pq.write_table(pa.table({"x": values, "y": [1, 2]}), tmp_path / "a.parquet")
     result = run(tmp_path / "a.parquet", "--output", tmp_path / "out.json")
-    assert {"x": f"holds only {noun}"} == left_out(result.stdout)
+    assert {"x": f"contains only {noun}"} == left_out(result.stdout)
 
 
 @pytest.mark.parametrize(
     "kind", [pa.string(), pa.large_string(), pa.string_view(), pa.dictionary(pa.int8(), pa.large_string())]
 )
 @pytest.mark.parametrize("nested", [False, True])
-def test_text_is_text_in_every_type_that_arrow_has(tmp_path: Path, kind: pa.DataType, *, nested: bool) -> None:
+def test_every_arrow_type_of_text_is_text(tmp_path: Path, kind: pa.DataType, *, nested: bool) -> None:
     texts = pa.array(["a", None, "b", "a", "c"]).cast(kind)
     errors = pa.array([None, "", None, "", "timeout"]).cast(kind)
     features = pa.StructArray.from_arrays([texts], ["x"]) if nested else texts

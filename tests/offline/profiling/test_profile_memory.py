@@ -1,4 +1,4 @@
-"""Memory grows with the columns of the data, and not with its rows."""
+"""Memory grows with the columns of the data, not with its rows."""
 
 import json
 import subprocess
@@ -10,7 +10,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-# The peak of a child's memory begins with that of its parent, which a test run makes large; so the child tells its own.
+# The peak of a child's memory starts at that of its parent, which is large in a test run; so the child prints its own.
 CHILD = """
 import sys
 from exporter.cli import main
@@ -27,7 +27,7 @@ DECLARED: dict[str, list[str]] = {".parquet": [], ".jsonl": ["--categorical", "i
 
 
 def table(rows: int) -> pa.Table:
-    """Make numbers of few and of many values, and texts of few and of one row each."""
+    """Return columns of few and of many distinct numbers, and of few distinct texts."""
     random = np.random.default_rng(1)
     columns = {f"number {index}": random.normal(size=rows) for index in range(3)}
     plans = random.choice(["basic", "gold", "none"], size=rows)
@@ -46,7 +46,7 @@ def write(path: Path, rows: int) -> Path:
 
 
 def peaks(*sources: Path) -> list[float]:
-    """Return the peak of memory of making the profile of each, in MiB."""
+    """Return the peak memory in MiB of profiling each source."""
     children = [
         subprocess.Popen(
             [sys.executable, "-c", CHILD, str(source), *DECLARED[source.suffix], "--output", f"{source}.out"],
@@ -60,15 +60,15 @@ def peaks(*sources: Path) -> list[float]:
     return [int(text.splitlines()[-1]) / 1024 for text in said]
 
 
-@pytest.mark.skipif(sys.platform != "linux", reason="only Linux tells the peak of one program's memory")
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux reports the peak memory of a process")
 @pytest.mark.parametrize(
     ("suffix", "rows", "times", "mebibytes"),
     [
-        (".parquet", 100_000, 8, 20),  # the rows that are more are 28 MiB as arrays
-        (".jsonl", 20_000, 4, 16),  # they are 60 MiB as objects
+        (".parquet", 100_000, 8, 20),  # the additional rows are 28 MiB as arrays
+        (".jsonl", 20_000, 4, 16),  # the additional rows are 60 MiB as objects
     ],
 )
-def test_many_times_the_rows_take_hardly_more_memory(
+def test_many_times_the_rows_need_hardly_more_memory(
     tmp_path: Path, suffix: str, rows: int, times: int, mebibytes: int
 ) -> None:
     small, large = peaks(write(tmp_path / f"small{suffix}", rows), write(tmp_path / f"large{suffix}", times * rows))

@@ -1,4 +1,4 @@
-"""What a user gets wrong is told in one line: where, and what was expected. Nothing is written then."""
+"""A user's mistake is reported in one line, with its place and what was expected; nothing is written."""
 
 import gzip
 import os
@@ -89,23 +89,23 @@ FILES: Sequence[tuple[str, Callable[[Path], object], str]] = [
 ]
 
 
-@pytest.mark.parametrize(("name", "make", "expected"), FILES, ids=[f"{name}: {told}" for name, _, told in FILES])
-def test_a_file_that_cannot_be_read_is_told_by_its_name_and_line(
+@pytest.mark.parametrize(("name", "make", "expected"), FILES, ids=[f"{name}: {message}" for name, _, message in FILES])
+def test_an_unreadable_file_is_reported_by_name_and_line(
     tmp_path: Path, name: str, make: Callable[[Path], object], expected: str
 ) -> None:
     make(tmp_path / name)
-    told = problem(tmp_path / name, output=tmp_path / "out.json")
-    assert expected in told
-    assert told.startswith(str(tmp_path / name)) or "no column can be a feature" in told
+    message = problem(tmp_path / name, output=tmp_path / "out.json")
+    assert expected in message
+    assert message.startswith(str(tmp_path / name)) or "no column can be a feature" in message
 
 
 @pytest.mark.parametrize("cut", [10, 500, 60_000])
-def test_a_parquet_file_that_is_cut_or_damaged_is_told(tmp_path: Path, cut: int) -> None:
+def test_a_truncated_or_damaged_parquet_file_is_reported(tmp_path: Path, cut: int) -> None:
     whole = write(tmp_path / "whole.parquet", MANY, use_dictionary=False, compression="gzip").read_bytes()
     for name, data in (("cut", whole[: len(whole) - cut]), ("damaged", damaged(whole, len(whole) // 2))):
         (tmp_path / f"{name}.parquet").write_bytes(data)
-        told = problem(tmp_path / f"{name}.parquet", output=tmp_path / "out.json")
-        assert told.startswith(f"{tmp_path / name}.parquet: {PARQUET}")
+        message = problem(tmp_path / f"{name}.parquet", output=tmp_path / "out.json")
+        assert message.startswith(f"{tmp_path / name}.parquet: {PARQUET}")
 
 
 @pytest.mark.parametrize(
@@ -129,35 +129,35 @@ def test_a_parquet_file_that_is_cut_or_damaged_is_told(tmp_path: Path, cut: int)
         ("--config typo.yaml", "typo.yaml: fields.predicton: no such record field; did you mean `prediction`?"),
     ],
 )
-def test_an_option_that_cannot_be_meant_is_told(
+def test_an_impossible_option_is_reported(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, options: str, expected: str
 ) -> None:
     monkeypatch.chdir(tmp_path)
     (tmp_path / "typo.yaml").write_text("fields: {predicton: a}\n")
     (tmp_path / "bad.yaml").write_text("fields: [\n")
-    told = problem(write(tmp_path / "a.jsonl", ROWS), *options.split(), output=tmp_path / "out.json")
-    assert told.startswith(expected)
+    message = problem(write(tmp_path / "a.jsonl", ROWS), *options.split(), output=tmp_path / "out.json")
+    assert message.startswith(expected)
 
 
 @pytest.mark.parametrize("options", ["--bins ten", "--binning equal", "--bin 5"])
-def test_an_option_that_is_malformed_is_told_with_the_usage(tmp_path: Path, options: str) -> None:
+def test_a_malformed_option_is_reported_with_the_usage(tmp_path: Path, options: str) -> None:
     result = run(write(tmp_path / "a.jsonl", ROWS), *options.split(), "--output", tmp_path / "out.json")
     assert (result.exit_code, result.stdout) == (2, "")
     assert options.split(maxsplit=1)[0] in result.stderr.splitlines()[-1]
 
 
-def test_a_file_that_is_given_twice_is_told(tmp_path: Path) -> None:
+def test_a_file_given_twice_is_reported(tmp_path: Path) -> None:
     source = write(tmp_path / "data" / "a.jsonl", ROWS)
     expected = f"{source}: given twice"
     assert problem(source, source, output=tmp_path / "out.json") == expected
     assert problem(tmp_path / "data", source, output=tmp_path / "out.json") == expected
 
 
-def test_a_mistake_in_a_later_file_is_told_by_that_files_name_and_line(tmp_path: Path) -> None:
+def test_a_mistake_in_a_later_file_is_reported_by_its_name_and_line(tmp_path: Path) -> None:
     good = write(tmp_path / "a.jsonl", ROWS)
     (tmp_path / "b.jsonl").write_text('{"age": 1}\n\n{"age": }\n')
-    told = problem(good, tmp_path / "b.jsonl", output=tmp_path / "out.json")
-    assert told == f"{tmp_path / 'b.jsonl'}:3: not JSON: Expecting value at character 9"
+    message = problem(good, tmp_path / "b.jsonl", output=tmp_path / "out.json")
+    assert message == f"{tmp_path / 'b.jsonl'}:3: not JSON: Expecting value at character 9"
 
 
 @pytest.mark.parametrize(
@@ -172,7 +172,7 @@ def test_a_mistake_in_a_later_file_is_told_by_that_files_name_and_line(tmp_path:
         ("/dev/full", "No space left on device"),
     ],
 )
-def test_an_output_that_cannot_be_written_is_told(
+def test_an_output_that_cannot_be_written_is_reported(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, output: str, expected: str
 ) -> None:
     monkeypatch.chdir(tmp_path)
@@ -185,9 +185,7 @@ def test_an_output_that_cannot_be_written_is_told(
     assert sorted(tmp_path.rglob("*")) == before
 
 
-def test_a_profile_that_cannot_be_written_leaves_the_one_before_as_it_was(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_failed_write_leaves_the_previous_profile_unchanged(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     source, out = write(tmp_path / "a.jsonl", ROWS), tmp_path / "out.json"
     assert run(source, "--output", out).exit_code == 0
     before = out.read_bytes()
@@ -209,10 +207,10 @@ def write_more(path: Path) -> Path:
     return path
 
 
-def test_an_output_that_is_a_link_is_written_to_and_stays_one(tmp_path: Path) -> None:
+def test_an_output_that_is_a_link_remains_one(tmp_path: Path) -> None:
     source, target, link = write(tmp_path / "a.jsonl", ROWS), tmp_path / "v1.json", tmp_path / "link.json"
     target.touch()
-    link.symlink_to(target)  # as /dev/stdout is one
+    link.symlink_to(target)  # like /dev/stdout
     assert run(source, "--output", link).exit_code == 0
     assert link.readlink() == target
     assert profile_file.load(target.read_bytes()).rows == len(ROWS)

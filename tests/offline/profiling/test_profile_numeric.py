@@ -1,4 +1,4 @@
-"""Numeric features, held to numpy, to exact fractions and to plain loops."""
+"""Numeric features, against numpy, exact fractions and plain loops."""
 
 import math
 import statistics
@@ -68,7 +68,7 @@ def test_bins_lie_between_the_quantiles_of_the_whole_column(
 
 
 @given(st.lists(st.floats(-1e9, 1e9), min_size=2, max_size=50), st.integers(2, 100))
-def test_uniform_bins_are_the_ones_of_a_histogram(
+def test_uniform_bins_equal_those_of_a_histogram(
     tmp_path_factory: pytest.TempPathFactory, values: list[float], bins: int
 ) -> None:
     values = [*values, -1e9, 1.0]
@@ -80,7 +80,7 @@ def test_uniform_bins_are_the_ones_of_a_histogram(
 
 @pytest.mark.parametrize("name", AWKWARD)
 @pytest.mark.parametrize("binning", ["quantile", "uniform"])
-def test_moments_and_extremes_are_the_exact_ones_of_awkward_numbers(tmp_path: Path, name: str, binning: str) -> None:
+def test_moments_and_extremes_of_awkward_numbers_are_exact(tmp_path: Path, name: str, binning: str) -> None:
     values = list(map(float, AWKWARD[name]))
     feature = numeric(tmp_path / "a.jsonl", AWKWARD[name], "--binning", binning)
     assert (min(values), max(values)) == (feature.min, feature.max)
@@ -92,7 +92,7 @@ def test_moments_and_extremes_are_the_exact_ones_of_awkward_numbers(tmp_path: Pa
     assert counted(values, feature.cuts) == feature.cut_counts
 
 
-def test_moments_are_of_all_rows_in_however_many_blocks_they_come(tmp_path: Path) -> None:
+def test_moments_include_all_rows_of_all_blocks(tmp_path: Path) -> None:
     values = (1e9 + np.random.default_rng(3).normal(size=50_000)).tolist()
     feature = numeric(tmp_path / "a.jsonl", values)
     assert statistics.fmean(values) == pytest.approx(feature.mean, rel=1e-15)
@@ -100,9 +100,7 @@ def test_moments_are_of_all_rows_in_however_many_blocks_they_come(tmp_path: Path
 
 
 @pytest.mark.parametrize("count", [40, 126, 127, 2000])
-def test_the_tails_have_the_means_of_what_lies_below_the_first_and_from_the_last_cut_on(
-    tmp_path: Path, count: int
-) -> None:
+def test_tail_means_are_those_of_the_values_below_the_first_and_from_the_last_cut(tmp_path: Path, count: int) -> None:
     values = np.random.default_rng(count).exponential(size=count).tolist()
     feature = numeric(tmp_path / "a.jsonl", values * 3)
     lower = [value for value in values if value < feature.cuts[0]] or [feature.cuts[0]]
@@ -132,7 +130,7 @@ def test_a_constant_column_has_a_bin_for_its_value_and_none_for_others(
 def test_each_of_a_few_distinct_values_has_a_bin_of_its_own(tmp_path: Path) -> None:
     values = [0] * 50 + [1] * 30 + [2] * 15 + [5] * 5
     feature = numeric(tmp_path / "a.jsonl", values)
-    assert feature.edges == [0.0, 1.0, 2.0, 5.0, 6.0]  # the last one's is as wide as the narrowest other
+    assert feature.edges == [0.0, 1.0, 2.0, 5.0, 6.0]  # the last bin is as wide as the narrowest other one
     assert feature.counts == [0, 50, 30, 15, 5, 0]
 
 
@@ -153,24 +151,22 @@ def test_missing_infinite_and_finite_values_add_up_to_the_rows(tmp_path: Path) -
         ([math.inf, -math.inf], "has no finite number"),
     ],
 )
-def test_a_column_without_a_finite_number_is_no_feature(tmp_path: Path, values: list[float], why: str) -> None:
+def test_a_column_without_a_finite_number_is_not_a_feature(tmp_path: Path, values: list[float], why: str) -> None:
     pq.write_table(pa.table({"x": pa.array(values, pa.float64())}), tmp_path / "a.parquet")
     assert f"no column can be a feature: x {why}" == problem(tmp_path / "a.parquet", output=tmp_path / "out.json")
 
 
 @pytest.mark.parametrize("order", ["shuffled", "ascending"])
-def test_of_more_rows_than_the_sample_edges_are_near_the_quantiles_and_counts_are_exact(
-    tmp_path: Path, order: str
-) -> None:
+def test_with_more_rows_than_the_sample_edges_are_near_quantiles_and_counts_exact(tmp_path: Path, order: str) -> None:
     values = np.random.default_rng(4).lognormal(sigma=2, size=300_000)
     values = np.sort(values) if order == "ascending" else values
     pq.write_table(pa.table({"x": values}), tmp_path / "a.parquet")
     feature = made(tmp_path / "a.parquet", output=tmp_path / "out.json").features["x"]
     assert isinstance(feature, Numeric)
     ranks = np.searchsorted(np.sort(values), feature.edges) / len(values)
-    # Of a sample of 65,536, a quantile's rank deviates by at most 0.002; four times that is chance in 10,000.
+    # In a sample of 65,536, a quantile's rank has a standard deviation of at most 0.002; the limit is four of them.
     np.testing.assert_allclose(ranks, np.arange(1, BINS) / BINS, rtol=0, atol=0.008)
-    assert np.quantile(values, np.arange(1, BINS) / BINS).tolist() != feature.edges  # or this would be of no sample
+    assert np.quantile(values, np.arange(1, BINS) / BINS).tolist() != feature.edges  # otherwise there was no sample
     bounds = [-math.inf, *feature.edges, math.inf]
     assert [int(((values >= low) & (values < high)).sum()) for low, high in pairwise(bounds)] == feature.counts
     assert statistics.fmean(values) == pytest.approx(feature.mean, rel=1e-12)
@@ -190,7 +186,7 @@ def test_of_more_rows_than_the_sample_edges_are_near_the_quantiles_and_counts_ar
         pa.decimal256(50),
     ],
 )
-def test_a_number_is_a_number_in_every_type_that_parquet_has(tmp_path: Path, kind: pa.DataType) -> None:
+def test_every_parquet_type_of_number_is_a_number(tmp_path: Path, kind: pa.DataType) -> None:
     values = [1, None, 2, 3, 100]
     pq.write_table(pa.table({"x": pa.array(values, pa.int64()).cast(kind)}), tmp_path / "a.parquet")
     feature = made(tmp_path / "a.parquet", output=tmp_path / "out.json").features["x"]

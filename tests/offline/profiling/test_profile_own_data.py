@@ -1,4 +1,4 @@
-"""The profile bins every value as the sidecar does: a log has no drift from itself."""
+"""The profile assigns every value to the same bin as the sidecar, so a log has no drift from itself."""
 
 import json
 import math
@@ -44,7 +44,7 @@ numbers = st.one_of(
 texts = st.one_of(st.text(max_size=4), st.sampled_from(["missing", "other", "1", "1.0", "true", "nan", "NA", ""]))
 nested = st.sampled_from([[], [1], {}, {"a": 1}])
 anything = st.one_of(numbers, texts, st.booleans(), st.none(), nested)
-# Mostly numbers, or text, so that nothing has to be declared.
+# Mostly numbers or mostly text, so that nothing has to be declared.
 rows = st.fixed_dictionaries(
     {"number": st.one_of(numbers, st.none()), "text": st.one_of(texts, st.booleans(), st.none(), nested)},
     optional={"code": anything, "amount": anything},
@@ -53,7 +53,7 @@ predictions = st.one_of(st.sampled_from(["approve", "deny", 1, 0.25, True]), st.
 
 
 def as_sidecar(log: bytes, profile: Profile) -> tuple[Sequence[Statistic], StatisticArrays]:
-    """Return the sidecar's statistics, and what it counts of a log."""
+    """Return the sidecar's statistics, and its tallies of a log."""
     chosen = measures(Config(sources=[]), profile)
     attributions = tuple(profile.attributions or ())
     schema = Schema({}, tuple(profile.numeric), tuple(profile.categorical), attributions=attributions)
@@ -87,7 +87,7 @@ def test_own_data_has_no_drift(
 ) -> None:
     log = [{"features": features, "prediction": prediction} for features, prediction in drawn]
     first = {"features": {"number": 1.5, "text": "a", "code": 7, "amount": 3}, "prediction": "approve"}
-    more = [{"features": {"amount": 9}, "prediction": "deny"} for _ in drawn]  # else most may be no numbers
+    more = [{"features": {"amount": 9}, "prediction": "deny"} for _ in drawn]  # so that most values are numbers
     profile = assert_no_drift(
         tmp_path_factory.getbasetemp(), [first, *log, *more], "--categorical", "code", "--numeric", "amount", *binning
     )

@@ -1,4 +1,4 @@
-"""The bar goes from nothing to all of it, once; and what is printed besides."""
+"""The progress bar goes from zero to the total once; and the printed summary."""
 
 import gzip
 import json
@@ -15,7 +15,7 @@ from exporter.offline.tables.data_set import BLOCK_ROWS
 from exporter.reference.profile import Numeric
 from tests.offline.profiling.training import run, write
 
-ROWS = [{"x": index, "y": f"text {index % 7}"} for index in range(3 * BLOCK_ROWS)]  # blocks that end with the file
+ROWS = [{"x": index, "y": f"text {index % 7}"} for index in range(3 * BLOCK_ROWS)]  # the last block ends with the file
 
 
 def empty(path: Path) -> Path:
@@ -39,24 +39,24 @@ DATA: dict[str, Callable[[Path], Sequence[Path]]] = {
 
 
 @pytest.mark.parametrize("data", DATA)
-def test_progress_reaches_the_total_and_never_exceeds_it_nor_goes_back(tmp_path: Path, data: str) -> None:
-    told: list[tuple[int, int]] = []
+def test_progress_never_decreases_and_ends_at_the_total(tmp_path: Path, data: str) -> None:
+    reports: list[tuple[int, int]] = []
     paths = DATA[data](tmp_path)
-    make_profile(paths, Options(), progress=lambda done, total: told.append((done, total)))
-    (total,) = {total for _, total in told}
-    done = [done for done, _ in told]
+    make_profile(paths, Options(), progress=lambda done, total: reports.append((done, total)))
+    (total,) = {total for _, total in reports}
+    done = [done for done, _ in reports]
     assert done[-1] == total
     assert total >= 2 * sum(path.stat().st_size for path in paths)
     assert all(earlier <= later for earlier, later in pairwise([0, *done]))
     assert sum(0 < some < total for some in done) >= min(len(paths), 5)
 
 
-def test_a_log_that_grows_while_it_is_read_is_read_up_to_where_it_was(tmp_path: Path) -> None:
+def test_a_growing_log_is_read_up_to_its_size_at_the_start(tmp_path: Path) -> None:
     log = write(tmp_path / "a.jsonl", ROWS)
-    told: list[int] = []
+    reports: list[int] = []
 
     def grow(done: int, total: int) -> None:
-        told.append(done / total)
+        reports.append(done / total)
         with log.open("a") as file:
             file.write('{"x": 1e9, "y": "new"}\n')
 
@@ -64,12 +64,12 @@ def test_a_log_that_grows_while_it_is_read_is_read_up_to_where_it_was(tmp_path: 
     x = profile.features["x"]
     assert isinstance(x, Numeric)
     assert (profile.rows, x.max, x.missing, sum(x.counts)) == (len(ROWS), len(ROWS) - 1, 0, len(ROWS))
-    assert told[-1] == 1.0
-    assert max(told) == 1.0
+    assert reports[-1] == 1.0
+    assert max(reports) == 1.0
 
 
 @pytest.mark.parametrize("name", ["a.csv", "a.jsonl", "a.parquet"])
-def test_data_that_is_replaced_while_it_is_read_makes_no_profile(tmp_path: Path, name: str) -> None:
+def test_data_that_is_replaced_while_it_is_read_is_reported(tmp_path: Path, name: str) -> None:
     source = write(tmp_path / name, ROWS)
     other = write(tmp_path / f"other-{name}", ROWS[:100])
 
@@ -81,7 +81,7 @@ def test_data_that_is_replaced_while_it_is_read_makes_no_profile(tmp_path: Path,
         make_profile([source], Options(), progress=replace)
 
 
-def test_on_no_terminal_nothing_is_printed_but_the_summary(tmp_path: Path) -> None:
+def test_without_a_terminal_only_the_summary_is_printed(tmp_path: Path) -> None:
     log = write(
         tmp_path / "log.jsonl",
         [
@@ -96,13 +96,13 @@ def test_on_no_terminal_nothing_is_printed_but_the_summary(tmp_path: Path) -> No
     assert result.stdout.splitlines() == [
         "2 predictions: 1 numeric and 1 categorical features",
         "prediction: 2 classes; probability: 0.25 to 0.75, mean 0.5",
-        "skipped: 1 records with an error_type, which are no predictions",
-        "left out: id: holds only lists",
+        "skipped: 1 record with an error_type",
+        "left out: id: contains only lists",
         f"{tmp_path / 'out.json'}: {size} KiB",
     ]
 
 
-def test_on_a_terminal_a_bar_is_drawn_and_taken_away(
+def test_a_terminal_shows_a_bar_and_erases_it(
     capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("TTY_COMPATIBLE", "1")
@@ -116,7 +116,7 @@ def test_on_a_terminal_a_bar_is_drawn_and_taken_away(
     assert captured.err.endswith("\x1b[2K")  # the line is erased
 
 
-def test_a_profile_is_for_people_to_read_too(tmp_path: Path) -> None:
+def test_a_profile_is_readable_by_people(tmp_path: Path) -> None:
     run(write(tmp_path / "a.jsonl", ROWS), "--output", tmp_path / "out.json")
     text = (tmp_path / "out.json").read_text()
     lists = [line for line in text.splitlines() if "[" in line]

@@ -1,4 +1,4 @@
-"""What of a record is a feature, a prediction, a probability or an error; and where the configuration says it lies."""
+"""Which fields of a record are features, a prediction, a probability or an error, by default and by configuration."""
 
 import math
 from collections.abc import Mapping, Sequence
@@ -22,45 +22,43 @@ RECORDS: Sequence[Row] = [
 ]
 
 
-def test_errors_are_no_predictions(tmp_path: Path) -> None:
+def test_errors_are_not_predictions(tmp_path: Path) -> None:
     source = write(tmp_path / "a.jsonl", RECORDS)
     profile = made(source, output=tmp_path / "out.json")
     assert (profile.rows, profile.features["x"].missing) == (4, 1)
     assert Categorical(categories={"a": 3, "b": 1}, missing=0, other=0, distinct=2) == profile.prediction
-    told = "skipped: 2 records with an error_type, which are no predictions"
-    assert told in run(source, "--output", tmp_path / "out.json").stdout
+    line = "skipped: 2 records with an error_type"
+    assert line in run(source, "--output", tmp_path / "out.json").stdout
 
 
 @pytest.mark.parametrize("suffix", [".jsonl", ".csv", ".parquet"])
 @pytest.mark.parametrize("errors", [["timeout", None, ""], [3, None, 0], [None, None, None]])
-def test_an_empty_error_and_the_number_0_are_none_in_every_format(
-    tmp_path: Path, suffix: str, errors: list[Any]
-) -> None:
+def test_an_empty_error_type_and_0_mean_success_in_every_format(tmp_path: Path, suffix: str, errors: list[Any]) -> None:
     rows = [{"x": index, "error_type": error} for index, error in enumerate(errors)]
     profile = made(write(tmp_path / f"a{suffix}", rows), output=tmp_path / "out.json")
     assert sum(not error for error in errors) == profile.rows
     assert {"x"} == profile.features.keys()
 
 
-def test_an_error_that_is_nan_is_none_in_parquet(tmp_path: Path) -> None:
+def test_an_error_type_of_nan_means_success_in_parquet(tmp_path: Path) -> None:
     rows = [{"x": index, "error_type": error} for index, error in enumerate([3.0, math.nan, 0.0, None])]
     assert made(write(tmp_path / "a.parquet", rows), output=tmp_path / "out.json").rows == 3
 
 
-def test_the_other_fields_of_a_flat_record_are_no_features_and_told(tmp_path: Path) -> None:
+def test_the_other_fields_of_a_flat_record_are_reported_and_not_features(tmp_path: Path) -> None:
     fields = {"timestamp": "2026-01-05T10:00:00Z", "model_name": "m", "latency_ms": 1.5, "request_id": "r", "actual": 1}
     source = write(tmp_path / "a.csv", [X | {"prediction": "a"} | fields] * 3)
-    told = f"fields of a record, and so no features: prediction, {', '.join(fields)}"
-    assert told in run(source, "--output", tmp_path / "out.json").stdout
+    line = f"fields of a record, not features: prediction, {', '.join(fields)}"
+    assert line in run(source, "--output", tmp_path / "out.json").stdout
     assert list(made(source, output=tmp_path / "out.json").features) == ["x"]
 
 
-def test_excluding_a_field_of_a_record_is_no_mistake_and_declaring_one_is(tmp_path: Path) -> None:
+def test_a_field_of_a_record_may_be_excluded_but_not_declared(tmp_path: Path) -> None:
     source = write(tmp_path / "a.csv", [X | {"prediction": "a"}])
     out = tmp_path / "out.json"
     assert list(made(source, "--exclude", "prediction", output=out).features) == ["x"]
-    told = problem(source, "--categorical", "prediction", output=tmp_path / "other.json")
-    assert told == "--categorical prediction: this is a field of a record, not a feature"
+    line = problem(source, "--categorical", "prediction", output=tmp_path / "other.json")
+    assert line == "--categorical prediction: this is a field of a record, not a feature"
 
 
 def predictions(folder: Path, values: Sequence[Any]) -> Profile:
@@ -77,7 +75,7 @@ def predictions(folder: Path, values: Sequence[Any]) -> Profile:
         (["a", 1, 0.5], {"1": 1, "a": 1, "value": 1}),
     ],
 )
-def test_classes_are_spelt_as_the_sidecar_spells_them(
+def test_classes_have_the_same_names_as_in_the_sidecar(
     tmp_path: Path, values: list[Any], expected: Mapping[str, int]
 ) -> None:
     prediction = predictions(tmp_path, values).prediction
@@ -91,7 +89,7 @@ def test_fractional_predictions_are_a_numeric_reference(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("suffix", [".jsonl", ".parquet"])
-def test_the_probability_is_the_score_of_the_class_that_was_predicted(tmp_path: Path, suffix: str) -> None:
+def test_the_probability_is_the_score_of_the_predicted_class(tmp_path: Path, suffix: str) -> None:
     rows = [
         {"x": 1, "prediction": "a", "probability": {"a": 0.75, "b": 0.25}},
         {"x": 2, "prediction": "b", "probability": {"a": 0.625, "b": 0.375}},
@@ -106,7 +104,7 @@ def test_the_probability_is_the_score_of_the_class_that_was_predicted(tmp_path: 
 
 
 @pytest.mark.parametrize("suffix", [".jsonl", ".parquet"])
-def test_a_probability_that_is_no_number_is_told(tmp_path: Path, suffix: str) -> None:
+def test_a_probability_that_is_not_a_number_is_reported(tmp_path: Path, suffix: str) -> None:
     rows = [{"x": 1, "prediction": "a", "probability": {"a": "high"}}]
     source = write(tmp_path / f"a{suffix}", rows)
     expected = f"{source}: `probability`: expected a number, or an object with the number of each class"
@@ -122,9 +120,7 @@ FIELDS = "{features: in, prediction: out.label, probability: out.p, error_type: 
 
 
 @pytest.mark.parametrize("suffix", [".jsonl", ".parquet"])
-def test_fields_lie_where_the_configuration_says_though_its_reference_does_not_exist_yet(
-    tmp_path: Path, suffix: str
-) -> None:
+def test_fields_of_the_configuration_apply_before_its_reference_exists(tmp_path: Path, suffix: str) -> None:
     (tmp_path / "config.yaml").write_text(f"sources: [a.jsonl]\nreference: out.json\nfields: {FIELDS}\n")
     source = write(tmp_path / f"a{suffix}", NESTED)
     profile = made(source, "--config", tmp_path / "config.yaml", output=tmp_path / "out.json")
@@ -135,7 +131,7 @@ def test_fields_lie_where_the_configuration_says_though_its_reference_does_not_e
 
 
 @pytest.mark.parametrize("suffix", [".jsonl", ".parquet", ".csv"])
-def test_features_at_the_top_level_are_all_that_is_no_other_field(tmp_path: Path, suffix: str) -> None:
+def test_features_at_the_top_level_are_all_keys_that_are_not_other_fields(tmp_path: Path, suffix: str) -> None:
     (tmp_path / "config.yaml").write_text("sources: [a]\nfields: {features: ., prediction: label, latency_ms: ms}\n")
     source = write(
         tmp_path / f"a{suffix}", [{"age": 41, "label": "yes", "ms": 1.5}, {"age": 42, "label": "no", "ms": 2}]
@@ -146,14 +142,14 @@ def test_features_at_the_top_level_are_all_that_is_no_other_field(tmp_path: Path
 
 
 @pytest.mark.parametrize("suffix", [".jsonl", ".csv", ".parquet"])
-def test_the_truth_is_a_reference_of_its_own(tmp_path: Path, suffix: str) -> None:
+def test_ground_truth_has_its_own_reference(tmp_path: Path, suffix: str) -> None:
     rows = [X | {"prediction": "a", "actual": actual} for actual in ("b", "a", "b", None)]
     actual = made(write(tmp_path / f"a{suffix}", rows), output=tmp_path / "out.json").actual
     assert actual == Categorical(categories={"b": 2, "a": 1}, missing=1, other=0, distinct=2)
 
 
 @pytest.mark.parametrize("suffix", [".jsonl", ".csv", ".parquet"])
-def test_the_truth_lies_where_the_configuration_says(tmp_path: Path, suffix: str) -> None:
+def test_ground_truth_is_read_from_the_configured_path(tmp_path: Path, suffix: str) -> None:
     (tmp_path / "config.yaml").write_text("sources: [a]\nfields: {features: ., actual: was, prediction: said}\n")
     source = write(tmp_path / f"a{suffix}", [X | {"said": 0, "was": 1}, X | {"said": 1, "was": 1}])
     profile = made(source, "--config", tmp_path / "config.yaml", output=tmp_path / "out.json")
@@ -161,7 +157,7 @@ def test_the_truth_lies_where_the_configuration_says(tmp_path: Path, suffix: str
     assert list(profile.features) == ["x"]
 
 
-def test_a_truth_within_an_object_is_read(tmp_path: Path) -> None:
+def test_ground_truth_within_an_object_is_read(tmp_path: Path) -> None:
     (tmp_path / "config.yaml").write_text("sources: [a]\nfields: {actual: truth.label}\n")
     rows = [{"features": X, "prediction": "a", "truth": {"label": "b"}}]
     for suffix in (".jsonl", ".parquet"):
@@ -170,7 +166,7 @@ def test_a_truth_within_an_object_is_read(tmp_path: Path) -> None:
         assert profile.actual == Categorical(categories={"b": 1}, missing=0, other=0, distinct=1)
 
 
-def test_the_truth_of_values_is_numeric_though_it_is_whole(tmp_path: Path) -> None:
+def test_whole_ground_truth_of_values_is_numeric(tmp_path: Path) -> None:
     rows = [X | {"prediction": value + 0.5, "actual": value} for value in (1, 2, 3)]
     source = write(tmp_path / "a.jsonl", rows)
     actual = made(source, output=tmp_path / "out.json").actual
@@ -179,7 +175,7 @@ def test_the_truth_of_values_is_numeric_though_it_is_whole(tmp_path: Path) -> No
     assert "; actual: 1 to 3, mean 2" in run(source, "--output", tmp_path / "out.json").stdout
 
 
-def test_a_profile_without_truth_says_nothing_of_it(tmp_path: Path) -> None:
+def test_a_profile_without_ground_truth_does_not_mention_it(tmp_path: Path) -> None:
     made(write(tmp_path / "a.jsonl", [X | {"prediction": "a"}]), output=tmp_path / "out.json")
     assert "actual" not in (tmp_path / "out.json").read_text()
     made(write(tmp_path / "b.jsonl", [X | {"prediction": "a", "actual": None}]), output=tmp_path / "out.json")

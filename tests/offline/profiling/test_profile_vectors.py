@@ -1,4 +1,4 @@
-"""Columns of vectors: which they are, and what the profile says of them against plain computation."""
+"""Columns of vectors: which columns these are, and their profile against plain computation."""
 
 import math
 from pathlib import Path
@@ -21,7 +21,7 @@ def profiled(path: Path, values: list[Any]) -> Vector:
     return feature
 
 
-def test_mean_spread_and_counts_are_those_of_all_rows(tmp_path: Path) -> None:
+def test_mean_spread_and_counts_include_all_rows(tmp_path: Path) -> None:
     rng = np.random.default_rng(1)
     values = (100 + rng.normal(size=(3000, 5)) * [1, 2, 3, 4, 5]).round(6)
     rows: list[Any] = values.tolist()
@@ -40,7 +40,7 @@ def test_mean_spread_and_counts_are_those_of_all_rows(tmp_path: Path) -> None:
         assert counts == np.bincount(np.searchsorted(edges, coordinates, side="right")).tolist()
 
 
-def test_more_rows_than_the_sample_holds_are_counted_all_the_same(tmp_path: Path) -> None:
+def test_more_rows_than_fit_the_sample_are_all_counted(tmp_path: Path) -> None:
     values = np.random.default_rng(2).normal(size=(66_000, 2)).round(4)
     feature = profiled(tmp_path / "a.jsonl", values.tolist())
     assert feature.count == 66_000
@@ -49,8 +49,8 @@ def test_more_rows_than_the_sample_holds_are_counted_all_the_same(tmp_path: Path
         assert min(counts) > 6000
 
 
-def test_vectors_that_are_the_same_lie_far_from_any_edge(tmp_path: Path) -> None:
-    """A fifth of texts is empty, say; another writer rounds their embedding to 32 bits."""
+def test_equal_vectors_are_far_from_every_edge(tmp_path: Path) -> None:
+    """Many texts may be empty, and another writer may round their embedding to 32 bits."""
     rng = np.random.default_rng(3)
     empty = rng.normal(size=8)
     values = np.where(rng.random(5000)[:, None] < 0.3, empty, rng.normal(size=(5000, 8)))
@@ -64,7 +64,7 @@ def test_vectors_that_are_the_same_lie_far_from_any_edge(tmp_path: Path) -> None
         assert len(edges) in range(6, 10)
 
 
-def test_of_few_distinct_vectors_each_has_a_bin_at_most(tmp_path: Path) -> None:
+def test_few_distinct_vectors_have_at_most_a_bin_each(tmp_path: Path) -> None:
     feature = profiled(tmp_path / "a.jsonl", [[1, 2], [1, 2], [5, 9], [5, 9], [1, 2]] * 20)
     assert {tuple(sorted(counts)) for counts in feature.counts} == {(40, 60)}
     assert all(len(edges) == 1 for edges in feature.edges)
@@ -73,14 +73,14 @@ def test_of_few_distinct_vectors_each_has_a_bin_at_most(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("values", "reason"),
     [
-        pytest.param([[1, 2], [1, 2, 3]], "holds only lists, of 2 to 3 numbers", id="ragged"),
-        pytest.param([[1, 2], []], "holds only lists", id="empty"),
-        pytest.param([[1], [2]], "holds only lists", id="one number"),
-        pytest.param([["a", "b"], ["c", "d"]], "holds only lists", id="texts"),
-        pytest.param([[1, 2], [True, 2]], "holds only lists", id="a boolean within"),
-        pytest.param([[1, 2], [1, [2]]], "holds only lists", id="lists within"),
-        pytest.param([[1, 2], {"a": 1}], "holds only lists and objects", id="objects too"),
-        pytest.param([[1, 2], [1, 2], None], "holds the same vector in each row", id="constant"),
+        pytest.param([[1, 2], [1, 2, 3]], "contains only lists, of 2 to 3 numbers", id="ragged"),
+        pytest.param([[1, 2], []], "contains only lists", id="empty"),
+        pytest.param([[1], [2]], "contains only lists", id="one number"),
+        pytest.param([["a", "b"], ["c", "d"]], "contains only lists", id="texts"),
+        pytest.param([[1, 2], [True, 2]], "contains only lists", id="a boolean within"),
+        pytest.param([[1, 2], [1, [2]]], "contains only lists", id="lists within"),
+        pytest.param([[1, 2], {"a": 1}], "contains only lists and objects", id="objects too"),
+        pytest.param([[1, 2], [1, 2], None], "has the same vector in each row", id="constant"),
         pytest.param([[1, math.nan], [math.inf, 2]], "has no finite vector", id="not finite"),
     ],
 )
@@ -94,10 +94,10 @@ def test_other_lists_are_left_out(tmp_path: Path, values: list[Any], reason: str
 def test_vectors_of_two_lengths_in_two_blocks_are_ragged_too(tmp_path: Path) -> None:
     rows = [{"x": [1, index], "y": 1} for index in range(9000)] + [{"x": [1, 2, 3], "y": 1}]
     result = run(write(tmp_path / "a.jsonl", rows), "--output", tmp_path / "reference.json")
-    assert "left out: x: holds only lists, of 2 to 3 numbers" in result.stdout.splitlines()
+    assert "left out: x: contains only lists, of 2 to 3 numbers" in result.stdout.splitlines()
 
 
-def test_the_report_counts_them(tmp_path: Path) -> None:
+def test_the_summary_counts_vectors(tmp_path: Path) -> None:
     rows = [{"x": [index, 1], "y": index} for index in range(9)]
     result = run(write(tmp_path / "a.jsonl", rows), "--output", tmp_path / "reference.json")
     assert "9 predictions: 1 numeric and 0 categorical features, and 1 of vectors" in result.stdout

@@ -1,4 +1,4 @@
-"""Training data in every format, and `prediction-exporter profile` run on it as a user runs it."""
+"""Training data in every format, and the profile that `prediction-exporter profile` makes of it."""
 
 import csv
 import gzip
@@ -10,17 +10,17 @@ from typing import Any
 
 import pyarrow as pa
 import pyarrow.parquet as pq
-from click.testing import CliRunner, Result
+from click.testing import Result
 
-from exporter.cli import main
 from exporter.reference import profile_file
 from exporter.reference.profile import Categorical, Numeric, Profile
+from tests.offline import commands
 
 Row = Mapping[str, Any]
 
 
 def write(path: Path, rows: Sequence[Row], **options: Any) -> Path:
-    """Write rows in the format that the name says; `options` are of the Parquet writer."""
+    """Write rows in the format of the file's name; `options` are those of the Parquet writer."""
     path.parent.mkdir(parents=True, exist_ok=True)
     if path.suffix == ".parquet":
         pq.write_table(pa.Table.from_pylist(list(rows)), path, **options)
@@ -48,8 +48,8 @@ def column(path: Path, values: Sequence[Any], name: str = "x") -> Path:
 
 
 def run(*arguments: str | Path) -> Result:
-    """Run the command; what it does not catch is raised here."""
-    return CliRunner().invoke(main, ["profile", *map(str, arguments)], catch_exceptions=False)
+    """Run `prediction-exporter profile`."""
+    return commands.run("profile", *arguments)
 
 
 def made(*arguments: str | Path, output: Path) -> Profile:
@@ -74,7 +74,7 @@ def categorical(path: Path, values: Sequence[Any], *options: str) -> Categorical
 
 
 def problem(*arguments: str | Path, output: Path) -> str:
-    """Return the one line of the mistake that the command tells; nothing may have been written."""
+    """Return the one line of an error that the command reports; nothing may have been written."""
     before = sorted(output.parent.iterdir()) if output.parent.is_dir() else []
     result = run(*arguments, "--output", output)
     assert (result.exit_code, result.stdout) == (2, "")

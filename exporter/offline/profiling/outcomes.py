@@ -1,5 +1,6 @@
-"""The calibration of the predictions' scores, from a sample of the records that have a score and ground truth."""
+"""The outcomes of the reference data, predictions with ground truth: their performance and their calibration."""
 
+from collections import Counter
 from collections.abc import Iterable, Sequence
 
 import numpy as np
@@ -11,14 +12,47 @@ from exporter.offline.profiling.blocks import Block
 from exporter.offline.profiling.categorical import CATEGORIES
 from exporter.offline.profiling.sample import SAMPLE, Sample
 from exporter.reference.calibration import Calibration, ScoredClass
+from exporter.reference.performance import Baseline, figures
 
+# The sidecar counts at most this many one by one.
+MOST_CLASSES = 100
 SAMPLED_NUMBERS = 1 << 22
 FEWEST_ROWS = 100
-# Bins of the records of which a class is predicted, and of the rest; fewer if all classes together would have more than
+# Bins of the records for which a class is predicted, and of the rest; fewer if all classes together would exceed
 # MOST_BINS.
 BINS = 64
 MOST_BINS = 640
 SCORES = {float, int, dict, type(None)}
+
+
+class OutcomeTally:
+    """Counts pairs of a predicted and an actual class, of up to MOST_CLASSES classes; values have no baseline."""
+
+    def __init__(self, *, are_values: bool) -> None:
+        self._are_values = are_values
+        self._pairs: Counter[tuple[str, str]] = Counter()
+        self._classes: set[str] = set()
+
+    def add(self, block: Block) -> None:
+        """Count the rows of a block that have both."""
+        if self._are_values or block.outcomes is None or len(self._classes) > MOST_CLASSES:
+            return
+        predicted, actual = block.outcomes.predicted, block.outcomes.actual
+        both = (predicted.codes >= 0) & (actual.codes >= 0)
+        pairs = Counter(zip(predicted.codes[both].tolist(), actual.codes[both].tolist(), strict=True))
+        for (said, was), count in pairs.items():
+            self._pairs[predicted.names[said], actual.names[was]] += count
+        self._classes = {name for pair in self._pairs for name in pair}
+
+    def baseline(self) -> Baseline | UnsetType:
+        """Return the baseline; UNSET for values, without any pair, or with too many classes."""
+        if self._are_values or not 0 < len(self._classes) <= MOST_CLASSES:
+            return UNSET
+        places = {name: place for place, name in enumerate(sorted(self._classes))}
+        counts = np.zeros((len(places), len(places)))
+        for (predicted, actual), count in self._pairs.items():
+            counts[places[predicted], places[actual]] = count
+        return Baseline(samples=self._pairs.total(), **figures(counts))
 
 
 class ScoreSample:
@@ -49,7 +83,7 @@ class ScoreSample:
             self._sample.add(np.column_stack((predicted[kept], actual[kept], by_class[:, kept].T)))
 
     def calibration(self, classes: Iterable[str]) -> Calibration | UnsetType:
-        """Return the calibration of `classes`, the same in another order; UNSET if there are too few rows."""
+        """Return the calibration in the order of `classes`, which are the same; UNSET if there are too few rows."""
         if self._rows < FEWEST_ROWS:
             return UNSET
         predicted, actual, *by_class = self._sample.values().T
@@ -65,7 +99,7 @@ class ScoreSample:
 
 
 def scored_class(scores: Floats, is_predicted: Bools, is_true: Bools, bins: int) -> ScoredClass:
-    """Return the records of a class by their score (NaN: none), in about `bins` bins if it is predicted, and else."""
+    """Return the records of a class by their score (NaN if absent), in about `bins` bins each, predicted or not."""
     has_score = ~np.isnan(scores)
     scores, is_predicted, is_true = scores[has_score], is_predicted[has_score], is_true[has_score]
     edges = np.union1d(_edges(scores[is_predicted], bins), _edges(scores[~is_predicted], bins))
@@ -85,7 +119,7 @@ def scored_class(scores: Floats, is_predicted: Bools, is_true: Bools, bins: int)
 
 
 def _edges(scores: Floats, bins: int) -> Floats:
-    """Return edges near the quantiles, each halfway between two values, as a score may have fewer digits in a log."""
+    """Return edges near the quantiles, halfway between two values, because a log may round scores."""
     distinct, counts = np.unique(scores, return_counts=True)
     if len(distinct) <= bins:
         last = np.arange(len(distinct) - 1)
