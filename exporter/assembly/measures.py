@@ -8,7 +8,7 @@ from exporter.derived import Criteria, Measures
 from exporter.derived.attribution_ranking import AttributionRanking
 from exporter.derived.classification import Classification, Reliability, ScoreQuality
 from exporter.derived.context import Coverage, ReferenceInfo, Thresholds, WindowSamples
-from exporter.derived.degradation import ConceptDrift, Degradation
+from exporter.derived.degradation import ConceptDrift, Degradation, Performance
 from exporter.derived.drift import Drift, DriftAgainstPast, DriftCalculator
 from exporter.derived.drift_statistics import DRIFT_STATISTICS
 from exporter.derived.estimated_performance import EstimatedPerformance
@@ -198,7 +198,7 @@ def _add_performance(chosen: Measures, config: Config, profile: Profile | None, 
             scores, losses = ScoresByTruth(prediction), ScoreLosses(prediction)
             chosen.statistics += [scores, losses]
             chosen.derived += [ScoreQuality(scores, losses)]
-    if profile and profile.baseline and isinstance(performance, Classification):
+    if profile and profile.baseline and isinstance(performance, Performance):
         chosen.derived.append(Degradation(performance, profile.baseline, _criteria(config, "performance_tolerance")))
     labelled = Labelled()
     delay = Histogram(

@@ -2,6 +2,7 @@
 
 import math
 from dataclasses import dataclass
+from typing import Protocol, runtime_checkable
 
 import numpy as np
 from scipy.special import ndtri, xlogy
@@ -24,6 +25,19 @@ FEWEST_FOR_CONCEPT_DRIFT = 100
 CRITICAL = 23.0
 
 
+@runtime_checkable
+class Performance(Protocol):
+    """Performance of a kind of model that has a baseline."""
+
+    def samples(self, window: SeriesWindow) -> float:
+        """Return the number of outcomes in a window."""
+        ...
+
+    def estimates(self, window: SeriesWindow) -> dict[str, Estimate]:
+        """Return the figures of the baseline for a window; empty without outcomes."""
+        ...
+
+
 @dataclass(frozen=True)
 class Degradation:
     """The baseline, the drop below it, and whether that exceeds the threshold of `criteria` by more than chance.
@@ -31,7 +45,7 @@ class Degradation:
     The last has no value with fewer than FEWEST_OUTCOMES in a window.
     """
 
-    performance: Classification
+    performance: Performance
     baseline: Baseline
     criteria: Criteria
 
@@ -66,27 +80,12 @@ def least_drop(before: Estimate, samples_before: float, now: Estimate, samples: 
 
         before - now - sqrt((before - its lower end)^2 + (upper end of now - now)^2)
 
-    with the ends of Wilson's intervals: Newcombe (1998), Interval estimation for the difference between independent
-    proportions, method 10. It also holds for figures that are not proportions, if each counts as the number of samples
-    that gives its standard error: Zou and Donner (2008), Construction of confidence limits about effect measures.
+    Newcombe (1998), Interval estimation for the difference between independent proportions, method 10.
     """
     z = float(ndtri(1 - criteria.significance))
-    low, _ = wilson(before.value, _effective_samples(before, samples_before), z)
-    _, high = wilson(now.value, _effective_samples(now, samples) / criteria.overdispersion, z)
+    low, _ = before.interval(samples_before, z)
+    _, high = now.interval(samples, z, criteria.overdispersion)
     return before.value - now.value - math.hypot(before.value - low, high - now.value)
-
-
-def wilson(share: float, n: float, z: float) -> tuple[float, float]:
-    """Return the interval of a share of `n` samples, `z` standard errors to each side; Wilson (1927)."""
-    middle = (share + z * z / (2 * n)) / (1 + z * z / n)
-    half = z * math.sqrt(share * (1 - share) / n + z * z / (4 * n * n)) / (1 + z * z / n)
-    return middle - half, middle + half
-
-
-def _effective_samples(figure: Estimate, samples: float) -> float:
-    """Return the number of samples with which a proportion has the figure's standard error; at most `samples`."""
-    spread = figure.value * (1 - figure.value)
-    return min(samples, spread / figure.stderr**2) if spread > 0 and figure.stderr > 0 else samples
 
 
 @dataclass(frozen=True)

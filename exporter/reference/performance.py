@@ -6,6 +6,7 @@ figure with a denominator of 0 is NaN, and counts as 0 in an average over classe
 
 from __future__ import annotations
 
+import math
 from typing import Annotated, NamedTuple
 
 import msgspec
@@ -20,6 +21,25 @@ class Estimate(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
     value: Annotated[float, Meta(ge=0, le=1)]
     stderr: Annotated[float, Meta(ge=0)]
+
+    def interval(self, samples: float, z: float, overdispersion: float = 1.0) -> tuple[float, float]:
+        """Return a confidence interval, `z` standard errors to each side; `overdispersion` samples count as one.
+
+        Wilson's (1927), for a proportion. A figure that is not a proportion counts as the number of samples that would
+        give a proportion its standard error: Zou and Donner (2008), Construction of confidence limits about effect
+        measures.
+        """
+        spread = self.value * (1 - self.value)
+        if spread > 0 and self.stderr > 0:
+            samples = min(samples, spread / self.stderr**2)
+        return wilson(self.value, samples / overdispersion, z)
+
+
+def wilson(share: float, n: float, z: float) -> tuple[float, float]:
+    """Return the interval of a share of `n` samples, `z` standard errors to each side; Wilson (1927)."""
+    middle = (share + z * z / (2 * n)) / (1 + z * z / n)
+    half = z * math.sqrt(share * (1 - share) / n + z * z / (4 * n * n)) / (1 + z * z / n)
+    return middle - half, middle + half
 
 
 class Baseline(msgspec.Struct, frozen=True, forbid_unknown_fields=True):

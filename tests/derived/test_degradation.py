@@ -9,8 +9,8 @@ from sklearn.metrics import accuracy_score, precision_recall_fscore_support
 from exporter.batch import Floats
 from exporter.configuration.settings import Config
 from exporter.derived import Criteria
-from exporter.derived.degradation import FEWEST_OUTCOMES, least_drop, wilson
-from exporter.reference.performance import Baseline, Estimate, figures
+from exporter.derived.degradation import FEWEST_OUTCOMES, least_drop
+from exporter.reference.performance import Baseline, Estimate, figures, wilson
 from exporter.reference.profile import Profile
 from tests.outcomes import CONFIG, Told, of_classes, outcomes, told
 
