@@ -21,7 +21,7 @@ from functools import partial
 
 import bcrypt
 
-from exporter.web.values import BcryptHash
+from exporter.web.settings import BcryptHash
 
 # Results of each kind.
 CACHE_SIZE = 100

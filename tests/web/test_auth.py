@@ -12,8 +12,7 @@ from exporter.units import Duration
 from exporter.web import auth
 from exporter.web.auth import CACHE_SIZE, MAX_RUNNING, MAX_WAITING, BasicAuth, BusyError
 from exporter.web.middleware import TokenBucket
-from exporter.web.settings import RateLimit
-from exporter.web.values import BcryptHash, Interval
+from exporter.web.settings import BcryptHash, Interval, RateLimit
 from tests.web.secured import basic, hashed
 
 USERS = {"alice": BcryptHash(hashed("a")), "bob": BcryptHash(hashed("b"))}
