@@ -19,6 +19,7 @@ lint: $(VENV)/installed
 	$(BIN)/ruff check
 	$(BIN)/ruff format --check
 	$(BIN)/mypy
+	$(BIN)/python -m tests.english
 
 format: $(VENV)/installed
 	$(BIN)/ruff check --fix
