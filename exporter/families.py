@@ -70,7 +70,7 @@ class _SingleLineFamily(Family):
 class GaugeFamily(_SingleLineFamily):
     """A gauge.
 
-    >>> family = GaugeFamily("model_window_samples", "Predictions that a rolling window holds.", ("window",))
+    >>> family = GaugeFamily("model_window_samples", "Predictions in a rolling window.", ("window",))
     >>> family.add(("5m",), 7)
     >>> [(sample.name, sample.labels, sample.value) for sample in family.samples]
     [('model_window_samples', {'window': '5m'}, 7.0)]

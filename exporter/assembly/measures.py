@@ -50,7 +50,7 @@ def measures(config: Config, profile: Profile | None) -> Measures:
     chosen = Measures()
     predictions = LabelCounts(
         "model_predictions_total",
-        "Predictions served.",
+        "Predictions, by class.",
         "prediction",
         CLASS_LABEL,
         "predictions",
@@ -92,7 +92,9 @@ def known_classes(profile: Profile | None) -> tuple[str, ...]:
 
 def _add_requests(chosen: Measures, config: Config, predictions: LabelCounts) -> None:
     """Add what is counted in any log: latencies, classes, errors, scores and business figures."""
-    errors = LabelCounts("model_prediction_errors_total", "Requests that failed.", "error", ERROR_LABEL, "errors")
+    errors = LabelCounts(
+        "model_prediction_errors_total", "Failed requests, by error type.", "error", ERROR_LABEL, "errors"
+    )
     latency = Histogram(
         "model_prediction_latency_seconds",
         "Latency of predictions.",

@@ -85,12 +85,12 @@ class AttributionRanking:
 
     def collect(self, view: View) -> Families:
         for name, text in (
-            ("mean_abs", "Mean absolute attribution to a feature in a window, in its own unit."),
+            ("mean_abs", "Mean absolute attribution to a feature in a window, in the unit of the attributions."),
             ("share", "Share of a feature in all absolute attributions of a window, 0 to 1."),
-            ("rank", "Place of a feature by its mean absolute attribution in a window, from 1."),
+            ("rank", "Rank of a feature by its mean absolute attribution in a window; 1 is the largest."),
         ):
             yield per_label(f"model_attribution_{name}", text, view.windows, partial(self._values, name))
-        text = "Agreement of that ranking with the reference's, 0 to 1: normalised discounted cumulative gain."
+        text = "Agreement (NDCG) of the ranking of features by attribution with the reference's, 0 to 1."
         yield per_window("model_attribution_ranking_ndcg", text, view.windows, lambda each: self.result(each).ndcg)
 
     def _values(self, name: str, window: SeriesWindow) -> Mapping[str, float]:

@@ -20,9 +20,9 @@ from exporter.tallies.tally import Tally
 
 # Help texts by name of a figure of ClassRates.
 FIGURES = {
-    "precision": "Of a window's predictions of a class, the share that was right, 0 to 1.",
-    "recall": "Of a window's outcomes of a class, the share that was predicted, 0 to 1.",
-    "f1": "Harmonic mean of precision and recall in a window, 0 to 1.",
+    "precision": "Precision per class in a window, 0 to 1.",
+    "recall": "Recall per class in a window, 0 to 1.",
+    "f1": "F1 per class in a window, 0 to 1.",
 }
 # The bins of the reliability diagram, and those of the calibration error.
 BINS = 10
@@ -72,7 +72,7 @@ class Classification:
         return total - np.trace(counts, axis1=1, axis2=2), total
 
     def collect(self, view: View) -> Families:
-        text = "Share of the outcomes of a window that were predicted, 0 to 1."
+        text = "Accuracy of predictions with ground truth in a window, 0 to 1."
         yield per_window("model_accuracy", text, view.windows, self.accuracy)
         for name, text in FIGURES.items():
             yield per_class(f"model_{name}", text, view.windows, partial(self.figure, name))
@@ -137,9 +137,9 @@ class ScoreQuality:
     def collect(self, view: View) -> Families:
         text = "Area under the ROC curve of a class against the rest in a window, 0 to 1."
         yield per_class("model_auc", text, view.windows, self.auc)
-        text = "Mean of -ln of the score of the true class in a window."
+        text = "Log loss in a window: mean of -ln of the score of the actual class."
         yield per_window("model_log_loss", text, view.windows, self.log_loss)
-        text = "Mean squared difference of scores and truth in a window, 0 is best."
+        text = "Brier score in a window: mean squared difference of scores and ground truth; 0 is best."
         yield per_window("model_brier_score", text, view.windows, self.brier_score)
 
 
@@ -159,13 +159,13 @@ class Reliability:
         return float(np.abs(sums.correct - sums.scores).sum() / sums.number.sum()) if sums.number.any() else math.nan
 
     def collect(self, view: View) -> Families:
-        text = "Mean difference of scores of a window's predictions and how often they were right, 0 to 1."
+        text = "Expected calibration error in a window: mean difference of confidence and accuracy, 0 to 1."
         yield per_window("model_expected_calibration_error", text, view.windows, self.calibration_error)
-        text = "Outcomes of a window by bin of their prediction's score."
+        text = "Outcomes in a window, by score bin."
         yield per_label("model_reliability_samples", text, view.windows, partial(self._bins, "number"), "bin")
-        text = "Mean score of the predictions in a bin, 0 to 1."
+        text = "Mean score of the predictions in a score bin, 0 to 1."
         yield per_label("model_reliability_confidence", text, view.windows, partial(self._bins, "scores"), "bin")
-        text = "Share of the predictions in a bin that were right, 0 to 1."
+        text = "Accuracy of the predictions in a score bin, 0 to 1."
         yield per_label("model_reliability_accuracy", text, view.windows, partial(self._bins, "correct"), "bin")
 
     def _bins(self, name: str, window: SeriesWindow) -> dict[str, float]:

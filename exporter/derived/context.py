@@ -21,7 +21,7 @@ class WindowSamples:
     counted: Statistic
     scope: Scope = SERIES
     metric: str = "model_window_samples"
-    help: str = "Predictions that a rolling window holds."
+    help: str = "Predictions in a rolling window."
 
     def count(self, window: WindowTallies[Any]) -> float:
         """Return the number of samples in a window."""
@@ -66,4 +66,4 @@ class Thresholds:
     limits: Mapping[str, float]
 
     def collect(self, view: View) -> Families:
-        yield per_series("model_threshold", "Limit of a metric that alerts compare with.", view, "metric", self.limits)
+        yield per_series("model_threshold", "Threshold of a metric, for alerts.", view, "metric", self.limits)

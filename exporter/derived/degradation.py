@@ -67,11 +67,11 @@ class Degradation:
 
     def collect(self, view: View) -> Families:
         baseline = {metric: figure.value for metric, figure in self.baseline.figures.items()}
-        text = "Performance on the reference, 0 to 1."
+        text = "Performance on the reference data, 0 to 1."
         yield per_series("model_performance_baseline", text, view, "metric", baseline)
-        text = "Baseline less the performance in a window."
+        text = "Baseline minus the performance in a window."
         yield per_label("model_performance_drop", text, view.windows, self.drops, "metric")
-        text = "Whether the drop exceeds the tolerance by more than chance."
+        text = "Whether the drop below the baseline exceeds the tolerance, beyond chance."
         yield per_label("model_performance_degraded", text, view.windows, self.degraded, "metric")
 
 

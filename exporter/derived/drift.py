@@ -24,7 +24,7 @@ from exporter.stats.feature_cuts import FeatureCuts
 from exporter.stats.feature_moments import FeatureMoments, FeatureSums
 from exporter.stats.variable_kind import FEATURES, VariableKind
 
-# The number of features, those that have moved most, whose bins are exported.
+# The number of features with the highest PSI whose bins are exported.
 EXPLAINED = 5
 
 
@@ -166,14 +166,14 @@ class Drift:
         for statistic in self.statistics:
             for name, text in statistic.results.items():
                 yield from self._gauges(view, f"drift_{name}", text, partial(_value, statistic, name))
-        text = "Whether {} has drifted: by more than its limit and chance."
+        text = "Whether {} has drifted, beyond its threshold and beyond chance."
         yield from self._gauges(view, "drifted", text, lambda result: result.verdict)
         if self.kind == FEATURES:
-            text = "Features of which a window holds enough records to judge their drift."
+            text = "Features with enough records in a window to compute their drift."
             yield per_window("model_drift_judged_features", text, view.windows, self._judged)
-            text = "Share of the judged features that have drifted, 0 to 1."
+            text = "Share of features with enough records that have drifted, 0 to 1."
             yield per_window("model_drifted_features_ratio", text, view.windows, self._drifted_ratio)
-            text = "Place of a feature by its PSI in a window, from 1."
+            text = "Rank of a feature by its PSI in a window; 1 is the highest."
             yield per_label("model_feature_drift_rank", text, view.windows, self._ranks)
             yield from self._explained(view)
 
@@ -197,16 +197,16 @@ class Drift:
         return {self.calculator.variables[at]: place for place, at in enumerate(order, 1)}
 
     def _explained(self, view: View) -> Families:
-        """Yield the contributions of the bins of the features that have moved most."""
+        """Yield the contributions of bins to the PSI of the features with the highest PSI."""
         terms, changes = (
             GaugeFamily(
                 f"model_feature_bin_{name}",
-                f"{text}, of the {EXPLAINED} features that have moved most.",
+                f"{text}, for the {EXPLAINED} features with the highest PSI.",
                 (*BASE_LABELS, "feature_name", "window", "bin"),
             )
             for name, text in (
-                ("drift_psi", "What a bin adds to a feature's PSI in a window"),
-                ("share_change", "Share of a bin in a window less that of the reference"),
+                ("drift_psi", "Contribution of a bin to a feature's PSI in a window"),
+                ("share_change", "Share of a bin in a window minus its share in the reference"),
             )
         )
         variables, bins = self.calculator.variables, self.calculator.bins
@@ -254,8 +254,8 @@ class DriftAgainstPast:
             GaugeFamily(name, text, labels)
             for name, text in (
                 ("model_feature_change_psi", "Population stability index of a feature in a window against another."),
-                ("model_feature_change_psi_critical", "What that PSI may reach by chance at these sample sizes."),
-                ("model_feature_changed", "Whether a feature has changed: by more than its limit and chance."),
+                ("model_feature_change_psi_critical", "Critical value of that PSI: chance explains lower values."),
+                ("model_feature_changed", "Whether a feature has changed, beyond its threshold and beyond chance."),
             )
         ]
         for window, against, other in (*view.past(), *self._live(view)):

@@ -125,8 +125,8 @@ PSI = DriftStatistic(
     "psi",
     {
         "psi": "Population stability index of {} in a window against the reference, unitless.",
-        "psi_critical": "What the PSI of {} may reach by chance at these sample sizes.",
-        "psi_pvalue": "Probability of such a PSI of {}, or a larger one, where nothing has moved.",
+        "psi_critical": "Critical value of the PSI of {}: chance explains lower values at these sample sizes.",
+        "psi_pvalue": "p-value of the PSI of {} under no drift.",
     },
     _compute_psi,
 )
@@ -178,8 +178,7 @@ KS = DriftStatistic(
     "ks",
     {
         "ks": "Kolmogorov-Smirnov statistic of {} in a window against the reference, 0 to 1.",
-        "ks_pvalue": "Probability of such a Kolmogorov-Smirnov statistic of {}, or a larger one, where nothing has "
-        "moved.",
+        "ks_pvalue": "p-value of the Kolmogorov-Smirnov statistic of {} under no drift.",
     },
     _compute_ks,
     is_numeric=True,
@@ -217,7 +216,7 @@ CHI2 = DriftStatistic(
     "chi2",
     {
         "chi2": "Chi-squared statistic of {} in a window against the reference; it grows with the sample.",
-        "chi2_pvalue": "Probability of such a chi-squared statistic of {}, or a larger one, where nothing has moved.",
+        "chi2_pvalue": "p-value of the chi-squared statistic of {} under no drift.",
     },
     _compute_chi2,
 )

@@ -30,9 +30,9 @@ FEWEST_JUDGED = 0.9
 FEWEST_OF_EITHER = 1.0
 # Help texts by name of a figure of ClassRates.
 FIGURES = {
-    "precision": "Of a window's predictions of a class, the share that is right, as their scores tell.",
-    "recall": "Of what is of a class in a window, the share that is predicted, as the scores tell.",
-    "f1": "Harmonic mean of precision and recall in a window, as the scores tell.",
+    "precision": "Precision per class in a window, estimated from scores.",
+    "recall": "Recall per class in a window, estimated from scores.",
+    "f1": "F1 in a window, estimated from scores.",
 }
 
 
@@ -169,13 +169,13 @@ class EstimatedPerformance:
         return found
 
     def collect(self, view: View) -> Families:
-        text = "Share of predictions in a window that are right, as their scores tell."
+        text = "Accuracy in a window, estimated from scores."
         yield per_window("model_estimated_accuracy", text, view.windows, partial(self._value, "accuracy"))
         for name, text in FIGURES.items():
             yield per_class(f"model_estimated_{name}", text, view.windows, partial(self.figure, name))
-        text = "Area under the ROC curve of a window's predictions, as their scores tell."
+        text = "Area under the ROC curve in a window, estimated from scores."
         yield per_window("model_estimated_auc", text, view.windows, partial(self._value, "auc"))
-        text = "Standard error of an estimated figure: by the size of the window and by that of the reference."
+        text = "Standard error of an estimated figure, from the sample sizes of window and reference."
         yield per_label("model_estimated_stderr", text, view.windows, self._stderrs, "metric")
 
     def _value(self, metric: str, window: SeriesWindow) -> float:

@@ -112,7 +112,7 @@ class FeatureHealth:
         yield quantile
         text = "Share of a feature's values in a window that are missing, 0 to 1."
         yield per_label("model_feature_missing_ratio", text, view.windows, self.missing_ratio)
-        text = "Categories of the reference that a window holds; all others together count as one."
+        text = "Distinct categories in a window; categories that are not in the reference count as one."
         yield per_label("model_feature_distinct_categories", text, view.windows, self.distinct_categories)
 
     def _quantiles(self, window: SeriesWindow) -> Floats:
@@ -149,7 +149,7 @@ class AbsentFeatures:
         return {name: unanimous(missing_share(feature)) for name, feature in features.items()}
 
     def collect(self, view: View) -> Families:
-        text = "Whether a feature is absent or null in all records of a rolling window."
+        text = "Whether a feature is missing in all records of a window."
         yield per_label("model_feature_absent", text, view.windows, self.absent)
 
 
@@ -182,7 +182,7 @@ class StuckFeatures:
         return np.array([unanimous(commonest_share(feature)) for feature in self.profile.ordered.values()])
 
     def collect(self, view: View) -> Families:
-        text = "Whether all values of a feature in a rolling window are the same."
+        text = "Whether a feature has the same value in all records of a window."
         yield per_label("model_feature_stuck", text, view.windows, self.stuck)
 
 
@@ -202,9 +202,9 @@ class OutlierRatio:
         return _by_name(self.cuts.features, np.where(cells.sum(axis=-1) >= FEWEST_VALUES, self._share(cells), np.nan))
 
     def collect(self, view: View) -> Families:
-        text = "Share of a feature's values in a rolling window that lie beyond quantiles of the reference."
+        text = "Share of a feature's values in a window beyond the outlier quantiles of the reference."
         yield per_label("model_feature_outlier_ratio", text, view.windows, self.ratio)
-        text = "Share of the reference's values of a feature beyond the quantiles that its outliers are counted by."
+        text = "Share of a feature's values in the reference beyond the outlier quantiles."
         expected = _by_name(self.cuts.features, np.nan_to_num(self._share(self.cuts.reference)))
         yield per_series("model_feature_reference_outlier_ratio", text, view, "feature_name", expected)
 
@@ -243,7 +243,7 @@ class UnknownFeatureCount:
         return len(view.snapshot.unknown.get(series, ()))
 
     def collect(self, view: View) -> Families:
-        text = "Features that the reference does not know and a sample of records held in the last day."
+        text = "Features that are not in the reference but in a sample of records of the last day."
         family = GaugeFamily("model_unknown_features", text, BASE_LABELS)
         for series in view.snapshot.unknown:
             family.add(series, self.count(view, series))

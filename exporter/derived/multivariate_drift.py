@@ -42,9 +42,9 @@ class MultivariateDrift:
         return self.shift(window) / math.sqrt(1 / count + 1 / self.errors.components.rows) if count else math.nan
 
     def collect(self, view: View) -> Families:
-        text = "Shift of the mean PCA reconstruction error from the reference's, in its standard deviations."
+        text = "Mean PCA reconstruction error in a window minus the reference's, in standard deviations of the latter."
         yield per_window("model_multivariate_drift", text, view.windows, self.shift)
-        text = "The same shift in its standard errors: beyond 3 is hardly chance."
+        text = "Mean PCA reconstruction error in a window minus the reference's, in standard errors."
         yield per_window("model_multivariate_drift_zscore", text, view.windows, self.zscore)
 
 
@@ -90,9 +90,9 @@ class EmbeddingDrift:
         return found
 
     def collect(self, view: View) -> Families:
-        text = "Population stability index of an embedding's random projections, their mean, unitless."
+        text = "Mean population stability index of an embedding's random projections, unitless."
         yield per_label("model_embedding_drift_psi", text, view.windows, partial(self._values, "psi"))
-        text = "Distance of an embedding's mean from the reference's, in the reference's spread about it."
+        text = "Distance of an embedding's mean from the reference's, relative to the reference's spread."
         yield per_label("model_embedding_mean_shift", text, view.windows, partial(self._values, "mean_shift"))
 
     def _values(self, name: str, window: SeriesWindow) -> dict[str, float]:

@@ -18,11 +18,11 @@ from exporter.tallies.tally import Tally
 
 ROUNDING = 1e-14
 TEXTS = {
-    "mae": "Mean absolute error of a window's predictions.",
-    "rmse": "Root of the mean squared error of a window's predictions.",
-    "mape": "Mean of absolute errors relative to the truth in a window; 1 is 100 %.",
-    "bias": "Mean of prediction less truth in a window.",
-    "r2": "Share of the variance of the truth in a window that predictions explain, at most 1.",
+    "mae": "Mean absolute error in a window.",
+    "rmse": "Root mean squared error in a window.",
+    "mape": "Mean absolute percentage error in a window; 1 is 100%.",
+    "bias": "Mean of prediction minus actual value in a window.",
+    "r2": "R squared in a window: share of the variance of actual values that predictions explain, at most 1.",
 }
 
 
@@ -76,7 +76,9 @@ class Regression:
         for name, text in TEXTS.items():
             yield per_window(f"model_{name}", text, view.windows, partial(self._figure, name))
         labels = (*BASE_LABELS, "window", "quantile")
-        quantile = SummaryFamily("model_residual_quantile", "Quantile of prediction less truth in a window.", labels)
+        quantile = SummaryFamily(
+            "model_residual_quantile", "Quantile of prediction minus actual value in a window.", labels
+        )
         for window in view.windows:
             quantile.extend([(*window.labels, str(q)) for q in QUANTILES], self._quantiles(window[self.counted]))
         yield quantile

@@ -57,5 +57,5 @@ class SegmentAccuracy:
         return float(counts.trace() / total) if total else math.nan
 
     def collect(self, view: View) -> Families:
-        text = "Share of the outcomes of a segment in a window that were predicted, 0 to 1."
+        text = "Accuracy of a segment's predictions with ground truth in a window, 0 to 1."
         yield per_window("model_segment_accuracy", text, view.segments, self.accuracy, SEGMENTS)

@@ -60,12 +60,16 @@ def _sources(snapshot: Snapshot) -> Families:
     lines = CounterFamily(PREFIX + "source_lines_total", "Lines read.", ("source",))
     read = CounterFamily(PREFIX + "source_bytes_total", "Bytes read.", ("source",))
     records = CounterFamily(PREFIX + "source_records_total", "Records accepted.", ("source",))
-    rejected = CounterFamily(PREFIX + "source_rejected_lines_total", "Lines refused, by reason.", ("source", "reason"))
+    rejected = CounterFamily(PREFIX + "source_rejected_lines_total", "Rejected lines, by reason.", ("source", "reason"))
     last = GaugeFamily(
-        PREFIX + "source_last_record_timestamp_seconds", "Time of the newest record, since epoch.", ("source",)
+        PREFIX + "source_last_record_timestamp_seconds",
+        "Time of the newest record, in seconds since epoch.",
+        ("source",),
     )
     capped = CounterFamily(
-        PREFIX + "capped_labels_total", "Records whose label was over its limit and became `other`.", ("label",)
+        PREFIX + "capped_labels_total",
+        "Records with a label beyond its limit, which was replaced by `other`.",
+        ("label",),
     )
     for source, counts in snapshot.sources.items():
         lines.add((source,), counts.lines)
@@ -82,9 +86,11 @@ def _sources(snapshot: Snapshot) -> Families:
 
 
 def _joins(counts: JoinCounts, stats: StoreStats) -> Families:
-    results = CounterFamily(PREFIX + "joins_total", "What became of predictions and ground truths.", ("result",))
+    results = CounterFamily(
+        PREFIX + "joins_total", "Outcomes of joining predictions with ground truth, by result.", ("result",)
+    )
     waiting = GaugeFamily(
-        PREFIX + "joins_waiting", "Predictions and ground truths that wait for each other.", ("side",)
+        PREFIX + "joins_waiting", "Predictions and ground-truth labels that wait to be joined.", ("side",)
     )
     for result in ("joined", "repeated", "revised"):
         results.add((result,), getattr(counts, result))

@@ -58,7 +58,7 @@ class Business(Statistic):
     def collect(self, tallies: Mapping[S, Floats], names: LabelNames) -> Families:
         family = HistogramFamily(
             self.scope.name(f"model_business_{self.amount}"),
-            "A business figure as the configuration has it, by predicted class.",
+            "A configured business figure, by predicted class.",
             (*self.scope.labels, CLASS_LABEL),
             self.bounds,
         )

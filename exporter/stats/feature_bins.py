@@ -96,8 +96,8 @@ class FeatureBins(Statistic):
         counts, reference = (
             self.kind.families(family_type, self.features, suffix, text, ("bin",))
             for family_type, suffix, text in (
-                (CounterFamily, "bin_total", "Values of {} that fell in a bin."),
-                (GaugeFamily, "reference_bin", "Values of {} in a bin of the reference."),
+                (CounterFamily, "bin_total", "Values of {}, by bin."),
+                (GaugeFamily, "reference_bin", "Values of {} in the reference, by bin."),
             )
         )
         keys, cells = self._exported_bins

@@ -39,7 +39,7 @@ class Outcomes(Statistic):
 
     def collect(self, tallies: Mapping[S, Floats], names: LabelNames) -> Families:
         labels = (*self.scope.labels, "predicted", "actual")
-        family = CounterFamily(self.scope.name(self.name), "Predictions joined with their truth.", labels)
+        family = CounterFamily(self.scope.name(self.name), "Predictions joined with their ground truth.", labels)
         classes = names[CLASS_LABEL]
         is_known = np.array([len(self.known) <= MOST_KNOWN and name in self.known for name in classes], np.bool_)
         from_the_start = np.outer(is_known, is_known)

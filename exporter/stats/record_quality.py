@@ -38,7 +38,7 @@ class RecordQuality(Statistic):
 
     def collect(self, tallies: Mapping[S, Floats], names: LabelNames) -> Families:
         family = CounterFamily(
-            "model_record_quality_total", "Predictions that failed a check as a whole.", (*BASE_LABELS, "check")
+            "model_record_quality_total", "Records that failed a check of the whole record.", (*BASE_LABELS, "check")
         )
         for series, tally in tallies.items():
             for check, count in self.failures(tally).items():
