@@ -57,7 +57,7 @@ SeriesWindow = WindowTallies[Series]
 
 
 def once_per_window(method: Callable[[D, WindowTallies[S]], T]) -> Callable[[D, WindowTallies[S]], T]:
-    """Make a method of a derived value compute its result once per window, for all who ask for it."""
+    """Make a method of a derived value compute its result once per window, for all callers."""
 
     @wraps(method)
     def shared(self: D, window: WindowTallies[S]) -> T:

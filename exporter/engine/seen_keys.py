@@ -1,6 +1,6 @@
-"""The last keys that were seen, so that a batch or a request that comes again is recognised.
+"""The last keys that were seen, to recognise repeated batches and requests.
 
-Keys are part of the snapshot: what is counted, and that it is counted, become durable together.
+Keys are part of the snapshot, so that they become durable together with the counts.
 """
 
 import hashlib

@@ -40,7 +40,7 @@ class Request(msgspec.Struct, frozen=True, array_like=True, gc=False):
 
     There is one prediction per model and version. `at` is the epoch time from which the request waits: when the
     newest prediction arrived, or once there is one, the ground truth. A request is kept after it was joined, as long
-    as it could have waited, so that ground truth that comes again or is revised finds what was joined.
+    as it could have waited, so that repeated or revised ground truth finds what was joined.
     """
 
     digest: int

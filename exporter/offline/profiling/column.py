@@ -54,7 +54,7 @@ class Column:
         return sum(self.unusable.values())
 
     def by_row(self, rows: int) -> Floats:
-        """Return the number in each of a block's `rows` rows; NaN where there is none."""
+        """Return the number in each of a block's `rows` rows; NaN for none."""
         numbers = np.full(rows, np.nan)
         numbers[self.rows] = as_floats(self.numbers)
         return numbers

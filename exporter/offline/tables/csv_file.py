@@ -146,7 +146,7 @@ def _typed(array: pa.Array, kind: Type) -> Cells:
 
 
 def _cast(texts: pa.Array, kind: Type) -> pa.Array | None:
-    """Return the texts as numbers; None if any of them is no number."""
+    """Return the texts as numbers; None if any of them is not a number."""
     try:
         return texts.cast(kind.value)
     except pa.ArrowInvalid:
