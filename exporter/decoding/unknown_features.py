@@ -7,8 +7,6 @@ sample: a feature that every record has is found at once, a rare one sooner or l
 from collections.abc import Collection, Mapping
 from typing import Any, NamedTuple
 
-import msgspec
-
 from exporter.batch import Series
 from exporter.decoding.rows import json_value
 from exporter.decoding.schema import FEATURES, RECORD_FIELDS, Leaf, Node, Schema
@@ -18,13 +16,8 @@ from exporter.tallies.vocabulary import printable
 
 MOST_NAMES = 100
 FORGET_SECONDS = 86400.0
-NULL = b"null"
 
 Seen = Mapping[Series, Mapping[str, float]]
-
-
-# Values are skipped here too.
-_KEYS = msgspec.json.Decoder(dict[str, msgspec.Raw] | None)
 
 
 class FeatureSample(NamedTuple):
@@ -52,18 +45,8 @@ class FeatureProbe:
 
     def unknown(self, line: bytes) -> tuple[str, ...]:
         """Return the names in a line of JSON; none if the profile has no features."""
-        if not self._has_features:
-            return ()
         try:
-            text: bytes | msgspec.Raw = line
-            for key in self._path:
-                text = (_KEYS.decode(text) or {}).get(key, NULL)
-            return tuple((_KEYS.decode(text) or {}).keys() - self._known)
-        except (msgspec.MsgspecError, RecursionError):
-            pass
-        try:
-            # It has a NaN, as Python's encoder writes it.
-            return self.unknown_of(json_value(line)[0])
+            return self.unknown_of(json_value(line)[0]) if self._has_features else ()
         except RejectedError:
             return ()
 

@@ -16,7 +16,7 @@ import msgspec
 from exporter.batch import Series
 from exporter.decoding.checks import Checks
 from exporter.decoding.decode import Decoder
-from exporter.decoding.pipeline import LinePipeline, Pipeline, RowPipeline
+from exporter.decoding.pipeline import Pipeline
 from exporter.decoding.rows import RowReader
 from exporter.decoding.schema import Path, Schema
 from exporter.formats.bodies import JSON_TYPES, json_lines, media_type
@@ -57,8 +57,7 @@ class Format(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
 
         `framer` is that of the outermost wrapper; `model` names the model if a record does not.
         """
-        decoder, rows = Decoder(schema, model, checks), self.rows(features)
-        return LinePipeline(framer, decoder) if rows is None else RowPipeline(framer, rows, decoder)
+        return Pipeline(framer, Decoder(schema, model, checks), self.rows(features))
 
     def accepts(self, headers: Mapping[str, str]) -> bool:
         """Whether a request with these headers (names in lower case) has a body of this format."""

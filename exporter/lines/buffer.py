@@ -1,6 +1,6 @@
 """The line buffer: bytes of any number of streams, collected as whole lines until there are enough to decode."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
@@ -65,6 +65,14 @@ class PendingLines:
     def block(self) -> bytes:
         """All whole lines."""
         return self.chunks[0].block if len(self.chunks) == 1 else b"".join(chunk.block for chunk in self.chunks)
+
+    def lines(self) -> Iterator[tuple[Stream, int, bytes]]:
+        """Yield each line without its newline, preceded by its stream and its offset there."""
+        for stream, start, block in self.chunks:
+            offset = start
+            for line in block.split(b"\n")[:-1]:
+                yield stream, offset, line
+                offset += len(line) + 1
 
     def locate(self, at: int) -> tuple[Stream, int]:
         """Return the stream and the offset in it of byte `at` of the block."""

@@ -1,7 +1,5 @@
 """Why a line is rejected. Outside the decoder a rejection is data, never an exception."""
 
-from dataclasses import dataclass
-
 INVALID_JSON = "invalid_json"
 INVALID_UTF8 = "invalid_utf8"
 INVALID_ARROW = "invalid_arrow"
@@ -28,16 +26,6 @@ REASONS = (
     TIMESTAMP_FUTURE,
     TIMESTAMP_PAST,
 )
-
-
-@dataclass(frozen=True, slots=True)
-class Reject:
-    """`count` lines rejected for one of REASONS; `at` is the byte offset of the first in the block."""
-
-    reason: str
-    count: int
-    at: int
-    detail: str
 
 
 class RejectedError(Exception):

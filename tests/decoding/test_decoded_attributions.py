@@ -13,15 +13,15 @@ from msgspec.structs import replace
 
 from exporter.decoding import columns
 from exporter.decoding.schema import Path, Schema, SchemaError
-from tests.records import NOW, PROFILE, decoder, good, line
+from tests.records import PROFILE, decoded_block, decoder, good, line
 
 NAN = math.nan
 
 
 def read(records: list[Any], fields: dict[str, Path] | None = None) -> list[list[float]]:
     """Read records, which must be good; return the attributions of each, to `age` and to `country=DE`."""
-    decoded = decoder(fields=fields or {}).decode(b"".join(map(line, records)), NOW)
-    assert decoded.rejects == ()
+    decoded = decoded_block(decoder(fields=fields or {}), b"".join(map(line, records)))
+    assert decoded.rejected == ()
     assert decoded.batch is not None
     assert decoded.batch.attributions is not None
     assert decoded.batch.marks is None
@@ -63,7 +63,7 @@ def test_they_may_lie_among_the_features() -> None:
 
 
 def test_without_a_reference_of_them_they_are_not_read() -> None:
-    batch = decoder(replace(PROFILE, attributions=UNSET)).decode(line(good(attributions={"age": 1})), NOW).batch
+    batch = decoded_block(decoder(replace(PROFILE, attributions=UNSET)), line(good(attributions={"age": 1}))).batch
     assert batch is not None
     assert batch.attributions is None
     with pytest.raises(ValueError, match="no attributions were read"):

@@ -10,15 +10,15 @@ from hypothesis import strategies as st
 
 from exporter.batch import Batch
 from exporter.decoding.decode import Decoder
-from tests.records import DEFAULT, NOW, PROFILE, decoder, good, line, rows, sound_records
+from tests.records import DEFAULT, NOW, PROFILE, decoded_block, decoder, good, line, rows, sound_records
 
 DECODER = decoder(fields={})
 
 
 def read(text: str | bytes, decoder: Decoder = DECODER) -> Batch:
     """Decode one line, which must be good."""
-    decoded = decoder.decode((text.encode() if isinstance(text, str) else text) + b"\n", NOW)
-    assert decoded.rejects == ()
+    decoded = decoded_block(decoder, (text.encode() if isinstance(text, str) else text) + b"\n")
+    assert decoded.rejected == ()
     assert decoded.batch is not None
     return decoded.batch
 
@@ -56,7 +56,7 @@ def test_an_absent_time_is_the_time_of_arrival() -> None:
 
 def test_times_of_all_kinds_stand_in_one_block() -> None:
     times = ["2023-11-14T22:13:10Z", None, NOW - 1, 1699999999]
-    decoded = DECODER.decode(b"".join(line(good(timestamp=time)) for time in times), NOW)
+    decoded = decoded_block(DECODER, b"".join(line(good(timestamp=time)) for time in times))
     assert decoded.batch is not None
     assert decoded.batch.time.tolist() == [1699999990.0, NOW, NOW - 1, NOW - 1]
 
@@ -126,7 +126,7 @@ def test_model_and_version(fields: dict[str, Any], expected: tuple[str, str]) ->
 
 def test_a_version_is_the_same_however_it_is_spelt() -> None:
     log = b"".join(line(good(model_version=version)) for version in ("4", 4, 4.0, "4", None))
-    assert [row.series for row in rows(DECODER.decode(log, NOW).batch)] == [*[("credit", "4")] * 4, ("credit", "3")]
+    assert [row.series for row in rows(decoded_block(DECODER, log).batch)] == [*[("credit", "4")] * 4, ("credit", "3")]
 
 
 @pytest.mark.parametrize(
@@ -281,9 +281,9 @@ class TestSpelling:
 
     def test_lines_may_end_in_crlf(self) -> None:
         log = b"".join(line(good(latency_ms=n)) for n in range(5))
-        unix, dos = DECODER.decode(log, NOW), DECODER.decode(log.replace(b"\n", b"\r\n"), NOW)
+        unix, dos = decoded_block(DECODER, log), decoded_block(DECODER, log.replace(b"\n", b"\r\n"))
         assert list(rows(unix.batch)) == list(rows(dos.batch))
-        assert dos.rejects == ()
+        assert dos.rejected == ()
 
     def test_features_given_twice_are_the_last_ones(self) -> None:
         for first in ('{"age":1}', '{"age":"old"}', "5", '{"income":1}'):
@@ -299,9 +299,9 @@ def test_a_block_is_read_at_once_as_line_by_line(log: list[Any]) -> None:
     seconds = decoder()
     block = b"".join(map(line, log))
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(seconds, "_line_by_line", None)  # where nothing is wrong, it is not called
-        at_once = seconds.decode(block, NOW)
-    by_line = seconds.decode(block + b"not JSON\n", NOW)
+        patch.setattr(seconds, "_each", None)  # not called for a block of regular lines
+        at_once = decoded_block(seconds, block)
+    by_line = decoded_block(seconds, block + b"not JSON\n")
     assert at_once.batch is not None
     assert by_line.batch is not None
     assert list(rows(at_once.batch)) == list(rows(by_line.batch))

@@ -6,13 +6,13 @@ from typing import Any
 import pytest
 
 from exporter.decoding.schema import DEFAULT_FIELDS, Path, Schema, SchemaError
-from tests.records import NOW, PROFILE, Meaning, categorical, decoder, numeric, reference, rows
+from tests.records import NOW, PROFILE, Meaning, categorical, decoded_block, decoder, numeric, reference, rows
 
 
 def read(record: Any, fields: dict[str, Path]) -> Meaning:
     """Read one record, which must be good."""
-    decoded = decoder(fields=fields).decode(json.dumps(record).encode() + b"\n", NOW)
-    assert decoded.rejects == ()
+    decoded = decoded_block(decoder(fields=fields), json.dumps(record).encode() + b"\n")
+    assert decoded.rejected == ()
     (row,) = rows(decoded.batch)
     return row
 
@@ -80,10 +80,10 @@ def test_an_object_on_the_way_may_be_absent_or_null(data: dict[str, Any]) -> Non
 
 @pytest.mark.parametrize("data", [{"data": 1}, {"data": []}, {"data": "x"}, {"data": {"in": True}}])
 def test_something_else_on_the_way_is_of_the_wrong_type(data: dict[str, Any]) -> None:
-    decoded = decoder(fields={"features": ("data", "in")}).decode(
-        json.dumps(data | {"prediction": 1}).encode() + b"\n", NOW
+    decoded = decoded_block(
+        decoder(fields={"features": ("data", "in")}), json.dumps(data | {"prediction": 1}).encode() + b"\n"
     )
-    assert [reject.reason for reject in decoded.rejects] == ["wrong_type"]
+    assert [reject.reason for reject in decoded.rejected] == ["wrong_type"]
 
 
 def test_a_wrong_feature_at_the_top_level_does_not_cost_its_record() -> None:
@@ -97,7 +97,7 @@ def test_keys_that_no_python_name_could_be() -> None:
         {"a.b": numeric([1.0]), "class": numeric([1.0]), "": categorical({"x": 1}), "é '": numeric([1.0])}
     )
     record = {"prediction": 1, "features": {"a.b": 1, "class": 2, "": "x", "é '": 4}}
-    decoded = decoder(profile, {}).decode(json.dumps(record).encode() + b"\n", NOW)
+    decoded = decoded_block(decoder(profile, {}), json.dumps(record).encode() + b"\n")
     (row,) = rows(decoded.batch, profile)
     assert row.features == {"a.b": 1.0, "class": 2.0, "": "x", "é '": 4.0}
 

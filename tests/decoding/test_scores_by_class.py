@@ -7,7 +7,7 @@ import pytest
 
 from exporter.batch import Batch, Floats
 from tests.formats.arrow import streams
-from tests.records import NOW, block, decoder, good
+from tests.records import NOW, block, decoded_block, decoder, good
 
 TWO = ("approve", "deny")
 THREE = ("approve", "deny", "review")
@@ -15,7 +15,7 @@ NAN = float("nan")
 
 
 def by_line(records: list[Any], classes: tuple[str, ...]) -> Batch:
-    batch = decoder(classes=classes).decode(block(records), NOW).batch
+    batch = decoded_block(decoder(classes=classes), block(records)).batch
     assert batch is not None
     return batch
 

@@ -24,7 +24,7 @@ from exporter.formats.kserve.pairing import Event, EventPair, EventPairs
 from exporter.formats.kserve.payloads import FeatureNames, Outcome, instances, outcomes
 from exporter.formats.kserve.rows import MAX_INSTANCES, EventRows, pair_rows
 from exporter.lines.buffer import frame_whole
-from tests import kserve_events as example
+from tests.formats import kserve_events as example
 from tests.process import Exporter, command, exporter
 from tests.records import DEFAULT, NOW, STREAM
 
@@ -153,9 +153,9 @@ def decoded(complete: EventPair) -> tuple[int, dict[str, int]]:
     """Return how many of the instances of a pair are records, and how many are rejected by reason."""
     accepted, error, count = pair_rows(complete, NAMES)
     rows = Rows()
-    rows.add(STREAM, 0, accepted, is_odd=True)
+    rows.add((STREAM, 0), accepted, is_odd=True)
     if error:
-        rows.reject(STREAM, 0, error, count)
+        rows.reject((STREAM, 0), error, count)
     result = Decoder(Schema(), DEFAULT, Checks(1e10, 300.0)).read_rows(rows, NOW)
     rejected: Counter[str] = Counter()
     for bad in result.rejected:

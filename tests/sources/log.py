@@ -19,7 +19,7 @@ import pytest
 from exporter.batch import Series
 from exporter.decoding.checks import Checks
 from exporter.decoding.decode import Decoder
-from exporter.decoding.pipeline import LinePipeline
+from exporter.decoding.pipeline import Pipeline
 from exporter.decoding.schema import Schema
 from exporter.engine.engine import Engine
 from exporter.engine.plan import Limits, Plan
@@ -147,7 +147,7 @@ class Log:
         self.names = [str(self.folder / pattern) for pattern in self._patterns]
         decoder = Decoder(Schema({"prediction": ("prediction",)}), Series("m", "1"), Checks(9e9, 0))
         limits = Limits(line_bytes=self._line_bytes, models=2, prediction_classes=10**6, error_types=2)
-        plan = Plan([CLASSES], [], dict.fromkeys(self.names, LinePipeline(Lines, decoder)), limits)
+        plan = Plan([CLASSES], [], dict.fromkeys(self.names, Pipeline(Lines, decoder)), limits)
         self.engine = Engine(plan, decode(self.saved) if self.saved else None, self.bad.append)
         self.sources = [FileSource(self._context(name), name, from_end=self._from_end) for name in self.names]
 

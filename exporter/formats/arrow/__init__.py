@@ -1,8 +1,8 @@
 """Arrow IPC streams: record batches become a `Batch`, column by column, without an object per record.
 
-`flatbuffer` and `messages` split a stream's bytes and trust none of them; `leaves` finds the columns to read, and
-`stream` has pyarrow read and validate them; `columns`, `fields` and `decode` turn them into the batch that the same
-records would make as JSON. pyarrow costs 35 MiB and 0.1 s, so only a source that reads Arrow imports these.
+`messages` splits a stream's bytes, and checks them before pyarrow reads any; `leaves` finds the columns to read, and
+`stream` has pyarrow read and validate them; `columns` and `decode` make the batch that the same records would make as
+JSON. pyarrow costs 35 MiB and 0.1 s, so it is only imported for a source that reads Arrow.
 """
 
 from collections.abc import Mapping, Sequence
@@ -10,7 +10,7 @@ from typing import ClassVar
 
 from exporter.batch import Series
 from exporter.decoding.checks import Checks
-from exporter.decoding.pipeline import LinePipeline, Pipeline
+from exporter.decoding.pipeline import Pipeline
 from exporter.decoding.schema import Schema
 from exporter.formats.bodies import ARROW, media_type
 from exporter.formats.format import Format
@@ -31,7 +31,7 @@ class Arrow(Format, frozen=True):
         from exporter.formats.arrow.decode import ArrowDecoder  # noqa: PLC0415  # pyarrow
 
         decoder = ArrowDecoder(schema, model, checks)
-        return LinePipeline(decoder.framer, decoder)
+        return Pipeline(decoder.framer, decoder)
 
     def accepts(self, headers: Mapping[str, str]) -> bool:
         return media_type(headers) == ARROW

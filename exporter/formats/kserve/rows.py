@@ -4,12 +4,11 @@ import json
 from collections.abc import Iterable
 from typing import Any
 
-from exporter.decoding.rows import IsNew, RowReader, Rows
+from exporter.decoding.rows import IsNew, LinePlace, RowReader, Rows
 from exporter.formats.bodies import BodyError
 from exporter.formats.kserve.events import MAX_LABEL, event
 from exporter.formats.kserve.pairing import Event, EventPair, EventPairs
 from exporter.formats.kserve.payloads import FeatureNames, instances, outcomes
-from exporter.lines.buffer import PendingLines
 from exporter.lines.rejects import INVALID_JSON, INVALID_UTF8, MISSING_FIELD, WRONG_TYPE, RejectedError
 
 MAX_INSTANCES = 20_000
@@ -18,36 +17,29 @@ HTTP_ERRORS = 400
 Row = dict[str, Any]
 
 
-class EventRows:
-    """Reads events in structured mode, one per line (a rows.RowReader)."""
+class EventRows(RowReader):
+    """Reads events in structured mode, one per line."""
 
     def __init__(self, names: FeatureNames, pairs: EventPairs | None = None) -> None:
         self._names = names
         self.pairs = pairs or EventPairs()
 
-    def read(self, pending: PendingLines, now: float, is_new: IsNew) -> Rows:
-        """Return the rows of the pairs that are complete now."""
-        rows = Rows()
-        for stream, offset, block in pending.chunks:
-            at = offset
-            for line in block.split(b"\n")[:-1]:
-                try:
-                    pair = self.pairs.add(event(line), now)
-                except BodyError as error:
-                    rows.reject(stream, at, RejectedError(WRONG_TYPE, str(error)))
-                else:
-                    if pair is None:
-                        rows.waiting += 1
-                    elif not is_new(pair.key):
-                        rows.repeated += 1
-                    else:
-                        accepted, rejected, count = pair_rows(pair, self._names)
-                        # Their numbers were not checked by a strict parser.
-                        rows.add(stream, at, accepted, is_odd=True)
-                        if rejected:
-                            rows.reject(stream, at, rejected, count)
-                at += len(line) + 1
-        return rows
+    def add(self, line: bytes, place: LinePlace, rows: Rows, now: float, is_new: IsNew) -> None:
+        """Add the rows of the pair that an event completes, if any; raises RejectedError."""
+        try:
+            pair = self.pairs.add(event(line), now)
+        except BodyError as error:
+            raise RejectedError(WRONG_TYPE, str(error)) from None
+        if pair is None:
+            rows.waiting += 1
+        elif not is_new(pair.key):
+            rows.repeated += 1
+        else:
+            accepted, rejected, count = pair_rows(pair, self._names)
+            # The numbers were not checked by a strict parser.
+            rows.add(place, accepted, is_odd=True)
+            if rejected:
+                rows.reject(place, rejected, count)
 
     def expire(self, now: float) -> int:
         """Return how many events were given up since the last call."""

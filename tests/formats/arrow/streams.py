@@ -10,7 +10,7 @@ import pyarrow as pa
 
 from exporter.batch import Batch
 from exporter.decoding.checks import Checks
-from exporter.decoding.pipeline import LinePipeline
+from exporter.decoding.pipeline import Pipeline
 from exporter.engine.engine import Engine
 from exporter.engine.plan import Limits, Plan, SegmentDimension
 from exporter.formats.arrow.decode import ArrowDecoder
@@ -60,7 +60,7 @@ def arrow_plan(
     return Plan(
         CHOSEN.statistics,
         WINDOWS,
-        {SOURCE: LinePipeline(decoder.framer, decoder)},
+        {SOURCE: Pipeline(decoder.framer, decoder)},
         limits,
         segments=segments,
         segmented=SEGMENTED.segmented,

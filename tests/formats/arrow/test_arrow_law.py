@@ -291,7 +291,7 @@ def test_fields_lie_in_structs_where_the_configuration_says() -> None:
     decoder = arrow_decoder(fields=fields)
     (only,), refused, _ = read(stream(table), decoder)
     assert refused == {}
-    lines = records.decoder(fields=fields).decode(records.block(table.to_pylist()), NOW).batch
+    lines = records.decoded_block(records.decoder(fields=fields), records.block(table.to_pylist())).batch
     assert list(records.rows(only)) == list(records.rows(lines))
 
 
