@@ -190,7 +190,7 @@ class Sidecar:
     def _has_own_token(self, path: str) -> bool:
         """Whether who POSTs at a path shows a token of its own, and needs no password besides."""
         source = self._sources.posts.get(path)
-        return source is not None and source.token_file is not None
+        return source is not None and source.options.token_file is not None
 
     def _make(self, source: SourceConfig) -> Source:
         return source.options.make(

@@ -1,7 +1,7 @@
 """Listen on a unix or TCP socket: each connection is a stream of records.
 
-At most once: a `kill -9` loses what was read and not yet committed, and nothing can ask for it again. There is no queue
-here; what is not read stays in the kernel's buffer, and then the sender waits.
+At most once: a `kill -9` loses data that was read and not yet committed, because nothing can request it again. There is
+no queue here: unread data stays in the kernel's buffer, and once that is full, the sender waits.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from exporter.units import Duration, Positive
 
 BACKLOG = 1024
 SWEEP_SECONDS = 1.0
-# Of unfinished lines, of all connections together; a client that sends more is disconnected.
+# The size of unfinished lines of all connections together; a client that exceeds it is disconnected.
 MAX_HELD_BYTES = 32 * 1024**2
 
 
@@ -60,9 +60,9 @@ class TcpOptions(NetworkOptions, frozen=True, kw_only=True):
 
 @dataclass
 class StreamSocket:
-    """Takes what any number of clients send to `address`.
+    """Reads the streams of any number of clients that connect to `address`.
 
-    Beyond `max_connections` at a time clients are disconnected, and so is one that sends nothing for `idle_seconds`.
+    Connections beyond `max_connections` are closed, and so is one that is silent for `idle_seconds`.
     """
 
     context: SourceContext
@@ -87,7 +87,7 @@ class StreamSocket:
                 self.refuse(connection, "idle")
 
     async def drain(self, deadline: float) -> None:
-        """Read what was sent before now, and disconnect everyone; what is sent later is not waited for."""
+        """Read the data that was sent before now, and disconnect all clients."""
         await asyncio.sleep(QUIET_SECONDS)
         behind = {one: one.received + one.waiting() for one in self._connections}
         while behind and self.context.clock() < deadline:
@@ -96,7 +96,7 @@ class StreamSocket:
         self.close()
 
     def close(self) -> None:
-        """Disconnect everyone."""
+        """Disconnect all clients."""
         if self._server is None:
             return
         self._server.close()
@@ -107,7 +107,7 @@ class StreamSocket:
         self._server = None
 
     def admit(self, connection: _Connection, peer: str) -> Stream | None:
-        """Return the stream of a new connection, or None if there are too many."""
+        """Return the stream of a new connection; None if there are too many connections."""
         self.context.telemetry.connections.labels(self.context.name).inc()
         if len(self._connections) >= self.max_connections:
             self.context.telemetry.refused_connections.labels(self.context.name, "limit").inc()
@@ -119,7 +119,7 @@ class StreamSocket:
         return stream
 
     def take(self, connection: _Connection, stream: Stream, data: bytes) -> None:
-        """Take bytes of a connection; disconnect it if they cannot be read, or too many are held."""
+        """Take bytes of a connection; disconnect it if they are unreadable or exceed the memory limit."""
         connection.last_received = self.context.clock()
         connection.received += len(data)
         if self.context.sink.feed(stream, data, connection.last_received):
@@ -130,13 +130,13 @@ class StreamSocket:
             connection.pause()
 
     def refuse(self, connection: _Connection, reason: str) -> None:
-        """Disconnect a client, and count why."""
+        """Disconnect a client, counted by reason."""
         self.context.telemetry.refused_connections.labels(self.context.name, reason).inc()
         connection.disconnect()
         self.left(connection)
 
     def left(self, connection: _Connection) -> None:
-        """The connection has ended."""
+        """Forget a connection that has ended."""
         if connection in self._connections:
             self._connections.discard(connection)
             self.context.telemetry.open_connections.labels(self.context.name).set(len(self._connections))
@@ -146,7 +146,7 @@ class StreamSocket:
 
 
 class _Connection(asyncio.Protocol):
-    """One client, to which nothing is ever written."""
+    """The connection of one client, to which nothing is ever written."""
 
     __slots__ = ("_source", "_transport", "last_received", "received", "stream")
 
@@ -171,7 +171,7 @@ class _Connection(asyncio.Protocol):
         self._source.left(self)
 
     def pause(self) -> None:
-        """Leave what arrives in the kernel until there is room."""
+        """Read nothing until the sink has room."""
         if isinstance(self._transport, asyncio.ReadTransport):
             self._transport.pause_reading()
             asyncio.get_running_loop().call_later(FULL_SECONDS, self._resume)
@@ -183,7 +183,7 @@ class _Connection(asyncio.Protocol):
                 self.pause()
 
     def waiting(self) -> int:
-        """How many bytes the kernel holds."""
+        """Return how many bytes are in the kernel's buffer."""
         held = array("i", [0])
         if self._transport is not None:
             fcntl.ioctl(self._transport.get_extra_info("socket"), termios.FIONREAD, held)

@@ -1,4 +1,4 @@
-"""The URLs of sources, as users write them: each names its source, and is parsed by its kind of source."""
+"""The URLs of sources, as users write them; the URL names the source."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ def split(text: str) -> tuple[str, str]:
 
 
 class SourceUrl(str):
-    """A URL as the user wrote it. `place` is what two sources cannot share."""
+    """A URL as the user wrote it. Two sources cannot have the same `place`."""
 
     __slots__ = ()
 

@@ -17,7 +17,8 @@ import pytest
 
 from exporter.sources.database.marks import Mark
 from exporter.sources.database.query import PostgresqlDatabase
-from exporter.sources.database.source import Query, QueryError
+from exporter.sources.database.source import PostgresqlOptions, PostgresqlUrl, QueryError
+from exporter.units import Duration, FilePath
 from tests.process import Exporter, exporter
 from tests.servers import Postgres, postgres
 
@@ -170,8 +171,18 @@ def asked(
     server: Postgres, folder: Path, query: str, *, initial: int | str | None = None, lag: float = 0
 ) -> PostgresqlDatabase:
     (folder / "password").write_text(PASSWORD)
-    wanted = Query(query, "updated_at", initial, 3, lag, timeout=0.5)
-    return PostgresqlDatabase(server.url, wanted, folder / "password")
+    return PostgresqlDatabase(
+        PostgresqlOptions(
+            url=PostgresqlUrl.parse(server.url),
+            password_file=FilePath(folder / "password"),
+            query=query,
+            mark="updated_at",
+            initial=initial,
+            rows=3,
+            lag=Duration.parse(f"{lag * 1000:.0f}ms") if lag else None,
+            timeout=Duration.parse("500ms"),
+        )
+    )
 
 
 @pytest.mark.servers

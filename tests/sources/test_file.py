@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from exporter.sources.file.content import READ_BYTES
+from exporter.sources.file.handle import READ_BYTES
 from exporter.sources.file.source import POLL_SECONDS
 from tests.sources.log import LINE_BYTES, Log
 

@@ -9,7 +9,7 @@ from collections.abc import Callable
 import pytest
 from structlog.testing import capture_logs
 
-from exporter.sources.file.content import READ_BYTES
+from exporter.sources.file.handle import READ_BYTES
 from exporter.sources.file.open_files import RETIRE_SECONDS
 from tests.sources.log import Log
 

@@ -174,7 +174,7 @@ def test_a_rotated_file_that_cannot_be_read_any_more_is_let_go_and_a_gap(
 ) -> None:
     log.write(3)
     log.poll()
-    handle = next(iter(log.sources[0]._files.tails.values())).handle._number
+    handle = next(iter(log.sources[0]._files.tails.values())).handle._descriptor
     log.write(3, times=0)
     log.rotate()
     log.write(3)

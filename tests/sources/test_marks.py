@@ -13,7 +13,8 @@ from hypothesis import strategies as st
 from exporter.sources.database import marks
 from exporter.sources.database.marks import Mark
 from exporter.sources.database.query import ROWS_AT_ONCE, SqliteDatabase
-from exporter.sources.database.source import Page, Query, QueryError
+from exporter.sources.database.source import Page, QueryError, SqliteOptions, SqliteUrl
+from exporter.units import Duration
 
 TABLE = "CREATE TABLE labels (request_id INTEGER PRIMARY KEY, actual, updated_at)"
 BEHIND = "SELECT * FROM labels WHERE updated_at > :mark"
@@ -29,7 +30,16 @@ class Labels:
         self.connection = sqlite3.connect(path)
         self.connection.execute("PRAGMA synchronous = OFF")
         self.connection.execute(TABLE)
-        self.database = SqliteDatabase(str(path), Query(query, "updated_at", None, rows, lag, timeout=5.0))
+        self.database = SqliteDatabase(
+            SqliteOptions(
+                url=SqliteUrl.parse(f"sqlite:///{path}"),
+                query=query,
+                mark="updated_at",
+                rows=rows,
+                lag=Duration.parse(f"{lag * 1000:.0f}ms") if lag else None,
+                timeout=Duration.parse("5s"),
+            )
+        )
         self.mark: Mark | None = None
         self.read: list[int] = []
         self.written = 0

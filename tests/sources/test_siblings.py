@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
+from exporter.sources.file.handle import key_of
 from exporter.sources.file.siblings import is_rotated, rotated_between, siblings
-from exporter.sources.file.tail import key_of
 
 
 @pytest.mark.parametrize(

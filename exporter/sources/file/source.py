@@ -1,9 +1,9 @@
-"""Tail files: a glob of paths, each read for ever whatever rotation does to it.
+"""Tail the files that match a pattern, through rotation, truncation and compression.
 
 Files are polled, not watched: a change notification can be lost, and does not cross every file system. A file is read
-through the handle that was opened, so a rename loses nothing, and each read verifies that what was read before is still
-there. The unread rest of a file that was renamed while the exporter was down, or copied and truncated, is searched for
-in the same folder; so are files that came and went at a path between two polls, or while the exporter was down.
+through the handle that was opened, so a rename loses nothing, and each read verifies that the content read before is
+still there. The unread rest of a file that was copied and truncated, or renamed while the exporter was down, is
+searched for in the same folder. So are files that were at a path only between two polls, or during a downtime.
 """
 
 import asyncio
@@ -11,41 +11,60 @@ import glob
 import math
 import os
 import stat
+from collections.abc import Container, Iterator
 from dataclasses import dataclass, field
+from typing import ClassVar, Literal
 
 import structlog
 
 from exporter.lines.framing import Position
 from exporter.lines.stream import Stream
-from exporter.sources.file.content import behind_last_line
-from exporter.sources.file.failures import Failures
-from exporter.sources.file.gzip import SUFFIXES
-from exporter.sources.file.handle import open_regular
+from exporter.sources.file.handle import COMPRESSED_SUFFIXES, Key, key_of, open_regular
 from exporter.sources.file.open_files import PATIENCE_SECONDS, RETIRE_SECONDS, OpenFiles
 from exporter.sources.file.search import UnfinishedError, find
-from exporter.sources.file.tail import Key, Tail, key_of
-from exporter.sources.source import SourceContext, room
+from exporter.sources.file.tail import Tail
+from exporter.sources.source import SourceContext, SourceOptions, room
+from exporter.sources.url import PathUrl
 
 POLL_SECONDS = 0.2
 
 log = structlog.get_logger()
 
 
+class FileOptions(SourceOptions, frozen=True, kw_only=True):
+    """Files that match a pattern."""
+
+    scheme: ClassVar[str] = "file"
+    example: ClassVar[str] = "file:///var/log/model/*.jsonl"
+
+    url: PathUrl
+    """A path or file:// URL, which may contain `*`, `?` and `[…]`."""
+    start: Literal["beginning", "end"] = "beginning"
+    """`end` skips the content that a file has when the exporter starts for the first time."""
+
+    def make(self, context: SourceContext) -> "FileSource":
+        return FileSource(context, self.url.path, from_end=self.start == "end")
+
+    def notes(self) -> Iterator[str]:
+        if not glob.glob(self.url.path):
+            yield f"url: nothing matches {self.url.path} yet"
+
+
 @dataclass
 class FileSource:
-    """Follows every file that matches `pattern`; `from_end` skips what a file holds when it is first seen.
+    """Tails every file that matches `pattern`; `from_end` skips the content that is there at the first start.
 
-    `poll` does everything once, at the epoch time it is given; `run` calls it for ever.
+    `poll` does everything once, at the given epoch time; `run` calls it until cancelled.
     """
 
     context: SourceContext
     pattern: str
     from_end: bool = False
     _files: OpenFiles = field(init=False)
-    _failures: Failures = field(init=False)
-    # What was being read when the state was saved and is not there, and since when it is missed.
+    _failures: "_Failures" = field(init=False)
+    # The streams whose files are not found since the state was saved, and since when.
     _missing: dict[Stream, float] = field(default_factory=dict)
-    # How large those are that may become what is missing, and are being compressed.
+    # The size of the incomplete compressed files that may turn out to be a missing one.
     _sizes: dict[Stream, int] = field(default_factory=dict)
     _skip: bool = False
     _started: bool = False
@@ -53,7 +72,7 @@ class FileSource:
 
     def __post_init__(self) -> None:
         self._files = OpenFiles(self.context)
-        self._failures = Failures(self.context.name)
+        self._failures = _Failures(self.context.name)
 
     async def run(self) -> None:
         """Poll until cancelled; while there is more to read, without a pause."""
@@ -63,7 +82,7 @@ class FileSource:
             await asyncio.sleep(0 if more else POLL_SECONDS)
 
     def poll(self, now: float) -> bool:
-        """Find files, read a block of each, and see to those that rotated; return whether any has more."""
+        """Find files, read a block of each, and handle rotations; return whether any file has more to read."""
         if not self._started:
             self._resume(now)
         if not 0 <= now - self._looked < POLL_SECONDS:
@@ -77,13 +96,13 @@ class FileSource:
         return more
 
     async def start(self) -> None:
-        """Find the files that are there."""
+        """Open the files that exist."""
         self.poll(self.context.clock())
 
     async def drain(self, deadline: float) -> None:
-        """Read what is written already."""
+        """Read what was written before now."""
         more = True
-        # What there is no room for is read at the next start.
+        # Without room in the sink, the rest is read at the next start.
         while more and self.context.clock() < deadline and not self.context.sink.is_full:
             more = self.poll(self.context.clock())
             await asyncio.sleep(0)
@@ -93,9 +112,9 @@ class FileSource:
         self._files.close()
 
     def _look(self, now: float) -> None:
-        """See which file is at each path: open the new ones, and retire those that lost their path."""
-        # Compressed files are no logs of their own, but what became of those that were read.
-        paths = sorted(path for path in glob.glob(self.pattern) if not path.endswith(SUFFIXES))
+        """Check which file is at each path: open new files, and retire those that are no longer at their path."""
+        # Compressed files are no logs of their own, but rotated ones.
+        paths = sorted(path for path in glob.glob(self.pattern) if not path.endswith(COMPRESSED_SUFFIXES))
         there = self._regular(paths)
         for stream, since in list(self._missing.items()):
             if stream.path in there or now - since >= PATIENCE_SECONDS:
@@ -104,9 +123,9 @@ class FileSource:
         retired = [tail for tail in tails.values() if tail.path and there.get(tail.path) != tail.key]
         for tail in retired:
             tail.retire(now)
-            # That it was truncated before it was rotated has to be known before the next files are opened.
+            # A truncation before the rotation has to be detected before the next files are opened.
             self._read(tail, now)
-        # Before a pattern that matches their names too has them for logs of their own.
+        # Missed files come first, because the pattern may match their names too, as if they were logs of their own.
         is_new = any(key not in tails for key in there.values())
         for tail in list(latest.values()):
             if tail in retired or (is_new and tail.path is None):
@@ -134,13 +153,13 @@ class FileSource:
         return there
 
     def _open(self, path: str, now: float) -> None:
-        """Begin the file that is new at a path, unless it is a copy of an open one."""
+        """Open the file that is new at a path, unless it is a copy of an open one."""
         handle = None
         try:
             path.encode()
             handle = open_regular(path)
             if not self._files.is_copy(path, handle):
-                position = behind_last_line(handle) if self._skip and not self._started else Position()
+                position = handle.after_last_line() if self._skip and not self._started else Position()
                 self._files.begin(path, handle, position, now)
                 handle = None
         except UnicodeEncodeError:
@@ -163,21 +182,21 @@ class FileSource:
         else:
             self._failures.discard(tail.key)
         if not more:
-            self._files.close_if_left(tail, now)
+            self._files.close_if_finished(tail, now)
         return more
 
     def _resume(self, now: float) -> None:
-        """Go on with the files that were being read when the state was saved."""
+        """Resume the files that were being read when the state was saved."""
         remembered = self.context.sink.remembered(self.context.name)
-        # A file that is new since then has not been there at the start, but begun while we were down.
+        # A file that is new since the last run was created while the exporter was down, and is read whole.
         self._skip = self.from_end and not remembered
         self._files.serial = max((stream.serial for stream in remembered), default=0)
-        # What a file holds now comes before what it held before it was truncated.
+        # A file's present content claims the file before the content that it had before it was truncated.
         for stream in sorted(remembered, key=lambda stream: stream.serial, reverse=True):
             self._claim(stream, now, now)
 
     def _claim(self, stream: Stream, since: float, now: float) -> None:
-        """Find a file that was being read, and go on; wait while it cannot be known whether it is still there."""
+        """Find a file that was being read, and resume it; wait as long as it may still turn up."""
         position = self.context.sink.remembered(self.context.name)[stream]
         handle = None
         try:
@@ -209,3 +228,32 @@ class FileSource:
         self.context.telemetry.lag_bytes.labels(self.context.name).set(sum(tail.unread for tail in tails))
         self.context.telemetry.lag_seconds.labels(self.context.name).set(now - since)
         self.context.telemetry.failing_files.labels(self.context.name).set(len(self._failures))
+
+
+class _Failures:
+    """Why files cannot be opened (by path) or read (by key) at the moment; each reason is logged once."""
+
+    def __init__(self, source: str) -> None:
+        self._source = source
+        self._reasons: dict[str | Key, str] = {}
+
+    def __len__(self) -> int:
+        return len(self._reasons)
+
+    def add(self, file: str | Key, path: str, error: OSError | str) -> None:
+        """Record a failure, unless the file is simply gone."""
+        if isinstance(error, FileNotFoundError):
+            return
+        reason = error if isinstance(error, str) else error.strerror or "unknown"
+        if self._reasons.get(file) != reason:
+            self._reasons[file] = reason
+            printable = path.encode(errors="backslashreplace").decode()
+            log.warning("cannot read file; will try again", source=self._source, path=printable, error=reason)
+
+    def discard(self, file: str | Key) -> None:
+        """Record that a file can be read."""
+        self._reasons.pop(file, None)
+
+    def keep(self, files: Container[str | Key]) -> None:
+        """Forget all other files."""
+        self._reasons = {file: reason for file, reason in self._reasons.items() if file in files}

@@ -148,7 +148,7 @@ def test_a_post_of_arrow_is_answered_as_one_of_lines(tmp_path: Path) -> None:
 
 def test_arrow_is_loaded_off_the_event_loop_and_not_for_lines(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     loaded: list[int] = []
-    monkeypatch.setattr("exporter.sources.http.source._load_arrow", lambda: loaded.append(threading.get_ident()))
+    monkeypatch.setattr("exporter.sources.http._load_arrow", lambda: loaded.append(threading.get_ident()))
     (tmp_path / "config.yaml").write_text("listen: 127.0.0.1:0\nsources: [http:///v1/predictions]\n")
 
     async def use(client: aiohttp.ClientSession) -> None:
