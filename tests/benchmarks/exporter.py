@@ -15,7 +15,7 @@ POLL_SECONDS = 2.0
 
 
 def write_config(
-    folder: Path, source: str | Path, reference: Path, source_format: str = "lines", listen: str = "127.0.0.1:0"
+    folder: Path, source: str | Path, reference: Path, source_format: str = "json_lines", listen: str = "127.0.0.1:0"
 ) -> Path:
     """Write a configuration with one source, a reference, three windows and durable state; return its path."""
     config = folder / "config.yaml"
@@ -27,7 +27,7 @@ def write_config(
 
 
 @contextmanager
-def running(folder: Path, source: str | Path, reference: Path, source_format: str = "lines") -> Iterator[Exporter]:
+def running(folder: Path, source: str | Path, reference: Path, source_format: str = "json_lines") -> Iterator[Exporter]:
     """Run the exporter in a folder."""
     folder.mkdir(exist_ok=True)
     with exporter("--config", write_config(folder, source, reference, source_format)) as sidecar:

@@ -69,7 +69,7 @@ def _costs(folder: Path, reference: Path) -> dict[str, Cost]:
             **{f"arrow {rows}": (unix, _to_unix, f".{rows}") for rows in BATCHES},
         }
         for way, (place, send, suffix) in ways.items():
-            with running(folder / f"{way}{attempt}", place, reference, "arrow" if suffix else "lines") as sidecar:
+            with running(folder / f"{way}{attempt}", place, reference, "arrow" if suffix else "json_lines") as sidecar:
                 logs = (log.with_suffix(suffix) for log in (small, large))
                 cost = Cost(_cpu_us(sidecar, place, send, *logs), resident_mib(sidecar))
                 sidecar.stop()

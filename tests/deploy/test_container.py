@@ -86,7 +86,7 @@ def test_health_asks_the_sidecar(tmp_path: Path) -> None:
             assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
         done = command("health", f"{running.address}/nothing")
         assert (done.returncode, done.stderr.count("\n")) == (1, 1)
-        assert "answers 404" in done.stderr
+        assert "status 404" in done.stderr
 
 
 @pytest.mark.parametrize(

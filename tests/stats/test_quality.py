@@ -84,7 +84,8 @@ def test_a_path_is_taken_by_the_request_id_only_where_it_is_read(tmp_path: Path)
     fields = "fields: {request_id: prediction.id}"
     assert loaded(tmp_path, fields).quality.duplicate_ids == 0
     (problem,) = mistakes(tmp_path, fields, "quality: {duplicate_ids: 10}")
-    assert problem == "fields.request_id: `prediction.id` (request_id) lies within `prediction`, which is read as prediction"
+    at = "fields.request_id: `prediction.id` (request_id)"
+    assert problem == f"{at} lies within `prediction`, which is read as prediction"
 
 
 def test_bounds_stand_in_for_the_reference_s_extremes(tmp_path: Path) -> None:
