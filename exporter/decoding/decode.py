@@ -11,17 +11,17 @@ from typing import Any, NamedTuple, TypeVar
 import msgspec
 import numpy as np
 
-from exporter.batch import Batch, Floats, Ints, Marks, Series
+from exporter.batch import Batch, Ints, Marks, Series
 from exporter.decoding import columns
 from exporter.decoding.checks import Checks, Refused, series
 from exporter.decoding.columns import Column, class_of, label_of
-from exporter.decoding.rows import LinePlace, Rows
-from exporter.decoding.salvage import Flaws, check_utf8, salvage, salvage_line
+from exporter.decoding.rows import LinePlace, Rows, json_value
+from exporter.decoding.salvage import Flaws, check_utf8, salvage
 from exporter.decoding.schema import LATENCY_UNITS, TIMESTAMP_UNITS, Schema
 from exporter.decoding.unknown_features import NO_SAMPLE, FeatureProbe, FeatureSample
 from exporter.encoded import Encoded
 from exporter.lines.buffer import BadLine, PendingLines
-from exporter.lines.rejects import RejectedError
+from exporter.lines.rejects import Reason, RejectedError
 
 NEWLINE, RETURN, OPENING, CLOSING = b"\n\r{}"
 
@@ -145,7 +145,7 @@ class Decoder:
     def _each(self, items: Iterable[T], read: Callable[[T], tuple[Any, Flaws]]) -> _DecodedRecords:
         """Decode items one by one."""
         records = _DecodedRecords([], numbers := [], {}, [])
-        rejected: dict[str, tuple[str, list[int]]] = {}
+        rejected: dict[Reason, tuple[str, list[int]]] = {}
         for number, item in enumerate(items):
             try:
                 value, flaws = read(item)
@@ -164,7 +164,7 @@ class Decoder:
         try:
             return self._decoder.decode(line), {}
         except (msgspec.MsgspecError, RecursionError):
-            return salvage_line(line, self._tree, self._struct)
+            return salvage(json_value(line)[0], self._tree, self._struct)
 
     def _row(self, row: tuple[Any, bool]) -> tuple[Any, Flaws]:
         value, is_odd = row
@@ -208,7 +208,7 @@ class Decoder:
                 for leaf in self._segments
             ),
             scores=columns.scores_by_class(probability, score, classes, self._classes) if self._classes else None,
-            amounts=_rows([columns.amounts(fields[name]) for name in self._amounts]),
+            amounts=np.array([columns.amounts(fields[name]) for name in self._amounts]) if self._amounts else None,
             attributions=columns.sparse_matrix([fields[name] for name in self._attributions], n)
             if self._attributions
             else None,
@@ -223,10 +223,6 @@ class Decoder:
             for name, mark in of_row.items():
                 marks[places[name], row] = mark
         return marks
-
-
-def _rows(arrays: Sequence[Floats]) -> Floats | None:
-    return np.array(arrays) if arrays else None
 
 
 def _contains_objects(block: bytes, ends: Ints) -> bool:

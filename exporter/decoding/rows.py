@@ -15,7 +15,7 @@ from typing import Any
 import msgspec
 
 from exporter.lines.buffer import BadLine, PendingLines
-from exporter.lines.rejects import BLANK, INVALID_JSON, INVALID_UTF8, RejectedError
+from exporter.lines.rejects import Reason, RejectedError
 from exporter.lines.stream import Stream
 
 # Returns whether no group of rows with this key was counted before; from then on it is.
@@ -85,13 +85,13 @@ def json_value(line: bytes) -> tuple[Any, bool]:
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
         pass
     if not line.strip():
-        raise RejectedError(BLANK, "the line is blank")
+        raise RejectedError(Reason.BLANK, "the line is blank")
     try:
         # Given bytes, json.loads would guess the encoding, and might take the line for UTF-16.
         value = json.loads(line.decode("utf-8-sig"))
         msgspec.json.encode(value)
     except UnicodeDecodeError as error:
-        raise RejectedError(INVALID_UTF8, f"byte {error.start} of the line is not UTF-8") from None
+        raise RejectedError(Reason.INVALID_UTF8, f"byte {error.start} of the line is not UTF-8") from None
     except (ValueError, OverflowError, RecursionError) as error:
-        raise RejectedError(INVALID_JSON, str(error)) from None
+        raise RejectedError(Reason.INVALID_JSON, str(error)) from None
     return value, True

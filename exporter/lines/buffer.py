@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
 from exporter.lines.framing import NOTHING, Framer, FrameResult, Framing, Lines, Position
-from exporter.lines.rejects import INCOMPLETE, OVERSIZE
+from exporter.lines.rejects import Reason
 from exporter.lines.stream import Stream
 
 
@@ -19,14 +19,14 @@ class Chunk(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class BadLine:
-    """The first of `count` lines that were rejected for one of rejects.REASONS, and its offset in its stream.
+    """The first of `count` lines that were rejected for one reason, and its offset in its stream.
 
     Of Arrow, it is `row` (from 1) of the record batch that begins at the offset.
     """
 
     stream: Stream
     offset: int
-    reason: str
+    reason: Reason
     detail: str
     count: int = 1
     row: int | None = None
@@ -169,7 +169,7 @@ class LineBuffer:
             return
         pending = self._pending.setdefault(stream.source, PendingLines())
         too_long = f"longer than {self._line_bytes} bytes"
-        pending.rejected.extend(BadLine(stream, offset, OVERSIZE, too_long) for offset in result.oversize)
+        pending.rejected.extend(BadLine(stream, offset, Reason.OVERSIZE, too_long) for offset in result.oversize)
         pending.rejected.extend(cut_off(stream, offset) for offset in result.incomplete)
         pending.chunks.extend(Chunk(stream, offset, block) for offset, block in result.blocks)
         if result.broken:
@@ -179,7 +179,7 @@ class LineBuffer:
 
 def cut_off(stream: Stream, offset: int, count: int = 1) -> BadLine:
     """Return the rejection of records of which only a part has arrived."""
-    return BadLine(stream, offset, INCOMPLETE, "the stream ended within the record", count)
+    return BadLine(stream, offset, Reason.INCOMPLETE, "the stream ended within the record", count)
 
 
 def frame_whole(stream: Stream, line_bytes: int, data: bytes, framer: Framer = Lines) -> PendingLines:

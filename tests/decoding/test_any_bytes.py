@@ -7,7 +7,7 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from exporter.decoding.decode import DecodeResult
-from exporter.lines.rejects import OVERSIZE, REASONS
+from exporter.lines.rejects import Reason
 from tests.records import decoded_block, decoder, good, records, rows
 
 DECODER = decoder(fields={})
@@ -45,7 +45,7 @@ def check(block: bytes) -> DecodeResult:
     decoded = decoded_block(DECODER, block)
     assert block.count(b"\n") == decoded.lines
     assert decoded.lines == len(list(rows(decoded.batch))) + sum(reject.count for reject in decoded.rejected)
-    assert {reject.reason for reject in decoded.rejected} <= {*REASONS} - {OVERSIZE}
+    assert {reject.reason for reject in decoded.rejected} <= {*Reason} - {Reason.OVERSIZE}
     assert all(reject.count > 0 for reject in decoded.rejected)
     for reject in decoded.rejected:
         assert reject.offset == 0 or block[reject.offset - 1 : reject.offset] == b"\n"

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from exporter.lines.rejects import INCOMPLETE, INVALID_ARROW, OVERSIZE, REASONS
+from exporter.lines.rejects import Reason
 from tests.records import (
     FUTURE_SECONDS,
     NOW,
@@ -143,7 +143,7 @@ def test_a_number_beyond_all_bounds_is_refused(field: str, digits: int) -> None:
     assert (len(decoded.rejected), decoded.batch) == (1, None)
 
 
-@pytest.mark.parametrize("reason", sorted({*REASONS} - {OVERSIZE, INCOMPLETE, INVALID_ARROW}))
+@pytest.mark.parametrize("reason", sorted({*Reason} - {Reason.OVERSIZE, Reason.INCOMPLETE, Reason.INVALID_ARROW}))
 def test_every_reason_is_in_the_table(reason: str) -> None:
     assert reason in {case.values[1] for case in BAD}
 

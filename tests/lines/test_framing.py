@@ -12,7 +12,7 @@ from exporter.formats.length_prefixed import LengthPrefixedRecords
 from exporter.lines import framing
 from exporter.lines.buffer import BadLine, LineBuffer, PendingLines
 from exporter.lines.framing import Digest, FrameResult, Lines, Position
-from exporter.lines.rejects import OVERSIZE
+from exporter.lines.rejects import Reason
 from exporter.lines.stream import Stream
 
 LIMIT = 5
@@ -243,7 +243,7 @@ class TestIntake:
         intake = LineBuffer(8, {}, {})
         intake.open(IN_A, None, b"")
         intake.feed(IN_A, b"first\nmuch too long\nsecond\n")
-        assert intake.take()["source"].rejected == [BadLine(IN_A, 6, OVERSIZE, "longer than 8 bytes")]
+        assert intake.take()["source"].rejected == [BadLine(IN_A, 6, Reason.OVERSIZE, "longer than 8 bytes")]
 
     def test_a_last_line_without_its_newline_counts_when_its_stream_ends(self) -> None:
         intake = LineBuffer(8, {}, {})
@@ -259,7 +259,10 @@ class TestIntake:
         intake.feed(IN_A, b"much too long")
         intake.close(IN_A)
         pending = intake.take()["source"]
-        assert (pending.chunks, pending.rejected) == ([], [BadLine(IN_A, 0, OVERSIZE, "longer than 8 bytes")])
+        assert (pending.chunks, pending.rejected) == (
+            [],
+            [BadLine(IN_A, 0, Reason.OVERSIZE, "longer than 8 bytes")],
+        )
 
     def test_taking_begins_anew(self) -> None:
         intake = LineBuffer(8, {}, {})

@@ -1,8 +1,7 @@
 """The columns of flat record batches as arrays: the same as decoding/columns.py makes of JSON's values.
 
-A column is a validated pyarrow ChunkedArray of a type that leaves.py accepts. Only distinct values become Python
-objects, except for scores by class and times as text. An absent or null value, and one of a wrong type, is NaN or has
-no label.
+A column is a validated pyarrow ChunkedArray of a type that leaves.py leaves. Only distinct values become Python
+objects, except for scores by class. An absent or null value, and one of a wrong type, is NaN or has no label.
 """
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -15,16 +14,14 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from pyarrow import types
 
-from exporter.batch import NON_FINITE as NON_FINITE_MARK
-from exporter.batch import WRONG_TYPE as WRONG_TYPE_MARK
-from exporter.batch import Bools, Floats, Ints, Marks
+from exporter.batch import NON_FINITE, WRONG_TYPE, Bools, Floats, Ints, Marks
 from exporter.decoding import columns
 from exporter.decoding.checks import Failed
 from exporter.decoding.columns import class_of, epoch, label_of
 from exporter.decoding.schema import FIELD_TYPES
 from exporter.encoded import Encoded, in_order
 from exporter.formats.arrow.leaves import NO_STRUCT, WRONG
-from exporter.lines.rejects import NON_FINITE, WRONG_TYPE
+from exporter.lines.rejects import Reason
 
 TYPE_NAMES = {str: "text", int: "an integer", float: "a number", bool: "a boolean", datetime: "a time"}
 UNIT_PARTS = {"s": 1, "ms": 10**3, "us": 10**6, "ns": 10**9}
@@ -55,7 +52,7 @@ class ArrowColumns:
         matrix = np.full((len(names), self.rows), np.nan)
         for row, name in zip(matrix, names, strict=True):
             column = self._column(name)
-            if types.is_boolean(value_type(column)):
+            if types.is_boolean(column.type):
                 row[:] = floats(column.cast(pa.int8()))
             elif is_number(column):
                 row[:] = floats(column)
@@ -65,7 +62,7 @@ class ArrowColumns:
     def values(self) -> Floats:
         """Return the predictions that are numbers; any other is NaN."""
         column = self._column("prediction")
-        return floats(column if is_number(column) else self._absent)
+        return floats(column) if is_number(column) else np.full(self.rows, np.nan)
 
     def vectors(self, name: str, dimension: int) -> tuple[Floats, Marks]:
         """Return a column of lists of numbers, and why rows are unusable."""
@@ -75,11 +72,12 @@ class ArrowColumns:
 
     def labels(self, name: str, spell: Callable[[Any], str] = label_of) -> Encoded[str]:
         """Return a column of labels."""
-        return labels(self._column(name), spell)
+        column = self._columns.get(name)
+        return Encoded((), np.full(self.rows, -1)) if column is None else labels(column, spell)
 
     def errors(self) -> Encoded[str]:
         """Return the types of errors; some loggers write an empty text or the number 0 for success."""
-        is_integer = types.is_integer(value_type(self._column("error_type")))
+        is_integer = types.is_integer(self._column("error_type").type)
         return self.labels("error_type").without("0" if is_integer else "")
 
     def scaled(self, units: Mapping[str, float]) -> Floats:
@@ -108,27 +106,27 @@ class ArrowColumns:
             chosen = tuple(None if code < 0 else predictions.names[code] for code in predictions.codes.tolist())
             bad = np.array([value is not None and not np.isfinite([*value.values()]).all() for value in values])
             scores = columns.scores(values, chosen)
-            failed = [Failed(NON_FINITE, bad, "probability is not finite")]
+            failed = [Failed(Reason.NON_FINITE, bad, "probability is not finite")]
         return scores, columns.scores_by_class(scores, values, predictions, classes) if classes else None, failed
 
     def flaws(self, name: str) -> Marks:
         """Return why the values of a feature are unusable, 0 where they are usable."""
         if (wrong := self._columns.get(WRONG + name)) is not None:
-            return np.where(wrong.to_numpy(), WRONG_TYPE_MARK, 0).astype(np.uint8)
+            return np.where(wrong.to_numpy(), WRONG_TYPE, 0).astype(np.uint8)
         column = self._column(name)
         if not is_float(column):
             return np.zeros(self.rows, np.uint8)
-        return np.where(_is_not_finite(column), NON_FINITE_MARK, 0).astype(np.uint8)
+        return np.where(_is_not_finite(column), NON_FINITE, 0).astype(np.uint8)
 
     def failed(self) -> tuple[list[Failed], list[Failed]]:
         """Return the rows with a record field that is not finite, and those with a record field of a wrong type."""
         not_finite, wrong = [], []
         for name, column in self._columns.items():
             if name in FIELD_TYPES and is_float(column):
-                not_finite.append(Failed(NON_FINITE, _is_not_finite(column), f"{name} is not finite"))
+                not_finite.append(Failed(Reason.NON_FINITE, _is_not_finite(column), f"{name} is not finite"))
             elif name.startswith(NO_STRUCT):
                 path = name.removeprefix(NO_STRUCT)
-                wrong.append(Failed(WRONG_TYPE, column.to_numpy(), f"{path}: expected a struct"))
+                wrong.append(Failed(Reason.WRONG_TYPE, column.to_numpy(), f"{path}: expected a struct"))
             elif (field := name.removeprefix(WRONG)) in FIELD_TYPES and field != name:
                 wrong.append(_wrong(field, column.to_numpy()))
         return not_finite, wrong
@@ -140,44 +138,27 @@ def _wrong(name: str, rows: Bools) -> Failed:
         for choice in get_args(FIELD_TYPES[name])
         if choice is not type(None)
     ]
-    return Failed(WRONG_TYPE, rows, f"{name}: expected {' or '.join(choices)}")
+    return Failed(Reason.WRONG_TYPE, rows, f"{name}: expected {' or '.join(choices)}")
 
 
 def _is_not_finite(column: pa.ChunkedArray) -> Bools:
     bad: Bools = ~np.isfinite(floats(column))
-    return bad & present(column) if bad.any() else bad
-
-
-def value_type(column: pa.ChunkedArray) -> pa.DataType:
-    """Return the type of a column's values, dictionary-encoded or not."""
-    return column.type.value_type if types.is_dictionary(column.type) else column.type
+    return bad & column.is_valid().to_numpy() if bad.any() else bad
 
 
 def is_float(column: pa.ChunkedArray) -> bool:
     """Return whether a column has numbers that may be fractional."""
-    return bool(types.is_floating(value_type(column)) or types.is_decimal(value_type(column)))
+    return bool(types.is_floating(column.type))
 
 
 def is_number(column: pa.ChunkedArray) -> bool:
     """Return whether a column has numbers."""
-    return is_float(column) or bool(types.is_integer(value_type(column)))
-
-
-def present(column: pa.ChunkedArray) -> Bools:
-    """Return where a column is not null."""
-    if types.is_dictionary(column.type):
-        return np.concatenate([_codes(chunk) >= 0 for chunk in column.chunks])
-    if not column.null_count:
-        return np.ones(len(column), np.bool_)
-    valid: Bools = column.is_valid().to_numpy()
-    return valid
+    return is_float(column) or bool(types.is_integer(column.type))
 
 
 def floats(column: pa.ChunkedArray) -> Floats:
     """Return a column of numbers, NaN where it is null."""
-    if not types.is_dictionary(column.type):
-        return _floats(column.combine_chunks())
-    return np.concatenate([np.append(_floats(chunk.dictionary), np.nan)[_codes(chunk)] for chunk in column.chunks])
+    return _floats(column.combine_chunks())
 
 
 def labels(column: pa.ChunkedArray, spell: Callable[[Any], str]) -> Encoded[str]:
@@ -206,18 +187,17 @@ def vectors(column: pa.ChunkedArray, dimension: int) -> tuple[Floats, Marks]:
     whole = values.is_valid().to_numpy(zero_copy_only=False).reshape(-1, dimension).all(axis=1)
     rows = np.full((len(array), dimension), np.nan)
     rows[fits] = _floats(values).reshape(-1, dimension)
-    marks = np.where((lengths >= 0) & ~fits, WRONG_TYPE_MARK, 0).astype(np.uint8)
-    marks[fits] = np.where(whole, np.where(np.isfinite(rows[fits]).all(axis=1), 0, NON_FINITE_MARK), WRONG_TYPE_MARK)
+    marks = np.where((lengths >= 0) & ~fits, WRONG_TYPE, 0).astype(np.uint8)
+    marks[fits] = np.where(whole, np.where(np.isfinite(rows[fits]).all(axis=1), 0, NON_FINITE), WRONG_TYPE)
     rows[marks > 0] = np.nan
     return rows, marks
 
 
 def times(column: pa.ChunkedArray, unit: float) -> tuple[Floats, Bools | None]:
     """Return epoch seconds, NaN where a column is null, and where text is not a time; numbers are divided by `unit`."""
-    kind = value_type(column)
-    if types.is_timestamp(kind):
-        return np.concatenate([_moments(chunk, UNIT_PARTS[kind.unit]) for chunk in column.chunks]), None
-    if not (types.is_string(kind) or types.is_large_string(kind)):
+    if types.is_timestamp(column.type):
+        return _moments(column.combine_chunks(), UNIT_PARTS[column.type.unit]), None
+    if is_number(column):
         return floats(column) / unit, None
     text = labels(column, str)
     read = np.array([*map(_time, text.names), np.nan])
@@ -259,10 +239,7 @@ def _codes(array: pa.DictionaryArray) -> Ints:
 def _used(array: pa.DictionaryArray) -> tuple[list[Any], Ints]:
     """Return the dictionary's entries that occur, in the order of their first rows, and the index of each row's."""
     used, codes = in_order(_codes(array), len(array.dictionary))
-    names = array.dictionary.take(pa.array(used)).to_pylist()
-    if types.is_decimal(array.dictionary.type):
-        names = [None if name is None else float(name) for name in names]
-    return names, codes
+    return array.dictionary.take(pa.array(used)).to_pylist(), codes
 
 
 def _spelt(parts: list[tuple[list[Any], Ints]], spell: Callable[[Any], str]) -> Encoded[str]:
@@ -281,8 +258,6 @@ def _is_absent(value: Any) -> bool:
 
 def _moments(array: pa.Array, parts: int) -> Floats:
     """Return epoch seconds of timestamps in units of 1/`parts` second."""
-    if types.is_dictionary(array.type):
-        return np.append(_moments(array.dictionary, parts), np.nan)[_codes(array)]
     counts = array.view(pa.int64())
     whole: Ints = counts.fill_null(0).to_numpy(zero_copy_only=False)
     # As a float, a number of nanoseconds would lose digits.

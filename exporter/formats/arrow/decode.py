@@ -19,6 +19,7 @@ from exporter.formats.arrow.messages import MOST_ROWS
 from exporter.formats.arrow.stream import ArrowStream
 from exporter.lines.buffer import BadLine, Chunk, PendingLines
 from exporter.lines.framing import Position
+from exporter.lines.rejects import Reason
 
 
 class ArrowDecoder(Decoder):
@@ -51,7 +52,7 @@ class ArrowDecoder(Decoder):
         good, refused = self._checks.apply(batch, now, failed)
         begins = np.cumsum([0, *(chunk.block.num_rows for chunk in chunks)])
 
-        def bad(reason: str, rows: Ints, detail: str) -> BadLine:
+        def bad(reason: Reason, rows: Ints, detail: str) -> BadLine:
             number = int(np.searchsorted(begins, rows[0], "right")) - 1
             stream, offset, _ = chunks[number]
             return BadLine(stream, offset, reason, detail, len(rows), int(rows[0] - begins[number]) + 1)

@@ -16,7 +16,7 @@ from typing import NamedTuple
 import numpy as np
 
 from exporter.batch import Ints
-from exporter.lines.rejects import INVALID_ARROW, OVERSIZE, RejectedError
+from exporter.lines.rejects import Reason, RejectedError
 
 MARKER = b"\xff\xff\xff\xff"
 PREFIX_BYTES = 8
@@ -53,10 +53,9 @@ class Messages:
         self._rest: list[bytes] = []
         self._needed = PREFIX_BYTES
         self.held = 0
-        self.offset = 0
 
     def feed(self, data: bytes) -> Iterator[tuple[Message, bytes]]:
-        """Take the stream's next bytes and yield each message that they complete; `offset` is then after it.
+        """Take the stream's next bytes and yield each message that they complete, with its bytes.
 
         Raises RejectedError if a message is invalid or too large; nothing can be fed after that.
         """
@@ -70,7 +69,6 @@ class Messages:
             message, self._needed = _first(data, at)
             if message is None:
                 break
-            self.offset += message.size
             self.held -= message.size
             yield message, data[at : at + message.size]
             at += message.size
@@ -94,23 +92,25 @@ def _first(data: bytes, at: int) -> tuple[Message | None, int]:
     """Return the message at a place, if it is whole, and how many bytes it takes to read on."""
     there = len(data) - at
     if data[at : at + len(MARKER)] != MARKER[:there]:
-        raise RejectedError(INVALID_ARROW, "not an Arrow IPC stream: expected a message that starts with FF FF FF FF")
+        raise RejectedError(
+            Reason.INVALID_ARROW, "not an Arrow IPC stream: expected a message that starts with FF FF FF FF"
+        )
     if there < PREFIX_BYTES:
         return None, PREFIX_BYTES
     length = int.from_bytes(data[at + len(MARKER) : at + PREFIX_BYTES], "little", signed=True)
     if length == 0:
         return Message(MessageKind.END, PREFIX_BYTES), PREFIX_BYTES
     if length < 0:
-        raise RejectedError(INVALID_ARROW, "a message of a negative length")
+        raise RejectedError(Reason.INVALID_ARROW, "a message of a negative length")
     if length > METADATA_BYTES:
-        raise RejectedError(OVERSIZE, f"a message with more than {METADATA_BYTES} bytes of metadata")
+        raise RejectedError(Reason.OVERSIZE, f"a message with more than {METADATA_BYTES} bytes of metadata")
     begin = PREFIX_BYTES + length
     if there < begin:
         return None, begin
     try:
         message = _described(data[at + PREFIX_BYTES : at + begin], begin)
     except _FlatbufferError:
-        raise RejectedError(INVALID_ARROW, "a message whose metadata cannot be read") from None
+        raise RejectedError(Reason.INVALID_ARROW, "a message whose metadata cannot be read") from None
     return (message if there >= message.size else None), message.size
 
 
@@ -119,10 +119,10 @@ def _described(metadata: bytes, begin: int) -> Message:
     root = _FlatTable.root(metadata)
     kind, body = root.number(1, "<B"), root.number(3, "<q")
     if body < 0:
-        raise RejectedError(INVALID_ARROW, "a message of a negative length")
+        raise RejectedError(Reason.INVALID_ARROW, "a message of a negative length")
     size = begin + body
     if size > MESSAGE_BYTES:
-        raise RejectedError(OVERSIZE, f"a message of more than {MESSAGE_BYTES} bytes; send fewer rows at a time")
+        raise RejectedError(Reason.OVERSIZE, f"a message of more than {MESSAGE_BYTES} bytes; send fewer rows at a time")
     header = root.table(2)
     if kind == MessageKind.SCHEMA:
         return Message(MessageKind.SCHEMA, size)
@@ -130,26 +130,26 @@ def _described(metadata: bytes, begin: int) -> Message:
         _check_rows(header.table(1), size, body)
         if header.number(2, "<B"):
             # Each batch would contain a copy of all earlier entries.
-            raise RejectedError(INVALID_ARROW, "a dictionary that only adds to one before; send it whole")
+            raise RejectedError(Reason.INVALID_ARROW, "a dictionary that only adds to one before; send it whole")
         return Message(MessageKind.DICTIONARY, size, dictionary=header.number(0, "<q"))
     if kind == MessageKind.BATCH:
         return Message(MessageKind.BATCH, size, rows=_check_rows(header, size, body))
-    raise RejectedError(INVALID_ARROW, "a message that is neither a schema, a dictionary nor a record batch")
+    raise RejectedError(Reason.INVALID_ARROW, "a message that is neither a schema, a dictionary nor a record batch")
 
 
 def _check_rows(batch: _FlatTable, size: int, body: int) -> int:
     """Return how many rows a batch has; raises RejectedError if they would take more memory than their bytes."""
     rows = batch.number(0, "<q")
     if batch.has(3):
-        raise RejectedError(INVALID_ARROW, "a compressed body; send it as it is")
+        raise RejectedError(Reason.INVALID_ARROW, "a compressed body; send it as it is")
     if not 0 <= rows <= size:
-        raise RejectedError(INVALID_ARROW, "a record batch of more rows than bytes")
+        raise RejectedError(Reason.INVALID_ARROW, "a record batch of more rows than bytes")
     if rows > MOST_ROWS:
-        raise RejectedError(OVERSIZE, f"a record batch of more than {MOST_ROWS} rows")
+        raise RejectedError(Reason.OVERSIZE, f"a record batch of more than {MOST_ROWS} rows")
     lengths = batch.pairs(2)[:, 1]
     # Overlapping buffers could expand to far more data than was sent.
     if len(lengths) and (lengths.min() < 0 or lengths.max() > body or int(lengths.sum()) > body):
-        raise RejectedError(INVALID_ARROW, "a record batch whose buffers overlap, or lie outside of it")
+        raise RejectedError(Reason.INVALID_ARROW, "a record batch whose buffers overlap, or lie outside of it")
     return rows
 
 

@@ -4,17 +4,18 @@ import base64
 import hashlib
 import json
 from collections.abc import Mapping
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Any
 from urllib.parse import unquote
 
+from exporter.decoding.columns import epoch
 from exporter.formats.bodies import BodyError, media_type
 from exporter.formats.kserve.pairing import Event
 
-# By type, whether it is a response.
+# Whether an event is a response, by type.
 TYPES = {"org.kubeflow.serving.inference.request": False, "org.kubeflow.serving.inference.response": True}
 STRUCTURED = "application/cloudevents+json"
-# What identifies a request; a transformer's events are not its predictor's.
+# These attributes identify a request; a transformer's events are not its predictor's.
 KEY = ("namespace", "inferenceservicename", "component", "id")
 MAX_LABEL = 200
 
@@ -66,7 +67,6 @@ def _parsed(line: bytes) -> tuple[dict[str, str], bytes]:
 
 def _epoch(text: str) -> float | None:
     try:
-        moment = datetime.fromisoformat(text)
-        return (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp()
+        return epoch(datetime.fromisoformat(text))
     except (ValueError, OverflowError):
         return None

@@ -1,7 +1,7 @@
-"""EventPairs of a request and its response, which arrive separately.
+"""Pairs of a request and its response, which arrive separately.
 
-An event is given up if it waits too long for its other half, or if there is no room for it. There is no clock here: the
-time comes with the events. Waiting events are not kept over a restart.
+An event is given up if it waits too long for its other half, or if there is no room for it. Waiting events are lost in
+a restart.
 """
 
 from collections import OrderedDict
@@ -12,13 +12,13 @@ MOST_WAITING = 10_000
 MOST_BYTES = 32 * 1024**2
 WAIT_SECONDS = 60.0
 
-# Of a request, and of its response.
+# The time of a request, and of its response.
 Times = tuple[float | None, float | None]
 
 
 @dataclass(frozen=True, slots=True)
 class Event:
-    """The body of a request or a response, and the attributes of its event."""
+    """The event of a request or a response: its body and attributes."""
 
     key: str
     is_response: bool
@@ -36,18 +36,18 @@ class EventPair(NamedTuple):
 
     @property
     def key(self) -> str:
-        """What identifies a pair that is sent again: an id may be reused, its times are not."""
+        """Identifies a pair that is sent again; includes the times, because an id may be reused."""
         return f"{self.request.key} {self.request.time} {self.response.time}"
 
     @property
     def latency_seconds(self) -> float | None:
-        """The difference of their times, which are those of sending; None if one is absent or they are reversed."""
+        """The difference of their times of sending; None if a time is absent or they are reversed."""
         begin, end = self.request.time, self.response.time
         return None if begin is None or end is None or end < begin else end - begin
 
 
 class EventPairs:
-    """The events that wait for their other halves: at most `most` of them and `most_bytes`, for at most `seconds`."""
+    """The events that wait for their other halves: at most `most` events and `most_bytes`, for at most `seconds`."""
 
     def __init__(self, most: int = MOST_WAITING, most_bytes: int = MOST_BYTES, seconds: float = WAIT_SECONDS) -> None:
         self._most = most
@@ -62,11 +62,11 @@ class EventPairs:
         return len(self._waiting)
 
     def add(self, added: Event, now: float) -> EventPair | None:
-        """Take an event; return the pair that it completes. Events given up for it add to `lost`."""
+        """Take an event; return the pair that it completes, if any. Events that are given up add to `lost`."""
         self.expire(now)
         times = self._done.get(added.key)
         if times and times[added.is_response] == added.time:
-            return None  # sent again; an id may be reused, but its times are not
+            return None  # sent again: an id may be reused, but with other times
         _, other = self._waiting.get(added.key, (0.0, added))
         if other.is_response != added.is_response:
             self._forget(added.key)
@@ -77,7 +77,7 @@ class EventPairs:
             return pair
         if other is not added:
             if other.time == added.time:
-                return None  # the same, sent again
+                return None  # sent again
             self._lose(added.key)
         self._waiting[added.key] = now, added
         self._held += len(added.body)

@@ -9,7 +9,7 @@ from exporter.formats.bodies import BodyError
 from exporter.formats.kserve.events import MAX_LABEL, event
 from exporter.formats.kserve.pairing import Event, EventPair, EventPairs
 from exporter.formats.kserve.payloads import FeatureNames, instances, outcomes
-from exporter.lines.rejects import INVALID_JSON, INVALID_UTF8, MISSING_FIELD, WRONG_TYPE, RejectedError
+from exporter.lines.rejects import Reason, RejectedError
 
 MAX_INSTANCES = 20_000
 HTTP_ERRORS = 400
@@ -29,7 +29,7 @@ class EventRows(RowReader):
         try:
             pair = self.pairs.add(event(line), now)
         except BodyError as error:
-            raise RejectedError(WRONG_TYPE, str(error)) from None
+            raise RejectedError(Reason.WRONG_TYPE, str(error)) from None
         if pair is None:
             rows.waiting += 1
         elif not is_new(pair.key):
@@ -61,7 +61,7 @@ def pair_rows(pair: EventPair, names: FeatureNames) -> tuple[Iterable[Row], Reje
     except RejectedError as error:
         features, unreadable = None, error
     else:
-        unreadable = RejectedError(WRONG_TYPE, "expected a request of KServe's v1 or v2 protocol")
+        unreadable = RejectedError(Reason.WRONG_TYPE, "expected a request of KServe's v1 or v2 protocol")
     count = max(1, len(features or ()))
     try:
         response = _json(pair.response.body)
@@ -69,19 +69,23 @@ def pair_rows(pair: EventPair, names: FeatureNames) -> tuple[Iterable[Row], Reje
         response, unreadable = None, error if features is not None else unreadable
     row = _row(pair, response)
     if failure := _failure(pair.response, response):
-        # The request failed for each of its instances; one that cannot be read counts as one instance.
+        # The request failed for each of its instances; an unreadable request counts as one instance.
         failed = [row | {"error_type": failure}] * min(count, MAX_INSTANCES)
         return failed, _too_many(count), count - len(failed)
     found = outcomes(response)
     if features is None or found is None:
         if features is not None and response is not None:
-            unreadable = RejectedError(WRONG_TYPE, "expected a response of KServe's v1 or v2 protocol")
+            unreadable = RejectedError(Reason.WRONG_TYPE, "expected a response of KServe's v1 or v2 protocol")
         return [], unreadable, count
     if len(features) > MAX_INSTANCES:
         return [], _too_many(count), count
     if len(found) != len(features):
-        # Which prediction belongs to which instance is unknown.
-        return [], RejectedError(MISSING_FIELD, f"{len(found)} predictions for {len(features)} instances"), count
+        # It is unknown which prediction belongs to which instance.
+        return (
+            [],
+            RejectedError(Reason.MISSING_FIELD, f"{len(found)} predictions for {len(features)} instances"),
+            count,
+        )
     return (
         [{**row, **outcome._asdict(), "features": values} for outcome, values in zip(found, features, strict=True)],
         None,
@@ -90,7 +94,7 @@ def pair_rows(pair: EventPair, names: FeatureNames) -> tuple[Iterable[Row], Reje
 
 
 def _row(pair: EventPair, response: Any) -> Row:
-    """Return what all rows of a pair have in common."""
+    """Return the fields that all rows of a pair share."""
     row = {
         "model_name": pair.request.service or pair.response.service or None,
         "timestamp": pair.response.time if pair.response.time is not None else pair.request.time,
@@ -105,21 +109,21 @@ def _row(pair: EventPair, response: Any) -> Row:
 def _too_many(count: int) -> RejectedError | None:
     if count <= MAX_INSTANCES:
         return None
-    return RejectedError(WRONG_TYPE, f"expected at most {MAX_INSTANCES} instances per request")
+    return RejectedError(Reason.WRONG_TYPE, f"expected at most {MAX_INSTANCES} instances per request")
 
 
 def _json(body: bytes) -> Any:
-    """Return what a body holds; raises RejectedError."""
+    """Return a body's JSON value; raises RejectedError."""
     try:
         return json.loads(body.decode())
     except UnicodeDecodeError:
-        raise RejectedError(INVALID_UTF8, "a body that is not UTF-8") from None
+        raise RejectedError(Reason.INVALID_UTF8, "a body that is not UTF-8") from None
     except (ValueError, RecursionError) as error:
-        raise RejectedError(INVALID_JSON, f"a body that is not JSON: {error}") from None
+        raise RejectedError(Reason.INVALID_JSON, f"a body that is not JSON: {error}") from None
 
 
 def _failure(response: Event, body: Any) -> str:
-    """Return why a request failed, "" if it did not: the status that newer loggers send, or that there is an error."""
+    """Return why a request failed, "" if it did not: the status that newer loggers send, or "error"."""
     if response.status.isdecimal() and int(response.status) >= HTTP_ERRORS:
         return response.status
     has_error = isinstance(body, dict) and body.get("error") and not {"predictions", "outputs"} & body.keys()
