@@ -162,4 +162,4 @@ def scores_by_class(scores: Floats, values: Column, predictions: Encoded[str], c
 
 def epoch(moment: datetime) -> float:
     """Return epoch seconds; a time without a zone is in UTC."""
-    return moment.replace(tzinfo=moment.tzinfo or UTC).timestamp()
+    return (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp()

@@ -15,7 +15,7 @@ class BodyError(ValueError):
 
 
 def media_type(headers: Mapping[str, str]) -> str:
-    """Return the media type of a body, without parameters; the names of headers are in lower case."""
+    """Return the media type of a body, without parameters; `headers` ignores case, or has names in lower case."""
     return headers.get("content-type", "").split(";")[0].strip().lower()
 
 

@@ -1,7 +1,7 @@
-"""What a format is: how bytes are framed, how lines become rows, and where the fields of a record lie in a row.
+"""The interface of formats: how bytes are framed, how lines become rows, and where a record's fields lie in a row.
 
-A format is one module of this package with one subclass of `Format`. Its class attributes and methods say in which
-stages it differs from JSON lines:
+A format is one module of this package with one subclass of `Format`. Its class attributes and methods define the stages
+in which it differs from JSON lines:
 
     bytes --framer--> lines --rows--> objects --fields--> records
 
@@ -28,7 +28,7 @@ class Format(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     """A format with its options, which are its fields; the string below each is its description in the reference.
 
     `needs_stream` formats cannot be resumed in the middle or split into datagrams: they need a whole stream.
-    `carries_labels` says whether records of ground truth may have the format too.
+    `carries_labels` says whether ground-truth labels may have the format too.
     """
 
     name: ClassVar[str]
@@ -39,15 +39,15 @@ class Format(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     expects: ClassVar[str] = f"a body of {', '.join(JSON_TYPES)}"
 
     def fields(self, configured: Mapping[str, Path]) -> Mapping[str, Path]:
-        """Return where the fields of a record lie in a row; `configured` has the paths of the configuration."""
+        """Return where the fields of a record lie in a row; `configured` are the paths of the configuration."""
         return configured
 
     def rows(self, features: Sequence[str]) -> RowReader | None:
-        """Return what makes rows of lines, given the features of the reference in its order; None: a line is a row."""
+        """Return a reader of rows, given the reference's features in order; None if each line is a record."""
         return None
 
     def problems(self) -> Iterator[str]:
-        """Yield mistakes in the options that their types do not show, each starting with its key."""
+        """Yield mistakes that the options' types do not exclude, each starting with its key."""
         yield from ()
 
     def pipeline(
@@ -60,7 +60,7 @@ class Format(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
         return Pipeline(framer, Decoder(schema, model, checks), self.rows(features))
 
     def accepts(self, headers: Mapping[str, str]) -> bool:
-        """Whether a request with these headers (names in lower case) has a body of this format."""
+        """Return whether a request with these headers has a body of this format."""
         return media_type(headers) in JSON_TYPES
 
     def request(self, headers: Mapping[str, str], body: bytes) -> IngestRequest:

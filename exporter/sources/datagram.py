@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import ClassVar
 
 from exporter.lines.stream import Stream
-from exporter.sources.sockets import QUIET_SECONDS, Address, NetworkOptions, UnixSocketOptions, bound
+from exporter.sources.sockets import QUIET_SECONDS, NetworkOptions, UnixSocketOptions, bound
 from exporter.sources.source import FULL_SECONDS, SourceContext
 
 # The longest datagram that the kernel accepts by default on a unix socket; UDP's are at most 64 KiB.
@@ -48,10 +48,10 @@ class UdpOptions(NetworkOptions, frozen=True, kw_only=True):
 
 @dataclass
 class DatagramSocket:
-    """Reads the datagrams that are sent to `address`."""
+    """Reads the datagrams that are sent to a socket."""
 
     context: SourceContext
-    address: Address
+    options: UnixDatagramOptions | UdpOptions
     _socket: socket.socket | None = None
     _dropped: int = 0
     _received: int = 0
@@ -62,7 +62,7 @@ class DatagramSocket:
 
     async def start(self) -> None:
         """Listen; raises SourceError."""
-        self._socket = bound(self.context.name, self.address, socket.SOCK_DGRAM)
+        self._socket = bound(self.context.name, self.options, socket.SOCK_DGRAM)
         self.context.sink.open(self._stream)
         asyncio.get_running_loop().add_reader(self._socket, self._take, self._socket)
 
@@ -90,7 +90,7 @@ class DatagramSocket:
         self._socket.close()
         self._socket = None
         self.context.sink.close(self._stream)
-        self.address.remove()
+        self.options.remove()
 
     def _take(self, ready: socket.socket) -> None:
         now = self.context.clock()

@@ -157,11 +157,11 @@ class HttpSource:
         self._idle.clear()
         try:
             body = await self._body(request)
-            if media_type(_lower(request)) == ARROW:
+            if media_type(request.headers) == ARROW:
                 await asyncio.to_thread(_load_arrow)
             if not self._is_open:
                 raise _RefusedError(HTTPStatus.SERVICE_UNAVAILABLE, "the source is gone; try again")
-            lines = self.context.format.request(_lower(request), body)
+            lines = self.context.format.request(request.headers, body)
             receipt = self.context.sink.ingest(self.context.name, lines, self.context.clock())
             if receipt.is_waiting:
                 return web.json_response({"accepted": 0}, status=HTTPStatus.ACCEPTED)
@@ -186,7 +186,7 @@ class HttpSource:
                 raise _RefusedError(HTTPStatus.UNAUTHORIZED)
         if "Origin" in request.headers:
             raise _RefusedError(HTTPStatus.FORBIDDEN)
-        if not self.context.format.accepts(_lower(request)) or _encoding(request) not in (*GZIP, "identity"):
+        if not self.context.format.accepts(request.headers) or _encoding(request) not in (*GZIP, "identity"):
             expected = f"expected {self.context.format.expects}, as it is or gzip"
             raise _RefusedError(HTTPStatus.UNSUPPORTED_MEDIA_TYPE, expected)
         if len(request.headers.get("Idempotency-Key", "")) > MAX_KEY_CHARACTERS:
@@ -282,10 +282,6 @@ def _token(file: Path) -> bytes:
 
 def _encoding(request: web.Request) -> str:
     return request.headers.get("Content-Encoding", "identity").lower()
-
-
-def _lower(request: web.Request) -> dict[str, str]:
-    return {name.lower(): value for name, value in request.headers.items()}
 
 
 def _response(receipt: Receipt, request: IngestRequest) -> web.Response:

@@ -103,10 +103,7 @@ class UnixSocketOptions(SourceOptions, frozen=True, kw_only=True):
                 raise OSError(errno.EADDRINUSE, os.strerror(errno.EADDRINUSE))
 
 
-Address = NetworkOptions | UnixSocketOptions
-
-
-def bound(name: str, address: Address, kind: socket.SocketKind) -> socket.socket:
+def bound(name: str, address: NetworkOptions | UnixSocketOptions, kind: socket.SocketKind) -> socket.socket:
     """Return the bound socket of a source; raises SourceError."""
     try:
         return address.bind(kind)

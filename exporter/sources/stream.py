@@ -16,7 +16,7 @@ from itertools import count
 from typing import ClassVar
 
 from exporter.lines.stream import Stream
-from exporter.sources.sockets import QUIET_SECONDS, Address, NetworkOptions, UnixSocketOptions, bound
+from exporter.sources.sockets import QUIET_SECONDS, NetworkOptions, UnixSocketOptions, bound
 from exporter.sources.source import FULL_SECONDS, SourceContext
 from exporter.units import Duration, Positive
 
@@ -39,7 +39,7 @@ class UnixOptions(UnixSocketOptions, frozen=True, kw_only=True):
     """How long a client may be silent."""
 
     def make(self, context: SourceContext) -> StreamSocket:
-        return StreamSocket(context, self, self.connections, self.idle_timeout.seconds)
+        return StreamSocket(context, self)
 
 
 class TcpOptions(NetworkOptions, frozen=True, kw_only=True):
@@ -55,34 +55,29 @@ class TcpOptions(NetworkOptions, frozen=True, kw_only=True):
     """How long a client may be silent."""
 
     def make(self, context: SourceContext) -> StreamSocket:
-        return StreamSocket(context, self, self.connections, self.idle_timeout.seconds)
+        return StreamSocket(context, self)
 
 
 @dataclass
 class StreamSocket:
-    """Reads the streams of any number of clients that connect to `address`.
-
-    Connections beyond `max_connections` are closed, and so is one that is silent for `idle_seconds`.
-    """
+    """Reads the stream of each client that connects, and closes connections beyond the options' limits."""
 
     context: SourceContext
-    address: Address
-    max_connections: int
-    idle_seconds: float
+    options: UnixOptions | TcpOptions
     _server: asyncio.Server | None = None
     _connections: set[_Connection] = field(default_factory=set)
     _serial: count[int] = field(default_factory=lambda: count(1))
 
     async def start(self) -> None:
         """Listen; raises SourceError."""
-        loop, ready = asyncio.get_running_loop(), bound(self.context.name, self.address, socket.SOCK_STREAM)
+        loop, ready = asyncio.get_running_loop(), bound(self.context.name, self.options, socket.SOCK_STREAM)
         self._server = await loop.create_server(lambda: _Connection(self), sock=ready, backlog=BACKLOG)
 
     async def run(self) -> None:
         """Disconnect clients that are silent for too long."""
         while True:
             await asyncio.sleep(SWEEP_SECONDS)
-            oldest = self.context.clock() - self.idle_seconds
+            oldest = self.context.clock() - self.options.idle_timeout.seconds
             for connection in [connection for connection in self._connections if connection.last_received < oldest]:
                 self.refuse(connection, "idle")
 
@@ -103,13 +98,13 @@ class StreamSocket:
         for connection in list(self._connections):
             connection.disconnect()
             self.left(connection)
-        self.address.remove()
+        self.options.remove()
         self._server = None
 
     def admit(self, connection: _Connection, peer: str) -> Stream | None:
         """Return the stream of a new connection; None if there are too many connections."""
         self.context.telemetry.connections.labels(self.context.name).inc()
-        if len(self._connections) >= self.max_connections:
+        if len(self._connections) >= self.options.connections:
             self.context.telemetry.refused_connections.labels(self.context.name, "limit").inc()
             return None
         self._connections.add(connection)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Self
 
 from exporter.units import Listen
 
@@ -42,7 +43,7 @@ class PathUrl(SourceUrl):
         return cls.at(text, path)
 
     @classmethod
-    def at(cls, text: str, path: str) -> PathUrl:
+    def at(cls, text: str, path: str) -> Self:
         """Return the URL `text` of a path."""
         url = cls(text)
         url.path = path

@@ -21,15 +21,12 @@ MAX_LABEL = 200
 
 
 def structured(headers: Mapping[str, str], body: bytes) -> bytes:
-    """Return an event of either mode as a line of structured mode; the names of headers are in lower case.
-
-    Raises BodyError if it is not an event of the logger.
-    """
+    """Return an event of either mode as a line of structured mode; raises BodyError if it is not the logger's."""
     if media_type(headers) == STRUCTURED:
         line = body.replace(b"\n", b" ")
     else:
-        names = {name: unquote(value) for name, value in headers.items() if name.startswith("ce-")}
-        attributes = {name.removeprefix("ce-"): value for name, value in names.items()}
+        names = {name.lower(): unquote(value) for name, value in headers.items()}
+        attributes = {name.removeprefix("ce-"): value for name, value in names.items() if name.startswith("ce-")}
         line = json.dumps(attributes | {"data_base64": base64.b64encode(body).decode()}).encode()
     event(line)
     return line + b"\n"

@@ -11,7 +11,7 @@ import importlib.util
 import re
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import suppress
+from concurrent.futures import Future
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar, NamedTuple, TypeVar
@@ -84,9 +84,7 @@ class SqliteUrl(PathUrl):
         rest = split(text)[1]
         if not re.fullmatch(r"/[^?#]+", rest):
             raise ValueError("expected sqlite:////PATH")
-        url = cls(text)
-        url.path = rest.removeprefix("/")
-        return url
+        return cls.at(text, rest.removeprefix("/"))
 
 
 class QueryOptions(SourceOptions, frozen=True, kw_only=True):
@@ -247,28 +245,17 @@ class SqlSource:
 
 async def _in_thread(work: Callable[[], T]) -> T:
     """Return the result of `work`, run in a daemon thread: unlike `asyncio.to_thread`, it does not delay the exit."""
-    loop = asyncio.get_running_loop()
-    future: asyncio.Future[T] = loop.create_future()
-
-    def deliver(result: T | None, error: BaseException | None) -> None:
-        if future.cancelled():
-            return
-        if error is not None:
-            future.set_exception(error)
-        else:
-            future.set_result(result)  # type: ignore[arg-type]  # there is one where there is no error
+    future: Future[T] = Future()
 
     def run() -> None:
-        result, failure = None, None
+        future.set_running_or_notify_cancel()
         try:
-            result = work()
+            future.set_result(work())
         except BaseException as error:  # noqa: BLE001  # raised where the result is awaited
-            failure = error
-        with suppress(RuntimeError):  # the loop may have ended
-            loop.call_soon_threadsafe(deliver, result, failure)
+            future.set_exception(error)
 
     threading.Thread(target=run, name="sql", daemon=True).start()
-    return await future
+    return await asyncio.wrap_future(future)
 
 
 def _is_address(url: str) -> bool:

@@ -11,7 +11,7 @@ import glob
 import math
 import os
 import stat
-from collections.abc import Container, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import ClassVar, Literal
 
@@ -61,7 +61,8 @@ class FileSource:
     pattern: str
     from_end: bool = False
     _files: OpenFiles = field(init=False)
-    _failures: "_Failures" = field(init=False)
+    # Why files cannot be opened (by path) or read (by key) at the moment.
+    _failures: dict[str | Key, str] = field(default_factory=dict)
     # The streams whose files are not found since the state was saved, and since when.
     _missing: dict[Stream, float] = field(default_factory=dict)
     # The size of the incomplete compressed files that may turn out to be a missing one.
@@ -72,7 +73,6 @@ class FileSource:
 
     def __post_init__(self) -> None:
         self._files = OpenFiles(self.context)
-        self._failures = _Failures(self.context.name)
 
     async def run(self) -> None:
         """Poll until cancelled; while there is more to read, without a pause."""
@@ -136,7 +136,8 @@ class FileSource:
                 tails[key].path = tails[key].path or path
             elif path not in awaited:
                 self._open(path, now)
-        self._failures.keep({*paths, *tails})
+        kept = {*paths, *tails}
+        self._failures = {file: reason for file, reason in self._failures.items() if file in kept}
 
     def _regular(self, paths: list[str]) -> dict[str, Key]:
         there = {}
@@ -144,12 +145,12 @@ class FileSource:
             try:
                 status = os.stat(path)
             except OSError as error:
-                self._failures.add(path, path, error)
+                self._failed(path, path, error)
                 continue
             if stat.S_ISREG(status.st_mode):
                 there[path] = key_of(status)
             else:
-                self._failures.discard(path)
+                self._failures.pop(path, None)
         return there
 
     def _open(self, path: str, now: float) -> None:
@@ -163,11 +164,11 @@ class FileSource:
                 self._files.begin(path, handle, position, now)
                 handle = None
         except UnicodeEncodeError:
-            self._failures.add(path, path, "its name is not UTF-8")
+            self._failed(path, path, "its name is not UTF-8")
         except OSError as error:
-            self._failures.add(path, path, error)
+            self._failed(path, path, error)
         else:
-            self._failures.discard(path)
+            self._failures.pop(path, None)
         finally:
             if handle is not None:
                 handle.close()
@@ -178,9 +179,9 @@ class FileSource:
         try:
             more = self._files.read(tail, now)
         except OSError as error:
-            self._failures.add(tail.key, tail.stream.path, error)
+            self._failed(tail.key, tail.stream.path, error)
         else:
-            self._failures.discard(tail.key)
+            self._failures.pop(tail.key, None)
         if not more:
             self._files.close_if_finished(tail, now)
         return more
@@ -208,18 +209,28 @@ class FileSource:
                 if self._sizes.get(stream) != error.size:
                     self._sizes[stream], since = error.size, now
             if now - since < patience:
-                self._failures.add(stream.path, stream.path, error)
+                self._failed(stream.path, stream.path, error)
                 if stream not in self._missing:
                     log.warning("a file that was being read is not there", source=self.context.name, path=stream.path)
                 self._missing[stream] = since
                 return
         self._missing.pop(stream, None)
         self._sizes.pop(stream, None)
-        self._failures.discard(stream.path)
+        self._failures.pop(stream.path, None)
         if handle is None:
             self._files.lost(stream)
         else:
             self._files.resume(stream, handle, stream.path, position, now)
+
+    def _failed(self, file: str | Key, path: str, error: OSError | str) -> None:
+        """Record a failure, unless the file is simply gone; each reason is logged once."""
+        if isinstance(error, FileNotFoundError):
+            return
+        reason = error if isinstance(error, str) else error.strerror or "unknown"
+        if self._failures.get(file) != reason:
+            self._failures[file] = reason
+            printable = path.encode(errors="backslashreplace").decode()
+            log.warning("cannot read file; will try again", source=self.context.name, path=printable, error=reason)
 
     def _report(self, now: float) -> None:
         tails = self._files.tails.values()
@@ -228,32 +239,3 @@ class FileSource:
         self.context.telemetry.lag_bytes.labels(self.context.name).set(sum(tail.unread for tail in tails))
         self.context.telemetry.lag_seconds.labels(self.context.name).set(now - since)
         self.context.telemetry.failing_files.labels(self.context.name).set(len(self._failures))
-
-
-class _Failures:
-    """Why files cannot be opened (by path) or read (by key) at the moment; each reason is logged once."""
-
-    def __init__(self, source: str) -> None:
-        self._source = source
-        self._reasons: dict[str | Key, str] = {}
-
-    def __len__(self) -> int:
-        return len(self._reasons)
-
-    def add(self, file: str | Key, path: str, error: OSError | str) -> None:
-        """Record a failure, unless the file is simply gone."""
-        if isinstance(error, FileNotFoundError):
-            return
-        reason = error if isinstance(error, str) else error.strerror or "unknown"
-        if self._reasons.get(file) != reason:
-            self._reasons[file] = reason
-            printable = path.encode(errors="backslashreplace").decode()
-            log.warning("cannot read file; will try again", source=self._source, path=printable, error=reason)
-
-    def discard(self, file: str | Key) -> None:
-        """Record that a file can be read."""
-        self._reasons.pop(file, None)
-
-    def keep(self, files: Container[str | Key]) -> None:
-        """Forget all other files."""
-        self._reasons = {file: reason for file, reason in self._reasons.items() if file in files}
