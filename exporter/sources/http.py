@@ -38,15 +38,9 @@ READ_SECONDS = 30.0
 RETRY_SECONDS = 1
 MAX_KEY_CHARACTERS = 200
 MAX_REASONS = 20
+TOO_MANY = "too many requests at once; try again"
 GZIP = ("gzip", "x-gzip")
 GZIP_FORMAT = 16 + zlib.MAX_WBITS
-
-REASONS = {
-    HTTPStatus.UNAUTHORIZED: "expected the header Authorization: Bearer TOKEN",
-    HTTPStatus.FORBIDDEN: "not for web pages",
-    HTTPStatus.REQUEST_TIMEOUT: "the body did not arrive in time",
-    HTTPStatus.TOO_MANY_REQUESTS: "too many requests at once; try again",
-}
 
 
 class HttpUrl(SourceUrl):
@@ -97,8 +91,8 @@ class HttpOptions(SourceOptions, frozen=True, kw_only=True):
 class _RefusedError(Exception):
     """A request that is answered with an error before its records are read."""
 
-    def __init__(self, status: HTTPStatus, text: str = "") -> None:
-        super().__init__(text or REASONS[status])
+    def __init__(self, status: HTTPStatus, text: str) -> None:
+        super().__init__(text)
         self.status = status
 
 
@@ -152,7 +146,7 @@ class HttpSource:
         if not self._accepts:
             raise _RefusedError(HTTPStatus.SERVICE_UNAVAILABLE, "starting, or stopping; try again")
         if self._open >= self.options.requests:
-            raise _RefusedError(HTTPStatus.TOO_MANY_REQUESTS)
+            raise _RefusedError(HTTPStatus.TOO_MANY_REQUESTS, TOO_MANY)
         self._open += 1
         self._idle.clear()
         try:
@@ -183,9 +177,9 @@ class HttpSource:
             # A header may contain any bytes.
             token = sent.strip().encode(errors="surrogateescape")
             if not hmac.compare_digest(token, _token(Path(self.options.token_file))) or scheme.lower() != "bearer":
-                raise _RefusedError(HTTPStatus.UNAUTHORIZED)
+                raise _RefusedError(HTTPStatus.UNAUTHORIZED, "expected the header Authorization: Bearer TOKEN")
         if "Origin" in request.headers:
-            raise _RefusedError(HTTPStatus.FORBIDDEN)
+            raise _RefusedError(HTTPStatus.FORBIDDEN, "not for web pages")
         if not self.context.format.accepts(request.headers) or _encoding(request) not in (*GZIP, "identity"):
             expected = f"expected {self.context.format.expects}, as it is or gzip"
             raise _RefusedError(HTTPStatus.UNSUPPORTED_MEDIA_TYPE, expected)
@@ -206,10 +200,10 @@ class HttpSource:
                     self._held += body.size - held
                     held = body.size
                     if self._held > HELD_BYTES:
-                        raise _RefusedError(HTTPStatus.TOO_MANY_REQUESTS)
+                        raise _RefusedError(HTTPStatus.TOO_MANY_REQUESTS, TOO_MANY)
             return body.end()
         except TimeoutError:
-            raise _RefusedError(HTTPStatus.REQUEST_TIMEOUT) from None
+            raise _RefusedError(HTTPStatus.REQUEST_TIMEOUT, "the body did not arrive in time") from None
         except _TooLargeError:
             raise self._too_large() from None
         finally:

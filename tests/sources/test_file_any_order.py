@@ -161,7 +161,7 @@ class AnyOrderWithAPatternThatMatchesRotatedNames(AnyOrder):
     pattern = "app.jsonl*"
 
 
-SETTINGS = settings(max_examples=500, stateful_step_count=30)
+SETTINGS = settings(max_examples=150, stateful_step_count=30)
 TestAnyOrder = AnyOrder.TestCase
 TestAnyOrder.settings = SETTINGS
 TestAnyOrderWide = AnyOrderWithAPatternThatMatchesRotatedNames.TestCase

@@ -8,6 +8,7 @@ import threading
 import time
 import urllib.error
 import urllib.request
+from collections import Counter
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
@@ -22,6 +23,7 @@ from tests.servers import free_port
 
 PATH = "/v1/predictions"
 LINES = "prediction_exporter_source_lines_total"
+REQUESTS = "prediction_exporter_source_requests_total"
 GOOD = '{"prediction": "approve", "latency_ms": 12}'
 NDJSON = "application/x-ndjson"
 
@@ -50,6 +52,13 @@ def post(running: Exporter, body: str | bytes, kind: str = NDJSON, **headers: st
             return error.code, json.load(error)
 
 
+@pytest.fixture(scope="module")
+def shared(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Exporter]:
+    """A sidecar for tests that compare what it counted before and after."""
+    with listening(tmp_path_factory.mktemp("shared")) as running:
+        yield running
+
+
 def test_what_is_answered_with_200_survives_kill_9(tmp_path: Path) -> None:
     with listening(tmp_path) as running:
         assert post(running, f"{GOOD}\n" * 100) == (200, {"accepted": 100})
@@ -68,31 +77,28 @@ def test_what_is_answered_with_200_survives_kill_9(tmp_path: Path) -> None:
         pytest.param(f'\n [{GOOD}, {{"prediction": "approve", "x": NaN}}]', "application/json", id="array with NaN"),
     ],
 )
-def test_records_come_as_lines_or_an_array(tmp_path: Path, body: str, kind: str) -> None:
-    with listening(tmp_path) as running:
-        assert post(running, body, kind) == (200, {"accepted": 2})
-        assert post(running, gzip.compress(body.encode()), kind, Content_Encoding="gzip") == (200, {"accepted": 2})
-        assert running.samples("model_predictions_total") == {("approve",): 4}
+def test_records_come_as_lines_or_an_array(shared: Exporter, body: str, kind: str) -> None:
+    before = shared.total("model_predictions_total")
+    assert post(shared, body, kind) == (200, {"accepted": 2})
+    assert post(shared, gzip.compress(body.encode()), kind, Content_Encoding="gzip") == (200, {"accepted": 2})
+    assert shared.samples("model_predictions_total") == {("approve",): before + 4}
 
 
 @pytest.mark.parametrize("name", ["GZIP", "x-gzip"])
-def test_gzip_by_its_other_names(tmp_path: Path, name: str) -> None:
-    with listening(tmp_path) as running:
-        assert post(running, gzip.compress(GOOD.encode()), Content_Encoding=name) == (200, {"accepted": 1})
+def test_gzip_by_its_other_names(shared: Exporter, name: str) -> None:
+    assert post(shared, gzip.compress(GOOD.encode()), Content_Encoding=name) == (200, {"accepted": 1})
 
 
-def test_a_key_that_is_not_text_is_a_key(tmp_path: Path) -> None:
-    with listening(tmp_path) as running:
-        for accepted in ({"accepted": 1}, {"accepted": 0, "repeated": True}):
-            assert post(running, GOOD, Idempotency_Key="\xff\xfe") == (200, accepted)
-        assert post(running, GOOD, Idempotency_Key="\xff\xff") == (200, {"accepted": 1})
+def test_a_key_that_is_not_text_is_a_key(shared: Exporter) -> None:
+    for accepted in ({"accepted": 1}, {"accepted": 0, "repeated": True}):
+        assert post(shared, GOOD, Idempotency_Key="\xff\xfe") == (200, accepted)
+    assert post(shared, GOOD, Idempotency_Key="\xff\xff") == (200, {"accepted": 1})
 
 
-def test_a_single_object_is_a_record_and_no_body_is_none(tmp_path: Path) -> None:
-    with listening(tmp_path) as running:
-        assert post(running, json.dumps(json.loads(GOOD), indent=2), "application/json") == (200, {"accepted": 1})
-        for kind in (NDJSON, "application/json"):
-            assert post(running, "", kind) == (200, {"accepted": 0})
+def test_a_single_object_is_a_record_and_no_body_is_none(shared: Exporter) -> None:
+    assert post(shared, json.dumps(json.loads(GOOD), indent=2), "application/json") == (200, {"accepted": 1})
+    for kind in (NDJSON, "application/json"):
+        assert post(shared, "", kind) == (200, {"accepted": 0})
 
 
 def test_bad_lines_are_told_with_their_number_and_reason_and_the_good_ones_kept(tmp_path: Path) -> None:
@@ -178,15 +184,14 @@ def test_a_body_that_is_too_large_is_refused_packed_or_unpacked(tmp_path: Path) 
     ],
 )
 def test_what_cannot_be_read_is_refused_and_told_why(
-    tmp_path: Path, body: str | bytes, headers: dict[str, str], status: int
+    shared: Exporter, body: str | bytes, headers: dict[str, str], status: int
 ) -> None:
-    with listening(tmp_path) as running:
-        got, told = post(running, body, **headers)
-        assert got == status
-        assert told["error"]
-        assert running.total(LINES) == 0
-        requests = running.samples("prediction_exporter_source_requests_total")
-        assert requests == {(str(status), f"http://{PATH}"): 1}
+    lines, requests = shared.total(LINES), Counter(shared.samples(REQUESTS))
+    got, told = post(shared, body, **headers)
+    assert got == status
+    assert told["error"]
+    assert shared.total(LINES) == lines
+    assert Counter(shared.samples(REQUESTS)) - requests == {(str(status), f"http://{PATH}"): 1}
 
 
 def test_only_who_has_the_token_may_send(tmp_path: Path) -> None:

@@ -4,7 +4,7 @@ A column is a validated pyarrow ChunkedArray of a type that leaves.py leaves. On
 objects, except for scores by class. An absent or null value, and one of a wrong type, is NaN or has no label.
 """
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 from typing import Any, get_args, get_origin
 
@@ -65,10 +65,23 @@ class ArrowColumns:
         return floats(column) if is_number(column) else np.full(self.rows, np.nan)
 
     def vectors(self, name: str, dimension: int) -> tuple[Floats, Marks]:
-        """Return a column of lists of numbers, and why rows are unusable."""
+        """Return a column of lists of numbers, shape (rows, dimension), and why rows are unusable.
+
+        A row is NaN if it is null, has another length, contains a null, or is not finite.
+        """
+        rows = np.full((self.rows, dimension), np.nan)
         if name not in self._columns:
-            return np.full((self.rows, dimension), np.nan), self.flaws(name)
-        return vectors(self._columns[name], dimension)
+            return rows, self.flaws(name)
+        array = self._columns[name].combine_chunks()
+        lengths = pc.list_value_length(array).fill_null(-1).to_numpy(zero_copy_only=False)
+        fits = lengths == dimension
+        values = array.filter(pa.array(fits)).flatten()
+        whole = values.is_valid().to_numpy(zero_copy_only=False).reshape(-1, dimension).all(axis=1)
+        rows[fits] = _floats(values).reshape(-1, dimension)
+        marks = np.where((lengths >= 0) & ~fits, WRONG_TYPE, 0).astype(np.uint8)
+        marks[fits] = np.where(whole, np.where(np.isfinite(rows[fits]).all(axis=1), 0, NON_FINITE), WRONG_TYPE)
+        rows[marks > 0] = np.nan
+        return rows, marks
 
     def labels(self, name: str, spell: Callable[[Any], str] = label_of) -> Encoded[str]:
         """Return a column of labels."""
@@ -88,8 +101,14 @@ class ArrowColumns:
     def times(self, units: Mapping[str, float]) -> tuple[Floats, list[Failed]]:
         """Return epoch seconds of the column whose name is in `units`, and the rows whose text is not a time."""
         name = self._unit(units)
-        time, wrong = times(self._column(name), units[name])
-        return time, [] if wrong is None else [_wrong(name, wrong)]
+        column = self._column(name)
+        if types.is_timestamp(column.type):
+            return _moments(column.combine_chunks(), UNIT_PARTS[column.type.unit]), []
+        if is_number(column):
+            return floats(column) / units[name], []
+        text = labels(column, str)
+        time = np.array([*map(_time, text.names), np.nan])[text.codes]
+        return time, [_wrong(name, np.isnan(time) & (text.codes >= 0))]
 
     def _unit(self, units: Mapping[str, float]) -> str:
         return next((name for name in units if name in self._columns), next(iter(units)))
@@ -102,7 +121,11 @@ class ArrowColumns:
         if not types.is_nested(column.type):
             scores = floats(column)
         else:
-            values = tuple(by_class(column))
+            rows = (value.items() if isinstance(value, dict) else value for value in column.to_pylist())
+            values = tuple(
+                None if pairs is None else {name: float(score) for name, score in pairs if score is not None}
+                for pairs in rows
+            )
             chosen = tuple(None if code < 0 else predictions.names[code] for code in predictions.codes.tolist())
             bad = np.array([value is not None and not np.isfinite([*value.values()]).all() for value in values])
             scores = columns.scores(values, chosen)
@@ -164,7 +187,11 @@ def floats(column: pa.ChunkedArray) -> Floats:
 def labels(column: pa.ChunkedArray, spell: Callable[[Any], str]) -> Encoded[str]:
     """Encode a column of labels, in the order of their first rows; NaN is absent."""
     if types.is_dictionary(column.type):
-        return _spelt([_used(chunk) for chunk in column.chunks], spell)
+        parts = []
+        for chunk in column.chunks:
+            used, codes = in_order(_indices(chunk), len(chunk.dictionary))
+            parts.append((chunk.dictionary.take(pa.array(used)).to_pylist(), codes))
+        return _spelt(parts, spell)
     array = column.combine_chunks()
     if is_float(column):
         values = _floats(array)
@@ -173,44 +200,6 @@ def labels(column: pa.ChunkedArray, spell: Callable[[Any], str]) -> Encoded[str]
         array = pa.array(values)
     encoded = array.dictionary_encode()
     return _spelt([(encoded.dictionary.to_pylist(), _indices(encoded))], spell)
-
-
-def vectors(column: pa.ChunkedArray, dimension: int) -> tuple[Floats, Marks]:
-    """Return a column of lists of numbers, shape (rows, dimension), and why rows are unusable.
-
-    A row is NaN if it is null, has another length, contains a null, or is not finite.
-    """
-    array = column.combine_chunks()
-    lengths = pc.list_value_length(array).fill_null(-1).to_numpy(zero_copy_only=False)
-    fits = lengths == dimension
-    values = array.filter(pa.array(fits)).flatten()
-    whole = values.is_valid().to_numpy(zero_copy_only=False).reshape(-1, dimension).all(axis=1)
-    rows = np.full((len(array), dimension), np.nan)
-    rows[fits] = _floats(values).reshape(-1, dimension)
-    marks = np.where((lengths >= 0) & ~fits, WRONG_TYPE, 0).astype(np.uint8)
-    marks[fits] = np.where(whole, np.where(np.isfinite(rows[fits]).all(axis=1), 0, NON_FINITE), WRONG_TYPE)
-    rows[marks > 0] = np.nan
-    return rows, marks
-
-
-def times(column: pa.ChunkedArray, unit: float) -> tuple[Floats, Bools | None]:
-    """Return epoch seconds, NaN where a column is null, and where text is not a time; numbers are divided by `unit`."""
-    if types.is_timestamp(column.type):
-        return _moments(column.combine_chunks(), UNIT_PARTS[column.type.unit]), None
-    if is_number(column):
-        return floats(column) / unit, None
-    text = labels(column, str)
-    read = np.array([*map(_time, text.names), np.nan])
-    time = read[text.codes]
-    return time, np.isnan(time) & (text.codes >= 0)
-
-
-def by_class(column: pa.ChunkedArray) -> Iterator[dict[str, Any] | None]:
-    """Yield each row's object class -> number of a column of structs or maps, without the nulls in it."""
-    is_map = types.is_map(column.type)
-    for value in column.to_pylist():
-        pairs = value if is_map or value is None else value.items()
-        yield None if pairs is None else {name: float(score) for name, score in pairs if score is not None}
 
 
 def _floats(array: pa.Array) -> Floats:
@@ -227,33 +216,17 @@ def _indices(array: pa.DictionaryArray) -> Ints:
     return np.where(indices.is_valid().to_numpy(zero_copy_only=False), codes, -1) if indices.null_count else codes
 
 
-def _codes(array: pa.DictionaryArray) -> Ints:
-    """Return the index of each row's entry in the dictionary, -1 where it or the entry is null."""
-    codes = _indices(array)
-    if array.dictionary.null_count:
-        valid = np.append(array.dictionary.is_valid().to_numpy(zero_copy_only=False), False)
-        codes = np.where(valid[codes], codes, -1)
-    return codes
-
-
-def _used(array: pa.DictionaryArray) -> tuple[list[Any], Ints]:
-    """Return the dictionary's entries that occur, in the order of their first rows, and the index of each row's."""
-    used, codes = in_order(_codes(array), len(array.dictionary))
-    return array.dictionary.take(pa.array(used)).to_pylist(), codes
-
-
 def _spelt(parts: list[tuple[list[Any], Ints]], spell: Callable[[Any], str]) -> Encoded[str]:
-    """Join columns of values, spelt as labels; values that are spelt alike are one label."""
+    """Join columns of values, spelt as labels; values that are spelt alike are one label, and NaN is absent."""
     known: dict[str, int] = {}
     joined: list[Ints] = []
     for values, codes in parts:
-        spelt = [-1 if _is_absent(value) else known.setdefault(spell(value), len(known)) for value in values]
+        spelt = [
+            -1 if value is None or value != value else known.setdefault(spell(value), len(known))  # noqa: PLR0124
+            for value in values
+        ]
         joined.append(np.array([*spelt, -1], np.int64)[codes])
     return Encoded(tuple(known), np.concatenate(joined))
-
-
-def _is_absent(value: Any) -> bool:
-    return value is None or (isinstance(value, float) and value != value)  # noqa: PLR0124  # NaN
 
 
 def _moments(array: pa.Array, parts: int) -> Floats:

@@ -67,7 +67,8 @@ class PostgresqlUrl(SourceUrl):
     def parse(cls, text: str) -> PostgresqlUrl:
         """Raises ValueError with what was expected, without the text itself, because it may contain a password."""
         rest = split(text)[1]
-        is_valid = re.fullmatch(r"([^:@/?#]+@)?[^@/?#]*/[^:@/?#]+(\?[^#]*)?", rest)
+        host = r"(\[[0-9A-Fa-f:.]+\]|[^:@/?#]*)(:[0-9]+)?"
+        is_valid = re.fullmatch(rf"([^:@/?#]+@)?{host}/[^:@/?#]+(\?[^#]*)?", rest)
         if not is_valid or re.search(r"[?&](ssl)?password=", rest):
             raise ValueError("expected postgresql://USER@HOST/DATABASE, got another; a password: `password_file`")
         return cls(text)
@@ -150,8 +151,6 @@ class PostgresqlOptions(QueryOptions, frozen=True, kw_only=True):
         return PostgresqlDatabase(self)
 
     def problems(self) -> Iterator[str]:
-        if importlib.util.find_spec("sqlalchemy") and not _is_address(self.url):
-            yield "url: expected postgresql://USER@HOST/DATABASE"
         yield from super().problems()
         yield from secret_problems("password_file", self.password_file)
 
@@ -256,18 +255,6 @@ async def _in_thread(work: Callable[[], T]) -> T:
 
     threading.Thread(target=run, name="sql", daemon=True).start()
     return await asyncio.wrap_future(future)
-
-
-def _is_address(url: str) -> bool:
-    """Whether SQLAlchemy can read a URL."""
-    from sqlalchemy import make_url  # noqa: PLC0415  # an extra
-    from sqlalchemy.exc import ArgumentError  # noqa: PLC0415
-
-    try:
-        make_url(url)
-    except (ArgumentError, ValueError):
-        return False
-    return True
 
 
 def _parameters(query: str) -> set[str]:
