@@ -19,7 +19,7 @@ from exporter.decoding.decode import Decoder
 from exporter.decoding.pipeline import Pipeline
 from exporter.decoding.rows import RowReader
 from exporter.decoding.schema import Path, Schema
-from exporter.formats.bodies import JSON_TYPES, json_lines, media_type
+from exporter.formats.bodies import ARROW, JSON_TYPES, json_lines, media_type
 from exporter.lines.buffer import IngestRequest
 from exporter.lines.framing import Framer, Lines
 
@@ -64,5 +64,7 @@ class Format(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
         return media_type(headers) in JSON_TYPES
 
     def request(self, headers: Mapping[str, str], body: bytes) -> IngestRequest:
-        """Return the lines of a request's body; raises BodyError."""
-        return IngestRequest(json_lines(body, media_type(headers)), headers.get("idempotency-key"))
+        """Return the lines of a request's body, or its Arrow IPC stream; raises BodyError."""
+        is_arrow = media_type(headers) == ARROW
+        lines = body if is_arrow else json_lines(body, media_type(headers))
+        return IngestRequest(lines, headers.get("idempotency-key"), is_arrow)

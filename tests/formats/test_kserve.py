@@ -19,8 +19,7 @@ from exporter.decoding.rows import Rows
 from exporter.decoding.schema import Schema
 from exporter.formats.bodies import BodyError
 from exporter.formats.kserve import KServe
-from exporter.formats.kserve.events import event, structured
-from exporter.formats.kserve.pairing import Event, EventPair, EventPairs
+from exporter.formats.kserve.events import Event, EventPair, EventPairs, event, structured
 from exporter.formats.kserve.payloads import FeatureNames, Outcome, instances, outcomes
 from exporter.formats.kserve.rows import MAX_INSTANCES, EventRows, pair_rows
 from exporter.lines.buffer import frame_whole

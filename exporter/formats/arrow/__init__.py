@@ -14,7 +14,6 @@ from exporter.decoding.pipeline import Pipeline
 from exporter.decoding.schema import Schema
 from exporter.formats.bodies import ARROW, media_type
 from exporter.formats.format import Format
-from exporter.lines.buffer import IngestRequest
 from exporter.lines.framing import Framer
 
 
@@ -35,6 +34,3 @@ class Arrow(Format, frozen=True):
 
     def accepts(self, headers: Mapping[str, str]) -> bool:
         return media_type(headers) == ARROW
-
-    def request(self, headers: Mapping[str, str], body: bytes) -> IngestRequest:
-        return IngestRequest(body, headers.get("idempotency-key"), is_arrow=True)

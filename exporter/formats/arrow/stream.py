@@ -5,6 +5,7 @@ invalid, breaks the stream; the batches before it count.
 """
 
 from collections.abc import Collection
+from io import BytesIO
 from typing import NamedTuple
 
 import pyarrow as pa
@@ -23,26 +24,13 @@ DICTIONARY_BYTES = 1024**2
 ERRORS = (pa.ArrowException, ArithmeticError, LookupError, MemoryError, OSError, RuntimeError, TypeError, ValueError)
 
 
-class _Bytes:
-    """A file that contains the messages to read next."""
-
-    closed = False
-
-    def __init__(self) -> None:
-        self._data = memoryview(b"")
-
-    def put(self, data: bytes) -> None:
-        self._data = memoryview(data)
-
-    def read(self, size: int) -> bytes:
-        data, self._data = self._data[:size], self._data[size:]
-        return data.tobytes()
-
-
 class _StreamReader(NamedTuple):
-    """pyarrow's reader of one stream, its file, and where the columns lie: in the schema, and in batches."""
+    """pyarrow's reader of one stream, its file, and where the columns lie: in the schema, and in batches.
 
-    file: _Bytes
+    The file only contains the messages that are read next.
+    """
+
+    file: BytesIO
     batches: ipc.RecordBatchStreamReader
     places: list[Place]
     columns: dict[int, int]
@@ -107,7 +95,7 @@ class ArrowStream(Framing):
             if max(_size(self._dictionaries.values()), _size(self._waiting)) > DICTIONARY_BYTES:
                 raise RejectedError(Reason.OVERSIZE, f"dictionaries of more than {DICTIONARY_BYTES} bytes")
             return None
-        self._reader.file.put(b"".join(self._waiting))
+        _fill(self._reader.file, b"".join(self._waiting))
         self._waiting = []
         try:
             batch = self._reader.batches.read_next_batch()
@@ -117,18 +105,26 @@ class ArrowStream(Framing):
 
     def _opened(self) -> _StreamReader:
         """Return a reader of the stream's schema and batches; raises RejectedError."""
-        file = _Bytes()
+        file = BytesIO()
         try:
             fields = ipc.read_schema(pa.py_buffer(self._schema))
             found = places(fields, self.tree)
             # Without included fields, pyarrow would read all.
             read = sorted({place.path[0] for place in found}) or list(range(len(fields)))[:1]
-            file.put(self._schema)
+            _fill(file, self._schema)
             options = ipc.IpcReadOptions(use_threads=False, included_fields=read)
             batches = ipc.open_stream(pa.PythonFile(file, mode="r"), options=options)
         except ERRORS:
             raise RejectedError(Reason.INVALID_ARROW, "a schema that cannot be read") from None
         return _StreamReader(file, batches, found, {column: number for number, column in enumerate(read)})
+
+
+def _fill(file: BytesIO, data: bytes) -> None:
+    """Replace the content of a file."""
+    file.seek(0)
+    file.truncate()
+    file.write(data)
+    file.seek(0)
 
 
 def _size(messages: Collection[bytes]) -> int:

@@ -6,8 +6,7 @@ from typing import Any
 
 from exporter.decoding.rows import IsNew, LinePlace, RowReader, Rows
 from exporter.formats.bodies import BodyError
-from exporter.formats.kserve.events import MAX_LABEL, event
-from exporter.formats.kserve.pairing import Event, EventPair, EventPairs
+from exporter.formats.kserve.events import MAX_LABEL, Event, EventPair, EventPairs, event
 from exporter.formats.kserve.payloads import FeatureNames, instances, outcomes
 from exporter.lines.rejects import Reason, RejectedError
 
