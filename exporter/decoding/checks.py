@@ -22,7 +22,7 @@ class Failed(NamedTuple):
     detail: str
 
 
-class Refused(NamedTuple):
+class RejectedRows(NamedTuple):
     """The numbers of the rows that are rejected for one reason, at least one, and what was expected."""
 
     reason: Reason
@@ -37,20 +37,20 @@ class Checks:
     past_seconds: float
     future_seconds: float
 
-    def apply(self, batch: Batch, now: float, failed: Sequence[Failed] = ()) -> tuple[Batch, list[Refused]]:
+    def apply(self, batch: Batch, now: float, failed: Sequence[Failed] = ()) -> tuple[Batch, list[RejectedRows]]:
         """Return the rows that pass, and the rejected ones: those that `failed` before, and impossible values.
 
         A row is rejected for one reason only.
         """
-        refused: list[Refused] = []
+        rejected: list[RejectedRows] = []
         good = np.ones(len(batch), np.bool_)
         for reason, rows, detail in (*failed, *self._failed(batch, now)):
             bad = rows & good
             if bad.any():
-                refused.append(Refused(reason, np.flatnonzero(bad), detail))
+                rejected.append(RejectedRows(reason, np.flatnonzero(bad), detail))
                 good &= ~bad
         # A label that only rejected records have must not take the place of another.
-        return (batch.where(good).without_unused() if refused else batch), refused
+        return (batch.where(good).without_unused() if rejected else batch), rejected
 
     def _failed(self, batch: Batch, now: float) -> list[Failed]:
         latency, probability = batch.latency_seconds, batch.probability

@@ -13,7 +13,7 @@ import numpy as np
 
 from exporter.batch import Batch, Ints, Marks, Series
 from exporter.decoding import columns
-from exporter.decoding.checks import Checks, Refused, series
+from exporter.decoding.checks import Checks, RejectedRows, series
 from exporter.decoding.columns import Column, class_of, label_of
 from exporter.decoding.rows import LinePlace, Rows, json_value
 from exporter.decoding.salvage import Flaws, check_utf8, salvage
@@ -49,7 +49,7 @@ class _DecodedRecords:
     values: list[Any]
     numbers: Sequence[int]
     flaws: dict[int, Flaws]
-    refused: list[Refused]
+    rejected: list[RejectedRows]
 
 
 class Decoder:
@@ -114,14 +114,16 @@ class Decoder:
 
         `place` returns where a line is by its number, and `unknown` its unknown features. `seed` selects the sample.
         """
-        batch, numbers, refused = None, records.numbers, records.refused
+        batch, numbers, rejected_rows = None, records.numbers, records.rejected
         if records.values:
             batch, failed = self._checks.apply(self._batch(records, now), now)
             if failed:
                 lines = np.array(numbers, np.int64)
-                refused = [*refused, *(each._replace(rows=lines[each.rows]) for each in failed)]
+                rejected_rows = [*rejected_rows, *(each._replace(rows=lines[each.rows]) for each in failed)]
                 numbers = np.delete(lines, np.concatenate([each.rows for each in failed])).tolist()
-        rejected = tuple(BadLine(*place(int(rows[0])), reason, detail, len(rows)) for reason, rows, detail in refused)
+        rejected = tuple(
+            BadLine(*place(int(rows[0])), reason, detail, len(rows)) for reason, rows, detail in rejected_rows
+        )
         lines_read = len(numbers) + sum(bad.count for bad in rejected)
         if not numbers:
             return DecodeResult(None, rejected, lines_read)
@@ -156,7 +158,9 @@ class Decoder:
                     records.flaws[len(records.values)] = flaws
                 records.values.append(value)
                 numbers.append(number)
-        records.refused.extend(Refused(reason, np.array(rows), detail) for reason, (detail, rows) in rejected.items())
+        records.rejected.extend(
+            RejectedRows(reason, np.array(rows), detail) for reason, (detail, rows) in rejected.items()
+        )
         return records
 
     def _line(self, line: bytes) -> tuple[Any, Flaws]:

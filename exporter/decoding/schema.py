@@ -211,9 +211,9 @@ class Schema:
     def _compiled(self) -> tuple[Node, list[SchemaProblem]]:
         root = Node()
         problems = [
-            SchemaProblem("field", given[0], f"give one of {', '.join(given)}, not several")
+            SchemaProblem("field", mapped[0], f"give one of {', '.join(mapped)}, not several")
             for units in (LATENCY_UNITS, TIMESTAMP_UNITS)
-            if len(given := [name for name in units if name in self.fields]) > 1
+            if len(mapped := [name for name in units if name in self.fields]) > 1
         ]
         if self.fields.get(ATTRIBUTIONS) == ():
             problems.append(SchemaProblem("field", ATTRIBUTIONS, TOP_LEVEL))

@@ -67,7 +67,7 @@ def test_every_line_is_a_record_or_a_reject(data: bytes) -> None:
 @settings(max_examples=300)
 @given(st.lists(st.one_of(mutilated(), tokens, st.just(json.dumps(good()).encode())), min_size=1, max_size=6))
 @example([b'{"prediction":"a"}{"prediction":"a"}', b""])
-def test_a_line_means_the_same_alone_and_among_others(lines: list[bytes]) -> None:
+def test_a_line_is_decoded_the_same_alone_and_among_others(lines: list[bytes]) -> None:
     single = [part for text in lines for part in text.split(b"\n")]
     together = check(b"".join(text + b"\n" for text in single))
     alone = [check(text + b"\n") for text in single]

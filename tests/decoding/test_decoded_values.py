@@ -54,7 +54,7 @@ def test_an_absent_time_is_the_time_of_arrival() -> None:
     assert read('{"prediction":"approve"}').time[0] == NOW
 
 
-def test_times_of_all_kinds_stand_in_one_block() -> None:
+def test_times_of_all_kinds_may_be_mixed() -> None:
     times = ["2023-11-14T22:13:10Z", None, NOW - 1, 1699999999]
     decoded = decoded_block(DECODER, b"".join(line(good(timestamp=time)) for time in times))
     assert decoded.batch is not None
@@ -226,7 +226,7 @@ class TestFeatures:
         assert (expected, flaw) == (row.features["text"], row.flaws.get("text"))
         assert row.features["age"] == 41
 
-    def test_a_wrong_one_costs_neither_its_record_nor_the_other_features(self) -> None:
+    def test_a_wrong_feature_affects_neither_its_record_nor_other_features(self) -> None:
         record = good(
             latency_ms=250, probability=0.5, features={"age": "old", "income": 7, "country": ["DE"], "plan": "basic"}
         )
@@ -236,22 +236,22 @@ class TestFeatures:
         assert row.flaws == {"age": "wrong_type", "country": "wrong_type"}
 
     @pytest.mark.parametrize("digits", [309, 400])
-    def test_a_huge_integer_does_not_cost_its_record(self, digits: int) -> None:
+    def test_a_huge_integer_does_not_reject_its_record(self, digits: int) -> None:
         (row,) = rows(read_with(f'"features":{{"age":1{"0" * digits},"income":7}}'))
         assert row.flaws.keys() == {"age"}
         assert row.features["income"] == 7.0
 
-    def test_a_flaw_beside_a_huge_integer_that_nobody_reads_does_not_cost_the_record(self) -> None:
+    def test_a_flaw_beside_an_unread_huge_integer_does_not_reject_the_record(self) -> None:
         (row,) = rows(read_with(f'"request_id":1{"0" * 400},"features":{{"age":NaN}}'))
         assert row.flaws == {"age": "non_finite"}
 
     @pytest.mark.parametrize("features", ["null", "{}", '{"unknown":[1,{}]}'])
-    def test_none_are_all_missing(self, features: str) -> None:
+    def test_absent_features_are_all_missing(self, features: str) -> None:
         (row,) = rows(read_with(f'"features":{features}'))
         assert row.features == dict.fromkeys(PROFILE.features)
         assert row.flaws == {}
 
-    def test_a_wrong_one_may_be_beside_others_that_nobody_knows(self) -> None:
+    def test_a_wrong_feature_may_be_beside_unknown_ones(self) -> None:
         (row,) = rows(read_with('"features":{"age":"old","unknown":[NaN,{"a":[]}]},"x":Infinity'))
         assert row.flaws == {"age": "wrong_type"}
 
@@ -285,7 +285,7 @@ class TestSpelling:
         assert list(rows(unix.batch)) == list(rows(dos.batch))
         assert dos.rejected == ()
 
-    def test_features_given_twice_are_the_last_ones(self) -> None:
+    def test_of_duplicate_features_the_last_counts(self) -> None:
         for first in ('{"age":1}', '{"age":"old"}', "5", '{"income":1}'):
             (row,) = rows(read_with(f'"features":{first},"features":{{"age":41}}'))
             assert row.features["age"] == 41.0
@@ -295,7 +295,7 @@ class TestSpelling:
 
 @settings(max_examples=100)
 @given(st.lists(sound_records, min_size=1, max_size=8))
-def test_a_block_is_read_at_once_as_line_by_line(log: list[Any]) -> None:
+def test_a_block_decoded_at_once_or_by_line_is_the_same(log: list[Any]) -> None:
     seconds = decoder()
     block = b"".join(map(line, log))
     with pytest.MonkeyPatch.context() as patch:

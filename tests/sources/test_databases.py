@@ -101,17 +101,17 @@ def kill_and_go_on(config: Path, write: Write, *stops: int) -> None:
         assert running.total(ERRORS) == 0
 
 
-def test_sqlite_is_read_once_over_kills(tmp_path: Path) -> None:
+def test_rows_of_sqlite_are_counted_once_across_kills(tmp_path: Path) -> None:
     kill_and_go_on(*on_sqlite(tmp_path, rows=300), 1510)
 
 
 @pytest.mark.servers
-def test_postgresql_is_read_once_over_kills(server: Postgres, tmp_path: Path) -> None:
+def test_rows_of_postgresql_are_counted_once_across_kills(server: Postgres, tmp_path: Path) -> None:
     kill_and_go_on(*on_postgres(server, tmp_path, rows=300), 1510, 3333)
 
 
 @pytest.mark.servers
-def test_a_postgresql_that_goes_away_and_returns_or_refuses_the_password(server: Postgres, tmp_path: Path) -> None:
+def test_postgresql_may_be_unreachable_for_a_while_or_reject_the_password(server: Postgres, tmp_path: Path) -> None:
     config, write = on_postgres(server, tmp_path)
     write(rows(0, 1000))
     (tmp_path / "password").write_text("wrong-and-secret")
@@ -155,7 +155,7 @@ def failed(running: Exporter, times: int) -> None:
         time.sleep(0.05)
 
 
-def test_nobody_waits_for_a_query_that_takes_long(tmp_path: Path) -> None:
+def test_a_slow_query_blocks_nothing(tmp_path: Path) -> None:
     endless = "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n) SELECT count(*) AS updated_at FROM n"
     config, _ = on_sqlite(tmp_path, query=f"{endless} WHERE i > :mark")
     with exporter("--config", config) as running:
@@ -246,9 +246,7 @@ def test_marks_of_postgresql(server: Postgres, tmp_path: Path, kind: str, initia
         ),
     ],
 )
-def test_what_is_wrong_is_one_line(
-    server: Postgres, tmp_path: Path, query: str, initial: int | None, expected: str
-) -> None:
+def test_an_error_is_one_line(server: Postgres, tmp_path: Path, query: str, initial: int | None, expected: str) -> None:
     server.execute("CREATE SEQUENCE IF NOT EXISTS numbers")
     with pytest.raises(QueryError) as caught:
         asked(server, tmp_path, query, initial=initial).page(None)
@@ -256,7 +254,7 @@ def test_what_is_wrong_is_one_line(
 
 
 @pytest.mark.servers
-def test_values_of_postgresql_are_json_of_their_kind(server: Postgres, tmp_path: Path) -> None:
+def test_values_of_postgresql_are_json_of_their_type(server: Postgres, tmp_path: Path) -> None:
     columns = {
         "true": True,
         "12.50": 12.5,
@@ -272,7 +270,7 @@ def test_values_of_postgresql_are_json_of_their_kind(server: Postgres, tmp_path:
     assert list(json.loads(part.lines).values()) == [*columns.values(), 1]
 
 
-def test_a_source_that_is_read_again_with_the_configuration_goes_on(tmp_path: Path) -> None:
+def test_a_source_continues_after_a_reload(tmp_path: Path) -> None:
     config, write = on_sqlite(tmp_path)
     write(rows(0, 120))
     with exporter("--config", config) as running:

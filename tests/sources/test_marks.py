@@ -97,7 +97,7 @@ def test_each_row_is_read_once(tmp_path_factory: pytest.TempPathFactory, actions
 
 
 @given(ACTIONS, st.integers(1, 5), st.sampled_from([BEHIND, FROM]))
-def test_rows_that_come_late_by_less_than_the_lag_are_read_once(
+def test_rows_late_by_less_than_the_lag_are_read_once(
     tmp_path_factory: pytest.TempPathFactory, actions, rows: int, query: str
 ) -> None:
     folder = tmp_path_factory.getbasetemp()
@@ -124,7 +124,7 @@ def test_killed_between_the_parts_of_a_page(tmp_path: Path, query: str, parts: i
 
 
 @pytest.mark.parametrize("query", [BEHIND, FROM])
-def test_what_is_remembered_does_not_grow_while_there_is_more(tmp_path: Path, query: str) -> None:
+def test_the_mark_does_not_grow_while_there_are_more_pages(tmp_path: Path, query: str) -> None:
     with labels(tmp_path, query, rows=50) as table:
         table.write(*(row // 20 for row in range(3000)))
         sizes = []
@@ -137,7 +137,7 @@ def test_what_is_remembered_does_not_grow_while_there_is_more(tmp_path: Path, qu
         assert table.is_exact
 
 
-def test_a_row_that_is_changed_comes_again_and_one_that_is_deleted_is_forgotten(tmp_path: Path) -> None:
+def test_a_changed_row_is_read_again_and_a_deleted_one_forgotten(tmp_path: Path) -> None:
     with labels(tmp_path) as table:
         table.write(1, 2, 2)
         table.read_all()
@@ -160,7 +160,7 @@ def test_a_late_row_is_missed_without_a_lag(tmp_path: Path) -> None:
             assert len(table.read) == expected
 
 
-def test_a_mark_that_very_many_share_is_done_with_when_no_more_come(
+def test_a_mark_shared_by_very_many_rows_is_complete_once_no_more_arrive(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(marks, "MOST_READ_AGAIN", 10)
@@ -213,7 +213,7 @@ def test_times_as_text_and_numbers_of_any_size_are_marks(tmp_path: Path) -> None
         ),
     ],
 )
-def test_what_is_wrong_is_one_line(tmp_path: Path, query: str, lag: float, expected: str) -> None:
+def test_an_error_is_one_line(tmp_path: Path, query: str, lag: float, expected: str) -> None:
     with labels(tmp_path, query, lag=lag) as table:
         table.database.timeout = 0.2
         table.write(1, 2)
@@ -222,7 +222,7 @@ def test_what_is_wrong_is_one_line(tmp_path: Path, query: str, lag: float, expec
         assert table.read == []
 
 
-def test_what_a_row_holds_is_not_told(tmp_path: Path) -> None:
+def test_errors_do_not_contain_values_of_rows(tmp_path: Path) -> None:
     with labels(tmp_path, "SELECT CAST(x'41ff' AS TEXT) AS updated_at FROM labels WHERE :mark") as table:
         table.write(1)
         with pytest.raises(QueryError) as caught:
@@ -230,7 +230,7 @@ def test_what_a_row_holds_is_not_told(tmp_path: Path) -> None:
         assert "A" not in str(caught.value).removeprefix("Could not")
 
 
-def test_a_database_that_is_not_there_is_not_made(tmp_path: Path) -> None:
+def test_a_missing_database_is_not_created(tmp_path: Path) -> None:
     with labels(tmp_path) as table:
         (tmp_path / "labels.db").unlink()
         with pytest.raises(QueryError, match="unable to open database file"):
@@ -238,7 +238,7 @@ def test_a_database_that_is_not_there_is_not_made(tmp_path: Path) -> None:
         assert not (tmp_path / "labels.db").exists()
 
 
-def test_values_are_json_of_their_kind(tmp_path: Path) -> None:
+def test_values_are_json_of_their_type(tmp_path: Path) -> None:
     with labels(
         tmp_path, "SELECT request_id, 0.5 AS actual, NULL AS timestamp, 1 AS updated_at FROM labels WHERE :mark"
     ) as table:

@@ -66,6 +66,6 @@ def test_a_file_that_is_open_already_is_not_found(tmp_path: Path) -> None:
     assert find(Stream("log", str(path), *key, 1), KNOWN, {key}) is None
 
 
-def test_it_cannot_be_known_while_nothing_is_at_the_path(tmp_path: Path) -> None:
+def test_a_missing_path_leaves_the_search_undecided(tmp_path: Path) -> None:
     with pytest.raises(FileNotFoundError):
         find(Stream("log", str(tmp_path / "log"), 1, os.getpid(), 1), KNOWN, set())

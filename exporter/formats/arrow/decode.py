@@ -49,7 +49,7 @@ class ArrowDecoder(Decoder):
     def _decoded(self, chunks: Sequence[Chunk], now: float) -> DecodeResult:
         table = pa.Table.from_batches([chunk.block for chunk in chunks])
         batch, failed = self._read_columns(ArrowColumns(table), now)
-        good, refused = self._checks.apply(batch, now, failed)
+        good, rejected = self._checks.apply(batch, now, failed)
         begins = np.cumsum([0, *(chunk.block.num_rows for chunk in chunks)])
 
         def bad(reason: Reason, rows: Ints, detail: str) -> BadLine:
@@ -57,7 +57,7 @@ class ArrowDecoder(Decoder):
             stream, offset, _ = chunks[number]
             return BadLine(stream, offset, reason, detail, len(rows), int(rows[0] - begins[number]) + 1)
 
-        return DecodeResult(good if len(good) else None, tuple(bad(*rows) for rows in refused), table.num_rows)
+        return DecodeResult(good if len(good) else None, tuple(bad(*rows) for rows in rejected), table.num_rows)
 
     def _read_columns(self, columns: ArrowColumns, now: float) -> tuple[Batch, list[Failed]]:
         """Return the rows as a batch, and which of them cannot be records."""

@@ -71,7 +71,7 @@ def is_record(record: Any) -> bool:
 @given(records.logs, st.sampled_from([1, 7, 100, 1 << 20]), st.sampled_from([1, 2, 100]))
 @example(RICH, 1 << 20, 100)
 @example(RICH, 50, 2)
-def test_records_count_the_same_each_as_a_stream_of_its_own(log: list[Any], step: int, labels: int) -> None:
+def test_records_count_the_same_in_streams_of_their_own(log: list[Any], step: int, labels: int) -> None:
     log = list(filter(is_record, log))
     by_line = counted(fed(records.engine(classes=labels, errors=labels, models=labels), records.block(log)))
     assert counted(fed(arrow_engine(models=labels, labels=labels), each(log), step)) == by_line
@@ -220,7 +220,7 @@ def test_columns_of_any_type_count_as_their_rows_would_as_json(
     assert counted(fed(columns, data)) == counted(fed(lines, records.block(log)))
 
 
-def test_a_record_that_is_refused_is_told_with_its_batch_and_row() -> None:
+def test_a_rejected_record_is_reported_with_its_batch_and_row() -> None:
     reported: list[Any] = []
     first = stream(batch([good()] * 3), batch([good()] * 2 + [{"prediction": None, "timestamp": NOW}]))
     fed(arrow_engine(reported.append), first)
@@ -229,7 +229,7 @@ def test_a_record_that_is_refused_is_told_with_its_batch_and_row() -> None:
     assert first[bad.offset : bad.offset + 4] == b"\xff" * 4
 
 
-def test_an_open_stream_is_read_by_the_plan_that_is_adopted() -> None:
+def test_an_open_stream_is_read_by_a_new_plan() -> None:
     labels = pa.array(["approve", "deny"] * 2).dictionary_encode()
     plans = pa.array(["basic", "gold"] * 2).dictionary_encode()
     table = pa.table({"label": labels, "prediction": ["a"] * 4, "timestamp": [NOW] * 4, "plan": plans})
@@ -252,7 +252,7 @@ def test_an_open_stream_is_read_by_the_plan_that_is_adopted() -> None:
     assert counted(after) == expected
 
 
-def test_a_dictionary_may_hold_nulls_and_an_entry_twice() -> None:
+def test_a_dictionary_may_contain_nulls_and_duplicates() -> None:
     def coded(values: Sequence[Any], kind: pa.DataType | None = None) -> pa.Array:
         return pa.DictionaryArray.from_arrays(pa.array([3, 0, 1, None, 2], pa.uint8()), pa.array(values, kind))
 
@@ -278,7 +278,7 @@ def test_a_dictionary_may_hold_nulls_and_an_entry_twice() -> None:
     assert counted(fed(arrow_engine(), stream(table))) == counted(fed(records.engine(), records.block(log)))
 
 
-def test_fields_lie_in_structs_where_the_configuration_says() -> None:
+def test_fields_lie_in_structs_as_configured() -> None:
     fields = {"latency_seconds": ("timing", "total"), "prediction": ("output", "label"), "features": ()}
     table = pa.table(
         {
@@ -295,7 +295,7 @@ def test_fields_lie_in_structs_where_the_configuration_says() -> None:
     assert list(records.rows(only)) == list(records.rows(lines))
 
 
-def test_a_nanosecond_more_or_less_is_no_other_time() -> None:
+def test_times_in_nanoseconds_keep_their_microseconds() -> None:
     moments = [int(NOW) * 10**9 - number * 1_234_567_000 for number in range(1000)]
     table = pa.table({"prediction": ["a"] * 1000, "timestamp": pa.array(moments, pa.timestamp("ns"))})
     (only,), _, _ = read(stream(table))
