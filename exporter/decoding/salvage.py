@@ -49,11 +49,9 @@ def _clean(node: Node, record: dict[str, Any], flaws: Flaws) -> None:
                 record.pop(key, None)
             elif isinstance(value, dict):
                 _clean(child, value, flaws)
-        elif child.kind == "feature":
-            _clean_value(child, key, record, flaws)
-        elif child.is_optional:
-            # A value of a wrong type counts as missing, and needs no mark.
-            _clean_value(child, key, record, {})
+        elif child.kind == "feature" or child.is_optional:
+            # An optional value of a wrong type counts as missing, and needs no mark.
+            _clean_value(child, key, record, {} if child.is_optional else flaws)
         else:
             _check_finite(child.name, value)
 

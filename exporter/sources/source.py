@@ -39,27 +39,21 @@ class Sink(Protocol):
 
     def remembered(self, source: str) -> dict[Stream, Position]:
         """Return the positions of the source's streams that were open when the state was saved, and are not now."""
-        ...
 
     def position(self, stream: Stream) -> Position:
         """Return the position from which an open stream would resume."""
-        ...
 
     def open(self, stream: Stream, position: Position | None = None, context: bytes = b"") -> None:
         """Start a stream, or resume a remembered one; `context` are the bytes before the offset."""
-        ...
 
     def feed(self, stream: Stream, data: bytes, now: float) -> bool:
         """Take bytes of an open stream that arrived at epoch time `now`; return whether the stream is unreadable."""
-        ...
 
     def close(self, stream: Stream) -> None:
         """Forget a stream that has ended."""
-        ...
 
     def ingest(self, source: str, request: IngestRequest, now: float) -> Receipt:
         """Take the lines of a request, unless a request with the same key was counted before."""
-        ...
 
 
 async def room(sink: Sink) -> None:
@@ -88,19 +82,15 @@ class Source(Protocol):
 
     async def start(self) -> None:
         """Find the log, or start to listen. Raises SourceError."""
-        ...
 
     async def run(self) -> None:
         """Deliver until cancelled."""
-        ...
 
     async def drain(self, deadline: float) -> None:
         """Deliver what was written or sent before now, but nothing later; stop at `deadline` by the source's clock."""
-        ...
 
     def close(self) -> None:
         """Close files and connections."""
-        ...
 
 
 class SourceOptions(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):

@@ -1,8 +1,9 @@
 """Events of the inference logger become rows: a request and its response are paired, and each instance is a row."""
 
 import json
-from collections.abc import Iterable
-from typing import Any
+from collections.abc import Callable, Iterable
+from functools import partial
+from typing import Any, TypeVar
 
 from exporter.decoding.rows import IsNew, LinePlace, RowReader, Rows
 from exporter.formats.bodies import BodyError
@@ -14,6 +15,7 @@ MAX_INSTANCES = 20_000
 HTTP_ERRORS = 400
 
 Row = dict[str, Any]
+T = TypeVar("T")
 
 
 class EventRows(RowReader):
@@ -54,42 +56,37 @@ class EventRows(RowReader):
 
 def pair_rows(pair: EventPair, names: FeatureNames) -> tuple[Iterable[Row], RejectedError | None, int]:
     """Return a row per instance of the request, and why and how many instances are rejected instead."""
-    try:
-        request = _json(pair.request.body)
-        features = instances(request, names)
-    except RejectedError as error:
-        features, unreadable = None, error
-    else:
-        unreadable = RejectedError(Reason.WRONG_TYPE, "expected a request of KServe's v1 or v2 protocol")
+    _, features, request_error = _read(pair.request.body, partial(instances, names=names), "request")
+    response, found, response_error = _read(pair.response.body, outcomes, "response")
     count = max(1, len(features or ()))
-    try:
-        response = _json(pair.response.body)
-    except RejectedError as error:
-        response, unreadable = None, error if features is not None else unreadable
     row = _row(pair, response)
     if failure := _failure(pair.response, response):
         # The request failed for each of its instances; an unreadable request counts as one instance.
         failed = [row | {"error_type": failure}] * min(count, MAX_INSTANCES)
         return failed, _too_many(count), count - len(failed)
-    found = outcomes(response)
     if features is None or found is None:
-        if features is not None and response is not None:
-            unreadable = RejectedError(Reason.WRONG_TYPE, "expected a response of KServe's v1 or v2 protocol")
-        return [], unreadable, count
+        return [], request_error if features is None else response_error, count
     if len(features) > MAX_INSTANCES:
         return [], _too_many(count), count
     if len(found) != len(features):
         # It is unknown which prediction belongs to which instance.
-        return (
-            [],
-            RejectedError(Reason.MISSING_FIELD, f"{len(found)} predictions for {len(features)} instances"),
-            count,
-        )
-    return (
-        [{**row, **outcome._asdict(), "features": values} for outcome, values in zip(found, features, strict=True)],
-        None,
-        0,
-    )
+        return [], RejectedError(Reason.MISSING_FIELD, f"{len(found)} predictions for {len(features)} instances"), count
+    rows = [{**row, **outcome._asdict(), "features": values} for outcome, values in zip(found, features, strict=True)]
+    return rows, None, 0
+
+
+def _read(
+    body: bytes, read: Callable[[Any], list[T] | None], kind: str
+) -> tuple[Any, list[T] | None, RejectedError | None]:
+    """Return a body's JSON value, what `read` returns for it, and the error for when that is None."""
+    try:
+        value = json.loads(body.decode())
+    except UnicodeDecodeError:
+        return None, None, RejectedError(Reason.INVALID_UTF8, "a body that is not UTF-8")
+    except (ValueError, RecursionError) as error:
+        return None, None, RejectedError(Reason.INVALID_JSON, f"a body that is not JSON: {error}")
+    expected = f"expected a {kind} of KServe's v1 or v2 protocol"
+    return value, read(value), RejectedError(Reason.WRONG_TYPE, expected)
 
 
 def _row(pair: EventPair, response: Any) -> Row:
@@ -109,16 +106,6 @@ def _too_many(count: int) -> RejectedError | None:
     if count <= MAX_INSTANCES:
         return None
     return RejectedError(Reason.WRONG_TYPE, f"expected at most {MAX_INSTANCES} instances per request")
-
-
-def _json(body: bytes) -> Any:
-    """Return a body's JSON value; raises RejectedError."""
-    try:
-        return json.loads(body.decode())
-    except UnicodeDecodeError:
-        raise RejectedError(Reason.INVALID_UTF8, "a body that is not UTF-8") from None
-    except (ValueError, RecursionError) as error:
-        raise RejectedError(Reason.INVALID_JSON, f"a body that is not JSON: {error}") from None
 
 
 def _failure(response: Event, body: Any) -> str:
