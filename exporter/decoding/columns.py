@@ -74,11 +74,6 @@ def amounts(values: Column) -> Floats:
     return column
 
 
-def ids(values: Column | None) -> Encoded[str] | None:
-    """Encode a column of ids, if it was read; an empty one is absent."""
-    return None if values is None else labels(tuple(None if value == "" else value for value in values), label_of)
-
-
 def matrix(columns: Sequence[Column], rows: int) -> Floats:
     """Return columns of numbers as an array of shape (columns, rows); None becomes NaN."""
     try:

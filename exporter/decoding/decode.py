@@ -66,6 +66,7 @@ class Decoder:
         self._attributions = [self._tree.at(path).key for path in schema.attribution_paths.values()]
         self._segments = [self._tree.at(path) for path in schema.segment_paths.values()]
         self._classes = schema.classes
+        self._reads_ids = "request_id" in schema.paths
         self._amounts = [self._tree.at(path).key for path in schema.amounts.values()]
         self._default = default
         self._checks = checks
@@ -203,7 +204,7 @@ class Decoder:
             categories=tuple(categories.values()),
             marks=self._marks(records.flaws, n),
             group=np.zeros(n, np.int64),
-            request_id=columns.ids(fields.get("request_id")),
+            request_id=columns.labels(field("request_id"), label_of).without("") if self._reads_ids else None,
             vectors=tuple(columns.vectors(fields[name], dimension) for name, dimension in self._vectors.items()),
             segments=tuple(
                 # A segment that is also a feature or a field is labelled like it.

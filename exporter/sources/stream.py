@@ -13,7 +13,7 @@ import termios
 from array import array
 from dataclasses import dataclass, field
 from itertools import count
-from typing import ClassVar
+from typing import ClassVar, cast
 
 from exporter.lines.stream import Stream
 from exporter.sources.sockets import QUIET_SECONDS, NetworkOptions, UnixSocketOptions, bound
@@ -96,98 +96,86 @@ class StreamSocket:
             return
         self._server.close()
         for connection in list(self._connections):
-            connection.disconnect()
-            self.left(connection)
+            self._disconnect(connection)
         self.options.remove()
         self._server = None
 
-    def admit(self, connection: _Connection, peer: str) -> Stream | None:
-        """Return the stream of a new connection; None if there are too many connections."""
+    def admit(self, connection: _Connection) -> None:
+        """Open the stream of a new connection, or disconnect it if there are too many."""
         self.context.telemetry.connections.labels(self.context.name).inc()
         if len(self._connections) >= self.options.connections:
-            self.context.telemetry.refused_connections.labels(self.context.name, "limit").inc()
-            return None
+            self.refuse(connection, "limit")
+            return
         self._connections.add(connection)
         self.context.telemetry.open_connections.labels(self.context.name).set(len(self._connections))
-        stream = Stream(self.context.name, peer, serial=next(self._serial))
-        self.context.sink.open(stream)
-        return stream
-
-    def take(self, connection: _Connection, stream: Stream, data: bytes) -> None:
-        """Take bytes of a connection; disconnect it if they are unreadable or exceed the memory limit."""
-        connection.last_received = self.context.clock()
-        connection.received += len(data)
-        if self.context.sink.feed(stream, data, connection.last_received):
-            self.refuse(connection, "invalid")
-        elif self.context.sink.held_bytes > MAX_HELD_BYTES:
-            self.refuse(connection, "memory")
-        elif self.context.sink.is_full:
-            connection.pause()
+        peer = connection.transport.get_extra_info("peername")
+        path = f"{peer[0]}:{peer[1]}" if isinstance(peer, tuple) else "connection"
+        connection.stream = Stream(self.context.name, path, serial=next(self._serial))
+        self.context.sink.open(connection.stream)
 
     def refuse(self, connection: _Connection, reason: str) -> None:
         """Disconnect a client, counted by reason."""
         self.context.telemetry.refused_connections.labels(self.context.name, reason).inc()
-        connection.disconnect()
-        self.left(connection)
+        self._disconnect(connection)
 
-    def left(self, connection: _Connection) -> None:
-        """Forget a connection that has ended."""
-        if connection in self._connections:
+    def forget(self, connection: _Connection) -> None:
+        """Close the stream of a connection that has ended."""
+        if connection in self._connections and connection.stream:
             self._connections.discard(connection)
             self.context.telemetry.open_connections.labels(self.context.name).set(len(self._connections))
-            if connection.stream:
-                self.context.sink.close(connection.stream)
-                connection.stream = None
+            self.context.sink.close(connection.stream)
+            connection.stream = None
+
+    def _disconnect(self, connection: _Connection) -> None:
+        connection.transport.abort()
+        self.forget(connection)
 
 
 class _Connection(asyncio.Protocol):
     """The connection of one client, to which nothing is ever written."""
 
-    __slots__ = ("_source", "_transport", "last_received", "received", "stream")
+    __slots__ = ("_source", "last_received", "received", "stream", "transport")
+    transport: asyncio.Transport
 
     def __init__(self, source: StreamSocket) -> None:
         self._source = source
-        self._transport: asyncio.BaseTransport | None = None
         self.stream: Stream | None = None
         self.last_received = source.context.clock()
         self.received = 0
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        self._transport = transport
-        self.stream = self._source.admit(self, _spell(transport.get_extra_info("peername")))
-        if self.stream is None:
-            self.disconnect()
+        self.transport = cast("asyncio.Transport", transport)
+        self._source.admit(self)
 
     def data_received(self, data: bytes) -> None:
-        if self.stream:
-            self._source.take(self, self.stream, data)
+        if self.stream is None:
+            return
+        sink = self._source.context.sink
+        self.last_received = self._source.context.clock()
+        self.received += len(data)
+        if sink.feed(self.stream, data, self.last_received):
+            self._source.refuse(self, "invalid")
+        elif sink.held_bytes > MAX_HELD_BYTES:
+            self._source.refuse(self, "memory")
+        elif sink.is_full:
+            self._pause()
 
     def connection_lost(self, exc: Exception | None) -> None:
-        self._source.left(self)
-
-    def pause(self) -> None:
-        """Read nothing until the sink has room."""
-        if isinstance(self._transport, asyncio.ReadTransport):
-            self._transport.pause_reading()
-            asyncio.get_running_loop().call_later(FULL_SECONDS, self._resume)
-
-    def _resume(self) -> None:
-        if isinstance(self._transport, asyncio.ReadTransport) and not self._transport.is_closing():
-            self._transport.resume_reading()
-            if self._source.context.sink.is_full:
-                self.pause()
+        self._source.forget(self)
 
     def waiting(self) -> int:
         """Return how many bytes are in the kernel's buffer."""
-        held = array("i", [0])
-        if self._transport is not None:
-            fcntl.ioctl(self._transport.get_extra_info("socket"), termios.FIONREAD, held)
-        return held[0]
+        size = array("i", [0])
+        fcntl.ioctl(self.transport.get_extra_info("socket"), termios.FIONREAD, size)
+        return size[0]
 
-    def disconnect(self) -> None:
-        if isinstance(self._transport, asyncio.WriteTransport):
-            self._transport.abort()
+    def _pause(self) -> None:
+        """Read nothing until the sink has room."""
+        self.transport.pause_reading()
+        asyncio.get_running_loop().call_later(FULL_SECONDS, self._resume)
 
-
-def _spell(peer: object) -> str:
-    return f"{peer[0]}:{peer[1]}" if isinstance(peer, tuple) else "connection"
+    def _resume(self) -> None:
+        if not self.transport.is_closing():
+            self.transport.resume_reading()
+            if self._source.context.sink.is_full:
+                self._pause()

@@ -9,11 +9,11 @@ from collections.abc import Iterator, Sequence
 import numpy as np
 import pyarrow as pa
 
-from exporter.batch import Batch, Floats, Ints, Marks, Series
-from exporter.decoding.checks import Checks, Failed, series
+from exporter.batch import Batch, Floats, Ints, Marks
+from exporter.decoding.checks import Failed, series
 from exporter.decoding.columns import class_of, label_of
 from exporter.decoding.decode import Decoder, DecodeResult
-from exporter.decoding.schema import LATENCY_UNITS, TIMESTAMP_UNITS, Schema
+from exporter.decoding.schema import LATENCY_UNITS, TIMESTAMP_UNITS
 from exporter.formats.arrow.columns import ArrowColumns
 from exporter.formats.arrow.messages import MOST_ROWS
 from exporter.formats.arrow.stream import ArrowStream
@@ -24,10 +24,6 @@ from exporter.lines.rejects import Reason
 
 class ArrowDecoder(Decoder):
     """Decodes record batches in the place of lines."""
-
-    def __init__(self, schema: Schema, default: Series, checks: Checks) -> None:
-        super().__init__(schema, default, checks)
-        self._reads_ids = "request_id" in schema.paths
 
     def framer(self, limit: int, position: Position | None = None, context: bytes = b"") -> ArrowStream:
         """Return the framing of a stream (a framing.Framer); its messages have limits of their own."""

@@ -161,7 +161,7 @@ class OpenFiles:
         if copy is not None:
             tail.handle.close()
             del self.tails[tail.key]
-            tail.move(copy)
+            tail.handle, tail.key, tail.linked = copy, copy.key, True
             self.tails[tail.key] = tail
 
     def _kept_as(self, tail: Tail) -> Key:
@@ -194,8 +194,7 @@ class OpenFiles:
 
     def _stream(self, path: str, handle: Handle) -> Stream:
         self.serial += 1
-        status = handle.status()
-        return Stream(self.context.name, path, status.st_dev, status.st_ino, self.serial)
+        return Stream(self.context.name, path, *handle.key, self.serial)
 
     def _add(self, tail: Tail) -> None:
         self.tails[tail.key] = tail

@@ -69,10 +69,6 @@ class Tail:
         self.stream, self.offset, self.context, self.blank = stream, 0, b"", True
         self.quiet_since = now
 
-    def move(self, handle: Handle) -> None:
-        """Continue in another file with the same content."""
-        self.handle, self.key, self.linked = handle, handle.key, True
-
     def retire(self, now: float) -> None:
         """Mark that the file is no longer at its path; it is closed once it has been quiet for a while."""
         self.path = None
