@@ -53,7 +53,7 @@ def check(block: bytes) -> DecodeResult:
     return decoded
 
 
-@settings(max_examples=400)
+@settings(max_examples=250)
 @given(st.one_of(st.binary(max_size=200), tokens, st.lists(st.one_of(mutilated(), tokens)).map(b"\n".join)))
 @example(b'{"prediction":"a"}{"prediction":"a"}\n')
 @example(b"\n" * 100)
@@ -64,7 +64,7 @@ def test_every_line_is_a_record_or_a_reject(data: bytes) -> None:
     check(data + b"\n")
 
 
-@settings(max_examples=300)
+@settings(max_examples=200)
 @given(st.lists(st.one_of(mutilated(), tokens, st.just(json.dumps(good()).encode())), min_size=1, max_size=6))
 @example([b'{"prediction":"a"}{"prediction":"a"}', b""])
 def test_a_line_is_decoded_the_same_alone_and_among_others(lines: list[bytes]) -> None:

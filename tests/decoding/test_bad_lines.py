@@ -1,4 +1,4 @@
-"""What is wrong with a line, and that it costs no other line."""
+"""Why lines are rejected; and a rejected line does not affect others."""
 
 from collections import Counter
 from typing import Any

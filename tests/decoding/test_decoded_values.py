@@ -1,4 +1,4 @@
-"""What a good line says: times, labels, numbers, scores and features, in all the ways that loggers spell them."""
+"""The values of a good line: times, labels, numbers, scores and features, in all spellings of loggers."""
 
 import json
 import math
@@ -257,7 +257,7 @@ class TestFeatures:
 
 
 class TestSpelling:
-    """What JSON allows, and some that it does not but that is read all the same."""
+    """Spellings that JSON allows, and some others that are read as well."""
 
     @pytest.mark.parametrize(
         "text",

@@ -1,4 +1,4 @@
-"""What a record says of the score of each class, as JSON and as Arrow."""
+"""The score of each class in a record, as JSON and as Arrow."""
 
 from typing import Any
 

@@ -44,7 +44,7 @@ def test_names_are_read_at_the_path_of_the_features() -> None:
     assert unknown({"in": {"age": 1, "b": 2, "out": 3}}, fields={"features": ("in",), "prediction": ("in", "out")}) == {
         "b"
     }
-    # At the top level, what is a field of the record is no feature, whether it is read or not.
+    # At the top level, a record field is no feature, whether it is read or not.
     flat = {"age": 1, "b": 2, "timestamp": 3, "request_id": "r", "prediction": "p", "timing": {"total": 4}}
     flat["attributions"] = {"age": 1}
     assert unknown(flat, fields={"features": (), "latency_ms": ("timing", "total")}) == {"b"}

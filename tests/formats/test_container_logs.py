@@ -1,4 +1,4 @@
-"""Logs as container runtimes write them: what the container wrote comes out, however it was wrapped and is cut."""
+"""Logs of container runtimes: framing returns the container's lines, however they are wrapped and split."""
 
 import itertools
 import json
@@ -37,7 +37,7 @@ written = st.lists(
 
 
 def read(lines: Framing, data: bytes, places: Sequence[int] = ()) -> FrameResult:
-    """Feed a log, cut where told, and to its end."""
+    """Feed a log, split at places, to its end."""
     bounds = sorted([0, len(data), *(place % (len(data) + 1) for place in places)])
     pieces, oversize = [], []
     for start, end in itertools.pairwise(bounds):

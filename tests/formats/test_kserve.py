@@ -1,4 +1,4 @@
-"""KServe's inference logger: its events are paired, and each instance is a record or told to be none."""
+"""KServe's inference logger: its events are paired, and each instance is a record or rejected."""
 
 import base64
 import json
@@ -218,7 +218,7 @@ bodies = (
 ).map(lambda value: json.dumps(value).encode())
 
 
-@settings(max_examples=500)
+@settings(max_examples=200)
 @given(bodies | st.binary(max_size=20), bodies | st.binary(max_size=20), st.sampled_from(["", "200", "500", "x"]))
 def test_each_instance_of_any_bodies_is_a_record_or_rejected(
     request_body: bytes, response_body: bytes, status: str
@@ -232,7 +232,7 @@ def test_each_instance_of_any_bodies_is_a_record_or_rejected(
     if found:
         assert lines == len(found)
     else:
-        # A request that holds no instance, or cannot be read, is one reject at most.
+        # A request that has no instance, or cannot be read, is rejected once at most.
         assert lines <= 1
 
 
@@ -291,7 +291,7 @@ def test_an_event_that_is_sent_again_is_not_counted_again() -> None:
     assert log.expire(NOW + 1000) == 0
 
 
-@settings(max_examples=300)
+@settings(max_examples=150)
 @given(st.dictionaries(st.sampled_from(["id", "type", "time", "data", "data_base64"]), json_values), st.binary())
 def test_any_event_is_read_or_rejected(attributes: dict[str, Any], body: bytes) -> None:
     for whole in (body, json.dumps(attributes).encode()):
@@ -364,7 +364,7 @@ def test_the_logger_posts_to_a_running_sidecar(tmp_path: Path) -> None:
             )
             == 2
         )
-        # What waits still is told when the sidecar stops.
+        # Events that still wait are reported when the sidecar stops.
         assert running.stop(signal.SIGTERM) == 0
     with exporter("--config", config) as running:
         rejected = running.samples("prediction_exporter_source_rejected_lines_total")

@@ -26,7 +26,7 @@ IN_B = Stream("source", "/b", 1, 2)
 
 @dataclass
 class Read:
-    """What came of a stream."""
+    """The lines of a stream."""
 
     lines: bytes = b""
     oversize: list[int] = field(default_factory=list)
@@ -70,7 +70,7 @@ def expected(data: bytes, limit: int) -> Read:
 
 
 def pieces(data: bytes, places: Iterable[int]) -> Iterator[bytes]:
-    """FrameResult where told; places may be anywhere, and twice."""
+    """Split bytes at places, which may be anywhere and repeat."""
     bounds = sorted([0, len(data), *(place % (len(data) + 1) for place in places)])
     return (data[start:end] for start, end in pairwise(bounds))
 

@@ -45,7 +45,7 @@ def configure(folder: Path, **source: Any) -> Path:
 
 
 def on_postgres(server: Postgres, folder: Path, kind: str = "timestamptz", **source: Any) -> tuple[Path, Write]:
-    """Make a table of predictions; return a configuration that polls it, and what writes rows to it."""
+    """Create a table of predictions; return a configuration that polls it, and a function that adds rows."""
     table = f"labels_{time.monotonic_ns()}"
     server.execute(f"CREATE TABLE {table} (request_id int PRIMARY KEY, prediction text, updated_at {kind})")
     options = {"url": server.url, "password_file": "password", "query": QUERY.format(table=table)}
@@ -66,7 +66,7 @@ def on_sqlite(folder: Path, **source: Any) -> tuple[Path, Write]:
 
 
 def rows(start: int, stop: int) -> list[tuple[int, str, str]]:
-    """Return rows of 7 classes, of which each 50 share a mark."""
+    """Return rows of 7 classes; 50 rows at a time share a mark."""
     return [(i, f"class{i % 7}", f"2026-01-05 10:{i // 50 // 60:02}:{i // 50 % 60:02}") for i in range(start, stop)]
 
 
@@ -147,7 +147,7 @@ def test_postgresql_may_be_unreachable_for_a_while_or_reject_the_password(server
 
 
 def failed(running: Exporter, times: int) -> None:
-    """Wait until polls have failed so many times more."""
+    """Wait until `times` more polls have failed."""
     deadline = time.monotonic() + 20
     least = running.total(ERRORS) + times
     while running.total(ERRORS) < least:

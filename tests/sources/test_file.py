@@ -1,4 +1,4 @@
-"""A log that is written to, and files that come: every line is counted once."""
+"""Logs that grow, and new files: every line is counted once."""
 
 import asyncio
 import gzip

@@ -19,7 +19,7 @@ BLOCKS = 3 * READ_BYTES // 40
 
 
 def told(log: Log, *seconds: float) -> list[str]:
-    """What is told as a warning while time passes."""
+    """Return the warnings that are logged while time passes."""
     with capture_logs() as entries:
         for pause in seconds:
             log.poll(seconds=pause)
@@ -27,7 +27,7 @@ def told(log: Log, *seconds: float) -> list[str]:
 
 
 def members(data: bytes, count: int) -> bytes:
-    """Compress as so many members, one after the other."""
+    """Compress as several gzip members, one after another."""
     size = len(data) // count + 1
     return b"".join(gzip.compress(data[at : at + size]) for at in range(0, len(data), size))
 
@@ -322,7 +322,7 @@ def test_a_compressed_file_that_was_cut_off_is_a_gap_and_logged_once(log: Log, c
     events = told(log, 0.25, RETIRE_SECONDS, RETIRE_SECONDS, RETIRE_SECONDS)
     assert events.count("the rest of a file was not found") == 1
     assert (log.gaps, log.open_files, log.metric("failing_files")) == (1, 1, 0)
-    # What it does hold is counted.
+    # Its readable part is counted.
     assert log.expected.items() <= log.counts.items()
     log.restart()
     log.write(3)

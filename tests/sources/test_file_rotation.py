@@ -325,7 +325,7 @@ def test_a_symlink_and_its_targets_in_one_pattern(logs: Logs) -> None:
 
 
 def test_two_hundred_logs_rotated_at_once_do_not_delay_the_others(logs: Logs) -> None:
-    """As at midnight, in one folder: what each costs must not grow with what all the others are called."""
+    """As at midnight, in one folder: the cost of one rotation must not grow with the number of other files."""
     log = logs("*.jsonl")
     paths = [log.folder / f"{number}.jsonl" for number in range(200)]
     for path in paths:

@@ -1,4 +1,4 @@
-"""What is in the folder that is no log, or cannot be read: it neither blocks nor ends us, and the rest is read."""
+"""Other things than logs, and unreadable files, neither block nor stop the source, and all other files are read."""
 
 import errno
 import os

@@ -1,4 +1,4 @@
-"""Records that are POSTed to a running sidecar: answered once they are committed, counted once."""
+"""Records that are POSTed to a running sidecar: acknowledged once committed, and counted once."""
 
 import gzip
 import json
@@ -39,7 +39,7 @@ def listening(folder: Path, *options: str, port: int = 0, more: str = "") -> Ite
 
 
 def post(running: Exporter, body: str | bytes, kind: str = NDJSON, **headers: str) -> tuple[int, dict[str, Any]]:
-    """Return the status of the answer, and what it says."""
+    """Return the status of the response, and its document."""
     data = body.encode() if isinstance(body, str) else body
     spelt = {name.replace("_", "-"): value for name, value in headers.items() if name != "chunked"}
     sent = iter([data]) if "chunked" in headers else data

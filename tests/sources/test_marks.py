@@ -1,4 +1,4 @@
-"""Rows behind a mark are read once each, whatever shares a mark, wherever a page ends, and whenever we are killed."""
+"""Each row after a mark is read once, however rows share marks, pages end, and the exporter is killed."""
 
 import json
 import sqlite3
@@ -22,7 +22,7 @@ FROM = "SELECT * FROM labels WHERE updated_at >= :mark ORDER BY request_id DESC;
 
 
 class Labels:
-    """A table of labels in SQLite, and what has been read of it; `kill` forgets what was not saved."""
+    """A table of labels in SQLite, and the rows that were read."""
 
     def __init__(self, folder: Path, query: str = BEHIND, *, rows: int = 100, lag: float = 0.0) -> None:
         path = folder / "labels.db"
@@ -51,7 +51,7 @@ class Labels:
         self.written += len(rows)
 
     def page(self, parts: int | None = None) -> Page:
-        """Read a page, of which so many parts are saved."""
+        """Read a page, and save the given number of its parts, by default all."""
         page = self.database.page(self.mark)
         for part in page.parts[:parts]:
             self.read += [json.loads(line)["request_id"] for line in part.lines.splitlines()]
@@ -77,7 +77,7 @@ def labels(folder: Path, query: str = BEHIND, *, rows: int = 100, lag: float = 0
         yield table
 
 
-# How far the marks of new rows go on from the newest one; or a page, of which so many parts are saved.
+# How far the marks of new rows are from the newest one; or a page, and how many of its parts are saved.
 ACTIONS = st.lists(st.lists(st.integers(0, 2), min_size=1, max_size=9) | st.none(), max_size=12)
 
 
@@ -179,7 +179,7 @@ def test_times_as_text_and_numbers_of_any_size_are_marks(tmp_path: Path) -> None
         with labels(tmp_path, rows=1) as table:
             table.write(*values)
             if values[0] == "":
-                # Text that comes before any time is no mark that is begun with by itself.
+                # Text that sorts before any time is not the default initial mark.
                 table.mark = Mark("")
                 table.read_all()
                 assert table.read == [1]

@@ -1,4 +1,4 @@
-"""Records that come over sockets, to a running sidecar: unix and TCP streams, unix and UDP datagrams."""
+"""Records sent over sockets to a running sidecar: unix and TCP streams, unix and UDP datagrams."""
 
 import os
 import signal
@@ -22,7 +22,7 @@ RECORD = b'{"prediction": "approve", "latency_ms": 12}'
 
 
 def reasons(running: Exporter) -> dict[str, float]:
-    """Return how many lines were refused, by why."""
+    """Return how many lines were rejected, by reason."""
     rejected = running.samples("prediction_exporter_source_rejected_lines_total")
     return {reason: count for (reason, _), count in rejected.items() if count}
 
@@ -219,7 +219,7 @@ def test_a_client_that_keeps_sending_at_sigterm_is_disconnected(tmp_path: Path, 
         assert time.monotonic() - begin < 10
         sender.join()
     with listening(tmp_path, f"unix://{path}") as running:
-        # What it sent and was not read is what the kernel held for us.
+        # The kernel buffers what was sent and not read.
         assert sent - 200 < running.total(LINES) <= sent + 1
 
 

@@ -1,4 +1,4 @@
-"""Whatever the bytes of a stream are: what is no Arrow is refused and told, nothing is raised, with bounded memory."""
+"""Any bytes as a stream: invalid Arrow is rejected with a reason, without an exception, in bounded memory."""
 
 import struct
 import tracemalloc
@@ -43,7 +43,7 @@ DECODERS = [arrow_decoder(), arrow_decoder(fields={"features": ()})]
 
 
 def check(data: bytes) -> dict[str, int]:
-    """Read bytes by two schemas; return why what was refused."""
+    """Read bytes by two schemas; return the reasons for rejection."""
     refused: dict[str, int] = {}
     for decoder in DECODERS:
         batches, refused, pending = read(data, decoder)
@@ -77,7 +77,7 @@ def mutilated(draw: st.DrawFn) -> bytes:
     return bytes(data)
 
 
-@settings(max_examples=1500)
+@settings(max_examples=800)
 @given(mutilated())
 @example(b"".join(VALID))
 def test_a_corrupted_stream_is_read_or_rejected(data: bytes) -> None:
@@ -128,7 +128,7 @@ def prefix(length: int) -> bytes:
 
 
 def tampered(before: bytes, after: bytes, data: bytes = VALID[0], which: int = 0) -> bytes:
-    """Replace bytes of the stream's first batch, which has to hold them."""
+    """Replace bytes of the stream's first batch, which has to contain them."""
     at = data.index(b"\xff" * 4, 8)
     for _ in range(which + 1):
         at = data.index(before, at + 1)

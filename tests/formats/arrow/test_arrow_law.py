@@ -16,7 +16,7 @@ from tests import records
 from tests.formats.arrow.streams import arrow_decoder, arrow_engine, arrow_plan, batch, each, read, stream
 from tests.records import NOW, RICH, SOURCE, STREAM, good
 
-# A feature, the prediction, a field and an object of its own, and a path into what may be no object at all.
+# A feature, the prediction, a field and an object of its own, and a path into something that may not be an object.
 SEGMENTS = (
     SegmentDimension("country", None, ("DE", "FR")),
     SegmentDimension("prediction", ("prediction",)),
@@ -35,7 +35,7 @@ def fed(engine: Engine, data: bytes, step: int = 1 << 20) -> Snapshot:
 
 
 def counted(snapshot: Snapshot) -> dict[str, Any]:
-    """Return all that is counted, but for what depends on the spelling: bytes."""
+    """Return all counters except bytes, which depend on the encoding."""
     counts = snapshot.sources[SOURCE]
     assert counts.lines == counts.records + sum(counts.rejected.values())
     tallies = {"": snapshot.totals} | {
@@ -192,7 +192,7 @@ def array(kind: pa.DataType, values: list[Any]) -> pa.Array:
     if pa.types.is_dictionary(kind):
         return pa.array(values, kind.value_type).dictionary_encode().cast(kind)
     if pa.types.is_floating(kind):
-        # As numbers of Python, of which pyarrow takes no integers for some kinds.
+        # As Python numbers: for some types, pyarrow accepts no integers.
         return pa.array([None if value is None else np.float64(value) for value in values], pa.float64()).cast(kind)
     return pa.array(values, kind)
 
@@ -208,7 +208,7 @@ def json_of(kind: pa.DataType, value: Any) -> Any:
     return float(value) if pa.types.is_floating(kind) or pa.types.is_decimal(kind) else value
 
 
-@settings(max_examples=250)
+@settings(max_examples=150)
 @given(tables(), st.integers(1, 8), st.sampled_from([1, 100]))
 def test_columns_of_any_type_count_as_their_rows_would_as_json(
     drawn: tuple[pa.Table, list[Mapping[str, Any]]], size: int, labels: int
