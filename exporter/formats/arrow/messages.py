@@ -116,7 +116,7 @@ def _first(data: bytes, at: int) -> tuple[Message | None, int]:
 
 def _described(metadata: bytes, begin: int) -> Message:
     """Return the message with this metadata and a body at `begin`; raises RejectedError, and _FlatbufferError."""
-    root = _FlatTable.root(metadata)
+    root = _FlatTable(metadata, _unpack(metadata, "<I", 0))
     kind, body = root.number(1, "<B"), root.number(3, "<q")
     if body < 0:
         raise RejectedError(Reason.INVALID_ARROW, "a message of a negative length")
@@ -163,18 +163,13 @@ class _FlatTable:
     def __init__(self, data: bytes, at: int) -> None:
         self._data = data
         self._at = at
-        self._vtable = at - self._read("<i", at)
-        self._vtable_bytes = self._read("<H", self._vtable)
-
-    @classmethod
-    def root(cls, data: bytes) -> _FlatTable:
-        """Return the root table of a flatbuffer."""
-        return cls(data, cls._number(data, "<I", 0))
+        self._vtable = at - _unpack(data, "<i", at)
+        self._vtable_bytes = _unpack(data, "<H", self._vtable)
 
     def number(self, field: int, kind: str) -> int:
         """Return a number, 0 if it is absent; `kind` is a format of `struct`."""
         at = self._place(field)
-        return self._read(kind, at) if at else 0
+        return _unpack(self._data, kind, at) if at else 0
 
     def has(self, field: int) -> bool:
         """Return whether a field is present."""
@@ -185,15 +180,15 @@ class _FlatTable:
         at = self._place(field)
         if not at:
             raise _FlatbufferError
-        return _FlatTable(self._data, at + self._read("<I", at))
+        return _FlatTable(self._data, at + _unpack(self._data, "<I", at))
 
     def pairs(self, field: int) -> Ints:
         """Return a vector of structs of two int64, shape (n, 2)."""
         at = self._place(field)
         if not at:
             return np.empty((0, 2), np.int64)
-        at += self._read("<I", at)
-        count = self._read("<I", at)
+        at += _unpack(self._data, "<I", at)
+        count = _unpack(self._data, "<I", at)
         if count * PAIR_BYTES > len(self._data) - at - 4:
             raise _FlatbufferError
         return np.frombuffer(self._data, "<i8", 2 * count, at + 4).reshape(count, 2)
@@ -203,15 +198,13 @@ class _FlatTable:
         entry = 4 + 2 * field
         if entry + 2 > self._vtable_bytes:
             return 0
-        offset = self._read("<H", self._vtable + entry)
+        offset = _unpack(self._data, "<H", self._vtable + entry)
         return self._at + offset if offset else 0
 
-    def _read(self, kind: str, at: int) -> int:
-        return self._number(self._data, kind, at)
 
-    @staticmethod
-    def _number(data: bytes, kind: str, at: int) -> int:
-        # A negative position would count from the end.
-        if not 0 <= at <= len(data) - struct.calcsize(kind):
-            raise _FlatbufferError
-        return int(struct.unpack_from(kind, data, at)[0])
+def _unpack(data: bytes, kind: str, at: int) -> int:
+    """Return a number of a flatbuffer; `kind` is a format of `struct`. Raises _FlatbufferError."""
+    # A negative position would count from the end.
+    if not 0 <= at <= len(data) - struct.calcsize(kind):
+        raise _FlatbufferError
+    return int(struct.unpack_from(kind, data, at)[0])

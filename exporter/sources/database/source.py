@@ -109,7 +109,7 @@ class QueryOptions(SourceOptions, frozen=True, kw_only=True):
     """How many new rows are read at a time; while there are more, without a pause."""
 
     def make(self, context: SourceContext) -> SqlSource:
-        return SqlSource(context, self.database(), self.mark or "", self.every.seconds)
+        return SqlSource(context, self.database(), self)
 
     def database(self) -> SqlDatabase:
         """Return the database to poll."""
@@ -178,19 +178,18 @@ class SqliteOptions(QueryOptions, frozen=True, kw_only=True):
 
 @dataclass
 class SqlSource:
-    """Polls `database` every `every` seconds; `column` is the mark's."""
+    """Polls a database for new rows."""
 
     context: SourceContext
     database: SqlDatabase
-    column: str
-    every: float
+    options: QueryOptions
     _stream: Stream = field(init=False)
     _failures: int = 0
     _logged: str = ""
 
     def __post_init__(self) -> None:
         # An inode, so that the stream is lasting.
-        self._stream = Stream(self.context.name, self.column, inode=1)
+        self._stream = Stream(self.context.name, self.options.mark or "", inode=1)
 
     async def start(self) -> None:
         """Resume after the rows that were committed; the database may be unreachable."""
@@ -219,7 +218,7 @@ class SqlSource:
             self._take(part)
             # A page may be large, and other tasks are waiting.
             await asyncio.sleep(0)
-        return self.every if page.is_whole else 0.0
+        return self.options.every.seconds if page.is_whole else 0.0
 
     async def drain(self, deadline: float) -> None:
         """Deliver nothing more: unread rows stay in the database."""
@@ -239,7 +238,7 @@ class SqlSource:
         if reason != self._logged:
             self._logged = reason
             log.warning("cannot read database; will retry", source=self.context.name, error=reason)
-        return float(min(self.every, RETRY_SECONDS * 2 ** min(self._failures - 1, 30)))
+        return float(min(self.options.every.seconds, RETRY_SECONDS * 2 ** min(self._failures - 1, 30)))
 
 
 async def _in_thread(work: Callable[[], T]) -> T:
