@@ -84,9 +84,24 @@ class ArrowColumns:
         return rows, marks
 
     def labels(self, name: str, spell: Callable[[Any], str] = label_of) -> Encoded[str]:
-        """Return a column of labels."""
-        column = self._columns.get(name)
-        return Encoded((), np.full(self.rows, -1)) if column is None else labels(column, spell)
+        """Return a column of labels, in the order of their first rows; NaN is absent."""
+        if name not in self._columns:
+            return Encoded((), np.full(self.rows, -1))
+        column = self._columns[name]
+        if types.is_dictionary(column.type):
+            parts = []
+            for chunk in column.chunks:
+                used, codes = in_order(_indices(chunk), len(chunk.dictionary))
+                parts.append((chunk.dictionary.take(pa.array(used)).to_pylist(), codes))
+            return _spelt(parts, spell)
+        array = column.combine_chunks()
+        if is_float(column):
+            values = _floats(array)
+            if spell is class_of:
+                values = np.where(np.isfinite(values) & (values != np.floor(values)), FRACTION, values)
+            array = pa.array(values)
+        encoded = array.dictionary_encode()
+        return _spelt([(encoded.dictionary.to_pylist(), _indices(encoded))], spell)
 
     def errors(self) -> Encoded[str]:
         """Return the types of errors; some loggers write an empty text or the number 0 for success."""
@@ -106,7 +121,7 @@ class ArrowColumns:
             return _moments(column.combine_chunks(), UNIT_PARTS[column.type.unit]), []
         if is_number(column):
             return floats(column) / units[name], []
-        text = labels(column, str)
+        text = self.labels(name, str)
         time = np.array([*map(_time, text.names), np.nan])[text.codes]
         return time, [_wrong(name, np.isnan(time) & (text.codes >= 0))]
 
@@ -182,24 +197,6 @@ def is_number(column: pa.ChunkedArray) -> bool:
 def floats(column: pa.ChunkedArray) -> Floats:
     """Return a column of numbers, NaN where it is null."""
     return _floats(column.combine_chunks())
-
-
-def labels(column: pa.ChunkedArray, spell: Callable[[Any], str]) -> Encoded[str]:
-    """Encode a column of labels, in the order of their first rows; NaN is absent."""
-    if types.is_dictionary(column.type):
-        parts = []
-        for chunk in column.chunks:
-            used, codes = in_order(_indices(chunk), len(chunk.dictionary))
-            parts.append((chunk.dictionary.take(pa.array(used)).to_pylist(), codes))
-        return _spelt(parts, spell)
-    array = column.combine_chunks()
-    if is_float(column):
-        values = _floats(array)
-        if spell is class_of:
-            values = np.where(np.isfinite(values) & (values != np.floor(values)), FRACTION, values)
-        array = pa.array(values)
-    encoded = array.dictionary_encode()
-    return _spelt([(encoded.dictionary.to_pylist(), _indices(encoded))], spell)
 
 
 def _floats(array: pa.Array) -> Floats:
