@@ -191,7 +191,7 @@ class Sidecar:
     def _has_own_token(self, path: str) -> bool:
         """Return whether the source at a path checks a token, so that its clients need no password."""
         source = self._sources.posts.get(path)
-        return source is not None and source.token_file is not None
+        return source is not None and source.options.token_file is not None
 
     def _make(self, source: SourceConfig) -> Source:
         return source.options.make(

@@ -19,14 +19,14 @@ from exporter.assembly.measures import measures
 from exporter.batch import NON_FINITE, WRONG_TYPE, Batch, Series
 from exporter.configuration.settings import Config, QualityConfig, SegmentConfig
 from exporter.decoding.checks import Checks
-from exporter.decoding.decode import Decoder
-from exporter.decoding.pipeline import LinePipeline
+from exporter.decoding.decode import Decoder, DecodeResult
+from exporter.decoding.pipeline import Pipeline
 from exporter.decoding.schema import DEFAULT_FIELDS, Schema
 from exporter.derived import Measures
 from exporter.encoded import Encoded
 from exporter.engine.engine import Engine
 from exporter.engine.plan import Limits, Plan, SegmentDimension
-from exporter.lines.buffer import BadLine
+from exporter.lines.buffer import BadLine, Chunk, PendingLines
 from exporter.lines.framing import Lines
 from exporter.lines.stream import Stream
 from exporter.reference.calibration import Calibration, ScoredClass
@@ -189,6 +189,12 @@ def decoder(
     return Decoder(read, DEFAULT, Checks(PAST_SECONDS, FUTURE_SECONDS))
 
 
+def decoded_block(decoder: Decoder, block: bytes) -> DecodeResult:
+    """Return what a block of lines is decoded to."""
+    (result,) = decoder.read(PendingLines([Chunk(STREAM, 0, block)]), NOW)
+    return result
+
+
 def engine(
     *,
     chosen: Measures | None = None,
@@ -214,7 +220,7 @@ def engine(
         windows,
         dict.fromkeys(
             sources,
-            LinePipeline(Lines, decoder(profile, asked_for=("request_id",) if request_ids else (), segments=segments)),
+            Pipeline(Lines, decoder(profile, asked_for=("request_id",) if request_ids else (), segments=segments)),
         ),
         Limits(
             line_bytes=line_bytes,

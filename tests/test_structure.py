@@ -10,7 +10,7 @@ from graphlib import TopologicalSorter
 from pathlib import Path
 
 from exporter.decoding.schema import FIELD_TYPES, RECORD_FIELDS
-from exporter.lines.rejects import REASONS
+from exporter.lines.rejects import Reason
 from tests.exported import documented, of_the_process, table, types
 
 ROOT = Path(__file__).parent.parent
@@ -185,7 +185,7 @@ def test_every_metric_of_the_process_itself_is_in_a_test() -> None:
 
 
 def test_every_reason_for_rejecting_a_line_is_documented() -> None:
-    assert [reason for reason in REASONS if f"`{reason}`" not in LOG] == []
+    assert [reason for reason in Reason if f"`{reason}`" not in LOG] == []
 
 
 def test_every_record_field_is_documented_and_no_other() -> None:

@@ -5,7 +5,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 from exporter.configuration.source_config import SourceConfig
-from exporter.sources.http.source import HttpSource
+from exporter.sources.http import HttpSource
 from exporter.sources.source import Source, SourceError
 
 
@@ -28,7 +28,7 @@ class RunningSources:
     def posts(self) -> Mapping[str, HttpSource]:
         """The sources that take POST requests, by path."""
         sources = (running.source for running in self._running.values())
-        return {source.path: source for source in sources if isinstance(source, HttpSource)}
+        return {source.options.url.path: source for source in sources if isinstance(source, HttpSource)}
 
     async def start(self, wanted: Sequence[SourceConfig]) -> None:
         """Start the sources that are not running yet, all or none; raises SourceError."""

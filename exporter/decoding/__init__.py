@@ -1,1 +1,1 @@
-"""Blocks of lines become batches: where fields lie, what a record has to be, and what is saved of one that is not."""
+"""Decoding: lines or rows become batches, by a schema and with checks; irregular records are salvaged."""

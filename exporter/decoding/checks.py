@@ -1,4 +1,4 @@
-"""What every record has to be, however it came: the checks of a decoded batch, and the series that it is under."""
+"""The checks of a decoded batch, whatever its format, and the series of its rows."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -9,75 +9,77 @@ import numpy as np
 from exporter.batch import Batch, Bools, Ints, Series
 from exporter.decoding.columns import SCORE_ROUNDING, label_of
 from exporter.encoded import Encoded
-from exporter.lines.rejects import MISSING_FIELD, OUT_OF_RANGE, TIMESTAMP_FUTURE, TIMESTAMP_PAST
+from exporter.lines.rejects import Reason
 
 MAX_LATENCY_SECONDS = 1e7
 
 
 class Failed(NamedTuple):
-    """The rows (n booleans) that fail for one of rejects.REASONS, and what was expected."""
+    """The rows (n booleans) that fail for one reason, and what was expected."""
 
-    reason: str
+    reason: Reason
     rows: Bools
     detail: str
 
 
-class Refused(NamedTuple):
-    """The numbers of the rows that are refused for one of rejects.REASONS, at least one, and what was expected."""
+class RejectedRows(NamedTuple):
+    """The numbers of the rows that are rejected for one reason, at least one, and what was expected."""
 
-    reason: str
+    reason: Reason
     rows: Ints
     detail: str
 
 
 @dataclass(frozen=True, slots=True)
 class Checks:
-    """`past_seconds` and `future_seconds` bound how far a timestamp may lie from the time of arrival."""
+    """The checks of predictions; a timestamp may be this many seconds before or after the time of arrival."""
 
     past_seconds: float
     future_seconds: float
 
-    def apply(self, batch: Batch, now: float, failed: Sequence[Failed] = ()) -> tuple[Batch, list[Refused]]:
-        """Take out the rows that have `failed` before, and those whose values cannot be; a row counts once."""
-        refused: list[Refused] = []
+    def apply(self, batch: Batch, now: float, failed: Sequence[Failed] = ()) -> tuple[Batch, list[RejectedRows]]:
+        """Return the rows that pass, and the rejected ones: those that `failed` before, and impossible values.
+
+        A row is rejected for one reason only.
+        """
+        rejected: list[RejectedRows] = []
         good = np.ones(len(batch), np.bool_)
         for reason, rows, detail in (*failed, *self._failed(batch, now)):
             bad = rows & good
             if bad.any():
-                refused.append(Refused(reason, np.flatnonzero(bad), detail))
+                rejected.append(RejectedRows(reason, np.flatnonzero(bad), detail))
                 good &= ~bad
-        # A label that only refused records hold must take no other's place.
-        return (batch.where(good).without_unused() if refused else batch), refused
-
-    @property
-    def ahead(self) -> str:
-        """What is told of a timestamp in the future."""
-        return f"timestamp more than {self.future_seconds:.0f} s ahead"
+        # A label that only rejected records have must not take the place of another.
+        return (batch.where(good).without_unused() if rejected else batch), rejected
 
     def _failed(self, batch: Batch, now: float) -> list[Failed]:
-        latency, probability, time = batch.latency_seconds, batch.probability, batch.time
+        latency, probability = batch.latency_seconds, batch.probability
         missing = (batch.prediction.codes < 0) & (batch.error.codes < 0)
-        absurd = (latency < 0) | (latency > MAX_LATENCY_SECONDS)
-        absurd |= (probability < -SCORE_ROUNDING) | (probability > 1 + SCORE_ROUNDING)
-        future, past = time > now + self.future_seconds, time < now - self.past_seconds
+        impossible = (latency < 0) | (latency > MAX_LATENCY_SECONDS)
+        impossible |= (probability < -SCORE_ROUNDING) | (probability > 1 + SCORE_ROUNDING)
+        past = batch.time < now - self.past_seconds
         return [
-            Failed(MISSING_FIELD, missing, "neither a prediction nor an error_type"),
-            Failed(OUT_OF_RANGE, absurd, "expected a latency of 0 or more and a probability from 0 to 1"),
-            Failed(TIMESTAMP_FUTURE, future, self.ahead),
-            Failed(TIMESTAMP_PAST, past, f"timestamp more than {self.past_seconds:.0f} s old"),
+            Failed(Reason.MISSING_FIELD, missing, "neither a prediction nor an error_type"),
+            Failed(Reason.OUT_OF_RANGE, impossible, "expected a latency of 0 or more and a probability from 0 to 1"),
+            self._future(batch, now),
+            Failed(Reason.TIMESTAMP_PAST, past, f"timestamp more than {self.past_seconds:.0f} s old"),
         ]
+
+    def _future(self, batch: Batch, now: float) -> Failed:
+        future = batch.time > now + self.future_seconds
+        return Failed(Reason.TIMESTAMP_FUTURE, future, f"timestamp more than {self.future_seconds:.0f} s ahead")
 
 
 @dataclass(frozen=True, slots=True)
 class LabelChecks(Checks):
-    """The checks of ground-truth labels, which are decoded as predictions are; a label may be of any time past."""
+    """The checks of ground-truth labels, which are decoded like predictions; a label may be of any age."""
 
     def _failed(self, batch: Batch, now: float) -> list[Failed]:
         without_id = np.ones(len(batch), np.bool_) if batch.request_id is None else batch.request_id.codes < 0
         return [
-            Failed(MISSING_FIELD, without_id, "no request_id"),
-            Failed(MISSING_FIELD, batch.prediction.codes < 0, "no actual"),
-            Failed(TIMESTAMP_FUTURE, batch.time > now + self.future_seconds, self.ahead),
+            Failed(Reason.MISSING_FIELD, without_id, "no request_id"),
+            Failed(Reason.MISSING_FIELD, batch.prediction.codes < 0, "no actual"),
+            self._future(batch, now),
         ]
 
 

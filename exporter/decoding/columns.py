@@ -1,6 +1,6 @@
 """Decoded values become columns: labels spelt one way, units converted, absent values NaN.
 
-A column comes in as a tuple of Python objects, one a record, and goes out as one array.
+A column is a tuple of Python objects, one per record, and becomes one array.
 """
 
 import math
@@ -18,7 +18,7 @@ from exporter.encoded import Encoded
 Column = tuple[Any, ...]
 
 VALUE_CLASS = "value"
-# By so much a score may be beyond 0 and 1.
+# How far a score may be outside of 0 to 1.
 SCORE_ROUNDING = 1e-6
 
 
@@ -34,7 +34,7 @@ def label_of(value: str | float | bool) -> str:  # noqa: FBT001  # a JSON value 
 
 
 def class_of(value: str | float | bool) -> str:  # noqa: FBT001  # a JSON value of any type
-    """Spell a prediction as a class: a fractional number is a regression's value, of no class of its own."""
+    """Spell a prediction as a class; all fractional numbers, which a regression predicts, are one class."""
     if isinstance(value, float) and not value.is_integer():
         return VALUE_CLASS
     return label_of(value)
@@ -48,7 +48,7 @@ def labels(values: Column, spell: Callable[[Any], str]) -> Encoded[str]:
 
 
 def numbers(values: Column) -> Floats:
-    """Return the values that are numbers, as floats; any other is NaN."""
+    """Return the values that are numbers; any other is NaN."""
     if not set(map(type, values)) & {int, float}:
         return np.full(len(values), np.nan)
     return np.fromiter(map(_number, values), np.float64, len(values))
@@ -74,15 +74,10 @@ def amounts(values: Column) -> Floats:
     return column
 
 
-def ids(values: Column | None) -> Encoded[str] | None:
-    """Encode a column of ids, if it was read; an empty one is absent."""
-    return None if values is None else labels(tuple(None if value == "" else value for value in values), label_of)
-
-
 def matrix(columns: Sequence[Column], rows: int) -> Floats:
     """Return columns of numbers as an array of shape (columns, rows); None becomes NaN."""
     try:
-        # Three times as fast as np.array, which has to look for the type of each number first.
+        # Three times as fast as np.array, which first determines the type of each number.
         packed = struct.pack(f"{len(columns) * rows}d", *chain.from_iterable(columns))
     except (struct.error, OverflowError):  # a None, or an integer beyond a float's range
         return np.array(columns, dtype=np.float64).reshape(len(columns), rows)
@@ -90,14 +85,14 @@ def matrix(columns: Sequence[Column], rows: int) -> Floats:
 
 
 def sparse_matrix(columns: Sequence[Column], rows: int) -> Floats:
-    """Return the same of at least one column, faster where many rows hold nothing but None."""
+    """Return the same as `matrix` of at least one column, faster if many rows contain only None."""
     if None not in columns[0]:
         return matrix(columns, rows)
-    nothing = (None,) * len(columns)
-    there = {row: values for row, values in enumerate(zip(*columns, strict=True)) if values != nothing}
+    empty = (None,) * len(columns)
+    filled = {row: values for row, values in enumerate(zip(*columns, strict=True)) if values != empty}
     numbers = np.full((len(columns), rows), np.nan)
-    if there:
-        numbers[:, list(there)] = matrix(list(there.values()), len(columns)).T
+    if filled:
+        numbers[:, list(filled)] = matrix(list(filled.values()), len(columns)).T
     return numbers
 
 
@@ -128,7 +123,7 @@ def times(fields: Mapping[str, Column], units: Mapping[str, float], now: float, 
 
 
 def scores(values: Column, predictions: Column) -> Floats:
-    """Return the score of the prediction; of an object class -> number, the predicted class's, else the highest."""
+    """Return the score of each prediction; of an object class -> number, that of the predicted class or the highest."""
     if dict in set(map(type, values)):
         values = tuple(
             value.get(None if chosen is None else class_of(chosen), max(value.values(), default=None))
@@ -140,26 +135,26 @@ def scores(values: Column, predictions: Column) -> Floats:
 
 
 def scores_by_class(scores: Floats, values: Column, predictions: Encoded[str], classes: Sequence[str]) -> Floats:
-    """Return the score of each class, shape (classes, rows), NaN where it is not said or is not within 0 to 1.
+    """Return the score of each class, shape (classes, rows), NaN where it is unknown or not within 0 to 1.
 
-    `scores` are those of the predictions, and `values` what they come from. An object says the score of each class that
-    it names; a number is the predicted one's, and of two classes the other has the rest.
+    `scores` are those of the predictions, from `values`. An object has the scores of the classes that it names. A
+    number is the score of the predicted class, and if there are two classes, the other one has the rest.
     """
     at = np.array([classes.index(name) if name in classes else -1 for name in predictions.names] + [-1])
     chosen = at[predictions.codes]
     rows = np.flatnonzero(chosen >= 0)
     by_class = np.full((len(classes), len(scores)), np.nan)
     by_class[chosen[rows], rows] = scores[rows]
-    if len(classes) == 2:  # noqa: PLR2004  # the one and the other
+    if len(classes) == 2:  # noqa: PLR2004  # a binary classifier
         by_class[1 - chosen[rows], rows] = 1 - scores[rows]
     if dict in set(map(type, values)):
         objects = [row for row, value in enumerate(values) if isinstance(value, dict)]
-        said = [[values[row].get(name) for name in classes] for row in objects]
-        by_class[:, objects] = np.array(said, dtype=np.float64).T
+        named = [[values[row].get(name) for name in classes] for row in objects]
+        by_class[:, objects] = np.array(named, dtype=np.float64).T
     possible = (by_class > -SCORE_ROUNDING) & (by_class < 1 + SCORE_ROUNDING)
     return np.where(possible, by_class.clip(0, 1), np.nan)
 
 
 def epoch(moment: datetime) -> float:
-    """Return epoch seconds; without a zone it is in UTC."""
-    return moment.replace(tzinfo=moment.tzinfo or UTC).timestamp()
+    """Return epoch seconds; a time without a zone is in UTC."""
+    return (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp()

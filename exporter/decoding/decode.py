@@ -1,40 +1,45 @@
-"""A block of JSON lines, or rows, become a `Batch` and the lines that were rejected.
+"""JSON lines, or rows, become a `Batch` and rejected lines.
 
-The fast way decodes a whole block into typed Structs and transposes them. If any line of the block is not as it should
-be, the block is decoded line by line, and what fails is salvaged or rejected.
+The fast path decodes a whole block into typed Structs and transposes them. If any line of the block is irregular, the
+block is decoded line by line, and irregular lines are salvaged or rejected.
 """
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple, TypeVar
 
 import msgspec
 import numpy as np
 
-from exporter.batch import Batch, Floats, Ints, Marks, Series
+from exporter.batch import Batch, Ints, Marks, Series
 from exporter.decoding import columns
-from exporter.decoding.checks import Checks, Refused, series
+from exporter.decoding.checks import Checks, RejectedRows, series
 from exporter.decoding.columns import Column, class_of, label_of
-from exporter.decoding.pipeline import DecodeResult
-from exporter.decoding.rows import Rows
-from exporter.decoding.salvage import Flaws, check_utf8, salvage, salvage_line
+from exporter.decoding.rows import LinePlace, Rows, json_value
+from exporter.decoding.salvage import Flaws, check_utf8, salvage
 from exporter.decoding.schema import LATENCY_UNITS, TIMESTAMP_UNITS, Schema
 from exporter.decoding.unknown_features import NO_SAMPLE, FeatureProbe, FeatureSample
 from exporter.encoded import Encoded
 from exporter.lines.buffer import BadLine, PendingLines
-from exporter.lines.rejects import Reject, RejectedError
+from exporter.lines.rejects import Reason, RejectedError
 
 NEWLINE, RETURN, OPENING, CLOSING = b"\n\r{}"
 
+T = TypeVar("T")
 
-@dataclass(frozen=True, slots=True)
-class Decoded:
-    """What a block held; lines == records in the batch + the rejects' counts. `sample` is of the batch."""
+
+class DecodeResult(NamedTuple):
+    """A batch and the rejected lines; lines == records in the batch + the counts of the rejected.
+
+    `sample` has the unknown features of one record of the batch. `waiting` and `repeated` are those of Rows.
+    """
 
     batch: Batch | None
-    rejects: tuple[Reject, ...]
+    rejected: tuple[BadLine, ...]
     lines: int
     sample: FeatureSample = NO_SAMPLE
+    waiting: int = 0
+    repeated: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,7 +49,7 @@ class _DecodedRecords:
     values: list[Any]
     numbers: Sequence[int]
     flaws: dict[int, Flaws]
-    rejects: list[Reject]
+    rejected: list[RejectedRows]
 
 
 class Decoder:
@@ -61,65 +66,74 @@ class Decoder:
         self._attributions = [self._tree.at(path).key for path in schema.attribution_paths.values()]
         self._segments = [self._tree.at(path) for path in schema.segment_paths.values()]
         self._classes = schema.classes
+        self._reads_ids = "request_id" in schema.paths
         self._amounts = [self._tree.at(path).key for path in schema.amounts.values()]
         self._default = default
         self._checks = checks
 
     def read(self, pending: PendingLines, now: float) -> Iterator[DecodeResult]:
-        """Decode whole lines that arrived at epoch time `now`."""
-        decoded = self.decode(pending.block, now)
-        rejected = (
-            BadLine(*pending.locate(reject.at), reject.reason, reject.detail, reject.count)
-            for reject in decoded.rejects
+        """Decode whole lines that arrived at epoch time `now`, as many at a time as keeps memory bounded."""
+        block = pending.block
+        ends = np.flatnonzero(np.frombuffer(block, np.uint8) == NEWLINE)
+
+        def start(number: int) -> int:
+            return int(ends[number - 1]) + 1 if number else 0
+
+        yield self._result(
+            self._whole(block, ends) or self._each(block.split(b"\n")[:-1], self._line),
+            now,
+            lambda number: pending.locate(start(number)),
+            lambda number: self._probe.unknown(block[start(number) : ends[number]]),
+            len(block),
         )
-        yield DecodeResult(decoded.batch, tuple(rejected), decoded.lines, decoded.sample)
 
     def read_rows(self, rows: Rows, now: float) -> DecodeResult:
         """Decode the rows of lines that arrived at epoch time `now`."""
-        numbered = ((number, (row, number in rows.odd)) for number, row in enumerate(rows.objects))
-        records = self._each(numbered, self._row, range(len(rows.objects)))
-        batch, numbers, refused = self._checked(records, now)
-        rejects = [*records.rejects, *(_reject(each, int(each.rows[0])) for each in refused)]
-        rejected = (BadLine(*rows.places[one.at], one.reason, one.detail, one.count) for one in rejects)
-        sample = NO_SAMPLE
-        if numbers:
-            row = len(rows.objects) % len(numbers)
-            sample = FeatureSample(row, self._probe.unknown_of(rows.objects[numbers[row]]))
-        lines = len(rows.objects) + sum(bad.count for bad in rows.rejected)
-        return DecodeResult(batch, (*rows.rejected, *rejected), lines, sample, rows.waiting, rows.repeated)
+        decoded = self._result(
+            self._each([(row, number in rows.odd) for number, row in enumerate(rows.objects)], self._row),
+            now,
+            rows.places.__getitem__,
+            lambda number: self._probe.unknown_of(rows.objects[number]),
+            len(rows.objects),
+        )
+        return decoded._replace(
+            rejected=(*rows.rejected, *decoded.rejected),
+            lines=decoded.lines + sum(bad.count for bad in rows.rejected),
+            waiting=rows.waiting,
+            repeated=rows.repeated,
+        )
 
-    def decode(self, block: bytes, now: float) -> Decoded:
-        """Decode whole lines; `now` is the epoch time at which they arrived."""
-        ends = np.flatnonzero(np.frombuffer(block, np.uint8) == NEWLINE)
-        records = self._whole(block, ends) or self._line_by_line(block)
-        batch, numbers, refused = self._checked(records, now)
-        rejects = records.rejects
-        if refused:
-            starts = np.concatenate(([0], ends + 1))
-            rejects += [_reject(each, int(starts[each.rows[0]])) for each in refused]
+    def _result(
+        self,
+        records: _DecodedRecords,
+        now: float,
+        place: Callable[[int], LinePlace],
+        unknown: Callable[[int], tuple[str, ...]],
+        seed: int,
+    ) -> DecodeResult:
+        """Return the records that pass the checks, and the rejected ones.
+
+        `place` returns where a line is by its number, and `unknown` its unknown features. `seed` selects the sample.
+        """
+        batch, numbers, rejected_rows = None, records.numbers, records.rejected
+        if records.values:
+            batch, failed = self._checks.apply(self._batch(records, now), now)
+            if failed:
+                lines = np.array(numbers, np.int64)
+                rejected_rows = [*rejected_rows, *(each._replace(rows=lines[each.rows]) for each in failed)]
+                numbers = np.delete(lines, np.concatenate([each.rows for each in failed])).tolist()
+        rejected = tuple(
+            BadLine(*place(int(rows[0])), reason, detail, len(rows)) for reason, rows, detail in rejected_rows
+        )
+        lines_read = len(numbers) + sum(bad.count for bad in rejected)
         if not numbers:
-            return Decoded(None, tuple(rejects), len(ends))
-        # Any row will do, and not always the first.
-        row = len(block) % len(numbers)
-        start = ends[numbers[row] - 1] + 1 if numbers[row] else 0
-        sample = FeatureSample(row, self._probe.unknown(block[start : ends[numbers[row]]]))
-        return Decoded(batch, tuple(rejects), len(ends), sample)
-
-    def _checked(self, records: _DecodedRecords, now: float) -> tuple[Batch | None, Sequence[int], list[Refused]]:
-        """Return the batch of the records that pass the checks, their numbers, and the numbers of the others."""
-        if not records.values:
-            return None, (), []
-        batch, refused = self._checks.apply(self._batch(records, now), now)
-        numbers = records.numbers
-        if refused:
-            by_reason = [each._replace(rows=np.array(numbers, np.int64)[each.rows]) for each in refused]
-            numbers = np.delete(numbers, np.concatenate([each.rows for each in refused])).tolist()
-            refused = by_reason
-        return batch if numbers else None, numbers, refused
+            return DecodeResult(None, rejected, lines_read)
+        row = seed % len(numbers)
+        return DecodeResult(batch, rejected, lines_read, FeatureSample(row, unknown(numbers[row])))
 
     def _whole(self, block: bytes, ends: Ints) -> _DecodedRecords | None:
-        """Decode a block at once, given where its lines end; None if any of them is not as it should be."""
-        if not _holds_objects(block, ends):
+        """Decode a block at once, given where its lines end; None if any line is irregular."""
+        if not _contains_objects(block, ends):
             return None
         try:
             if not block.isascii():
@@ -131,29 +145,23 @@ class Decoder:
         # Two records on one line show in the count.
         return _DecodedRecords(values, range(len(ends)), {}, []) if len(values) == len(ends) else None
 
-    def _line_by_line(self, block: bytes) -> _DecodedRecords:
-        lines = block.split(b"\n")[:-1]
-        starts = np.cumsum([0, *(len(line) + 1 for line in lines)]).tolist()
-        return self._each(enumerate(lines), self._line, starts)
-
-    def _each(
-        self, items: Iterable[tuple[int, Any]], read: Callable[[Any], tuple[Any, Flaws]], starts: Sequence[int]
-    ) -> _DecodedRecords:
-        """Decode items one by one; the reject of item i is at `starts[i]`."""
+    def _each(self, items: Iterable[T], read: Callable[[T], tuple[Any, Flaws]]) -> _DecodedRecords:
+        """Decode items one by one."""
         records = _DecodedRecords([], numbers := [], {}, [])
-        rejects: dict[str, Reject] = {}
-        for number, item in items:
+        rejected: dict[Reason, tuple[str, list[int]]] = {}
+        for number, item in enumerate(items):
             try:
                 value, flaws = read(item)
             except RejectedError as error:
-                first = rejects.get(error.reason) or Reject(error.reason, 0, starts[number], str(error))
-                rejects[error.reason] = Reject(first.reason, first.count + 1, first.at, first.detail)
+                rejected.setdefault(error.reason, (str(error), []))[1].append(number)
             else:
                 if flaws:
                     records.flaws[len(records.values)] = flaws
                 records.values.append(value)
                 numbers.append(number)
-        records.rejects.extend(rejects.values())
+        records.rejected.extend(
+            RejectedRows(reason, np.array(rows), detail) for reason, (detail, rows) in rejected.items()
+        )
         return records
 
     def _line(self, line: bytes) -> tuple[Any, Flaws]:
@@ -161,7 +169,7 @@ class Decoder:
         try:
             return self._decoder.decode(line), {}
         except (msgspec.MsgspecError, RecursionError):
-            return salvage_line(line, self._tree, self._struct)
+            return salvage(json_value(line)[0], self._tree, self._struct)
 
     def _row(self, row: tuple[Any, bool]) -> tuple[Any, Flaws]:
         value, is_odd = row
@@ -187,7 +195,7 @@ class Decoder:
             time=columns.times(fields, TIMESTAMP_UNITS, now, n),
             series=series([Encoded.of(field(label)) for label in Series._fields], self._default),
             prediction=classes,
-            # An empty error_type is how some loggers write success.
+            # Some loggers write an empty error_type for success.
             error=columns.labels(tuple(value or None for value in field("error_type")), label_of),
             latency_seconds=columns.scaled(fields, LATENCY_UNITS, n),
             probability=probability,
@@ -196,16 +204,16 @@ class Decoder:
             categories=tuple(categories.values()),
             marks=self._marks(records.flaws, n),
             group=np.zeros(n, np.int64),
-            request_id=columns.ids(fields.get("request_id")),
+            request_id=columns.labels(field("request_id"), label_of).without("") if self._reads_ids else None,
             vectors=tuple(columns.vectors(fields[name], dimension) for name, dimension in self._vectors.items()),
             segments=tuple(
-                # A segment may be a feature or a field as well, and is then labelled as that is.
+                # A segment that is also a feature or a field is labelled like it.
                 categories.get(leaf.key)
                 or columns.labels(fields[leaf.key], class_of if leaf.kind == "field" else label_of)
                 for leaf in self._segments
             ),
             scores=columns.scores_by_class(probability, score, classes, self._classes) if self._classes else None,
-            amounts=_rows([columns.amounts(fields[name]) for name in self._amounts]),
+            amounts=np.array([columns.amounts(fields[name]) for name in self._amounts]) if self._amounts else None,
             attributions=columns.sparse_matrix([fields[name] for name in self._attributions], n)
             if self._attributions
             else None,
@@ -222,16 +230,8 @@ class Decoder:
         return marks
 
 
-def _rows(arrays: Sequence[Floats]) -> Floats | None:
-    return np.array(arrays) if arrays else None
-
-
-def _reject(refused: Refused, at: int) -> Reject:
-    return Reject(refused.reason, len(refused.rows), at, refused.detail)
-
-
-def _holds_objects(block: bytes, ends: Ints) -> bool:
-    """Whether each line begins and ends as an object does; then no record can span two of them."""
+def _contains_objects(block: bytes, ends: Ints) -> bool:
+    """Return whether each line starts and ends as an object does; then no record can span two lines."""
     characters = np.frombuffer(block, np.uint8)
     begins, last = characters[ends[:-1] + 1], characters[ends - 1]
     if (last == RETURN).any():

@@ -1,6 +1,6 @@
-"""What can be saved of a record that is not as it should be.
+"""Salvage of irregular records: a wrong feature is removed and marked, and the rest of the record is kept.
 
-One wrong feature is taken out and marked, and the rest of the record kept; anything else rejects the record.
+Anything else that is wrong rejects the record.
 """
 
 import math
@@ -9,47 +9,39 @@ from typing import Any
 import msgspec
 
 from exporter.batch import NON_FINITE, WRONG_TYPE
-from exporter.decoding.rows import json_value
 from exporter.decoding.schema import Leaf, Node, Number
-from exporter.lines.rejects import INVALID_UTF8, RejectedError
-from exporter.lines.rejects import NON_FINITE as NON_FINITE_FIELD
-from exporter.lines.rejects import WRONG_TYPE as WRONG_TYPE_FIELD
+from exporter.lines.rejects import Reason, RejectedError
 
 # Why features are unusable (a mark of exporter.batch), by Leaf.key.
 Flaws = dict[str, int]
 
 
-def salvage_line(line: bytes, tree: Node, struct: type[msgspec.Struct]) -> tuple[msgspec.Struct, Flaws]:
-    """Return the record of a line, and a mark for each feature that is unusable; raises RejectedError."""
-    return salvage(json_value(line)[0], tree, struct)
-
-
 def salvage(record: Any, tree: Node, struct: type[msgspec.Struct]) -> tuple[msgspec.Struct, Flaws]:
-    """Return the record of a JSON value, which is changed, and a mark for each unusable feature.
+    """Return the record of a JSON value, and a mark for each unusable feature; raises RejectedError.
 
-    Raises RejectedError.
+    The value is modified.
     """
     if not isinstance(record, dict):
-        raise RejectedError(WRONG_TYPE_FIELD, f"expected a JSON object, got {_kind(record)}")
+        raise RejectedError(Reason.WRONG_TYPE, f"expected a JSON object, got {_kind(record)}")
     flaws: Flaws = {}
     _clean(tree, record, flaws)
     try:
         return msgspec.convert(record, struct), flaws
     except msgspec.ValidationError as error:
-        raise RejectedError(WRONG_TYPE_FIELD, str(error)) from None
+        raise RejectedError(Reason.WRONG_TYPE, str(error)) from None
 
 
 def check_utf8(line: bytes) -> None:
-    """Reject a line that is not UTF-8, which the decoder does not notice in what it skips; raises RejectedError."""
+    """Raise RejectedError if a line is not UTF-8, which the decoder does not detect in skipped fields."""
     if not line.isascii():
         try:
             line.decode()
         except UnicodeDecodeError as error:
-            raise RejectedError(INVALID_UTF8, f"byte {error.start} of the line is not UTF-8") from None
+            raise RejectedError(Reason.INVALID_UTF8, f"byte {error.start} of the line is not UTF-8") from None
 
 
 def _clean(node: Node, record: dict[str, Any], flaws: Flaws) -> None:
-    """Remove from a record what need not cost all of it; raises RejectedError for the rest."""
+    """Remove unusable values that do not reject the whole record; raises RejectedError for others."""
     for key, child in node.children.items():
         value: Any = record.get(key)
         if isinstance(child, Node):
@@ -57,11 +49,9 @@ def _clean(node: Node, record: dict[str, Any], flaws: Flaws) -> None:
                 record.pop(key, None)
             elif isinstance(value, dict):
                 _clean(child, value, flaws)
-        elif child.kind == "feature":
-            _clean_value(child, key, record, flaws)
-        elif child.is_optional:
-            # A value of a wrong type counts as missing, and is not a flaw.
-            _clean_value(child, key, record, {})
+        elif child.kind == "feature" or child.is_optional:
+            # An optional value of a wrong type counts as missing, and needs no mark.
+            _clean_value(child, key, record, {} if child.is_optional else flaws)
         else:
             _check_finite(child.name, value)
 
@@ -83,10 +73,10 @@ def _clean_value(leaf: Leaf, key: str, record: dict[str, Any], flaws: Flaws) -> 
 
 
 def _check_finite(name: str, value: object) -> None:
-    """Reject a field that is a number but not finite, or has such a number for a class; raises RejectedError."""
+    """Raise RejectedError if a field is, or has for a class, a number that is not finite."""
     for number in value.values() if isinstance(value, dict) else (value,):
         if isinstance(number, float) and not math.isfinite(number):
-            raise RejectedError(NON_FINITE_FIELD, f"{name} is {number}")
+            raise RejectedError(Reason.NON_FINITE, f"{name} is {number}")
 
 
 def _flaw(value: object, *, numeric: bool) -> int:

@@ -1,6 +1,6 @@
-"""Where in a user's log each record field and feature lies, compiled into typed msgspec Structs.
+"""The schema: where each record field and feature lies in a user's log, compiled into typed msgspec Structs.
 
-Only fields that are needed are decoded; the parser skips all others without making an object.
+Only the fields that are needed are decoded; the parser skips all others without creating objects.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ Path = tuple[str, ...]
 Number = float | None
 Label = str | int | float | bool | None
 
-# A record field has one name per unit; the value read is divided by the number.
+# A record field has one name per unit; its value is divided by the number.
 LATENCY_UNITS = {"latency_seconds": 1.0, "latency_ms": 1e3, "latency_us": 1e6, "latency_ns": 1e9}
 TIMESTAMP_UNITS = {"timestamp": 1.0, "timestamp_ms": 1e3}
 UNITS = {
@@ -46,13 +46,12 @@ FIELD_TYPES: dict[str, Any] = {
 }
 FEATURES = "features"
 ATTRIBUTIONS = "attributions"
-# What msgspec does not match against escaped keys.
+# msgspec cannot match keys that contain these, because JSON escapes them.
 UNREADABLE = re.compile(r'["\\\x00-\x1f]')
 RECORD_FIELDS = (*FIELD_TYPES, FEATURES, ATTRIBUTIONS)
 DEFAULT_FIELDS = (*Series._fields, "timestamp", FEATURES, "prediction", "probability", "latency_ms", "error_type")
 
 LeafKind = Literal["field", "feature", "attribution", "segment", "amount"]
-
 
 TOP_LEVEL = "expected a path such as timing.total; only `features` can lie at the top level, `.`"
 
@@ -80,12 +79,12 @@ class Leaf:
 
     @property
     def key(self) -> str:
-        """What distinguishes it from all other leaves."""
+        """A name that no other leaf has."""
         return self.name if self.kind == "field" else f"{self.kind}: {self.name}"
 
     @property
     def is_optional(self) -> bool:
-        """Whether a record is just as good without it, or with a value of another type in its place."""
+        """Whether a record is valid without the value, or with one of another type."""
         return self.kind in ("attribution", "segment", "amount")
 
     def __str__(self) -> str:
@@ -94,12 +93,12 @@ class Leaf:
 
 @dataclass(slots=True)
 class Node:
-    """An object to read into: its keys, in the order in which they are expected in the log."""
+    """An object to decode: its keys, in the order in which the log is expected to have them."""
 
     children: dict[str, Node | Leaf] = field(default_factory=dict)
 
     def put(self, path: Path, leaf: Leaf) -> None:
-        """Place a leaf at `path`; raises SchemaError if another is in its way, or no decoder can read the key."""
+        """Add a leaf at `path`; raises SchemaError if the path is taken, or contains a key that cannot be read."""
         if unreadable := next((key for key in path if UNREADABLE.search(key)), None):
             raise SchemaError(f"{unreadable!r}: a key with a quote, a backslash or a line break cannot be read")
         if not path:
@@ -113,11 +112,9 @@ class Node:
                 child = node.children[key] = Node()
             node = child
         taken = node.children.setdefault(path[-1], leaf)
-        if leaf.kind == "segment" and isinstance(taken, Leaf) and taken.type is Label:
-            return  # It can be read as both.
-        if leaf.kind == "amount" and isinstance(taken, Leaf) and taken.type in (Label, Number):
-            return
-        if taken is not leaf:
+        # A segment or an amount may also be read as another field.
+        shared = {"segment": (Label,), "amount": (Label, Number)}.get(leaf.kind, ())
+        if taken is not leaf and not (isinstance(taken, Leaf) and taken.type in shared):
             other = str(taken) if isinstance(taken, Leaf) else "an object of other fields"
             raise SchemaError(f"`{'.'.join(path)}` is read as {other} already, and cannot be {leaf} too")
 
@@ -128,11 +125,11 @@ class Node:
 
     @property
     def is_optional(self) -> bool:
-        """Whether a record may lack everything that is read into this object."""
+        """Whether a record may lack all values of this object."""
         return all(child.is_optional for child in self.children.values())
 
     def struct(self) -> type[msgspec.Struct]:
-        """Return the Struct type that decodes this object."""
+        """Return the Struct type that decodes the object."""
         fields: list[Any] = []
         for index, child in enumerate(self.children.values()):
             if isinstance(child, Leaf):
@@ -145,7 +142,7 @@ class Node:
         return msgspec.defstruct("Object", fields, rename=rename, gc=False)
 
     def columns(self, rows: Sequence[Any]) -> Iterator[tuple[Leaf, tuple[Any, ...]]]:
-        """Transpose decoded rows (at least one): every leaf with its column. A row of an optional node may be None."""
+        """Yield every leaf with its column of decoded rows, at least one; a row of an optional node may be None."""
         empty = (None,) * len(self.children)
         values = [empty if row is None else astuple(row) for row in rows] if self.is_optional else map(astuple, rows)
         for child, column in zip(self.children.values(), zip(*values, strict=True), strict=True):
@@ -157,13 +154,13 @@ class Node:
 
 @dataclass(frozen=True)
 class Schema:
-    """What is read of a record, and where it lies.
+    """The values that are read from a record, and their paths.
 
-    `fields` maps a record field (one of RECORD_FIELDS) to its path; without one it lies under its own name. An empty
-    path for `features` means that they lie at the top level. `reads` are the record fields that are read; attributions
-    are read if the profile has any. `vectors` has the dimension of each vector feature. `segments` maps a segment to
-    its path, or None for the categorical feature of that name. `classes` are those whose scores are wanted
-    (Batch.scores). `amounts` are the paths of the amounts of business figures.
+    `fields` maps a record field (one of RECORD_FIELDS) to its path, which by default is its name. The path of
+    `features` is empty if they lie at the top level. `reads` are the record fields that are read; attributions are read
+    if the profile has any. `vectors` has the dimension of each vector feature. `segments` maps a segment to its path,
+    or None for the categorical feature of that name. `classes` are the classes whose scores are read (Batch.scores).
+    `amounts` are the paths of the amounts of business figures.
     """
 
     fields: Mapping[str, Path] = field(default_factory=dict)
@@ -199,7 +196,7 @@ class Schema:
 
     @property
     def problems(self) -> list[SchemaProblem]:
-        """Why some of it cannot be read."""
+        """Why some values cannot be read."""
         return self._compiled[1]
 
     @property
@@ -214,9 +211,9 @@ class Schema:
     def _compiled(self) -> tuple[Node, list[SchemaProblem]]:
         root = Node()
         problems = [
-            SchemaProblem("field", given[0], f"give one of {', '.join(given)}, not several")
+            SchemaProblem("field", mapped[0], f"give one of {', '.join(mapped)}, not several")
             for units in (LATENCY_UNITS, TIMESTAMP_UNITS)
-            if len(given := [name for name in units if name in self.fields]) > 1
+            if len(mapped := [name for name in units if name in self.fields]) > 1
         ]
         if self.fields.get(ATTRIBUTIONS) == ():
             problems.append(SchemaProblem("field", ATTRIBUTIONS, TOP_LEVEL))

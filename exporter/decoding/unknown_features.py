@@ -1,13 +1,11 @@
-"""Features in the log that the profile does not know.
+"""Unknown features: features in the log that the profile lacks.
 
-The decoder is fast because it skips unneeded fields unread. So the keys of one line per block are looked at, as a
-sample: a feature that every record has is found at once, a rare one sooner or later.
+The decoder is fast because it skips unneeded fields. So the keys of one line per block are examined as a sample: a
+feature that every record has is found at once, a rare one sooner or later.
 """
 
 from collections.abc import Collection, Mapping
 from typing import Any, NamedTuple
-
-import msgspec
 
 from exporter.batch import Series
 from exporter.decoding.rows import json_value
@@ -18,17 +16,12 @@ from exporter.tallies.vocabulary import printable
 
 MOST_NAMES = 100
 FORGET_SECONDS = 86400.0
-NULL = b"null"
 
 Seen = Mapping[Series, Mapping[str, float]]
 
 
-# Values are skipped here too.
-_KEYS = msgspec.json.Decoder(dict[str, msgspec.Raw] | None)
-
-
 class FeatureSample(NamedTuple):
-    """A row of a batch, and the names of its features that the profile does not know."""
+    """A row of a batch, and the names of its unknown features."""
 
     row: int
     unknown: tuple[str, ...]
@@ -38,32 +31,22 @@ NO_SAMPLE = FeatureSample(0, ())
 
 
 class FeatureProbe:
-    """Looks into a record for the names of features that the profile does not know."""
+    """Finds the unknown features in a record."""
 
     def __init__(self, schema: Schema) -> None:
         self._path = schema.paths.get(FEATURES, ())
         at: Node | Leaf = schema.tree
         for key in self._path:
             at = at.children.get(key, Node()) if isinstance(at, Node) else Node()
-        # At the top level, features are beside the record's own fields.
+        # At the top level, features lie beside the record's fields.
         known = (*at.children, *(() if self._path else RECORD_FIELDS)) if isinstance(at, Node) else ()
         self._known = frozenset(known)
         self._has_features = bool(schema.numeric or schema.categorical)
 
     def unknown(self, line: bytes) -> tuple[str, ...]:
         """Return the names in a line of JSON; none if the profile has no features."""
-        if not self._has_features:
-            return ()
         try:
-            text: bytes | msgspec.Raw = line
-            for key in self._path:
-                text = (_KEYS.decode(text) or {}).get(key, NULL)
-            return tuple((_KEYS.decode(text) or {}).keys() - self._known)
-        except (msgspec.MsgspecError, RecursionError):
-            pass
-        try:
-            # It has a NaN, as Python's encoder writes it.
-            return self.unknown_of(json_value(line)[0])
+            return self.unknown_of(json_value(line)[0]) if self._has_features else ()
         except RejectedError:
             return ()
 
@@ -75,26 +58,26 @@ class FeatureProbe:
 
 
 class UnknownFeatures:
-    """The unknown features that each series was seen with in the last FORGET_SECONDS, at most MOST_NAMES of them."""
+    """The unknown features of each series in the last FORGET_SECONDS, at most MOST_NAMES per series."""
 
     def __init__(self, seen: Seen) -> None:
         self._seen = {series: dict(names) for series, names in seen.items()}
 
     def see(self, series: Encoded[Series], sample: FeatureSample, now: float) -> None:
-        """Take note of a sample at epoch time `now`; `series` is the batch's."""
+        """Record a sample at epoch time `now`; `series` is the batch's."""
         known = self._seen.setdefault(series.names[series.codes[sample.row]], {})
         for name in map(printable, sample.unknown):
             if name in known or len(known) < MOST_NAMES:
                 known[name] = now
 
     def forget(self, names: Collection[str]) -> None:
-        """Forget names that the profile knows now."""
+        """Forget names that the profile now contains."""
         for known in self._seen.values():
             for name in known.keys() & set(names):
                 del known[name]
 
     def at(self, now: float) -> dict[Series, dict[str, float]]:
-        """Return when each name was last seen, less those of long ago, which are forgotten."""
+        """Return when each name was last seen; names older than FORGET_SECONDS are forgotten."""
         self._seen = {
             series: {name: seen for name, seen in names.items() if now - seen < FORGET_SECONDS}
             for series, names in self._seen.items()

@@ -14,7 +14,7 @@ import msgspec
 import numpy as np
 
 from exporter.batch import Batch
-from exporter.decoding.pipeline import Pipeline, RowPipeline
+from exporter.decoding.pipeline import Pipeline
 from exporter.decoding.unknown_features import FeatureSample, UnknownFeatures
 from exporter.engine.label_limiter import LabelLimiter
 from exporter.engine.plan import Plan
@@ -144,7 +144,7 @@ class Engine:
         self._sources[source].bytes += len(request.lines)
         pipeline = self._plan.arrow[source]() if request.is_arrow else self._plan.pipelines[source]
         # Rows may be far smaller than their line, and the size of a request is limited already.
-        limit = len(request.lines) if isinstance(pipeline, RowPipeline) else self._plan.limits.line_bytes
+        limit = len(request.lines) if pipeline.rows else self._plan.limits.line_bytes
         pending = frame_whole(Stream(source, "request"), limit, request.lines, pipeline.framer)
         return self._fold(source, pending, pipeline)
 

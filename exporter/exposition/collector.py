@@ -10,7 +10,7 @@ from exporter.derived.view import View
 from exporter.families import CounterFamily, Families, GaugeFamily
 from exporter.joins.join import JoinCounts
 from exporter.joins.store import StoreStats
-from exporter.lines.rejects import REASONS
+from exporter.lines.rejects import Reason
 from exporter.state.snapshot import Snapshot
 from exporter.tallies.windows import Window
 
@@ -75,7 +75,7 @@ def _sources(snapshot: Snapshot) -> Families:
         lines.add((source,), counts.lines)
         read.add((source,), counts.bytes)
         records.add((source,), counts.records)
-        for reason in REASONS:
+        for reason in Reason:
             rejected.add((source, reason), counts.rejected.get(reason, 0))
         if counts.last_timestamp:
             last.add((source,), counts.last_timestamp)

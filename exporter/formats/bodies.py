@@ -1,4 +1,4 @@
-"""The bodies of requests become lines: JSON lines as they are, a JSON array of records, or a single record."""
+"""The bodies of requests as lines: JSON lines, a JSON array of records, or a single record."""
 
 import json
 from collections.abc import Mapping, Sequence
@@ -15,7 +15,7 @@ class BodyError(ValueError):
 
 
 def media_type(headers: Mapping[str, str]) -> str:
-    """Return the media type of a body, without parameters; the names of headers are in lower case."""
+    """Return the media type of a body, without parameters; `headers` ignores case, or has names in lower case."""
     return headers.get("content-type", "").split(";")[0].strip().lower()
 
 
@@ -33,7 +33,7 @@ def _items(body: bytes) -> Sequence[bytes | msgspec.Raw]:
     except (msgspec.MsgspecError, RecursionError):
         pass
     try:
-        # This decoder reads NaN and Infinity, which cost only the record or feature that has them.
+        # This decoder reads NaN and Infinity, which reject only the record or feature that has them.
         return [json.dumps(item).encode() for item in json.loads(body.decode())]
     except (ValueError, RecursionError) as error:
         raise BodyError(f"not JSON: {error}") from None

@@ -1,4 +1,4 @@
-"""Logs as container runtimes write them: each line wraps a line that the container wrote, or a part of one."""
+"""The logs of container runtimes, in which each line wraps a line of the container, or a part of one."""
 
 from abc import ABC, abstractmethod
 from collections.abc import Iterator
@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 from exporter.lines.framing import Lines, Position
 
-# What a runtime adds to each part, and how many parts a line as long as the limit may have.
+# What a runtime adds to each part, the size of small parts, and how many of them even a short line may have.
 WRAPPING_BYTES = 128
 PART_BYTES = 1024
 FEW_PARTS = 16
@@ -21,9 +21,9 @@ class Wrapped(NamedTuple):
 
 
 class WrappedLines(Lines, ABC):
-    """Frames a runtime's log as the lines that the container wrote. A line that is not wrapped is taken as it is.
+    """Frames a runtime's log as the lines of the container. A line that is not wrapped stays as it is.
 
-    The position to resume from is always just after a whole line of the container's.
+    The position to resume from is always just after a whole line of the container.
     """
 
     def __init__(self, limit: int, position: Position | None = None, context: bytes = b"") -> None:
@@ -55,7 +55,7 @@ class WrappedLines(Lines, ABC):
                     blocks.append((first, line + b"\n"))
             if not unfinished:
                 last, complete = end, (len(blocks), len(oversize))
-        # A line that ends within an unfinished line of the other stream waits for that one.
+        # A line that ends within an unfinished line of the other stream waits for it.
         return last, blocks[: complete[0]], oversize[: complete[1]]
 
     def _wrapped(self, data: bytes, start: int) -> Iterator[tuple[int, Wrapped]]:

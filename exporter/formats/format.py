@@ -1,7 +1,7 @@
-"""What a format is: how bytes are framed, how lines become rows, and where the fields of a record lie in a row.
+"""The interface of formats: how bytes are framed, how lines become rows, and where a record's fields lie in a row.
 
-A format is one module of this package with one subclass of `Format`. Its class attributes and methods say in which
-stages it differs from JSON lines:
+A format is one module of this package with one subclass of `Format`. Its class attributes and methods define the stages
+in which it differs from JSON lines:
 
     bytes --framer--> lines --rows--> objects --fields--> records
 
@@ -16,10 +16,10 @@ import msgspec
 from exporter.batch import Series
 from exporter.decoding.checks import Checks
 from exporter.decoding.decode import Decoder
-from exporter.decoding.pipeline import LinePipeline, Pipeline, RowPipeline
+from exporter.decoding.pipeline import Pipeline
 from exporter.decoding.rows import RowReader
 from exporter.decoding.schema import Path, Schema
-from exporter.formats.bodies import JSON_TYPES, json_lines, media_type
+from exporter.formats.bodies import ARROW, JSON_TYPES, json_lines, media_type
 from exporter.lines.buffer import IngestRequest
 from exporter.lines.framing import Framer, Lines
 
@@ -28,7 +28,7 @@ class Format(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     """A format with its options, which are its fields; the string below each is its description in the reference.
 
     `needs_stream` formats cannot be resumed in the middle or split into datagrams: they need a whole stream.
-    `carries_labels` says whether records of ground truth may have the format too.
+    `carries_labels` says whether ground-truth labels may have the format too.
     """
 
     name: ClassVar[str]
@@ -39,15 +39,15 @@ class Format(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     expects: ClassVar[str] = f"a body of {', '.join(JSON_TYPES)}"
 
     def fields(self, configured: Mapping[str, Path]) -> Mapping[str, Path]:
-        """Return where the fields of a record lie in a row; `configured` has the paths of the configuration."""
+        """Return where the fields of a record lie in a row; `configured` are the paths of the configuration."""
         return configured
 
     def rows(self, features: Sequence[str]) -> RowReader | None:
-        """Return what makes rows of lines, given the features of the reference in its order; None: a line is a row."""
+        """Return a reader of rows, given the reference's features in order; None if each line is a record."""
         return None
 
     def problems(self) -> Iterator[str]:
-        """Yield mistakes in the options that their types do not show, each starting with its key."""
+        """Yield mistakes that the options' types do not exclude, each starting with its key."""
         yield from ()
 
     def pipeline(
@@ -57,13 +57,14 @@ class Format(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
 
         `framer` is that of the outermost wrapper; `model` names the model if a record does not.
         """
-        decoder, rows = Decoder(schema, model, checks), self.rows(features)
-        return LinePipeline(framer, decoder) if rows is None else RowPipeline(framer, rows, decoder)
+        return Pipeline(framer, Decoder(schema, model, checks), self.rows(features))
 
     def accepts(self, headers: Mapping[str, str]) -> bool:
-        """Whether a request with these headers (names in lower case) has a body of this format."""
+        """Return whether a request with these headers has a body of this format."""
         return media_type(headers) in JSON_TYPES
 
     def request(self, headers: Mapping[str, str], body: bytes) -> IngestRequest:
-        """Return the lines of a request's body; raises BodyError."""
-        return IngestRequest(json_lines(body, media_type(headers)), headers.get("idempotency-key"))
+        """Return the lines of a request's body, or its Arrow IPC stream; raises BodyError."""
+        is_arrow = media_type(headers) == ARROW
+        lines = body if is_arrow else json_lines(body, media_type(headers))
+        return IngestRequest(lines, headers.get("idempotency-key"), is_arrow)

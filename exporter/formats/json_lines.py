@@ -5,7 +5,6 @@ from typing import ClassVar
 
 from exporter.formats.bodies import ARROW, JSON_TYPES, media_type
 from exporter.formats.format import Format
-from exporter.lines.buffer import IngestRequest
 
 
 class JsonLines(Format, frozen=True):
@@ -16,8 +15,3 @@ class JsonLines(Format, frozen=True):
 
     def accepts(self, headers: Mapping[str, str]) -> bool:
         return super().accepts(headers) or media_type(headers) == ARROW
-
-    def request(self, headers: Mapping[str, str], body: bytes) -> IngestRequest:
-        if media_type(headers) == ARROW:
-            return IngestRequest(body, headers.get("idempotency-key"), is_arrow=True)
-        return super().request(headers, body)

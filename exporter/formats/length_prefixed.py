@@ -1,41 +1,28 @@
-"""Records that each follow their length, as some clients of sockets send them; a wrapper around another format."""
+"""Records that each follow their length, as some clients of sockets send them: a wrapper around another format."""
 
 from typing import ClassVar
 
 from exporter.formats.format import Format
-from exporter.lines.framing import NOTHING, Framer, FrameResult, Position
+from exporter.lines.framing import NOTHING, Framer, FrameResult, Framing, Position
 
 LENGTH_BYTES = 4
 
 
-class LengthPrefixedRecords:
+class LengthPrefixedRecords(Framing):
     """Frames a stream of records that each follow their length, 4 bytes big-endian.
 
-    A record becomes a line: a line break in it is white space, since JSON text contains none. A length is compared
-    with the limit before any of the record is kept.
+    A record becomes a line: a line break in it can only be white space between JSON tokens. A length is compared with
+    the limit before any of the record is kept.
     """
 
-    is_broken, weight = False, 1.0
-
     def __init__(self, limit: int, position: Position | None = None, context: bytes = b"") -> None:
+        super().__init__(position.offset if position else 0)
         self._limit = limit
-        self._offset = position.offset if position else 0
-        self._rest: list[bytes] = [context[:0]]
-        self.held = 0
+        self._rest: list[bytes] = []
         self._needed = LENGTH_BYTES
         self._skip = 0
 
-    @property
-    def offset(self) -> int:
-        """How many bytes of the stream are complete."""
-        return self._offset
-
-    @property
-    def position(self) -> Position:
-        return Position(self._offset)
-
     def feed(self, data: bytes) -> FrameResult:
-        """Take the stream's next bytes."""
         if self.held + len(data) < self._needed and not self._skip:
             self._rest.append(data)
             self.held += len(data)
@@ -54,25 +41,22 @@ class LengthPrefixedRecords:
                 break
             length = int.from_bytes(data[at:begin])
             if length > self._limit:
-                oversize.append(self._offset + at)
+                oversize.append(self.offset + at)
                 self._skip = LENGTH_BYTES + length
                 continue
             self._needed = LENGTH_BYTES + length
             if len(data) < begin + length:
                 break
-            blocks.append((self._offset + at, data[begin : begin + length].replace(b"\n", b" ") + b"\n"))
+            blocks.append((self.offset + at, data[begin : begin + length].replace(b"\n", b" ") + b"\n"))
             at = begin + length
-        self._offset += at
+        self.offset += at
         self._rest = [data[at:]]
         self.held = len(data) - at
         return FrameResult(blocks, oversize, [])
 
     def end(self) -> FrameResult:
-        """Treat the stream as ended: what is left is a record that was cut off."""
-        return FrameResult([], [], [self._offset]) if self.held or self._skip else NOTHING
-
-    def adopt(self, framer: Framer) -> None:
-        """A stream keeps the limit that it was opened with."""
+        """Treat the stream as ended: the rest is a record that was cut off."""
+        return FrameResult([], [], [self.offset]) if self.held or self._skip else NOTHING
 
 
 class LengthPrefixed(Format, frozen=True):

@@ -1,16 +1,16 @@
-"""The line buffer: bytes of any number of streams, collected as whole lines until there are enough to decode."""
+"""The line buffer: the whole lines of any number of streams, until there are enough to decode."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
 from exporter.lines.framing import NOTHING, Framer, FrameResult, Framing, Lines, Position
-from exporter.lines.rejects import INCOMPLETE, OVERSIZE
+from exporter.lines.rejects import Reason
 from exporter.lines.stream import Stream
 
 
 class Chunk(NamedTuple):
-    """Whole lines of one stream (of Arrow: a record batch); `offset` is where they begin in the stream."""
+    """Whole lines of one stream (of Arrow: a record batch) that start at `offset`."""
 
     stream: Stream
     offset: int
@@ -19,14 +19,14 @@ class Chunk(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class BadLine:
-    """The first of `count` lines that were rejected for one of rejects.REASONS, and its offset in its stream.
+    """The first of `count` lines that were rejected for one reason, and its offset in its stream.
 
-    Of Arrow, it is `row` (from 1) of the record batch that begins at the offset.
+    Of Arrow, it is `row` (from 1) of the record batch that starts at the offset.
     """
 
     stream: Stream
     offset: int
-    reason: str
+    reason: Reason
     detail: str
     count: int = 1
     row: int | None = None
@@ -42,10 +42,10 @@ class IngestRequest(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Receipt:
-    """What became of lines that arrived together: how many are records now, and which were rejected.
+    """The result of a request: how many of its lines are records, and which were rejected.
 
-    A request that was counted before is repeated, and nothing of it is counted. One that is waiting becomes records
-    only with what arrives later.
+    A repeated request was counted before, and is not counted again. A waiting one becomes records only with a later
+    request.
     """
 
     records: int = 0
@@ -56,15 +56,23 @@ class Receipt:
 
 @dataclass(frozen=True, slots=True)
 class PendingLines:
-    """What a source has delivered since the last fold: whole lines, and those already rejected."""
+    """The lines that a source has delivered since the last fold, and those that framing has rejected."""
 
     chunks: list[Chunk] = field(default_factory=list)
     rejected: list[BadLine] = field(default_factory=list)
 
     @property
     def block(self) -> bytes:
-        """All whole lines."""
+        """All whole lines, joined."""
         return self.chunks[0].block if len(self.chunks) == 1 else b"".join(chunk.block for chunk in self.chunks)
+
+    def lines(self) -> Iterator[tuple[Stream, int, bytes]]:
+        """Yield each line without its newline, preceded by its stream and its offset there."""
+        for stream, start, block in self.chunks:
+            offset = start
+            for line in block.split(b"\n")[:-1]:
+                yield stream, offset, line
+                offset += len(line) + 1
 
     def locate(self, at: int) -> tuple[Stream, int]:
         """Return the stream and the offset in it of byte `at` of the block."""
@@ -76,10 +84,10 @@ class PendingLines:
 
 
 class LineBuffer:
-    """The open streams and their positions.
+    """The open streams with their positions and pending lines.
 
-    `unclaimed` are the positions of streams that are not open again yet. `framers` gives the framing of each source by
-    name; without one, lines.
+    `unclaimed` are the positions of streams that are not open again yet. `framers` makes the framing of each source's
+    streams, by its name; the default is lines.
     """
 
     def __init__(self, line_bytes: int, unclaimed: Mapping[Stream, Position], framers: Mapping[str, Framer]) -> None:
@@ -92,7 +100,7 @@ class LineBuffer:
         self.held_bytes = 0
 
     def adopt(self, line_bytes: int, framers: Mapping[str, Framer]) -> None:
-        """Frame streams opened from now on in another way, and the open ones where that is possible."""
+        """Frame new streams by other framers, and the open ones as far as possible."""
         self._line_bytes, self._framers = line_bytes, framers
         for stream, framing in self._framings.items():
             framing.adopt(framers.get(stream.source, Lines))
@@ -107,7 +115,7 @@ class LineBuffer:
 
     @property
     def positions(self) -> dict[Stream, Position]:
-        """Where each lasting stream would resume."""
+        """The position from which each lasting stream would resume."""
         lasting = {stream: framing.position for stream, framing in self._framings.items() if stream.is_lasting}
         return self._unclaimed | lasting
 
@@ -116,11 +124,11 @@ class LineBuffer:
         return {stream: position for stream, position in self._unclaimed.items() if stream.source == source}
 
     def position(self, stream: Stream) -> Position:
-        """Return where an open stream would resume."""
+        """Return the position from which an open stream would resume."""
         return self._framings[stream].position
 
     def open(self, stream: Stream, position: Position | None, context: bytes) -> None:
-        """Start a stream, or resume a remembered one; `context` are the bytes before its offset."""
+        """Start a stream, or resume a remembered one; `context` are the bytes before the offset."""
         self._unclaimed.pop(stream, None)
         framer = self._framers.get(stream.source, Lines)
         if stream in self._framings:
@@ -137,7 +145,7 @@ class LineBuffer:
         return framing.offset - offset
 
     def is_broken(self, stream: Stream) -> bool:
-        """Whether an open stream cannot be read any further."""
+        """Return whether an open stream cannot be read any further."""
         return self._framings[stream].is_broken
 
     def close(self, stream: Stream) -> int:
@@ -161,7 +169,7 @@ class LineBuffer:
             return
         pending = self._pending.setdefault(stream.source, PendingLines())
         too_long = f"longer than {self._line_bytes} bytes"
-        pending.rejected.extend(BadLine(stream, offset, OVERSIZE, too_long) for offset in result.oversize)
+        pending.rejected.extend(BadLine(stream, offset, Reason.OVERSIZE, too_long) for offset in result.oversize)
         pending.rejected.extend(cut_off(stream, offset) for offset in result.incomplete)
         pending.chunks.extend(Chunk(stream, offset, block) for offset, block in result.blocks)
         if result.broken:
@@ -170,12 +178,12 @@ class LineBuffer:
 
 
 def cut_off(stream: Stream, offset: int, count: int = 1) -> BadLine:
-    """Return the rejection of records of which only a part has arrived."""
-    return BadLine(stream, offset, INCOMPLETE, "the stream ended within the record", count)
+    """Return the rejection of records that arrived only in part."""
+    return BadLine(stream, offset, Reason.INCOMPLETE, "the stream ended within the record", count)
 
 
 def frame_whole(stream: Stream, line_bytes: int, data: bytes, framer: Framer = Lines) -> PendingLines:
-    """Return the lines of a stream whose bytes have all arrived."""
+    """Return the lines of a whole stream."""
     buffer = LineBuffer(line_bytes, {}, {stream.source: framer})
     buffer.open(stream, None, b"")
     buffer.feed(stream, data)

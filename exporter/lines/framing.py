@@ -1,13 +1,14 @@
-"""Bytes in pieces of any size become blocks of whole lines, and a position to resume from.
+"""Framing: bytes in pieces of any size become blocks of whole lines, and a position to resume from.
 
 The law: however the bytes of a stream are split, the joined blocks are the same, except for lines longer than the
-limit; and `position` is always just after a whole line (or within an oversize one, and then says so), so that a reader
+limit. And `position` is always just after a whole line (or within an oversize line, and then says so), so that a reader
 that resumes there neither loses nor repeats a line.
 """
 
 from __future__ import annotations
 
 import hashlib
+from abc import ABC, abstractmethod
 from typing import Any, NamedTuple, Protocol
 
 import msgspec
@@ -18,7 +19,7 @@ CONTEXT_BYTES = 1024
 
 
 class Digest(msgspec.Struct, frozen=True):
-    """The hash of a run of bytes and its length."""
+    """The hash and the length of a run of bytes."""
 
     length: int = 0
     hash: bytes = b""
@@ -28,7 +29,7 @@ class Digest(msgspec.Struct, frozen=True):
         return cls(len(data), hashlib.blake2b(data, digest_size=16).digest() if data else b"")
 
     def matches(self, data: bytes) -> bool:
-        """Whether `data` begins with the bytes that were hashed."""
+        """Return whether `data` starts with the bytes that were hashed."""
         return len(data) >= self.length and Digest.of(data[: self.length]) == self
 
 
@@ -36,8 +37,8 @@ class Position(msgspec.Struct, frozen=True):
     """Where to resume a stream, and how to recognise that it is still the same stream.
 
     `head` covers the stream's first bytes and `context` those just before `offset`, at most CONTEXT_BYTES each.
-    `skipping` means that `offset` lies within an oversize line. `mark` belongs to the source: how far it has read
-    something that is not a run of bytes, such as a table.
+    `skipping` means that `offset` lies within an oversize line. `mark` is the source's own: how far it has read
+    something other than bytes, such as a table.
     """
 
     offset: int = 0
@@ -48,11 +49,10 @@ class Position(msgspec.Struct, frozen=True):
 
 
 class FrameResult(NamedTuple):
-    """What some bytes complete; every place is an offset in the stream.
+    """The lines that some bytes complete, each place as an offset in the stream.
 
-    `blocks` are runs of whole lines (of Arrow: record batches), each with its offset. `oversize` has the offset of
-    each line over the limit, and `incomplete` that of a record within which the stream ended. `broken` says where the
-    stream became unreadable, and why.
+    `blocks` are runs of whole lines (of Arrow: record batches). `oversize` are lines over the limit, and `incomplete`
+    is a record within which the stream ended. `broken` is where the stream became unreadable, and why.
     """
 
     blocks: list[tuple[int, Any]]
@@ -64,37 +64,35 @@ class FrameResult(NamedTuple):
 NOTHING = FrameResult([], [], [])
 
 
-class Framing(Protocol):
-    """Splits the bytes of one stream into whole lines. `held` is the number of bytes of unfinished lines.
+class Framing(ABC):
+    """Splits the bytes of one stream into whole lines.
 
-    `weight` is the cost of folding a byte, relative to a byte of JSON lines.
+    `offset` is the number of bytes that are complete, and `held` that of unfinished lines. A broken stream cannot be
+    read any further. `weight` is the cost of folding a byte, relative to a byte of JSON lines.
     """
 
-    held: int
-    is_broken: bool
-    weight: float
+    weight = 1.0
 
-    @property
-    def offset(self) -> int:
-        """How many bytes of the stream are complete."""
-        ...
+    def __init__(self, offset: int) -> None:
+        self.offset = offset
+        self.held = 0
+        self.is_broken = False
 
     @property
     def position(self) -> Position:
         """Where to resume after a restart."""
-        ...
+        return Position(self.offset)
 
+    @abstractmethod
     def feed(self, data: bytes) -> FrameResult:
         """Take the stream's next bytes."""
-        ...
 
+    @abstractmethod
     def end(self) -> FrameResult:
         """Treat the stream as ended."""
-        ...
 
-    def adopt(self, framer: Framer) -> None:
-        """Frame as `framer` would from the next record on, if it is of this kind."""
-        ...
+    def adopt(self, framer: Framer) -> None:  # noqa: B027  # most streams keep the framing that they were opened with
+        """Frame as `framer` would from the next record on, if possible."""
 
 
 class Framer(Protocol):
@@ -103,40 +101,31 @@ class Framer(Protocol):
     def __call__(self, limit: int, position: Position | None = None, context: bytes = b"") -> Framing: ...
 
 
-class Lines:
+class Lines(Framing):
     """Frames a stream of lines. `context` are the bytes just before `position.offset` (see Position)."""
-
-    is_broken, weight = False, 1.0
 
     def __init__(self, limit: int, position: Position | None = None, context: bytes = b"") -> None:
         position = position or Position()
+        super().__init__(position.offset)
         self._limit = limit
-        self._offset = position.offset
         self._skipping = position.skipping
         self._head = position.head
         self._context = context
         self._mark = position.mark
-        # Joined once the newline arrives; otherwise a line that arrives byte by byte would be copied for each byte.
+        # Joined once the newline arrives, so that a line that arrives byte by byte is not copied for each byte.
         self._rest: list[bytes] = []
-        self.held = 0
-
-    @property
-    def offset(self) -> int:
-        """How many bytes of the stream are complete."""
-        return self._offset
 
     @property
     def position(self) -> Position:
-        return Position(self._offset, self._skipping, self._head, Digest.of(self._context), self._mark)
+        return Position(self.offset, self._skipping, self._head, Digest.of(self._context), self._mark)
 
     def feed(self, data: bytes) -> FrameResult:
-        """Take the stream's next bytes."""
         if b"\n" not in data and not self._skipping and self.held + len(data) <= self._limit:
             self._rest.append(data)
             self.held += len(data)
             return NOTHING
         data = b"".join((*self._rest, data))
-        begin, start = self._offset, 0
+        begin, start = self.offset, 0
         if self._skipping:
             start = self._skip(data)
             self._skipping = not start
@@ -152,26 +141,23 @@ class Lines:
         return FrameResult(blocks, oversize, [])
 
     def end(self) -> FrameResult:
-        """Treat the stream as ended: what is left is a line without its newline."""
+        """Treat the stream as ended: the rest is a line without its newline."""
         if not self.held:
             return NOTHING
         line = b"".join(self._rest)
-        begin = self._offset
+        begin = self.offset
         self._advance(line, len(line))
         self._rest, self.held = [], 0
         return FrameResult([(begin, line + b"\n")], [], [])
 
-    def adopt(self, framer: Framer) -> None:
-        """A stream keeps the limit that it was opened with."""
-
     def _skip(self, data: bytes) -> int:
-        """Return where the line being skipped ends; 0 if it does not end in `data`."""
+        """Return where the line being skipped ends; 0 if not in `data`."""
         return data.find(b"\n") + 1
 
     def _split(self, begin: int, data: bytes, start: int) -> tuple[int, list[tuple[int, bytes]], list[int]]:
-        """Return where the last whole line ends, the blocks of whole lines from `start` on, and the oversize ones.
+        """Return where the last whole line ends, the blocks of whole lines from `start` on, and the oversize lines.
 
-        `begin` is the offset of the data in its stream. The blocks leave out lines over the limit.
+        `begin` is the offset of the data in its stream. Blocks contain no oversize lines.
         """
         end = max(start, data.rfind(b"\n") + 1)
         return end, *self._within_limit(begin + start, data[start:end])
@@ -193,7 +179,7 @@ class Lines:
 
     def _advance(self, data: bytes, end: int) -> None:
         """Move past the bytes before `end`."""
-        if self._head.length < CONTEXT_BYTES and self._offset == len(self._context):
+        if self._head.length < CONTEXT_BYTES and self.offset == len(self._context):
             self._head = Digest.of((self._context + data[: min(end, CONTEXT_BYTES)])[:CONTEXT_BYTES])
-        self._offset += end
+        self.offset += end
         self._context = (self._context + data[max(0, end - CONTEXT_BYTES) : end])[-CONTEXT_BYTES:]

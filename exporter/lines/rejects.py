@@ -1,48 +1,28 @@
 """Why a line is rejected. Outside the decoder a rejection is data, never an exception."""
 
-from dataclasses import dataclass
-
-INVALID_JSON = "invalid_json"
-INVALID_UTF8 = "invalid_utf8"
-INVALID_ARROW = "invalid_arrow"
-OVERSIZE = "oversize"
-INCOMPLETE = "incomplete"
-BLANK = "blank"
-WRONG_TYPE = "wrong_type"
-MISSING_FIELD = "missing_field"
-NON_FINITE = "non_finite"
-OUT_OF_RANGE = "out_of_range"
-TIMESTAMP_FUTURE = "timestamp_future"
-TIMESTAMP_PAST = "timestamp_past"
-REASONS = (
-    INVALID_JSON,
-    INVALID_UTF8,
-    INVALID_ARROW,
-    OVERSIZE,
-    INCOMPLETE,
-    BLANK,
-    WRONG_TYPE,
-    MISSING_FIELD,
-    NON_FINITE,
-    OUT_OF_RANGE,
-    TIMESTAMP_FUTURE,
-    TIMESTAMP_PAST,
-)
+from enum import StrEnum, auto
 
 
-@dataclass(frozen=True, slots=True)
-class Reject:
-    """`count` lines rejected for one of REASONS; `at` is the byte offset of the first in the block."""
+class Reason(StrEnum):
+    """The reasons for rejecting a line; the value is the label in metrics."""
 
-    reason: str
-    count: int
-    at: int
-    detail: str
+    INVALID_JSON = auto()
+    INVALID_UTF8 = auto()
+    INVALID_ARROW = auto()
+    OVERSIZE = auto()
+    INCOMPLETE = auto()
+    BLANK = auto()
+    WRONG_TYPE = auto()
+    MISSING_FIELD = auto()
+    NON_FINITE = auto()
+    OUT_OF_RANGE = auto()
+    TIMESTAMP_FUTURE = auto()
+    TIMESTAMP_PAST = auto()
 
 
 class RejectedError(Exception):
-    """A line, or a row in its place, is rejected for one of REASONS."""
+    """A line, or a row in its place, is rejected."""
 
-    def __init__(self, reason: str, detail: str) -> None:
+    def __init__(self, reason: Reason, detail: str) -> None:
         super().__init__(detail)
         self.reason = reason

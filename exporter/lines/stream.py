@@ -1,13 +1,13 @@
-"""The name of one ordered run of bytes."""
+"""The identity of a stream of bytes."""
 
 import msgspec
 
 
 class Stream(msgspec.Struct, frozen=True, order=True, array_like=True):
-    """One ordered run of bytes: a file (device and inode), read once from its start, or a connection.
+    """A stream of bytes: a file (device and inode) that is read once from its start, or a connection.
 
-    `serial` distinguishes what a file holds now from what it held before it was truncated. A stream that can be read
-    again after a restart has an inode; one that is not a file, such as a table, has an inode of its source's choice.
+    `serial` distinguishes the content of a file before and after it was truncated. A stream that can be read again
+    after a restart has an inode; if it is not a file but a table, say, its source chooses a number.
     """
 
     source: str
@@ -18,5 +18,5 @@ class Stream(msgspec.Struct, frozen=True, order=True, array_like=True):
 
     @property
     def is_lasting(self) -> bool:
-        """Whether the stream can be read again after a restart, as a file can and a connection cannot."""
+        """Whether the stream can be read again after a restart: a file can, a connection cannot."""
         return self.inode != 0

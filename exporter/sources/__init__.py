@@ -1,12 +1,12 @@
-"""Where bytes come from. Each kind of source is one module or package with its options, found by the URL's scheme.
+"""Sources of bytes: each kind is one module or package with its options, found by the URL's scheme.
 
-A source knows a `Sink`, and nothing of what becomes of the bytes.
+A source delivers bytes to a `Sink`, and knows nothing of statistics.
 """
 
-from exporter.sources.database.options import PostgresqlOptions, SqliteOptions
+from exporter.sources.database.source import PostgresqlOptions, SqliteOptions
 from exporter.sources.datagram import UdpOptions, UnixDatagramOptions
-from exporter.sources.file.options import FileOptions
-from exporter.sources.http.options import HttpOptions
+from exporter.sources.file.source import FileOptions
+from exporter.sources.http import HttpOptions
 from exporter.sources.source import SourceOptions
 from exporter.sources.stream import TcpOptions, UnixOptions
 

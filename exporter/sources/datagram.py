@@ -1,6 +1,6 @@
 """Listen for datagrams, on UDP or a unix socket: each is one whole record, or several lines.
 
-At most once, and UDP may lose datagrams on the way: those that the kernel dropped because its buffer was full are
+At most once, and UDP gives no delivery guarantee: datagrams that the kernel drops because its buffer is full are
 counted. On a unix socket, the sender waits instead.
 """
 
@@ -15,14 +15,14 @@ from pathlib import Path
 from typing import ClassVar
 
 from exporter.lines.stream import Stream
-from exporter.sources.sockets import QUIET_SECONDS, Address, NetworkOptions, UnixSocketOptions, bound
+from exporter.sources.sockets import QUIET_SECONDS, NetworkOptions, UnixSocketOptions, bound
 from exporter.sources.source import FULL_SECONDS, SourceContext
 
-# The longest that the kernel accepts by default on a unix socket; UDP's are at most 64 KiB.
+# The longest datagram that the kernel accepts by default on a unix socket; UDP's are at most 64 KiB.
 DATAGRAM_BYTES = 256 * 1024
 AT_ONCE = 256
 LOOK_SECONDS = 1.0
-# More than enough for everything in the kernel's buffer.
+# More than enough to read the kernel's whole buffer.
 DRAIN_SECONDS = 2.0
 
 
@@ -48,10 +48,10 @@ class UdpOptions(NetworkOptions, frozen=True, kw_only=True):
 
 @dataclass
 class DatagramSocket:
-    """Takes the datagrams that are sent to `address`."""
+    """Reads the datagrams that are sent to a socket."""
 
     context: SourceContext
-    address: Address
+    options: UnixDatagramOptions | UdpOptions
     _socket: socket.socket | None = None
     _dropped: int = 0
     _received: int = 0
@@ -62,18 +62,18 @@ class DatagramSocket:
 
     async def start(self) -> None:
         """Listen; raises SourceError."""
-        self._socket = bound(self.context.name, self.address, socket.SOCK_DGRAM)
+        self._socket = bound(self.context.name, self.options, socket.SOCK_DGRAM)
         self.context.sink.open(self._stream)
         asyncio.get_running_loop().add_reader(self._socket, self._take, self._socket)
 
     async def run(self) -> None:
-        """Check periodically how many datagrams the kernel has dropped."""
+        """Count the datagrams that the kernel drops."""
         while True:
             await asyncio.sleep(LOOK_SECONDS)
             self._count_dropped()
 
     async def drain(self, deadline: float) -> None:
-        """Read until nothing arrives for a moment, and stop listening; later datagrams are not waited for."""
+        """Read until nothing arrives for QUIET_SECONDS, and stop listening."""
         before, end = -1, min(deadline, self.context.clock() + DRAIN_SECONDS)
         while self._received != before and self.context.clock() < end:
             before = self._received
@@ -90,14 +90,14 @@ class DatagramSocket:
         self._socket.close()
         self._socket = None
         self.context.sink.close(self._stream)
-        self.address.remove()
+        self.options.remove()
 
     def _take(self, ready: socket.socket) -> None:
         now = self.context.clock()
         for _ in range(AT_ONCE):
             try:
                 size, _, flags, _ = ready.recvmsg_into([self._buffer])
-            except OSError:  # there are no more, or the network reports a sender's error
+            except OSError:  # no more datagrams, or an error of a sender that the network reports
                 return
             self._received += 1
             self.context.telemetry.datagrams.labels(self.context.name).inc()
@@ -111,7 +111,7 @@ class DatagramSocket:
                 return
 
     def _pause(self) -> None:
-        """Leave what arrives in the kernel until there is room."""
+        """Read nothing until the sink has room."""
         loop = asyncio.get_running_loop()
         if self._socket is not None:
             loop.remove_reader(self._socket)
@@ -133,7 +133,7 @@ class DatagramSocket:
 
 
 def dropped_by_kernel(receiver: socket.socket) -> int:
-    """Return how many datagrams a UDP socket dropped because its buffer was full; 0 if the system does not say."""
+    """Return how many datagrams a UDP socket dropped because its buffer was full; 0 if unknown."""
     table = Path("/proc/net/udp6" if receiver.family == socket.AF_INET6 else "/proc/net/udp")
     inode = str(os.fstat(receiver.fileno()).st_ino)
     with suppress(OSError):

@@ -1,4 +1,4 @@
-"""Sockets that sources listen on: in the file system, for their owner and group alone, or on the network."""
+"""Sockets that sources listen on: in the file system, with permissions, or on the network."""
 
 import errno
 import grp
@@ -10,35 +10,14 @@ import stat
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from pathlib import Path
-from typing import Protocol
 
 from exporter.sources.source import SourceError, SourceOptions
 from exporter.sources.url import PathUrl, SocketUrl
 from exporter.units import FileMode
 
-# How long data that was sent may be on its way.
+# How long sent data may take to arrive.
 QUIET_SECONDS = 0.05
 RECEIVE_BYTES = 4 * 1024**2
-
-
-class Address(Protocol):
-    """Where a source listens."""
-
-    def bind(self, kind: socket.SocketKind) -> socket.socket:
-        """Return a bound socket that does not block; raises OSError, and LookupError for an unknown owner."""
-        ...
-
-    def remove(self) -> None:
-        """Remove what `bind` has left in the file system."""
-        ...
-
-
-def bound(name: str, address: Address, kind: socket.SocketKind) -> socket.socket:
-    """Return the bound socket of a source; raises SourceError."""
-    try:
-        return address.bind(kind)
-    except (OSError, LookupError) as error:
-        raise SourceError(f"{name}: {getattr(error, 'strerror', None) or error}") from None
 
 
 class NetworkOptions(SourceOptions, frozen=True, kw_only=True):
@@ -62,7 +41,7 @@ class NetworkOptions(SourceOptions, frozen=True, kw_only=True):
         return bound
 
     def remove(self) -> None:
-        """A network address leaves nothing."""
+        """Do nothing: `bind` created no file."""
 
 
 class UnixSocketOptions(SourceOptions, frozen=True, kw_only=True):
@@ -87,7 +66,7 @@ class UnixSocketOptions(SourceOptions, frozen=True, kw_only=True):
         """Return a bound socket that does not block; raises OSError, and LookupError for an unknown owner."""
         self._remove_stale(kind)
         bound = socket.socket(socket.AF_UNIX, kind | socket.SOCK_NONBLOCK | socket.SOCK_CLOEXEC)
-        # The permissions are right from the first moment, not some time after it.
+        # So that the permissions are right from the first moment on.
         before = os.umask(0o777 & ~self.mode)
         try:
             bound.bind(self.url.path)
@@ -113,7 +92,7 @@ class UnixSocketOptions(SourceOptions, frozen=True, kw_only=True):
             return
         if not stat.S_ISSOCK(status.st_mode):
             raise FileExistsError(errno.EEXIST, "a file of this name exists and is not a socket")
-        # Non-blocking, so that a listener too busy to accept cannot hold us up.
+        # Non-blocking, so that a busy listener cannot delay the start.
         with socket.socket(socket.AF_UNIX, kind | socket.SOCK_NONBLOCK) as probe:
             try:
                 with suppress(BlockingIOError):
@@ -122,6 +101,14 @@ class UnixSocketOptions(SourceOptions, frozen=True, kw_only=True):
                 path.unlink(missing_ok=True)
             else:
                 raise OSError(errno.EADDRINUSE, os.strerror(errno.EADDRINUSE))
+
+
+def bound(name: str, address: NetworkOptions | UnixSocketOptions, kind: socket.SocketKind) -> socket.socket:
+    """Return the bound socket of a source; raises SourceError."""
+    try:
+        return address.bind(kind)
+    except (OSError, LookupError) as error:
+        raise SourceError(f"{name}: {getattr(error, 'strerror', None) or error}") from None
 
 
 def _exists(find: Callable[[str], object], name: str) -> bool:

@@ -1,8 +1,9 @@
-"""What a source is: the options that make it, what it works with, and where its bytes go."""
+"""The interface of sources: the options that make one, its context, and the sink that it delivers to."""
 
 import asyncio
 from collections.abc import Awaitable, Callable, Iterator
 from dataclasses import dataclass
+from pathlib import Path
 from typing import ClassVar, Protocol
 
 import msgspec
@@ -13,6 +14,7 @@ from exporter.lines.framing import Position
 from exporter.lines.stream import Stream
 from exporter.sources.url import SourceUrl
 from exporter.telemetry import Telemetry
+from exporter.units import FilePath
 
 # How long to wait before checking again whether a full sink has room.
 FULL_SECONDS = 0.05
@@ -23,10 +25,10 @@ class SourceError(Exception):
 
 
 class Sink(Protocol):
-    """Where a source's bytes go (the engine).
+    """Receives a source's bytes (the engine).
 
-    `held_bytes` is the size of all unfinished lines. While the sink `is_full`, a source should deliver nothing: a
-    commit is due, and comes at once.
+    `held_bytes` is the size of all unfinished lines. While the sink `is_full`, a source should deliver nothing, because
+    a commit is due and about to happen.
     """
 
     @property
@@ -36,43 +38,35 @@ class Sink(Protocol):
     def is_full(self) -> bool: ...
 
     def remembered(self, source: str) -> dict[Stream, Position]:
-        """Return the streams of a source that were being read when the state was saved, and are not open again."""
-        ...
+        """Return the positions of the source's streams that were open when the state was saved, and are not now."""
 
     def position(self, stream: Stream) -> Position:
-        """Return where an open stream would resume."""
-        ...
+        """Return the position from which an open stream would resume."""
 
     def open(self, stream: Stream, position: Position | None = None, context: bytes = b"") -> None:
-        """Start a stream, or resume a remembered one; `context` are the bytes before its offset."""
-        ...
+        """Start a stream, or resume a remembered one; `context` are the bytes before the offset."""
 
     def feed(self, stream: Stream, data: bytes, now: float) -> bool:
-        """Take bytes of an open stream that arrived at epoch time `now`; return whether it is broken."""
-        ...
+        """Take bytes of an open stream that arrived at epoch time `now`; return whether the stream is unreadable."""
 
     def close(self, stream: Stream) -> None:
         """Forget a stream that has ended."""
-        ...
 
     def ingest(self, source: str, request: IngestRequest, now: float) -> Receipt:
-        """Take lines that arrived together, unless a request with their key was counted before."""
-        ...
+        """Take the lines of a request, unless a request with the same key was counted before."""
 
 
 async def room(sink: Sink) -> None:
     """Wait until a sink has room."""
-    while True:
-        if not sink.is_full:
-            return
+    while sink.is_full:  # noqa: ASYNC110  # the sink has no event loop
         await asyncio.sleep(FULL_SECONDS)
 
 
 @dataclass(frozen=True)
 class SourceContext:
-    """What a source works with: its name (its URL as the user wrote it), the format of its records, and the process.
+    """What a source works with: its name (its URL as the user wrote it), the format of its records, and the sink.
 
-    `commit` makes durable what the sink has taken. `clock` returns epoch seconds.
+    `commit` makes everything durable that the sink has taken. `clock` returns epoch seconds.
     """
 
     name: str
@@ -84,30 +78,26 @@ class SourceContext:
 
 
 class Source(Protocol):
-    """Delivers bytes, from `start` to `close`."""
+    """Delivers bytes to the sink, from `start` to `close`."""
 
     async def start(self) -> None:
-        """Find the log, or start listening. Raises SourceError."""
-        ...
+        """Find the log, or start to listen. Raises SourceError."""
 
     async def run(self) -> None:
         """Deliver until cancelled."""
-        ...
 
     async def drain(self, deadline: float) -> None:
-        """Deliver what was written or sent before now, until `deadline` by the source's clock, and nothing later."""
-        ...
+        """Deliver what was written or sent before now, but nothing later; stop at `deadline` by the source's clock."""
 
     def close(self) -> None:
         """Close files and connections."""
-        ...
 
 
 class SourceOptions(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """A kind of source with its options, which are its fields; the string below each describes it in the reference.
 
-    `carries_streams` says whether whole streams arrive, which some formats need. A value with a method `below(folder)`
-    is resolved relative to the configuration's folder.
+    `carries_streams` says whether the source delivers whole streams, which some formats need. A value with a method
+    `below(folder)` is resolved relative to the configuration's folder.
     """
 
     scheme: ClassVar[str]
@@ -122,9 +112,20 @@ class SourceOptions(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fi
         raise NotImplementedError
 
     def problems(self) -> Iterator[str]:
-        """Yield mistakes that the types of the options do not show, each starting with its key."""
+        """Yield mistakes that the options' types do not exclude, each starting with its key."""
         yield from ()
 
     def notes(self) -> Iterator[str]:
-        """Yield what is not a mistake, but may be unintended: what this machine lacks, the exporter's may have."""
+        """Yield what may be unintended, such as a file that this machine lacks and the exporter's may have."""
         yield from ()
+
+
+def secret_problems(key: str, file: FilePath | None) -> Iterator[str]:
+    """Yield why the file with a secret, an option's value, cannot be read, if it cannot."""
+    if file is None:
+        return
+    try:
+        if not Path(file).read_bytes().strip():
+            yield f"{key}: {file}: it is empty"
+    except OSError as error:
+        yield f"{key}: {file}: {error.strerror}"

@@ -1,7 +1,7 @@
 """Listen on a unix or TCP socket: each connection is a stream of records.
 
-At most once: a `kill -9` loses what was read and not yet committed, and nothing can ask for it again. There is no queue
-here; what is not read stays in the kernel's buffer, and then the sender waits.
+At most once: a `kill -9` loses data that was read and not yet committed, because nothing can request it again. There is
+no queue here: unread data stays in the kernel's buffer, and once that is full, the sender waits.
 """
 
 from __future__ import annotations
@@ -13,16 +13,16 @@ import termios
 from array import array
 from dataclasses import dataclass, field
 from itertools import count
-from typing import ClassVar
+from typing import ClassVar, cast
 
 from exporter.lines.stream import Stream
-from exporter.sources.sockets import QUIET_SECONDS, Address, NetworkOptions, UnixSocketOptions, bound
+from exporter.sources.sockets import QUIET_SECONDS, NetworkOptions, UnixSocketOptions, bound
 from exporter.sources.source import FULL_SECONDS, SourceContext
 from exporter.units import Duration, Positive
 
 BACKLOG = 1024
 SWEEP_SECONDS = 1.0
-# Of unfinished lines, of all connections together; a client that sends more is disconnected.
+# The size of unfinished lines of all connections together; a client that exceeds it is disconnected.
 MAX_HELD_BYTES = 32 * 1024**2
 
 
@@ -39,7 +39,7 @@ class UnixOptions(UnixSocketOptions, frozen=True, kw_only=True):
     """How long a client may be silent."""
 
     def make(self, context: SourceContext) -> StreamSocket:
-        return StreamSocket(context, self, self.connections, self.idle_timeout.seconds)
+        return StreamSocket(context, self)
 
 
 class TcpOptions(NetworkOptions, frozen=True, kw_only=True):
@@ -55,39 +55,34 @@ class TcpOptions(NetworkOptions, frozen=True, kw_only=True):
     """How long a client may be silent."""
 
     def make(self, context: SourceContext) -> StreamSocket:
-        return StreamSocket(context, self, self.connections, self.idle_timeout.seconds)
+        return StreamSocket(context, self)
 
 
 @dataclass
 class StreamSocket:
-    """Takes what any number of clients send to `address`.
-
-    Beyond `max_connections` at a time clients are disconnected, and so is one that sends nothing for `idle_seconds`.
-    """
+    """Reads the stream of each client that connects, and closes connections beyond the options' limits."""
 
     context: SourceContext
-    address: Address
-    max_connections: int
-    idle_seconds: float
+    options: UnixOptions | TcpOptions
     _server: asyncio.Server | None = None
     _connections: set[_Connection] = field(default_factory=set)
     _serial: count[int] = field(default_factory=lambda: count(1))
 
     async def start(self) -> None:
         """Listen; raises SourceError."""
-        loop, ready = asyncio.get_running_loop(), bound(self.context.name, self.address, socket.SOCK_STREAM)
+        loop, ready = asyncio.get_running_loop(), bound(self.context.name, self.options, socket.SOCK_STREAM)
         self._server = await loop.create_server(lambda: _Connection(self), sock=ready, backlog=BACKLOG)
 
     async def run(self) -> None:
         """Disconnect clients that are silent for too long."""
         while True:
             await asyncio.sleep(SWEEP_SECONDS)
-            oldest = self.context.clock() - self.idle_seconds
+            oldest = self.context.clock() - self.options.idle_timeout.seconds
             for connection in [connection for connection in self._connections if connection.last_received < oldest]:
                 self.refuse(connection, "idle")
 
     async def drain(self, deadline: float) -> None:
-        """Read what was sent before now, and disconnect everyone; what is sent later is not waited for."""
+        """Read the data that was sent before now, and disconnect all clients."""
         await asyncio.sleep(QUIET_SECONDS)
         behind = {one: one.received + one.waiting() for one in self._connections}
         while behind and self.context.clock() < deadline:
@@ -96,103 +91,91 @@ class StreamSocket:
         self.close()
 
     def close(self) -> None:
-        """Disconnect everyone."""
+        """Disconnect all clients."""
         if self._server is None:
             return
         self._server.close()
         for connection in list(self._connections):
-            connection.disconnect()
-            self.left(connection)
-        self.address.remove()
+            self._disconnect(connection)
+        self.options.remove()
         self._server = None
 
-    def admit(self, connection: _Connection, peer: str) -> Stream | None:
-        """Return the stream of a new connection, or None if there are too many."""
+    def admit(self, connection: _Connection) -> None:
+        """Open the stream of a new connection, or disconnect it if there are too many."""
         self.context.telemetry.connections.labels(self.context.name).inc()
-        if len(self._connections) >= self.max_connections:
-            self.context.telemetry.refused_connections.labels(self.context.name, "limit").inc()
-            return None
+        if len(self._connections) >= self.options.connections:
+            self.refuse(connection, "limit")
+            return
         self._connections.add(connection)
         self.context.telemetry.open_connections.labels(self.context.name).set(len(self._connections))
-        stream = Stream(self.context.name, peer, serial=next(self._serial))
-        self.context.sink.open(stream)
-        return stream
-
-    def take(self, connection: _Connection, stream: Stream, data: bytes) -> None:
-        """Take bytes of a connection; disconnect it if they cannot be read, or too many are held."""
-        connection.last_received = self.context.clock()
-        connection.received += len(data)
-        if self.context.sink.feed(stream, data, connection.last_received):
-            self.refuse(connection, "invalid")
-        elif self.context.sink.held_bytes > MAX_HELD_BYTES:
-            self.refuse(connection, "memory")
-        elif self.context.sink.is_full:
-            connection.pause()
+        peer = connection.transport.get_extra_info("peername")
+        path = f"{peer[0]}:{peer[1]}" if isinstance(peer, tuple) else "connection"
+        connection.stream = Stream(self.context.name, path, serial=next(self._serial))
+        self.context.sink.open(connection.stream)
 
     def refuse(self, connection: _Connection, reason: str) -> None:
-        """Disconnect a client, and count why."""
+        """Disconnect a client, counted by reason."""
         self.context.telemetry.refused_connections.labels(self.context.name, reason).inc()
-        connection.disconnect()
-        self.left(connection)
+        self._disconnect(connection)
 
-    def left(self, connection: _Connection) -> None:
-        """The connection has ended."""
-        if connection in self._connections:
+    def forget(self, connection: _Connection) -> None:
+        """Close the stream of a connection that has ended."""
+        if connection in self._connections and connection.stream:
             self._connections.discard(connection)
             self.context.telemetry.open_connections.labels(self.context.name).set(len(self._connections))
-            if connection.stream:
-                self.context.sink.close(connection.stream)
-                connection.stream = None
+            self.context.sink.close(connection.stream)
+            connection.stream = None
+
+    def _disconnect(self, connection: _Connection) -> None:
+        connection.transport.abort()
+        self.forget(connection)
 
 
 class _Connection(asyncio.Protocol):
-    """One client, to which nothing is ever written."""
+    """The connection of one client, to which nothing is ever written."""
 
-    __slots__ = ("_source", "_transport", "last_received", "received", "stream")
+    __slots__ = ("_source", "last_received", "received", "stream", "transport")
+    transport: asyncio.Transport
 
     def __init__(self, source: StreamSocket) -> None:
         self._source = source
-        self._transport: asyncio.BaseTransport | None = None
         self.stream: Stream | None = None
         self.last_received = source.context.clock()
         self.received = 0
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        self._transport = transport
-        self.stream = self._source.admit(self, _spell(transport.get_extra_info("peername")))
-        if self.stream is None:
-            self.disconnect()
+        self.transport = cast("asyncio.Transport", transport)
+        self._source.admit(self)
 
     def data_received(self, data: bytes) -> None:
-        if self.stream:
-            self._source.take(self, self.stream, data)
+        if self.stream is None:
+            return
+        sink = self._source.context.sink
+        self.last_received = self._source.context.clock()
+        self.received += len(data)
+        if sink.feed(self.stream, data, self.last_received):
+            self._source.refuse(self, "invalid")
+        elif sink.held_bytes > MAX_HELD_BYTES:
+            self._source.refuse(self, "memory")
+        elif sink.is_full:
+            self._pause()
 
     def connection_lost(self, exc: Exception | None) -> None:
-        self._source.left(self)
-
-    def pause(self) -> None:
-        """Leave what arrives in the kernel until there is room."""
-        if isinstance(self._transport, asyncio.ReadTransport):
-            self._transport.pause_reading()
-            asyncio.get_running_loop().call_later(FULL_SECONDS, self._resume)
-
-    def _resume(self) -> None:
-        if isinstance(self._transport, asyncio.ReadTransport) and not self._transport.is_closing():
-            self._transport.resume_reading()
-            if self._source.context.sink.is_full:
-                self.pause()
+        self._source.forget(self)
 
     def waiting(self) -> int:
-        """How many bytes the kernel holds."""
-        held = array("i", [0])
-        if self._transport is not None:
-            fcntl.ioctl(self._transport.get_extra_info("socket"), termios.FIONREAD, held)
-        return held[0]
+        """Return how many bytes are in the kernel's buffer."""
+        size = array("i", [0])
+        fcntl.ioctl(self.transport.get_extra_info("socket"), termios.FIONREAD, size)
+        return size[0]
 
-    def disconnect(self) -> None:
-        if isinstance(self._transport, asyncio.WriteTransport):
-            self._transport.abort()
+    def _pause(self) -> None:
+        """Read nothing until the sink has room."""
+        self.transport.pause_reading()
+        asyncio.get_running_loop().call_later(FULL_SECONDS, self._resume)
 
-
-def _spell(peer: object) -> str:
-    return f"{peer[0]}:{peer[1]}" if isinstance(peer, tuple) else "connection"
+    def _resume(self) -> None:
+        if not self.transport.is_closing():
+            self.transport.resume_reading()
+            if self._source.context.sink.is_full:
+                self._pause()

@@ -1,8 +1,9 @@
-"""The URLs of sources, as users write them: each names its source, and is parsed by its kind of source."""
+"""The URLs of sources, as users write them; the URL names the source."""
 
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Self
 
 from exporter.units import Listen
 
@@ -14,7 +15,7 @@ def split(text: str) -> tuple[str, str]:
 
 
 class SourceUrl(str):
-    """A URL as the user wrote it. `place` is what two sources cannot share."""
+    """A URL as the user wrote it. Two sources cannot have the same `place`."""
 
     __slots__ = ()
 
@@ -42,7 +43,7 @@ class PathUrl(SourceUrl):
         return cls.at(text, path)
 
     @classmethod
-    def at(cls, text: str, path: str) -> PathUrl:
+    def at(cls, text: str, path: str) -> Self:
         """Return the URL `text` of a path."""
         url = cls(text)
         url.path = path

@@ -56,7 +56,7 @@ SOURCES = "sources: [/var/log/model.jsonl]\n"
         ),
         pytest.param(
             "sources: [{url: 'postgresql://h:http/db', query: 'SELECT :mark', mark: m}]",
-            "sources[0].url: expected postgresql://USER@HOST/DATABASE",
+            "sources[0].url: expected postgresql://USER@HOST/DATABASE, got another; a password: `password_file`",
             id="port of a database",
         ),
         pytest.param(

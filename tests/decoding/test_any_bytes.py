@@ -6,9 +6,9 @@ from typing import Any
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from exporter.decoding.decode import Decoded
-from exporter.lines.rejects import OVERSIZE, REASONS
-from tests.records import NOW, decoder, good, records, rows
+from exporter.decoding.decode import DecodeResult
+from exporter.lines.rejects import Reason
+from tests.records import decoded_block, decoder, good, records, rows
 
 DECODER = decoder(fields={})
 
@@ -41,19 +41,19 @@ def bytes_of(drawn: Any) -> bytes:
     return drawn if isinstance(drawn, bytes) else bytes([drawn])
 
 
-def check(block: bytes) -> Decoded:
-    decoded = DECODER.decode(block, NOW)
+def check(block: bytes) -> DecodeResult:
+    decoded = decoded_block(DECODER, block)
     assert block.count(b"\n") == decoded.lines
-    assert decoded.lines == len(list(rows(decoded.batch))) + sum(reject.count for reject in decoded.rejects)
-    assert {reject.reason for reject in decoded.rejects} <= {*REASONS} - {OVERSIZE}
-    assert all(reject.count > 0 for reject in decoded.rejects)
-    for reject in decoded.rejects:
-        assert reject.at == 0 or block[reject.at - 1 : reject.at] == b"\n"
-        assert reject.at < len(block)
+    assert decoded.lines == len(list(rows(decoded.batch))) + sum(reject.count for reject in decoded.rejected)
+    assert {reject.reason for reject in decoded.rejected} <= {*Reason} - {Reason.OVERSIZE}
+    assert all(reject.count > 0 for reject in decoded.rejected)
+    for reject in decoded.rejected:
+        assert reject.offset == 0 or block[reject.offset - 1 : reject.offset] == b"\n"
+        assert reject.offset < len(block)
     return decoded
 
 
-@settings(max_examples=400)
+@settings(max_examples=250)
 @given(st.one_of(st.binary(max_size=200), tokens, st.lists(st.one_of(mutilated(), tokens)).map(b"\n".join)))
 @example(b'{"prediction":"a"}{"prediction":"a"}\n')
 @example(b"\n" * 100)
@@ -64,20 +64,20 @@ def test_every_line_is_a_record_or_a_reject(data: bytes) -> None:
     check(data + b"\n")
 
 
-@settings(max_examples=300)
+@settings(max_examples=200)
 @given(st.lists(st.one_of(mutilated(), tokens, st.just(json.dumps(good()).encode())), min_size=1, max_size=6))
 @example([b'{"prediction":"a"}{"prediction":"a"}', b""])
-def test_a_line_means_the_same_alone_and_among_others(lines: list[bytes]) -> None:
+def test_a_line_is_decoded_the_same_alone_and_among_others(lines: list[bytes]) -> None:
     single = [part for text in lines for part in text.split(b"\n")]
     together = check(b"".join(text + b"\n" for text in single))
     alone = [check(text + b"\n") for text in single]
     assert [row for decoded in alone for row in rows(decoded.batch)] == list(rows(together.batch))
     counts: dict[str, int] = {}
     for decoded in alone:
-        for reject in decoded.rejects:
+        for reject in decoded.rejected:
             counts[reject.reason] = counts.get(reject.reason, 0) + reject.count
-    assert counts == {reject.reason: reject.count for reject in together.rejects}
+    assert counts == {reject.reason: reject.count for reject in together.rejected}
 
 
 def test_no_bytes_are_no_lines() -> None:
-    assert DECODER.decode(b"", NOW) == Decoded(None, (), 0)
+    assert decoded_block(DECODER, b"") == DecodeResult(None, (), 0)

@@ -1,4 +1,4 @@
-"""What is wrong with a line, and that it costs no other line."""
+"""Why lines are rejected; and a rejected line does not affect others."""
 
 from collections import Counter
 from typing import Any
@@ -7,8 +7,19 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from exporter.lines.rejects import INCOMPLETE, INVALID_ARROW, OVERSIZE, REASONS
-from tests.records import FUTURE_SECONDS, NOW, PAST_SECONDS, decoder, good, good_records, line, meaning, rows
+from exporter.lines.rejects import Reason
+from tests.records import (
+    FUTURE_SECONDS,
+    NOW,
+    PAST_SECONDS,
+    decoded_block,
+    decoder,
+    good,
+    good_records,
+    line,
+    meaning,
+    rows,
+)
 
 DECODER = decoder(fields={})  # as a log is where nothing is configured: latency in milliseconds
 P = b'"prediction":"approve"'
@@ -119,33 +130,33 @@ BAD: list[Any] = [
 
 
 @pytest.mark.parametrize(("text", "reason"), BAD)
-def test_a_bad_line_is_refused_with_its_reason(text: bytes, reason: str) -> None:
-    decoded = DECODER.decode(text + b"\n", NOW)
-    assert [(reason, 1, 0)] == [(reject.reason, reject.count, reject.at) for reject in decoded.rejects]
+def test_a_bad_line_is_rejected_with_its_reason(text: bytes, reason: str) -> None:
+    decoded = decoded_block(DECODER, text + b"\n")
+    assert [(reason, 1, 0)] == [(reject.reason, reject.count, reject.offset) for reject in decoded.rejected]
     assert (decoded.batch, decoded.lines) == (None, 1)
 
 
 @pytest.mark.parametrize("digits", [400, 5000])
 @pytest.mark.parametrize("field", ["latency_ms", "probability", "timestamp"])
-def test_a_number_beyond_all_bounds_is_refused(field: str, digits: int) -> None:
-    decoded = DECODER.decode(with_(f'"{field}":1{"0" * digits}') + b"\n", NOW)
-    assert (len(decoded.rejects), decoded.batch) == (1, None)
+def test_a_number_beyond_all_bounds_is_rejected(field: str, digits: int) -> None:
+    decoded = decoded_block(DECODER, with_(f'"{field}":1{"0" * digits}') + b"\n")
+    assert (len(decoded.rejected), decoded.batch) == (1, None)
 
 
-@pytest.mark.parametrize("reason", sorted({*REASONS} - {OVERSIZE, INCOMPLETE, INVALID_ARROW}))
+@pytest.mark.parametrize("reason", sorted({*Reason} - {Reason.OVERSIZE, Reason.INCOMPLETE, Reason.INVALID_ARROW}))
 def test_every_reason_is_in_the_table(reason: str) -> None:
     assert reason in {case.values[1] for case in BAD}
 
 
-def test_what_is_told_of_a_bad_line_is_one_short_line() -> None:
+def test_the_detail_of_a_bad_line_is_one_short_line() -> None:
     for case in BAD:
-        for reject in DECODER.decode(case.values[0] + b"\n", NOW).rejects:
+        for reject in decoded_block(DECODER, case.values[0] + b"\n").rejected:
             assert reject.detail
             assert "\n" not in reject.detail
             assert len(reject.detail) < 200
 
 
-def test_what_is_told_of_a_bad_line_is_nothing_of_its_content() -> None:
+def test_the_detail_of_a_bad_line_has_none_of_its_content() -> None:
     secret = "4111-1111"
     for text in (
         f'{{"prediction":"{secret}"',
@@ -155,7 +166,7 @@ def test_what_is_told_of_a_bad_line_is_nothing_of_its_content() -> None:
         f'{{"{secret}":1}}',
         secret,
     ):
-        (reject,) = DECODER.decode(text.encode() + b"\n", NOW).rejects
+        (reject,) = decoded_block(DECODER, text.encode() + b"\n").rejected
         assert secret not in reject.detail
 
 
@@ -172,20 +183,18 @@ class TestNeighbours:
     @example([(b"{%s}{%s}\n" % (P, P), "invalid_json"), (b"\n", "blank")])
     @example([(b"\n", "blank"), (b"{%s} {%s}\n" % (P, P), "invalid_json")])
     @example([(b'{"prediction":\n', "invalid_json"), (b'"approve"}{%s}\n' % P, "invalid_json")])
-    def test_a_bad_line_never_costs_its_neighbours(self, lines: list[tuple[bytes, str | None]]) -> None:
+    def test_a_bad_line_does_not_affect_its_neighbours(self, lines: list[tuple[bytes, str | None]]) -> None:
         # Latencies are read in seconds here, and a bad one is bad in any unit, or skipped.
         lines = [(text, reason) for text, reason in lines if b"latency_ms" not in text]
-        mixed = self.decoder.decode(b"".join(text for text, _ in lines), NOW)
-        alone = [self.decoder.decode(text, NOW).batch for text, reason in lines if reason is None]
+        mixed = decoded_block(self.decoder, b"".join(text for text, _ in lines))
+        alone = [decoded_block(self.decoder, text).batch for text, reason in lines if reason is None]
         assert [row for batch in alone for row in rows(batch)] == list(rows(mixed.batch))
         assert Counter(reason for _, reason in lines if reason) == {
-            reject.reason: reject.count for reject in mixed.rejects
+            reject.reason: reject.count for reject in mixed.rejected
         }
 
     @given(st.lists(st.one_of(good_lines.map(lambda text: (text, None)), bad_lines), max_size=8))
-    def test_each_reject_tells_where_the_first_line_of_its_reason_begins(
-        self, lines: list[tuple[bytes, str | None]]
-    ) -> None:
+    def test_each_rejection_has_the_place_of_its_first_line(self, lines: list[tuple[bytes, str | None]]) -> None:
         lines = [(text, reason) for text, reason in lines if b"latency_ms" not in text]
         first: dict[str, int] = {}
         at = 0
@@ -193,20 +202,20 @@ class TestNeighbours:
             if reason:
                 first.setdefault(reason, at)
             at += len(text)
-        decoded = self.decoder.decode(b"".join(text for text, _ in lines), NOW)
+        decoded = decoded_block(self.decoder, b"".join(text for text, _ in lines))
         places: dict[str, int] = {}
-        for reject in decoded.rejects:
+        for reject in decoded.rejected:
             assert reject.reason not in places
-            places[reject.reason] = reject.at
+            places[reject.reason] = reject.offset
         assert first == places
 
-    def test_two_reasons_of_one_line_are_one_reject(self) -> None:
-        decoded = self.decoder.decode(line(good(latency_seconds=-1, timestamp=0)), NOW)
-        assert sum(reject.count for reject in decoded.rejects) == 1
+    def test_a_line_with_two_reasons_is_rejected_once(self) -> None:
+        decoded = decoded_block(self.decoder, line(good(latency_seconds=-1, timestamp=0)))
+        assert sum(reject.count for reject in decoded.rejected) == 1
 
 
 @given(st.lists(good_records, max_size=6))
-def test_good_records_are_read_as_the_readme_says(log: list[Any]) -> None:
-    decoded = decoder().decode(b"".join(map(line, log)), NOW)
+def test_good_records_are_read_as_documented(log: list[Any]) -> None:
+    decoded = decoded_block(decoder(), b"".join(map(line, log)))
     assert [meaning(record) for record in log] == list(rows(decoded.batch))
-    assert decoded.rejects == ()
+    assert decoded.rejected == ()

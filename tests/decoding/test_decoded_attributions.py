@@ -13,15 +13,15 @@ from msgspec.structs import replace
 
 from exporter.decoding import columns
 from exporter.decoding.schema import Path, Schema, SchemaError
-from tests.records import NOW, PROFILE, decoder, good, line
+from tests.records import PROFILE, decoded_block, decoder, good, line
 
 NAN = math.nan
 
 
 def read(records: list[Any], fields: dict[str, Path] | None = None) -> list[list[float]]:
     """Read records, which must be good; return the attributions of each, to `age` and to `country=DE`."""
-    decoded = decoder(fields=fields or {}).decode(b"".join(map(line, records)), NOW)
-    assert decoded.rejects == ()
+    decoded = decoded_block(decoder(fields=fields or {}), b"".join(map(line, records)))
+    assert decoded.rejected == ()
     assert decoded.batch is not None
     assert decoded.batch.attributions is not None
     assert decoded.batch.marks is None
@@ -47,30 +47,30 @@ def test_an_attribution(given: Any, expected: list[float]) -> None:
     np.testing.assert_array_equal(both, [expected, [1.0, NAN]])
 
 
-def test_records_without_any_stand_beside_others() -> None:
+def test_records_with_and_without_attributions_may_be_mixed() -> None:
     log = [good(), good(attributions={"age": 0.5}), good(attributions=None), good(attributions={"country=DE": 2})]
     np.testing.assert_array_equal(read(log), [[NAN, NAN], [0.5, NAN], [NAN, NAN], [NAN, 2.0]])
 
 
-def test_they_lie_where_the_configuration_says() -> None:
+def test_attributions_lie_at_the_configured_path() -> None:
     log = [good(explained={"by": {"shap": {"age": 0.5}}}, attributions={"age": 7}), good(explained=None)]
     np.testing.assert_array_equal(read(log, {"attributions": ("explained", "by", "shap")}), [[0.5, NAN], [NAN, NAN]])
 
 
-def test_they_may_lie_among_the_features() -> None:
+def test_attributions_may_lie_among_the_features() -> None:
     log = [good(features={"age": 41, "why": {"age": 0.5}}), good()]
     np.testing.assert_array_equal(read(log, {"attributions": ("features", "why")}), [[0.5, NAN], [NAN, NAN]])
 
 
-def test_without_a_reference_of_them_they_are_not_read() -> None:
-    batch = decoder(replace(PROFILE, attributions=UNSET)).decode(line(good(attributions={"age": 1})), NOW).batch
+def test_without_a_reference_attributions_are_not_read() -> None:
+    batch = decoded_block(decoder(replace(PROFILE, attributions=UNSET)), line(good(attributions={"age": 1}))).batch
     assert batch is not None
     assert batch.attributions is None
     with pytest.raises(ValueError, match="no attributions were read"):
         batch.explained()
 
 
-def test_a_path_that_is_taken_is_told() -> None:
+def test_a_path_that_is_taken_is_reported() -> None:
     with pytest.raises(SchemaError, match="is read as prediction already, and cannot be attribution age"):
         Schema({"prediction": ("output", "age"), "attributions": ("output",)}, attributions=("age",)).tree.struct()
 

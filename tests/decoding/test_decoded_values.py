@@ -1,4 +1,4 @@
-"""What a good line says: times, labels, numbers, scores and features, in all the ways that loggers spell them."""
+"""The values of a good line: times, labels, numbers, scores and features, in all spellings of loggers."""
 
 import json
 import math
@@ -10,15 +10,15 @@ from hypothesis import strategies as st
 
 from exporter.batch import Batch
 from exporter.decoding.decode import Decoder
-from tests.records import DEFAULT, NOW, PROFILE, decoder, good, line, rows, sound_records
+from tests.records import DEFAULT, NOW, PROFILE, decoded_block, decoder, good, line, rows, sound_records
 
 DECODER = decoder(fields={})
 
 
 def read(text: str | bytes, decoder: Decoder = DECODER) -> Batch:
     """Decode one line, which must be good."""
-    decoded = decoder.decode((text.encode() if isinstance(text, str) else text) + b"\n", NOW)
-    assert decoded.rejects == ()
+    decoded = decoded_block(decoder, (text.encode() if isinstance(text, str) else text) + b"\n")
+    assert decoded.rejected == ()
     assert decoded.batch is not None
     return decoded.batch
 
@@ -54,9 +54,9 @@ def test_an_absent_time_is_the_time_of_arrival() -> None:
     assert read('{"prediction":"approve"}').time[0] == NOW
 
 
-def test_times_of_all_kinds_stand_in_one_block() -> None:
+def test_times_of_all_kinds_may_be_mixed() -> None:
     times = ["2023-11-14T22:13:10Z", None, NOW - 1, 1699999999]
-    decoded = DECODER.decode(b"".join(line(good(timestamp=time)) for time in times), NOW)
+    decoded = decoded_block(DECODER, b"".join(line(good(timestamp=time)) for time in times))
     assert decoded.batch is not None
     assert decoded.batch.time.tolist() == [1699999990.0, NOW, NOW - 1, NOW - 1]
 
@@ -126,7 +126,7 @@ def test_model_and_version(fields: dict[str, Any], expected: tuple[str, str]) ->
 
 def test_a_version_is_the_same_however_it_is_spelt() -> None:
     log = b"".join(line(good(model_version=version)) for version in ("4", 4, 4.0, "4", None))
-    assert [row.series for row in rows(DECODER.decode(log, NOW).batch)] == [*[("credit", "4")] * 4, ("credit", "3")]
+    assert [row.series for row in rows(decoded_block(DECODER, log).batch)] == [*[("credit", "4")] * 4, ("credit", "3")]
 
 
 @pytest.mark.parametrize(
@@ -226,7 +226,7 @@ class TestFeatures:
         assert (expected, flaw) == (row.features["text"], row.flaws.get("text"))
         assert row.features["age"] == 41
 
-    def test_a_wrong_one_costs_neither_its_record_nor_the_other_features(self) -> None:
+    def test_a_wrong_feature_affects_neither_its_record_nor_other_features(self) -> None:
         record = good(
             latency_ms=250, probability=0.5, features={"age": "old", "income": 7, "country": ["DE"], "plan": "basic"}
         )
@@ -236,28 +236,28 @@ class TestFeatures:
         assert row.flaws == {"age": "wrong_type", "country": "wrong_type"}
 
     @pytest.mark.parametrize("digits", [309, 400])
-    def test_a_huge_integer_does_not_cost_its_record(self, digits: int) -> None:
+    def test_a_huge_integer_does_not_reject_its_record(self, digits: int) -> None:
         (row,) = rows(read_with(f'"features":{{"age":1{"0" * digits},"income":7}}'))
         assert row.flaws.keys() == {"age"}
         assert row.features["income"] == 7.0
 
-    def test_a_flaw_beside_a_huge_integer_that_nobody_reads_does_not_cost_the_record(self) -> None:
+    def test_a_flaw_beside_an_unread_huge_integer_does_not_reject_the_record(self) -> None:
         (row,) = rows(read_with(f'"request_id":1{"0" * 400},"features":{{"age":NaN}}'))
         assert row.flaws == {"age": "non_finite"}
 
     @pytest.mark.parametrize("features", ["null", "{}", '{"unknown":[1,{}]}'])
-    def test_none_are_all_missing(self, features: str) -> None:
+    def test_absent_features_are_all_missing(self, features: str) -> None:
         (row,) = rows(read_with(f'"features":{features}'))
         assert row.features == dict.fromkeys(PROFILE.features)
         assert row.flaws == {}
 
-    def test_a_wrong_one_may_be_beside_others_that_nobody_knows(self) -> None:
+    def test_a_wrong_feature_may_be_beside_unknown_ones(self) -> None:
         (row,) = rows(read_with('"features":{"age":"old","unknown":[NaN,{"a":[]}]},"x":Infinity'))
         assert row.flaws == {"age": "wrong_type"}
 
 
 class TestSpelling:
-    """What JSON allows, and some that it does not but that is read all the same."""
+    """Spellings that JSON allows, and some others that are read as well."""
 
     @pytest.mark.parametrize(
         "text",
@@ -281,11 +281,11 @@ class TestSpelling:
 
     def test_lines_may_end_in_crlf(self) -> None:
         log = b"".join(line(good(latency_ms=n)) for n in range(5))
-        unix, dos = DECODER.decode(log, NOW), DECODER.decode(log.replace(b"\n", b"\r\n"), NOW)
+        unix, dos = decoded_block(DECODER, log), decoded_block(DECODER, log.replace(b"\n", b"\r\n"))
         assert list(rows(unix.batch)) == list(rows(dos.batch))
-        assert dos.rejects == ()
+        assert dos.rejected == ()
 
-    def test_features_given_twice_are_the_last_ones(self) -> None:
+    def test_of_duplicate_features_the_last_counts(self) -> None:
         for first in ('{"age":1}', '{"age":"old"}', "5", '{"income":1}'):
             (row,) = rows(read_with(f'"features":{first},"features":{{"age":41}}'))
             assert row.features["age"] == 41.0
@@ -295,13 +295,13 @@ class TestSpelling:
 
 @settings(max_examples=100)
 @given(st.lists(sound_records, min_size=1, max_size=8))
-def test_a_block_is_read_at_once_as_line_by_line(log: list[Any]) -> None:
+def test_a_block_decoded_at_once_or_by_line_is_the_same(log: list[Any]) -> None:
     seconds = decoder()
     block = b"".join(map(line, log))
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(seconds, "_line_by_line", None)  # where nothing is wrong, it is not called
-        at_once = seconds.decode(block, NOW)
-    by_line = seconds.decode(block + b"not JSON\n", NOW)
+        patch.setattr(seconds, "_each", None)  # not called for a block of regular lines
+        at_once = decoded_block(seconds, block)
+    by_line = decoded_block(seconds, block + b"not JSON\n")
     assert at_once.batch is not None
     assert by_line.batch is not None
     assert list(rows(at_once.batch)) == list(rows(by_line.batch))

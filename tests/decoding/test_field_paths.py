@@ -6,13 +6,13 @@ from typing import Any
 import pytest
 
 from exporter.decoding.schema import DEFAULT_FIELDS, Path, Schema, SchemaError
-from tests.records import NOW, PROFILE, Meaning, categorical, decoder, numeric, reference, rows
+from tests.records import NOW, PROFILE, Meaning, categorical, decoded_block, decoder, numeric, reference, rows
 
 
 def read(record: Any, fields: dict[str, Path]) -> Meaning:
     """Read one record, which must be good."""
-    decoded = decoder(fields=fields).decode(json.dumps(record).encode() + b"\n", NOW)
-    assert decoded.rejects == ()
+    decoded = decoded_block(decoder(fields=fields), json.dumps(record).encode() + b"\n")
+    assert decoded.rejected == ()
     (row,) = rows(decoded.batch)
     return row
 
@@ -41,7 +41,7 @@ def test_the_readme_s_example() -> None:
     ("name", "value"),
     [("latency_seconds", 0.25), ("latency_ms", 250), ("latency_us", 250_000), ("latency_ns", 250_000_000)],
 )
-def test_latency_comes_in_any_unit(name: str, value: float) -> None:
+def test_latency_may_have_any_unit(name: str, value: float) -> None:
     record = {"prediction": 1, "elapsed": value, "latency_ms": 7}
     assert read(record, {name: ("elapsed",)}).latency_seconds == 0.25
 
@@ -54,7 +54,7 @@ def test_latency_comes_in_any_unit(name: str, value: float) -> None:
         pytest.param(None, NOW, id="null"),
     ],
 )
-def test_time_comes_in_milliseconds(value: Any, expected: float) -> None:
+def test_time_may_be_in_milliseconds(value: Any, expected: float) -> None:
     record = {"prediction": 1, "at": value, "timestamp": "nonsense"}
     assert read(record, {"timestamp_ms": ("at",)}).time == expected
 
@@ -72,32 +72,32 @@ def test_fields_and_features_lie_in_one_object_beside_each_other() -> None:
 
 
 @pytest.mark.parametrize("data", [{}, {"data": None}, {"data": {}}, {"data": {"in": None}}, {"data": {"in": {}}}])
-def test_an_object_on_the_way_may_be_absent_or_null(data: dict[str, Any]) -> None:
+def test_an_object_on_the_path_may_be_absent_or_null(data: dict[str, Any]) -> None:
     row = read(data | {"prediction": 1}, {"features": ("data", "in"), "latency_ms": ("data", "timing", "ms")})
     assert row.latency_seconds is None
     assert set(row.features.values()) == {None}
 
 
 @pytest.mark.parametrize("data", [{"data": 1}, {"data": []}, {"data": "x"}, {"data": {"in": True}}])
-def test_something_else_on_the_way_is_of_the_wrong_type(data: dict[str, Any]) -> None:
-    decoded = decoder(fields={"features": ("data", "in")}).decode(
-        json.dumps(data | {"prediction": 1}).encode() + b"\n", NOW
+def test_another_value_on_the_path_has_a_wrong_type(data: dict[str, Any]) -> None:
+    decoded = decoded_block(
+        decoder(fields={"features": ("data", "in")}), json.dumps(data | {"prediction": 1}).encode() + b"\n"
     )
-    assert [reject.reason for reject in decoded.rejects] == ["wrong_type"]
+    assert [reject.reason for reject in decoded.rejected] == ["wrong_type"]
 
 
-def test_a_wrong_feature_at_the_top_level_does_not_cost_its_record() -> None:
+def test_a_wrong_feature_at_the_top_level_does_not_reject_its_record() -> None:
     row = read({"prediction": 1, "age": "old", "country": ["DE"], "income": 1}, {"features": ()})
     assert row.flaws == {"age": "wrong_type", "country": "wrong_type"}
     assert row.features["income"] == 1.0
 
 
-def test_keys_that_no_python_name_could_be() -> None:
+def test_keys_need_not_be_python_names() -> None:
     profile = reference(
         {"a.b": numeric([1.0]), "class": numeric([1.0]), "": categorical({"x": 1}), "é '": numeric([1.0])}
     )
     record = {"prediction": 1, "features": {"a.b": 1, "class": 2, "": "x", "é '": 4}}
-    decoded = decoder(profile, {}).decode(json.dumps(record).encode() + b"\n", NOW)
+    decoded = decoded_block(decoder(profile, {}), json.dumps(record).encode() + b"\n")
     (row,) = rows(decoded.batch, profile)
     assert row.features == {"a.b": 1.0, "class": 2.0, "": "x", "é '": 4.0}
 
@@ -107,7 +107,7 @@ def test_a_field_read_from_elsewhere_is_not_read_from_its_own_name() -> None:
     assert row.prediction == "approve"
 
 
-def test_what_is_not_mapped_lies_under_its_own_name() -> None:
+def test_an_unmapped_field_lies_under_its_own_name() -> None:
     assert {name: (name,) for name in DEFAULT_FIELDS} == Schema().paths
     assert Schema({"latency_us": ("t",)}).paths.keys() == {*DEFAULT_FIELDS} - {"latency_ms"} | {"latency_us"}
 
@@ -126,13 +126,13 @@ def test_what_is_not_mapped_lies_under_its_own_name() -> None:
         pytest.param({"features": (), "prediction": ("age",)}, "`age` is read as age already", id="a feature"),
     ],
 )
-def test_paths_that_contradict_each_other_are_told(fields: dict[str, Path], told: str) -> None:
+def test_contradictory_paths_are_reported(fields: dict[str, Path], told: str) -> None:
     with pytest.raises(SchemaError, match=told):
         Schema(fields, tuple(PROFILE.numeric)).tree.struct()
 
 
 @pytest.mark.parametrize("key", ['a"b', "a\\b", "a\nb"])
-def test_a_key_that_cannot_be_read_is_told_and_not_raised_at_the_start(key: str) -> None:
+def test_any_key_is_read_or_reported(key: str) -> None:
     try:
         Schema(numeric=(key,)).tree.struct()
     except SchemaError as error:

@@ -1,4 +1,4 @@
-"""What a record says of the score of each class, as JSON and as Arrow."""
+"""The score of each class in a record, as JSON and as Arrow."""
 
 from typing import Any
 
@@ -7,7 +7,7 @@ import pytest
 
 from exporter.batch import Batch, Floats
 from tests.formats.arrow import streams
-from tests.records import NOW, block, decoder, good
+from tests.records import NOW, block, decoded_block, decoder, good
 
 TWO = ("approve", "deny")
 THREE = ("approve", "deny", "review")
@@ -15,7 +15,7 @@ NAN = float("nan")
 
 
 def by_line(records: list[Any], classes: tuple[str, ...]) -> Batch:
-    batch = decoder(classes=classes).decode(block(records), NOW).batch
+    batch = decoded_block(decoder(classes=classes), block(records)).batch
     assert batch is not None
     return batch
 
@@ -60,7 +60,7 @@ def test_scores_are_in_the_order_of_the_rows() -> None:
     np.testing.assert_array_equal(scores(records, TWO), [[0.75, NAN, 0.5, NAN], [0.25, NAN, 0.5, NAN]])
 
 
-def test_numbers_and_objects_stand_in_one_block() -> None:
+def test_numbers_and_objects_may_be_mixed() -> None:
     records = [
         good(probability=0.75),
         good(prediction="deny", probability={"approve": 0.25, "deny": 0.5}),
@@ -72,12 +72,12 @@ def test_numbers_and_objects_stand_in_one_block() -> None:
     np.testing.assert_array_equal(read, [[0.75, 0.25, NAN, NAN, NAN], [0.25, 0.5, NAN, NAN, NAN]])
 
 
-def test_a_record_that_is_refused_has_no_column() -> None:
+def test_a_rejected_record_has_no_column() -> None:
     records = [good(probability=0.75), good(probability=1.5), good(prediction="deny", probability=0.75), []]
     np.testing.assert_array_equal(by_line(records, TWO).scores, [[0.75, 0.25], [0.25, 0.75]])
 
 
-def test_none_are_read_where_none_are_wanted() -> None:
+def test_no_scores_are_read_without_classes() -> None:
     assert by_line([good(probability=0.75)], ()).scores is None
     (batch,) = streams.read(streams.stream(streams.batch([good(probability=0.75)])), streams.arrow_decoder(classes=()))[
         0

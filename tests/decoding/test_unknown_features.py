@@ -39,12 +39,12 @@ def test_names_are_read_from_a_line(record: Any, expected: set[str]) -> None:
     assert unknown(record) == expected
 
 
-def test_names_are_read_from_where_the_features_lie() -> None:
+def test_names_are_read_at_the_path_of_the_features() -> None:
     assert unknown({"in": {"x": {"age": 1, "b": 2}}}, fields={"features": ("in", "x")}) == {"b"}
     assert unknown({"in": {"age": 1, "b": 2, "out": 3}}, fields={"features": ("in",), "prediction": ("in", "out")}) == {
         "b"
     }
-    # At the top level, what is a field of the record is no feature, whether it is read or not.
+    # At the top level, a record field is no feature, whether it is read or not.
     flat = {"age": 1, "b": 2, "timestamp": 3, "request_id": "r", "prediction": "p", "timing": {"total": 4}}
     flat["attributions"] = {"age": 1}
     assert unknown(flat, fields={"features": (), "latency_ms": ("timing", "total")}) == {"b"}
@@ -65,7 +65,7 @@ def names(snapshot: Snapshot, series: Series = DEFAULT) -> set[str]:
     return {*snapshot.unknown.get(series, {})}
 
 
-def test_what_each_record_has_is_found_in_the_first_block_and_of_its_own_series() -> None:
+def test_a_feature_of_every_record_is_found_in_the_first_block() -> None:
     snapshot = fed(*[good(features={"age": 41, "b": 1})] * 20).snapshot(NOW)
     assert dict(snapshot.unknown) == {DEFAULT: {"b": NOW}}
     snapshot = fed(*[good(model_version="4", features={"b": 1})] * 20, known_series=[DEFAULT]).snapshot(NOW)
@@ -73,7 +73,7 @@ def test_what_each_record_has_is_found_in_the_first_block_and_of_its_own_series(
     assert names(snapshot) == set()
 
 
-def test_a_line_that_is_refused_is_no_sample() -> None:
+def test_a_rejected_line_is_no_sample() -> None:
     refused = good(latency_seconds=-1, features={"b": 1}, model_name="refused")
     for place in range(4):
         records = [good(features={"age": 41})] * 3
@@ -82,7 +82,7 @@ def test_a_line_that_is_refused_is_no_sample() -> None:
         assert dict(snapshot.unknown) == {DEFAULT: {}}
 
 
-def test_what_one_of_a_hundred_records_has_is_found_sooner_or_later() -> None:
+def test_a_feature_of_one_in_a_hundred_records_is_found_eventually() -> None:
     running = engine()
     running.open(STREAM)
     for number in range(4000):
@@ -95,14 +95,14 @@ def test_what_one_of_a_hundred_records_has_is_found_sooner_or_later() -> None:
     assert names(running.snapshot(NOW)) >= {"rare"}
 
 
-def test_a_day_later_it_is_forgotten() -> None:
+def test_names_are_forgotten_after_a_day() -> None:
     running = fed(good(features={"b": 1}))
     assert names(running.snapshot(NOW)) == {"b"}
     assert names(running.snapshot(NOW + FORGET_SECONDS - 1)) == {"b"}
     assert names(running.snapshot(NOW + FORGET_SECONDS)) == set()
 
 
-def test_so_many_are_remembered_and_no_more_and_no_longer() -> None:
+def test_the_number_and_length_of_names_are_bounded() -> None:
     flood = {f"{n}{'x' * 300}\n": 1 for n in range(500)}
     found = names(fed(good(features=flood), line_bytes=10**6).snapshot(NOW))
     assert len(found) == MOST_NAMES
@@ -110,7 +110,7 @@ def test_so_many_are_remembered_and_no_more_and_no_longer() -> None:
     assert all(name.isprintable() for name in found)
 
 
-def test_it_is_remembered_over_a_restart_and_forgotten_when_the_profile_knows_it() -> None:
+def test_names_survive_a_restart_until_the_profile_contains_them() -> None:
     saved = checkpoint.encode(fed(good(features={"b": 1, "c": 1})).snapshot(NOW))
     restored = checkpoint.decode(saved)
     assert names(engine(restored=restored).snapshot(NOW)) == {"b", "c"}

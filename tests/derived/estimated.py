@@ -17,7 +17,7 @@ from exporter.reference.calibration import Calibration
 from exporter.reference.profile import Profile
 from tests.derived.views import view_of
 from tests.offline.profiling.training import write
-from tests.records import DEFAULT, NOW, block, columns, decoder, reference
+from tests.records import DEFAULT, NOW, block, columns, decoded_block, decoder, reference
 
 FIGURES = {"precision": metrics.precision_score, "recall": metrics.recall_score, "f1": metrics.f1_score}
 
@@ -84,7 +84,7 @@ class Scored(NamedTuple):
 def estimated(profile: Profile, records: Sequence[Any] | Batch) -> dict[tuple[str, ...], float]:
     """Return what is estimated of a window of records, by figure, average or metric, and class."""
     chosen = measures(Config(sources=[]), profile)
-    batch = records if isinstance(records, Batch) else decoder(profile, fields={}).decode(block(records), NOW).batch
+    batch = records if isinstance(records, Batch) else decoded_block(decoder(profile, fields={}), block(records)).batch
     assert batch is not None
     row = {
         statistic.name: statistic.tally(batch)[0].astype(np.float64)

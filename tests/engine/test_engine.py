@@ -25,7 +25,7 @@ from exporter.engine.engine import Engine
 from exporter.exposition.collector import Collector
 from exporter.exposition.exposition import Accept, Writer
 from exporter.lines.buffer import BadLine
-from exporter.lines.rejects import REASONS
+from exporter.lines.rejects import Reason
 from exporter.lines.stream import Stream
 from exporter.reference.profile import Profile
 from exporter.reference.projections import directions
@@ -318,7 +318,7 @@ class TestWholeLog:
         series_seen: set[tuple[str, str]] = {tuple(DEFAULT)}
         for source, records in log.items():
             newest = 0.0
-            for reason in REASONS:
+            for reason in Reason:
                 found[key("prediction_exporter_source_rejected_lines_total", source=source, reason=reason)] = 0
             found[key("prediction_exporter_source_records_total", source=source)] = 0
             for record in records:

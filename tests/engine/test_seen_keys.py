@@ -13,7 +13,7 @@ from exporter.engine.engine import Engine
 from exporter.engine.seen_keys import DIGEST_BYTES, SeenKeys, mark_repeated
 from exporter.state import checkpoint
 from exporter.state.snapshot import Snapshot
-from tests.records import NOW, PROFILE, STREAM, block, decoder, engine, good
+from tests.records import NOW, PROFILE, STREAM, block, decoded_block, decoder, engine, good
 
 CHOSEN = measures(Config(sources=[], quality=QualityConfig(duplicate_ids=50)), PROFILE)
 
@@ -61,20 +61,20 @@ def test_what_is_a_duplicate(records: list[Any], expected: int) -> None:
 
 
 def test_an_id_of_the_wrong_type_refuses_the_record() -> None:
-    (reject,) = decoder(asked_for=("request_id",)).decode(block([good(request_id=["a"])]), NOW).rejects
+    (reject,) = decoded_block(decoder(asked_for=("request_id",)), block([good(request_id=["a"])])).rejected
     assert reject.reason == "wrong_type"
 
 
 def test_ids_are_not_read_where_they_are_not_asked_for() -> None:
-    decoded = decoder(fields={"request_id": ("id",)}).decode(block([good(id=["a"], request_id="a")]), NOW)
-    assert decoded.rejects == ()
+    decoded = decoded_block(decoder(fields={"request_id": ("id",)}), block([good(id=["a"], request_id="a")]))
+    assert decoded.rejected == ()
     assert decoded.batch is not None
     assert decoded.batch.request_id is None
 
 
 def test_an_id_is_found_where_the_configuration_says() -> None:
-    decoded = decoder(fields={"request_id": ("trace", "id")}, asked_for=("request_id",)).decode(
-        block([good(trace={"id": "a"})]), NOW
+    decoded = decoded_block(
+        decoder(fields={"request_id": ("trace", "id")}, asked_for=("request_id",)), block([good(trace={"id": "a"})])
     )
     assert decoded.batch is not None
     assert decoded.batch.request_id is not None
@@ -138,8 +138,8 @@ def test_a_plan_that_remembers_fewer_keeps_the_last_ones() -> None:
 def test_what_is_remembered_is_bounded_in_memory_and_in_the_checkpoint() -> None:
     ids = SeenKeys(1000)
     for start in range(0, 5000, 500):
-        decoded = decoder(asked_for=("request_id",)).decode(
-            block([good(request_id=str(start + n)) for n in range(500)]), NOW
+        decoded = decoded_block(
+            decoder(asked_for=("request_id",)), block([good(request_id=str(start + n)) for n in range(500)])
         )
         assert decoded.batch is not None
         mark_repeated(decoded.batch, ids)

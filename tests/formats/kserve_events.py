@@ -1,4 +1,4 @@
-"""What KServe's inference logger sends, as its documentation and its code show it.
+"""Events of KServe's inference logger, as in its documentation and code.
 
 - kserve/website, docs/model-serving/predictive-inference/logger/{basic,knative-eventing}-logger.md: ids, times, both
   bodies, the extensions `endpoint` (empty), `inferenceservicename`, `namespace`, `traceparent`.

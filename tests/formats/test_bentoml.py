@@ -62,7 +62,7 @@ def test_the_log_is_counted_through_its_rotation(tmp_path: Path) -> None:
         assert running.total("prediction_exporter_source_rejected_lines_total") == 0
 
 
-def test_the_column_of_the_prediction_has_to_be_told(tmp_path: Path) -> None:
+def test_the_column_of_the_prediction_is_required(tmp_path: Path) -> None:
     make_reference(tmp_path)
     told = command("check", "--config", configure(tmp_path, "{url: data.log, format: bentoml}"))
     assert told.returncode == 2

@@ -1,4 +1,4 @@
-"""Logs as container runtimes write them: what the container wrote comes out, however it was wrapped and is cut."""
+"""Logs of container runtimes: framing returns the container's lines, however they are wrapped and split."""
 
 import itertools
 import json
@@ -37,7 +37,7 @@ written = st.lists(
 
 
 def read(lines: Framing, data: bytes, places: Sequence[int] = ()) -> FrameResult:
-    """Feed a log, cut where told, and to its end."""
+    """Feed a log, split at places, to its end."""
     bounds = sorted([0, len(data), *(place % (len(data) + 1) for place in places)])
     pieces, oversize = [], []
     for start, end in itertools.pairwise(bounds):
@@ -50,7 +50,7 @@ def read(lines: Framing, data: bytes, places: Sequence[int] = ()) -> FrameResult
 @both
 @settings(max_examples=200)
 @given(written, st.lists(st.integers(0, 5000), max_size=6))
-def test_the_lines_of_the_container_come_out(
+def test_wrapped_lines_are_the_lines_of_the_container(
     framing: type[Lines], wrap: Wrap, log: list[tuple[str, list[str]]], places: list[int]
 ) -> None:
     data = b"".join(
@@ -67,7 +67,7 @@ def test_the_lines_of_the_container_come_out(
 @both
 @settings(max_examples=200)
 @given(written, st.integers(0, 5000))
-def test_reading_goes_on_from_any_position(
+def test_reading_resumes_from_any_position(
     framing: type[Lines], wrap: Wrap, log: list[tuple[str, list[str]]], stop: int
 ) -> None:
     data = b"".join(
@@ -119,7 +119,7 @@ def test_any_bytes_are_read(framing: type[Lines], wrap: Wrap, data: bytes, place
 
 
 @pytest.mark.parametrize(("name", "wrap"), [("cri", cri), ("docker", docker)])
-def test_a_pod_s_log_is_counted_with_what_the_server_says_besides(tmp_path: Path, name: str, wrap: Wrap) -> None:
+def test_a_pod_s_log_may_contain_other_lines_than_records(tmp_path: Path, name: str, wrap: Wrap) -> None:
     folder = tmp_path / "pods" / "default_model-0_uid" / "model"
     folder.mkdir(parents=True)
     record = '{"prediction": "approve", "latency_ms": 12, "features": {"text": "%s"}}' % ("x" * 40_000)

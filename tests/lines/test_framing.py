@@ -12,7 +12,7 @@ from exporter.formats.length_prefixed import LengthPrefixedRecords
 from exporter.lines import framing
 from exporter.lines.buffer import BadLine, LineBuffer, PendingLines
 from exporter.lines.framing import Digest, FrameResult, Lines, Position
-from exporter.lines.rejects import OVERSIZE
+from exporter.lines.rejects import Reason
 from exporter.lines.stream import Stream
 
 LIMIT = 5
@@ -26,7 +26,7 @@ IN_B = Stream("source", "/b", 1, 2)
 
 @dataclass
 class Read:
-    """What came of a stream."""
+    """The lines of a stream."""
 
     lines: bytes = b""
     oversize: list[int] = field(default_factory=list)
@@ -70,7 +70,7 @@ def expected(data: bytes, limit: int) -> Read:
 
 
 def pieces(data: bytes, places: Iterable[int]) -> Iterator[bytes]:
-    """FrameResult where told; places may be anywhere, and twice."""
+    """Split bytes at places, which may be anywhere and repeat."""
     bounds = sorted([0, len(data), *(place % (len(data) + 1) for place in places)])
     return (data[start:end] for start, end in pairwise(bounds))
 
@@ -83,7 +83,7 @@ class TestLines:
     @example(b"abcde\n", [5])
     @example(b"abcdef", [])
     @example(b"\n\n\n", [1])
-    def test_are_the_same_however_the_bytes_are_cut(self, context: int, data: bytes, places: list[int]) -> None:
+    def test_are_the_same_however_the_bytes_are_split(self, context: int, data: bytes, places: list[int]) -> None:
         with pytest.MonkeyPatch.context() as patch:
             patch.setattr(framing, "CONTEXT_BYTES", context)
             assert expected(data, LIMIT) == read(Lines(LIMIT), pieces(data, places))
@@ -103,7 +103,7 @@ class TestLines:
     @pytest.mark.parametrize("context", [3, 1024])
     @settings(max_examples=300)
     @given(any_bytes, st.integers(0, 200), cuts)
-    def test_go_on_from_any_position_with_exactly_the_rest(
+    def test_resume_from_any_position_with_exactly_the_rest(
         self, context: int, data: bytes, stop: int, places: list[int]
     ) -> None:
         with pytest.MonkeyPatch.context() as patch:
@@ -127,7 +127,7 @@ class TestLines:
         assert lines.feed(b"q\nfine\n") == FrameResult([(41, b"fine\n")], [], [])
         assert not lines.position.skipping
 
-    def test_hold_no_more_than_a_line_of_a_stream_without_newlines(self) -> None:
+    def test_buffer_at_most_one_line_of_a_stream_without_newlines(self) -> None:
         lines = Lines(LIMIT)
         for _ in range(1000):
             lines.feed(b"abc")
@@ -141,7 +141,7 @@ class TestLines:
         # Among others, where the block as a whole is longer than the limit.
         assert oversize == len(Lines(LIMIT).feed(b"abc\nabc\n" + line + b"\nabc\n").oversize)
 
-    def test_end_at_newlines_alone(self) -> None:
+    def test_end_only_at_newlines(self) -> None:
         separators = "a\rb\x0bc\x0cd\x1ce\x85f\u2028g\r\n".encode()
         assert Lines(100).feed(separators) == FrameResult([(0, separators)], [], [])
 
@@ -152,7 +152,9 @@ frames = st.lists(st.binary(max_size=2 * LIMIT), max_size=10)
 class TestLengthPrefixedRecords:
     @settings(max_examples=300)
     @given(frames, st.binary(max_size=3), cuts)
-    def test_are_the_same_however_the_bytes_are_cut(self, records: list[bytes], rest: bytes, places: list[int]) -> None:
+    def test_are_the_same_however_the_bytes_are_split(
+        self, records: list[bytes], rest: bytes, places: list[int]
+    ) -> None:
         data = b"".join(len(record).to_bytes(4) + record for record in records) + rest
         got, lines = LengthPrefixedRecords(LIMIT), FrameResult([], [], [])
         for piece in pieces(data, places):
@@ -170,7 +172,7 @@ class TestLengthPrefixedRecords:
 
     @settings(max_examples=300)
     @given(st.binary(max_size=100), cuts)
-    def test_of_any_bytes_hold_no_more_than_a_record(self, data: bytes, places: list[int]) -> None:
+    def test_of_any_bytes_buffer_at_most_one_record(self, data: bytes, places: list[int]) -> None:
         lines = LengthPrefixedRecords(LIMIT)
         for piece in pieces(data, places):
             lines.feed(piece)
@@ -183,7 +185,7 @@ class TestLengthPrefixedRecords:
 
 
 class TestDigest:
-    def test_tells_whether_bytes_begin_as_the_hashed_ones(self) -> None:
+    def test_matches_bytes_that_start_with_the_hashed_ones(self) -> None:
         digest = Digest.of(b"abc")
         assert digest.matches(b"abc")
         assert digest.matches(b"abcd")
@@ -223,7 +225,7 @@ class TestIntake:
             at += len(line)
         assert len([line for _, line in log if len(line) <= 6]) == block.count(b"\n")
 
-    def test_place_finds_a_line_behind_an_oversize_one(self) -> None:
+    def test_place_finds_a_line_after_an_oversize_one(self) -> None:
         intake = LineBuffer(8, {}, {})
         intake.open(IN_A, None, b"")
         intake.feed(IN_A, b"first\nmuch too long\nsecond\n")
@@ -232,18 +234,18 @@ class TestIntake:
         assert pending.locate(0) == (IN_A, 0)
         assert pending.locate(6) == (IN_A, 20)
 
-    def test_place_finds_a_line_behind_the_end_of_an_oversize_one(self) -> None:
+    def test_place_finds_a_line_after_the_end_of_an_oversize_one(self) -> None:
         intake = LineBuffer(8, {}, {})
         intake.open(IN_A, None, b"")
         intake.feed(IN_A, b"much too long")
         intake.feed(IN_A, b", really\nfirst\n")
         assert intake.take()["source"].locate(0) == (IN_A, 22)
 
-    def test_an_oversize_line_is_told_with_its_place(self) -> None:
+    def test_an_oversize_line_is_reported_with_its_place(self) -> None:
         intake = LineBuffer(8, {}, {})
         intake.open(IN_A, None, b"")
         intake.feed(IN_A, b"first\nmuch too long\nsecond\n")
-        assert intake.take()["source"].rejected == [BadLine(IN_A, 6, OVERSIZE, "longer than 8 bytes")]
+        assert intake.take()["source"].rejected == [BadLine(IN_A, 6, Reason.OVERSIZE, "longer than 8 bytes")]
 
     def test_a_last_line_without_its_newline_counts_when_its_stream_ends(self) -> None:
         intake = LineBuffer(8, {}, {})
@@ -259,9 +261,12 @@ class TestIntake:
         intake.feed(IN_A, b"much too long")
         intake.close(IN_A)
         pending = intake.take()["source"]
-        assert (pending.chunks, pending.rejected) == ([], [BadLine(IN_A, 0, OVERSIZE, "longer than 8 bytes")])
+        assert (pending.chunks, pending.rejected) == (
+            [],
+            [BadLine(IN_A, 0, Reason.OVERSIZE, "longer than 8 bytes")],
+        )
 
-    def test_taking_begins_anew(self) -> None:
+    def test_taking_empties_the_buffer(self) -> None:
         intake = LineBuffer(8, {}, {})
         intake.open(IN_A, None, b"")
         intake.feed(IN_A, b"first\nsec")

@@ -19,7 +19,7 @@ import pytest
 from exporter.batch import Series
 from exporter.decoding.checks import Checks
 from exporter.decoding.decode import Decoder
-from exporter.decoding.pipeline import LinePipeline
+from exporter.decoding.pipeline import Pipeline
 from exporter.decoding.schema import Schema
 from exporter.engine.engine import Engine
 from exporter.engine.plan import Limits, Plan
@@ -38,7 +38,7 @@ LINE_BYTES = 1000
 
 
 def refuse(patch: pytest.MonkeyPatch, refused: Path, times: int = 10**6) -> None:
-    """Refuse to open a file (to root, no mode does) so many times."""
+    """Let opening a file fail `times` times, because no permission stops root."""
     real = os.open
     left = iter(range(times))
 
@@ -70,7 +70,7 @@ class Log:
     # The writer.
 
     def record(self, *, times: int = 1, pad: int = 0) -> bytes:
-        """Make a line with a class of its own, that is expected to be counted so many times."""
+        """Return a line with a class of its own, which is expected to be counted `times` times."""
         self._written += 1
         name = f"r{self._written}"
         if times:
@@ -78,7 +78,7 @@ class Log:
         return f'{{"prediction": "{name}", "pad": "{"x" * pad}"}}\n'.encode()
 
     def write(self, count: int = 1, to: Path | BinaryIO | None = None, *, times: int = 1, pad: int = 0) -> None:
-        """Append records to a file, the log unless told, or to one that is open."""
+        """Append records to a path or an open file; by default to the log."""
         self.append(b"".join(self.record(times=times, pad=pad) for _ in range(count)), to)
 
     def append(self, data: bytes, to: Path | BinaryIO | None = None) -> None:
@@ -92,7 +92,7 @@ class Log:
         self.touch(to.fileno())
 
     def touch(self, file: Path | int) -> None:
-        """Move a file's time on: two changes within one tick of the kernel's clock are not what is tested."""
+        """Advance a file's time, so that two changes never fall into one tick of the kernel's clock."""
         self._modified = max(self._modified + 10_000_000, time.time_ns())
         os.utime(file, ns=(self._modified, self._modified))
 
@@ -142,12 +142,12 @@ class Log:
     # The exporter.
 
     def start(self) -> None:
-        """Start as a new process would, from what was saved last."""
+        """Start from the last saved state, as a new process would."""
         self.telemetry = Telemetry()
         self.names = [str(self.folder / pattern) for pattern in self._patterns]
         decoder = Decoder(Schema({"prediction": ("prediction",)}), Series("m", "1"), Checks(9e9, 0))
         limits = Limits(line_bytes=self._line_bytes, models=2, prediction_classes=10**6, error_types=2)
-        plan = Plan([CLASSES], [], dict.fromkeys(self.names, LinePipeline(Lines, decoder)), limits)
+        plan = Plan([CLASSES], [], dict.fromkeys(self.names, Pipeline(Lines, decoder)), limits)
         self.engine = Engine(plan, decode(self.saved) if self.saved else None, self.bad.append)
         self.sources = [FileSource(self._context(name), name, from_end=self._from_end) for name in self.names]
 
@@ -183,7 +183,7 @@ class Log:
         self.stop()
         self.start()
 
-    # What came of it.
+    # The results.
 
     @property
     def counts(self) -> dict[str, int]:
@@ -197,14 +197,14 @@ class Log:
 
     @property
     def rejected(self) -> dict[str, int]:
-        """How many lines were refused, by reason."""
+        """How many lines were rejected, by reason."""
         rejected: Counter[str] = Counter()
         for source in self.engine.snapshot(self.now).sources.values():
             rejected.update(source.rejected)
         return dict(rejected)
 
     def check(self) -> None:
-        """Poll, and want every record counted as often as expected, which is once unless told."""
+        """Poll, and assert that every record was counted as often as expected."""
         self.poll()
         assert self.counts == self.expected
 

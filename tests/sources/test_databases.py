@@ -17,7 +17,8 @@ import pytest
 
 from exporter.sources.database.marks import Mark
 from exporter.sources.database.query import PostgresqlDatabase
-from exporter.sources.database.source import Query, QueryError
+from exporter.sources.database.source import PostgresqlOptions, PostgresqlUrl, QueryError
+from exporter.units import Duration, FilePath
 from tests.process import Exporter, exporter
 from tests.servers import Postgres, postgres
 
@@ -44,7 +45,7 @@ def configure(folder: Path, **source: Any) -> Path:
 
 
 def on_postgres(server: Postgres, folder: Path, kind: str = "timestamptz", **source: Any) -> tuple[Path, Write]:
-    """Make a table of predictions; return a configuration that polls it, and what writes rows to it."""
+    """Create a table of predictions; return a configuration that polls it, and a function that adds rows."""
     table = f"labels_{time.monotonic_ns()}"
     server.execute(f"CREATE TABLE {table} (request_id int PRIMARY KEY, prediction text, updated_at {kind})")
     options = {"url": server.url, "password_file": "password", "query": QUERY.format(table=table)}
@@ -65,7 +66,7 @@ def on_sqlite(folder: Path, **source: Any) -> tuple[Path, Write]:
 
 
 def rows(start: int, stop: int) -> list[tuple[int, str, str]]:
-    """Return rows of 7 classes, of which each 50 share a mark."""
+    """Return rows of 7 classes; 50 rows at a time share a mark."""
     return [(i, f"class{i % 7}", f"2026-01-05 10:{i // 50 // 60:02}:{i // 50 % 60:02}") for i in range(start, stop)]
 
 
@@ -100,17 +101,17 @@ def kill_and_go_on(config: Path, write: Write, *stops: int) -> None:
         assert running.total(ERRORS) == 0
 
 
-def test_sqlite_is_read_once_over_kills(tmp_path: Path) -> None:
+def test_rows_of_sqlite_are_counted_once_across_kills(tmp_path: Path) -> None:
     kill_and_go_on(*on_sqlite(tmp_path, rows=300), 1510)
 
 
 @pytest.mark.servers
-def test_postgresql_is_read_once_over_kills(server: Postgres, tmp_path: Path) -> None:
+def test_rows_of_postgresql_are_counted_once_across_kills(server: Postgres, tmp_path: Path) -> None:
     kill_and_go_on(*on_postgres(server, tmp_path, rows=300), 1510, 3333)
 
 
 @pytest.mark.servers
-def test_a_postgresql_that_goes_away_and_returns_or_refuses_the_password(server: Postgres, tmp_path: Path) -> None:
+def test_postgresql_may_be_unreachable_for_a_while_or_reject_the_password(server: Postgres, tmp_path: Path) -> None:
     config, write = on_postgres(server, tmp_path)
     write(rows(0, 1000))
     (tmp_path / "password").write_text("wrong-and-secret")
@@ -146,7 +147,7 @@ def test_a_postgresql_that_goes_away_and_returns_or_refuses_the_password(server:
 
 
 def failed(running: Exporter, times: int) -> None:
-    """Wait until polls have failed so many times more."""
+    """Wait until `times` more polls have failed."""
     deadline = time.monotonic() + 20
     least = running.total(ERRORS) + times
     while running.total(ERRORS) < least:
@@ -154,7 +155,7 @@ def failed(running: Exporter, times: int) -> None:
         time.sleep(0.05)
 
 
-def test_nobody_waits_for_a_query_that_takes_long(tmp_path: Path) -> None:
+def test_a_slow_query_blocks_nothing(tmp_path: Path) -> None:
     endless = "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n) SELECT count(*) AS updated_at FROM n"
     config, _ = on_sqlite(tmp_path, query=f"{endless} WHERE i > :mark")
     with exporter("--config", config) as running:
@@ -170,8 +171,18 @@ def asked(
     server: Postgres, folder: Path, query: str, *, initial: int | str | None = None, lag: float = 0
 ) -> PostgresqlDatabase:
     (folder / "password").write_text(PASSWORD)
-    wanted = Query(query, "updated_at", initial, 3, lag, timeout=0.5)
-    return PostgresqlDatabase(server.url, wanted, folder / "password")
+    return PostgresqlDatabase(
+        PostgresqlOptions(
+            url=PostgresqlUrl.parse(server.url),
+            password_file=FilePath(folder / "password"),
+            query=query,
+            mark="updated_at",
+            initial=initial,
+            rows=3,
+            lag=Duration.parse(f"{lag * 1000:.0f}ms") if lag else None,
+            timeout=Duration.parse("500ms"),
+        )
+    )
 
 
 @pytest.mark.servers
@@ -235,9 +246,7 @@ def test_marks_of_postgresql(server: Postgres, tmp_path: Path, kind: str, initia
         ),
     ],
 )
-def test_what_is_wrong_is_one_line(
-    server: Postgres, tmp_path: Path, query: str, initial: int | None, expected: str
-) -> None:
+def test_an_error_is_one_line(server: Postgres, tmp_path: Path, query: str, initial: int | None, expected: str) -> None:
     server.execute("CREATE SEQUENCE IF NOT EXISTS numbers")
     with pytest.raises(QueryError) as caught:
         asked(server, tmp_path, query, initial=initial).page(None)
@@ -245,7 +254,7 @@ def test_what_is_wrong_is_one_line(
 
 
 @pytest.mark.servers
-def test_values_of_postgresql_are_json_of_their_kind(server: Postgres, tmp_path: Path) -> None:
+def test_values_of_postgresql_are_json_of_their_type(server: Postgres, tmp_path: Path) -> None:
     columns = {
         "true": True,
         "12.50": 12.5,
@@ -261,7 +270,7 @@ def test_values_of_postgresql_are_json_of_their_kind(server: Postgres, tmp_path:
     assert list(json.loads(part.lines).values()) == [*columns.values(), 1]
 
 
-def test_a_source_that_is_read_again_with_the_configuration_goes_on(tmp_path: Path) -> None:
+def test_a_source_continues_after_a_reload(tmp_path: Path) -> None:
     config, write = on_sqlite(tmp_path)
     write(rows(0, 120))
     with exporter("--config", config) as running:

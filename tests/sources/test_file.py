@@ -1,4 +1,4 @@
-"""A log that is written to, and files that come: every line is counted once."""
+"""Logs that grow, and new files: every line is counted once."""
 
 import asyncio
 import gzip
@@ -9,14 +9,14 @@ from pathlib import Path
 
 import pytest
 
-from exporter.sources.file.content import READ_BYTES
+from exporter.sources.file.handle import READ_BYTES
 from exporter.sources.file.source import POLL_SECONDS
 from tests.sources.log import LINE_BYTES, Log
 
 Logs = Callable[..., Log]
 
 
-def test_lines_that_are_appended(log: Log) -> None:
+def test_appended_lines(log: Log) -> None:
     log.check()
     for count in (1, 3, 200):
         log.write(count)
@@ -35,7 +35,7 @@ def test_a_partial_last_line_waits_for_its_newline_wherever_it_is_cut(log: Log) 
     assert log.rejected == {}
 
 
-def test_a_partial_last_line_is_never_given_up_for_its_age(log: Log) -> None:
+def test_a_partial_last_line_waits_for_any_time(log: Log) -> None:
     line = log.record()
     log.append(line[:9])
     for _ in range(5):
@@ -53,13 +53,13 @@ def test_a_long_line_is_written_in_pieces(logs: Logs) -> None:
     log.check()
 
 
-def test_more_than_one_block_is_read_in_one_go(log: Log) -> None:
+def test_several_blocks_are_read_in_one_poll(log: Log) -> None:
     log.write(5000, pad=100)
     assert log.path.stat().st_size > 2 * READ_BYTES
     log.check()
 
 
-def test_a_file_that_ends_where_a_block_does_is_read_on(logs: Logs) -> None:
+def test_a_file_that_ends_with_a_block_is_read_further(logs: Logs) -> None:
     log = logs(line_bytes=2 * READ_BYTES)
     log.write(pad=READ_BYTES - len(log.record(times=0)))
     assert log.path.stat().st_size == READ_BYTES
@@ -83,7 +83,7 @@ def test_one_block_of_each_file_is_read_in_turn(logs: Logs) -> None:
     assert log.metric("lag_bytes") == log.metric("lag_seconds") == 0
 
 
-def test_a_file_that_appears_later_is_read_from_its_beginning(logs: Logs) -> None:
+def test_a_file_that_appears_later_is_read_from_its_start(logs: Logs) -> None:
     log = logs("*.jsonl")
     log.check()
     log.write(3)
@@ -146,7 +146,7 @@ def test_hard_links_and_symlinks_to_one_file_are_one_file(logs: Logs) -> None:
     log.check()
 
 
-def test_from_the_end_leaves_out_what_is_there_at_start(logs: Logs) -> None:
+def test_from_the_end_skips_existing_content(logs: Logs) -> None:
     log = logs("*.jsonl", from_end=True)
     log.write(5, times=0)
     log.check()
@@ -159,7 +159,7 @@ def test_from_the_end_leaves_out_what_is_there_at_start(logs: Logs) -> None:
     log.check()
 
 
-def test_from_the_end_begins_with_the_line_that_is_being_written(logs: Logs) -> None:
+def test_from_the_end_starts_with_the_line_being_written(logs: Logs) -> None:
     log = logs(from_end=True)
     line = log.record()
     log.append(log.record(times=0) + line[:7])
@@ -169,7 +169,7 @@ def test_from_the_end_begins_with_the_line_that_is_being_written(logs: Logs) -> 
     assert log.rejected == {}
 
 
-def test_from_the_end_of_a_line_longer_than_a_block_begins_with_the_next(logs: Logs) -> None:
+def test_from_the_end_of_a_line_longer_than_a_block_starts_with_the_next(logs: Logs) -> None:
     log = logs(from_end=True)
     log.append(b"x" * (READ_BYTES + 1))
     log.poll()
@@ -179,7 +179,7 @@ def test_from_the_end_of_a_line_longer_than_a_block_begins_with_the_next(logs: L
     assert log.rejected == {}
 
 
-def test_from_the_end_reads_what_was_begun_while_we_were_down(logs: Logs) -> None:
+def test_from_the_end_reads_files_created_while_down(logs: Logs) -> None:
     log = logs("*.jsonl", from_end=True)
     log.write(5, times=0)
     log.poll()
@@ -220,7 +220,7 @@ def test_a_restart_within_a_line_over_the_limit(log: Log, filler: bytes) -> None
 
 
 @pytest.mark.parametrize("junk", ["gzip", "random", "nul"])
-def test_garbage_is_refused_and_what_follows_is_read(log: Log, junk: str) -> None:
+def test_garbage_is_rejected_and_the_following_lines_are_read(log: Log, junk: str) -> None:
     data = random.Random(1).randbytes(100_000)
     garbage = {"gzip": gzip.compress(data), "random": data, "nul": b"x\n" + bytes(100_000)}[junk]
     log.append(garbage + b"\n")

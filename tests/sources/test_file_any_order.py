@@ -19,7 +19,7 @@ no_half = precondition(lambda self: not self.half)
 
 
 class AnyOrder(RuleBasedStateMachine):
-    """What a log's writer, logrotate, the exporter and its host may do.
+    """The steps of a log's writer, logrotate, the exporter and its host, in any order.
 
     Not done, as its lines are lost to everyone: to copy and truncate a log of which no line has been read, or to
     go on with a line in a file that has been truncated within it. Nor is a file compressed that is empty, or was
@@ -41,7 +41,7 @@ class AnyOrder(RuleBasedStateMachine):
         self.half = b""
         self.writer = self.log.path.open("ab")
         self.cleanup.callback(lambda: self.writer.close())  # noqa: PLW0108 - the writer of then, not of now
-        # Whether a line of what the log holds has been read, as far as we know now and at the last save.
+        # Whether a line of the log was read, as known now and at the last save.
         self.read = self.read_saved = False
         # The files without a line, likewise.
         self.empty: set[int] = set()
@@ -161,7 +161,7 @@ class AnyOrderWithAPatternThatMatchesRotatedNames(AnyOrder):
     pattern = "app.jsonl*"
 
 
-SETTINGS = settings(max_examples=500, stateful_step_count=30)
+SETTINGS = settings(max_examples=150, stateful_step_count=30)
 TestAnyOrder = AnyOrder.TestCase
 TestAnyOrder.settings = SETTINGS
 TestAnyOrderWide = AnyOrderWithAPatternThatMatchesRotatedNames.TestCase

@@ -9,7 +9,7 @@ from collections.abc import Callable
 import pytest
 from structlog.testing import capture_logs
 
-from exporter.sources.file.content import READ_BYTES
+from exporter.sources.file.handle import READ_BYTES
 from exporter.sources.file.open_files import RETIRE_SECONDS
 from tests.sources.log import Log
 
@@ -19,7 +19,7 @@ BLOCKS = 3 * READ_BYTES // 40
 
 
 def told(log: Log, *seconds: float) -> list[str]:
-    """What is told as a warning while time passes."""
+    """Return the warnings that are logged while time passes."""
     with capture_logs() as entries:
         for pause in seconds:
             log.poll(seconds=pause)
@@ -27,7 +27,7 @@ def told(log: Log, *seconds: float) -> list[str]:
 
 
 def members(data: bytes, count: int) -> bytes:
-    """Compress as so many members, one after the other."""
+    """Compress as several gzip members, one after another."""
     size = len(data) // count + 1
     return b"".join(gzip.compress(data[at : at + size]) for at in range(0, len(data), size))
 
@@ -205,7 +205,7 @@ def test_within_a_line_of_a_file_that_is_compressed_while_down(log: Log) -> None
 
 @pytest.mark.parametrize("count", [1, 2, 7])
 @pytest.mark.parametrize("behind", [b"", bytes(1000), b"what gzip leaves alone"])
-def test_several_members_and_what_comes_behind_them(log: Log, count: int, behind: bytes) -> None:
+def test_several_members_and_data_after_them(log: Log, count: int, behind: bytes) -> None:
     log.write(BLOCKS)
     log.poll()
     log.stop()
@@ -220,7 +220,7 @@ def test_several_members_and_what_comes_behind_them(log: Log, count: int, behind
     assert (log.gaps, log.open_files, log.rejected) == (0, 1, {})
 
 
-def test_a_generation_that_is_there_as_it_was_and_compressed_is_read_once(log: Log) -> None:
+def test_a_generation_both_plain_and_compressed_is_read_once(log: Log) -> None:
     log.write(3)
     log.poll()
     log.stop()
@@ -242,7 +242,7 @@ def test_a_generation_that_is_there_as_it_was_and_compressed_is_read_once(log: L
 
 @pytest.mark.parametrize("done", [0.0, 0.3, 0.9])
 @NARROW_AND_WIDE
-def test_started_while_gzip_is_at_work(logs: Logs, pattern: str, done: float) -> None:
+def test_started_while_gzip_is_running(logs: Logs, pattern: str, done: float) -> None:
     log = logs(pattern)
     log.write(3)
     log.poll()
@@ -309,7 +309,7 @@ def test_a_compressed_file_that_grows_slowly_is_waited_for(log: Log) -> None:
 
 
 @pytest.mark.parametrize("cut", [0.1, 0.9])
-def test_a_compressed_file_that_was_cut_off_is_a_gap_and_told_once(log: Log, cut: float) -> None:
+def test_a_compressed_file_that_was_cut_off_is_a_gap_and_logged_once(log: Log, cut: float) -> None:
     log.write(1000)
     log.poll()
     log.stop()
@@ -322,7 +322,7 @@ def test_a_compressed_file_that_was_cut_off_is_a_gap_and_told_once(log: Log, cut
     events = told(log, 0.25, RETIRE_SECONDS, RETIRE_SECONDS, RETIRE_SECONDS)
     assert events.count("the rest of a file was not found") == 1
     assert (log.gaps, log.open_files, log.metric("failing_files")) == (1, 1, 0)
-    # What it does hold is counted.
+    # Its readable part is counted.
     assert log.expected.items() <= log.counts.items()
     log.restart()
     log.write(3)
@@ -332,7 +332,7 @@ def test_a_compressed_file_that_was_cut_off_is_a_gap_and_told_once(log: Log, cut
 
 
 @pytest.mark.parametrize("at", [0, 2, 0.5, -8, -1])
-def test_a_damaged_compressed_file_is_a_gap_and_told_once(log: Log, at: float) -> None:
+def test_a_damaged_compressed_file_is_a_gap_and_logged_once(log: Log, at: float) -> None:
     log.write(3)
     log.poll()
     log.stop()
@@ -388,7 +388,7 @@ def test_a_first_start_reads_no_compressed_files(logs: Logs) -> None:
     assert (log.rejected, log.open_files) == ({}, 1)
 
 
-def test_what_is_compressed_under_another_name_is_no_log(logs: Logs) -> None:
+def test_a_file_compressed_under_a_temporary_name_is_no_log(logs: Logs) -> None:
     log = logs("app.jsonl*")
     log.write(3)
     log.poll()
@@ -409,7 +409,7 @@ def test_what_is_compressed_under_another_name_is_no_log(logs: Logs) -> None:
     assert (log.gaps, log.rejected) == (0, {})
 
 
-def test_a_log_and_what_became_of_it_as_two_patterns(logs: Logs) -> None:
+def test_a_log_and_its_rotated_files_as_two_patterns(logs: Logs) -> None:
     log = logs("app.jsonl", "*.gz")
     log.write(3)
     log.poll()
@@ -422,7 +422,7 @@ def test_a_log_and_what_became_of_it_as_two_patterns(logs: Logs) -> None:
     assert log.rejected == {}
 
 
-def test_a_compressed_file_that_is_rotated_on_while_it_is_read(log: Log) -> None:
+def test_a_compressed_file_that_is_renamed_while_it_is_read(log: Log) -> None:
     log.write(3)
     log.poll()
     log.stop()
@@ -460,7 +460,7 @@ def test_all_compressed_files_are_deleted_while_one_is_read(log: Log) -> None:
     assert (log.gaps, log.open_files) == (0, 1)
 
 
-def test_others_compressed_files_are_left_alone(log: Log) -> None:
+def test_compressed_files_of_other_logs_are_ignored(log: Log) -> None:
     log.write(3)
     log.poll()
     log.stop()
@@ -477,7 +477,7 @@ def test_others_compressed_files_are_left_alone(log: Log) -> None:
     assert (log.gaps, log.rejected) == (0, {})
 
 
-def test_compressed_with_dates_by_what_does_not_keep_the_time(log: Log) -> None:
+def test_compressed_with_dates_without_keeping_the_time(log: Log) -> None:
     log.write(3)
     log.poll()
     log.stop()
@@ -529,7 +529,7 @@ def test_copied_rotated_and_compressed_between_two_polls(logs: Logs, pattern: st
 
 
 @NARROW_AND_WIDE
-def test_the_latest_is_compressed_and_much_later_another_comes_and_goes_unseen(logs: Logs, pattern: str) -> None:
+def test_the_latest_is_compressed_and_much_later_another_is_missed(logs: Logs, pattern: str) -> None:
     log = logs(pattern)
     for restart in (False, True):
         log.write(3)
@@ -548,7 +548,7 @@ def test_the_latest_is_compressed_and_much_later_another_comes_and_goes_unseen(l
 
 
 @NARROW_AND_WIDE
-def test_another_comes_and_goes_and_is_compressed_while_there_is_no_log(logs: Logs, pattern: str) -> None:
+def test_another_is_missed_and_compressed_while_there_is_no_log(logs: Logs, pattern: str) -> None:
     log = logs(pattern)
     log.write(3)
     log.poll()

@@ -128,7 +128,7 @@ def test_rotated_just_before_the_end(log: Log) -> None:
     assert log.gaps == 0
 
 
-def test_a_crash_takes_back_what_was_not_saved_and_it_is_read_again(log: Log) -> None:
+def test_lines_that_were_not_saved_before_a_crash_are_read_again(log: Log) -> None:
     log.write(3)
     log.poll()
     log.save()
@@ -162,7 +162,7 @@ def test_a_real_checkpoint_folder(log: Log, tmp_path: Path) -> None:
         log.check()
 
 
-def test_positions_stand_behind_whole_lines(log: Log) -> None:
+def test_positions_are_after_whole_lines(log: Log) -> None:
     log.write(3)
     size = log.path.stat().st_size
     log.append(b'{"prediction"')

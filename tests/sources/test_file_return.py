@@ -13,7 +13,7 @@ from tests.sources.log import Log, refuse
 Logs = Callable[..., Log]
 
 
-def test_rotated_and_deleted_while_down_is_a_gap_and_is_told(log: Log) -> None:
+def test_rotated_and_deleted_while_down_is_a_gap_and_is_logged(log: Log) -> None:
     log.write(3)
     log.poll()
     log.stop()
@@ -66,7 +66,7 @@ def test_the_inode_is_reused_by_the_next_log(log: Log, count: int) -> None:
     assert log.gaps == 1
 
 
-def test_delete_and_recreate_while_down_whatever_inode_it_gets(log: Log) -> None:
+def test_delete_and_recreate_while_down_with_any_inode(log: Log) -> None:
     for count in (1, 3, 10):
         log.write(3)
         log.poll()
@@ -87,7 +87,7 @@ def moved_device(saved: bytes) -> bytes:
     return encode(msgspec.structs.replace(snapshot, positions=positions))
 
 
-def test_a_reboot_gives_the_disk_another_number(log: Log) -> None:
+def test_a_reboot_changes_the_device_number(log: Log) -> None:
     log.write(3)
     log.poll()
     log.stop()
@@ -116,7 +116,7 @@ def test_a_reboot_before_anything_was_read(log: Log) -> None:
     assert log.gaps == 0
 
 
-def test_a_folder_that_is_mounted_late_is_not_counted_again(logs: Logs) -> None:
+def test_a_folder_that_is_mounted_late_is_not_read_again(logs: Logs) -> None:
     log = logs("folder/*.jsonl")
     folder, aside = log.folder / "folder", log.folder / "aside"
     folder.mkdir()
@@ -138,7 +138,7 @@ def test_a_folder_that_is_mounted_late_is_not_counted_again(logs: Logs) -> None:
     assert (log.gaps, log.open_files) == (0, 2)
 
 
-def test_a_file_that_never_comes_back_is_a_gap_in_the_end(log: Log) -> None:
+def test_a_file_that_never_returns_is_a_gap_in_the_end(log: Log) -> None:
     log.write(3)
     log.poll()
     log.stop()

@@ -49,7 +49,7 @@ def test_a_rotated_file_is_closed_once_it_is_quiet(log: Log) -> None:
     assert log.rotations("rename") == 20
 
 
-def test_a_partial_last_line_of_a_rotated_file_is_finished_in_it(log: Log) -> None:
+def test_a_partial_last_line_is_finished_in_its_rotated_file(log: Log) -> None:
     with log.path.open("ab") as old:
         line = log.record()
         log.append(line[:9], old)
@@ -125,7 +125,7 @@ def test_a_poll_between_the_rename_and_the_new_file(log: Log) -> None:
     assert log.rotations("rename") == 1
 
 
-def test_a_file_that_came_and_went_while_there_was_none_is_found_in_the_end(log: Log) -> None:
+def test_a_file_missed_while_there_was_no_log_is_found_in_the_end(log: Log) -> None:
     log.write(3)
     log.poll()
     log.rotate()
@@ -138,7 +138,7 @@ def test_a_file_that_came_and_went_while_there_was_none_is_found_in_the_end(log:
     log.check()
 
 
-def test_old_generations_that_were_there_before_us_are_left_alone(log: Log) -> None:
+def test_generations_older_than_the_first_start_are_ignored(log: Log) -> None:
     for _ in range(3):
         log.write(3, times=0)
         log.rotate()
@@ -165,7 +165,7 @@ def test_numbers_that_count_up(log: Log, name: str) -> None:
     assert log.gaps == 0
 
 
-def test_another_logs_generations_are_left_alone(log: Log) -> None:
+def test_generations_of_other_logs_are_ignored(log: Log) -> None:
     others = [log.folder / name for name in ("app2.jsonl", "app2.jsonl.1", "app.jsonl.1.bak", "ap.1", "other.1")]
     log.write(3)
     log.poll()
@@ -221,7 +221,7 @@ def test_a_file_moved_away_is_closed_in_the_end(log: Log) -> None:
     assert log.gaps == 0
 
 
-def test_a_folder_that_is_away_for_a_while_is_not_counted_again(logs: Logs) -> None:
+def test_a_folder_that_is_missing_for_a_while_is_not_read_again(logs: Logs) -> None:
     log = logs("folder/*.jsonl")
     folder, aside = log.folder / "folder", log.folder / "aside"
     folder.mkdir()
@@ -324,8 +324,8 @@ def test_a_symlink_and_its_targets_in_one_pattern(logs: Logs) -> None:
     assert log.open_files == 3
 
 
-def test_two_hundred_logs_rotated_at_once_do_not_hold_up_the_rest(logs: Logs) -> None:
-    """As at midnight, in one folder: what each costs must not grow with what all the others are called."""
+def test_two_hundred_logs_rotated_at_once_do_not_delay_the_others(logs: Logs) -> None:
+    """As at midnight, in one folder: the cost of one rotation must not grow with the number of other files."""
     log = logs("*.jsonl")
     paths = [log.folder / f"{number}.jsonl" for number in range(200)]
     for path in paths:

@@ -1,4 +1,4 @@
-"""What is in the folder that is no log, or cannot be read: it neither blocks nor ends us, and the rest is read."""
+"""Other things than logs, and unreadable files, neither block nor stop the source, and all other files are read."""
 
 import errno
 import os
@@ -81,7 +81,7 @@ def test_a_broken_symlink_is_read_once_its_target_is_there(log: Log) -> None:
     log.check()
 
 
-def test_a_file_that_may_be_read_later_is_read_from_its_beginning(log: Log, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_file_that_becomes_readable_later_is_read_from_its_start(log: Log, monkeypatch: pytest.MonkeyPatch) -> None:
     log.write(3)
     with monkeypatch.context() as patch, capture_logs() as told:
         refuse(patch, log.path)
@@ -94,7 +94,7 @@ def test_a_file_that_may_be_read_later_is_read_from_its_beginning(log: Log, monk
     assert log.metric("failing_files") == 0
 
 
-def test_a_file_that_may_never_be_read_is_failing_until_it_is_gone(log: Log, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_file_that_stays_unreadable_is_failing_until_it_is_gone(log: Log, monkeypatch: pytest.MonkeyPatch) -> None:
     log.append(b"x")
     refuse(monkeypatch, log.path)
     log.poll()
@@ -104,7 +104,7 @@ def test_a_file_that_may_never_be_read_is_failing_until_it_is_gone(log: Log, mon
     assert log.metric("failing_files") == 0
 
 
-def test_a_new_file_that_may_not_be_read_at_once_after_rotation(log: Log, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_new_file_that_is_unreadable_at_first_after_rotation(log: Log, monkeypatch: pytest.MonkeyPatch) -> None:
     log.write(3)
     log.poll()
     log.write(3)
@@ -169,12 +169,10 @@ def test_a_disk_that_cannot_be_read_at_start(log: Log, monkeypatch: pytest.Monke
     assert (log.metric("failing_files"), log.gaps) == (0, 0)
 
 
-def test_a_rotated_file_that_cannot_be_read_any_more_is_let_go_and_a_gap(
-    log: Log, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_rotated_file_that_becomes_unreadable_is_closed_and_a_gap(log: Log, monkeypatch: pytest.MonkeyPatch) -> None:
     log.write(3)
     log.poll()
-    handle = next(iter(log.sources[0]._files.tails.values())).handle._number
+    handle = next(iter(log.sources[0]._files.tails.values())).handle._descriptor
     log.write(3, times=0)
     log.rotate()
     log.write(3)
@@ -187,7 +185,7 @@ def test_a_rotated_file_that_cannot_be_read_any_more_is_let_go_and_a_gap(
     assert (log.gaps, log.open_files, log.metric("failing_files")) == (1, 1, 0)
 
 
-def test_a_name_that_is_not_text_does_not_end_us(logs: Logs) -> None:
+def test_a_name_that_is_not_text_does_not_stop_the_source(logs: Logs) -> None:
     log = logs("*")
     (log.folder / os.fsdecode(b"\xff.jsonl")).write_bytes(log.record(times=0))
     log.write(3)
@@ -209,7 +207,7 @@ def test_a_name_that_is_not_text_among_the_siblings(log: Log) -> None:
     assert log.gaps == 1
 
 
-def test_a_sibling_that_goes_while_the_folder_is_listed(log: Log, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_sibling_that_is_deleted_while_the_folder_is_listed(log: Log, monkeypatch: pytest.MonkeyPatch) -> None:
     log.write(3)
     log.poll()
     log.write(3)

@@ -1,4 +1,4 @@
-"""Records that are POSTed to a running sidecar: answered once they are committed, counted once."""
+"""Records that are POSTed to a running sidecar: acknowledged once committed, and counted once."""
 
 import gzip
 import json
@@ -8,6 +8,7 @@ import threading
 import time
 import urllib.error
 import urllib.request
+from collections import Counter
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
@@ -22,6 +23,7 @@ from tests.servers import free_port
 
 PATH = "/v1/predictions"
 LINES = "prediction_exporter_source_lines_total"
+REQUESTS = "prediction_exporter_source_requests_total"
 GOOD = '{"prediction": "approve", "latency_ms": 12}'
 NDJSON = "application/x-ndjson"
 
@@ -37,7 +39,7 @@ def listening(folder: Path, *options: str, port: int = 0, more: str = "") -> Ite
 
 
 def post(running: Exporter, body: str | bytes, kind: str = NDJSON, **headers: str) -> tuple[int, dict[str, Any]]:
-    """Return the status of the answer, and what it says."""
+    """Return the status of the response, and its document."""
     data = body.encode() if isinstance(body, str) else body
     spelt = {name.replace("_", "-"): value for name, value in headers.items() if name != "chunked"}
     sent = iter([data]) if "chunked" in headers else data
@@ -50,7 +52,14 @@ def post(running: Exporter, body: str | bytes, kind: str = NDJSON, **headers: st
             return error.code, json.load(error)
 
 
-def test_what_is_answered_with_200_survives_kill_9(tmp_path: Path) -> None:
+@pytest.fixture(scope="module")
+def shared(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Exporter]:
+    """A sidecar for tests that compare what it counted before and after."""
+    with listening(tmp_path_factory.mktemp("shared")) as running:
+        yield running
+
+
+def test_a_request_answered_with_200_survives_kill_9(tmp_path: Path) -> None:
     with listening(tmp_path) as running:
         assert post(running, f"{GOOD}\n" * 100) == (200, {"accepted": 100})
         running.stop(signal.SIGKILL)
@@ -68,34 +77,31 @@ def test_what_is_answered_with_200_survives_kill_9(tmp_path: Path) -> None:
         pytest.param(f'\n [{GOOD}, {{"prediction": "approve", "x": NaN}}]', "application/json", id="array with NaN"),
     ],
 )
-def test_records_come_as_lines_or_an_array(tmp_path: Path, body: str, kind: str) -> None:
-    with listening(tmp_path) as running:
-        assert post(running, body, kind) == (200, {"accepted": 2})
-        assert post(running, gzip.compress(body.encode()), kind, Content_Encoding="gzip") == (200, {"accepted": 2})
-        assert running.samples("model_predictions_total") == {("approve",): 4}
+def test_a_body_contains_lines_or_an_array(shared: Exporter, body: str, kind: str) -> None:
+    before = shared.total("model_predictions_total")
+    assert post(shared, body, kind) == (200, {"accepted": 2})
+    assert post(shared, gzip.compress(body.encode()), kind, Content_Encoding="gzip") == (200, {"accepted": 2})
+    assert shared.samples("model_predictions_total") == {("approve",): before + 4}
 
 
 @pytest.mark.parametrize("name", ["GZIP", "x-gzip"])
-def test_gzip_by_its_other_names(tmp_path: Path, name: str) -> None:
-    with listening(tmp_path) as running:
-        assert post(running, gzip.compress(GOOD.encode()), Content_Encoding=name) == (200, {"accepted": 1})
+def test_gzip_has_several_names(shared: Exporter, name: str) -> None:
+    assert post(shared, gzip.compress(GOOD.encode()), Content_Encoding=name) == (200, {"accepted": 1})
 
 
-def test_a_key_that_is_not_text_is_a_key(tmp_path: Path) -> None:
-    with listening(tmp_path) as running:
-        for accepted in ({"accepted": 1}, {"accepted": 0, "repeated": True}):
-            assert post(running, GOOD, Idempotency_Key="\xff\xfe") == (200, accepted)
-        assert post(running, GOOD, Idempotency_Key="\xff\xff") == (200, {"accepted": 1})
+def test_an_idempotency_key_may_be_any_bytes(shared: Exporter) -> None:
+    for accepted in ({"accepted": 1}, {"accepted": 0, "repeated": True}):
+        assert post(shared, GOOD, Idempotency_Key="\xff\xfe") == (200, accepted)
+    assert post(shared, GOOD, Idempotency_Key="\xff\xff") == (200, {"accepted": 1})
 
 
-def test_a_single_object_is_a_record_and_no_body_is_none(tmp_path: Path) -> None:
-    with listening(tmp_path) as running:
-        assert post(running, json.dumps(json.loads(GOOD), indent=2), "application/json") == (200, {"accepted": 1})
-        for kind in (NDJSON, "application/json"):
-            assert post(running, "", kind) == (200, {"accepted": 0})
+def test_a_body_may_be_a_single_object_or_empty(shared: Exporter) -> None:
+    assert post(shared, json.dumps(json.loads(GOOD), indent=2), "application/json") == (200, {"accepted": 1})
+    for kind in (NDJSON, "application/json"):
+        assert post(shared, "", kind) == (200, {"accepted": 0})
 
 
-def test_bad_lines_are_told_with_their_number_and_reason_and_the_good_ones_kept(tmp_path: Path) -> None:
+def test_rejected_lines_are_listed_and_the_others_counted(tmp_path: Path) -> None:
     body = "\n".join([GOOD, "not json", GOOD, '{"latency_ms": 1}', "nor this", "x" * 3000, GOOD])
     with listening(tmp_path, more="limits: {line_bytes: 2KiB}") as running:
         status, told = post(running, body)
@@ -110,7 +116,7 @@ def test_bad_lines_are_told_with_their_number_and_reason_and_the_good_ones_kept(
         assert running.total(LINES) == 7
 
 
-def test_a_batch_that_is_sent_again_is_acknowledged_and_not_counted_again(tmp_path: Path) -> None:
+def test_a_repeated_request_is_acknowledged_and_not_counted_again(tmp_path: Path) -> None:
     with listening(tmp_path) as running:
         assert post(running, GOOD, Idempotency_Key="a") == (200, {"accepted": 1})
         assert post(running, GOOD, Idempotency_Key="a") == (200, {"accepted": 0, "repeated": True})
@@ -121,7 +127,7 @@ def test_a_batch_that_is_sent_again_is_acknowledged_and_not_counted_again(tmp_pa
         assert running.samples("model_predictions_total") == {("approve",): 2}
 
 
-def test_clients_that_send_again_until_they_are_answered_count_once_whatever_is_killed(tmp_path: Path) -> None:
+def test_clients_that_retry_are_counted_once_across_kills(tmp_path: Path) -> None:
     """Eight clients with a key for each batch, and a sidecar that is killed again and again."""
     port, batches = free_port(), 40
     stop = threading.Event()
@@ -151,7 +157,7 @@ def test_clients_that_send_again_until_they_are_answered_count_once_whatever_is_
         assert running.samples("model_predictions_total") == {("approve",): 8 * batches * 7}
 
 
-def test_a_body_that_is_too_large_is_refused_packed_or_unpacked(tmp_path: Path) -> None:
+def test_a_body_that_is_too_large_as_sent_or_unpacked_is_rejected(tmp_path: Path) -> None:
     with listening(tmp_path, "body_bytes: 1MiB") as running:
         assert post(running, f"{GOOD}\n" * 30_000)[0] == 413
         before = psutil.Process(running.process.pid).memory_info().rss
@@ -177,19 +183,18 @@ def test_a_body_that_is_too_large_is_refused_packed_or_unpacked(tmp_path: Path) 
         pytest.param(gzip.compress(b"") * 500_000, {"Content_Encoding": "gzip", "chunked": "yes"}, 413, id="gzip of 0"),
     ],
 )
-def test_what_cannot_be_read_is_refused_and_told_why(
-    tmp_path: Path, body: str | bytes, headers: dict[str, str], status: int
+def test_an_unreadable_request_gets_an_error(
+    shared: Exporter, body: str | bytes, headers: dict[str, str], status: int
 ) -> None:
-    with listening(tmp_path) as running:
-        got, told = post(running, body, **headers)
-        assert got == status
-        assert told["error"]
-        assert running.total(LINES) == 0
-        requests = running.samples("prediction_exporter_source_requests_total")
-        assert requests == {(str(status), f"http://{PATH}"): 1}
+    lines, requests = shared.total(LINES), Counter(shared.samples(REQUESTS))
+    got, told = post(shared, body, **headers)
+    assert got == status
+    assert told["error"]
+    assert shared.total(LINES) == lines
+    assert Counter(shared.samples(REQUESTS)) - requests == {(str(status), f"http://{PATH}"): 1}
 
 
-def test_only_who_has_the_token_may_send(tmp_path: Path) -> None:
+def test_requests_need_the_token(tmp_path: Path) -> None:
     (tmp_path / "token").write_text("s3cret\n")
     with listening(tmp_path, "token_file: token") as running:
         for wrong in ("Bearer wrong", "Basic s3cret", "s3cret", "Bearer", "Bearer \xff", ""):
@@ -201,7 +206,7 @@ def test_only_who_has_the_token_may_send(tmp_path: Path) -> None:
         assert "s3cret" not in running.said + running.get("/metrics")
 
 
-def test_a_token_that_is_away_lets_nobody_in(tmp_path: Path) -> None:
+def test_without_a_readable_token_all_requests_are_rejected(tmp_path: Path) -> None:
     token = tmp_path / "token"
     token.write_text("s3cret")
     with listening(tmp_path, "token_file: token") as running:
@@ -215,7 +220,7 @@ def test_a_token_that_is_away_lets_nobody_in(tmp_path: Path) -> None:
         assert "Traceback" not in running.said
 
 
-def test_more_requests_at_once_than_allowed_are_told_to_try_again(tmp_path: Path) -> None:
+def test_requests_beyond_the_limit_get_429(tmp_path: Path) -> None:
     with listening(tmp_path, "requests: 2") as running:
         host, port = running.address.removeprefix("http://").split(":")
         slow = [socket.create_connection((host, int(port))) for _ in range(2)]
@@ -234,7 +239,7 @@ def test_more_requests_at_once_than_allowed_are_told_to_try_again(tmp_path: Path
         assert status == 200
 
 
-def test_while_the_state_cannot_be_saved_it_is_503_and_the_same_batch_again_counts_once(tmp_path: Path) -> None:
+def test_a_failed_commit_is_503_and_a_retry_counts_once(tmp_path: Path) -> None:
     with listening(tmp_path) as running:
         in_the_way = tmp_path / "state" / "checkpoint.new"
         while not in_the_way.is_dir():
@@ -249,7 +254,7 @@ def test_while_the_state_cannot_be_saved_it_is_503_and_the_same_batch_again_coun
         assert running.samples("model_predictions_total") == {("approve",): 1}
 
 
-def test_a_request_that_has_begun_at_sigterm_is_answered(tmp_path: Path) -> None:
+def test_a_request_in_progress_at_sigterm_is_answered(tmp_path: Path) -> None:
     with listening(tmp_path) as running:
         host, port = running.address.removeprefix("http://").split(":")
         with socket.create_connection((host, int(port))) as one:

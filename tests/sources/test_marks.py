@@ -1,4 +1,4 @@
-"""Rows behind a mark are read once each, whatever shares a mark, wherever a page ends, and whenever we are killed."""
+"""Each row after a mark is read once, however rows share marks, pages end, and the exporter is killed."""
 
 import json
 import sqlite3
@@ -13,7 +13,8 @@ from hypothesis import strategies as st
 from exporter.sources.database import marks
 from exporter.sources.database.marks import Mark
 from exporter.sources.database.query import ROWS_AT_ONCE, SqliteDatabase
-from exporter.sources.database.source import Page, Query, QueryError
+from exporter.sources.database.source import Page, QueryError, SqliteOptions, SqliteUrl
+from exporter.units import Duration
 
 TABLE = "CREATE TABLE labels (request_id INTEGER PRIMARY KEY, actual, updated_at)"
 BEHIND = "SELECT * FROM labels WHERE updated_at > :mark"
@@ -21,7 +22,7 @@ FROM = "SELECT * FROM labels WHERE updated_at >= :mark ORDER BY request_id DESC;
 
 
 class Labels:
-    """A table of labels in SQLite, and what has been read of it; `kill` forgets what was not saved."""
+    """A table of labels in SQLite, and the rows that were read."""
 
     def __init__(self, folder: Path, query: str = BEHIND, *, rows: int = 100, lag: float = 0.0) -> None:
         path = folder / "labels.db"
@@ -29,7 +30,16 @@ class Labels:
         self.connection = sqlite3.connect(path)
         self.connection.execute("PRAGMA synchronous = OFF")
         self.connection.execute(TABLE)
-        self.database = SqliteDatabase(str(path), Query(query, "updated_at", None, rows, lag, timeout=5.0))
+        self.database = SqliteDatabase(
+            SqliteOptions(
+                url=SqliteUrl.parse(f"sqlite:///{path}"),
+                query=query,
+                mark="updated_at",
+                rows=rows,
+                lag=Duration.parse(f"{lag * 1000:.0f}ms") if lag else None,
+                timeout=Duration.parse("5s"),
+            )
+        )
         self.mark: Mark | None = None
         self.read: list[int] = []
         self.written = 0
@@ -41,7 +51,7 @@ class Labels:
         self.written += len(rows)
 
     def page(self, parts: int | None = None) -> Page:
-        """Read a page, of which so many parts are saved."""
+        """Read a page, and save the given number of its parts, by default all."""
         page = self.database.page(self.mark)
         for part in page.parts[:parts]:
             self.read += [json.loads(line)["request_id"] for line in part.lines.splitlines()]
@@ -67,7 +77,7 @@ def labels(folder: Path, query: str = BEHIND, *, rows: int = 100, lag: float = 0
         yield table
 
 
-# How far the marks of new rows go on from the newest one; or a page, of which so many parts are saved.
+# How far the marks of new rows are from the newest one; or a page, and how many of its parts are saved.
 ACTIONS = st.lists(st.lists(st.integers(0, 2), min_size=1, max_size=9) | st.none(), max_size=12)
 
 
@@ -87,7 +97,7 @@ def test_each_row_is_read_once(tmp_path_factory: pytest.TempPathFactory, actions
 
 
 @given(ACTIONS, st.integers(1, 5), st.sampled_from([BEHIND, FROM]))
-def test_rows_that_come_late_by_less_than_the_lag_are_read_once(
+def test_rows_late_by_less_than_the_lag_are_read_once(
     tmp_path_factory: pytest.TempPathFactory, actions, rows: int, query: str
 ) -> None:
     folder = tmp_path_factory.getbasetemp()
@@ -114,7 +124,7 @@ def test_killed_between_the_parts_of_a_page(tmp_path: Path, query: str, parts: i
 
 
 @pytest.mark.parametrize("query", [BEHIND, FROM])
-def test_what_is_remembered_does_not_grow_while_there_is_more(tmp_path: Path, query: str) -> None:
+def test_the_mark_does_not_grow_while_there_are_more_pages(tmp_path: Path, query: str) -> None:
     with labels(tmp_path, query, rows=50) as table:
         table.write(*(row // 20 for row in range(3000)))
         sizes = []
@@ -127,7 +137,7 @@ def test_what_is_remembered_does_not_grow_while_there_is_more(tmp_path: Path, qu
         assert table.is_exact
 
 
-def test_a_row_that_is_changed_comes_again_and_one_that_is_deleted_is_forgotten(tmp_path: Path) -> None:
+def test_a_changed_row_is_read_again_and_a_deleted_one_forgotten(tmp_path: Path) -> None:
     with labels(tmp_path) as table:
         table.write(1, 2, 2)
         table.read_all()
@@ -150,7 +160,7 @@ def test_a_late_row_is_missed_without_a_lag(tmp_path: Path) -> None:
             assert len(table.read) == expected
 
 
-def test_a_mark_that_very_many_share_is_done_with_when_no_more_come(
+def test_a_mark_shared_by_very_many_rows_is_complete_once_no_more_arrive(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(marks, "MOST_READ_AGAIN", 10)
@@ -169,7 +179,7 @@ def test_times_as_text_and_numbers_of_any_size_are_marks(tmp_path: Path) -> None
         with labels(tmp_path, rows=1) as table:
             table.write(*values)
             if values[0] == "":
-                # Text that comes before any time is no mark that is begun with by itself.
+                # Text that sorts before any time is not the default initial mark.
                 table.mark = Mark("")
                 table.read_all()
                 assert table.read == [1]
@@ -203,7 +213,7 @@ def test_times_as_text_and_numbers_of_any_size_are_marks(tmp_path: Path) -> None
         ),
     ],
 )
-def test_what_is_wrong_is_one_line(tmp_path: Path, query: str, lag: float, expected: str) -> None:
+def test_an_error_is_one_line(tmp_path: Path, query: str, lag: float, expected: str) -> None:
     with labels(tmp_path, query, lag=lag) as table:
         table.database.timeout = 0.2
         table.write(1, 2)
@@ -212,7 +222,7 @@ def test_what_is_wrong_is_one_line(tmp_path: Path, query: str, lag: float, expec
         assert table.read == []
 
 
-def test_what_a_row_holds_is_not_told(tmp_path: Path) -> None:
+def test_errors_do_not_contain_values_of_rows(tmp_path: Path) -> None:
     with labels(tmp_path, "SELECT CAST(x'41ff' AS TEXT) AS updated_at FROM labels WHERE :mark") as table:
         table.write(1)
         with pytest.raises(QueryError) as caught:
@@ -220,7 +230,7 @@ def test_what_a_row_holds_is_not_told(tmp_path: Path) -> None:
         assert "A" not in str(caught.value).removeprefix("Could not")
 
 
-def test_a_database_that_is_not_there_is_not_made(tmp_path: Path) -> None:
+def test_a_missing_database_is_not_created(tmp_path: Path) -> None:
     with labels(tmp_path) as table:
         (tmp_path / "labels.db").unlink()
         with pytest.raises(QueryError, match="unable to open database file"):
@@ -228,7 +238,7 @@ def test_a_database_that_is_not_there_is_not_made(tmp_path: Path) -> None:
         assert not (tmp_path / "labels.db").exists()
 
 
-def test_values_are_json_of_their_kind(tmp_path: Path) -> None:
+def test_values_are_json_of_their_type(tmp_path: Path) -> None:
     with labels(
         tmp_path, "SELECT request_id, 0.5 AS actual, NULL AS timestamp, 1 AS updated_at FROM labels WHERE :mark"
     ) as table:

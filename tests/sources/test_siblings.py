@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
+from exporter.sources.file.handle import key_of
 from exporter.sources.file.siblings import is_rotated, rotated_between, siblings
-from exporter.sources.file.tail import key_of
 
 
 @pytest.mark.parametrize(
@@ -41,7 +41,7 @@ def test_rotated_between(tmp_path: Path, oldest_to_newest: str, first: str, foun
     assert ["+".join(Path(other.path).name for other in names) for names in between] == found.split()
 
 
-def test_of_files_of_one_time_the_names_decide(tmp_path: Path) -> None:
+def test_names_order_files_with_the_same_time(tmp_path: Path) -> None:
     """Two that were copied or compressed at once."""
     for name in ("x.log.3.gz", "x.log.2.gz", "x.log.1.gz"):
         (tmp_path / name).touch()
@@ -50,7 +50,7 @@ def test_of_files_of_one_time_the_names_decide(tmp_path: Path) -> None:
     assert [Path(other.path).name for [other] in between] == ["x.log.1.gz"]
 
 
-def test_those_after_the_last_are_left_out(tmp_path: Path) -> None:
+def test_files_after_the_last_are_left_out(tmp_path: Path) -> None:
     for number in (4, 3, 2, 1):
         (tmp_path / f"x.log.{number}").touch()
         os.utime(tmp_path / f"x.log.{number}", (9 - number, 9 - number))
@@ -73,7 +73,7 @@ def test_those_after_the_last_are_left_out(tmp_path: Path) -> None:
         ("x.log", "y.log.1", False),
     ],
 )
-def test_a_rotated_name(log: str, other: str, *, rotated: bool) -> None:
+def test_rotated_names(log: str, other: str, *, rotated: bool) -> None:
     assert is_rotated(f"/a/{log}", f"/a/{other}") is rotated
 
 

@@ -1,4 +1,4 @@
-"""Records that come over sockets, to a running sidecar: unix and TCP streams, unix and UDP datagrams."""
+"""Records sent over sockets to a running sidecar: unix and TCP streams, unix and UDP datagrams."""
 
 import os
 import signal
@@ -22,7 +22,7 @@ RECORD = b'{"prediction": "approve", "latency_ms": 12}'
 
 
 def reasons(running: Exporter) -> dict[str, float]:
-    """Return how many lines were refused, by why."""
+    """Return how many lines were rejected, by reason."""
     rejected = running.samples("prediction_exporter_source_rejected_lines_total")
     return {reason: count for (reason, _), count in rejected.items() if count}
 
@@ -70,7 +70,7 @@ def place(request: pytest.FixtureRequest, tmp_path: Path) -> tuple[str, str | tu
 Place = tuple[str, str | tuple[str, int]]
 
 
-def test_many_clients_at_once_each_with_its_own_half_written_line(tmp_path: Path, place: Place) -> None:
+def test_many_clients_with_half_written_lines(tmp_path: Path, place: Place) -> None:
     url, address = place
     with listening(tmp_path, url) as running:
         clients = [client(address) for _ in range(50)]
@@ -86,7 +86,7 @@ def test_many_clients_at_once_each_with_its_own_half_written_line(tmp_path: Path
         assert of_source(running, "connections_total") == 50
 
 
-def test_a_client_that_vanishes_within_a_record_costs_that_record_alone(tmp_path: Path, place: Place) -> None:
+def test_a_client_that_vanishes_within_a_record_loses_only_that_record(tmp_path: Path, place: Place) -> None:
     url, address = place
     with listening(tmp_path, url) as running, client(address) as other:
         with client(address) as vanishing:
@@ -105,7 +105,7 @@ def test_a_last_record_without_a_newline_counts_when_its_client_closes(tmp_path:
         running.wait_for("model_predictions_total", 1)
 
 
-def test_an_oversize_line_is_skipped_and_the_connection_goes_on(tmp_path: Path, place: Place) -> None:
+def test_an_oversize_line_is_skipped_and_the_connection_continues(tmp_path: Path, place: Place) -> None:
     url, address = place
     with listening(tmp_path, url, more="limits: {line_bytes: 1KiB}") as running, client(address) as one:
         for _ in range(100):
@@ -115,7 +115,7 @@ def test_an_oversize_line_is_skipped_and_the_connection_goes_on(tmp_path: Path, 
         assert reasons(running) == {"oversize": 1}
 
 
-def test_records_after_their_length_may_hold_line_breaks(tmp_path: Path, place: Place) -> None:
+def test_length_prefixed_records_may_contain_line_breaks(tmp_path: Path, place: Place) -> None:
     url, address = place
     with listening(tmp_path, url, "format: length_prefixed") as running:
         record = RECORD.replace(b", ", b",\n  ")
@@ -130,7 +130,7 @@ def test_records_after_their_length_may_hold_line_breaks(tmp_path: Path, place: 
         assert reasons(running) == {"incomplete": 1}
 
 
-def test_a_length_that_is_a_lie_allocates_nothing(tmp_path: Path, place: Place) -> None:
+def test_a_false_length_allocates_nothing(tmp_path: Path, place: Place) -> None:
     url, address = place
     with listening(tmp_path, url, "format: length_prefixed") as running:
         before = psutil.Process(running.process.pid).memory_info().rss
@@ -142,7 +142,7 @@ def test_a_length_that_is_a_lie_allocates_nothing(tmp_path: Path, place: Place) 
         assert psutil.Process(running.process.pid).memory_info().rss - before < 20 * 2**20
 
 
-def test_more_clients_than_allowed_are_hung_up_on(tmp_path: Path, place: Place) -> None:
+def test_connections_beyond_the_limit_are_closed(tmp_path: Path, place: Place) -> None:
     url, address = place
     with listening(tmp_path, url, "connections: 2") as running:
         first, second = client(address), client(address)
@@ -160,7 +160,7 @@ def test_more_clients_than_allowed_are_hung_up_on(tmp_path: Path, place: Place) 
         running.wait_for(LINES, 3)
 
 
-def test_unfinished_lines_of_many_clients_are_held_within_a_bound(tmp_path: Path, place: Place) -> None:
+def test_unfinished_lines_of_many_clients_take_bounded_memory(tmp_path: Path, place: Place) -> None:
     url, address = place
     with listening(tmp_path, url) as running:
         before = psutil.Process(running.process.pid).memory_info().rss
@@ -177,7 +177,7 @@ def test_unfinished_lines_of_many_clients_are_held_within_a_bound(tmp_path: Path
         running.wait_for("model_predictions_total", 1)
 
 
-def test_a_client_that_is_silent_for_too_long_is_hung_up_on(tmp_path: Path, place: Place) -> None:
+def test_an_idle_connection_is_closed(tmp_path: Path, place: Place) -> None:
     url, address = place
     with listening(tmp_path, url, "idle_timeout: 1s") as running, client(address) as one:
         with pytest.raises((ConnectionError, AssertionError)):
@@ -186,7 +186,7 @@ def test_a_client_that_is_silent_for_too_long_is_hung_up_on(tmp_path: Path, plac
         assert refused == {("idle", url): 1}
 
 
-def test_what_was_sent_before_sigterm_is_counted_and_kept(tmp_path: Path, place: Place) -> None:
+def test_data_sent_before_sigterm_is_counted_and_saved(tmp_path: Path, place: Place) -> None:
     url, address = place
     with listening(tmp_path, url) as running:
         one = client(address)
@@ -197,7 +197,7 @@ def test_what_was_sent_before_sigterm_is_counted_and_kept(tmp_path: Path, place:
 
 
 @pytest.mark.parametrize("pause", [0, 0.005], ids=["as fast as it can", "now and then"])
-def test_a_sender_that_goes_on_at_sigterm_is_hung_up_on_soon(tmp_path: Path, pause: float) -> None:
+def test_a_client_that_keeps_sending_at_sigterm_is_disconnected(tmp_path: Path, pause: float) -> None:
     path, sent = str(tmp_path / "model.sock"), 0
 
     def send(one: socket.socket) -> None:
@@ -219,12 +219,12 @@ def test_a_sender_that_goes_on_at_sigterm_is_hung_up_on_soon(tmp_path: Path, pau
         assert time.monotonic() - begin < 10
         sender.join()
     with listening(tmp_path, f"unix://{path}") as running:
-        # What it sent and was not read is what the kernel held for us.
+        # The kernel buffers what was sent and not read.
         assert sent - 200 < running.total(LINES) <= sent + 1
 
 
 @pytest.mark.parametrize("kind", ["unix", "udp"])
-def test_datagrams_that_go_on_at_sigterm_are_not_waited_for(tmp_path: Path, kind: str) -> None:
+def test_datagrams_that_keep_arriving_at_sigterm_do_not_delay_the_exit(tmp_path: Path, kind: str) -> None:
     port, path = free_port(), str(tmp_path / "model.sock")
     url = f"unixgram://{path}" if kind == "unix" else f"udp://127.0.0.1:{port}"
     stop = threading.Event()
@@ -248,7 +248,7 @@ def test_datagrams_that_go_on_at_sigterm_are_not_waited_for(tmp_path: Path, kind
         assert time.monotonic() - begin < 10
 
 
-def test_counters_do_not_step_back_after_kill_9_and_the_place_is_taken_over(tmp_path: Path, place: Place) -> None:
+def test_counters_do_not_decrease_after_kill_9_and_the_address_is_reused(tmp_path: Path, place: Place) -> None:
     url, address = place
     with listening(tmp_path, url) as running:
         with client(address) as one:
@@ -262,7 +262,7 @@ def test_counters_do_not_step_back_after_kill_9_and_the_place_is_taken_over(tmp_
             running.wait_for(LINES, 1001)
 
 
-def test_a_stopped_sidecar_makes_its_clients_wait_and_loses_nothing(tmp_path: Path, place: Place) -> None:
+def test_clients_of_a_stopped_sidecar_wait_and_nothing_is_lost(tmp_path: Path, place: Place) -> None:
     url, address = place
     with listening(tmp_path, url) as running, client(address) as one:
         one.sendall(RECORD + b"\n")
@@ -281,7 +281,7 @@ def test_a_stopped_sidecar_makes_its_clients_wait_and_loses_nothing(tmp_path: Pa
         running.wait_for(LINES, 1 + (sent + rest) // len(line))
 
 
-def test_a_unix_socket_is_for_its_group_alone_unless_told_otherwise(tmp_path: Path) -> None:
+def test_a_unix_socket_has_the_configured_permissions(tmp_path: Path) -> None:
     path = tmp_path / "model.sock"
     for options, mode in (((), 0o660), (("mode: '0600'",), 0o600)):
         with listening(tmp_path, f"unix://{path}", *options) as running:
@@ -298,9 +298,7 @@ def test_a_unix_socket_is_for_its_group_alone_unless_told_otherwise(tmp_path: Pa
         (lambda path: path.mkdir(), "a file of this name exists and is not a socket"),
     ],
 )
-def test_a_file_in_the_place_of_a_unix_socket_is_left_alone(
-    tmp_path: Path, make: Callable[[Path], object], told: str
-) -> None:
+def test_a_file_at_the_path_of_a_unix_socket_is_kept(tmp_path: Path, make: Callable[[Path], object], told: str) -> None:
     path = tmp_path / "model.sock"
     make(path)
     done = command("run", "--source", f"unix://{path}", "--listen", "127.0.0.1:0")
@@ -309,7 +307,7 @@ def test_a_file_in_the_place_of_a_unix_socket_is_left_alone(
     assert path.exists()
 
 
-def test_an_address_in_use_is_told_in_one_line(tmp_path: Path, place: Place) -> None:
+def test_an_address_in_use_is_reported_in_one_line(tmp_path: Path, place: Place) -> None:
     url, _ = place
     with listening(tmp_path, url):
         done = command("run", "--source", url, "--listen", "127.0.0.1:0")
@@ -317,7 +315,7 @@ def test_an_address_in_use_is_told_in_one_line(tmp_path: Path, place: Place) -> 
     assert done.stderr.splitlines()[-1] == f"prediction-exporter: sources: {url}: Address already in use"
 
 
-def test_a_unix_socket_of_one_who_does_not_accept_is_in_use(tmp_path: Path) -> None:
+def test_a_unix_socket_that_nobody_accepts_on_is_in_use(tmp_path: Path) -> None:
     path = str(tmp_path / "model.sock")
     with socket.socket(socket.AF_UNIX) as busy:
         busy.bind(path)
@@ -329,7 +327,7 @@ def test_a_unix_socket_of_one_who_does_not_accept_is_in_use(tmp_path: Path) -> N
 
 
 @pytest.mark.parametrize("kind", ["unix", "udp"])
-def test_a_datagram_is_a_whole_record_or_several_lines(tmp_path: Path, kind: str) -> None:
+def test_a_datagram_contains_one_or_more_whole_lines(tmp_path: Path, kind: str) -> None:
     port, path = free_port(), str(tmp_path / "model.sock")
     url = f"unixgram://{path}" if kind == "unix" else f"udp://127.0.0.1:{port}"
     with listening(tmp_path, url) as running:
@@ -367,7 +365,7 @@ def test_every_udp_datagram_is_received_or_counted_as_dropped_by_the_kernel(tmp_
         assert running.total(LINES) == received
 
 
-def test_the_sources_of_a_sidecar_count_the_same_for_the_same_records(tmp_path: Path) -> None:
+def test_all_sources_count_the_same_for_the_same_records(tmp_path: Path) -> None:
     port, udp = free_port(), free_port()
     config = tmp_path / "config.yaml"
     config.write_text(

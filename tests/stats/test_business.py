@@ -8,7 +8,7 @@ import pytest
 
 from exporter.configuration.loading import ConfigError, load
 from tests.process import exporter
-from tests.records import NOW, block, decoder
+from tests.records import block, decoded_block, decoder
 
 CONFIG = """
 listen: 127.0.0.1:0
@@ -59,7 +59,7 @@ def test_figures_are_exported_by_class_and_segment(tmp_path: Path) -> None:
 def test_a_path_may_be_both_an_amount_and_something_else() -> None:
     amounts = {"latency": ("latency_seconds",), "predicted": ("prediction",), "age": ("features", "age")}
     record = {"prediction": 3, "latency_seconds": 0.25, "features": {"age": 41}}
-    batch = decoder(amounts=amounts).decode(block([record]), NOW).batch
+    batch = decoded_block(decoder(amounts=amounts), block([record])).batch
     assert batch is not None
     assert batch.amounts is not None
     assert batch.amounts.tolist() == [[0.25], [3.0], [41.0]]
@@ -67,7 +67,7 @@ def test_a_path_may_be_both_an_amount_and_something_else() -> None:
 
 @pytest.mark.parametrize("value", ["many", None, [1], {"a": 1}, float("inf")])
 def test_a_value_that_is_not_a_finite_number_is_ignored_but_its_record_counts(value: object) -> None:
-    batch = decoder(amounts={"a": ("amount",)}).decode(block([{"prediction": "x", "amount": value}]), NOW).batch
+    batch = decoded_block(decoder(amounts={"a": ("amount",)}), block([{"prediction": "x", "amount": value}])).batch
     assert batch is not None
     assert batch.amounts is not None
     assert np.isnan(batch.amounts).all()

@@ -21,7 +21,7 @@ from exporter.stats import Statistic
 from exporter.tallies import tally
 from exporter.tallies.grouping import Group, grouped
 from tests.outcomes import of_values, with_truth
-from tests.records import CONFIG, NOW, PROFILE, RICH, WINDOWS, block, decoder, good, logs
+from tests.records import CONFIG, NOW, PROFILE, RICH, WINDOWS, block, decoded_block, decoder, good, logs
 
 DECODER = decoder()
 WITH_TRUTH = msgspec.structs.replace(CONFIG, ground_truth=GroundTruthConfig(sources=[]))
@@ -98,7 +98,7 @@ def parts(log: Sequence[Record], at: Sequence[int]) -> list[Part]:
 
 
 def decoded(records: Iterable[Record]) -> Batch | None:
-    batch = DECODER.decode(block(records), NOW).batch
+    batch = decoded_block(DECODER, block(records)).batch
     return batch and joined(batch)
 
 

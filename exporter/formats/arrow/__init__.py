@@ -1,8 +1,8 @@
 """Arrow IPC streams: record batches become a `Batch`, column by column, without an object per record.
 
-`flatbuffer` and `messages` split a stream's bytes and trust none of them; `leaves` finds the columns to read, and
-`stream` has pyarrow read and validate them; `columns`, `fields` and `decode` turn them into the batch that the same
-records would make as JSON. pyarrow costs 35 MiB and 0.1 s, so only a source that reads Arrow imports these.
+`messages` splits a stream's bytes, and checks them before pyarrow reads any; `leaves` finds the columns to read, and
+`stream` has pyarrow read and validate them; `columns` and `decode` make the batch that the same records would make as
+JSON. pyarrow costs 35 MiB and 0.1 s, so it is only imported for a source that reads Arrow.
 """
 
 from collections.abc import Mapping, Sequence
@@ -10,11 +10,10 @@ from typing import ClassVar
 
 from exporter.batch import Series
 from exporter.decoding.checks import Checks
-from exporter.decoding.pipeline import LinePipeline, Pipeline
+from exporter.decoding.pipeline import Pipeline
 from exporter.decoding.schema import Schema
 from exporter.formats.bodies import ARROW, media_type
 from exporter.formats.format import Format
-from exporter.lines.buffer import IngestRequest
 from exporter.lines.framing import Framer
 
 
@@ -31,10 +30,7 @@ class Arrow(Format, frozen=True):
         from exporter.formats.arrow.decode import ArrowDecoder  # noqa: PLC0415  # pyarrow
 
         decoder = ArrowDecoder(schema, model, checks)
-        return LinePipeline(decoder.framer, decoder)
+        return Pipeline(decoder.framer, decoder)
 
     def accepts(self, headers: Mapping[str, str]) -> bool:
         return media_type(headers) == ARROW
-
-    def request(self, headers: Mapping[str, str], body: bytes) -> IngestRequest:
-        return IngestRequest(body, headers.get("idempotency-key"), is_arrow=True)

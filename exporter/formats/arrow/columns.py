@@ -1,12 +1,12 @@
-"""Arrow columns become arrays: as exporter/decoding/columns.py does it for JSON's values, to the same result.
+"""The columns of flat record batches as arrays: the same as decoding/columns.py makes of JSON's values.
 
-A column is a pyarrow ChunkedArray of a type that leaves.py lets pass, validated. Only distinct values become objects,
-but for scores by class and for times that are text.
+A column is a validated pyarrow ChunkedArray of a type that leaves.py leaves. Only distinct values become Python
+objects, except for scores by class. An absent or null value, and one of a wrong type, is NaN or has no label.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
-from typing import Any
+from typing import Any, get_args, get_origin
 
 import msgspec
 import numpy as np
@@ -15,92 +15,188 @@ import pyarrow.compute as pc
 from pyarrow import types
 
 from exporter.batch import NON_FINITE, WRONG_TYPE, Bools, Floats, Ints, Marks
-from exporter.decoding.columns import class_of, epoch
+from exporter.decoding import columns
+from exporter.decoding.checks import Failed
+from exporter.decoding.columns import class_of, epoch, label_of
+from exporter.decoding.schema import FIELD_TYPES
 from exporter.encoded import Encoded, in_order
+from exporter.formats.arrow.leaves import NO_STRUCT, WRONG
+from exporter.lines.rejects import Reason
 
+TYPE_NAMES = {str: "text", int: "an integer", float: "a number", bool: "a boolean", datetime: "a time"}
 UNIT_PARTS = {"s": 1, "ms": 10**3, "us": 10**6, "ns": 10**9}
-# One value for all fractional numbers, which are of one class.
+# Stands for all fractional numbers, which are of one class.
 FRACTION = 0.5
 
 
-def value_type(column: pa.ChunkedArray) -> pa.DataType:
-    """Return the type of a column's values, dictionary-encoded or not."""
-    return column.type.value_type if types.is_dictionary(column.type) else column.type
+class ArrowColumns:
+    """The columns of flat record batches of one schema, by name (Leaf.key)."""
+
+    def __init__(self, table: pa.Table) -> None:
+        self.rows = table.num_rows
+        self._columns: dict[str, pa.ChunkedArray] = dict(zip(table.schema.names, table.columns, strict=True))
+        self._absent = pa.chunked_array([pa.nulls(self.rows, pa.float64())])
+
+    def _column(self, name: str) -> pa.ChunkedArray:
+        return self._columns.get(name, self._absent)
+
+    def matrix(self, names: Sequence[str]) -> Floats:
+        """Return columns of numbers as an array of shape (names, rows)."""
+        matrix = np.empty((len(names), self.rows))
+        for row, name in zip(matrix, names, strict=True):
+            row[:] = floats(self._column(name))
+        return matrix
+
+    def amounts(self, names: Sequence[str]) -> Floats:
+        """Return columns of finite numbers, true as 1 and false as 0, as an array of shape (names, rows)."""
+        matrix = np.full((len(names), self.rows), np.nan)
+        for row, name in zip(matrix, names, strict=True):
+            column = self._column(name)
+            if types.is_boolean(column.type):
+                row[:] = floats(column.cast(pa.int8()))
+            elif is_number(column):
+                row[:] = floats(column)
+        matrix[~np.isfinite(matrix)] = np.nan
+        return matrix
+
+    def values(self) -> Floats:
+        """Return the predictions that are numbers; any other is NaN."""
+        column = self._column("prediction")
+        return floats(column) if is_number(column) else np.full(self.rows, np.nan)
+
+    def vectors(self, name: str, dimension: int) -> tuple[Floats, Marks]:
+        """Return a column of lists of numbers, shape (rows, dimension), and why rows are unusable.
+
+        A row is NaN if it is null, has another length, contains a null, or is not finite.
+        """
+        rows = np.full((self.rows, dimension), np.nan)
+        if name not in self._columns:
+            return rows, self.flaws(name)
+        array = self._columns[name].combine_chunks()
+        lengths = pc.list_value_length(array).fill_null(-1).to_numpy(zero_copy_only=False)
+        fits = lengths == dimension
+        values = array.filter(pa.array(fits)).flatten()
+        whole = values.is_valid().to_numpy(zero_copy_only=False).reshape(-1, dimension).all(axis=1)
+        rows[fits] = _floats(values).reshape(-1, dimension)
+        marks = np.where((lengths >= 0) & ~fits, WRONG_TYPE, 0).astype(np.uint8)
+        marks[fits] = np.where(whole, np.where(np.isfinite(rows[fits]).all(axis=1), 0, NON_FINITE), WRONG_TYPE)
+        rows[marks > 0] = np.nan
+        return rows, marks
+
+    def labels(self, name: str, spell: Callable[[Any], str] = label_of) -> Encoded[str]:
+        """Return a column of labels, in the order of their first rows; NaN is absent."""
+        if name not in self._columns:
+            return Encoded((), np.full(self.rows, -1))
+        column = self._columns[name]
+        if types.is_dictionary(column.type):
+            parts = []
+            for chunk in column.chunks:
+                used, codes = in_order(_indices(chunk), len(chunk.dictionary))
+                parts.append((chunk.dictionary.take(pa.array(used)).to_pylist(), codes))
+            return _spelt(parts, spell)
+        array = column.combine_chunks()
+        if is_float(column):
+            values = _floats(array)
+            if spell is class_of:
+                values = np.where(np.isfinite(values) & (values != np.floor(values)), FRACTION, values)
+            array = pa.array(values)
+        encoded = array.dictionary_encode()
+        return _spelt([(encoded.dictionary.to_pylist(), _indices(encoded))], spell)
+
+    def errors(self) -> Encoded[str]:
+        """Return the types of errors; some loggers write an empty text or the number 0 for success."""
+        is_integer = types.is_integer(self._column("error_type").type)
+        return self.labels("error_type").without("0" if is_integer else "")
+
+    def scaled(self, units: Mapping[str, float]) -> Floats:
+        """Return the column whose name is in `units`, divided by its unit."""
+        name = self._unit(units)
+        return floats(self._column(name)) / units[name]
+
+    def times(self, units: Mapping[str, float]) -> tuple[Floats, list[Failed]]:
+        """Return epoch seconds of the column whose name is in `units`, and the rows whose text is not a time."""
+        name = self._unit(units)
+        column = self._column(name)
+        if types.is_timestamp(column.type):
+            return _moments(column.combine_chunks(), UNIT_PARTS[column.type.unit]), []
+        if is_number(column):
+            return floats(column) / units[name], []
+        text = self.labels(name, str)
+        time = np.array([*map(_time, text.names), np.nan])[text.codes]
+        return time, [_wrong(name, np.isnan(time) & (text.codes >= 0))]
+
+    def _unit(self, units: Mapping[str, float]) -> str:
+        return next((name for name in units if name in self._columns), next(iter(units)))
+
+    def scores(self, predictions: Encoded[str], classes: Sequence[str]) -> tuple[Floats, Floats | None, list[Failed]]:
+        """Return the scores of predictions, those of `classes` if any, and the rows where one is not finite."""
+        column = self._column("probability")
+        values: tuple[Any, ...] = ()
+        failed: list[Failed] = []
+        if not types.is_nested(column.type):
+            scores = floats(column)
+        else:
+            rows = (value.items() if isinstance(value, dict) else value for value in column.to_pylist())
+            values = tuple(
+                None if pairs is None else {name: float(score) for name, score in pairs if score is not None}
+                for pairs in rows
+            )
+            chosen = tuple(None if code < 0 else predictions.names[code] for code in predictions.codes.tolist())
+            bad = np.array([value is not None and not np.isfinite([*value.values()]).all() for value in values])
+            scores = columns.scores(values, chosen)
+            failed = [Failed(Reason.NON_FINITE, bad, "probability is not finite")]
+        return scores, columns.scores_by_class(scores, values, predictions, classes) if classes else None, failed
+
+    def flaws(self, name: str) -> Marks:
+        """Return why the values of a feature are unusable, 0 where they are usable."""
+        if (wrong := self._columns.get(WRONG + name)) is not None:
+            return np.where(wrong.to_numpy(), WRONG_TYPE, 0).astype(np.uint8)
+        column = self._column(name)
+        if not is_float(column):
+            return np.zeros(self.rows, np.uint8)
+        return np.where(_is_not_finite(column), NON_FINITE, 0).astype(np.uint8)
+
+    def failed(self) -> tuple[list[Failed], list[Failed]]:
+        """Return the rows with a record field that is not finite, and those with a record field of a wrong type."""
+        not_finite, wrong = [], []
+        for name, column in self._columns.items():
+            if name in FIELD_TYPES and is_float(column):
+                not_finite.append(Failed(Reason.NON_FINITE, _is_not_finite(column), f"{name} is not finite"))
+            elif name.startswith(NO_STRUCT):
+                path = name.removeprefix(NO_STRUCT)
+                wrong.append(Failed(Reason.WRONG_TYPE, column.to_numpy(), f"{path}: expected a struct"))
+            elif (field := name.removeprefix(WRONG)) in FIELD_TYPES and field != name:
+                wrong.append(_wrong(field, column.to_numpy()))
+        return not_finite, wrong
+
+
+def _wrong(name: str, rows: Bools) -> Failed:
+    choices = [
+        "a struct or map of them" if get_origin(choice) is dict else TYPE_NAMES[choice]
+        for choice in get_args(FIELD_TYPES[name])
+        if choice is not type(None)
+    ]
+    return Failed(Reason.WRONG_TYPE, rows, f"{name}: expected {' or '.join(choices)}")
+
+
+def _is_not_finite(column: pa.ChunkedArray) -> Bools:
+    bad: Bools = ~np.isfinite(floats(column))
+    return bad & column.is_valid().to_numpy() if bad.any() else bad
 
 
 def is_float(column: pa.ChunkedArray) -> bool:
-    """Whether a column holds numbers that may be fractional."""
-    return bool(types.is_floating(value_type(column)) or types.is_decimal(value_type(column)))
+    """Return whether a column has numbers that may be fractional."""
+    return bool(types.is_floating(column.type))
 
 
-def present(column: pa.ChunkedArray) -> Bools:
-    """Return where a column is not null."""
-    if types.is_dictionary(column.type):
-        return np.concatenate([_codes(chunk) >= 0 for chunk in column.chunks])
-    if not column.null_count:
-        return np.ones(len(column), np.bool_)
-    valid: Bools = column.is_valid().to_numpy()
-    return valid
+def is_number(column: pa.ChunkedArray) -> bool:
+    """Return whether a column has numbers."""
+    return is_float(column) or bool(types.is_integer(column.type))
 
 
 def floats(column: pa.ChunkedArray) -> Floats:
     """Return a column of numbers, NaN where it is null."""
-    if not types.is_dictionary(column.type):
-        return _floats(column.combine_chunks())
-    return np.concatenate([np.append(_floats(chunk.dictionary), np.nan)[_codes(chunk)] for chunk in column.chunks])
-
-
-def labels(column: pa.ChunkedArray, spell: Callable[[Any], str]) -> Encoded[str]:
-    """Encode a column of labels, in the order in which they come first; NaN is absent."""
-    if types.is_dictionary(column.type):
-        return _spelt([_used(chunk) for chunk in column.chunks], spell)
-    array = column.combine_chunks()
-    if is_float(column):
-        values = _floats(array)
-        if spell is class_of:
-            values = np.where(np.isfinite(values) & (values != np.floor(values)), FRACTION, values)
-        array = pa.array(values)
-    encoded = array.dictionary_encode()
-    return _spelt([(encoded.dictionary.to_pylist(), _indices(encoded))], spell)
-
-
-def vectors(column: pa.ChunkedArray, dimension: int) -> tuple[Floats, Marks]:
-    """Return a column of lists of numbers, shape (rows, dimension), and why rows are unusable.
-
-    A row that is null is NaN, and so is one of another length, with a null in it, or that is not finite.
-    """
-    array = column.combine_chunks()
-    lengths = pc.list_value_length(array).fill_null(-1).to_numpy(zero_copy_only=False)
-    fits = lengths == dimension
-    values = array.filter(pa.array(fits)).flatten()
-    whole = values.is_valid().to_numpy(zero_copy_only=False).reshape(-1, dimension).all(axis=1)
-    rows = np.full((len(array), dimension), np.nan)
-    rows[fits] = _floats(values).reshape(-1, dimension)
-    marks = np.where((lengths >= 0) & ~fits, WRONG_TYPE, 0).astype(np.uint8)
-    marks[fits] = np.where(whole, np.where(np.isfinite(rows[fits]).all(axis=1), 0, NON_FINITE), WRONG_TYPE)
-    rows[marks > 0] = np.nan
-    return rows, marks
-
-
-def times(column: pa.ChunkedArray, unit: float) -> tuple[Floats, Bools | None]:
-    """Return epoch seconds, NaN where a column is null, and where text is no time; numbers are divided by `unit`."""
-    kind = value_type(column)
-    if types.is_timestamp(kind):
-        return np.concatenate([_moments(chunk, UNIT_PARTS[kind.unit]) for chunk in column.chunks]), None
-    if not (types.is_string(kind) or types.is_large_string(kind)):
-        return floats(column) / unit, None
-    text = labels(column, str)
-    read = np.array([*map(_time, text.names), np.nan])
-    time = read[text.codes]
-    return time, np.isnan(time) & (text.codes >= 0)
-
-
-def by_class(column: pa.ChunkedArray) -> Iterator[dict[str, Any] | None]:
-    """Yield each row's object class -> number of a column of structs or maps; what is null in it is absent."""
-    is_map = types.is_map(column.type)
-    for value in column.to_pylist():
-        pairs = value if is_map or value is None else value.items()
-        yield None if pairs is None else {name: float(score) for name, score in pairs if score is not None}
+    return _floats(column.combine_chunks())
 
 
 def _floats(array: pa.Array) -> Floats:
@@ -111,57 +207,36 @@ def _floats(array: pa.Array) -> Floats:
 
 
 def _indices(array: pa.DictionaryArray) -> Ints:
-    """Return which entry of its dictionary each row has, -1 where it is null."""
+    """Return the index of each row's entry in the dictionary, -1 where it is null."""
     indices = array.indices
     codes: Ints = indices.fill_null(0).to_numpy(zero_copy_only=False).astype(np.int64, copy=False)
     return np.where(indices.is_valid().to_numpy(zero_copy_only=False), codes, -1) if indices.null_count else codes
 
 
-def _codes(array: pa.DictionaryArray) -> Ints:
-    """Return the same, also -1 where the entry is null."""
-    codes = _indices(array)
-    if array.dictionary.null_count:
-        valid = np.append(array.dictionary.is_valid().to_numpy(zero_copy_only=False), False)
-        codes = np.where(valid[codes], codes, -1)
-    return codes
-
-
-def _used(array: pa.DictionaryArray) -> tuple[list[Any], Ints]:
-    """Return those entries of a dictionary that a row has, in the order in which they come first, and each row's."""
-    used, codes = in_order(_codes(array), len(array.dictionary))
-    names = array.dictionary.take(pa.array(used)).to_pylist()
-    if types.is_decimal(array.dictionary.type):
-        names = [None if name is None else float(name) for name in names]
-    return names, codes
-
-
 def _spelt(parts: list[tuple[list[Any], Ints]], spell: Callable[[Any], str]) -> Encoded[str]:
-    """Join columns of values, which are spelt as labels; two that are spelt alike are one."""
+    """Join columns of values, spelt as labels; values that are spelt alike are one label, and NaN is absent."""
     known: dict[str, int] = {}
     joined: list[Ints] = []
     for values, codes in parts:
-        spelt = [-1 if _is_absent(value) else known.setdefault(spell(value), len(known)) for value in values]
+        spelt = [
+            -1 if value is None or value != value else known.setdefault(spell(value), len(known))  # noqa: PLR0124
+            for value in values
+        ]
         joined.append(np.array([*spelt, -1], np.int64)[codes])
     return Encoded(tuple(known), np.concatenate(joined))
 
 
-def _is_absent(value: Any) -> bool:
-    return value is None or (isinstance(value, float) and value != value)  # noqa: PLR0124  # NaN
-
-
 def _moments(array: pa.Array, parts: int) -> Floats:
-    """Return epoch seconds of timestamps, of which a second has `parts`."""
-    if types.is_dictionary(array.type):
-        return np.append(_moments(array.dictionary, parts), np.nan)[_codes(array)]
+    """Return epoch seconds of timestamps in units of 1/`parts` second."""
     counts = array.view(pa.int64())
     whole: Ints = counts.fill_null(0).to_numpy(zero_copy_only=False)
-    # Nanoseconds are too many for a float.
+    # As a float, a number of nanoseconds would lose digits.
     seconds: Floats = whole // parts + whole % parts / parts
     return np.where(counts.is_valid().to_numpy(zero_copy_only=False), seconds, np.nan) if counts.null_count else seconds
 
 
 def _time(text: str) -> float:
-    """Return the epoch seconds of a time that is text; NaN where it is none."""
+    """Return the epoch seconds of a time that is text; NaN if it is not a time."""
     try:
         return epoch(msgspec.convert(text, datetime))
     except msgspec.ValidationError:

@@ -1,6 +1,7 @@
 """Where in an Arrow schema each record field and feature lies, and the columns of a batch that are read.
 
-What is read of a batch becomes a flat batch: a leaf's column X
+The columns that are read make a flat batch, in which each is named by its leaf. A column of a wrong type, or one in the
+place of a struct, is replaced by where it has values, under a name with the prefix WRONG or NO_STRUCT.
 """
 
 from collections.abc import Iterator
@@ -14,7 +15,7 @@ from pyarrow import types
 
 from exporter.decoding.schema import Leaf, Node
 from exporter.formats.arrow.messages import MESSAGE_BYTES
-from exporter.lines.rejects import INVALID_ARROW, RejectedError
+from exporter.lines.rejects import Reason, RejectedError
 
 WRONG = "wrong type: "
 NO_STRUCT = "no struct: "
@@ -23,7 +24,7 @@ VIEW_BYTES = 16
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """Where a column lies: its number in the batch, and in each struct below; `name` is its name in a flat batch."""
+    """The numbers of a column in the batch and in each struct below; `name` is its name in a flat batch."""
 
     path: tuple[int, ...]
     name: str
@@ -31,12 +32,12 @@ class Place:
 
 
 def places(schema: pa.Schema, tree: Node) -> list[Place]:
-    """Return where the leaves of a tree lie in a schema; those that it does not hold are left out."""
+    """Return where the leaves of a tree lie in a schema, without those that it lacks."""
     return list(_places(list(schema), tree, (), ""))
 
 
 def _places(fields: list[pa.Field], node: Node, path: tuple[int, ...], within: str) -> Iterator[Place]:
-    # Where a name is there twice, the last one counts, as in JSON.
+    # Of duplicate names the last counts, as in JSON.
     numbers = {field.name: number for number, field in enumerate(fields)}
     for name, child in node.children.items():
         number = numbers.get(name)
@@ -54,9 +55,9 @@ def _places(fields: list[pa.Field], node: Node, path: tuple[int, ...], within: s
 
 
 def flat(batch: pa.RecordBatch, places: list[Place], columns: dict[int, int]) -> pa.RecordBatch:
-    """Return the columns of a batch that are read, validated; `columns` maps a column of the schema to the batch's.
+    """Return the columns of a batch that are read, validated; `columns` maps columns of the schema to the batch's.
 
-    Raises RejectedError, or what pyarrow does.
+    Raises RejectedError, and pyarrow's errors.
     """
     batch.validate()
     arrays = [_column(batch.column(columns[place.path[0]]), place) for place in places]
@@ -68,9 +69,9 @@ def flat(batch: pa.RecordBatch, places: list[Place], columns: dict[int, int]) ->
 
 def _column(array: pa.Array, place: Place) -> pa.Array:
     for number in place.path[1:]:
-        # A field alone does not know where its struct is null.
+        # A field does not know where its struct is null.
         array = array.flatten()[number] if array.null_count else array.field(number)
-    return _present(array) if place.is_wrong else _without_views(array)
+    return _present(array) if place.is_wrong else _plain(array)
 
 
 def _present(array: pa.Array) -> pa.Array:
@@ -81,23 +82,32 @@ def _present(array: pa.Array) -> pa.Array:
     return array.is_valid()
 
 
-def _without_views(array: pa.Array) -> pa.Array:
-    """Return the same with views as strings, which cannot overlap; raises RejectedError where these do."""
+def _plain(array: pa.Array) -> pa.Array:
+    """Return an array without decimals, string views and dictionaries of other values than strings.
+
+    Raises RejectedError if string views overlap: strings cannot, and could take far more memory than was sent.
+    """
     if types.is_dictionary(array.type):
-        values = _without_views(array.dictionary)
+        values = _plain(array.dictionary)
+        if not (types.is_string(values.type) or types.is_large_string(values.type)):
+            array.validate(full=True)
+            return values.take(array.indices)
         return array if values is array.dictionary else pa.DictionaryArray.from_arrays(array.indices, values)
+    if types.is_decimal(array.type):
+        array.validate(full=True)
+        return array.cast(pa.float64())
     if not types.is_string_view(array.type) or not len(array):
         return array
     array.validate()
     lengths = np.frombuffer(array.buffers()[1], "<i4")[:: VIEW_BYTES // 4]
     if int(np.maximum(lengths, 0).sum()) > MESSAGE_BYTES:
-        raise RejectedError(INVALID_ARROW, "a record batch whose strings overlap")
+        raise RejectedError(Reason.INVALID_ARROW, "a record batch whose strings overlap")
     array.validate(full=True)
     return array.cast(pa.large_string())
 
 
 def _fits(wanted: Any, kind: pa.DataType) -> bool:
-    """Whether a column of a type may hold what a field wants: what JSON's decoder would take of one of its values."""
+    """Return whether a column of a type may have values of a field's type, as JSON's decoder would accept them."""
     choices = get_args(wanted)
     if types.is_dictionary(kind):
         kind = kind.value_type
@@ -109,7 +119,7 @@ def _fits(wanted: Any, kind: pa.DataType) -> bool:
 
 
 def _choices(kind: pa.DataType) -> tuple[type, ...]:
-    """Return of which types a field may be that a column of a type may be read as."""
+    """Return the types of fields that a column of a type may be read as."""
     if types.is_string(kind) or types.is_large_string(kind) or types.is_string_view(kind):
         return str, datetime
     if types.is_integer(kind):
@@ -122,18 +132,18 @@ def _choices(kind: pa.DataType) -> tuple[type, ...]:
 
 
 def _holds_scores(kind: pa.DataType) -> bool:
-    """Whether a type is class -> number."""
+    """Return whether a type is class -> number."""
     if types.is_map(kind):
         return (types.is_string(kind.key_type) or types.is_large_string(kind.key_type)) and _is_number(kind.item_type)
     if not types.is_struct(kind):
         return False
-    # No object has a name twice.
+    # An object has no duplicate names.
     names = [field.name for field in kind]
     return len(set(names)) == len(names) and all(_is_number(field.type) for field in kind)
 
 
 def _holds_vectors(kind: pa.DataType) -> bool:
-    """Whether a type is a list of numbers."""
+    """Return whether a type is a list of numbers."""
     is_list = types.is_list(kind) or types.is_large_list(kind) or types.is_fixed_size_list(kind)
     return bool(is_list and _is_number(kind.value_type))
 

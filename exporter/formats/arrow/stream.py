@@ -1,10 +1,11 @@
-"""Frames a connection's Arrow IPC stream: its bytes become record batches of the columns that are read, validated.
+"""Frames a connection's Arrow IPC stream: its bytes become validated record batches of the columns that are read.
 
-pyarrow is given whole messages alone, whose lengths were compared with limits. What it does not take, or what does not
-hold what it says, breaks the stream; the batches before it count.
+pyarrow only receives whole messages, whose lengths were compared with limits. A message that it rejects, or that is
+invalid, breaks the stream; the batches before it count.
 """
 
 from collections.abc import Collection
+from io import BytesIO
 from typing import NamedTuple
 
 import pyarrow as pa
@@ -13,76 +14,51 @@ from pyarrow import ipc
 from exporter.decoding.schema import Node
 from exporter.formats.arrow.leaves import Place, flat, places
 from exporter.formats.arrow.messages import Message, MessageKind, Messages
-from exporter.lines.framing import NOTHING, Framer, FrameResult, Position
-from exporter.lines.rejects import INVALID_ARROW, OVERSIZE, RejectedError
+from exporter.lines.framing import NOTHING, Framer, FrameResult, Framing, Position
+from exporter.lines.rejects import Reason, RejectedError
 
-# Of a stream's dictionaries, all together; they are kept, and gone through for every batch.
+# The size of all dictionaries of a stream; they are kept, and validated for every batch.
 DICTIONARY_BYTES = 1024**2
 
-# pyarrow's own are several of Python's as well, and extension types raise what they will.
+# pyarrow raises several of Python's exceptions besides its own, and extension types raise any.
 ERRORS = (pa.ArrowException, ArithmeticError, LookupError, MemoryError, OSError, RuntimeError, TypeError, ValueError)
 
 
-class _Bytes:
-    """A file of the messages that are to be read next."""
-
-    closed = False
-
-    def __init__(self) -> None:
-        self._data = memoryview(b"")
-
-    def put(self, data: bytes) -> None:
-        self._data = memoryview(data)
-
-    def read(self, size: int) -> bytes:
-        data, self._data = self._data[:size], self._data[size:]
-        return data.tobytes()
-
-
 class _StreamReader(NamedTuple):
-    """pyarrow's reader of one stream, what is put into it, and where the columns lie: in the schema, and in batches."""
+    """pyarrow's reader of one stream, its file, and where the columns lie: in the schema, and in batches.
 
-    file: _Bytes
+    The file only contains the messages that are read next.
+    """
+
+    file: BytesIO
     batches: ipc.RecordBatchStreamReader
     places: list[Place]
     columns: dict[int, int]
 
 
-class ArrowStream:
-    """Frames a connection (a framing.Framing); `tree` says what is read of it."""
+class ArrowStream(Framing):
+    """Frames a connection; `tree` says which fields are read. `held` includes the dictionaries for later batches."""
 
-    # A fold of 250 records of Arrow, of 64 KiB, costs half of what one of 1,000 does.
+    # A fold of 250 Arrow records, in 64 KiB, costs half as much as a fold of 1,000.
     weight = 0.25
 
     def __init__(self, tree: Node, position: Position | None = None) -> None:
+        super().__init__(position.offset if position else 0)
         self.tree = tree
-        self._begin = position.offset if position else 0
         self._messages = Messages()
         self._reader: _StreamReader | None = None
         self._schema = b""
-        # Those that came since the last batch; and the last of each, for when more of the batches is to be read.
+        # The dictionaries received since the last batch; and the last of each, for when `tree` changes.
         self._waiting: list[bytes] = []
         self._dictionaries: dict[int, bytes] = {}
-        self.is_broken = False
-        # Also what is kept for what is to come.
-        self.held = 0
-
-    @property
-    def offset(self) -> int:
-        """How many bytes of the stream are done with."""
-        return self._begin + self._messages.offset
-
-    @property
-    def position(self) -> Position:
-        return Position(self.offset)
 
     def feed(self, data: bytes) -> FrameResult:
-        """Take the stream's next bytes."""
         if self.is_broken:
             return NOTHING
         blocks: list[tuple[int, pa.RecordBatch]] = []
         try:
             for message, whole in self._messages.feed(data):
+                self.offset += message.size
                 batch = self._take(message, whole)
                 if batch is not None:
                     blocks.append((self.offset - message.size, batch))
@@ -94,11 +70,11 @@ class ArrowStream:
         return FrameResult(blocks, [], []) if blocks else NOTHING
 
     def end(self) -> FrameResult:
-        """Take it that there are no more bytes: what is left is a message that was cut off."""
+        """Treat the stream as ended: the rest is a message that was cut off."""
         return FrameResult([], [], [self.offset]) if self._messages.held and not self.is_broken else NOTHING
 
     def adopt(self, framer: Framer) -> None:
-        """Read from the next batch on what `framer` would."""
+        """Read the columns that `framer` would, from the next batch on."""
         other = framer(0, None, b"")
         if isinstance(other, ArrowStream):
             self.tree = other.tree
@@ -106,41 +82,49 @@ class ArrowStream:
                 self._reader, self._waiting = self._opened(), [*self._dictionaries.values()]
 
     def _take(self, message: Message, whole: bytes) -> pa.RecordBatch | None:
-        """Take a message; return the columns that are read of a batch. Raises RejectedError."""
+        """Take a message; return a batch's columns that are read. Raises RejectedError."""
         if message.kind in (MessageKind.SCHEMA, MessageKind.END):
             self._schema, self._waiting, self._dictionaries = whole, [], {}
             self._reader = self._opened() if message.kind == MessageKind.SCHEMA else None
             return None
         if self._reader is None:
-            raise RejectedError(INVALID_ARROW, "a stream that does not begin with its schema")
+            raise RejectedError(Reason.INVALID_ARROW, "a stream that does not start with its schema")
         self._waiting.append(whole)
         if message.kind == MessageKind.DICTIONARY:
             self._dictionaries[message.dictionary] = whole
             if max(_size(self._dictionaries.values()), _size(self._waiting)) > DICTIONARY_BYTES:
-                raise RejectedError(OVERSIZE, f"dictionaries of more than {DICTIONARY_BYTES} bytes")
+                raise RejectedError(Reason.OVERSIZE, f"dictionaries of more than {DICTIONARY_BYTES} bytes")
             return None
-        self._reader.file.put(b"".join(self._waiting))
+        _fill(self._reader.file, b"".join(self._waiting))
         self._waiting = []
         try:
             batch = self._reader.batches.read_next_batch()
             return flat(batch, self._reader.places, self._reader.columns) if batch.num_rows else None
         except (*ERRORS, StopIteration):
-            raise RejectedError(INVALID_ARROW, "a record batch that does not hold what it says") from None
+            raise RejectedError(Reason.INVALID_ARROW, "an invalid record batch") from None
 
     def _opened(self) -> _StreamReader:
-        """Begin to read the stream of a schema; raises RejectedError."""
-        file = _Bytes()
+        """Return a reader of the stream's schema and batches; raises RejectedError."""
+        file = BytesIO()
         try:
             fields = ipc.read_schema(pa.py_buffer(self._schema))
             found = places(fields, self.tree)
-            # Given none, pyarrow would read all.
+            # Without included fields, pyarrow would read all.
             read = sorted({place.path[0] for place in found}) or list(range(len(fields)))[:1]
-            file.put(self._schema)
+            _fill(file, self._schema)
             options = ipc.IpcReadOptions(use_threads=False, included_fields=read)
             batches = ipc.open_stream(pa.PythonFile(file, mode="r"), options=options)
         except ERRORS:
-            raise RejectedError(INVALID_ARROW, "a schema that cannot be read") from None
+            raise RejectedError(Reason.INVALID_ARROW, "a schema that cannot be read") from None
         return _StreamReader(file, batches, found, {column: number for number, column in enumerate(read)})
+
+
+def _fill(file: BytesIO, data: bytes) -> None:
+    """Replace the content of a file."""
+    file.seek(0)
+    file.truncate()
+    file.write(data)
+    file.seek(0)
 
 
 def _size(messages: Collection[bytes]) -> int:

@@ -25,7 +25,7 @@ class KServe(Format, frozen=True):
     expects: ClassVar[str] = f"a CloudEvent of the inference logger, with ce- headers or as {STRUCTURED}"
 
     features: tuple[str, ...] | None = None
-    """The names of features that events have by position. Without it, the reference's, in its order."""
+    """The names of the features in arrays, in order. The default is the reference's features in its order."""
 
     def fields(self, configured: Mapping[str, Path]) -> Mapping[str, Path]:
         return {}
@@ -39,7 +39,7 @@ class KServe(Format, frozen=True):
         return EventRows(FeatureNames(order, frozenset((*features, *order))))
 
     def accepts(self, headers: Mapping[str, str]) -> bool:
-        """Whether it is an event, whatever the type of its data: curl calls JSON a form."""
+        """Return whether it is an event, whatever the media type of its data, because curl sends JSON as a form."""
         return media_type(headers) == STRUCTURED or "ce-type" in headers
 
     def request(self, headers: Mapping[str, str], body: bytes) -> IngestRequest:

@@ -1,9 +1,10 @@
 """The payloads of model servers: KServe's v1 protocol, and v2, the Open Inference Protocol.
 
 A request's body becomes the features of each instance, a response's body the outcome of each. Nothing is guessed: if
-names or numbers do not fit each other, the feature or the prediction is missing.
+names or numbers do not match each other, the feature or the prediction is missing.
 """
 
+import math
 from collections.abc import Iterable, Sequence
 from typing import Any, NamedTuple
 
@@ -24,7 +25,7 @@ class Outcome(NamedTuple):
 
 
 class FeatureNames(NamedTuple):
-    """The features that are read: `order` names those of an array, `known` those of an object."""
+    """The names of the features that are read: `order` those of an array, `known` those of an object."""
 
     order: tuple[str, ...] = ()
     known: frozenset[str] = frozenset()
@@ -91,7 +92,7 @@ def _tensors(items: Iterable[dict[str, Any]]) -> list[Tensor] | None:
 
 
 def _rows(shape: Any, data: Any) -> Rows | None:
-    """FrameResult a tensor's data, which are flat or nested, by its first dimension."""
+    """Return a tensor's data, which are flat or nested, by its first dimension; None if they do not fit its shape."""
     if not isinstance(shape, list) or not isinstance(data, list) or not 1 <= len(shape) <= MAX_DIMENSIONS:
         return None
     if not all(type(size) is int and 0 <= size < 2**63 for size in shape):
@@ -99,9 +100,7 @@ def _rows(shape: Any, data: Any) -> Rows | None:
     for _ in shape[1:]:
         if any(isinstance(value, list) for value in data):
             data = [inner for value in data for inner in (value if isinstance(value, list) else [value])]
-    size = 1
-    for dimension in shape:
-        size *= dimension
+    size = math.prod(shape)
     if size != len(data):
         return None
     width = size // shape[0] if size else 0
@@ -112,12 +111,12 @@ def _features(row: Any, names: FeatureNames) -> Features:
     if isinstance(row, dict):
         return {name: _value(row[name]) for name in row.keys() & names.known}
     values = row if isinstance(row, list) else [row]
-    # An array of another length is not these features.
+    # An array of another length has other features.
     return dict(zip(names.order, map(_value, values), strict=True)) if len(values) == len(names.order) else {}
 
 
 def _value(value: Any) -> Any:
-    """Return a feature's value; other than a scalar or a list of one it is an empty list, which is unusable."""
+    """Return a feature's value, a scalar or a list of one scalar; of anything else an empty list, which is unusable."""
     value = _unwrapped(value)
     return [] if isinstance(value, (list, dict)) else value
 

@@ -1,53 +1,46 @@
 """Events of the inference logger become rows: a request and its response are paired, and each instance is a row."""
 
 import json
-from collections.abc import Iterable
-from typing import Any
+from collections.abc import Callable, Iterable
+from functools import partial
+from typing import Any, TypeVar
 
-from exporter.decoding.rows import IsNew, RowReader, Rows
+from exporter.decoding.rows import IsNew, LinePlace, RowReader, Rows
 from exporter.formats.bodies import BodyError
-from exporter.formats.kserve.events import MAX_LABEL, event
-from exporter.formats.kserve.pairing import Event, EventPair, EventPairs
+from exporter.formats.kserve.events import MAX_LABEL, Event, EventPair, EventPairs, event
 from exporter.formats.kserve.payloads import FeatureNames, instances, outcomes
-from exporter.lines.buffer import PendingLines
-from exporter.lines.rejects import INVALID_JSON, INVALID_UTF8, MISSING_FIELD, WRONG_TYPE, RejectedError
+from exporter.lines.rejects import Reason, RejectedError
 
 MAX_INSTANCES = 20_000
 HTTP_ERRORS = 400
 
 Row = dict[str, Any]
+T = TypeVar("T")
 
 
-class EventRows:
-    """Reads events in structured mode, one per line (a rows.RowReader)."""
+class EventRows(RowReader):
+    """Reads events in structured mode, one per line."""
 
     def __init__(self, names: FeatureNames, pairs: EventPairs | None = None) -> None:
         self._names = names
         self.pairs = pairs or EventPairs()
 
-    def read(self, pending: PendingLines, now: float, is_new: IsNew) -> Rows:
-        """Return the rows of the pairs that are complete now."""
-        rows = Rows()
-        for stream, offset, block in pending.chunks:
-            at = offset
-            for line in block.split(b"\n")[:-1]:
-                try:
-                    pair = self.pairs.add(event(line), now)
-                except BodyError as error:
-                    rows.reject(stream, at, RejectedError(WRONG_TYPE, str(error)))
-                else:
-                    if pair is None:
-                        rows.waiting += 1
-                    elif not is_new(pair.key):
-                        rows.repeated += 1
-                    else:
-                        accepted, rejected, count = pair_rows(pair, self._names)
-                        # Their numbers were not checked by a strict parser.
-                        rows.add(stream, at, accepted, is_odd=True)
-                        if rejected:
-                            rows.reject(stream, at, rejected, count)
-                at += len(line) + 1
-        return rows
+    def add(self, line: bytes, place: LinePlace, rows: Rows, now: float, is_new: IsNew) -> None:
+        """Add the rows of the pair that an event completes, if any; raises RejectedError."""
+        try:
+            pair = self.pairs.add(event(line), now)
+        except BodyError as error:
+            raise RejectedError(Reason.WRONG_TYPE, str(error)) from None
+        if pair is None:
+            rows.waiting += 1
+        elif not is_new(pair.key):
+            rows.repeated += 1
+        else:
+            accepted, rejected, count = pair_rows(pair, self._names)
+            # The numbers were not checked by a strict parser.
+            rows.add(place, accepted, is_odd=True)
+            if rejected:
+                rows.reject(place, rejected, count)
 
     def expire(self, now: float) -> int:
         """Return how many events were given up since the last call."""
@@ -63,42 +56,41 @@ class EventRows:
 
 def pair_rows(pair: EventPair, names: FeatureNames) -> tuple[Iterable[Row], RejectedError | None, int]:
     """Return a row per instance of the request, and why and how many instances are rejected instead."""
-    try:
-        request = _json(pair.request.body)
-        features = instances(request, names)
-    except RejectedError as error:
-        features, unreadable = None, error
-    else:
-        unreadable = RejectedError(WRONG_TYPE, "expected a request of KServe's v1 or v2 protocol")
+    _, features, request_error = _read(pair.request.body, partial(instances, names=names), "request")
+    response, found, response_error = _read(pair.response.body, outcomes, "response")
     count = max(1, len(features or ()))
-    try:
-        response = _json(pair.response.body)
-    except RejectedError as error:
-        response, unreadable = None, error if features is not None else unreadable
     row = _row(pair, response)
     if failure := _failure(pair.response, response):
-        # The request failed for each of its instances; one that cannot be read counts as one instance.
+        # The request failed for each of its instances; an unreadable request counts as one instance.
         failed = [row | {"error_type": failure}] * min(count, MAX_INSTANCES)
         return failed, _too_many(count), count - len(failed)
-    found = outcomes(response)
     if features is None or found is None:
-        if features is not None and response is not None:
-            unreadable = RejectedError(WRONG_TYPE, "expected a response of KServe's v1 or v2 protocol")
-        return [], unreadable, count
+        return [], request_error if features is None else response_error, count
     if len(features) > MAX_INSTANCES:
         return [], _too_many(count), count
     if len(found) != len(features):
-        # Which prediction belongs to which instance is unknown.
-        return [], RejectedError(MISSING_FIELD, f"{len(found)} predictions for {len(features)} instances"), count
-    return (
-        [{**row, **outcome._asdict(), "features": values} for outcome, values in zip(found, features, strict=True)],
-        None,
-        0,
-    )
+        # It is unknown which prediction belongs to which instance.
+        return [], RejectedError(Reason.MISSING_FIELD, f"{len(found)} predictions for {len(features)} instances"), count
+    rows = [{**row, **outcome._asdict(), "features": values} for outcome, values in zip(found, features, strict=True)]
+    return rows, None, 0
+
+
+def _read(
+    body: bytes, read: Callable[[Any], list[T] | None], kind: str
+) -> tuple[Any, list[T] | None, RejectedError | None]:
+    """Return a body's JSON value, what `read` returns for it, and the error for when that is None."""
+    try:
+        value = json.loads(body.decode())
+    except UnicodeDecodeError:
+        return None, None, RejectedError(Reason.INVALID_UTF8, "a body that is not UTF-8")
+    except (ValueError, RecursionError) as error:
+        return None, None, RejectedError(Reason.INVALID_JSON, f"a body that is not JSON: {error}")
+    expected = f"expected a {kind} of KServe's v1 or v2 protocol"
+    return value, read(value), RejectedError(Reason.WRONG_TYPE, expected)
 
 
 def _row(pair: EventPair, response: Any) -> Row:
-    """Return what all rows of a pair have in common."""
+    """Return the fields that all rows of a pair share."""
     row = {
         "model_name": pair.request.service or pair.response.service or None,
         "timestamp": pair.response.time if pair.response.time is not None else pair.request.time,
@@ -113,21 +105,11 @@ def _row(pair: EventPair, response: Any) -> Row:
 def _too_many(count: int) -> RejectedError | None:
     if count <= MAX_INSTANCES:
         return None
-    return RejectedError(WRONG_TYPE, f"expected at most {MAX_INSTANCES} instances per request")
-
-
-def _json(body: bytes) -> Any:
-    """Return what a body holds; raises RejectedError."""
-    try:
-        return json.loads(body.decode())
-    except UnicodeDecodeError:
-        raise RejectedError(INVALID_UTF8, "a body that is not UTF-8") from None
-    except (ValueError, RecursionError) as error:
-        raise RejectedError(INVALID_JSON, f"a body that is not JSON: {error}") from None
+    return RejectedError(Reason.WRONG_TYPE, f"expected at most {MAX_INSTANCES} instances per request")
 
 
 def _failure(response: Event, body: Any) -> str:
-    """Return why a request failed, "" if it did not: the status that newer loggers send, or that there is an error."""
+    """Return why a request failed, "" if it did not: the status that newer loggers send, or "error"."""
     if response.status.isdecimal() and int(response.status) >= HTTP_ERRORS:
         return response.status
     has_error = isinstance(body, dict) and body.get("error") and not {"predictions", "outputs"} & body.keys()

@@ -16,8 +16,7 @@ from exporter.offline.evaluation import figures
 from exporter.offline.evaluation.evaluate import Evaluation
 from exporter.offline.evaluation.evaluate import evaluate as run
 from exporter.offline.evaluation.join import Revision
-from exporter.sources.database.options import QueryOptions
-from exporter.sources.database.source import QueryError
+from exporter.sources.database.source import QueryError, QueryOptions
 from exporter.validation import nearest
 
 # Figures that are better if they are smaller.

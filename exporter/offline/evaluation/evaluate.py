@@ -25,7 +25,7 @@ from exporter.offline.tables.data_set import AnyTable, DataSet
 from exporter.offline.tables.files import DataFile, FileType, find
 from exporter.offline.tables.table import json_values
 from exporter.reference.profile import Profile
-from exporter.sources.database.options import QueryOptions
+from exporter.sources.database.source import QueryOptions
 from exporter.units import Duration
 from exporter.validation import nearest
 

@@ -1,1 +1,1 @@
-"""Rows of a query that is repeated: of PostgreSQL or SQLite, each row counted once."""
+"""Databases, polled with a query: PostgreSQL and SQLite, each row counted once."""

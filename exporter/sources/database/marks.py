@@ -1,8 +1,8 @@
-"""How far a query has been read: a high-water mark, and which of the rows at it.
+"""How far a query has been read: a high-water mark, and digests of the rows at the mark.
 
-A row is read again as long as others may come to lie beside it: those of the newest mark, and those that are newer
-than it less a lag. So a page may end between two rows of the same mark, and a row may come to a mark that was
-reached, and neither is lost nor counted twice, whether the query says `>` or `>=`.
+Rows with the newest mark, or within a lag before it, are read again, because more rows with such marks may be added.
+Their digests tell which were counted. So a page may end between two rows with the same mark, and a row may be added
+with a mark that was reached before: neither is lost nor counted twice, whether the query says `>` or `>=`.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from uuid import UUID
 import msgspec
 
 DIGEST_BYTES = 8
-# Past so many rows that are read again and again, those of the newest mark have to be all there is of it.
+# Beyond this many rows that are read again at each poll, the rows with the newest mark are taken as complete.
 MOST_READ_AGAIN = 100_000
 
 
@@ -26,16 +26,16 @@ class MarkError(ValueError):
 
 
 class Row(NamedTuple):
-    """The mark of a row, as the database has it, and a digest of all that the row holds."""
+    """The mark of a row, as the database returns it, and a digest of the whole row."""
 
     mark: Any
     digest: bytes
 
 
 class Mark(msgspec.Struct, frozen=True):
-    """What `:mark` stands for, and the digests of those rows at it and behind it that have been read, joined.
+    """The value of `:mark`, and the joined digests of the rows at this mark and beyond that were read.
 
-    The first `level` of them lie at it.
+    The first `level` digests are those of rows at the mark.
     """
 
     value: int | float | str
@@ -44,13 +44,13 @@ class Mark(msgspec.Struct, frozen=True):
 
     @property
     def digests(self) -> list[bytes]:
-        """The digests of `seen`."""
+        """The single digests in `seen`."""
         return [self.seen[at : at + DIGEST_BYTES] for at in range(0, len(self.seen), DIGEST_BYTES)]
 
     def after(self, rows: Sequence[Row], *, is_whole: bool, lag: float = 0.0) -> Mark:
-        """Return the mark after the rows that the query gave, in their order, `seen` ones too.
+        """Return the mark after the rows of a query, in their order, including those read before.
 
-        They are not whole where a limit cut them off. `lag` is in seconds. Raises MarkError.
+        `is_whole` unless a limit cut the rows off; `lag` is in seconds. Raises MarkError.
         """
         digests = [row.digest for row in rows]
         value, first = self.value, 0
@@ -62,18 +62,18 @@ class Mark(msgspec.Struct, frozen=True):
             value = storable(mark)
             first = next(index for index, row in enumerate(rows) if row.mark == mark)
         level = sum(storable(row.mark) == value for row in rows[first:])
-        # What lies behind the cut is remembered. All else that did not come again will not.
+        # Rows beyond the cut may be read again later. All others that were not read again will not be.
         ahead = [] if is_whole else sorted({*self.digests[self.level :]}.difference(digests))
         return Mark(value, b"".join((*digests[first:], *ahead)), level)
 
 
 def digest(line: bytes) -> bytes:
-    """Return what a row is known by."""
+    """Return the digest of a row, given as a line."""
     return hashlib.blake2b(line, digest_size=DIGEST_BYTES).digest()
 
 
 def storable(mark: Any) -> int | float | str:
-    """Return a mark as it is kept and given to the database again; raises MarkError."""
+    """Return a mark as it is saved and passed to the database; raises MarkError."""
     if isinstance(mark, (int, float, str)) and not isinstance(mark, bool):
         return mark
     if isinstance(mark, date):
@@ -85,7 +85,7 @@ def storable(mark: Any) -> int | float | str:
 
 
 def _settled(rows: Sequence[Row], lag: float) -> int | None:
-    """Return the last row that is older than the newest, by `lag` seconds at least."""
+    """Return the index of the last row that is older than the newest row, by at least `lag` seconds."""
     newest = rows[-1].mark if rows else None
     for index in range(len(rows) - 1, -1, -1):
         mark = rows[index].mark

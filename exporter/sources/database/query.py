@@ -1,4 +1,4 @@
-"""Query PostgreSQL or SQLite for the rows after a mark, with SQLAlchemy. Read-only, and never longer than a timeout."""
+"""Query PostgreSQL or SQLite for the rows after a mark, with SQLAlchemy: read-only, and within a timeout."""
 
 import re
 import sqlite3
@@ -15,10 +15,10 @@ from sqlalchemy.exc import DataError, DBAPIError, SQLAlchemyError
 from sqlalchemy.types import NullType
 
 from exporter.sources.database.marks import DIGEST_BYTES, Mark, MarkError, Row, digest, storable
-from exporter.sources.database.source import Page, Part, Query, QueryError
+from exporter.sources.database.source import Page, Part, PostgresqlOptions, QueryError, QueryOptions, SqliteOptions
 
 CONNECT_SECONDS = 10
-# How many rows are fetched at a time, and go to the sink in one step.
+# How many rows are fetched at a time, and delivered to the sink in one step.
 ROWS_AT_ONCE = 1000
 # SQLite checks the time after this many steps of its virtual machine.
 SQLITE_STEPS = 10_000
@@ -32,12 +32,14 @@ class SqlDatabase(ABC):
 
     least: float | str
 
-    def __init__(self, query: Query) -> None:
-        self._query = query
+    def __init__(self, options: QueryOptions) -> None:
+        self._column, self._initial, self._rows = options.mark or "", options.initial, options.rows
+        self._lag = options.lag.seconds if options.lag else 0.0
+        self._timeout = options.timeout.seconds
         self._engine = self._connected()
-        column = self._engine.dialect.identifier_preparer.quote(query.column)
-        select = query.select.strip().rstrip(";")
-        # The type of a mark that was kept as text is the database's to know: NullType leaves it alone.
+        column = self._engine.dialect.identifier_preparer.quote(self._column)
+        select = (options.query or "").strip().rstrip(";")
+        # Only the database knows the type of a mark that was saved as text: NullType leaves it alone.
         self._select = text(
             f"SELECT * FROM (\n{select}\n) AS read ORDER BY {column} LIMIT :most"  # noqa: S608  # the user's own query
         ).bindparams(bindparam("mark", type_=NullType()))
@@ -56,13 +58,13 @@ class SqlDatabase(ABC):
 
     def page(self, mark: Mark | None) -> Page:
         """Return the rows after a mark, or the first rows. Raises QueryError; blocks."""
-        is_default = mark is None and self._query.initial is None
-        begin = mark or Mark(self.least if self._query.initial is None else self._query.initial)
+        is_default = mark is None and self._initial is None
+        begin = mark or Mark(self.least if self._initial is None else self._initial)
         try:
             with self._engine.connect() as connection:
                 return self._page(connection, begin)
         except MarkError as error:
-            raise QueryError(f"{self._query.column}: {error}") from None
+            raise QueryError(f"{self._column}: {error}") from None
         except OSError as error:
             raise QueryError(f"{error.filename}: {error.strerror}") from None
         except (ArithmeticError, RecursionError, TypeError, ValueError) as error:
@@ -73,12 +75,12 @@ class SqlDatabase(ABC):
 
     def _page(self, connection: Connection, begin: Mark) -> Page:
         connection = self._limit(connection)
-        # In addition to all that were seen, so that there is room for new ones.
-        most = self._query.rows + len(begin.seen) // DIGEST_BYTES
+        # In addition to the rows that are read again, so that there is room for new ones.
+        most = self._rows + len(begin.seen) // DIGEST_BYTES
         read: list[Row] = []
         parts = list(self._parts(connection, begin, most, read))
         is_whole = len(read) < most
-        end = begin.after(read, is_whole=is_whole, lag=self._query.lag)
+        end = begin.after(read, is_whole=is_whole, lag=self._lag)
         if parts:
             parts[-1] = Part(parts[-1].lines, end)
         elif end != begin:
@@ -86,12 +88,12 @@ class SqlDatabase(ABC):
         return Page(parts, is_whole)
 
     def _parts(self, connection: Connection, begin: Mark, most: int, read: list[Row]) -> Iterator[Part]:
-        """Yield the rows that were not seen, in parts with the mark after each; `read` gets all rows."""
+        """Yield the new rows in parts, with the mark after each; `read` receives all rows."""
         seen, new = {*begin.digests}, begin.seen
         options = {"yield_per": ROWS_AT_ONCE}
         result = connection.execute(self._select, {"mark": begin.value, "most": most}, execution_options=options)
         columns = list(result.keys())
-        at = columns.index(self._query.column)
+        at = columns.index(self._column)
         for rows in result.partitions(ROWS_AT_ONCE):
             lines = []
             for row in rows:
@@ -107,7 +109,7 @@ class SqlDatabase(ABC):
                 yield Part(b"".join(lines), Mark(begin.value, new, begin.level))
 
     def _reason(self, error: SQLAlchemyError) -> str:
-        """Return what went wrong, without the password and without what the rows hold."""
+        """Return what went wrong, without the password and without the rows' content."""
         message = self._hidden(str(error.orig if isinstance(error, DBAPIError) else error).strip())
         reason = message.partition("\n")[0]
         if isinstance(error, DataError) or " with text " in reason:
@@ -116,19 +118,19 @@ class SqlDatabase(ABC):
 
 
 class SqliteDatabase(SqlDatabase):
-    """A query of the SQLite file at `path`, which is not created if it is missing."""
+    """A query of a SQLite file, which is not created if it is missing."""
 
     least = float("-inf")
 
-    def __init__(self, path: str, query: Query) -> None:
-        self._path = path
-        super().__init__(query)
+    def __init__(self, options: SqliteOptions) -> None:
+        self._path = options.url.path
+        super().__init__(options)
 
     def _connected(self) -> Engine:
         def connect() -> sqlite3.Connection:
             place = f"file:{urllib.parse.quote(self._path)}?mode=ro"
-            connection = sqlite3.connect(place, uri=True, timeout=self._query.timeout)
-            deadline = time.monotonic() + self._query.timeout
+            connection = sqlite3.connect(place, uri=True, timeout=self._timeout)
+            deadline = time.monotonic() + self._timeout
             connection.set_progress_handler(lambda: time.monotonic() > deadline, SQLITE_STEPS)
             return connection
 
@@ -140,11 +142,11 @@ class PostgresqlDatabase(SqlDatabase):
 
     least = "-infinity"
 
-    def __init__(self, url: str, query: Query, password_file: Path | None) -> None:
-        self._url = url
-        self._password_file = password_file
+    def __init__(self, options: PostgresqlOptions) -> None:
+        self._url = options.url
+        self._password_file = options.password_file
         self._password = ""
-        super().__init__(query)
+        super().__init__(options)
 
     def _connected(self) -> Engine:
         url = make_url(self._url).set(drivername="postgresql+psycopg")
@@ -153,7 +155,7 @@ class PostgresqlDatabase(SqlDatabase):
             "keepalives_idle": 10,
             "keepalives_interval": 10,
             "keepalives_count": 3,
-            "tcp_user_timeout": round(self._query.timeout * 1000),
+            "tcp_user_timeout": round(self._timeout * 1000),
             "application_name": "prediction-exporter",
         }
         defaults = {option: value for option, value in patience.items() if option not in url.query}
@@ -162,14 +164,14 @@ class PostgresqlDatabase(SqlDatabase):
         @event.listens_for(engine, "do_connect")
         def _(_dialect: object, _record: object, _arguments: object, options: dict[str, Any]) -> None:
             if self._password_file:
-                options["password"] = self._password = self._password_file.read_text().strip()
+                options["password"] = self._password = Path(self._password_file).read_text().strip()
 
         return engine
 
     def _limit(self, connection: Connection) -> Connection:
         limited = connection.execution_options(postgresql_readonly=True)
         timeout = text("SELECT set_config('statement_timeout', :milliseconds, true)")
-        limited.execute(timeout, {"milliseconds": str(round(self._query.timeout * 1000))})
+        limited.execute(timeout, {"milliseconds": str(round(self._timeout * 1000))})
         return limited
 
     def _hidden(self, message: str) -> str:

@@ -1,15 +1,20 @@
 """Poll a database: each row of a query becomes a line of JSON, an object of its columns.
 
 Exactly once: the mark up to which rows were read is the position of the source's stream, and moves in the same step in
-which the rows go to the sink. The database is read in a thread; while it is unreachable, it is tried again and again.
+which the rows go to the sink. The database is read in a thread; while it is unreachable, polling is retried.
 """
 
+from __future__ import annotations
+
 import asyncio
+import importlib.util
+import re
 import threading
-from collections.abc import Callable
-from contextlib import suppress
+from collections.abc import Callable, Iterator
+from concurrent.futures import Future
 from dataclasses import dataclass, field
-from typing import NamedTuple, Protocol, TypeVar
+from pathlib import Path
+from typing import TYPE_CHECKING, ClassVar, NamedTuple, TypeVar
 
 import msgspec
 import structlog
@@ -17,9 +22,18 @@ import structlog
 from exporter.lines.framing import Position
 from exporter.lines.stream import Stream
 from exporter.sources.database.marks import Mark
-from exporter.sources.source import SourceContext, room
+from exporter.sources.source import SourceContext, SourceOptions, room, secret_problems
+from exporter.sources.url import PathUrl, SourceUrl, split
+from exporter.units import Duration, FilePath, Positive
+
+if TYPE_CHECKING:
+    # SQLAlchemy is an extra.
+    from exporter.sources.database.query import SqlDatabase
 
 RETRY_SECONDS = 1.0
+# How a query starts; what follows a comment or a parenthesis is for the database to judge.
+SELECT = re.compile(r"\s*(--|/\*|\(|(select|with|values|table)\b)", re.IGNORECASE)
+LIMIT = re.compile(r"\blimit\s+\d+\s*;?\s*$", re.IGNORECASE)
 
 T = TypeVar("T")
 
@@ -30,22 +44,6 @@ class QueryError(Exception):
     """The query failed; the message says why, in one line and without secrets."""
 
 
-@dataclass(frozen=True)
-class Query:
-    """A SELECT with the parameter `:mark`.
-
-    `column` is the mark's, `initial` what the mark is at first if not less than all values. `rows` is how many are read
-    at a time; `lag` and `timeout` are in seconds.
-    """
-
-    select: str
-    column: str
-    initial: float | str | None
-    rows: int
-    lag: float
-    timeout: float
-
-
 class Part(NamedTuple):
     """Some new rows as lines, and the mark after them."""
 
@@ -54,54 +52,162 @@ class Part(NamedTuple):
 
 
 class Page(NamedTuple):
-    """The new rows of a query in parts, in their order. `is_whole` says that there are no more."""
+    """The new rows of a query in parts, in order; `is_whole` if there are no more."""
 
     parts: list[Part]
     is_whole: bool
 
 
-class Database(Protocol):
-    """What is polled."""
+class PostgresqlUrl(SourceUrl):
+    """postgresql://USER@HOST/DATABASE, as SQLAlchemy spells it, without a password."""
 
-    def page(self, mark: Mark | None) -> Page:
-        """Return the rows after a mark, or the first rows. Raises QueryError; blocks."""
-        ...
+    __slots__ = ()
+
+    @classmethod
+    def parse(cls, text: str) -> PostgresqlUrl:
+        """Raises ValueError with what was expected, without the text itself, because it may contain a password."""
+        rest = split(text)[1]
+        host = r"(\[[0-9A-Fa-f:.]+\]|[^:@/?#]*)(:[0-9]+)?"
+        is_valid = re.fullmatch(rf"([^:@/?#]+@)?{host}/[^:@/?#]+(\?[^#]*)?", rest)
+        if not is_valid or re.search(r"[?&](ssl)?password=", rest):
+            raise ValueError("expected postgresql://USER@HOST/DATABASE, got another; a password: `password_file`")
+        return cls(text)
+
+
+class SqliteUrl(PathUrl):
+    """sqlite:////PATH, as SQLAlchemy spells it."""
+
+    __slots__ = ()
+
+    @classmethod
+    def parse(cls, text: str) -> SqliteUrl:
+        """Raises ValueError with what was expected."""
+        rest = split(text)[1]
+        if not re.fullmatch(r"/[^?#]+", rest):
+            raise ValueError("expected sqlite:////PATH")
+        return cls.at(text, rest.removeprefix("/"))
+
+
+class QueryOptions(SourceOptions, frozen=True, kw_only=True):
+    """The options of both databases; `modules` are the optional packages that they need."""
+
+    modules: ClassVar[tuple[str, ...]]
+
+    query: str | None = None
+    """One `SELECT` with the parameter `:mark`; required. It is ordered by the mark whatever its `ORDER BY` says."""
+    mark: str | None = None
+    """The column that grows and records how far the query was read; required, and never null."""
+    initial: str | int | float | None = None
+    """What `:mark` is at first. Without it, the least time, and in SQLite the least number."""
+    every: Duration = Duration.parse("30s")
+    """How long to wait between polls."""
+    lag: Duration | None = None
+    """How much older than the newest mark rows are still read again, if marks are times or numbers of seconds."""
+    timeout: Duration = Duration.parse("30s")
+    """How long a query may take."""
+    rows: Positive = 10_000
+    """How many new rows are read at a time; while there are more, without a pause."""
+
+    def make(self, context: SourceContext) -> SqlSource:
+        return SqlSource(context, self.database(), self)
+
+    def database(self) -> SqlDatabase:
+        """Return the database to poll."""
+        raise NotImplementedError
+
+    def problems(self) -> Iterator[str]:
+        if missing := [name for name in self.modules if importlib.util.find_spec(name) is None]:
+            yield f"url: {' and '.join(missing)} not installed: pip install 'prediction-exporter[sql]'"
+        if not self.mark:
+            yield "mark: this key is required: the column that records how far the query was read, such as updated_at"
+        if not self.query:
+            yield "query: this key is required, such as SELECT … FROM labels WHERE updated_at > :mark"
+        elif not SELECT.match(self.query):
+            yield "query: expected one SELECT"
+        elif not missing and (names := _parameters(self.query)) != {"mark"}:
+            found = ", ".join(f":{name}" for name in sorted(names)) or "none"
+            yield rf"query: expected one parameter, :mark, and found {found}; write a literal colon as \:"
+
+    def notes(self) -> Iterator[str]:
+        if self.query and LIMIT.search(self.query):
+            yield "query: it ends with a LIMIT, so rows may be missed; `rows` limits how many are read at a time"
+
+
+class PostgresqlOptions(QueryOptions, frozen=True, kw_only=True):
+    """A query of a PostgreSQL database."""
+
+    scheme: ClassVar[str] = "postgresql"
+    example: ClassVar[str] = "postgresql://user@host/database"
+    modules: ClassVar[tuple[str, ...]] = ("sqlalchemy", "psycopg")
+
+    url: PostgresqlUrl
+    """The database, without a password."""
+    password_file: FilePath | None = None
+    """A file with the password, read at each poll. A password in the URL is rejected."""
+
+    def database(self) -> SqlDatabase:
+        from exporter.sources.database.query import PostgresqlDatabase  # noqa: PLC0415  # an extra
+
+        return PostgresqlDatabase(self)
+
+    def problems(self) -> Iterator[str]:
+        yield from super().problems()
+        yield from secret_problems("password_file", self.password_file)
+
+
+class SqliteOptions(QueryOptions, frozen=True, kw_only=True):
+    """A query of a SQLite file."""
+
+    scheme: ClassVar[str] = "sqlite"
+    example: ClassVar[str] = "sqlite:////path"
+    modules: ClassVar[tuple[str, ...]] = ("sqlalchemy",)
+
+    url: SqliteUrl
+    """The file."""
+
+    def database(self) -> SqlDatabase:
+        from exporter.sources.database.query import SqliteDatabase  # noqa: PLC0415  # an extra
+
+        return SqliteDatabase(self)
+
+    def notes(self) -> Iterator[str]:
+        if not Path(self.url.path).exists():
+            yield f"url: there is no {self.url.path} yet"
+        yield from super().notes()
 
 
 @dataclass
 class SqlSource:
-    """Polls `database` every so many seconds; `column` is that of the mark."""
+    """Polls a database for new rows."""
 
     context: SourceContext
-    database: Database
-    column: str
-    every: float
+    database: SqlDatabase
+    options: QueryOptions
     _stream: Stream = field(init=False)
     _failures: int = 0
     _logged: str = ""
 
     def __post_init__(self) -> None:
         # An inode, so that the stream is lasting.
-        self._stream = Stream(self.context.name, self.column, inode=1)
+        self._stream = Stream(self.context.name, self.options.mark or "", inode=1)
 
     async def start(self) -> None:
-        """Resume where the last run stopped; the database may be unreachable."""
+        """Resume after the rows that were committed; the database may be unreachable."""
         self.context.telemetry.errors.labels(self.context.name)
         self.context.sink.open(self._stream, self.context.sink.remembered(self.context.name).get(self._stream))
 
     async def run(self) -> None:
-        """Poll until cancelled; while there is more, without a pause."""
+        """Poll until cancelled; without a pause while there are more rows."""
         while True:
             seconds = await self.poll()
             await asyncio.sleep(seconds)
 
     async def poll(self) -> float:
         """Deliver a page of rows, and return after how many seconds to poll again."""
-        mark = self.context.sink.position(self._stream).mark
+        saved = self.context.sink.position(self._stream).mark
+        mark = msgspec.msgpack.decode(saved, type=Mark) if saved else None
         try:
-            page = await _in_thread(
-                lambda: self.database.page(msgspec.msgpack.decode(mark, type=Mark) if mark else None)
-            )
+            page = await _in_thread(lambda: self.database.page(mark))
         except QueryError as error:
             return self._failed(str(error))
         if self._failures:
@@ -110,18 +216,18 @@ class SqlSource:
         for part in page.parts:
             await room(self.context.sink)
             self._take(part)
-            # A page may be large, and other tasks wait.
+            # A page may be large, and other tasks are waiting.
             await asyncio.sleep(0)
-        return self.every if page.is_whole else 0.0
+        return self.options.every.seconds if page.is_whole else 0.0
 
     async def drain(self, deadline: float) -> None:
-        """Deliver nothing more: what was not read stays in the database."""
+        """Deliver nothing more: unread rows stay in the database."""
 
     def close(self) -> None:
-        """The mark stays with the sink. A running query ends by itself, and nothing waits for it."""
+        """Do nothing: the sink has the mark, and a running query ends by itself."""
 
     def _take(self, part: Part) -> None:
-        # Without an await, so that whatever is saved has both the rows and the mark.
+        # Without an await in between, so that every saved state contains both the rows and the mark.
         offset = self.context.sink.position(self._stream).offset
         self.context.sink.open(self._stream, Position(offset, mark=msgspec.msgpack.encode(part.mark)))
         self.context.sink.feed(self._stream, part.lines, self.context.clock())
@@ -132,30 +238,26 @@ class SqlSource:
         if reason != self._logged:
             self._logged = reason
             log.warning("cannot read database; will retry", source=self.context.name, error=reason)
-        return float(min(self.every, RETRY_SECONDS * 2 ** min(self._failures - 1, 30)))
+        return float(min(self.options.every.seconds, RETRY_SECONDS * 2 ** min(self._failures - 1, 30)))
 
 
 async def _in_thread(work: Callable[[], T]) -> T:
-    """Run in a thread that the process does not wait for when it ends, as it would for one of `asyncio.to_thread`."""
-    loop = asyncio.get_running_loop()
-    future: asyncio.Future[T] = loop.create_future()
-
-    def deliver(result: T | None, error: BaseException | None) -> None:
-        if future.cancelled():
-            return
-        if error is not None:
-            future.set_exception(error)
-        else:
-            future.set_result(result)  # type: ignore[arg-type]  # there is one where there is no error
+    """Return the result of `work`, run in a daemon thread: unlike `asyncio.to_thread`, it does not delay the exit."""
+    future: Future[T] = Future()
 
     def run() -> None:
-        result, failure = None, None
+        future.set_running_or_notify_cancel()
         try:
-            result = work()
-        except BaseException as error:  # noqa: BLE001  # it is raised where it is awaited
-            failure = error
-        with suppress(RuntimeError):  # the loop may have ended
-            loop.call_soon_threadsafe(deliver, result, failure)
+            future.set_result(work())
+        except BaseException as error:  # noqa: BLE001  # raised where the result is awaited
+            future.set_exception(error)
 
     threading.Thread(target=run, name="sql", daemon=True).start()
-    return await future
+    return await asyncio.wrap_future(future)
+
+
+def _parameters(query: str) -> set[str]:
+    """Return the names of a query's parameters, as SQLAlchemy sees them."""
+    from sqlalchemy import text  # noqa: PLC0415  # an extra
+
+    return {*text(query).compile().params}

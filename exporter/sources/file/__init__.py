@@ -1,1 +1,1 @@
-"""Logs in files: tailed through rotation, truncation, compression and restarts."""
+"""Log files, tailed through rotation, truncation, compression and restarts."""

@@ -1,70 +1,212 @@
-"""A file that is open, compressed or not: the bytes of its content, each at its offset."""
+"""An open file, compressed or not: its content by offset, compared with what was read before."""
 
 import errno
 import os
 import stat
-from typing import Protocol
+import zlib
+from collections.abc import Callable, Iterable
+from contextlib import suppress
 
-from exporter.sources.file.gzip import SUFFIX, Gzipped
+from exporter.lines.framing import CONTEXT_BYTES, Digest, Position
+
+READ_BYTES = 256 * 1024
+
+GZIP_SUFFIX = ".gz"
+# Suffixes of rotated files that are compressed, of which only gzip can be read.
+COMPRESSED_SUFFIXES = (GZIP_SUFFIX, ".bz2", ".lz4", ".xz", ".zip", ".zst", ".Z")
+GZIP_MAGIC = b"\x1f\x8b"
+GZIP_FORMAT = 16 + zlib.MAX_WBITS
+# How much of a compressed file is read at a time, and how much is unpacked at a time on the way to an offset.
+STORED_BYTES = 64 * 1024
+SKIPPED_BYTES = 256 * 1024
+
+# The device and inode of an open file.
+Key = tuple[int, int]
 
 
-class Handle(Protocol):
-    """What it takes to read a log, and to know it again. All but `close` raise OSError.
+class Handle:
+    """An open file whose content is stored as it is. All methods but `close` raise OSError."""
 
-    `is_cut_off` says of a compressed file that it ended early when it was read, and that its rest may come.
-    """
+    is_zipped = False
 
-    @property
-    def is_zipped(self) -> bool: ...
-
-    @property
-    def is_cut_off(self) -> bool: ...
+    def __init__(self, descriptor: int) -> None:
+        self._descriptor = descriptor
 
     def status(self) -> os.stat_result:
-        """That of the file as it is stored."""
-        ...
+        """Return the status of the stored file."""
+        return os.fstat(self._descriptor)
+
+    @property
+    def key(self) -> Key:
+        return key_of(self.status())
+
+    @property
+    def is_cut_off(self) -> bool:
+        """Whether a compressed file ended too early when it was last read, and may still grow."""
+        return False
 
     def read(self, length: int, offset: int) -> bytes:
-        """The bytes of the content at an offset, fewer only where it ends."""
-        ...
+        """Return the content at an offset, shorter than `length` only at the end."""
+        return os.pread(self._descriptor, length, offset)
 
     def left(self, offset: int) -> int:
-        """How many bytes there are behind an offset; less than 0 where the content ends before it.
+        """Return how many bytes follow an offset; negative if the content ends before it.
 
-        Of a compressed file, as far as it is not unpacked, they are counted as they are stored; there are some for as
-        long as its end is not there.
+        The part of a compressed file that is not unpacked yet counts with its stored size, and at least 1 byte is
+        left until the end of the file was read.
         """
-        ...
-
-    def close(self) -> None: ...
-
-
-class Plain:
-    """A file that is its own content."""
-
-    is_zipped = is_cut_off = False
-
-    def __init__(self, number: int) -> None:
-        self._number = number
-
-    def status(self) -> os.stat_result:
-        return os.fstat(self._number)
-
-    def read(self, length: int, offset: int) -> bytes:
-        return os.pread(self._number, length, offset)
-
-    def left(self, offset: int) -> int:
         return self.status().st_size - offset
 
     def close(self) -> None:
-        os.close(self._number)
+        os.close(self._descriptor)
+
+    def matches(self, position: Position) -> bool:
+        """Return whether the content up to a position is what was read before."""
+        head, context = position.head, position.context
+        return (
+            self.left(position.offset) >= 0
+            and head.matches(self.read(head.length, 0))
+            and context.matches(self.read(context.length, position.offset - context.length))
+        )
+
+    def begins_like(self, other: "Handle", offset: int) -> bool:
+        """Return whether the content, as far as it goes, is that of another file before `offset`."""
+        length = min(self.left(0), offset)
+        near = max(0, length - CONTEXT_BYTES)
+        runs = (min(length, CONTEXT_BYTES), 0), (length - near, near)
+        return all(self.read(*run) == other.read(*run) for run in runs)
+
+    def after_last_line(self) -> Position:
+        """Return the position after the last whole line."""
+        size = self.left(0)
+        end = self.read(READ_BYTES, max(0, size - READ_BYTES))
+        newline = end.rfind(b"\n") + 1
+        skipping = newline == 0 and size > READ_BYTES
+        offset = size if skipping else size - len(end) + newline
+        near = min(offset, CONTEXT_BYTES)
+        head, context = self.read(near, 0), self.read(near, offset - near)
+        return Position(offset, skipping, Digest.of(head), Digest.of(context))
+
+
+class GzipHandle(Handle):
+    """An open file that is compressed with gzip, unpacked as it is read forward and never kept as a whole.
+
+    The bytes read last are kept, so that the next read can start among them. A file that is incomplete ends early, and
+    reading resumes once it grows. A damaged file ends after what could be unpacked. Both always have bytes left.
+    """
+
+    is_zipped = True
+
+    def __init__(self, descriptor: int) -> None:
+        super().__init__(descriptor)
+        self._rewind()
+
+    def read(self, length: int, offset: int) -> bytes:
+        if offset < self._offset:
+            self._rewind()
+        while self._offset < offset and self._unpack(min(SKIPPED_BYTES, offset - self._offset)):
+            self._drop(offset)
+        self._drop(offset)
+        while len(self._kept) < length and self._unpack(length - len(self._kept)):
+            pass
+        return bytes(self._kept[:length]) if self._offset == offset else b""
+
+    def left(self, offset: int) -> int:
+        unpacked = max(0, self._offset + len(self._kept) - offset)
+        return unpacked + (0 if self._is_whole else max(1, self.status().st_size - self._stored + len(self._rest)))
+
+    @property
+    def is_cut_off(self) -> bool:
+        return self._is_at_end and not self._is_damaged and not self._is_whole
+
+    @property
+    def _is_whole(self) -> bool:
+        is_between = self._members > 0 and self._unpacker is None and not self._rest
+        return self._is_over or (is_between and self._stored == self.status().st_size)
+
+    def _rewind(self) -> None:
+        self._kept, self._offset = bytearray(), 0
+        # How much of the file was read, and the part of it that is not unpacked yet.
+        self._stored, self._rest = 0, b""
+        self._unpacker: zlib._Decompress | None = None
+        self._members = 0
+        self._is_at_end = self._is_over = self._is_damaged = False
+
+    def _drop(self, offset: int) -> None:
+        """Forget the bytes before an offset."""
+        count = min(offset - self._offset, len(self._kept))
+        del self._kept[:count]
+        self._offset += count
+
+    def _unpack(self, limit: int) -> bool:
+        """Unpack at most `limit` bytes; return whether there may be more."""
+        if self._is_over or self._is_damaged:
+            return False
+        if len(self._rest) < len(GZIP_MAGIC):
+            more = os.pread(self._descriptor, STORED_BYTES, self._stored)
+            self._stored += len(more)
+            self._is_at_end = not more
+            self._rest += more
+        before = self._rest
+        if self._unpacker is None:
+            self._start_member()
+        if self._unpacker is None:
+            return len(self._rest) < len(before) or not self._is_at_end
+        try:
+            new = self._unpacker.decompress(self._rest, limit)
+        except zlib.error:
+            self._is_damaged = True
+            return False
+        self._kept += new
+        self._rest = self._unpacker.unconsumed_tail or self._unpacker.unused_data
+        if self._unpacker.eof:
+            self._unpacker = None
+            self._members += 1
+        # The unpacker may still have output for which `limit` left no room.
+        return bool(before or new)
+
+    def _start_member(self) -> None:
+        """Start the next gzip member, if there is one; other data after a member is ignored, as gzip does."""
+        if self._members:
+            self._rest = self._rest.lstrip(b"\0")
+        if self._rest.startswith(GZIP_MAGIC):
+            self._unpacker = zlib.decompressobj(GZIP_FORMAT)
+        elif not GZIP_MAGIC.startswith(self._rest):
+            self._is_over, self._is_damaged = self._members > 0, self._members == 0
+
+
+def key_of(status: os.stat_result) -> Key:
+    """Return the device and inode of a file."""
+    return status.st_dev, status.st_ino
 
 
 def open_regular(path: str) -> Handle:
-    """Open a regular file for reading; raises OSError where it cannot be, or is something else."""
-    # Non-blocking, so that a FIFO in the folder cannot hold us up.
-    number = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
-    if stat.S_ISREG(os.fstat(number).st_mode):
-        return Gzipped(number) if path.endswith(SUFFIX) else Plain(number)
-    os.close(number)
+    """Open a regular file; raises OSError if it cannot be read or is something else."""
+    # Non-blocking, so that opening a FIFO does not wait.
+    descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
+    if stat.S_ISREG(os.fstat(descriptor).st_mode):
+        return GzipHandle(descriptor) if path.endswith(GZIP_SUFFIX) else Handle(descriptor)
+    os.close(descriptor)
     raise OSError(errno.EINVAL, "Not a regular file", path)
+
+
+def open_if(path: str, suits: Callable[[Handle], bool]) -> Handle | None:
+    """Open a regular file if it suits; raises OSError if it cannot be read."""
+    handle = open_regular(path)
+    suited = False
+    try:
+        suited = suits(handle)
+    finally:
+        if not suited:
+            handle.close()
+    return handle if suited else None
+
+
+def open_first(paths: Iterable[str], suits: Callable[[Handle], bool] = lambda _: True) -> Handle | None:
+    """Open the first regular file that can be read and suits."""
+    for path in paths:
+        with suppress(OSError):
+            handle = open_if(path, suits)
+            if handle is not None:
+                return handle
+    return None

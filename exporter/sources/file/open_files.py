@@ -1,4 +1,4 @@
-"""The open files of a source: each is read through its handle until it is left, whatever becomes of its path."""
+"""The open files of a source: each is read through its handle until it is finished, whatever happens to its path."""
 
 import os
 from contextlib import closing, suppress
@@ -7,19 +7,17 @@ from dataclasses import dataclass, field
 import msgspec
 import structlog
 
-from exporter.lines.framing import Digest, Position
+from exporter.lines.framing import CONTEXT_BYTES, Digest, Position
 from exporter.lines.stream import Stream
-from exporter.sources.file.content import READ_BYTES, begins_like, behind_hole, behind_last_line, holds, open_first
-from exporter.sources.file.gzip import MAGIC
-from exporter.sources.file.handle import Handle
+from exporter.sources.file.handle import GZIP_MAGIC, READ_BYTES, Handle, Key, open_first
 from exporter.sources.file.search import UnfinishedError, find_copy
 from exporter.sources.file.siblings import rotated_between
-from exporter.sources.file.tail import Key, Tail, key_of
+from exporter.sources.file.tail import Tail
 from exporter.sources.source import SourceContext
 
-# A file that was replaced is closed when it has been quiet for so long,
+# How long a file that was replaced has to be quiet before it is closed.
 RETIRE_SECONDS = 10.0
-# and one whose path is gone without a successor (a folder that is not mounted, say) is given so long to return.
+# How long to wait for a file whose path is gone without a successor, such as in a folder that is not mounted.
 PATIENCE_SECONDS = 3600.0
 
 log = structlog.get_logger()
@@ -27,7 +25,7 @@ log = structlog.get_logger()
 
 @dataclass
 class OpenFiles:
-    """By key, and of each path the latest one; `serial` numbers them in the order in which they had their path."""
+    """The open files by key, and the latest one of each path; `serial` is the last number given to a stream."""
 
     context: SourceContext
     serial: int = 0
@@ -35,13 +33,13 @@ class OpenFiles:
     latest: dict[str, Tail] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        # At 0 from the start: a series that begins at 1 is to Prometheus no increase.
+        # Exported at 0 from the start, because Prometheus sees no increase in a series that starts at 1.
         self.context.telemetry.gaps.labels(self.context.name)
         for kind in ("rename", "truncate"):
             self.context.telemetry.rotations.labels(self.context.name, kind)
 
     def begin(self, path: str, handle: Handle, position: Position, now: float) -> None:
-        """Begin the file that is new at a path."""
+        """Open the file that is new at a path."""
         before = self.latest.get(path)
         if before:
             kind = "truncate" if before.stream.inode == handle.status().st_ino else "rename"
@@ -50,37 +48,37 @@ class OpenFiles:
         self.resume(self._stream(path, handle), handle, path, position, now)
 
     def resume(self, stream: Stream, handle: Handle, path: str | None, position: Position, now: float) -> None:
-        """Go on with a stream at a position."""
+        """Resume a stream at a position."""
         context = handle.read(position.context.length, position.offset - position.context.length)
         blank = not position.skipping and not context.strip(b"\0")
         self._add(Tail(stream, handle, path, position.offset, context, blank, now))
         self.context.sink.open(stream, position, context)
 
     def open_missed(self, after: Tail, now: float, until: Tail | None = None) -> None:
-        """Open the files that were at a path after one, until another, and have been rotated away unseen."""
+        """Open the files that were at a path after one file, until another, and were rotated before they were seen."""
         path = after.stream.path
         first, last = self._kept_as(after), self._kept_as(until) if until else None
         for names in rotated_between(path, first, last, since=after.modified):
             if any(other.key in self.tails for other in names):
                 continue
-            handle = open_first((other.path for other in names), lambda _: True)
+            handle = open_first(other.path for other in names)
             if handle is not None:
                 self.resume(self._stream(path, handle), handle, None, Position(), now)
 
     def is_copy(self, path: str, handle: Handle) -> bool:
-        """Whether a file is named after an open one (x.1 after x) and begins like it, or is compressed.
+        """Return whether a file is named after an open one (x.1 after x) and begins like it, or is compressed.
 
-        It is left alone for as long as that is so. Once we see that the other is truncated, we read its rest here.
+        A copy is not read until the other file is truncated; then the unread rest is read from the copy.
         """
         for end in range(len(os.path.dirname(path)) + 1, len(path)):
             tail = self.latest.get(path[:end])
             if not tail or not tail.offset:
                 continue
-            # What is compressed is not unpacked again for this.
-            if not tail.handle.is_zipped and begins_like(handle, tail.handle, tail.offset):
+            # A compressed file is not unpacked again for this.
+            if not tail.handle.is_zipped and handle.begins_like(tail.handle, tail.offset):
                 return True
-            # Some write what they compress under another name before it gets its own.
-            if MAGIC.startswith(handle.read(len(MAGIC), 0)) or holds(handle, self._known(tail)):
+            # Some compressors write under a temporary name first.
+            if GZIP_MAGIC.startswith(handle.read(len(GZIP_MAGIC), 0)) or handle.matches(self._known(tail)):
                 return True
         return False
 
@@ -92,20 +90,20 @@ class OpenFiles:
             return True
         more = len(data) == READ_BYTES
         if tail.blank:
-            data = self._behind_hole(tail, data)
+            data = self._after_hole(tail, data)
         if data:
             self.context.sink.feed(tail.stream, data, now)
         return more
 
-    def close_if_left(self, tail: Tail, now: float) -> None:
-        """Close a file that has lost its path, is read to its end, and will not be written to again."""
+    def close_if_finished(self, tail: Tail, now: float) -> None:
+        """Close a file that is no longer at its path, was read to its end, and will not be written to again."""
         quiet = now - tail.quiet_since
         if tail.path is not None or quiet < RETIRE_SECONDS:
             return
         if self.latest.get(tail.stream.path) is tail:
             if not tail.linked:
                 self._move_to_copy(tail)
-            # Were it forgotten before an older one, it would be taken for one that was missed.
+            # Forgotten before an older file of the path, this one would be opened again as a missed file.
             is_alone = not any(one.stream.path == tail.stream.path for one in self.tails.values() if one is not tail)
             if tail.linked and (quiet < PATIENCE_SECONDS or not is_alone):
                 return
@@ -122,7 +120,7 @@ class OpenFiles:
             del self.latest[tail.stream.path]
 
     def lost(self, stream: Stream) -> None:
-        """The rest of a stream is nowhere to be found, or cannot be read."""
+        """Count and log that the rest of a stream was not found, or cannot be read."""
         self.context.telemetry.gaps.labels(self.context.name).inc()
         log.warning("the rest of a file was not found", source=self.context.name, path=stream.path, inode=stream.inode)
         self.context.sink.close(stream)
@@ -135,7 +133,7 @@ class OpenFiles:
         self.latest.clear()
 
     def _restart(self, tail: Tail, now: float) -> None:
-        """The file was truncated: read what is left of the old content from a copy, and the new from its start."""
+        """Read a truncated file from its start, and the rest of its old content from a copy."""
         old, is_latest = tail.stream, self.latest.get(tail.stream.path) is tail
         self._rotated(old.path, "truncate")
         handle = self._copy(tail, self._known(tail), since=tail.modified)
@@ -152,49 +150,51 @@ class OpenFiles:
         self.context.sink.open(tail.stream)
 
     def _copy(self, tail: Tail, position: Position, since: int = 0) -> Handle | None:
-        """Open a copy of what a file held up to a position, if there is one."""
+        """Open a copy of a file's content up to a position, if there is one."""
         with suppress(UnfinishedError):
             return find_copy(tail.stream.path, position, self.tails, since)
         return None
 
     def _move_to_copy(self, tail: Tail) -> None:
-        """Read on in what a deleted file was compressed to, if it was: it is still the one to begin the search from."""
+        """Continue in the compressed copy of a deleted file, if there is one; later files are searched for after it."""
         copy = self._copy(tail, self._known(tail))
         if copy is not None:
             tail.handle.close()
             del self.tails[tail.key]
-            tail.move(copy)
+            tail.handle, tail.key, tail.linked = copy, copy.key, True
             self.tails[tail.key] = tail
 
     def _kept_as(self, tail: Tail) -> Key:
-        """What a file is known by in its folder: where it was compressed and deleted since, as its copy."""
+        """Return the key of a file in its folder; that of its compressed copy, if the file itself was deleted."""
         if tail.handle.status().st_nlink:
             return tail.key
-        # It may have been truncated before; what it holds now is what was compressed.
-        position = self._known(tail) if tail.handle.is_zipped else behind_last_line(tail.handle)
+        # The file may have been truncated before; its present content was compressed.
+        position = self._known(tail) if tail.handle.is_zipped else tail.handle.after_last_line()
         copy = self._copy(tail, position)
         if copy is None:
             return tail.key
         with closing(copy):
-            return key_of(copy.status())
+            return copy.key
 
     def _known(self, tail: Tail) -> Position:
-        """How far a file was read; the position that the sink has may be that of a line before."""
+        """Return how far a file was read; the sink's position may be that of an earlier line."""
         position = self.context.sink.position(tail.stream)
         return msgspec.structs.replace(position, offset=tail.offset, context=Digest.of(tail.context))
 
-    def _behind_hole(self, tail: Tail, data: bytes) -> bytes:
+    def _after_hole(self, tail: Tail, data: bytes) -> bytes:
         """Skip NUL bytes at the start of a file: a writer that does not append leaves them where it was truncated."""
         rest = data.lstrip(b"\0")
         if len(rest) < len(data):
-            self.context.sink.open(tail.stream, *behind_hole(tail.offset - len(rest)))
+            offset = tail.offset - len(rest)
+            context = bytes(min(offset, CONTEXT_BYTES))
+            position = Position(offset, head=Digest.of(context), context=Digest.of(context))
+            self.context.sink.open(tail.stream, position, context)
         tail.blank = not rest
         return rest
 
     def _stream(self, path: str, handle: Handle) -> Stream:
         self.serial += 1
-        status = handle.status()
-        return Stream(self.context.name, path, status.st_dev, status.st_ino, self.serial)
+        return Stream(self.context.name, path, *handle.key, self.serial)
 
     def _add(self, tail: Tail) -> None:
         self.tails[tail.key] = tail

@@ -1,9 +1,9 @@
-"""Tail files: a glob of paths, each read for ever whatever rotation does to it.
+"""Tail the files that match a pattern, through rotation, truncation and compression.
 
 Files are polled, not watched: a change notification can be lost, and does not cross every file system. A file is read
-through the handle that was opened, so a rename loses nothing, and each read verifies that what was read before is still
-there. The unread rest of a file that was renamed while the exporter was down, or copied and truncated, is searched for
-in the same folder; so are files that came and went at a path between two polls, or while the exporter was down.
+through the handle that was opened, so a rename loses nothing, and each read verifies that the content read before is
+still there. The unread rest of a file that was copied and truncated, or renamed while the exporter was down, is
+searched for in the same folder. So are files that were at a path only between two polls, or during a downtime.
 """
 
 import asyncio
@@ -11,41 +11,61 @@ import glob
 import math
 import os
 import stat
+from collections.abc import Iterator
 from dataclasses import dataclass, field
+from typing import ClassVar, Literal
 
 import structlog
 
 from exporter.lines.framing import Position
 from exporter.lines.stream import Stream
-from exporter.sources.file.content import behind_last_line
-from exporter.sources.file.failures import Failures
-from exporter.sources.file.gzip import SUFFIXES
-from exporter.sources.file.handle import open_regular
+from exporter.sources.file.handle import COMPRESSED_SUFFIXES, Key, key_of, open_regular
 from exporter.sources.file.open_files import PATIENCE_SECONDS, RETIRE_SECONDS, OpenFiles
 from exporter.sources.file.search import UnfinishedError, find
-from exporter.sources.file.tail import Key, Tail, key_of
-from exporter.sources.source import SourceContext, room
+from exporter.sources.file.tail import Tail
+from exporter.sources.source import SourceContext, SourceOptions, room
+from exporter.sources.url import PathUrl
 
 POLL_SECONDS = 0.2
 
 log = structlog.get_logger()
 
 
+class FileOptions(SourceOptions, frozen=True, kw_only=True):
+    """Files that match a pattern."""
+
+    scheme: ClassVar[str] = "file"
+    example: ClassVar[str] = "file:///var/log/model/*.jsonl"
+
+    url: PathUrl
+    """A path or file:// URL, which may contain `*`, `?` and `[…]`."""
+    start: Literal["beginning", "end"] = "beginning"
+    """`end` skips the content that a file has when the exporter starts for the first time."""
+
+    def make(self, context: SourceContext) -> "FileSource":
+        return FileSource(context, self.url.path, from_end=self.start == "end")
+
+    def notes(self) -> Iterator[str]:
+        if not glob.glob(self.url.path):
+            yield f"url: nothing matches {self.url.path} yet"
+
+
 @dataclass
 class FileSource:
-    """Follows every file that matches `pattern`; `from_end` skips what a file holds when it is first seen.
+    """Tails every file that matches `pattern`; `from_end` skips the content that is there at the first start.
 
-    `poll` does everything once, at the epoch time it is given; `run` calls it for ever.
+    `poll` does everything once, at the given epoch time; `run` calls it until cancelled.
     """
 
     context: SourceContext
     pattern: str
     from_end: bool = False
     _files: OpenFiles = field(init=False)
-    _failures: Failures = field(init=False)
-    # What was being read when the state was saved and is not there, and since when it is missed.
+    # Why files cannot be opened (by path) or read (by key) at the moment.
+    _failures: dict[str | Key, str] = field(default_factory=dict)
+    # The streams whose files are not found since the state was saved, and since when.
     _missing: dict[Stream, float] = field(default_factory=dict)
-    # How large those are that may become what is missing, and are being compressed.
+    # The size of the incomplete compressed files that may turn out to be a missing one.
     _sizes: dict[Stream, int] = field(default_factory=dict)
     _skip: bool = False
     _started: bool = False
@@ -53,7 +73,6 @@ class FileSource:
 
     def __post_init__(self) -> None:
         self._files = OpenFiles(self.context)
-        self._failures = Failures(self.context.name)
 
     async def run(self) -> None:
         """Poll until cancelled; while there is more to read, without a pause."""
@@ -63,7 +82,7 @@ class FileSource:
             await asyncio.sleep(0 if more else POLL_SECONDS)
 
     def poll(self, now: float) -> bool:
-        """Find files, read a block of each, and see to those that rotated; return whether any has more."""
+        """Find files, read a block of each, and handle rotations; return whether any file has more to read."""
         if not self._started:
             self._resume(now)
         if not 0 <= now - self._looked < POLL_SECONDS:
@@ -77,13 +96,13 @@ class FileSource:
         return more
 
     async def start(self) -> None:
-        """Find the files that are there."""
+        """Open the files that exist."""
         self.poll(self.context.clock())
 
     async def drain(self, deadline: float) -> None:
-        """Read what is written already."""
+        """Read what was written before now."""
         more = True
-        # What there is no room for is read at the next start.
+        # Without room in the sink, the rest is read at the next start.
         while more and self.context.clock() < deadline and not self.context.sink.is_full:
             more = self.poll(self.context.clock())
             await asyncio.sleep(0)
@@ -93,9 +112,9 @@ class FileSource:
         self._files.close()
 
     def _look(self, now: float) -> None:
-        """See which file is at each path: open the new ones, and retire those that lost their path."""
-        # Compressed files are no logs of their own, but what became of those that were read.
-        paths = sorted(path for path in glob.glob(self.pattern) if not path.endswith(SUFFIXES))
+        """Check which file is at each path: open new files, and retire those that are no longer at their path."""
+        # Compressed files are no logs of their own, but rotated ones.
+        paths = sorted(path for path in glob.glob(self.pattern) if not path.endswith(COMPRESSED_SUFFIXES))
         there = self._regular(paths)
         for stream, since in list(self._missing.items()):
             if stream.path in there or now - since >= PATIENCE_SECONDS:
@@ -104,9 +123,9 @@ class FileSource:
         retired = [tail for tail in tails.values() if tail.path and there.get(tail.path) != tail.key]
         for tail in retired:
             tail.retire(now)
-            # That it was truncated before it was rotated has to be known before the next files are opened.
+            # A truncation before the rotation has to be detected before the next files are opened.
             self._read(tail, now)
-        # Before a pattern that matches their names too has them for logs of their own.
+        # Missed files come first, because the pattern may match their names too, as if they were logs of their own.
         is_new = any(key not in tails for key in there.values())
         for tail in list(latest.values()):
             if tail in retired or (is_new and tail.path is None):
@@ -117,7 +136,8 @@ class FileSource:
                 tails[key].path = tails[key].path or path
             elif path not in awaited:
                 self._open(path, now)
-        self._failures.keep({*paths, *tails})
+        kept = {*paths, *tails}
+        self._failures = {file: reason for file, reason in self._failures.items() if file in kept}
 
     def _regular(self, paths: list[str]) -> dict[str, Key]:
         there = {}
@@ -125,30 +145,30 @@ class FileSource:
             try:
                 status = os.stat(path)
             except OSError as error:
-                self._failures.add(path, path, error)
+                self._failed(path, path, error)
                 continue
             if stat.S_ISREG(status.st_mode):
                 there[path] = key_of(status)
             else:
-                self._failures.discard(path)
+                self._failures.pop(path, None)
         return there
 
     def _open(self, path: str, now: float) -> None:
-        """Begin the file that is new at a path, unless it is a copy of an open one."""
+        """Open the file that is new at a path, unless it is a copy of an open one."""
         handle = None
         try:
             path.encode()
             handle = open_regular(path)
             if not self._files.is_copy(path, handle):
-                position = behind_last_line(handle) if self._skip and not self._started else Position()
+                position = handle.after_last_line() if self._skip and not self._started else Position()
                 self._files.begin(path, handle, position, now)
                 handle = None
         except UnicodeEncodeError:
-            self._failures.add(path, path, "its name is not UTF-8")
+            self._failed(path, path, "its name is not UTF-8")
         except OSError as error:
-            self._failures.add(path, path, error)
+            self._failed(path, path, error)
         else:
-            self._failures.discard(path)
+            self._failures.pop(path, None)
         finally:
             if handle is not None:
                 handle.close()
@@ -159,25 +179,25 @@ class FileSource:
         try:
             more = self._files.read(tail, now)
         except OSError as error:
-            self._failures.add(tail.key, tail.stream.path, error)
+            self._failed(tail.key, tail.stream.path, error)
         else:
-            self._failures.discard(tail.key)
+            self._failures.pop(tail.key, None)
         if not more:
-            self._files.close_if_left(tail, now)
+            self._files.close_if_finished(tail, now)
         return more
 
     def _resume(self, now: float) -> None:
-        """Go on with the files that were being read when the state was saved."""
+        """Resume the files that were being read when the state was saved."""
         remembered = self.context.sink.remembered(self.context.name)
-        # A file that is new since then has not been there at the start, but begun while we were down.
+        # A file that is new since the last run was created while the exporter was down, and is read whole.
         self._skip = self.from_end and not remembered
         self._files.serial = max((stream.serial for stream in remembered), default=0)
-        # What a file holds now comes before what it held before it was truncated.
+        # A file's present content claims the file before the content that it had before it was truncated.
         for stream in sorted(remembered, key=lambda stream: stream.serial, reverse=True):
             self._claim(stream, now, now)
 
     def _claim(self, stream: Stream, since: float, now: float) -> None:
-        """Find a file that was being read, and go on; wait while it cannot be known whether it is still there."""
+        """Find a file that was being read, and resume it; wait as long as it may still turn up."""
         position = self.context.sink.remembered(self.context.name)[stream]
         handle = None
         try:
@@ -189,18 +209,28 @@ class FileSource:
                 if self._sizes.get(stream) != error.size:
                     self._sizes[stream], since = error.size, now
             if now - since < patience:
-                self._failures.add(stream.path, stream.path, error)
+                self._failed(stream.path, stream.path, error)
                 if stream not in self._missing:
                     log.warning("a file that was being read is not there", source=self.context.name, path=stream.path)
                 self._missing[stream] = since
                 return
         self._missing.pop(stream, None)
         self._sizes.pop(stream, None)
-        self._failures.discard(stream.path)
+        self._failures.pop(stream.path, None)
         if handle is None:
             self._files.lost(stream)
         else:
             self._files.resume(stream, handle, stream.path, position, now)
+
+    def _failed(self, file: str | Key, path: str, error: OSError | str) -> None:
+        """Record a failure, unless the file is simply gone; each reason is logged once."""
+        if isinstance(error, FileNotFoundError):
+            return
+        reason = error if isinstance(error, str) else error.strerror or "unknown"
+        if self._failures.get(file) != reason:
+            self._failures[file] = reason
+            printable = path.encode(errors="backslashreplace").decode()
+            log.warning("cannot read file; will try again", source=self.context.name, path=printable, error=reason)
 
     def _report(self, now: float) -> None:
         tails = self._files.tails.values()

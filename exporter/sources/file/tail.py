@@ -1,29 +1,20 @@
-"""One open file: how far it was read, and whether what was read is still there."""
+"""One open file: how far it was read, and whether the content read before is still there."""
 
-import os
 from dataclasses import dataclass, field
 
 from exporter.lines.framing import CONTEXT_BYTES
 from exporter.lines.stream import Stream
-from exporter.sources.file.content import READ_BYTES
-from exporter.sources.file.handle import Handle
+from exporter.sources.file.handle import READ_BYTES, Handle, Key
 
-# A file that changes twice within one tick of its file system's clock (2 s on some) has one time of change.
+# Two changes within one tick of the file system's clock (2 s on some) leave the same time of change.
 SETTLED_SECONDS = 3.0
-
-Key = tuple[int, int]
-
-
-def key_of(status: os.stat_result) -> Key:
-    """What a file is known by while it is open: device and inode."""
-    return status.st_dev, status.st_ino
 
 
 @dataclass(slots=True)
 class Tail:
-    """A file that is open, read up to `offset`; `context` are the bytes before it.
+    """An open file, read up to `offset`; `context` are the bytes before the offset.
 
-    `path` is None once another file has its place, or it has none. `blank` says that there were only NUL bytes yet.
+    `path` is None once the file is no longer at its path. `blank` says that only NUL bytes were read so far.
     """
 
     stream: Stream
@@ -43,13 +34,13 @@ class Tail:
     _compared: float = 0.0
 
     def __post_init__(self) -> None:
-        self.key = key_of(self.handle.status())
+        self.key = self.handle.key
 
     def read(self, now: float) -> bytes | None:
-        """Return the next block, empty at the end; None where what was read is not there any more: truncated.
+        """Return the next block, empty at the end; None if the content read before is gone: the file was truncated.
 
-        Each read begins with the context and compares it, so that a file truncated and outgrown since the last
-        one shows too. A file that was read to its end and has not changed since is not read again.
+        Each read starts with the context and compares it, which also detects a file that was truncated and has
+        outgrown the offset since. A file that was read to its end and has not changed is not read again.
         """
         status, left = self.handle.status(), self.handle.left(self.offset)
         stamp = (status.st_size, status.st_mtime_ns, status.st_ctime_ns)
@@ -78,11 +69,7 @@ class Tail:
         self.stream, self.offset, self.context, self.blank = stream, 0, b"", True
         self.quiet_since = now
 
-    def move(self, handle: Handle) -> None:
-        """Read on in another file, which holds the same."""
-        self.handle, self.key, self.linked = handle, key_of(handle.status()), True
-
     def retire(self, now: float) -> None:
-        """The path names another file, or none: from now on it has to be quiet for a while before it is closed."""
+        """Mark that the file is no longer at its path; it is closed once it has been quiet for a while."""
         self.path = None
         self.quiet_since = max(self.quiet_since, now)

@@ -10,7 +10,7 @@ import pyarrow as pa
 
 from exporter.batch import Batch
 from exporter.decoding.checks import Checks
-from exporter.decoding.pipeline import LinePipeline
+from exporter.decoding.pipeline import Pipeline
 from exporter.engine.engine import Engine
 from exporter.engine.plan import Limits, Plan, SegmentDimension
 from exporter.formats.arrow.decode import ArrowDecoder
@@ -60,7 +60,7 @@ def arrow_plan(
     return Plan(
         CHOSEN.statistics,
         WINDOWS,
-        {SOURCE: LinePipeline(decoder.framer, decoder)},
+        {SOURCE: Pipeline(decoder.framer, decoder)},
         limits,
         segments=segments,
         segmented=SEGMENTED.segmented,
@@ -91,7 +91,7 @@ def each(records: Iterable[Mapping[str, Any]]) -> bytes:
 
 
 def read(data: bytes, decoder: ArrowDecoder | None = None) -> tuple[list[Batch], dict[str, int], PendingLines]:
-    """Return what the bytes of a stream hold: its records, how many rows are refused by why, and what was pending."""
+    """Return a stream's batches, its number of rejected rows by reason, and the pending lines."""
     decoder = decoder or arrow_decoder()
     pending = frame_whole(STREAM, 4096, data, decoder.framer)
     readings = list(decoder.read(pending, NOW))
@@ -102,7 +102,7 @@ def read(data: bytes, decoder: ArrowDecoder | None = None) -> tuple[list[Batch],
 
 
 def _arrow(value: Any) -> Any:
-    """Spell a value that no int64 holds as a decimal; a list that is not all numbers is one of text."""
+    """Convert integers beyond int64 to decimals, and lists that are not all numbers to lists of text."""
     if isinstance(value, dict):
         return {name: _arrow(inner) for name, inner in value.items()}
     if isinstance(value, list):

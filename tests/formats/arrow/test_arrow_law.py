@@ -16,7 +16,7 @@ from tests import records
 from tests.formats.arrow.streams import arrow_decoder, arrow_engine, arrow_plan, batch, each, read, stream
 from tests.records import NOW, RICH, SOURCE, STREAM, good
 
-# A feature, the prediction, a field and an object of its own, and a path into what may be no object at all.
+# A feature, the prediction, a field and an object of its own, and a path into something that may not be an object.
 SEGMENTS = (
     SegmentDimension("country", None, ("DE", "FR")),
     SegmentDimension("prediction", ("prediction",)),
@@ -35,7 +35,7 @@ def fed(engine: Engine, data: bytes, step: int = 1 << 20) -> Snapshot:
 
 
 def counted(snapshot: Snapshot) -> dict[str, Any]:
-    """Return all that is counted, but for what depends on the spelling: bytes."""
+    """Return all counters except bytes, which depend on the encoding."""
     counts = snapshot.sources[SOURCE]
     assert counts.lines == counts.records + sum(counts.rejected.values())
     tallies = {"": snapshot.totals} | {
@@ -71,7 +71,7 @@ def is_record(record: Any) -> bool:
 @given(records.logs, st.sampled_from([1, 7, 100, 1 << 20]), st.sampled_from([1, 2, 100]))
 @example(RICH, 1 << 20, 100)
 @example(RICH, 50, 2)
-def test_records_count_the_same_each_as_a_stream_of_its_own(log: list[Any], step: int, labels: int) -> None:
+def test_records_count_the_same_in_streams_of_their_own(log: list[Any], step: int, labels: int) -> None:
     log = list(filter(is_record, log))
     by_line = counted(fed(records.engine(classes=labels, errors=labels, models=labels), records.block(log)))
     assert counted(fed(arrow_engine(models=labels, labels=labels), each(log), step)) == by_line
@@ -192,7 +192,7 @@ def array(kind: pa.DataType, values: list[Any]) -> pa.Array:
     if pa.types.is_dictionary(kind):
         return pa.array(values, kind.value_type).dictionary_encode().cast(kind)
     if pa.types.is_floating(kind):
-        # As numbers of Python, of which pyarrow takes no integers for some kinds.
+        # As Python numbers: for some types, pyarrow accepts no integers.
         return pa.array([None if value is None else np.float64(value) for value in values], pa.float64()).cast(kind)
     return pa.array(values, kind)
 
@@ -208,7 +208,7 @@ def json_of(kind: pa.DataType, value: Any) -> Any:
     return float(value) if pa.types.is_floating(kind) or pa.types.is_decimal(kind) else value
 
 
-@settings(max_examples=250)
+@settings(max_examples=150)
 @given(tables(), st.integers(1, 8), st.sampled_from([1, 100]))
 def test_columns_of_any_type_count_as_their_rows_would_as_json(
     drawn: tuple[pa.Table, list[Mapping[str, Any]]], size: int, labels: int
@@ -220,7 +220,7 @@ def test_columns_of_any_type_count_as_their_rows_would_as_json(
     assert counted(fed(columns, data)) == counted(fed(lines, records.block(log)))
 
 
-def test_a_record_that_is_refused_is_told_with_its_batch_and_row() -> None:
+def test_a_rejected_record_is_reported_with_its_batch_and_row() -> None:
     reported: list[Any] = []
     first = stream(batch([good()] * 3), batch([good()] * 2 + [{"prediction": None, "timestamp": NOW}]))
     fed(arrow_engine(reported.append), first)
@@ -229,7 +229,7 @@ def test_a_record_that_is_refused_is_told_with_its_batch_and_row() -> None:
     assert first[bad.offset : bad.offset + 4] == b"\xff" * 4
 
 
-def test_an_open_stream_is_read_by_the_plan_that_is_adopted() -> None:
+def test_an_open_stream_is_read_by_a_new_plan() -> None:
     labels = pa.array(["approve", "deny"] * 2).dictionary_encode()
     plans = pa.array(["basic", "gold"] * 2).dictionary_encode()
     table = pa.table({"label": labels, "prediction": ["a"] * 4, "timestamp": [NOW] * 4, "plan": plans})
@@ -252,7 +252,7 @@ def test_an_open_stream_is_read_by_the_plan_that_is_adopted() -> None:
     assert counted(after) == expected
 
 
-def test_a_dictionary_may_hold_nulls_and_an_entry_twice() -> None:
+def test_a_dictionary_may_contain_nulls_and_duplicates() -> None:
     def coded(values: Sequence[Any], kind: pa.DataType | None = None) -> pa.Array:
         return pa.DictionaryArray.from_arrays(pa.array([3, 0, 1, None, 2], pa.uint8()), pa.array(values, kind))
 
@@ -278,7 +278,7 @@ def test_a_dictionary_may_hold_nulls_and_an_entry_twice() -> None:
     assert counted(fed(arrow_engine(), stream(table))) == counted(fed(records.engine(), records.block(log)))
 
 
-def test_fields_lie_in_structs_where_the_configuration_says() -> None:
+def test_fields_lie_in_structs_as_configured() -> None:
     fields = {"latency_seconds": ("timing", "total"), "prediction": ("output", "label"), "features": ()}
     table = pa.table(
         {
@@ -291,11 +291,11 @@ def test_fields_lie_in_structs_where_the_configuration_says() -> None:
     decoder = arrow_decoder(fields=fields)
     (only,), refused, _ = read(stream(table), decoder)
     assert refused == {}
-    lines = records.decoder(fields=fields).decode(records.block(table.to_pylist()), NOW).batch
+    lines = records.decoded_block(records.decoder(fields=fields), records.block(table.to_pylist())).batch
     assert list(records.rows(only)) == list(records.rows(lines))
 
 
-def test_a_nanosecond_more_or_less_is_no_other_time() -> None:
+def test_times_in_nanoseconds_keep_their_microseconds() -> None:
     moments = [int(NOW) * 10**9 - number * 1_234_567_000 for number in range(1000)]
     table = pa.table({"prediction": ["a"] * 1000, "timestamp": pa.array(moments, pa.timestamp("ns"))})
     (only,), _, _ = read(stream(table))

@@ -67,7 +67,9 @@ def loads_pyarrow(running: Exporter) -> bool:
     return "libarrow" in Path(f"/proc/{running.process.pid}/maps").read_text()
 
 
-def test_a_client_streams_batches_as_it_has_them_and_begins_again(tmp_path: Path, place: tuple[str, Address]) -> None:
+def test_a_client_streams_batches_one_by_one_and_starts_another_stream(
+    tmp_path: Path, place: tuple[str, Address]
+) -> None:
     url, address = place
     with listening(tmp_path, url) as running, client(address) as one:
         with one.makefile("wb") as file:
@@ -88,7 +90,7 @@ def test_a_client_streams_batches_as_it_has_them_and_begins_again(tmp_path: Path
         pytest.param(b"\xff" * 4 + b"\xff\xff\xff\x7f", "oversize", id="a length of 2 GiB"),
     ],
 )
-def test_who_sends_something_else_is_hung_up_on_and_others_are_not(
+def test_a_client_that_sends_no_arrow_is_disconnected_and_others_are_not(
     tmp_path: Path, place: tuple[str, Address], sent: bytes, reason: str
 ) -> None:
     url, address = place
@@ -106,7 +108,9 @@ def test_who_sends_something_else_is_hung_up_on_and_others_are_not(
         assert (told["reason"], told["offset"]) == (reason, len(GOOD) - 8 if sent.startswith(GOOD[:-8]) else 0)
 
 
-def test_a_client_that_vanishes_within_a_message_costs_that_message(tmp_path: Path, place: tuple[str, Address]) -> None:
+def test_a_client_that_vanishes_within_a_message_loses_only_that_message(
+    tmp_path: Path, place: tuple[str, Address]
+) -> None:
     url, address = place
     with listening(tmp_path, url) as running:
         with client(address) as one:
@@ -115,7 +119,7 @@ def test_a_client_that_vanishes_within_a_message_costs_that_message(tmp_path: Pa
         assert reasons(running) == {"incomplete": 1}
 
 
-def test_what_was_sent_before_sigterm_is_counted_and_kept(tmp_path: Path, place: tuple[str, Address]) -> None:
+def test_data_sent_before_sigterm_is_counted_and_saved(tmp_path: Path, place: tuple[str, Address]) -> None:
     url, address = place
     with listening(tmp_path, url) as running, client(address) as one:
         one.sendall(GOOD * 20)
@@ -130,7 +134,7 @@ def test_what_was_sent_before_sigterm_is_counted_and_kept(tmp_path: Path, place:
         assert running.total(LINES) == 21_000
 
 
-def test_a_post_of_arrow_is_answered_as_one_of_lines(tmp_path: Path) -> None:
+def test_a_post_of_arrow_is_answered_like_one_of_lines(tmp_path: Path) -> None:
     with posting(tmp_path) as running:
         assert not loads_pyarrow(running)
         assert post(running, b'{"prediction": "approve"}') == (200, {"accepted": 1})
@@ -146,9 +150,9 @@ def test_a_post_of_arrow_is_answered_as_one_of_lines(tmp_path: Path) -> None:
         assert running.samples("model_predictions_total") == {("approve",): 2001}
 
 
-def test_arrow_is_loaded_off_the_event_loop_and_not_for_lines(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_pyarrow_is_imported_in_a_thread_and_not_for_lines(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     loaded: list[int] = []
-    monkeypatch.setattr("exporter.sources.http.source._load_arrow", lambda: loaded.append(threading.get_ident()))
+    monkeypatch.setattr("exporter.sources.http._load_arrow", lambda: loaded.append(threading.get_ident()))
     (tmp_path / "config.yaml").write_text("listen: 127.0.0.1:0\nsources: [http:///v1/predictions]\n")
 
     async def use(client: aiohttp.ClientSession) -> None:
@@ -161,7 +165,7 @@ def test_arrow_is_loaded_off_the_event_loop_and_not_for_lines(tmp_path: Path, mo
     serve(Sidecar(loading.load(tmp_path / "config.yaml")), use)
 
 
-def test_rows_that_are_refused_are_told_by_their_number(tmp_path: Path) -> None:
+def test_rejected_rows_are_reported_by_number(tmp_path: Path) -> None:
     with posting(tmp_path) as running:
         for body in (MIXED, MIXED + b"{}"):
             status, told = post(running, body, KIND)
@@ -182,7 +186,7 @@ def test_rows_that_are_refused_are_told_by_their_number(tmp_path: Path) -> None:
         pytest.param((), b'{"prediction": "approve"}', 400, id="JSON"),
     ],
 )
-def test_what_cannot_be_read_is_refused(tmp_path: Path, options: tuple[str, ...], body: bytes, status: int) -> None:
+def test_unreadable_bodies_are_rejected(tmp_path: Path, options: tuple[str, ...], body: bytes, status: int) -> None:
     with posting(tmp_path, *options) as running:
         told: tuple[int, dict[str, Any]] = post(running, body, KIND)
         assert told[0] == status

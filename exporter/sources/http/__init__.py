@@ -1,1 +1,0 @@
-"""Records that clients POST to the address that serves metrics."""
