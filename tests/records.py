@@ -189,9 +189,9 @@ def decoder(
     return Decoder(read, DEFAULT, Checks(PAST_SECONDS, FUTURE_SECONDS))
 
 
-def decoded_block(decoder: Decoder, block: bytes) -> DecodeResult:
+def decoded_block(decoder: Decoder, block: bytes, now: float = NOW) -> DecodeResult:
     """Return what a block of lines is decoded to."""
-    (result,) = decoder.read(PendingLines([Chunk(STREAM, 0, block)]), NOW)
+    (result,) = decoder.read(PendingLines([Chunk(STREAM, 0, block)]), now)
     return result
 
 

@@ -18,6 +18,11 @@ from exporter.lines.buffer import BadLine, PendingLines
 from exporter.lines.rejects import Reason, RejectedError
 from exporter.lines.stream import Stream
 
+# What Python's messages mean for a line.
+JSON_MISTAKES = {
+    "Extra data": "text after the end of the record; write one record per line",
+    "Expecting value": "expected a JSON value",
+}
 # Returns whether no group of rows with this key was counted before; from then on it is.
 IsNew = Callable[[str], bool]
 # The stream of a line, and its offset there.
@@ -91,7 +96,14 @@ def json_value(line: bytes) -> tuple[Any, bool]:
         value = json.loads(line.decode("utf-8-sig"))
         msgspec.json.encode(value)
     except UnicodeDecodeError as error:
-        raise RejectedError(Reason.INVALID_UTF8, f"byte {error.start} of the line is not UTF-8") from None
-    except (ValueError, OverflowError, RecursionError) as error:
-        raise RejectedError(Reason.INVALID_JSON, str(error)) from None
+        raise RejectedError(Reason.INVALID_UTF8, f"not UTF-8 at byte {error.start + 1} of the line") from None
+    except json.JSONDecodeError as error:
+        text = JSON_MISTAKES.get(error.msg, error.msg[0].lower() + error.msg[1:])
+        raise RejectedError(Reason.INVALID_JSON, f"character {error.pos + 1}: {text}") from None
+    except RecursionError:
+        raise RejectedError(Reason.INVALID_JSON, "objects or lists are nested too deeply") from None
+    except UnicodeEncodeError:
+        raise RejectedError(Reason.INVALID_JSON, "half of a surrogate pair, from \\ud800 to \\udfff") from None
+    except (ValueError, OverflowError):
+        raise RejectedError(Reason.INVALID_JSON, "a number has too many digits") from None
     return value, True

@@ -37,7 +37,7 @@ def check_utf8(line: bytes) -> None:
         try:
             line.decode()
         except UnicodeDecodeError as error:
-            raise RejectedError(Reason.INVALID_UTF8, f"byte {error.start} of the line is not UTF-8") from None
+            raise RejectedError(Reason.INVALID_UTF8, f"not UTF-8 at byte {error.start + 1} of the line") from None
 
 
 def _clean(node: Node, record: dict[str, Any], flaws: Flaws) -> None:

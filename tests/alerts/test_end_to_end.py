@@ -239,7 +239,7 @@ def test_a_feature_that_vanishes_is_told_once_by_slack_mail_and_pager_and_so_is_
     (attachment,) = page["attachments"]
     assert page["channel"] == "#ml-alerts-critical"
     assert attachment["color"] == "#f44336"
-    assert attachment["title"] == "CRITICAL: credit: A feature has vanished from a model's requests."
+    assert attachment["title"] == "CRITICAL: credit: A feature has disappeared from a model's requests."
     assert attachment["text"].startswith(f"{text} Since ")
     assert [resolved["attachments"][0]["color"], over["event_action"]] == ["good", "resolve"]
     assert event["event_action"] == "trigger"

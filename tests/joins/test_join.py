@@ -18,7 +18,7 @@ from exporter.joins.memory_store import MemoryStore
 from exporter.joins.request import JoinedPair
 from exporter.joins.sqlite_store import SqliteStore, open_store
 from exporter.joins.store import Store, StoreDelta, StoreStats
-from tests.records import NOW, block, decoder
+from tests.records import NOW, block, decoded_block, decoder
 
 WAIT = 100.0
 CAPACITY = 1000
@@ -42,7 +42,7 @@ class Arrival:
             {"request_id": name, "model_name": "m", "model_version": version, key: label, "timestamp": now}
             for name, version, label in self.records
         ]
-        batch = (TRUTHS if self.is_truth else PREDICTIONS).decode(block(lines), now).batch
+        batch = decoded_block(TRUTHS if self.is_truth else PREDICTIONS, block(lines), now).batch
         assert batch is not None
         return batch
 

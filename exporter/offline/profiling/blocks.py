@@ -7,6 +7,7 @@ it is named like another field of a record).
 import math
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import Any
 
 import pyarrow as pa
@@ -25,14 +26,23 @@ from exporter.offline.tables.table import Cells, Table, Values, json_values
 TARGETS = ("prediction", "probability", "actual")
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class LabelledPredictions:
-    """The predictions and their scores (or scores by class), with the predicted and the actual class of each row."""
+    """The predictions, their ground truth and their scores (or scores by class) as JSON values, one per row."""
 
     predictions: Sequence[Any]
+    labels: Sequence[Any]
     scores: Sequence[Any]
-    predicted: Encoded[str]
-    actual: Encoded[str]
+
+    @cached_property
+    def predicted(self) -> Encoded[str]:
+        """The predicted classes."""
+        return _classes(self.predictions)
+
+    @cached_property
+    def actual(self) -> Encoded[str]:
+        """The actual classes."""
+        return _classes(self.labels)
 
 
 @dataclass(frozen=True, slots=True)
@@ -147,7 +157,7 @@ def _outcomes(targets: Mapping[str, Values]) -> LabelledPredictions | None:
         return None
     predictions = json_values(targets["prediction"])
     scored = json_values(targets["probability"]) if "probability" in targets else [None] * len(actual)
-    return LabelledPredictions(predictions, scored, _classes(predictions), _classes(actual))
+    return LabelledPredictions(predictions, actual, scored)
 
 
 def _classes(values: Sequence[Any]) -> Encoded[str]:

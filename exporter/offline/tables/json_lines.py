@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import chain, compress, islice
@@ -10,7 +9,9 @@ from typing import Any
 
 import msgspec
 
+from exporter.decoding.rows import json_value
 from exporter.decoding.schema import Path
+from exporter.lines.rejects import Reason, RejectedError
 from exporter.offline import OfflineError
 from exporter.offline.tables.files import DataFile
 
@@ -92,15 +93,10 @@ def _decoded(lines: list[bytes], first: int, file: str) -> ObjectTable:
 
 def _decoded_one(line: bytes, place: str) -> dict[str, Any]:
     try:
-        # Unlike msgspec's, this decoder reads NaN and Infinity, as the sidecar does.
-        value = json.loads(line.decode("utf-8-sig"))
-        msgspec.json.encode(value)
-    except UnicodeDecodeError as error:
-        raise OfflineError(f"{place}: not UTF-8 at byte {error.start + 1} of the line") from None
-    except json.JSONDecodeError as error:
-        raise OfflineError(f"{place}: not JSON: {error.msg} at character {error.pos + 1}") from None
-    except (ValueError, OverflowError, RecursionError) as error:
-        raise OfflineError(f"{place}: not JSON: {error}") from None
+        value, _ = json_value(line)
+    except RejectedError as error:
+        text = str(error) if error.reason == Reason.INVALID_UTF8 else f"not JSON: {error}"
+        raise OfflineError(f"{place}: {text}") from None
     if not isinstance(value, dict):
         hint = "; write one object per line, not one array of them" if isinstance(value, list) else ""
         raise OfflineError(f"{place}: expected a JSON object, got {_noun(value)}{hint}")

@@ -48,14 +48,18 @@ FILES: Sequence[tuple[str, Callable[[Path], object], str]] = [
     ("a.jsonl", text_file(""), ": no predictions"),
     ("a.jsonl", text_file("\n  \n"), ": no predictions"),
     ("a.jsonl", text_file('{"error_type": "timeout"}\n'), ": no predictions"),
-    ("a.jsonl", text_file('{"x": 1}\n{"x": 2\n'), ":2: not JSON: Expecting ',' delimiter at character 9"),
-    ("a.jsonl", text_file(as_json_lines(MANY) + "\n\nx\n"), ":20003: not JSON: Expecting value at character 1"),
+    ("a.jsonl", text_file('{"x": 1}\n{"x": 2\n'), ":2: not JSON: character 9: expecting ',' delimiter"),
+    ("a.jsonl", text_file(as_json_lines(MANY) + "\n\nx\n"), ":20003: not JSON: character 1: expected a JSON value"),
     ("a.jsonl", text_file('{"x": 1}\n{"x": 1e400000000000000000000}\n{"x": -}'), ":3: not JSON: "),
     ("a.jsonl", text_file('{"x": "\\ud800"}\n'), ":1: not JSON: "),
     ("a.jsonl", text_file(b'{"x": 1}\n{"x": "\xff"}\n'), ":2: not UTF-8 at byte 8 of the line"),
     ("a.jsonl", text_file('{"x": 1}\n[1]\n'), ":2: expected a JSON object, got an array; write one object per line"),
-    ("a.jsonl", text_file('{"x": 1}{"x": 2}\n\n'), ":1: not JSON: Extra data at character 9"),
-    ("a.jsonl", text_file('{"x": 0}\n{"x":\n1}{"x": 2}\n'), ":2: not JSON: Expecting value at character 7"),
+    (
+        "a.jsonl",
+        text_file('{"x": 1}{"x": 2}\n\n'),
+        ":1: not JSON: character 9: text after the end of the record",
+    ),
+    ("a.jsonl", text_file('{"x": 0}\n{"x":\n1}{"x": 2}\n'), ":2: not JSON: character 7: expected a JSON value"),
     ("a.jsonl", text_file('{"x": 1}\n'.encode("utf-16-le")), ":1: not JSON: "),
     ("a.jsonl", text_file("7\n"), ":1: expected a JSON object, got a number"),
     ("a.jsonl", text_file("[" * 100_000), ":1: not JSON: "),
@@ -157,7 +161,7 @@ def test_a_mistake_in_a_later_file_is_reported_by_its_name_and_line(tmp_path: Pa
     good = write(tmp_path / "a.jsonl", ROWS)
     (tmp_path / "b.jsonl").write_text('{"age": 1}\n\n{"age": }\n')
     message = problem(good, tmp_path / "b.jsonl", output=tmp_path / "out.json")
-    assert message == f"{tmp_path / 'b.jsonl'}:3: not JSON: Expecting value at character 9"
+    assert message == f"{tmp_path / 'b.jsonl'}:3: not JSON: character 9: expected a JSON value"
 
 
 @pytest.mark.parametrize(
