@@ -28,7 +28,7 @@ class Format(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     """A format with its options, which are its fields; the string below each is its description in the reference.
 
     `needs_stream` formats cannot be resumed in the middle or split into datagrams: they need a whole stream.
-    `carries_labels` says whether ground-truth labels may have the format too.
+    `carries_labels` is whether ground-truth labels may have the format too.
     """
 
     name: ClassVar[str]

@@ -1,7 +1,7 @@
 """Calibration: how often records of the reference belonged to a class, by the score that the model gave that class.
 
-It applies to other records as long as a score means the same for them. Performance can then be estimated before ground
-truth arrives; a change in the relation between score and ground truth (concept drift) invalidates the estimate.
+It applies to other records as long as a score means the same for them. Performance can then be estimated before labels
+arrive; a change in the relation between score and ground truth (concept drift) invalidates the estimate.
 References: Barlow et al. (1972), Statistical inference under order restrictions; Zadrozny and Elkan (2002),
 Transforming classifier scores into accurate multiclass probability estimates.
 """

@@ -96,7 +96,7 @@ class Source(Protocol):
 class SourceOptions(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """A kind of source with its options, which are its fields; the string below each describes it in the reference.
 
-    `carries_streams` says whether the source delivers whole streams, which some formats need. A value with a method
+    `carries_streams` is whether the source delivers whole streams, which some formats need. A value with a method
     `below(folder)` is resolved relative to the configuration's folder.
     """
 

@@ -211,7 +211,7 @@ class FileSource:
             if now - since < patience:
                 self._failed(stream.path, stream.path, error)
                 if stream not in self._missing:
-                    log.warning("a file that was being read is not there", source=self.context.name, path=stream.path)
+                    log.warning("file missing; waiting for it", source=self.context.name, path=stream.path)
                 self._missing[stream] = since
                 return
         self._missing.pop(stream, None)
