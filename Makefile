@@ -12,8 +12,9 @@ demo: $(VENV)/demo  ## a real model, monitored through several incidents; SECOND
 	@$(BIN)/python -m deploy.demo $(if $(SECONDS),--seconds $(SECONDS))
 
 # By name: files of many tests are not begun first, or the few that take minutes, of alerts and the demo, would end last.
+# Three at a time on two cores, because many tests wait.
 test: $(VENV)/installed servers  ## all tests, those of a file one after another
-	$(BIN)/pytest -n 2 --dist loadfile --no-loadscope-reorder
+	$(BIN)/pytest -n 3 --dist loadfile --no-loadscope-reorder
 
 lint: $(VENV)/installed
 	$(BIN)/ruff check

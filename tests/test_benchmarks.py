@@ -13,7 +13,7 @@ from tests.benchmarks import programs, throughput
 from tests.benchmarks.arrival import paced, stamped
 from tests.benchmarks.log import LOGS, ODD_LINES, generate
 
-COUNT = 20_000
+COUNT = 10_000
 
 
 def records(name: str) -> list[dict[str, Any]]:

@@ -233,8 +233,8 @@ def test_a_feature_that_vanishes_is_told_once_by_slack_mail_and_pager_and_so_is_
         assert [len(inbox.of("/slack")), len(inbox.of("/pager")), len(mail.of("mail"))] == [2, 2, 2]
 
     text = (
-        "No request of credit, version 3, has had income for five minutes, so every prediction is made without. First "
-        "look for a field that a caller or feature pipeline has renamed or dropped; roll that back."
+        "No request of credit, version 3, has had income for five minutes, so every prediction is made without it. "
+        "First look for a field that a caller or feature pipeline has renamed or dropped; roll that back."
     )
     (attachment,) = page["attachments"]
     assert page["channel"] == "#ml-alerts-critical"

@@ -27,8 +27,8 @@ from tests.servers import free_port, prometheus
 BOUNDS = (0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0)
 EDGES = (25.0, 50.0, 75.0)
 BINS = ("0: (-inf, 25)", "1: [25, 50)", "2: [50, 75)", "3: [75, +inf)", "missing", "other")
-KILLS = int(os.environ.get("CHAOS_KILLS", "10"))
-RECORDS = int(os.environ.get("CHAOS_RECORDS", "20000"))
+KILLS = int(os.environ.get("CHAOS_KILLS", "4"))
+RECORDS = int(os.environ.get("CHAOS_RECORDS", "8000"))
 # So many lines at once that the long run is over in minutes.
 BURST = max(40, RECORDS // 5000)
 # What is counted of the log, and not of the process, must never step back.

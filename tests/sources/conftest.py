@@ -23,7 +23,7 @@ def logs(tmp_path: Path) -> Iterator[Callable[..., Log]]:
     yield make
     for log in made:
         log.crash()
-    assert psutil.Process().num_fds() == handles
+    assert psutil.Process().num_fds() <= handles
 
 
 @pytest.fixture
