@@ -9,10 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import helm_python
-import jsonschema
-import kubernetes_validate
 import yaml
-from cloudcoil.models.prometheus_operator import v1, v1alpha1
 
 from tests.deploy import grafana_operator, kserve
 
@@ -81,6 +78,10 @@ def exporter_in(pod: Object) -> Object:
 
 def validate(made: Object, version: str) -> None:
     """Hold an object to its schema, in which nothing is allowed that is not named."""
+    # Loaded here, because these take seconds, in each process that runs tests.
+    import jsonschema
+    import kubernetes_validate
+
     group = made["apiVersion"].split("/")[0]
     if group == "monitoring.coreos.com":
         jsonschema.validate(made, operator_schema(made["apiVersion"], made["kind"]))
@@ -95,6 +96,8 @@ def validate(made: Object, version: str) -> None:
 @cache
 def operator_schema(api_version: str, kind: str) -> Object:
     """Return the schema of the Prometheus operator's resource, closed."""
+    from cloudcoil.models.prometheus_operator import v1, v1alpha1
+
     module = {"monitoring.coreos.com/v1": v1, "monitoring.coreos.com/v1alpha1": v1alpha1}[api_version]
     # Go's regular expressions have this flag anywhere, Python's only at the start; here case is as documented.
     schema: Object = json.loads(json.dumps(getattr(module, kind).model_json_schema()).replace("(?i)", ""))

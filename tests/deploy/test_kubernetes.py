@@ -7,7 +7,6 @@ import subprocess
 import sys
 from pathlib import Path
 
-import jsonschema
 import pytest
 import yaml
 
@@ -75,6 +74,8 @@ def test_the_retrain_trigger_is_where_alertmanager_sends_to_and_has_all_its_file
 
 
 def test_the_schemas_refuse_what_they_do_not_know(built: dict[str, list[Object]]) -> None:
+    import jsonschema
+
     deployment = one(built["file"], "Deployment")
     pod = deployment["spec"]["template"]["spec"]
     wrong = {**pod, "initContainers": [{**exporter_in(pod), "restartPolice": "Always"}]}
