@@ -80,6 +80,11 @@ def test_packages_import_in_one_direction() -> None:
     assert len([*TopologicalSorter(used).static_order()]) == len(used)
 
 
+def test_modules_do_not_import_each_other_in_a_circle() -> None:
+    # Raises CycleError.
+    assert [*TopologicalSorter({module: internal(module) - {module} for module in MODULES}).static_order()]
+
+
 def test_packages_import_from_the_rows_below_theirs_in_the_drawing() -> None:
     drawing = re.search(r"^    cli .*?\n\n", (PACKAGE / "ARCHITECTURE.md").read_text(), re.DOTALL | re.MULTILINE)
     assert drawing

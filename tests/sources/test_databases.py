@@ -15,10 +15,8 @@ from uuid import UUID
 import msgspec
 import pytest
 
-from exporter.sources.database.marks import Mark
+from exporter.sources.database.marks import Mark, QueryError
 from exporter.sources.database.query import PostgresqlDatabase
-from exporter.sources.database.source import PostgresqlOptions, PostgresqlUrl, QueryError
-from exporter.units import Duration, FilePath
 from tests.process import Exporter, exporter
 from tests.servers import Postgres, postgres
 
@@ -172,16 +170,14 @@ def asked(
 ) -> PostgresqlDatabase:
     (folder / "password").write_text(PASSWORD)
     return PostgresqlDatabase(
-        PostgresqlOptions(
-            url=PostgresqlUrl.parse(server.url),
-            password_file=FilePath(folder / "password"),
-            query=query,
-            mark="updated_at",
-            initial=initial,
-            rows=3,
-            lag=Duration.parse(f"{lag * 1000:.0f}ms") if lag else None,
-            timeout=Duration.parse("500ms"),
-        )
+        server.url,
+        str(folder / "password"),
+        query=query,
+        mark="updated_at",
+        initial=initial,
+        lag=lag,
+        timeout=0.5,
+        rows=3,
     )
 
 

@@ -11,10 +11,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from exporter.sources.database import marks
-from exporter.sources.database.marks import Mark
+from exporter.sources.database.marks import Mark, Page, QueryError
 from exporter.sources.database.query import ROWS_AT_ONCE, SqliteDatabase
-from exporter.sources.database.source import Page, QueryError, SqliteOptions, SqliteUrl
-from exporter.units import Duration
 
 TABLE = "CREATE TABLE labels (request_id INTEGER PRIMARY KEY, actual, updated_at)"
 BEHIND = "SELECT * FROM labels WHERE updated_at > :mark"
@@ -31,14 +29,7 @@ class Labels:
         self.connection.execute("PRAGMA synchronous = OFF")
         self.connection.execute(TABLE)
         self.database = SqliteDatabase(
-            SqliteOptions(
-                url=SqliteUrl.parse(f"sqlite:///{path}"),
-                query=query,
-                mark="updated_at",
-                rows=rows,
-                lag=Duration.parse(f"{lag * 1000:.0f}ms") if lag else None,
-                timeout=Duration.parse("5s"),
-            )
+            str(path), query=query, mark="updated_at", initial=None, lag=lag, timeout=5.0, rows=rows
         )
         self.mark: Mark | None = None
         self.read: list[int] = []

@@ -16,7 +16,8 @@ from exporter.offline.evaluation import figures
 from exporter.offline.evaluation.evaluate import Evaluation
 from exporter.offline.evaluation.evaluate import evaluate as run
 from exporter.offline.evaluation.join import Revision
-from exporter.sources.database.source import QueryError, QueryOptions
+from exporter.sources.database.marks import QueryError
+from exporter.sources.database.source import QueryOptions
 from exporter.validation import nearest
 
 # Figures that are better if they are smaller.

@@ -67,6 +67,24 @@ class Mark(msgspec.Struct, frozen=True):
         return Mark(value, b"".join((*digests[first:], *ahead)), level)
 
 
+class QueryError(Exception):
+    """The query failed; the message says why, in one line and without secrets."""
+
+
+class Part(NamedTuple):
+    """Some new rows as lines, and the mark after them."""
+
+    lines: bytes
+    mark: Mark
+
+
+class Page(NamedTuple):
+    """The new rows of a query in parts, in order; `is_whole` if there are no more."""
+
+    parts: list[Part]
+    is_whole: bool
+
+
 def digest(line: bytes) -> bytes:
     """Return the digest of a row, given as a line."""
     return hashlib.blake2b(line, digest_size=DIGEST_BYTES).digest()

@@ -14,8 +14,17 @@ from sqlalchemy import Connection, Engine, NullPool, bindparam, create_engine, e
 from sqlalchemy.exc import DataError, DBAPIError, SQLAlchemyError
 from sqlalchemy.types import NullType
 
-from exporter.sources.database.marks import DIGEST_BYTES, Mark, MarkError, Row, digest, storable
-from exporter.sources.database.source import Page, Part, PostgresqlOptions, QueryError, QueryOptions, SqliteOptions
+from exporter.sources.database.marks import (
+    DIGEST_BYTES,
+    Mark,
+    MarkError,
+    Page,
+    Part,
+    QueryError,
+    Row,
+    digest,
+    storable,
+)
 
 CONNECT_SECONDS = 10
 # How many rows are fetched at a time, and delivered to the sink in one step.
@@ -28,17 +37,21 @@ _encoder = msgspec.json.Encoder(enc_hook=str, decimal_format="number")
 
 
 class SqlDatabase(ABC):
-    """A query of one database. `least` is a mark less than any other."""
+    """A query of one database, `rows` rows at a time; `lag` and `timeout` are in seconds.
+
+    `mark` is the column of marks, `initial` the first mark, and `least` a mark less than any other.
+    """
 
     least: float | str
 
-    def __init__(self, options: QueryOptions) -> None:
-        self._column, self._initial, self._rows = options.mark or "", options.initial, options.rows
-        self._lag = options.lag.seconds if options.lag else 0.0
-        self._timeout = options.timeout.seconds
+    def __init__(
+        self, query: str, mark: str, initial: str | float | None, *, lag: float, timeout: float, rows: int
+    ) -> None:
+        self._column, self._initial, self._rows = mark, initial, rows
+        self._lag, self._timeout = lag, timeout
         self._engine = self._connected()
         column = self._engine.dialect.identifier_preparer.quote(self._column)
-        select = (options.query or "").strip().rstrip(";")
+        select = query.strip().rstrip(";")
         # Only the database knows the type of a mark that was saved as text: NullType leaves it alone.
         self._select = text(
             f"SELECT * FROM (\n{select}\n) AS read ORDER BY {column} LIMIT :most"  # noqa: S608  # the user's own query
@@ -122,9 +135,9 @@ class SqliteDatabase(SqlDatabase):
 
     least = float("-inf")
 
-    def __init__(self, options: SqliteOptions) -> None:
-        self._path = options.url.path
-        super().__init__(options)
+    def __init__(self, path: str, **query: Any) -> None:
+        self._path = path
+        super().__init__(**query)
 
     def _connected(self) -> Engine:
         def connect() -> sqlite3.Connection:
@@ -142,11 +155,11 @@ class PostgresqlDatabase(SqlDatabase):
 
     least = "-infinity"
 
-    def __init__(self, options: PostgresqlOptions) -> None:
-        self._url = options.url
-        self._password_file = options.password_file
+    def __init__(self, url: str, password_file: str | None = None, **query: Any) -> None:
+        self._url = url
+        self._password_file = password_file
         self._password = ""
-        super().__init__(options)
+        super().__init__(**query)
 
     def _connected(self) -> Engine:
         url = make_url(self._url).set(drivername="postgresql+psycopg")

@@ -14,14 +14,14 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import Future
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, ClassVar, NamedTuple, TypeVar
+from typing import TYPE_CHECKING, Any, ClassVar, TypeVar
 
 import msgspec
 import structlog
 
 from exporter.lines.framing import Position
 from exporter.lines.stream import Stream
-from exporter.sources.database.marks import Mark
+from exporter.sources.database.marks import Mark, Part, QueryError
 from exporter.sources.source import SourceContext, SourceOptions, room, secret_problems
 from exporter.sources.url import PathUrl, SourceUrl, split
 from exporter.units import Duration, FilePath, Positive
@@ -38,24 +38,6 @@ LIMIT = re.compile(r"\blimit\s+\d+\s*;?\s*$", re.IGNORECASE)
 T = TypeVar("T")
 
 log = structlog.get_logger()
-
-
-class QueryError(Exception):
-    """The query failed; the message says why, in one line and without secrets."""
-
-
-class Part(NamedTuple):
-    """Some new rows as lines, and the mark after them."""
-
-    lines: bytes
-    mark: Mark
-
-
-class Page(NamedTuple):
-    """The new rows of a query in parts, in order; `is_whole` if there are no more."""
-
-    parts: list[Part]
-    is_whole: bool
 
 
 class PostgresqlUrl(SourceUrl):
@@ -115,6 +97,16 @@ class QueryOptions(SourceOptions, frozen=True, kw_only=True):
         """Return the database to poll."""
         raise NotImplementedError
 
+    def _query(self) -> dict[str, Any]:
+        return {
+            "query": self.query or "",
+            "mark": self.mark or "",
+            "initial": self.initial,
+            "lag": self.lag.seconds if self.lag else 0.0,
+            "timeout": self.timeout.seconds,
+            "rows": self.rows,
+        }
+
     def problems(self) -> Iterator[str]:
         if missing := [name for name in self.modules if importlib.util.find_spec(name) is None]:
             yield f"url: {' and '.join(missing)} not installed: pip install 'prediction-exporter[sql]'"
@@ -148,7 +140,7 @@ class PostgresqlOptions(QueryOptions, frozen=True, kw_only=True):
     def database(self) -> SqlDatabase:
         from exporter.sources.database.query import PostgresqlDatabase  # noqa: PLC0415  # an extra
 
-        return PostgresqlDatabase(self)
+        return PostgresqlDatabase(self.url, self.password_file, **self._query())
 
     def problems(self) -> Iterator[str]:
         yield from super().problems()
@@ -168,7 +160,7 @@ class SqliteOptions(QueryOptions, frozen=True, kw_only=True):
     def database(self) -> SqlDatabase:
         from exporter.sources.database.query import SqliteDatabase  # noqa: PLC0415  # an extra
 
-        return SqliteDatabase(self)
+        return SqliteDatabase(self.url.path, **self._query())
 
     def notes(self) -> Iterator[str]:
         if not Path(self.url.path).exists():
