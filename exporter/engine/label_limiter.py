@@ -61,7 +61,7 @@ class LabelLimiter:
         return {name: vocabulary.names for name, vocabulary in self._segments.items()}
 
     def admit_series(self, series: Series) -> Series:
-        """Return the series that stands for a series."""
+        """Return a series, or its replacement if it is not admitted."""
         return self._series.admit(series)
 
     def limit(self, batch: Batch) -> Batch:

@@ -31,7 +31,7 @@ def percent(share: float) -> str:
 
 
 def index(value: float) -> str:
-    """Return a PSI.
+    """Return a PSI as text.
 
     >>> index(0.01234), index(0.2567), index(7.123), index(12.34)
     ('0.012', '0.26', '7.1', '12')
