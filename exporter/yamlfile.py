@@ -1,11 +1,11 @@
 """Strict YAML in bounded time and memory: the safe subset, without duplicate keys."""
 
-import os
-import stat
 from pathlib import Path
 from typing import Any
 
 import yaml
+
+from exporter.regular_file import regular_descriptor
 
 MAX_BYTES = 1024**2
 # Nodes, with aliases counted as often as they are used.
@@ -32,14 +32,10 @@ def load(path: Path) -> Any:
 
 
 def _read(path: Path) -> bytes:
-    # Opening a pipe would otherwise wait for its other end.
-    descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
+    descriptor = regular_descriptor(path)
+    if descriptor is None:
+        raise YamlError(f"{path}: {'Is a directory' if path.is_dir() else 'expected a regular file'}")
     with open(descriptor, "rb") as file:
-        status = os.fstat(descriptor)
-        if stat.S_ISDIR(status.st_mode):
-            raise YamlError(f"{path}: Is a directory")
-        if not stat.S_ISREG(status.st_mode):
-            raise YamlError(f"{path}: expected a regular file")
         data = file.read(MAX_BYTES + 1)
     if len(data) > MAX_BYTES:
         raise YamlError(f"{path}: larger than {MAX_BYTES // 1024**2} MiB")

@@ -8,7 +8,6 @@ the first.
 import fcntl
 import hashlib
 import os
-import stat
 import struct
 import zlib
 from dataclasses import dataclass
@@ -19,6 +18,7 @@ import msgspec
 import numpy as np
 
 from exporter.batch import SegmentSeries, Series
+from exporter.regular_file import regular_descriptor
 from exporter.state import migrations
 from exporter.state.snapshot import Snapshot
 from exporter.store_error import NewerVersionError, StoreError
@@ -161,11 +161,10 @@ class CheckpointFolder:
 
 def _read(path: Path, size: int = -1) -> bytes:
     """Return the first bytes of a regular file; raises OSError and DamagedError."""
-    # Opening a pipe would otherwise wait for its other end.
-    descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
+    descriptor = regular_descriptor(path)
+    if descriptor is None:
+        raise DamagedError("not a regular file")
     with open(descriptor, "rb") as file:
-        if not stat.S_ISREG(os.fstat(descriptor).st_mode):
-            raise DamagedError("not a regular file")
         return file.read(size)
 
 

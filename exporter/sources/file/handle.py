@@ -2,12 +2,12 @@
 
 import errno
 import os
-import stat
 import zlib
 from collections.abc import Callable, Iterable
 from contextlib import suppress
 
 from exporter.lines.framing import CONTEXT_BYTES, Digest, Position
+from exporter.regular_file import regular_descriptor
 
 READ_BYTES = 256 * 1024
 
@@ -182,12 +182,10 @@ def key_of(status: os.stat_result) -> Key:
 
 def open_regular(path: str) -> Handle:
     """Open a regular file; raises OSError if it cannot be read or is something else."""
-    # Non-blocking, so that opening a FIFO does not wait.
-    descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
-    if stat.S_ISREG(os.fstat(descriptor).st_mode):
-        return GzipHandle(descriptor) if path.endswith(GZIP_SUFFIX) else Handle(descriptor)
-    os.close(descriptor)
-    raise OSError(errno.EINVAL, "Not a regular file", path)
+    descriptor = regular_descriptor(path)
+    if descriptor is None:
+        raise OSError(errno.EINVAL, "Not a regular file", path)
+    return GzipHandle(descriptor) if path.endswith(GZIP_SUFFIX) else Handle(descriptor)
 
 
 def open_if(path: str, suits: Callable[[Handle], bool]) -> Handle | None:
