@@ -99,25 +99,20 @@ def below(value: S, folder: Path) -> S:
     return value.below(folder) if hasattr(value, "below") else value
 
 
-def nearest(name: str, known: Iterable[str]) -> str:
-    """Return "; did you mean ...?", or the known names; a mapping has their meanings.
+def nearest(name: str, known: Iterable[str], meanings: Mapping[str, str] | None = None) -> str:
+    """Return "; did you mean ...?", or the known names.
 
-    If several names are as likely, such as one for each unit, all of them are returned.
+    If several names are as likely, such as one for each unit, all of them are returned, with their meanings.
     """
-    meanings = known if isinstance(known, Mapping) else {}
+    meanings = meanings or {}
     stem = UNIT.sub("", name)
     alike = [each for each in known if UNIT.sub("", each) == stem or each.endswith(f"_{stem}")]
     if len(alike) > 1:
-        *others, last = (_with_meaning(each, meanings) for each in alike)
+        *others, last = (f"`{each}` ({meanings[each]})" if each in meanings else f"`{each}`" for each in alike)
         return f"; did you mean {', '.join(others)} or {last}?"
     names = sorted(known)
     close = difflib.get_close_matches(name, names, n=1)
     return f"; did you mean `{close[0]}`?" if close else f"; known: {', '.join(names)}"
-
-
-def _with_meaning(name: str, meanings: Mapping[str, object]) -> str:
-    meaning = meanings.get(name)
-    return f"`{name}` ({meaning})" if isinstance(meaning, str) else f"`{name}`"
 
 
 def _in_struct(value: Any, expected: type[msgspec.Struct], path: KeyPath) -> Iterator[Problem]:

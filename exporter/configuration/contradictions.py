@@ -56,11 +56,11 @@ def _about_sources(config: Config) -> Iterator[str]:
 def _about_fields(config: Config) -> Iterator[str]:
     for name in config.fields:
         if name not in RECORD_FIELDS:
-            yield f"fields.{name}: no such record field{nearest(name, dict.fromkeys(RECORD_FIELDS) | UNITS)}"
-    of_labels = {label: UNITS.get(field) for label, field in LABEL_FIELDS.items()}
+            yield f"fields.{name}: no such record field{nearest(name, RECORD_FIELDS, UNITS)}"
     for name in config.ground_truth.fields if config.ground_truth else ():
         if name not in LABEL_FIELDS:
-            yield f"ground_truth.fields.{name}: a ground-truth label has no such field{nearest(name, of_labels)}"
+            hint = nearest(name, LABEL_FIELDS, UNITS)
+            yield f"ground_truth.fields.{name}: a ground-truth label has no such field{hint}"
 
 
 def _about_business(config: Config) -> Iterator[str]:
@@ -111,7 +111,7 @@ def _about_windows(config: Config) -> Iterator[str]:
 def _about_thresholds(config: Config) -> Iterator[str]:
     for name in config.thresholds:
         if name not in MEANINGS:
-            yield f"thresholds.{name}: no such threshold{nearest(name, MEANINGS)}"
+            yield f"thresholds.{name}: no such threshold{nearest(name, MEANINGS, MEANINGS)}"
     for name in sorted(config.thresholds.keys() & SHARES):
         if config.thresholds[name] > 1:
             yield f"thresholds.{name}: expected a share from 0 to 1, got {config.thresholds[name]:g}"

@@ -13,8 +13,7 @@ from exporter.joins.store import StoreStats
 from exporter.lines.rejects import Reason
 from exporter.state.snapshot import Snapshot
 from exporter.tallies.windows import Window
-
-PREFIX = "prediction_exporter_"
+from exporter.telemetry import PREFIX
 
 
 @dataclass

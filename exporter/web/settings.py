@@ -16,7 +16,6 @@ from exporter.validation import Problem, nearest
 
 TLS = "tls_server_config"
 USERS = "basic_auth_users"
-RATE = "rate_limit"
 # A login with a higher cost takes more than a second.
 MAX_QUICK_COST = 14
 

@@ -48,7 +48,7 @@ def measure(folder: Path, reference: Path) -> list[Figure]:
 
 
 def _costs(folder: Path, reference: Path) -> dict[str, Cost]:
-    """Return what a record costs by the way it arrives: the least of several rounds.
+    """Return the cost per record for each way of sending: the least of several rounds.
 
     The first SMALL records are not measured, so that the start is left out. `arrow 100` are record batches of 100 over
     a Unix socket.

@@ -12,7 +12,7 @@ CODE = re.compile(r"`[^`]*`|\]\([^)]*\)|<?\bhttps?://\S+|<[^>]*>|\{[^}]*\}|%\([a
 
 
 class Line(NamedTuple):
-    """A line of prose; `is_text` is False for a message or a comment that may contain names."""
+    """A line of prose, and its number in the file."""
 
     number: int
     text: str
