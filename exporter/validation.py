@@ -14,18 +14,11 @@ from typing import Any, Literal, TypeVar, Union, get_args, get_origin
 
 import msgspec
 
+from exporter.plain_words import WORDS, plain
+
 KeyPath = tuple[str | int, ...]
 S = TypeVar("S")
 
-PLAIN = {
-    "float": "a number",
-    "int": "a whole number",
-    "str": "text",
-    "bool": "true or false",
-    "array": "a list",
-    "object": "a mapping",
-    "null": "nothing",
-}
 MAX_CHARACTERS = 1000
 UNIT = re.compile(r"_((n|u|m|milli|micro|nano)?(s|secs?|seconds?)|(milli|micro|nano)s)$")
 
@@ -160,15 +153,10 @@ def _is_struct(kind: Any) -> bool:
 
 
 def _plain(message: str, value: Any) -> str:
-    """Rewrite msgspec's message without its types and its path."""
-    text = message.split(" - at `", maxsplit=1)[0].split(", got `", maxsplit=1)[0]
-    text = re.sub(r"`([a-z |]+)`", lambda kinds: _words(kinds[1]), text)
+    """Return msgspec's message in plain words, with the value."""
+    _, text = plain(message.split(", got `", maxsplit=1)[0], WORDS | {"object": "a mapping", "null": "nothing"})
     quoted = f'; write "{value}", in quotes' if "text" in text and type(value) in (int, float) else ""
-    return f"{text[0].lower() + text[1:]}{'' if 'got' in text else f', got {_spell(value)}'}{quoted}"
-
-
-def _words(kinds: str) -> str:
-    return " or ".join(PLAIN.get(kind, f"`{kind}`") for kind in kinds.split(" | "))
+    return f"{text}{'' if 'got' in text else f', got {_spell(value)}'}{quoted}"
 
 
 def _spell(value: Any) -> str:

@@ -11,6 +11,7 @@ import msgspec
 from exporter.batch import NON_FINITE, WRONG_TYPE
 from exporter.decoding.schema import Leaf, Node, Number
 from exporter.lines.rejects import Reason, RejectedError
+from exporter.plain_words import plain
 
 # Why features are unusable (a mark of exporter.batch), by Leaf.key.
 Flaws = dict[str, int]
@@ -28,7 +29,8 @@ def salvage(record: Any, tree: Node, struct: type[msgspec.Struct]) -> tuple[msgs
     try:
         return msgspec.convert(record, struct), flaws
     except msgspec.ValidationError as error:
-        raise RejectedError(Reason.WRONG_TYPE, str(error)) from None
+        path, text = plain(str(error))
+        raise RejectedError(Reason.WRONG_TYPE, f"{path}: {text}") from None
 
 
 def check_utf8(line: bytes) -> None:

@@ -5,6 +5,7 @@ from typing import Any
 
 import msgspec
 
+from exporter.plain_words import plain
 from exporter.reference.profile import VERSION, Profile
 
 
@@ -17,7 +18,9 @@ def load(data: bytes) -> Profile:
     try:
         profile = msgspec.json.decode(data, type=Profile)
     except msgspec.ValidationError as error:
-        raise ProfileError(f"not a profile of version {VERSION}: {error}") from None
+        path, text = plain(str(error))
+        where = f"{path}: " if path else ""
+        raise ProfileError(f"not a profile of version {VERSION}: {where}{text}") from None
     except (msgspec.MsgspecError, UnicodeDecodeError) as error:
         raise ProfileError(f"not JSON: {error}") from None
     if profile.version != VERSION:

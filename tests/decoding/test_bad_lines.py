@@ -156,6 +156,17 @@ def test_the_detail_of_a_bad_line_is_one_short_line() -> None:
             assert len(reject.detail) < 200
 
 
+def test_the_detail_of_a_bad_line_is_in_plain_words() -> None:
+    details = {reject.detail for case in BAD for reject in decoded_block(DECODER, case.values[0] + b"\n").rejected}
+    assert {
+        "prediction: expected true or false, a number or text, got a list",
+        "probability: expected a number or an object, got text",
+        "latency_ms: expected a number, got true or false",
+        "timestamp: expected seconds since epoch, or RFC 3339 text such as 2026-01-05T10:00:00Z",
+    } <= details
+    assert [detail for detail in details if "$." in detail or "`" in detail or "|" in detail] == []
+
+
 def test_the_detail_of_a_bad_line_has_none_of_its_content() -> None:
     secret = "4111-1111"
     for text in (

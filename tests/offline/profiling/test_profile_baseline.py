@@ -79,9 +79,9 @@ def test_blocks_add_up(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("change", "problem"),
     [
-        ({"samples": 0}, r"Expected `int` >= 1 - at `\$.baseline.samples`"),
-        ({"f1": {"value": 1.5, "stderr": 0}}, r"Expected `float` <= 1.0 - at `\$.baseline.f1.value`"),
-        ({"f1": {"value": 0.5, "stderr": -1}}, r"Expected `float` >= 0.0 - at `\$.baseline.f1.stderr`"),
+        ({"samples": 0}, "baseline.samples: expected a whole number >= 1$"),
+        ({"f1": {"value": 1.5, "stderr": 0}}, "baseline.f1.value: expected a number <= 1.0$"),
+        ({"f1": {"value": 0.5, "stderr": -1}}, "baseline.f1.stderr: expected a number >= 0.0$"),
     ],
 )
 def test_an_impossible_baseline_is_rejected(tmp_path: Path, change: dict[str, Any], problem: str) -> None:
