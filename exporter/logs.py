@@ -61,7 +61,7 @@ class RejectedLineLog:
         key = (bad.stream.source, bad.reason)
         count = self._since.get(key, 0) + bad.count
         now = self._clock()
-        if key in self._last and 0 <= now - self._last[key] < SAMPLE_SECONDS:
+        if key in self._last and now - self._last[key] < SAMPLE_SECONDS:
             self._since[key] = count
             return
         self._last[key] = now

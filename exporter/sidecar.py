@@ -63,7 +63,7 @@ class Sidecar:
         store = self._state.open(JOINS, open_store) if config.ground_truth else None
         outlets = {name: self._state.open(name, options.open) for name, options in config.outlets.items()}
         restored = self._state.restored and self._state.restored.kept(plan.identities)
-        self._engine = Engine(plan, restored, RejectedLineLog(clock), store, outlets)
+        self._engine = Engine(plan, restored, RejectedLineLog(time.monotonic), store, outlets)
         self._expositions = ExpositionCache(collector, self._telemetry)
         self._schema_log = SchemaLog(collector.absent, restored)
         self._committer = Committer(self._engine, self._state, self._telemetry, clock, self._schema_log)
@@ -249,8 +249,7 @@ class Sidecar:
 
     async def _drain(self) -> None:
         """Read what has been written before now, and commit."""
-        deadline = self._clock() + DRAIN_SECONDS
-        await self._sources.drain(deadline)
+        await self._sources.drain(time.monotonic() + DRAIN_SECONDS)
         try:
             await self._committer.commit_all()
         except StoreError as error:

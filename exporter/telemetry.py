@@ -82,7 +82,6 @@ class Telemetry:
         self.lag_bytes = self._by_source("source_lag_bytes", "Bytes in log files that have not been read yet.")
         self.lag_seconds = self._by_source("source_lag_seconds", "Time for which a log file has had unread bytes.")
         self.rotations = self._count("source_rotations_total", "Log rotations detected, by kind.", "kind")
-        self.gaps = self._count("source_gaps_total", "Files that were removed before they were read completely.")
         self.failing_files = self._by_source("source_failing_files", "Files that cannot be opened or read.")
         self.errors = self._count("source_errors_total", "Failed database polls.")
         self.open_connections = self._by_source("source_open_connections", "Open connections.")

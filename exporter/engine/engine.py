@@ -128,6 +128,11 @@ class Engine:
         self._sources[stream.source].bytes += self._lines.close(stream)
         self.fold()
 
+    def lose(self, stream: Stream) -> None:
+        """Forget a stream whose rest is lost, and count that."""
+        self._sources[stream.source].gaps += 1
+        self.close(stream)
+
     def feed(self, stream: Stream, data: bytes, now: float) -> bool:
         """Take bytes of an open stream that arrived at epoch time `now`; return whether it cannot be read on."""
         self._now = now

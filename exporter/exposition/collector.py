@@ -60,6 +60,9 @@ def _sources(snapshot: Snapshot) -> Families:
     read = CounterFamily(PREFIX + "source_bytes_total", "Bytes read.", ("source",))
     records = CounterFamily(PREFIX + "source_records_total", "Records accepted.", ("source",))
     rejected = CounterFamily(PREFIX + "source_rejected_lines_total", "Rejected lines, by reason.", ("source", "reason"))
+    gaps = CounterFamily(
+        PREFIX + "source_gaps_total", "Files that were removed before they were read completely.", ("source",)
+    )
     last = GaugeFamily(
         PREFIX + "source_last_record_timestamp_seconds",
         "Time of the newest record, in seconds since epoch.",
@@ -76,12 +79,13 @@ def _sources(snapshot: Snapshot) -> Families:
         records.add((source,), counts.records)
         for reason in Reason:
             rejected.add((source, reason), counts.rejected.get(reason, 0))
+        gaps.add((source,), counts.gaps)
         if counts.last_timestamp:
             last.add((source,), counts.last_timestamp)
     of_segments = ("segment_value",) if snapshot.segment_values else ()
     for label in ("model_version", "prediction_class", "error_type", *of_segments):
         capped.add((label,), snapshot.capped.get(label, 0))
-    yield from (lines, read, records, rejected, last, capped)
+    yield from (lines, read, records, rejected, gaps, last, capped)
 
 
 def _joins(counts: JoinCounts, stats: StoreStats) -> Families:

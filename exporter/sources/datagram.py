@@ -74,8 +74,8 @@ class DatagramSocket:
 
     async def drain(self, deadline: float) -> None:
         """Read until nothing arrives for QUIET_SECONDS, and stop listening."""
-        before, end = -1, min(deadline, self.context.clock() + DRAIN_SECONDS)
-        while self._received != before and self.context.clock() < end:
+        before, end = -1, min(deadline, self.context.monotonic() + DRAIN_SECONDS)
+        while self._received != before and self.context.monotonic() < end:
             before = self._received
             await asyncio.sleep(QUIET_SECONDS)
         self._count_dropped()

@@ -123,7 +123,7 @@ class HttpSource:
         """Answer the requests in progress, and accept no others."""
         self._accepts = False
         with suppress(TimeoutError):
-            await asyncio.wait_for(self._idle.wait(), max(0.0, deadline - self.context.clock()))
+            await asyncio.wait_for(self._idle.wait(), max(0.0, deadline - self.context.monotonic()))
 
     def close(self) -> None:
         """Accept nothing more, not even requests in progress: the sink may not know the source from now on."""

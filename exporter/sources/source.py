@@ -1,6 +1,7 @@
 """The interface of sources: the options that make one, its context, and the sink that it delivers to."""
 
 import asyncio
+import time
 from collections.abc import Awaitable, Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -52,6 +53,9 @@ class Sink(Protocol):
     def close(self, stream: Stream) -> None:
         """Forget a stream that has ended."""
 
+    def lose(self, stream: Stream) -> None:
+        """Forget a stream whose rest is lost, and count that."""
+
     def ingest(self, source: str, request: IngestRequest, now: float) -> Receipt:
         """Take the lines of a request, unless a request with the same key was counted before."""
 
@@ -66,7 +70,8 @@ async def room(sink: Sink) -> None:
 class SourceContext:
     """What a source works with: its name (its URL as the user wrote it), the format of its records, and the sink.
 
-    `commit` makes everything durable that the sink has taken. `clock` returns epoch seconds.
+    `commit` makes everything durable that the sink has taken. `clock` returns epoch seconds, which may step; `monotonic`
+    is for elapsed time and deadlines.
     """
 
     name: str
@@ -75,6 +80,7 @@ class SourceContext:
     commit: Callable[[], Awaitable[object]]
     telemetry: Telemetry
     clock: Callable[[], float]
+    monotonic: Callable[[], float] = time.monotonic
 
 
 class Source(Protocol):
@@ -87,7 +93,7 @@ class Source(Protocol):
         """Deliver until cancelled."""
 
     async def drain(self, deadline: float) -> None:
-        """Deliver what was written or sent before now, but nothing later; stop at `deadline` by the source's clock."""
+        """Deliver what was written or sent before now, but nothing later; stop at the monotonic time `deadline`."""
 
     def close(self) -> None:
         """Close files and connections."""

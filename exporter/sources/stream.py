@@ -77,7 +77,7 @@ class StreamSocket:
         """Disconnect clients that are silent for too long."""
         while True:
             await asyncio.sleep(SWEEP_SECONDS)
-            oldest = self.context.clock() - self.options.idle_timeout.seconds
+            oldest = self.context.monotonic() - self.options.idle_timeout.seconds
             for connection in [connection for connection in self._connections if connection.last_received < oldest]:
                 self.refuse(connection, "idle")
 
@@ -85,7 +85,7 @@ class StreamSocket:
         """Read the data that was sent before now, and disconnect all clients."""
         await asyncio.sleep(QUIET_SECONDS)
         behind = {one: one.received + one.waiting() for one in self._connections}
-        while behind and self.context.clock() < deadline:
+        while behind and self.context.monotonic() < deadline:
             await asyncio.sleep(0)
             behind = {one: end for one, end in behind.items() if one in self._connections and one.received < end}
         self.close()
@@ -140,7 +140,7 @@ class _Connection(asyncio.Protocol):
     def __init__(self, source: StreamSocket) -> None:
         self._source = source
         self.stream: Stream | None = None
-        self.last_received = source.context.clock()
+        self.last_received = source.context.monotonic()
         self.received = 0
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
@@ -150,10 +150,11 @@ class _Connection(asyncio.Protocol):
     def data_received(self, data: bytes) -> None:
         if self.stream is None:
             return
-        sink = self._source.context.sink
-        self.last_received = self._source.context.clock()
+        context = self._source.context
+        sink = context.sink
+        self.last_received = context.monotonic()
         self.received += len(data)
-        if sink.feed(self.stream, data, self.last_received):
+        if sink.feed(self.stream, data, context.clock()):
             self._source.refuse(self, "invalid")
         elif sink.held_bytes > MAX_HELD_BYTES:
             self._source.refuse(self, "memory")

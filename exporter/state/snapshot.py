@@ -28,6 +28,7 @@ class SourceCounts(msgspec.Struct):
     bytes: int = 0
     records: int = 0
     rejected: dict[str, int] = {}
+    gaps: int = 0
     last_timestamp: float = 0.0
 
     def copy(self) -> SourceCounts:

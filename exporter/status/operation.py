@@ -11,7 +11,7 @@ from exporter.telemetry import Telemetry
 
 
 class SourceStatus(msgspec.Struct, frozen=True, kw_only=True):
-    """A source. Lines, records, rejected lines and the last record's time are those since the state began.
+    """A source. Lines, records, rejected lines, gaps and the last record's time are those since the state began.
 
     The others are those of this process, and null where they do not apply.
     """
@@ -61,7 +61,7 @@ class Operation:
                 lag_seconds=_value(self.telemetry.lag_seconds, name),
                 open_connections=_value(self.telemetry.open_connections, name),
                 failing_files=_count(self.telemetry.failing_files, name),
-                gaps=_count(self.telemetry.gaps, name),
+                gaps=counts.gaps,
             )
             for name, counts in sorted(snapshot.sources.items())
         ]

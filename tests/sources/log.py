@@ -155,7 +155,7 @@ class Log:
         async def commit() -> None:
             raise NotImplementedError
 
-        return SourceContext(name, JsonLines(), self.engine, commit, self.telemetry, lambda: self.now)
+        return SourceContext(name, JsonLines(), self.engine, commit, self.telemetry, lambda: self.now, lambda: self.now)
 
     def poll(self, seconds: float = 0.25) -> None:
         """Let time pass, and read until there is no more."""
@@ -164,7 +164,7 @@ class Log:
         while more:
             more = False
             for source in self.sources:
-                more |= source.poll(self.now)
+                more |= source.poll()
 
     def save(self) -> None:
         self.saved = encode(self.engine.snapshot(self.now))
@@ -219,7 +219,7 @@ class Log:
 
     @property
     def gaps(self) -> int:
-        return int(self.metric("gaps_total"))
+        return self.engine.snapshot(self.now).sources[self.names[0]].gaps
 
     def rotations(self, kind: str) -> int:
         return int(self.metric("rotations_total", kind=kind))

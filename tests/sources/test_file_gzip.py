@@ -154,7 +154,7 @@ def test_compressed_while_it_is_read(logs: Logs, pattern: str) -> None:
     log = logs(pattern)
     log.write(BLOCKS)
     [source] = log.sources
-    assert source.poll(log.now)
+    assert source.poll()
     log.rotate(create=True)
     log.compress(log.rotated(1))
     log.check()
@@ -178,7 +178,7 @@ def test_killed_again_and_again_within_compressed_files(log: Log, *, saved: bool
         log.start()
         [source] = log.sources
         for _ in range(blocks):
-            source.poll(log.now)
+            source.poll()
         if saved:
             log.save()
         log.crash()
@@ -328,7 +328,7 @@ def test_a_compressed_file_that_was_cut_off_is_a_gap_and_logged_once(log: Log, c
     log.write(3)
     log.poll()
     assert log.expected.items() <= log.counts.items()
-    assert log.gaps == 0
+    assert log.gaps == 1
 
 
 @pytest.mark.parametrize("at", [0, 2, 0.5, -8, -1])
@@ -432,7 +432,7 @@ def test_a_compressed_file_that_is_renamed_while_it_is_read(log: Log) -> None:
     log.write(3)
     log.start()
     [source] = log.sources
-    assert source.poll(log.now)
+    assert source.poll()
     log.rotate()
     log.write(3)
     log.save()
@@ -452,7 +452,7 @@ def test_all_compressed_files_are_deleted_while_one_is_read(log: Log) -> None:
     log.write(3)
     log.start()
     [source] = log.sources
-    assert source.poll(log.now)
+    assert source.poll()
     packed.unlink()
     log.check()
     for _ in range(3):

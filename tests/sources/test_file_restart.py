@@ -37,7 +37,7 @@ def test_more_written(log: Log, count: int) -> None:
 def test_before_the_file_was_read_to_its_end(log: Log) -> None:
     log.write(20_000, pad=50)
     [source] = log.sources
-    assert source.poll(log.now)
+    assert source.poll()
     log.restart()
     log.check()
 

@@ -219,7 +219,7 @@ def test_a_large_hole_is_skipped_without_holding_it(log: Log) -> None:
     [source] = log.sources
     log.now += 1
     for _ in range(100):
-        source.poll(log.now)
+        source.poll()
     log.restart()
     log.write(3)
     log.check()
@@ -319,7 +319,7 @@ def test_while_a_copy_is_read_to_its_end(logs: Logs, pattern: str) -> None:
     [source] = log.sources
     for _ in range(3):
         log.now += 1
-        assert source.poll(log.now)
+        assert source.poll()
     log.stop()
     log.rotated(1).rename(log.rotated(2))
     log.write(3)
@@ -339,7 +339,7 @@ def test_a_restart_while_a_copy_of_which_no_line_was_read_is_a_gap(logs: Logs) -
     [source] = log.sources
     for _ in range(2):
         log.now += 1
-        assert source.poll(log.now)
+        assert source.poll()
     log.restart()
     log.check()
     assert log.gaps == 1

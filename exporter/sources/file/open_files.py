@@ -34,7 +34,6 @@ class OpenFiles:
 
     def __post_init__(self) -> None:
         # Exported at 0 from the start, because Prometheus sees no increase in a series that starts at 1.
-        self.context.telemetry.gaps.labels(self.context.name)
         for kind in ("rename", "truncate"):
             self.context.telemetry.rotations.labels(self.context.name, kind)
 
@@ -92,7 +91,7 @@ class OpenFiles:
         if tail.blank:
             data = self._after_hole(tail, data)
         if data:
-            self.context.sink.feed(tail.stream, data, now)
+            self.context.sink.feed(tail.stream, data, self.context.clock())
         return more
 
     def close_if_finished(self, tail: Tail, now: float) -> None:
@@ -121,9 +120,8 @@ class OpenFiles:
 
     def lost(self, stream: Stream) -> None:
         """Count and log that the rest of a stream was not found, or cannot be read."""
-        self.context.telemetry.gaps.labels(self.context.name).inc()
         log.warning("the rest of a file was not found", source=self.context.name, path=stream.path, inode=stream.inode)
-        self.context.sink.close(stream)
+        self.context.sink.lose(stream)
 
     def close(self) -> None:
         """Close every file; the positions stay with the sink."""

@@ -54,7 +54,7 @@ class FileOptions(SourceOptions, frozen=True, kw_only=True):
 class FileSource:
     """Tails every file that matches `pattern`; `from_end` skips the content that is there at the first start.
 
-    `poll` does everything once, at the given epoch time; `run` calls it until cancelled.
+    `poll` does everything once; `run` calls it until cancelled.
     """
 
     context: SourceContext
@@ -78,14 +78,15 @@ class FileSource:
         """Poll until cancelled; while there is more to read, without a pause."""
         while True:
             await room(self.context.sink)
-            more = self.poll(self.context.clock())
+            more = self.poll()
             await asyncio.sleep(0 if more else POLL_SECONDS)
 
-    def poll(self, now: float) -> bool:
+    def poll(self) -> bool:
         """Find files, read a block of each, and handle rotations; return whether any file has more to read."""
+        now = self.context.monotonic()
         if not self._started:
             self._resume(now)
-        if not 0 <= now - self._looked < POLL_SECONDS:
+        if now - self._looked >= POLL_SECONDS:
             self._looked = now
             self._look(now)
         more = False
@@ -97,14 +98,14 @@ class FileSource:
 
     async def start(self) -> None:
         """Open the files that exist."""
-        self.poll(self.context.clock())
+        self.poll()
 
     async def drain(self, deadline: float) -> None:
         """Read what was written before now."""
         more = True
         # Without room in the sink, the rest is read at the next start.
-        while more and self.context.clock() < deadline and not self.context.sink.is_full:
-            more = self.poll(self.context.clock())
+        while more and self.context.monotonic() < deadline and not self.context.sink.is_full:
+            more = self.poll()
             await asyncio.sleep(0)
 
     def close(self) -> None:
