@@ -16,6 +16,9 @@ import msgspec
 from exporter.lines.rejects import RejectedError
 
 CONTEXT_BYTES = 1024
+# How many earlier places a position has, and the least distance between them, as a part of the offset.
+TRAIL = 8
+TRAIL_SPACING = 1 / 64
 
 
 class Digest(msgspec.Struct, frozen=True):
@@ -33,12 +36,19 @@ class Digest(msgspec.Struct, frozen=True):
         return len(data) >= self.length and Digest.of(data[: self.length]) == self
 
 
+class Landmark(msgspec.Struct, frozen=True, array_like=True):
+    """A place that a stream was read up to, with the bytes just before it."""
+
+    offset: int
+    context: Digest
+
+
 class Position(msgspec.Struct, frozen=True):
     """Where to resume a stream, and how to recognise that it is still the same stream.
 
     `head` covers the stream's first bytes and `context` those just before `offset`, at most CONTEXT_BYTES each.
-    `skipping` means that `offset` lies within an oversize line. `mark` is the source's own: how far it has read
-    something other than bytes, such as a table.
+    `skipping` means that `offset` lies within an oversize line. `mark` is the source's own, such as how far it has
+    read a table. `trail` are earlier places, by which a copy is recognised that was made before `offset` was reached.
     """
 
     offset: int = 0
@@ -46,6 +56,7 @@ class Position(msgspec.Struct, frozen=True):
     head: Digest = Digest()
     context: Digest = Digest()
     mark: bytes = b""
+    trail: tuple[Landmark, ...] = ()
 
 
 class FrameResult(NamedTuple):
@@ -112,12 +123,15 @@ class Lines(Framing):
         self._head = position.head
         self._context = context
         self._mark = position.mark
+        self._trail = position.trail
         # Joined once the newline arrives, so that a line that arrives byte by byte is not copied for each byte.
         self._rest: list[bytes] = []
 
     @property
     def position(self) -> Position:
-        return Position(self.offset, self._skipping, self._head, Digest.of(self._context), self._mark)
+        return Position(
+            self.offset, self._skipping, self._head, Digest.of(self._context), self._mark, self._trail
+        )
 
     def feed(self, data: bytes) -> FrameResult:
         if b"\n" not in data and not self._skipping and self.held + len(data) <= self._limit:
@@ -179,6 +193,12 @@ class Lines(Framing):
 
     def _advance(self, data: bytes, end: int) -> None:
         """Move past the bytes before `end`."""
+        last = self._trail[-1].offset if self._trail else 0
+        if end and self.offset - last > TRAIL_SPACING * self.offset:
+            self._trail += (Landmark(self.offset, Digest.of(self._context)),)
+            if len(self._trail) > TRAIL:
+                # The older ones are further apart.
+                self._trail = self._trail[: TRAIL // 2 : 2] + self._trail[TRAIL // 2 :]
         if self._head.length < CONTEXT_BYTES and self.offset == len(self._context):
             self._head = Digest.of((self._context + data[: min(end, CONTEXT_BYTES)])[:CONTEXT_BYTES])
         self.offset += end
