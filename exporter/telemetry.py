@@ -79,6 +79,10 @@ class Telemetry:
         for reason in ("limit", "slow"):
             self.http_refused_connections.labels(reason)
         self.open_files = self._by_source("source_open_files", "Open log files.")
+        self.closed_files = self._by_source(
+            "source_closed_files",
+            "Log files that are known and closed, because the process may not open more; they are read in turn.",
+        )
         self.lag_bytes = self._by_source("source_lag_bytes", "Bytes in log files that have not been read yet.")
         self.lag_seconds = self._by_source("source_lag_seconds", "Time for which a log file has had unread bytes.")
         self.rotations = self._count("source_rotations_total", "Log rotations detected, by kind.", "kind")

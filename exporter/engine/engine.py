@@ -115,6 +115,18 @@ class Engine:
         """Return the streams of a source that were open when the restored state was saved."""
         return self._lines.remembered(source)
 
+    def orphans(self) -> dict[Stream, Position]:
+        """Return the streams of sources that are not configured any more."""
+        return self._lines.orphans(self._plan.pipelines)
+
+    def streams(self) -> list[Stream]:
+        """Return all lasting streams, open or not."""
+        return self._lines.streams()
+
+    def move(self, stream: Stream, new: Stream) -> None:
+        """Continue an open stream under another identity."""
+        self._lines.move(stream, new)
+
     def position(self, stream: Stream) -> Position:
         """Return the position from which an open stream would be resumed."""
         return self._lines.position(stream)

@@ -1,6 +1,6 @@
 """The line buffer: the whole lines of any number of streams, until there are enough to decode."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Container, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
@@ -122,6 +122,18 @@ class LineBuffer:
     def remembered(self, source: str) -> dict[Stream, Position]:
         """Return the streams of a source that are not open again yet."""
         return {stream: position for stream, position in self._unclaimed.items() if stream.source == source}
+
+    def orphans(self, sources: Container[str]) -> dict[Stream, Position]:
+        """Return the streams of sources other than these, which are not open."""
+        return {stream: position for stream, position in self._unclaimed.items() if stream.source not in sources}
+
+    def streams(self) -> list[Stream]:
+        """Return all lasting streams, open or not."""
+        return [*self._unclaimed, *(stream for stream in self._framings if stream.is_lasting)]
+
+    def move(self, stream: Stream, new: Stream) -> None:
+        """Continue an open stream under another identity."""
+        self._framings[new] = self._framings.pop(stream)
 
     def position(self, stream: Stream) -> Position:
         """Return the position from which an open stream would resume."""

@@ -129,9 +129,7 @@ class Lines(Framing):
 
     @property
     def position(self) -> Position:
-        return Position(
-            self.offset, self._skipping, self._head, Digest.of(self._context), self._mark, self._trail
-        )
+        return Position(self.offset, self._skipping, self._head, Digest.of(self._context), self._mark, self._trail)
 
     def feed(self, data: bytes) -> FrameResult:
         if b"\n" not in data and not self._skipping and self.held + len(data) <= self._limit:

@@ -41,6 +41,15 @@ class Sink(Protocol):
     def remembered(self, source: str) -> dict[Stream, Position]:
         """Return the positions of the source's streams that were open when the state was saved, and are not now."""
 
+    def orphans(self) -> dict[Stream, Position]:
+        """Return the positions of streams whose sources are not configured any more."""
+
+    def streams(self) -> list[Stream]:
+        """Return all streams that can be read again after a restart, of all sources, open or not."""
+
+    def move(self, stream: Stream, new: Stream) -> None:
+        """Continue an open stream under another identity."""
+
     def position(self, stream: Stream) -> Position:
         """Return the position from which an open stream would resume."""
 
@@ -70,8 +79,8 @@ async def room(sink: Sink) -> None:
 class SourceContext:
     """What a source works with: its name (its URL as the user wrote it), the format of its records, and the sink.
 
-    `commit` makes everything durable that the sink has taken. `clock` returns epoch seconds, which may step; `monotonic`
-    is for elapsed time and deadlines.
+    `commit` makes everything durable that the sink has taken. `clock` returns epoch seconds, which may step;
+    `monotonic` is for elapsed time and deadlines.
     """
 
     name: str

@@ -153,7 +153,7 @@ class Log:
 
     def _context(self, name: str) -> SourceContext:
         async def commit() -> None:
-            raise NotImplementedError
+            self.save()
 
         return SourceContext(name, JsonLines(), self.engine, commit, self.telemetry, lambda: self.now, lambda: self.now)
 

@@ -184,12 +184,25 @@ def test_an_old_file_that_can_be_read_a_moment_later_is_not_counted_again(
     assert log.gaps == 0
 
 
-def test_a_file_that_was_moved_to_another_folder_while_down_is_a_gap(log: Log) -> None:
+def test_a_file_that_was_moved_to_a_folder_below_while_down(log: Log) -> None:
     log.write(3)
     log.poll()
     log.stop()
+    log.write(3)
     (log.folder / "archive").mkdir()
     log.path.rename(log.folder / "archive" / "app.jsonl")
+    log.write(3)
+    log.start()
+    log.check()
+    assert log.gaps == 0
+
+
+def test_a_file_that_was_moved_elsewhere_while_down_is_a_gap(log: Log) -> None:
+    log.write(3)
+    log.poll()
+    log.stop()
+    (log.folder.parent / "archive").mkdir()
+    log.path.rename(log.folder.parent / "archive" / "app.jsonl")
     log.write(3)
     log.start()
     log.check()

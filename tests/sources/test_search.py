@@ -8,6 +8,7 @@ import pytest
 from exporter.lines.framing import CONTEXT_BYTES, Digest, Position
 from exporter.lines.stream import Stream
 from exporter.sources.file.search import find
+from exporter.sources.file.siblings import Siblings
 
 READ = b"".join(b"%06d\n" % number for number in range(1000))
 HALF = len(READ) // 2
@@ -44,28 +45,33 @@ def test_a_file_is_recognised_by_inode_and_content(
     path.write_bytes(content)
     status = path.stat()
     stream = Stream("log", str(path), status.st_dev + (device != "same device"), status.st_ino, 1)
-    handle = find(stream, known, set())
+    handle = find(stream, known, set(), Siblings())
     assert (handle is not None) == is_found
     if handle:
         handle.close()
 
 
-@pytest.mark.parametrize("content", [READ, READ + b"more\n", b"", OTHER * 20])
-@pytest.mark.parametrize("known", [KNOWN, UNREAD])
-def test_a_file_with_another_inode_is_another_file(tmp_path: Path, known: Position, content: bytes) -> None:
+@pytest.mark.parametrize(
+    ("known", "content", "is_found"),
+    [
+        pytest.param(KNOWN, READ, True, id="restored"),
+        pytest.param(KNOWN, READ + b"more\n", True, id="rewritten with more"),
+        pytest.param(KNOWN, READ[:-1], False, id="shorter"),
+        pytest.param(KNOWN, OTHER * 20, False, id="other content"),
+        pytest.param(UNREAD, READ, False, id="never read"),
+        pytest.param(UNREAD, b"", False, id="never read and empty"),
+    ],
+)
+def test_a_file_with_another_inode_is_recognised_by_its_content(
+    tmp_path: Path,
+    known: Position,
+    content: bytes,
+    is_found: bool,  # noqa: FBT001
+) -> None:
     path = tmp_path / "log"
     path.write_bytes(content)
     stream = Stream("log", str(path), path.stat().st_dev, path.stat().st_ino + 1, 1)
-    assert find(stream, known, set()) is None
-
-
-def test_a_file_that_is_open_already_is_not_found(tmp_path: Path) -> None:
-    path = tmp_path / "log"
-    path.write_bytes(READ)
-    key = (path.stat().st_dev, path.stat().st_ino)
-    assert find(Stream("log", str(path), *key, 1), KNOWN, {key}) is None
-
-
-def test_a_missing_path_leaves_the_search_undecided(tmp_path: Path) -> None:
-    with pytest.raises(FileNotFoundError):
-        find(Stream("log", str(tmp_path / "log"), 1, os.getpid(), 1), KNOWN, set())
+    handle = find(stream, known, set(), Siblings())
+    assert (handle is not None) == is_found
+    if handle:
+        handle.close()

@@ -6,7 +6,8 @@ from pathlib import Path
 import pytest
 
 from exporter.sources.file.handle import key_of
-from exporter.sources.file.siblings import is_rotated, rotated_between, siblings
+from exporter.sources.file.names import is_rotated
+from exporter.sources.file.siblings import Siblings, rotated_between
 
 
 @pytest.mark.parametrize(
@@ -37,7 +38,7 @@ def test_rotated_between(tmp_path: Path, oldest_to_newest: str, first: str, foun
         (tmp_path / name).touch()
         os.utime(tmp_path / name, (age, age))
     key = key_of((tmp_path / first).stat())
-    between = rotated_between(str(tmp_path / "x.log"), key, None)
+    between = rotated_between(Siblings(), str(tmp_path / "x.log"), key, None)
     assert ["+".join(Path(other.path).name for other in names) for names in between] == found.split()
 
 
@@ -46,7 +47,7 @@ def test_names_order_files_with_the_same_time(tmp_path: Path) -> None:
     for name in ("x.log.3.gz", "x.log.2.gz", "x.log.1.gz"):
         (tmp_path / name).touch()
         os.utime(tmp_path / name, (9, 9))
-    between = rotated_between(str(tmp_path / "x.log"), key_of((tmp_path / "x.log.2.gz").stat()), None)
+    between = rotated_between(Siblings(), str(tmp_path / "x.log"), key_of((tmp_path / "x.log.2.gz").stat()), None)
     assert [Path(other.path).name for [other] in between] == ["x.log.1.gz"]
 
 
@@ -55,7 +56,7 @@ def test_files_after_the_last_are_left_out(tmp_path: Path) -> None:
         (tmp_path / f"x.log.{number}").touch()
         os.utime(tmp_path / f"x.log.{number}", (9 - number, 9 - number))
     first, last = (key_of((tmp_path / f"x.log.{number}").stat()) for number in (4, 2))
-    between = rotated_between(str(tmp_path / "x.log"), first, last)
+    between = rotated_between(Siblings(), str(tmp_path / "x.log"), first, last)
     assert [Path(other.path).name for [other] in between] == ["x.log.3"]
 
 
@@ -78,18 +79,26 @@ def test_rotated_names(log: str, other: str, *, rotated: bool) -> None:
 
 
 def test_siblings_are_regular_files_newest_first(tmp_path: Path) -> None:
-    for age, name in enumerate("abc"):
+    for age, name in enumerate(["x.log", "x.log.1", "x-2024.log", "other"]):
         (tmp_path / name).touch()
         os.utime(tmp_path / name, (age, age))
-    (tmp_path / "folder").mkdir()
-    (tmp_path / "link").symlink_to("a")
-    os.mkfifo(tmp_path / "fifo")
-    assert [Path(other.path).name for other in siblings(str(tmp_path / "a"))] == ["c", "b"]
-    assert siblings(str(tmp_path / "absent" / "x")) == []
+    (tmp_path / "x.log.folder").mkdir()
+    (tmp_path / "x.log.link").symlink_to("x.log")
+    os.mkfifo(tmp_path / "x.log.fifo")
+    log = str(tmp_path / "x.log")
+    assert [Path(other.path).name for other in Siblings().named_like(log)] == ["x-2024.log", "x.log.1"]
+    assert Siblings().named_like(str(tmp_path / "absent" / "x")) == []
+
+
+def test_siblings_are_found_in_folders_below(tmp_path: Path) -> None:
+    (tmp_path / "old").mkdir()
+    (tmp_path / "old" / "x.log.1").touch()
+    (tmp_path / "x.log").touch()
+    assert [Path(other.path).name for other in Siblings().named_like(str(tmp_path / "x.log"))] == ["x.log.1"]
 
 
 def test_siblings_of_a_relative_path(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
-    for name in "ab":
+    for name in ("a", "a.1"):
         Path(name).touch()
-    assert [Path(other.path).name for other in siblings("a")] == ["b"]
+    assert [other.path for other in Siblings().named_like("a")] == ["a.1"]

@@ -19,6 +19,11 @@ GZIP_FORMAT = 16 + zlib.MAX_WBITS
 # How much of a compressed file is read at a time, and how much is unpacked at a time on the way to an offset.
 STORED_BYTES = 64 * 1024
 SKIPPED_BYTES = 256 * 1024
+# How files are compared: in blocks, at most so many, spread evenly.
+COMPARED_BYTES = 64 * 1024
+MAX_COMPARED = 16
+# How many different lines two files must share to be taken for copies when nothing else says so.
+VARIED_LINES = 10
 
 # The device and inode of an open file.
 Key = tuple[int, int]
@@ -28,9 +33,12 @@ class Handle:
     """An open file whose content is stored as it is. All methods but `close` raise OSError."""
 
     is_zipped = False
+    # How many are open in this process.
+    open_count = 0
 
     def __init__(self, descriptor: int) -> None:
         self._descriptor = descriptor
+        Handle.open_count += 1
 
     def status(self) -> os.stat_result:
         """Return the status of the stored file."""
@@ -59,6 +67,7 @@ class Handle:
 
     def close(self) -> None:
         os.close(self._descriptor)
+        Handle.open_count -= 1
 
     def matches(self, position: Position) -> bool:
         """Return whether the content up to a position is what was read before."""
@@ -69,12 +78,36 @@ class Handle:
             and context.matches(self.read(context.length, position.offset - context.length))
         )
 
-    def begins_like(self, other: "Handle", offset: int) -> bool:
-        """Return whether the content, as far as it goes, is that of another file before `offset`."""
-        length = min(self.left(0), offset)
-        near = max(0, length - CONTEXT_BYTES)
-        runs = (min(length, CONTEXT_BYTES), 0), (length - near, near)
-        return all(self.read(*run) == other.read(*run) for run in runs)
+    def is_part(self, position: Position) -> bool:
+        """Return whether the content seems to be the start of what was read before a position.
+
+        It is compared where the position has something to compare: the head, and the last place that it reaches.
+        """
+        size, head = self.left(0), position.head
+        if not 0 < size < position.offset:
+            return False
+        reached = [place for place in position.trail if place.offset <= size]
+        return (
+            (size >= head.length or bool(reached))
+            and (size < head.length or head.matches(self.read(head.length, 0)))
+            and all(
+                place.context.matches(self.read(place.context.length, place.offset - place.context.length))
+                for place in reached[-1:]
+            )
+        )
+
+    def is_within(self, other: "Handle") -> bool:
+        """Return whether another file starts with the whole content; of a large one, a sample is compared."""
+        size = self.left(0)
+        last = (size - 1) // COMPARED_BYTES
+        blocks = sorted({last * block // MAX_COMPARED for block in range(MAX_COMPARED + 1)})
+        runs = [(min(COMPARED_BYTES, size - block * COMPARED_BYTES), block * COMPARED_BYTES) for block in blocks]
+        return size <= other.left(0) and all(self.read(*run) == other.read(*run) for run in runs)
+
+    def varies(self, length: int) -> bool:
+        """Return whether the content's first bytes contain lines that two logs would not share by chance."""
+        lines = self.read(min(length, COMPARED_BYTES), 0).split(b"\n")[:-1]
+        return len(set(lines)) >= VARIED_LINES
 
     def after_last_line(self) -> Position:
         """Return the position after the last whole line."""

@@ -1,6 +1,10 @@
-"""The open files of a source: each is read through its handle until it is finished, whatever happens to its path."""
+"""The files of a source: each is read through its handle until it is finished, whatever happens to its path.
 
-import os
+A file is recognised by its content. A copy of a log is not read, as long as its name is the log's with something added
+and all of its content is part of what was, or will be, read from the log. Once that is no longer so, it is read.
+"""
+
+import resource
 from contextlib import closing, suppress
 from dataclasses import dataclass, field
 
@@ -10,83 +14,96 @@ import structlog
 from exporter.lines.framing import CONTEXT_BYTES, Digest, Position
 from exporter.lines.stream import Stream
 from exporter.sources.file.handle import GZIP_MAGIC, READ_BYTES, Handle, Key, open_first
-from exporter.sources.file.search import UnfinishedError, find_copy
-from exporter.sources.file.siblings import rotated_between
+from exporter.sources.file.names import originals
+from exporter.sources.file.search import UnfinishedError, find_copy, find_part
+from exporter.sources.file.siblings import Siblings, rotated_between
 from exporter.sources.file.tail import Tail
 from exporter.sources.source import SourceContext
 
-# How long a file that was replaced has to be quiet before it is closed.
+# How long a file that was deleted has to be quiet before it is closed, and how long to wait for the rest of a file
+# that is being rewritten.
 RETIRE_SECONDS = 10.0
 # How long to wait for a file whose path is gone without a successor, such as in a folder that is not mounted.
 PATIENCE_SECONDS = 3600.0
+# How long a file may be empty before it counts as truncated: a rewrite starts with that.
+EMPTY_SECONDS = 1.0
+# File descriptors for the server's connections, the checkpoint and everything else.
+RESERVED_DESCRIPTORS = 640
+LEAST_DESCRIPTORS = 16
 
 log = structlog.get_logger()
 
 
 @dataclass
 class OpenFiles:
-    """The open files by key, and the latest one of each path; `serial` is the last number given to a stream."""
+    """The files of a source by key, and those that are read by the path of their log, oldest first.
+
+    `busy` are the files that may have something to read. `serial` is the last number given to a stream, and `elsewhere`
+    the files that other sources read. `has_news` says
+    that a stream was opened, which a commit should make durable soon.
+    """
 
     context: SourceContext
+    rotate_wait: float
     serial: int = 0
+    elsewhere: set[Key] = field(default_factory=set)
+    has_news: bool = False
     tails: dict[Key, Tail] = field(default_factory=dict)
-    latest: dict[str, Tail] = field(default_factory=dict)
+    busy: dict[Key, Tail] = field(default_factory=dict)
+    by_path: dict[str, list[Tail]] = field(default_factory=dict)
+    siblings: Siblings = field(default_factory=Siblings)
 
     def __post_init__(self) -> None:
         # Exported at 0 from the start, because Prometheus sees no increase in a series that starts at 1.
         for kind in ("rename", "truncate"):
             self.context.telemetry.rotations.labels(self.context.name, kind)
 
+    def latest(self, path: str) -> Tail | None:
+        """Return the newest file that is read as the log at a path."""
+        tails = self.by_path.get(path)
+        return tails[-1] if tails else None
+
     def begin(self, path: str, handle: Handle, position: Position, now: float) -> None:
         """Open the file that is new at a path."""
-        before = self.latest.get(path)
+        before = self.latest(path)
         if before:
-            kind = "truncate" if before.stream.inode == handle.status().st_ino else "rename"
-            self._rotated(path, kind)
             self.open_missed(before, now)
+            self._rotated(path, "truncate" if before.stream.inode == handle.status().st_ino else "rename")
         self.resume(self._stream(path, handle), handle, path, position, now)
 
     def resume(self, stream: Stream, handle: Handle, path: str | None, position: Position, now: float) -> None:
         """Resume a stream at a position."""
         context = handle.read(position.context.length, position.offset - position.context.length)
         blank = not position.skipping and not context.strip(b"\0")
-        self._add(Tail(stream, handle, path, position.offset, context, blank, now))
+        self._add(Tail(stream, handle.key, path, position.offset, context, blank, now, handle))
         self.context.sink.open(stream, position, context)
 
-    def open_missed(self, after: Tail, now: float, until: Tail | None = None) -> None:
-        """Open the files that were at a path after one file, until another, and were rotated before they were seen."""
-        path = after.stream.path
-        first, last = self._kept_as(after), self._kept_as(until) if until else None
-        for names in rotated_between(path, first, last, since=after.modified):
-            if any(other.key in self.tails for other in names):
-                continue
-            handle = open_first(other.path for other in names)
-            if handle is not None:
-                self.resume(self._stream(path, handle), handle, None, Position(), now)
+    def open_missed(self, after: Tail, now: float) -> None:
+        """Open the files that were at a path after one file, and were rotated before they were seen."""
+        self._open_all(after.stream.path, self._missed(after.stream.path, after), now)
 
-    def is_copy(self, path: str, handle: Handle) -> bool:
-        """Return whether a file is named after an open one (x.1 after x) and begins like it, or is compressed.
-
-        A copy is not read until the other file is truncated; then the unread rest is read from the copy.
-        """
-        for end in range(len(os.path.dirname(path)) + 1, len(path)):
-            tail = self.latest.get(path[:end])
-            if not tail or not tail.offset:
-                continue
-            # A compressed file is not unpacked again for this.
-            if not tail.handle.is_zipped and handle.begins_like(tail.handle, tail.offset):
-                return True
-            # Some compressors write under a temporary name first.
-            if GZIP_MAGIC.startswith(handle.read(len(GZIP_MAGIC), 0)) or handle.matches(self._known(tail)):
-                return True
-        return False
+    def make_room(self) -> None:
+        """Close files if there are too many: first those that are still at their paths, and can be opened again."""
+        limit = max(LEAST_DESCRIPTORS, resource.getrlimit(resource.RLIMIT_NOFILE)[0] - RESERVED_DESCRIPTORS)
+        if Handle.open_count < limit:
+            return
+        opened = sorted((tail for tail in self.tails.values() if tail.is_open), key=lambda tail: tail.quiet_since)
+        resting = [tail for tail in opened if tail.path is not None and not tail.handle.is_zipped]
+        for tail in resting[: limit // 8 + 1]:
+            tail.close()
+        if not resting:
+            for tail in [tail for tail in opened if not tail.unread and self.latest(tail.stream.path) is not tail][:1]:
+                self.finish(tail)
 
     def read(self, tail: Tail, now: float) -> bool:
         """Read one block; return whether there may be more. Raises OSError."""
+        if tail.is_copy:
+            return self._review(tail, now)
+        if not tail.offset and tail.path is not None and self._is_known(tail, now):
+            return False
         data = tail.read(now)
         if data is None:
-            self._restart(tail, now)
-            return True
+            return self._changed(tail, now)
         more = len(data) == READ_BYTES
         if tail.blank:
             data = self._after_hole(tail, data)
@@ -97,70 +114,267 @@ class OpenFiles:
     def close_if_finished(self, tail: Tail, now: float) -> None:
         """Close a file that is no longer at its path, was read to its end, and will not be written to again."""
         quiet = now - tail.quiet_since
-        if tail.path is not None or quiet < RETIRE_SECONDS:
+        if tail.path is not None or (quiet < RETIRE_SECONDS and not tail.is_copy):
             return
-        if self.latest.get(tail.stream.path) is tail:
-            if not tail.linked:
-                self._move_to_copy(tail)
-            # Forgotten before an older file of the path, this one would be opened again as a missed file.
-            is_alone = not any(one.stream.path == tail.stream.path for one in self.tails.values() if one is not tail)
-            if tail.linked and (quiet < PATIENCE_SECONDS or not is_alone):
+        is_latest = self.latest(tail.stream.path) is tail
+        if is_latest and not tail.linked:
+            self._move_to_compressed(tail)
+        if tail.linked and not tail.is_copy:
+            # Forgotten before an older file of the path, the latest would be opened again as a missed file.
+            is_alone = self.by_path[tail.stream.path] == [tail]
+            wait = 0.0 if tail.handle.is_zipped else self.rotate_wait
+            if quiet < (max(wait, PATIENCE_SECONDS) if is_latest else wait) or (is_latest and not is_alone):
                 return
+        if is_latest:
             self.open_missed(tail, now)
-        log.info(
-            "file finished", source=self.context.name, path=tail.stream.path, offset=tail.offset, inode=tail.key[1]
-        )
-        if tail.unread:
-            self.lost(tail.stream)
-        self.context.sink.close(tail.stream)
-        tail.handle.close()
-        del self.tails[tail.key]
-        if self.latest.get(tail.stream.path) is tail:
-            del self.latest[tail.stream.path]
+        self.finish(tail)
 
     def lost(self, stream: Stream) -> None:
         """Count and log that the rest of a stream was not found, or cannot be read."""
         log.warning("the rest of a file was not found", source=self.context.name, path=stream.path, inode=stream.inode)
         self.context.sink.lose(stream)
 
+    def forget(self, tail: Tail) -> None:
+        """Close a file, but not its stream."""
+        tail.close()
+        del self.tails[tail.key]
+        self._unlist(tail)
+
+    def forget_idle(self, now: float) -> None:
+        """Leave files alone that have not changed for a while, until their paths are checked again."""
+        busy = [tail for tail in self.busy.values() if self.tails.get(tail.key) is tail and tail.is_busy(now)]
+        self.busy = {tail.key: tail for tail in busy}
+
     def close(self) -> None:
         """Close every file; the positions stay with the sink."""
         for tail in self.tails.values():
-            tail.handle.close()
+            tail.close()
         self.tails.clear()
-        self.latest.clear()
+        self.busy.clear()
+        self.by_path.clear()
+
+    def adopt(self, path: str, handle: Handle, position: Position, now: float, *, is_copy: bool) -> None:
+        """Resume a file at a path that was read by another source."""
+        stream = self._copy_stream(path, handle) if is_copy else self._stream(path, handle)
+        self.resume(stream, handle, path, position, now)
+
+    def reopen(self, stream: Stream, handle: Handle, position: Position, now: float) -> None:
+        """Resume a remembered stream in the file in which it was found."""
+        device, inode = handle.key
+        self.context.sink.close(stream)
+        found = msgspec.structs.replace(stream, device=device, inode=inode)
+        self.resume(found, handle, stream.path, position, now)
+
+    def hold(self, path: str, handle: Handle, now: float) -> None:
+        """Open a file as a copy, which is not read."""
+        self.resume(self._copy_stream(path, handle), handle, path, handle.after_last_line(), now)
+
+    # Copies
+
+    def _is_known(self, tail: Tail, now: float) -> bool:
+        """Return whether the content of an unread file was read before; it is then resumed, or held as a copy."""
+        handle, path = tail.handle, tail.path or tail.stream.path
+        if not handle.left(0):
+            return False
+        for before in reversed(self.by_path.get(path, ())):
+            if before is tail or before.path is not None or not before.offset:
+                continue
+            position = self._known(before)
+            if handle.matches(position) and (not before.handle.status().st_nlink or handle.varies(position.offset)):
+                if before.handle.left(before.offset) <= 0:
+                    self._replace(before, tail)
+                return True
+            if handle.is_part(position) and handle.varies(position.offset):
+                self._hold(tail, before.stream, now)
+                return True
+        original = self._original(path, handle)
+        if original is not None:
+            self._hold(tail, original, now)
+        return original is not None
+
+    def _original(self, path: str, handle: Handle) -> Stream | None:
+        """Return the stream of which a file at a path is a copy."""
+        for original in originals(path):
+            for tail in reversed(self.by_path.get(original, ())):
+                if tail.key != handle.key and self._contains(tail, handle):
+                    return tail.stream
+        return None
+
+    def _contains(self, tail: Tail, copy: Handle) -> bool:
+        """Return whether the content of a file that is read contains all of another's, which is not empty."""
+        position = self._known(tail)
+        if not copy.left(0):
+            return False
+        # Some compressors write under a temporary name first.
+        if GZIP_MAGIC.startswith(copy.read(len(GZIP_MAGIC), 0)):
+            return True
+        if not tail.handle.is_zipped and tail.handle.matches(position):
+            return copy.is_within(tail.handle)
+        return position.offset > 0 and (copy.matches(position) or copy.is_part(position))
+
+    def _hold(self, tail: Tail, original: Stream | None, now: float) -> None:
+        """Treat an open file as a copy, up to its end."""
+        handle = tail.handle
+        position = handle.after_last_line()
+        stream = self._copy_stream(tail.path or tail.stream.path, handle)
+        if stream != tail.stream:
+            self._unlist(tail)
+            self.context.sink.close(tail.stream)
+            self.has_news = True
+            log.info("file is a copy; it is not read", source=self.context.name, path=stream.path)
+        context = handle.read(position.context.length, position.offset - position.context.length)
+        tail.move(stream, position.offset, context, now)
+        tail.original = original
+        self.context.sink.open(stream, position, context)
+
+    def _review(self, tail: Tail, now: float) -> bool:
+        """Decide again about a copy that has changed; return whether it is read from now on."""
+        if not tail.has_changed(now):
+            return False
+        handle, path = tail.handle, tail.path or tail.stream.path
+        position = self.context.sink.position(tail.stream)
+        original = self._original(path, handle)
+        if original is not None or tail.key in self.elsewhere:
+            self._hold(tail, original, now)
+            tail.has_changed(now)
+            return False
+        before = self.by_path.get(tail.original.path, ()) if tail.original else ()
+        is_original_known = any(one.stream == tail.original for one in before)
+        if is_original_known or not handle.matches(position):
+            position = Position()
+        elif handle.left(position.offset) <= 0:
+            return False
+        self.context.sink.close(tail.stream)
+        context = handle.read(position.context.length, position.offset - position.context.length)
+        tail.move(self._stream(path, handle), position.offset, context, now, blank=not position.offset)
+        tail.original = None
+        self._list(tail)
+        self.context.sink.open(tail.stream, position, context)
+        return True
+
+    # Changes
+
+    def _changed(self, tail: Tail, now: float) -> bool:
+        """Handle a file whose content is not what was read; return whether there is more to read now."""
+        tail.changed_since = now if tail.changed_since is None else tail.changed_since
+        handle, waited = tail.handle, now - tail.changed_since
+        is_rewritten = handle.is_part(self._known(tail)) and handle.varies(tail.offset)
+        patience = RETIRE_SECONDS if is_rewritten else EMPTY_SECONDS if not handle.left(0) else 0.0
+        if tail.path is not None and waited < patience:
+            return False
+        if (
+            tail.path is None
+            and not tail.unread
+            and any(
+                self._contains(other, handle) for other in self.by_path.get(tail.stream.path, ()) if other is not tail
+            )
+        ):
+            # A rotated file has been replaced by a copy of what came after it.
+            self.finish(tail)
+            return False
+        self._restart(tail, now)
+        return True
 
     def _restart(self, tail: Tail, now: float) -> None:
         """Read a truncated file from its start, and the rest of its old content from a copy."""
-        old, is_latest = tail.stream, self.latest.get(tail.stream.path) is tail
-        self._rotated(old.path, "truncate")
-        handle = self._copy(tail, self._known(tail), since=tail.modified)
-        if handle is None:
-            self.lost(old)
+        old, position, is_latest = tail.stream, self._known(tail), self.latest(tail.stream.path) is tail
+        copies = [copy for copy in self.tails.values() if copy is not tail and self._may_be_copy(copy, old.path)]
+        copy = next((copy for copy in copies if position.offset and copy.handle.matches(position)), None)
+        if copy is None and (handle := self._copy(tail, position, since=tail.modified)):
+            copy = Tail(self._copy_stream(old.path, handle), handle.key, None, 0, b"", False, now, handle)
+        missed: list[list[str]] = []
+        if copy is None:
+            self._end(tail, position, copies, now)
         else:
-            copy = Tail(old, handle, None, tail.offset, tail.context, tail.blank, now)
-            self._add(copy)
             if is_latest:
-                self.open_missed(copy, now, until=tail)
-        tail.restart(self._stream(old.path, tail.handle), now)
-        if is_latest:
-            self.latest[old.path] = tail
+                missed = self._missed(old.path, copy, until=tail)
+            self._unlist(copy)
+            self.context.sink.close(copy.stream)
+            copy.move(old, tail.offset, tail.context, now, blank=tail.blank)
+            copy.original = None
+            self._move(copy, old)
+            self._add(copy)
+        self._rotated(old.path, "truncate")
+        stream = self._stream(tail.path or old.path, tail.handle)
+        # A rotated file that was truncated does not become the latest.
+        is_moved = is_latest or stream.path != old.path
+        if is_moved:
+            self._unlist(tail)
+        tail.move(stream, 0, b"", now, blank=True)
+        if is_moved:
+            self._list(tail)
         self.context.sink.open(tail.stream)
+        self._open_all(old.path, missed, now)
+
+    def _may_be_copy(self, tail: Tail, path: str) -> bool:
+        """Return whether an open file that is not read, or not yet, may be a copy of the log at a path, by its name."""
+        return (tail.is_copy or not tail.offset) and path in originals(tail.path or tail.stream.path)
+
+    def _end(self, tail: Tail, position: Position, copies: list[Tail], now: float) -> None:
+        """End the stream of a truncated file: without a loss if it was copied before the last lines were read."""
+        parts = [copy for copy in copies if copy.handle.is_part(position)]
+        for part in parts:
+            self._hold(part, None, now)
+        if parts or (tail.path is None and not tail.unread):
+            self.context.sink.close(tail.stream)
+            return
+        handle = find_part(tail.stream.path, position, self.tails, self.siblings)
+        if handle is None:
+            self.lost(tail.stream)
+            return
+        self.context.sink.close(tail.stream)
+        # Its path may match the pattern, too.
+        stream = self._copy_stream(tail.stream.path, handle)
+        self.resume(stream, handle, None, handle.after_last_line(), now)
 
     def _copy(self, tail: Tail, position: Position, since: int = 0) -> Handle | None:
         """Open a copy of a file's content up to a position, if there is one."""
         with suppress(UnfinishedError):
-            return find_copy(tail.stream.path, position, self.tails, since)
+            return find_copy(tail.stream.path, position, self.tails, self.siblings, since)
         return None
 
-    def _move_to_copy(self, tail: Tail) -> None:
+    def _move_to_compressed(self, tail: Tail) -> None:
         """Continue in the compressed copy of a deleted file, if there is one; later files are searched for after it."""
         copy = self._copy(tail, self._known(tail))
         if copy is not None:
-            tail.handle.close()
             del self.tails[tail.key]
-            tail.handle, tail.key, tail.linked = copy, copy.key, True
+            tail.handle = copy
             self.tails[tail.key] = tail
+            self._move(tail, tail.stream)
+
+    def _replace(self, tail: Tail, new: Tail) -> None:
+        """Continue a stream in a new file at the same path, which has the same content and maybe more."""
+        self.context.sink.close(new.stream)
+        self._unlist(new)
+        del self.tails[tail.key]
+        self._unlist(tail)
+        tail.take(new)
+        self.tails[tail.key] = tail
+        self._move(tail, msgspec.structs.replace(tail.stream, serial=new.stream.serial))
+        self._list(tail)
+        log.info("file replaced by one with the same content", source=self.context.name, path=tail.path)
+
+    def _move(self, tail: Tail, stream: Stream) -> None:
+        """Continue a stream under another number, and the key of its file."""
+        device, inode = tail.key
+        stream = msgspec.structs.replace(stream, device=device, inode=inode)
+        self.context.sink.move(tail.stream, stream)
+        tail.stream = stream
+        self.has_news = True
+
+    # Rotation
+
+    def _missed(self, path: str, after: Tail, until: Tail | None = None) -> list[list[str]]:
+        """Return the paths of the files that were at a path between two, oldest first; each plain and compressed."""
+        first, last = self._kept_as(after), self._kept_as(until) if until else None
+        between = rotated_between(self.siblings, path, first, last, after.modified)
+        return [[other.path for other in names] for names in between if not any(one.key in self.tails for one in names)]
+
+    def _open_all(self, path: str, missed: list[list[str]], now: float) -> None:
+        for names in missed:
+            handle = open_first(names)
+            if handle is not None:
+                self.resume(self._stream(path, handle), handle, None, Position(), now)
 
     def _kept_as(self, tail: Tail) -> Key:
         """Return the key of a file in its folder; that of its compressed copy, if the file itself was deleted."""
@@ -173,6 +387,23 @@ class OpenFiles:
             return tail.key
         with closing(copy):
             return copy.key
+
+    def finish(self, tail: Tail) -> None:
+        """End a stream and close its file."""
+        if not tail.is_copy:
+            log.info(
+                "file finished", source=self.context.name, path=tail.stream.path, offset=tail.offset, inode=tail.key[1]
+            )
+            if tail.unread:
+                self.lost(tail.stream)
+        self.context.sink.close(tail.stream)
+        self.forget(tail)
+
+    def _rotated(self, path: str, kind: str) -> None:
+        self.context.telemetry.rotations.labels(self.context.name, kind).inc()
+        log.info("file rotated", source=self.context.name, path=path, kind=kind)
+
+    # Streams
 
     def _known(self, tail: Tail) -> Position:
         """Return how far a file was read; the sink's position may be that of an earlier line."""
@@ -194,13 +425,26 @@ class OpenFiles:
         self.serial += 1
         return Stream(self.context.name, path, *handle.key, self.serial)
 
-    def _add(self, tail: Tail) -> None:
-        self.tails[tail.key] = tail
-        latest = self.latest.setdefault(tail.stream.path, tail)
-        if latest.stream.serial < tail.stream.serial:
-            self.latest[tail.stream.path] = tail
-        log.info("reading file", source=self.context.name, path=tail.stream.path, offset=tail.offset, inode=tail.key[1])
+    def _copy_stream(self, path: str, handle: Handle) -> Stream:
+        return Stream(self.context.name, path, *handle.key)
 
-    def _rotated(self, path: str, kind: str) -> None:
-        self.context.telemetry.rotations.labels(self.context.name, kind).inc()
-        log.info("file rotated", source=self.context.name, path=path, kind=kind)
+    def _add(self, tail: Tail) -> None:
+        self.tails[tail.key] = self.busy[tail.key] = tail
+        self.has_news = True
+        if not tail.is_copy:
+            self._list(tail)
+            log.info(
+                "reading file", source=self.context.name, path=tail.stream.path, offset=tail.offset, inode=tail.key[1]
+            )
+
+    def _list(self, tail: Tail) -> None:
+        tails = self.by_path.setdefault(tail.stream.path, [])
+        tails.append(tail)
+        tails.sort(key=lambda tail: tail.stream.serial)
+
+    def _unlist(self, tail: Tail) -> None:
+        tails = self.by_path.get(tail.stream.path, [])
+        if tail in tails:
+            tails.remove(tail)
+        if not tails:
+            self.by_path.pop(tail.stream.path, None)

@@ -6,7 +6,8 @@ from collections.abc import Container
 from exporter.lines.framing import Position
 from exporter.lines.stream import Stream
 from exporter.sources.file.handle import Handle, Key, open_first, open_if
-from exporter.sources.file.siblings import is_rotated, siblings
+from exporter.sources.file.names import is_rotated, originals
+from exporter.sources.file.siblings import Siblings
 
 
 class UnfinishedError(OSError):
@@ -17,16 +18,20 @@ class UnfinishedError(OSError):
         self.size = size
 
 
-def find(stream: Stream, position: Position, open_keys: Container[Key]) -> Handle | None:
+def find(stream: Stream, position: Position, open_keys: Container[Key], siblings: Siblings) -> Handle | None:
     """Open the file in which a stream continues after a position; None if there is none, or it is open already.
 
-    Raises OSError if that cannot be known, because nothing is at the stream's path or it cannot be read.
+    The content decides, because inode numbers are reused and a file that was restored or rewritten has another one;
+    only a file that was never read is known by its inode. Raises OSError if it cannot be known yet, because nothing is
+    at the stream's path or it cannot be read.
     """
 
     def is_same(handle: Handle) -> bool:
-        # An inode number is reused, and a device number may change when the machine restarts.
-        key = handle.key
-        return key not in open_keys and key[1] == stream.inode and handle.matches(position)
+        # The device number may change when the machine restarts.
+        return handle.key[1] == stream.inode and is_like(handle)
+
+    def is_like(handle: Handle) -> bool:
+        return handle.key not in open_keys and handle.matches(position)
 
     unknown = None
     try:
@@ -34,25 +39,24 @@ def find(stream: Stream, position: Position, open_keys: Container[Key]) -> Handl
     except OSError as error:
         handle, unknown = None, error
     if handle is None:
-        renamed = [other.path for other in siblings(stream.path) if other.key[1] == stream.inode]
-        # If nothing was read, only the inode identifies the file, and another file may have it by now.
+        renamed = [other.path for other in siblings.with_inode(stream.path, stream.inode)]
+        # If nothing was read, another file may have the inode by now.
         related = [path for path in renamed if position.offset or is_rotated(stream.path, path)]
         handle = open_first(related, is_same)
-    if handle is None:
-        handle = find_copy(stream.path, position, open_keys)
+    if handle is None and position.offset:
+        handle = open_first([stream.path], is_like) or find_copy(stream.path, position, open_keys, siblings)
     if handle is None and unknown:
         raise unknown
     return handle
 
 
-def find_copy(path: str, position: Position, open_keys: Container[Key], since: int = 0) -> Handle | None:
+def find_copy(
+    path: str, position: Position, open_keys: Container[Key], siblings: Siblings, since: int = 0
+) -> Handle | None:
     """Open a copy of the file that was read at a path up to a position; `since` is its least mtime in nanoseconds.
 
     Raises UnfinishedError if there is none, but a file that is being compressed may become it.
     """
-    copies = [other for other in siblings(path) if other.key not in open_keys and other.modified >= since]
-    # While a file is being compressed, the original is still there.
-    copies.sort(key=lambda other: other.is_zipped)
     unfinished = []
 
     def is_copy(handle: Handle) -> bool:
@@ -61,7 +65,20 @@ def find_copy(path: str, position: Position, open_keys: Container[Key], since: i
             unfinished.append(handle.status().st_size)
         return matches
 
-    handle = open_first((other.path for other in copies), is_copy)
-    if handle is None and unfinished:
+    named_like = siblings.named_like(path)
+    # While a file is being compressed, the original is still there.
+    named_like.sort(key=lambda other: other.is_zipped)
+    for among in (named_like, siblings.beginning_with(path, position.head)):
+        copies = [other for other in among if other.key not in open_keys and other.modified >= since]
+        handle = open_first((other.path for other in copies), is_copy)
+        if handle is not None:
+            return handle
+    if unfinished:
         raise UnfinishedError(sum(unfinished))
-    return handle
+    return None
+
+
+def find_part(path: str, position: Position, open_keys: Container[Key], siblings: Siblings) -> Handle | None:
+    """Open a copy that was made of the file at a path before it was read up to a position."""
+    among = [other.path for other in siblings.named_like(path) if other.key not in open_keys and not other.is_zipped]
+    return open_first((other for other in among if path in originals(other)), lambda copy: copy.is_part(position))

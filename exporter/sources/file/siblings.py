@@ -1,21 +1,42 @@
-"""The other files in a log's folder, among which a rotated file is found again."""
+"""The other files in a log's folder, among which a rotated file or a copy is found again."""
 
+import errno
 import os
-import re
 import sys
-from collections.abc import Callable, Iterable
-from dataclasses import dataclass
-from itertools import groupby
+import time
+from bisect import bisect_left
+from collections import defaultdict
+from collections.abc import Iterable, Iterator
+from contextlib import closing, suppress
+from dataclasses import dataclass, field
+from functools import cached_property
+from itertools import groupby, islice
 
-from exporter.sources.file.handle import GZIP_SUFFIX, Key, key_of
+from exporter.lines.framing import Digest
+from exporter.sources.file.handle import GZIP_SUFFIX, Key, key_of, open_regular
+from exporter.sources.file.names import added_number, log_names
 
-MAX_SIBLINGS = 1000
-YEAR_DIGITS = 4
+# How many files whose names are unlike a log's are searched for its copy: the newest.
+MAX_OTHERS = 1000
+# How many folders below a log's are searched, because rotated files may be moved there.
+MAX_FOLDERS = 100
+# The least time between two listings of a folder that takes longer than this, as a multiple of how long it takes.
+QUICK_SECONDS = 0.002
+LISTING_PAUSE = 10
+# A folder may change without a new time of change this soon after its last one.
+TICK_NANOSECONDS = 50_000_000
+
+
+class BusyError(OSError):
+    """A folder was listed a moment ago, and has changed since."""
+
+    def __init__(self, folder: str) -> None:
+        super().__init__(errno.EAGAIN, "The folder is changing", folder)
 
 
 @dataclass(frozen=True, slots=True)
 class Sibling:
-    """A regular file in the same folder; `modified` is in nanoseconds."""
+    """A regular file in the same folder, or in one below; `modified` is in nanoseconds."""
 
     path: str
     key: Key
@@ -26,36 +47,131 @@ class Sibling:
         return self.path.endswith(GZIP_SUFFIX)
 
 
-def siblings(path: str, suits: Callable[[str], bool] = lambda _: True) -> list[Sibling]:
-    """Return the other files in a path's folder, and in the folder that it links to, whose names suit.
+class Listing:
+    """The regular files in a folder, by name with their inodes, and its folders, at one moment. Raises OSError."""
 
-    They are the newest MAX_SIBLINGS files, newest first.
-    """
-    found = {}
-    for folder in dict.fromkeys((os.path.dirname(path), os.path.dirname(os.path.realpath(path)))):
-        for entry in _entries(folder or "."):
+    def __init__(self, folder: str) -> None:
+        begin = time.thread_time()
+        self.folder = folder
+        self.modified = os.stat(folder or ".").st_mtime_ns
+        self.is_settled = time.time_ns() - self.modified > TICK_NANOSECONDS
+        self.inodes: dict[str, int] = {}
+        self.folders: list[str] = []
+        with os.scandir(folder or ".") as entries:
+            for entry in entries:
+                if entry.is_file(follow_symlinks=False):
+                    self.inodes[entry.name] = entry.inode()
+                elif entry.is_dir(follow_symlinks=False):
+                    self.folders.append(os.path.join(folder, entry.name))
+        took = time.thread_time() - begin
+        self.due = time.monotonic() + (LISTING_PAUSE * took if took > QUICK_SECONDS else 0.0)
+
+    def is_current(self) -> bool:
+        """Return whether the folder has not changed since."""
+        return self.is_settled and os.stat(self.folder or ".").st_mtime_ns == self.modified
+
+    def with_inode(self, inode: int) -> Iterator[Sibling]:
+        """Yield the files with an inode number."""
+        return self._files(self._by_inode[inode])
+
+    def starting_with(self, start: str) -> Iterator[Sibling]:
+        """Yield the files whose names start alike."""
+        names = self._names
+        return self._files(names[bisect_left(names, start) : bisect_left(names, start + "\U0010ffff")])
+
+    @cached_property
+    def newest(self) -> list[Sibling]:
+        """The newest files."""
+        return sorted(self._files(self.inodes), key=lambda file: file.modified, reverse=True)[:MAX_OTHERS]
+
+    def beginning_with(self, head: Digest) -> list[Sibling]:
+        """Return the newest files that begin with some bytes."""
+        if head.length not in self._heads:
+            by_head = self._heads[head.length] = defaultdict(list)
+            for file in self.newest:
+                with suppress(OSError), closing(open_regular(file.path)) as handle:
+                    by_head[Digest.of(handle.read(head.length, 0))].append(file)
+        return self._heads[head.length][head]
+
+    @cached_property
+    def _heads(self) -> dict[int, defaultdict[Digest, list[Sibling]]]:
+        return {}
+
+    @cached_property
+    def _names(self) -> list[str]:
+        return sorted(self.inodes)
+
+    @cached_property
+    def _by_inode(self) -> defaultdict[int, list[str]]:
+        names = defaultdict(list)
+        for name, inode in self.inodes.items():
+            names[inode].append(name)
+        return names
+
+    def _files(self, names: Iterable[str]) -> Iterator[Sibling]:
+        for name in names:
+            path = os.path.join(self.folder, name)
             try:
-                entry.name.encode()
-                # By name first, because many logs may rotate at once in one folder.
-                if entry.name == os.path.basename(path) or not suits(entry.name):
-                    continue
-                if not entry.is_file(follow_symlinks=False):
-                    continue
-                status = entry.stat(follow_symlinks=False)
+                path.encode()
+                status = os.lstat(path)
             except (OSError, UnicodeEncodeError):
                 # The file is gone since the folder was listed, or its name cannot be logged.
                 continue
-            found[key_of(status)] = Sibling(os.path.join(folder, entry.name), key_of(status), status.st_mtime_ns)
-    return sorted(found.values(), key=lambda sibling: sibling.modified, reverse=True)[:MAX_SIBLINGS]
+            yield Sibling(path, key_of(status), status.st_mtime_ns)
 
 
-def is_rotated(path: str, other: str) -> bool:
-    """Return whether a name is that of a log with a number added, or with another number, compressed or not."""
-    names = os.path.basename(path), os.path.basename(other.removesuffix(GZIP_SUFFIX))
-    return _number(_names(path), other) is not None or _shape(names[0]) == _shape(names[1])
+@dataclass
+class Siblings:
+    """Finds the other files of logs; a folder is listed again only if it has changed, and not all the time.
+
+    All methods raise BusyError if that has to wait.
+    """
+
+    _listings: dict[str, Listing] = field(default_factory=dict)
+
+    def with_inode(self, path: str, inode: int) -> list[Sibling]:
+        """Return the files with an inode number."""
+        return _once(path, (file for listing in self._around(path) for file in listing.with_inode(inode)))
+
+    def named_like(self, path: str) -> list[Sibling]:
+        """Return the files whose names start like a log's, newest first."""
+        starts = {os.path.splitext(name)[0] for name in log_names(path)}
+        files = (file for listing in self._around(path) for start in starts for file in listing.starting_with(start))
+        return sorted(_once(path, files), key=lambda file: file.modified, reverse=True)
+
+    def beginning_with(self, path: str, head: Digest) -> list[Sibling]:
+        """Return the newest files that begin with some bytes, whatever their names, newest first."""
+        return _once(path, (file for listing in self._in(path) for file in listing.beginning_with(head)))
+
+    def forget(self) -> None:
+        """Free the memory of the listings."""
+        self._listings.clear()
+
+    def _in(self, path: str) -> list[Listing]:
+        folder, linked = os.path.dirname(path), os.path.dirname(os.path.realpath(path))
+        folders = (folder,) if os.path.realpath(folder) == linked else (folder, linked)
+        return [listing for folder in folders if (listing := self._listing(folder))]
+
+    def _around(self, path: str) -> list[Listing]:
+        listings = self._in(path)
+        below = islice((folder for listing in listings for folder in listing.folders), MAX_FOLDERS)
+        return listings + [listing for folder in below if (listing := self._listing(folder))]
+
+    def _listing(self, folder: str) -> Listing | None:
+        listing = self._listings.get(folder)
+        try:
+            if listing is None or not listing.is_current():
+                if listing is not None and time.monotonic() < listing.due:
+                    raise BusyError(folder)
+                listing = self._listings[folder] = Listing(folder)
+        except BusyError:
+            raise
+        except OSError:
+            return None
+        return listing
 
 
-def rotated_between(path: str, first: Key, last: Key | None, since: int = 0) -> list[list[Sibling]]:
+def rotated_between(siblings: Siblings, path: str, first: Key, last: Key | None, since: int = 0) -> list[list[Sibling]]:
     """Return the files that were at `path` after the first file, and were rotated as it was; oldest first.
 
     Each is a list with a plain and a compressed file, in this order, if there are both.
@@ -64,9 +180,9 @@ def rotated_between(path: str, first: Key, last: Key | None, since: int = 0) -> 
     one's only in a number, and its time is `since` (by default the first file's own) or later. Both are required,
     because an older file was read before.
     """
-    logs = _names(path)
-    among = siblings(path, lambda name: _number(logs, name) is not None)
-    numbers = {other.key: number for other in among if (number := _number(logs, other.path))}
+    logs = log_names(path)
+    among = siblings.named_like(path)
+    numbers = {other.key: number for other in among if (number := added_number(logs, other.path))}
     if first not in numbers:
         return []
     shape, low = numbers[first]
@@ -81,41 +197,6 @@ def rotated_between(path: str, first: Key, last: Key | None, since: int = 0) -> 
     return [list(names) for _, names in groupby(between, key=lambda other: numbers[other.key][1])]
 
 
-def _entries(folder: str) -> list[os.DirEntry[str]]:
-    try:
-        with os.scandir(folder) as entries:
-            return list(entries)
-    except OSError:
-        return []
-
-
-def _names(path: str) -> tuple[str, ...]:
-    """Return a log's names: its own, and that of the file it links to."""
-    return tuple(dict.fromkeys((os.path.basename(path), os.path.basename(os.path.realpath(path)))))
-
-
-def _number(logs: Iterable[str], rotated: str) -> tuple[str, list[int]] | None:
-    """Return what a rotated file's name adds to one of the log's: its shape, and numbers that grow with time.
-
-    >>> _number(["app.jsonl"], "app.jsonl.2.gz"), _number(["app.jsonl"], "app-20240131.jsonl")
-    (('.#', [-2]), ('-#.jsonl', [20240131]))
-    """
-    name = os.path.basename(rotated).removesuffix(GZIP_SUFFIX)
-    for log in logs:
-        stem, suffix = os.path.splitext(log)
-        if name.startswith(log):
-            added = name.removeprefix(log)
-        elif name.startswith(stem) and name.endswith(suffix):
-            added = name.removeprefix(stem)
-        else:
-            continue
-        numbers = re.findall(r"[0-9]+", added)
-        if numbers:
-            # Dates and times count up; the usual rotation's 1, 2, 3 are ages.
-            sign = 1 if max(map(len, numbers)) >= YEAR_DIGITS else -1
-            return _shape(added), [sign * int(number) for number in numbers]
-    return None
-
-
-def _shape(name: str) -> str:
-    return re.sub(r"[0-9]+", "#", name)
+def _once(path: str, files: Iterable[Sibling]) -> list[Sibling]:
+    """Return the files without duplicates, and without the one at the path itself."""
+    return list({file.key: file for file in files if file.path != path}.values())

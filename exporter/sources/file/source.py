@@ -3,7 +3,8 @@
 Files are polled, not watched: a change notification can be lost, and does not cross every file system. A file is read
 through the handle that was opened, so a rename loses nothing, and each read verifies that the content read before is
 still there. The unread rest of a file that was copied and truncated, or renamed while the exporter was down, is
-searched for in the same folder. So are files that were at a path only between two polls, or during a downtime.
+searched for in the same folder and below. So are files that were at a path only between two polls, or during a
+downtime.
 """
 
 import asyncio
@@ -12,21 +13,34 @@ import math
 import os
 import stat
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass, field
+from time import perf_counter
 from typing import ClassVar, Literal
 
 import structlog
 
 from exporter.lines.framing import Position
 from exporter.lines.stream import Stream
-from exporter.sources.file.handle import COMPRESSED_SUFFIXES, Key, key_of, open_regular
+from exporter.sources.file.handle import COMPRESSED_SUFFIXES, Handle, Key, key_of, open_first, open_regular
 from exporter.sources.file.open_files import PATIENCE_SECONDS, RETIRE_SECONDS, OpenFiles
-from exporter.sources.file.search import UnfinishedError, find
+from exporter.sources.file.pattern import Pattern
+from exporter.sources.file.search import UnfinishedError, find, find_part
+from exporter.sources.file.siblings import BusyError
 from exporter.sources.file.tail import Tail
 from exporter.sources.source import SourceContext, SourceOptions, room
 from exporter.sources.url import PathUrl
+from exporter.store_error import StoreError
+from exporter.units import Duration
 
 POLL_SECONDS = 0.2
+# How often the paths of many files are checked; busy files are read at every poll.
+LOOK_SECONDS = 1.0
+MANY_FILES = 500
+# A new file is known to the state within this time.
+COMMIT_SECONDS = 1.0
+# How long files are worked on before other tasks of the process have their turn.
+SLICE_SECONDS = 0.02
 
 log = structlog.get_logger()
 
@@ -41,9 +55,11 @@ class FileOptions(SourceOptions, frozen=True, kw_only=True):
     """A path or file:// URL, which may contain `*`, `?` and `[…]`."""
     start: Literal["beginning", "end"] = "beginning"
     """`end` skips the content that a file has when the exporter starts for the first time."""
+    rotate_wait: Duration = Duration.parse("1h")
+    """How long a rotated file that no longer matches the pattern is kept open after its last line."""
 
     def make(self, context: SourceContext) -> "FileSource":
-        return FileSource(context, self.url.path, from_end=self.start == "end")
+        return FileSource(context, self.url.path, self.start == "end", self.rotate_wait.seconds)
 
     def notes(self) -> Iterator[str]:
         if not glob.glob(self.url.path):
@@ -54,13 +70,15 @@ class FileOptions(SourceOptions, frozen=True, kw_only=True):
 class FileSource:
     """Tails every file that matches `pattern`; `from_end` skips the content that is there at the first start.
 
-    `poll` does everything once; `run` calls it until cancelled.
+    `poll` does everything once; `run` does so until cancelled.
     """
 
     context: SourceContext
     pattern: str
     from_end: bool = False
+    rotate_wait: float = RETIRE_SECONDS
     _files: OpenFiles = field(init=False)
+    _paths: Pattern = field(init=False)
     # Why files cannot be opened (by path) or read (by key) at the moment.
     _failures: dict[str | Key, str] = field(default_factory=dict)
     # The streams whose files are not found since the state was saved, and since when.
@@ -70,102 +88,180 @@ class FileSource:
     _skip: bool = False
     _started: bool = False
     _looked: float = -math.inf
+    _committed: float = -math.inf
 
     def __post_init__(self) -> None:
-        self._files = OpenFiles(self.context)
+        self._files = OpenFiles(self.context, self.rotate_wait)
+        self._paths = Pattern(self.pattern)
 
     async def run(self) -> None:
         """Poll until cancelled; while there is more to read, without a pause."""
         while True:
             await room(self.context.sink)
-            more = self.poll()
+            more = await self._poll()
+            await self._commit_news()
             await asyncio.sleep(0 if more else POLL_SECONDS)
 
     def poll(self) -> bool:
         """Find files, read a block of each, and handle rotations; return whether any file has more to read."""
-        now = self.context.monotonic()
-        if not self._started:
-            self._resume(now)
-        if now - self._looked >= POLL_SECONDS:
-            self._looked = now
-            self._look(now)
-        more = False
-        for tail in list(self._files.tails.values()):
-            more |= self._read(tail, now)
-        self._started = True
-        self._report(now)
-        return more
+        return any([*self._steps()])
 
     async def start(self) -> None:
         """Open the files that exist."""
-        self.poll()
+        await self._poll()
 
     async def drain(self, deadline: float) -> None:
         """Read what was written before now."""
         more = True
         # Without room in the sink, the rest is read at the next start.
         while more and self.context.monotonic() < deadline and not self.context.sink.is_full:
-            more = self.poll()
-            await asyncio.sleep(0)
+            more = await self._poll()
 
     def close(self) -> None:
         """Close every file; the positions stay with the sink."""
         self._files.close()
 
-    def _look(self, now: float) -> None:
+    async def _poll(self) -> bool:
+        more, begin = False, perf_counter()
+        for has_more in self._steps():
+            more |= has_more
+            if perf_counter() - begin > SLICE_SECONDS:
+                await asyncio.sleep(0)
+                begin = perf_counter()
+        return more
+
+    async def _commit_news(self) -> None:
+        """Make new files known, because they can be recognised after a crash and a rotation only then."""
+        now = self.context.monotonic()
+        if self._files.has_news and now - self._committed >= COMMIT_SECONDS:
+            self._files.has_news, self._committed = False, now
+            with suppress(StoreError):  # the regular commits report it
+                await self.context.commit()
+
+    def _steps(self) -> Iterator[bool]:
+        """Do everything once, in steps of bounded time; yield after each whether its file has more to read."""
+        now = self.context.monotonic()
+        if not self._started:
+            yield from self._resume(now)
+        many = len(self._files.tails) > MANY_FILES
+        has_looked = now - self._looked >= (LOOK_SECONDS if many else POLL_SECONDS)
+        if has_looked:
+            self._looked = now
+            yield from self._look(now)
+        for tail in list(self._files.busy.values()):
+            if self._files.tails.get(tail.key) is tail:
+                yield self._read(tail, now)
+        self._started = True
+        self._files.forget_idle(now)
+        self._report(now)
+
+    def _look(self, now: float) -> Iterator[bool]:
         """Check which file is at each path: open new files, and retire those that are no longer at their path."""
+        there: dict[str, os.stat_result] = {}
         # Compressed files are no logs of their own, but rotated ones.
-        paths = sorted(path for path in glob.glob(self.pattern) if not path.endswith(COMPRESSED_SUFFIXES))
-        there = self._regular(paths)
+        paths = [path for path in self._paths.paths(now) if not path.endswith(COMPRESSED_SUFFIXES)]
+        for path in paths:
+            if status := self._regular(path):
+                there[path] = status
+            yield False
+        remembered = self.context.sink.remembered(self.context.name) if self._missing else {}
         for stream, since in list(self._missing.items()):
             if stream.path in there or now - since >= PATIENCE_SECONDS:
-                self._claim(stream, since, now)
-        tails, latest = self._files.tails, self._files.latest
-        retired = [tail for tail in tails.values() if tail.path and there.get(tail.path) != tail.key]
+                self._claim(stream, remembered[stream], since, now)
+                yield False
+        tails = self._files.tails
+        at_path = {key_of(status): path for path, status in reversed(there.items())}
+        retired = [tail for tail in tails.values() if tail.path and self._is_elsewhere(tail, there)]
         for tail in retired:
-            tail.retire(now)
-            # A truncation before the rotation has to be detected before the next files are opened.
-            self._read(tail, now)
+            self._retire(tail, at_path, now)
+            yield False
         # Missed files come first, because the pattern may match their names too, as if they were logs of their own.
-        is_new = any(key not in tails for key in there.values())
-        for tail in list(latest.values()):
-            if tail in retired or (is_new and tail.path is None):
-                self._files.open_missed(tail, now)
+        is_new = any(key not in tails for key in at_path)
+        for path in list(self._files.by_path):
+            latest = self._files.latest(path)
+            if latest and (latest in retired or (is_new and latest.path is None)):
+                with suppress(BusyError):  # they are searched for again when the next file is opened
+                    self._files.open_missed(latest, now)
+                yield False
+        if is_new or any(tail.is_copy for tail in tails.values()):
+            self._files.elsewhere = self._elsewhere()
         awaited = {stream.path for stream in self._missing}
-        for path, key in there.items():
-            if key in tails:
-                tails[key].path = tails[key].path or path
+        for path, status in there.items():
+            if known := tails.get(key_of(status)):
+                known.path = known.path or path
             elif path not in awaited:
                 self._open(path, now)
+                yield False
+        self._files.busy = {key: tail for key, tail in tails.items() if self._may_have_changed(tail, there)}
         kept = {*paths, *tails}
         self._failures = {file: reason for file, reason in self._failures.items() if file in kept}
+        self._files.siblings.forget()
 
-    def _regular(self, paths: list[str]) -> dict[str, Key]:
-        there = {}
-        for path in paths:
-            try:
-                status = os.stat(path)
-            except OSError as error:
-                self._failed(path, path, error)
-                continue
-            if stat.S_ISREG(status.st_mode):
-                there[path] = key_of(status)
-            else:
-                self._failures.pop(path, None)
-        return there
+    def _may_have_changed(self, tail: Tail, there: dict[str, os.stat_result]) -> bool:
+        return tail.path is None or tail.path not in there or not tail.is_unchanged(there[tail.path])
+
+    def _is_elsewhere(self, tail: Tail, there: dict[str, os.stat_result]) -> bool:
+        status = there.get(tail.path or "")
+        return status is None or key_of(status) != tail.key
+
+    def _retire(self, tail: Tail, at_path: dict[Key, str], now: float) -> None:
+        """Follow a file that is no longer at its path."""
+        if not tail.is_open:
+            # It was closed to save descriptors, after it had been read.
+            path = at_path.get(tail.key)
+            renamed = [path] if path else self._renamed(tail)
+            handle = open_first(renamed, lambda handle: handle.key == tail.key)
+            if handle is None:
+                self._files.finish(tail)
+                return
+            tail.handle = handle
+        tail.retire(now)
+        # A truncation before the rotation has to be detected before the next files are opened.
+        self._read(tail, now)
+
+    def _renamed(self, tail: Tail) -> list[str]:
+        with suppress(BusyError):
+            return [other.path for other in self._files.siblings.with_inode(tail.stream.path, tail.key[1])]
+        return []
+
+    def _elsewhere(self) -> set[Key]:
+        """Return the files that other sources read."""
+        streams = self.context.sink.streams()
+        orphans = self.context.sink.orphans()
+        return {
+            (stream.device, stream.inode)
+            for stream in streams
+            if stream.source != self.context.name and stream.serial and stream not in orphans
+        }
+
+    def _regular(self, path: str) -> os.stat_result | None:
+        try:
+            status = os.stat(path)
+        except OSError as error:
+            self._failed(path, path, error)
+            return None
+        if stat.S_ISREG(status.st_mode):
+            return status
+        self._failures.pop(path, None)
+        return None
 
     def _open(self, path: str, now: float) -> None:
-        """Open the file that is new at a path, unless it is a copy of an open one."""
+        """Open the file that is new at a path."""
         handle = None
         try:
             path.encode()
+            self._files.make_room()
             handle = open_regular(path)
-            if not self._files.is_copy(path, handle):
+            if handle.key in self._files.elsewhere:
+                self._files.hold(path, handle, now)
+            elif not self._adopt(path, handle, now):
                 position = handle.after_last_line() if self._skip and not self._started else Position()
                 self._files.begin(path, handle, position, now)
-                handle = None
+            handle = None
         except UnicodeEncodeError:
             self._failed(path, path, "its name is not UTF-8")
+        except BusyError:
+            pass
         except OSError as error:
             self._failed(path, path, error)
         else:
@@ -174,42 +270,63 @@ class FileSource:
             if handle is not None:
                 handle.close()
 
+    def _adopt(self, path: str, handle: Handle, now: float) -> bool:
+        """Resume a file that was read by a source which is not configured any more, such as another pattern."""
+        for stream, position in self.context.sink.orphans().items():
+            is_here = stream.inode == handle.key[1] or os.path.realpath(stream.path) == os.path.realpath(path)
+            if is_here and (handle.matches(position) if position.offset else stream.inode == handle.key[1]):
+                self.context.sink.close(stream)
+                self._files.adopt(path, handle, position, now, is_copy=not stream.serial)
+                return True
+        return False
+
     def _read(self, tail: Tail, now: float) -> bool:
         """Read one block; return whether there may be more."""
         more = False
         try:
+            if not tail.is_open:
+                self._files.make_room()
             more = self._files.read(tail, now)
+            if not more:
+                self._files.close_if_finished(tail, now)
+        except BusyError:
+            pass
         except OSError as error:
             self._failed(tail.key, tail.stream.path, error)
+            if not isinstance(error, FileNotFoundError):
+                self._files.close_if_finished(tail, now)
         else:
             self._failures.pop(tail.key, None)
-        if not more:
-            self._files.close_if_finished(tail, now)
         return more
 
-    def _resume(self, now: float) -> None:
+    def _resume(self, now: float) -> Iterator[bool]:
         """Resume the files that were being read when the state was saved."""
         remembered = self.context.sink.remembered(self.context.name)
         # A file that is new since the last run was created while the exporter was down, and is read whole.
-        self._skip = self.from_end and not remembered
-        self._files.serial = max((stream.serial for stream in remembered), default=0)
-        # A file's present content claims the file before the content that it had before it was truncated.
-        for stream in sorted(remembered, key=lambda stream: stream.serial, reverse=True):
-            self._claim(stream, now, now)
+        self._skip = self.from_end and not remembered and not self.context.sink.orphans()
+        self._files.serial = max((stream.serial for stream in self.context.sink.streams()), default=0)
+        # Content that was read is better evidence than an inode. A file's present content claims the file before the
+        # content that it had before it was truncated.
+        order = sorted(remembered.items(), key=lambda item: (item[1].offset > 0, item[0].serial), reverse=True)
+        for stream, position in order:
+            self._claim(stream, position, now, now)
+            yield False
 
-    def _claim(self, stream: Stream, since: float, now: float) -> None:
+    def _claim(self, stream: Stream, position: Position, since: float, now: float) -> None:
         """Find a file that was being read, and resume it; wait as long as it may still turn up."""
-        position = self.context.sink.remembered(self.context.name)[stream]
-        handle = None
+        handle = part = None
         try:
-            handle = find(stream, position, self._files.tails)
+            self._files.make_room()
+            handle = find(stream, position, self._files.tails, self._files.siblings)
+            if handle is None and stream.serial:
+                part = find_part(stream.path, position, self._files.tails, self._files.siblings)
         except OSError as error:
             patience = PATIENCE_SECONDS
             if isinstance(error, UnfinishedError):
                 patience = RETIRE_SECONDS
                 if self._sizes.get(stream) != error.size:
                     self._sizes[stream], since = error.size, now
-            if now - since < patience:
+            if now - since < patience or isinstance(error, BusyError):
                 self._failed(stream.path, stream.path, error)
                 if stream not in self._missing:
                     log.warning("file missing; waiting for it", source=self.context.name, path=stream.path)
@@ -218,14 +335,19 @@ class FileSource:
         self._missing.pop(stream, None)
         self._sizes.pop(stream, None)
         self._failures.pop(stream.path, None)
-        if handle is None:
+        if handle is not None:
+            self._files.reopen(stream, handle, position, now)
+        elif part is not None:
+            self.context.sink.close(stream)
+            self._files.hold(stream.path, part, now)
+        elif stream.serial:
             self._files.lost(stream)
         else:
-            self._files.resume(stream, handle, stream.path, position, now)
+            self.context.sink.close(stream)
 
     def _failed(self, file: str | Key, path: str, error: OSError | str) -> None:
         """Record a failure, unless the file is simply gone; each reason is logged once."""
-        if isinstance(error, FileNotFoundError):
+        if isinstance(error, (FileNotFoundError, BusyError)):
             return
         reason = error if isinstance(error, str) else error.strerror or "unknown"
         if self._failures.get(file) != reason:
@@ -234,9 +356,12 @@ class FileSource:
             log.warning("cannot read file; will try again", source=self.context.name, path=printable, error=reason)
 
     def _report(self, now: float) -> None:
-        tails = self._files.tails.values()
-        since = min((tail.behind_since or now for tail in tails), default=now)
-        self.context.telemetry.open_files.labels(self.context.name).set(len(tails))
-        self.context.telemetry.lag_bytes.labels(self.context.name).set(sum(tail.unread for tail in tails))
-        self.context.telemetry.lag_seconds.labels(self.context.name).set(now - since)
-        self.context.telemetry.failing_files.labels(self.context.name).set(len(self._failures))
+        telemetry, name = self.context.telemetry, self.context.name
+        busy = self._files.busy.values()
+        since = min((tail.behind_since or now for tail in busy), default=now)
+        is_open = sum(tail.is_open for tail in self._files.tails.values())
+        telemetry.open_files.labels(name).set(is_open)
+        telemetry.closed_files.labels(name).set(len(self._files.tails) - is_open)
+        telemetry.lag_bytes.labels(name).set(sum(tail.unread for tail in busy))
+        telemetry.lag_seconds.labels(name).set(now - since)
+        telemetry.failing_files.labels(name).set(len(self._failures))

@@ -1,40 +1,95 @@
-"""One open file: how far it was read, and whether the content read before is still there."""
+"""One file: how far it was read, and whether the content read before is still there."""
 
-from dataclasses import dataclass, field
+from __future__ import annotations
+
+import errno
+import os
+from dataclasses import dataclass
 
 from exporter.lines.framing import CONTEXT_BYTES
 from exporter.lines.stream import Stream
-from exporter.sources.file.handle import READ_BYTES, Handle, Key
+from exporter.sources.file.handle import READ_BYTES, Handle, Key, open_regular
+from exporter.sources.file.pattern import SETTLED_SECONDS
 
-# Two changes within one tick of the file system's clock (2 s on some) leave the same time of change.
-SETTLED_SECONDS = 3.0
+# How long after its last change a file is read at every poll.
+BUSY_SECONDS = 5.0
+
+# What changes when a file does: its size and its times.
+Stamp = tuple[int, int, int]
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, eq=False)
 class Tail:
-    """An open file, read up to `offset`; `context` are the bytes before the offset.
+    """A file, read up to `offset`; `context` are the bytes before the offset.
 
-    `path` is None once the file is no longer at its path. `blank` says that only NUL bytes were read so far.
+    `path` is None once the file is no longer at a path of its source. `blank` says that only NUL bytes were read so
+    far. `original` is the stream of which the file was found to be a copy.
     """
 
     stream: Stream
-    handle: Handle
+    key: Key
     path: str | None
     offset: int
     context: bytes
     blank: bool
     quiet_since: float
-    key: Key = field(init=False)
+    _handle: Handle | None
     behind_since: float | None = None
     unread: int = 0
     modified: int = 0
     linked: bool = True
-    _stamp: tuple[int, int, int] | None = None
+    original: Stream | None = None
+    # Since when the content is gone, or a part of it.
+    changed_since: float | None = None
+    _stamp: Stamp | None = None
     _stamped: float = 0.0
     _compared: float = 0.0
 
-    def __post_init__(self) -> None:
-        self.key = self.handle.key
+    @property
+    def is_copy(self) -> bool:
+        """Whether the file is a copy, which is not read."""
+        return not self.stream.serial
+
+    @property
+    def handle(self) -> Handle:
+        """The open file; it is opened again if it was closed. Raises OSError."""
+        if self._handle is None:
+            if self.path is None:
+                raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT))
+            handle = open_regular(self.path)
+            if handle.key != self.key:
+                handle.close()
+                raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT), self.path)
+            self._handle = handle
+        return self._handle
+
+    @handle.setter
+    def handle(self, handle: Handle) -> None:
+        self.close()
+        self._handle, self.key, self.linked = handle, handle.key, True
+
+    @property
+    def is_open(self) -> bool:
+        return self._handle is not None
+
+    def close(self) -> None:
+        """Close the file; it is opened again when it is read, if it is still at its path."""
+        if self._handle is not None:
+            self._handle.close()
+            self._handle = None
+
+    def is_unchanged(self, status: os.stat_result) -> bool:
+        """Return whether a file that was read to its end is the same since, by its status."""
+        return (
+            not self.unread
+            and stamp_of(status) == self._stamp
+            and self._compared - self._stamped >= SETTLED_SECONDS
+            and self.changed_since is None
+        )
+
+    def is_busy(self, now: float) -> bool:
+        """Return whether the file should be read at every poll."""
+        return bool(self.unread) or now - max(self._stamped, self.quiet_since) < BUSY_SECONDS
 
     def read(self, now: float) -> bytes | None:
         """Return the next block, empty at the end; None if the content read before is gone: the file was truncated.
@@ -42,19 +97,19 @@ class Tail:
         Each read starts with the context and compares it, which also detects a file that was truncated and has
         outgrown the offset since. A file that was read to its end and has not changed is not read again.
         """
-        status, left = self.handle.status(), self.handle.left(self.offset)
-        stamp = (status.st_size, status.st_mtime_ns, status.st_ctime_ns)
-        if stamp != self._stamp:
-            self._stamp, self._stamped = stamp, now
-        elif not left and self._compared - self._stamped >= SETTLED_SECONDS:
-            return b""
+        status, left, unread = self.handle.status(), self.handle.left(self.offset), self.unread
         self.linked = status.st_nlink > 0
         self.unread = max(0, left)
+        if stamp_of(status) != self._stamp:
+            self._stamp, self._stamped = stamp_of(status), now
+        elif not left and self.is_unchanged(status):
+            return b""
         before = len(self.context)
         data = self.handle.read(before + READ_BYTES, self.offset - before)
         if data[:before] != self.context:
+            self.unread = unread
             return None
-        self._compared, self.modified = now, status.st_mtime_ns
+        self._compared, self.modified, self.changed_since = now, status.st_mtime_ns, None
         new = data[before:]
         if new:
             self.offset += len(new)
@@ -64,12 +119,31 @@ class Tail:
         self.behind_since = (self.behind_since or now) if len(new) == READ_BYTES else None
         return new
 
-    def restart(self, stream: Stream, now: float) -> None:
-        """Read from the start, as another stream."""
-        self.stream, self.offset, self.context, self.blank = stream, 0, b"", True
-        self.quiet_since = now
+    def has_changed(self, now: float) -> bool:
+        """Return whether the file may have changed since the last call."""
+        stamp = stamp_of(self.handle.status())
+        if stamp == self._stamp and self._compared - self._stamped >= SETTLED_SECONDS:
+            return False
+        if stamp != self._stamp:
+            self._stamp, self._stamped = stamp, now
+        self._compared = now
+        return True
+
+    def take(self, other: Tail) -> None:
+        """Read another tail's file in place of this one's."""
+        handle, other._handle = other.handle, None
+        self.handle, self.path, self._stamp = handle, other.path, None
+
+    def move(self, stream: Stream, offset: int, context: bytes, now: float, *, blank: bool = False) -> None:
+        """Read from another place, as another stream."""
+        self.stream, self.offset, self.context, self.blank = stream, offset, context, blank
+        self.quiet_since, self.changed_since, self._stamp = now, None, None
 
     def retire(self, now: float) -> None:
         """Mark that the file is no longer at its path; it is closed once it has been quiet for a while."""
         self.path = None
         self.quiet_since = max(self.quiet_since, now)
+
+
+def stamp_of(status: os.stat_result) -> Stamp:
+    return status.st_size, status.st_mtime_ns, status.st_ctime_ns
