@@ -92,7 +92,7 @@ class RotatedLog(NumberedLog):
 
     @property
     def archived(self) -> set[int]:
-        """The lines in files that there were after a run of logrotate, or are now: what a reader is expected to count."""
+        """The lines in files that there were after a run of logrotate, or are now: what is expected to be counted."""
         return self._archived[-1] | self.kept
 
     @property

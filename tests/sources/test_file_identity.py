@@ -5,47 +5,15 @@ With the real process and over HTTP.
 
 import os
 import shutil
-import subprocess
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
+from tests.rewrites import edit, rename_a_copy, restore, synchronize, write_over
 from tests.sources.followed_log import FollowedLog
 
 Follow = Callable[..., FollowedLog]
-
-
-def rename_a_copy(path: Path) -> None:
-    """Replace a file by a copy of it, as editors and restored backups do."""
-    shutil.copyfile(path, path.with_name("copy.tmp"))
-    path.with_name("copy.tmp").rename(path)
-
-
-def synchronize(path: Path) -> None:
-    """Replace a file by a copy of the same time under a hidden temporary name, as rsync does."""
-    hidden = path.with_name(f".{path.name}.Ab3xYz")
-    shutil.copy2(path, hidden)
-    hidden.rename(path)
-
-
-def edit(path: Path) -> None:
-    """Run sed -i without a change."""
-    subprocess.run(["sed", "-i", "s/^/&/", path], check=True)
-
-
-def restore(path: Path) -> None:
-    """Delete a file and write it again, perhaps to the same inode."""
-    content = path.read_bytes()
-    path.unlink()
-    path.write_bytes(content)
-
-
-def write_over(path: Path) -> None:
-    """Write the same content into the same file."""
-    content = path.read_bytes()
-    with path.open("r+b") as file:
-        file.write(content)
 
 
 REWRITES = pytest.mark.parametrize("rewrite", [rename_a_copy, synchronize, edit, restore, write_over])
