@@ -16,8 +16,16 @@ GAPS = "prediction_exporter_source_gaps_total"
 pytestmark = pytest.mark.servers
 
 
-@pytest.mark.parametrize("pattern", ["*.jsonl", "*"])
-@pytest.mark.parametrize("mode", ["create", "copytruncate", "compress", "extension", "dateext-extension"])
+@pytest.mark.parametrize(
+    ("mode", "pattern"),
+    [
+        ("create", "*.jsonl"),
+        ("copytruncate", "*"),
+        ("compress", "*.jsonl"),
+        ("extension", "*.jsonl"),
+        ("dateext-extension", "*"),
+    ],
+)
 def test_generations_that_are_removed_unread(tmp_path: Path, mode: str, pattern: str) -> None:
     log = RotatedLog(tmp_path / "logs" / "app.jsonl", mode=mode, generations=2)
     config, logrotate = configure(tmp_path, str(log.path.parent / pattern)), Logrotate(tmp_path, [log])
