@@ -1,8 +1,8 @@
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
-SERVERS := prometheus promtool prometheus-alertmanager amtool mtail initdb chromium systemd-analyze
-PACKAGES := prometheus prometheus-alertmanager mtail postgresql chromium systemd
+SERVERS := prometheus promtool prometheus-alertmanager amtool mtail initdb chromium systemd-analyze logrotate faketime
+PACKAGES := prometheus prometheus-alertmanager mtail postgresql chromium systemd logrotate faketime
 LOCK := --quiet --upgrade --universal --python-version 3.13 --generate-hashes --no-annotate --custom-compile-command "make lock"
 export REQUIRE_SERVERS
 
@@ -57,8 +57,8 @@ screenshots: $(VENV)/installed servers  ## dashboards/screenshots/*.webp; needs 
 	cd dashboards/screenshots/renderer && npm ci && npm run build
 	$(BIN)/python -m tests.screenshots dashboards/screenshots
 
-chaos: $(VENV)/installed servers  ## five million records, a hundred kills
-	CHAOS_KILLS=50 CHAOS_RECORDS=2500000 $(BIN)/pytest -s tests/chaos
+chaos: $(VENV)/installed servers  ## five million records, a hundred kills; then a minute of each mode of logrotate
+	CHAOS_KILLS=50 CHAOS_RECORDS=2500000 CHAOS_SECONDS=60 $(BIN)/pytest -s tests/chaos
 
 bench: $(VENV)/installed servers  ## the tables of measurements in the README; half an hour
 	$(BIN)/python -m tests.benchmarks
@@ -68,7 +68,7 @@ sizing: $(VENV)/installed  ## the tables of deploy/SIZING.md; half an hour
 
 # Without them the tests that need them are skipped, and say so; with REQUIRE_SERVERS=1 they fail.
 servers:
-	@PATH="$$PATH$$(printf ':%s' /usr/lib/postgresql/*/bin)"; \
+	@PATH="$$PATH:/usr/sbin$$(printf ':%s' /usr/lib/postgresql/*/bin)"; \
 	missing=$$(for name in $(SERVERS); do command -v $$name >/dev/null || echo $$name; done); \
 	if [ -n "$$missing" ] && [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null; then \
 		apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -qq -y $(PACKAGES) >/dev/null; \

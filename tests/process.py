@@ -9,7 +9,7 @@ import tempfile
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -22,9 +22,9 @@ Samples = Mapping[tuple[str, ...], float]
 
 
 class Exporter:
-    """A running sidecar. Its own log goes to a file; `entries` reads it."""
+    """A running sidecar. Its own log goes to a file; `entries` reads it. `environment` adds variables to ours."""
 
-    def __init__(self, *arguments: str | Path) -> None:
+    def __init__(self, *arguments: str | Path, environment: Mapping[str, str] | None = None) -> None:
         self._log = tempfile.TemporaryFile()  # noqa: SIM115  # closed by stop
         self.started = time.perf_counter()
         self.process = subprocess.Popen(
@@ -32,6 +32,7 @@ class Exporter:
             stdin=subprocess.DEVNULL,
             stdout=subprocess.DEVNULL,
             stderr=self._log,
+            env=os.environ | (environment or {}),
         )
 
     @property
@@ -110,6 +111,15 @@ def exporter(*arguments: str | Path) -> Iterator[Exporter]:
         yield running
     finally:
         running.close()
+
+
+def wait_until(is_reached: Callable[[], bool], what: str, seconds: float = DEADLINE_SECONDS) -> None:
+    """Wait until a condition holds; raises TimeoutError after `seconds`."""
+    deadline = time.monotonic() + seconds
+    while not is_reached():
+        if time.monotonic() > deadline:
+            raise TimeoutError(f"not {what} within {seconds:g} s")
+        time.sleep(0.02)
 
 
 def samples_of(page: str, name: str) -> Samples:

@@ -20,9 +20,11 @@ from typing import Any
 import psycopg
 import pytest
 
-# Debian keeps the programs of PostgreSQL's server off the path.
-PLACES = os.pathsep.join([os.environ.get("PATH", ""), *sorted(glob.glob("/usr/lib/postgresql/*/bin"), reverse=True)])
-PACKAGES = "prometheus prometheus-alertmanager mtail postgresql chromium systemd"
+# Debian keeps the programs of PostgreSQL's server off the path, and logrotate off that of ordinary users.
+PLACES = os.pathsep.join(
+    [os.environ.get("PATH", ""), "/usr/sbin", *sorted(glob.glob("/usr/lib/postgresql/*/bin"), reverse=True)]
+)
+PACKAGES = "prometheus prometheus-alertmanager mtail postgresql chromium systemd logrotate faketime"
 
 
 def require(program: str) -> str:
