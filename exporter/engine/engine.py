@@ -58,6 +58,7 @@ class Engine:
         self._report = report
         self._store = store
         self._outlets = dict(outlets or {})
+        self._saved_at = state.time
         self._lines = LineBuffer(plan.limits.line_bytes, state.positions, plan.framers)
         self._start(plan, state)
 
@@ -111,6 +112,11 @@ class Engine:
         """Whether a commit is due before more is read."""
         return any(outlet.is_full for outlet in self._outlets.values())
 
+    @property
+    def saved_at(self) -> float:
+        """When the restored state was saved, in epoch seconds; 0 if there was none."""
+        return self._saved_at
+
     def remembered(self, source: str) -> dict[Stream, Position]:
         """Return the streams of a source that were open when the restored state was saved."""
         return self._lines.remembered(source)
@@ -119,12 +125,16 @@ class Engine:
         """Return the streams of sources that are not configured any more."""
         return self._lines.orphans(self._plan.pipelines)
 
+    def forget(self, stream: Stream) -> None:
+        """Forget a stream that is not open."""
+        self._lines.forget(stream)
+
     def streams(self) -> list[Stream]:
         """Return all lasting streams, open or not."""
         return self._lines.streams()
 
     def move(self, stream: Stream, new: Stream) -> None:
-        """Continue an open stream under another identity."""
+        """Continue a stream under another identity."""
         self._lines.move(stream, new)
 
     def position(self, stream: Stream) -> Position:

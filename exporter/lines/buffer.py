@@ -127,13 +127,20 @@ class LineBuffer:
         """Return the streams of sources other than these, which are not open."""
         return {stream: position for stream, position in self._unclaimed.items() if stream.source not in sources}
 
+    def forget(self, stream: Stream) -> None:
+        """Forget a stream that is not open."""
+        self._unclaimed.pop(stream, None)
+
     def streams(self) -> list[Stream]:
         """Return all lasting streams, open or not."""
         return [*self._unclaimed, *(stream for stream in self._framings if stream.is_lasting)]
 
     def move(self, stream: Stream, new: Stream) -> None:
-        """Continue an open stream under another identity."""
-        self._framings[new] = self._framings.pop(stream)
+        """Continue a stream under another identity."""
+        if stream in self._framings:
+            self._framings[new] = self._framings.pop(stream)
+        else:
+            self._unclaimed[new] = self._unclaimed.pop(stream)
 
     def position(self, stream: Stream) -> Position:
         """Return the position from which an open stream would resume."""

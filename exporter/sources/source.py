@@ -38,17 +38,24 @@ class Sink(Protocol):
     @property
     def is_full(self) -> bool: ...
 
+    @property
+    def saved_at(self) -> float:
+        """When the restored state was saved, in epoch seconds; 0 if there was none."""
+
     def remembered(self, source: str) -> dict[Stream, Position]:
         """Return the positions of the source's streams that were open when the state was saved, and are not now."""
 
     def orphans(self) -> dict[Stream, Position]:
         """Return the positions of streams whose sources are not configured any more."""
 
+    def forget(self, stream: Stream) -> None:
+        """Forget a stream that is not open."""
+
     def streams(self) -> list[Stream]:
         """Return all streams that can be read again after a restart, of all sources, open or not."""
 
     def move(self, stream: Stream, new: Stream) -> None:
-        """Continue an open stream under another identity."""
+        """Continue a stream under another identity."""
 
     def position(self, stream: Stream) -> Position:
         """Return the position from which an open stream would resume."""

@@ -5,6 +5,7 @@ from collections import Counter
 from collections.abc import Mapping
 from pathlib import Path
 
+from exporter.state.checkpoint import decode
 from tests.numbered_log import NumberedLog, configure, ranges
 from tests.process import DEADLINE_SECONDS, Exporter, samples_of, wait_until
 
@@ -86,6 +87,16 @@ class FollowedLog(NumberedLog):
             "gaps": sum(samples_of(page, GAPS).values()),
         }
         assert found == {"lost": "", "repeated": "", "gaps": gaps}, found
+
+    def inode_of_commit(self) -> int:
+        """Return the inode of the log's newest file of which the checkpoint knows a line; 0 if there is none."""
+        if not self._checkpoint.exists():
+            return 0
+        positions = decode(self._checkpoint.read_bytes()).positions
+        read = [
+            stream for stream, position in positions.items() if position.offset and stream.path.endswith("app.jsonl")
+        ]
+        return max(read, key=lambda stream: stream.serial).inode if read else 0
 
     def _commit(self) -> tuple[int, int]:
         if not self._checkpoint.exists():

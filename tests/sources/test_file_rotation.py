@@ -6,8 +6,7 @@ from collections.abc import Callable
 import psutil
 import pytest
 
-from exporter.sources.file.open_files import RETIRE_SECONDS
-from exporter.sources.file.open_files import PATIENCE_SECONDS
+from exporter.sources.file.open_files import PATIENCE_SECONDS, RETIRE_SECONDS
 from tests.sources.log import Log
 
 Logs = Callable[..., Log]

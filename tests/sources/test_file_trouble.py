@@ -9,7 +9,7 @@ from typing import Self
 import pytest
 from structlog.testing import capture_logs
 
-from exporter.sources.file.open_files import EMPTY_SECONDS, RETIRE_SECONDS
+from exporter.sources.file.open_files import RETIRE_SECONDS
 from tests.sources.log import Log, refuse
 
 Logs = Callable[..., Log]
@@ -221,8 +221,6 @@ def test_a_sibling_that_is_deleted_while_the_folder_is_listed(log: Log, monkeypa
         return Listed(entries)
 
     monkeypatch.setattr(os, "scandir", late)
-    log.poll()
-    log.poll(seconds=EMPTY_SECONDS)
     log.check()
     assert log.gaps == 0
 

@@ -1,6 +1,5 @@
 """When a file at the path is still the one that was being read."""
 
-import os
 from pathlib import Path
 
 import pytest

@@ -16,7 +16,7 @@ from exporter.lines.stream import Stream
 from exporter.sources.file.handle import GZIP_MAGIC, READ_BYTES, Handle, Key, open_first
 from exporter.sources.file.names import originals
 from exporter.sources.file.search import UnfinishedError, find_copy, find_part
-from exporter.sources.file.siblings import Siblings, rotated_between
+from exporter.sources.file.siblings import BusyError, Sibling, Siblings, rotated_between, rotated_since
 from exporter.sources.file.tail import Tail
 from exporter.sources.source import SourceContext
 
@@ -81,6 +81,12 @@ class OpenFiles:
     def open_missed(self, after: Tail, now: float) -> None:
         """Open the files that were at a path after one file, and were rotated before they were seen."""
         self._open_all(after.stream.path, self._missed(after.stream.path, after), now)
+
+    def open_newer(self, path: str, since: float, now: float) -> None:
+        """Open the rotated files of a log that were written after an epoch time, when their predecessor is lost."""
+        with suppress(BusyError):
+            newer = [names for names in rotated_since(self.siblings, path, int(since * 1e9)) if self._are_closed(names)]
+            self._open_all(path, [[other.path for other in names] for names in newer], now)
 
     def make_room(self) -> None:
         """Close files if there are too many: first those that are still at their paths, and can be opened again."""
@@ -153,15 +159,10 @@ class OpenFiles:
         self.busy.clear()
         self.by_path.clear()
 
-    def adopt(self, path: str, handle: Handle, position: Position, now: float, *, is_copy: bool) -> None:
-        """Resume a file at a path that was read by another source."""
-        stream = self._copy_stream(path, handle) if is_copy else self._stream(path, handle)
-        self.resume(stream, handle, path, position, now)
-
     def reopen(self, stream: Stream, handle: Handle, position: Position, now: float) -> None:
         """Resume a remembered stream in the file in which it was found."""
         device, inode = handle.key
-        self.context.sink.close(stream)
+        self.context.sink.forget(stream)
         found = msgspec.structs.replace(stream, device=device, inode=inode)
         self.resume(found, handle, stream.path, position, now)
 
@@ -260,8 +261,6 @@ class OpenFiles:
         handle, waited = tail.handle, now - tail.changed_since
         is_rewritten = handle.is_part(self._known(tail)) and handle.varies(tail.offset)
         patience = RETIRE_SECONDS if is_rewritten else EMPTY_SECONDS if not handle.left(0) else 0.0
-        if tail.path is not None and waited < patience:
-            return False
         if (
             tail.path is None
             and not tail.unread
@@ -272,19 +271,23 @@ class OpenFiles:
             # A rotated file has been replaced by a copy of what came after it.
             self.finish(tail)
             return False
-        self._restart(tail, now)
-        return True
+        return self._restart(tail, now, may_wait=tail.path is not None and waited < patience)
 
-    def _restart(self, tail: Tail, now: float) -> None:
-        """Read a truncated file from its start, and the rest of its old content from a copy."""
+    def _restart(self, tail: Tail, now: float, *, may_wait: bool) -> bool:
+        """Read a truncated file from its start, and the rest of its old content from a copy.
+
+        If there is no copy and it `may_wait`, nothing is done. Return whether there is more to read.
+        """
         old, position, is_latest = tail.stream, self._known(tail), self.latest(tail.stream.path) is tail
+        self._finish_overwritten(old.path, tail)
         copies = [copy for copy in self.tails.values() if copy is not tail and self._may_be_copy(copy, old.path)]
         copy = next((copy for copy in copies if position.offset and copy.handle.matches(position)), None)
         if copy is None and (handle := self._copy(tail, position, since=tail.modified)):
             copy = Tail(self._copy_stream(old.path, handle), handle.key, None, 0, b"", False, now, handle)
         missed: list[list[str]] = []
         if copy is None:
-            self._end(tail, position, copies, now)
+            if not self._end(tail, position, copies, now, may_wait=may_wait):
+                return False
         else:
             if is_latest:
                 missed = self._missed(old.path, copy, until=tail)
@@ -305,27 +308,40 @@ class OpenFiles:
             self._list(tail)
         self.context.sink.open(tail.stream)
         self._open_all(old.path, missed, now)
+        return True
+
+    def _finish_overwritten(self, path: str, tail: Tail) -> None:
+        """Close the rotated files of a log that were read and then overwritten, perhaps with a copy of another one."""
+        for other in list(self.by_path.get(path, ())):
+            is_rotated = other is not tail and other.path != path and other.offset and not other.unread
+            if is_rotated and not other.handle.matches(self._known(other)):
+                self.finish(other)
 
     def _may_be_copy(self, tail: Tail, path: str) -> bool:
         """Return whether an open file that is not read, or not yet, may be a copy of the log at a path, by its name."""
         return (tail.is_copy or not tail.offset) and path in originals(tail.path or tail.stream.path)
 
-    def _end(self, tail: Tail, position: Position, copies: list[Tail], now: float) -> None:
-        """End the stream of a truncated file: without a loss if it was copied before the last lines were read."""
+    def _end(self, tail: Tail, position: Position, copies: list[Tail], now: float, *, may_wait: bool) -> bool:
+        """End the stream of a truncated file: without a loss if it was copied before the last lines were read.
+
+        Return False if its content may come back.
+        """
         parts = [copy for copy in copies if copy.handle.is_part(position)]
         for part in parts:
             self._hold(part, None, now)
-        if parts or (tail.path is None and not tail.unread):
+        is_rotated = tail.path != tail.stream.path
+        handle = None if parts else find_part(tail.stream.path, position, self.tails, self.siblings)
+        if handle is not None:
+            # Its path may match the pattern, too.
+            stream = self._copy_stream(tail.stream.path, handle)
+            self.resume(stream, handle, None, handle.after_last_line(), now)
+        if parts or handle is not None or (is_rotated and not tail.unread):
             self.context.sink.close(tail.stream)
-            return
-        handle = find_part(tail.stream.path, position, self.tails, self.siblings)
-        if handle is None:
+        elif may_wait:
+            return False
+        else:
             self.lost(tail.stream)
-            return
-        self.context.sink.close(tail.stream)
-        # Its path may match the pattern, too.
-        stream = self._copy_stream(tail.stream.path, handle)
-        self.resume(stream, handle, None, handle.after_last_line(), now)
+        return True
 
     def _copy(self, tail: Tail, position: Position, since: int = 0) -> Handle | None:
         """Open a copy of a file's content up to a position, if there is one."""
@@ -368,7 +384,10 @@ class OpenFiles:
         """Return the paths of the files that were at a path between two, oldest first; each plain and compressed."""
         first, last = self._kept_as(after), self._kept_as(until) if until else None
         between = rotated_between(self.siblings, path, first, last, after.modified)
-        return [[other.path for other in names] for names in between if not any(one.key in self.tails for one in names)]
+        return [[other.path for other in names] for names in between if self._are_closed(names)]
+
+    def _are_closed(self, names: list[Sibling]) -> bool:
+        return not any(one.key in self.tails for one in names)
 
     def _open_all(self, path: str, missed: list[list[str]], now: float) -> None:
         for names in missed:

@@ -35,6 +35,13 @@ class Pattern:
         """Return the paths at monotonic time `now`, sorted."""
         return sorted(self._expand(self.pattern, now))
 
+    def spelling(self, path: str) -> str | None:
+        """Return how the pattern would name a file that has another name, such as an absolute one; else None."""
+        folder, name = os.path.split(self.pattern)
+        own = os.path.join(folder, os.path.basename(path))
+        is_same_folder = os.path.realpath(folder) == os.path.realpath(os.path.dirname(path))
+        return own if is_same_folder and _matcher(name).match(os.path.basename(path)) else None
+
     def _expand(self, pattern: str, now: float) -> Iterator[str]:
         folder, name = os.path.split(pattern)
         # The root is its own folder.

@@ -159,13 +159,13 @@ class Siblings:
 
     def _listing(self, folder: str) -> Listing | None:
         listing = self._listings.get(folder)
+        with suppress(OSError):
+            if listing is not None and listing.is_current():
+                return listing
+        if listing is not None and time.monotonic() < listing.due:
+            raise BusyError(folder)
         try:
-            if listing is None or not listing.is_current():
-                if listing is not None and time.monotonic() < listing.due:
-                    raise BusyError(folder)
-                listing = self._listings[folder] = Listing(folder)
-        except BusyError:
-            raise
+            listing = self._listings[folder] = Listing(folder)
         except OSError:
             return None
         return listing
@@ -193,8 +193,23 @@ def rotated_between(siblings: Siblings, path: str, first: Key, last: Key | None,
     since = -1 if is_enough else since or begin.modified
     between = [other for other in among if other.key in numbers and other.modified >= since]
     between = [other for other in between if numbers[other.key][0] == shape and low < numbers[other.key][1] < high]
-    between.sort(key=lambda other: (numbers[other.key][1], other.is_zipped))
-    return [list(names) for _, names in groupby(between, key=lambda other: numbers[other.key][1])]
+    return _by_number(between, {key: low for key, (_, low) in numbers.items()})
+
+
+def rotated_since(siblings: Siblings, path: str, since: int) -> list[list[Sibling]]:
+    """Return the files that were rotated from a path and modified after a time in nanoseconds; oldest first.
+
+    Each is a list with a plain and a compressed file, in this order, if there are both.
+    """
+    logs = log_names(path)
+    among = siblings.named_like(path)
+    numbers = {other.key: number[1] for other in among if (number := added_number(logs, other.path))}
+    return _by_number([other for other in among if other.key in numbers and other.modified > since], numbers)
+
+
+def _by_number(files: list[Sibling], numbers: dict[Key, list[int]]) -> list[list[Sibling]]:
+    files.sort(key=lambda other: (numbers[other.key], other.is_zipped))
+    return [list(names) for _, names in groupby(files, key=lambda other: numbers[other.key])]
 
 
 def _once(path: str, files: Iterable[Sibling]) -> list[Sibling]:

@@ -18,11 +18,12 @@ from dataclasses import dataclass, field
 from time import perf_counter
 from typing import ClassVar, Literal
 
+import msgspec
 import structlog
 
 from exporter.lines.framing import Position
 from exporter.lines.stream import Stream
-from exporter.sources.file.handle import COMPRESSED_SUFFIXES, Handle, Key, key_of, open_first, open_regular
+from exporter.sources.file.handle import COMPRESSED_SUFFIXES, Key, key_of, open_first, open_regular
 from exporter.sources.file.open_files import PATIENCE_SECONDS, RETIRE_SECONDS, OpenFiles
 from exporter.sources.file.pattern import Pattern
 from exporter.sources.file.search import UnfinishedError, find, find_part
@@ -41,6 +42,9 @@ MANY_FILES = 500
 COMMIT_SECONDS = 1.0
 # How long files are worked on before other tasks of the process have their turn.
 SLICE_SECONDS = 0.02
+
+# The regular files at the paths that match.
+Statuses = dict[str, os.stat_result]
 
 log = structlog.get_logger()
 
@@ -157,33 +161,57 @@ class FileSource:
 
     def _look(self, now: float) -> Iterator[bool]:
         """Check which file is at each path: open new files, and retire those that are no longer at their path."""
-        there: dict[str, os.stat_result] = {}
+        there: Statuses = {}
         # Compressed files are no logs of their own, but rotated ones.
         paths = [path for path in self._paths.paths(now) if not path.endswith(COMPRESSED_SUFFIXES)]
         for path in paths:
             if status := self._regular(path):
                 there[path] = status
             yield False
+        yield from self._find_missing(there, now)
+        yield from self._follow(there, now)
+        yield from self._open_new(there, now)
+        tails = self._files.tails
+        self._files.busy = {key: tail for key, tail in tails.items() if self._may_have_changed(tail, there)}
+        kept = {*paths, *tails}
+        self._failures = {file: reason for file, reason in self._failures.items() if file in kept}
+        self._files.siblings.forget()
+
+    def _find_missing(self, there: Statuses, now: float) -> Iterator[bool]:
+        """Search again for the files that were being read when the state was saved."""
         remembered = self.context.sink.remembered(self.context.name) if self._missing else {}
         for stream, since in list(self._missing.items()):
             if stream.path in there or now - since >= PATIENCE_SECONDS:
                 self._claim(stream, remembered[stream], since, now)
                 yield False
-        tails = self._files.tails
+
+    def _follow(self, there: Statuses, now: float) -> Iterator[bool]:
+        """Follow the files that are no longer at their paths, and open those that were there in between.
+
+        That comes before other files are opened, because the pattern may match their names too, as if they were logs of
+        their own.
+        """
+        tails, latest = self._files.tails, self._files.latest
         at_path = {key_of(status): path for path, status in reversed(there.items())}
+        is_new = any(key not in tails for key in at_path)
         retired = [tail for tail in tails.values() if tail.path and self._is_elsewhere(tail, there)]
         for tail in retired:
             self._retire(tail, at_path, now)
             yield False
-        # Missed files come first, because the pattern may match their names too, as if they were logs of their own.
-        is_new = any(key not in tails for key in at_path)
-        for path in list(self._files.by_path):
-            latest = self._files.latest(path)
-            if latest and (latest in retired or (is_new and latest.path is None)):
-                with suppress(BusyError):  # they are searched for again when the next file is opened
-                    self._files.open_missed(latest, now)
-                yield False
-        if is_new or any(tail.is_copy for tail in tails.values()):
+        paths = {tail.stream.path for tail in retired if latest(tail.stream.path) is tail}
+        if is_new:
+            paths |= {path for path, files in self._files.by_path.items() if files[-1].path is None}
+        for path in paths:
+            with suppress(BusyError):  # they are searched for again when the next file is opened
+                if newest := latest(path):
+                    self._files.open_missed(newest, now)
+            yield False
+
+    def _open_new(self, there: Statuses, now: float) -> Iterator[bool]:
+        """Open the files that are new at their paths."""
+        tails = self._files.tails
+        new = [path for path, status in there.items() if key_of(status) not in tails]
+        if new or any(tail.is_copy for tail in tails.values()):
             self._files.elsewhere = self._elsewhere()
         awaited = {stream.path for stream in self._missing}
         for path, status in there.items():
@@ -192,15 +220,11 @@ class FileSource:
             elif path not in awaited:
                 self._open(path, now)
                 yield False
-        self._files.busy = {key: tail for key, tail in tails.items() if self._may_have_changed(tail, there)}
-        kept = {*paths, *tails}
-        self._failures = {file: reason for file, reason in self._failures.items() if file in kept}
-        self._files.siblings.forget()
 
-    def _may_have_changed(self, tail: Tail, there: dict[str, os.stat_result]) -> bool:
+    def _may_have_changed(self, tail: Tail, there: Statuses) -> bool:
         return tail.path is None or tail.path not in there or not tail.is_unchanged(there[tail.path])
 
-    def _is_elsewhere(self, tail: Tail, there: dict[str, os.stat_result]) -> bool:
+    def _is_elsewhere(self, tail: Tail, there: Statuses) -> bool:
         status = there.get(tail.path or "")
         return status is None or key_of(status) != tail.key
 
@@ -226,13 +250,10 @@ class FileSource:
 
     def _elsewhere(self) -> set[Key]:
         """Return the files that other sources read."""
-        streams = self.context.sink.streams()
         orphans = self.context.sink.orphans()
-        return {
-            (stream.device, stream.inode)
-            for stream in streams
-            if stream.source != self.context.name and stream.serial and stream not in orphans
-        }
+        streams = (stream for stream in self.context.sink.streams() if stream not in orphans)
+        others = (stream for stream in streams if stream.source != self.context.name)
+        return {(stream.device, stream.inode) for stream in others if stream.serial}
 
     def _regular(self, path: str) -> os.stat_result | None:
         try:
@@ -254,7 +275,7 @@ class FileSource:
             handle = open_regular(path)
             if handle.key in self._files.elsewhere:
                 self._files.hold(path, handle, now)
-            elif not self._adopt(path, handle, now):
+            else:
                 position = handle.after_last_line() if self._skip and not self._started else Position()
                 self._files.begin(path, handle, position, now)
             handle = None
@@ -269,16 +290,6 @@ class FileSource:
         finally:
             if handle is not None:
                 handle.close()
-
-    def _adopt(self, path: str, handle: Handle, now: float) -> bool:
-        """Resume a file that was read by a source which is not configured any more, such as another pattern."""
-        for stream, position in self.context.sink.orphans().items():
-            is_here = stream.inode == handle.key[1] or os.path.realpath(stream.path) == os.path.realpath(path)
-            if is_here and (handle.matches(position) if position.offset else stream.inode == handle.key[1]):
-                self.context.sink.close(stream)
-                self._files.adopt(path, handle, position, now, is_copy=not stream.serial)
-                return True
-        return False
 
     def _read(self, tail: Tail, now: float) -> bool:
         """Read one block; return whether there may be more."""
@@ -301,9 +312,10 @@ class FileSource:
 
     def _resume(self, now: float) -> Iterator[bool]:
         """Resume the files that were being read when the state was saved."""
+        self._inherit(now)
         remembered = self.context.sink.remembered(self.context.name)
         # A file that is new since the last run was created while the exporter was down, and is read whole.
-        self._skip = self.from_end and not remembered and not self.context.sink.orphans()
+        self._skip = self.from_end and not remembered
         self._files.serial = max((stream.serial for stream in self.context.sink.streams()), default=0)
         # Content that was read is better evidence than an inode. A file's present content claims the file before the
         # content that it had before it was truncated.
@@ -311,6 +323,20 @@ class FileSource:
         for stream, position in order:
             self._claim(stream, position, now, now)
             yield False
+
+    def _inherit(self, now: float) -> None:
+        """Take over the streams of sources that are not configured any more: the same log, spelt differently."""
+        orphans = self.context.sink.orphans()
+        if not orphans:
+            return
+        paths = self._paths.paths(now)
+        real = {os.path.realpath(path): path for path in paths}
+        keys = {key_of(status) for path in paths if (status := self._regular(path))}
+        for stream in orphans:
+            path = real.get(os.path.realpath(stream.path)) or self._paths.spelling(stream.path)
+            if path or (stream.device, stream.inode) in keys:
+                own = msgspec.structs.replace(stream, source=self.context.name, path=path or stream.path)
+                self.context.sink.move(stream, own)
 
     def _claim(self, stream: Stream, position: Position, since: float, now: float) -> None:
         """Find a file that was being read, and resume it; wait as long as it may still turn up."""
@@ -333,17 +359,19 @@ class FileSource:
                 self._missing[stream] = since
                 return
         self._missing.pop(stream, None)
-        self._sizes.pop(stream, None)
+        is_damaged = self._sizes.pop(stream, None) is not None
         self._failures.pop(stream.path, None)
         if handle is not None:
             self._files.reopen(stream, handle, position, now)
         elif part is not None:
-            self.context.sink.close(stream)
+            self.context.sink.forget(stream)
             self._files.hold(stream.path, part, now)
         elif stream.serial:
             self._files.lost(stream)
+            if not is_damaged:
+                self._files.open_newer(stream.path, self.context.sink.saved_at, now)
         else:
-            self.context.sink.close(stream)
+            self.context.sink.forget(stream)
 
     def _failed(self, file: str | Key, path: str, error: OSError | str) -> None:
         """Record a failure, unless the file is simply gone; each reason is logged once."""
