@@ -1,6 +1,7 @@
 """The running exporter: creates all parts, and starts, reloads and stops them in order."""
 
 import asyncio
+import resource
 import signal
 import time
 from collections.abc import Callable
@@ -82,6 +83,7 @@ class Sidecar:
         Raises OSError if the address cannot be listened on, and SourceError if a source cannot start.
         """
         garbage.tune_collection()
+        _raise_descriptor_limit()
         stop = asyncio.Event()
         loop = asyncio.get_running_loop()
         for number in (signal.SIGTERM, signal.SIGINT):
@@ -254,3 +256,10 @@ class Sidecar:
             await self._committer.commit_all()
         except StoreError as error:
             log.error("final checkpoint failed; the next start resumes from the previous one", error=str(error))
+
+
+def _raise_descriptor_limit() -> None:
+    """Allow as many open files as the process may have: a source may match thousands of files."""
+    _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    with suppress(OSError, ValueError):
+        resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))

@@ -16,12 +16,12 @@ RELIST_SECONDS = 10.0
 
 @dataclass
 class _Matches:
-    """The names in a folder that match, listed at `listed`; the folder has `modified` since `since` or longer."""
+    """The paths in a folder that match, listed at `listed`; the folder has `modified` since `since` or longer."""
 
     modified: int
     since: float
     listed: float
-    names: list[str]
+    paths: list[str]
 
 
 @dataclass
@@ -48,7 +48,7 @@ class Pattern:
         folders = self._expand(folder, now) if glob.has_magic(folder) and folder != pattern else [folder]
         for parent in folders:
             if glob.has_magic(name):
-                yield from (os.path.join(parent, match) for match in self._matching(parent, name, now))
+                yield from self._matching(parent, name, now)
             elif os.path.lexists(path := os.path.join(parent, name)):
                 yield path
 
@@ -58,7 +58,7 @@ class Pattern:
             modified = os.stat(folder or ".").st_mtime_ns
             if before and before.modified == modified:
                 if before.listed - before.since >= SETTLED_SECONDS and now - before.listed < RELIST_SECONDS:
-                    return before.names
+                    return before.paths
                 since = before.since
             else:
                 since = now
@@ -69,8 +69,9 @@ class Pattern:
         matcher = _matcher(pattern)
         is_hidden = pattern.startswith(".")
         names = [name for name in names if matcher.match(name) and (is_hidden or not name.startswith("."))]
-        self._listed[folder, pattern] = _Matches(modified, since, now, names)
-        return names
+        paths = [os.path.join(folder, name) for name in sorted(names)]
+        self._listed[folder, pattern] = _Matches(modified, since, now, paths)
+        return paths
 
 
 @lru_cache

@@ -23,12 +23,12 @@ import structlog
 
 from exporter.lines.framing import Position
 from exporter.lines.stream import Stream
-from exporter.sources.file.handle import COMPRESSED_SUFFIXES, Key, key_of, open_first, open_regular
+from exporter.sources.file.handle import COMPRESSED_SUFFIXES, Handle, Key, key_of, open_first, open_regular
 from exporter.sources.file.open_files import PATIENCE_SECONDS, RETIRE_SECONDS, OpenFiles
 from exporter.sources.file.pattern import Pattern
 from exporter.sources.file.search import UnfinishedError, find, find_part
 from exporter.sources.file.siblings import BusyError
-from exporter.sources.file.tail import Tail
+from exporter.sources.file.tail import Tail, stamp_of
 from exporter.sources.source import SourceContext, SourceOptions, room
 from exporter.sources.url import PathUrl
 from exporter.store_error import StoreError
@@ -38,6 +38,7 @@ POLL_SECONDS = 0.2
 # How often the paths of many files are checked; busy files are read at every poll.
 LOOK_SECONDS = 1.0
 MANY_FILES = 500
+STEP_FILES = 100
 # A new file is known to the state within this time.
 COMMIT_SECONDS = 1.0
 # How long files are worked on before other tasks of the process have their turn.
@@ -89,6 +90,9 @@ class FileSource:
     _missing: dict[Stream, float] = field(default_factory=dict)
     # The size of the incomplete compressed files that may turn out to be a missing one.
     _sizes: dict[Stream, int] = field(default_factory=dict)
+    # The files at the paths that matched last, and whether one of them has to be opened or followed yet.
+    _there: Statuses = field(default_factory=dict)
+    _is_unsettled: bool = True
     _skip: bool = False
     _started: bool = False
     _looked: float = -math.inf
@@ -161,21 +165,31 @@ class FileSource:
 
     def _look(self, now: float) -> Iterator[bool]:
         """Check which file is at each path: open new files, and retire those that are no longer at their path."""
-        there: Statuses = {}
+        before, there = self._there, dict[str, os.stat_result]()
         # Compressed files are no logs of their own, but rotated ones.
         paths = [path for path in self._paths.paths(now) if not path.endswith(COMPRESSED_SUFFIXES)]
+        changed = []
         for path in paths:
             if status := self._regular(path):
                 there[path] = status
-            yield False
+                if path not in before or stamp_of(before[path]) != stamp_of(status):
+                    changed.append(path)
+            if len(there) % STEP_FILES == 0:
+                yield False
+        self._there = there
         yield from self._find_missing(there, now)
-        yield from self._follow(there, now)
-        yield from self._open_new(there, now)
-        tails = self._files.tails
-        self._files.busy = {key: tail for key, tail in tails.items() if self._may_have_changed(tail, there)}
-        kept = {*paths, *tails}
+        tails, busy = self._files.tails, self._files.busy
+        if self._is_unsettled or before.keys() != there.keys() or any(_differ(before, there, changed)):
+            yield from self._follow(there, now)
+            yield from self._open_new(there, now)
+            self._is_unsettled = any(key_of(status) not in tails for status in there.values())
+            self._files.siblings.forget()
+        for path in changed:
+            if known := tails.get(key_of(there[path])):
+                busy[known.key] = known
+        busy.update((tail.key, tail) for tail in tails.values() if tail.path is None)
+        kept = {*paths, *tails} if self._failures else ()
         self._failures = {file: reason for file, reason in self._failures.items() if file in kept}
-        self._files.siblings.forget()
 
     def _find_missing(self, there: Statuses, now: float) -> Iterator[bool]:
         """Search again for the files that were being read when the state was saved."""
@@ -183,6 +197,7 @@ class FileSource:
         for stream, since in list(self._missing.items()):
             if stream.path in there or now - since >= PATIENCE_SECONDS:
                 self._claim(stream, remembered[stream], since, now)
+                self._is_unsettled = True
                 yield False
 
     def _follow(self, there: Statuses, now: float) -> Iterator[bool]:
@@ -220,9 +235,6 @@ class FileSource:
             elif path not in awaited:
                 self._open(path, now)
                 yield False
-
-    def _may_have_changed(self, tail: Tail, there: Statuses) -> bool:
-        return tail.path is None or tail.path not in there or not tail.is_unchanged(there[tail.path])
 
     def _is_elsewhere(self, tail: Tail, there: Statuses) -> bool:
         status = there.get(tail.path or "")
@@ -359,8 +371,14 @@ class FileSource:
                 self._missing[stream] = since
                 return
         self._missing.pop(stream, None)
-        is_damaged = self._sizes.pop(stream, None) is not None
         self._failures.pop(stream.path, None)
+        self._settle(stream, position, handle, part, now)
+
+    def _settle(
+        self, stream: Stream, position: Position, handle: Handle | None, part: Handle | None, now: float
+    ) -> None:
+        """Resume a stream in the file that was found, or end it."""
+        is_damaged = self._sizes.pop(stream, None) is not None
         if handle is not None:
             self._files.reopen(stream, handle, position, now)
         elif part is not None:
@@ -393,3 +411,8 @@ class FileSource:
         telemetry.lag_bytes.labels(name).set(sum(tail.unread for tail in busy))
         telemetry.lag_seconds.labels(name).set(now - since)
         telemetry.failing_files.labels(name).set(len(self._failures))
+
+
+def _differ(before: Statuses, there: Statuses, changed: list[str]) -> Iterator[bool]:
+    """Yield whether another file is at each path that has changed."""
+    return (path not in before or key_of(before[path]) != key_of(there[path]) for path in changed)
