@@ -88,18 +88,21 @@ class OpenFiles:
             newer = [names for names in rotated_since(self.siblings, path, int(since * 1e9)) if self._are_closed(names)]
             self._open_all(path, [[other.path for other in names] for names in newer], now)
 
-    def make_room(self) -> None:
-        """Close files if there are too many: first those that are still at their paths, and can be opened again."""
+    def make_room(self, now: float) -> None:
+        """Close files if there are too many: rotated ones that are quiet, or those that can be opened again."""
         limit = max(LEAST_DESCRIPTORS, resource.getrlimit(resource.RLIMIT_NOFILE)[0] - RESERVED_DESCRIPTORS)
         if Handle.open_count < limit:
             return
         opened = sorted((tail for tail in self.tails.values() if tail.is_open), key=lambda tail: tail.quiet_since)
+        some = limit // 8 + 1
+        rotated = [tail for tail in opened if tail.path is None and not tail.unread]
+        rotated = [tail for tail in rotated if self.latest(tail.stream.path) is not tail]
+        quiet = [tail for tail in rotated if now - tail.quiet_since >= RETIRE_SECONDS]
         resting = [tail for tail in opened if tail.path is not None and not tail.handle.is_zipped]
-        for tail in resting[: limit // 8 + 1]:
+        for tail in quiet[:some] or ([] if resting else rotated[:1]):
+            self.finish(tail)
+        for tail in [] if quiet else resting[:some]:
             tail.close()
-        if not resting:
-            for tail in [tail for tail in opened if not tail.unread and self.latest(tail.stream.path) is not tail][:1]:
-                self.finish(tail)
 
     def read(self, tail: Tail, now: float) -> bool:
         """Read one block; return whether there may be more. Raises OSError."""

@@ -26,13 +26,18 @@ class _Matches:
 
 @dataclass
 class Pattern:
-    """The paths that match a pattern; a folder that has not changed is not listed again."""
+    """The paths that match a pattern; a folder that has not changed is not listed again.
+
+    `has_changed` is whether a folder had to be listed for the last paths.
+    """
 
     pattern: str
+    has_changed: bool = False
     _listed: dict[tuple[str, str], _Matches] = field(default_factory=dict)
 
     def paths(self, now: float) -> list[str]:
         """Return the paths at monotonic time `now`, sorted."""
+        self.has_changed = False
         return sorted(self._expand(self.pattern, now))
 
     def spelling(self, path: str) -> str | None:
@@ -63,6 +68,7 @@ class Pattern:
             else:
                 since = now
             names = os.listdir(folder or ".")
+            self.has_changed = True
         except OSError:
             self._listed.pop((folder, pattern), None)
             return []

@@ -38,6 +38,7 @@ POLL_SECONDS = 0.2
 # How often the paths of many files are checked; busy files are read at every poll.
 LOOK_SECONDS = 1.0
 MANY_FILES = 500
+QUIET_LOOKS = 3
 STEP_FILES = 100
 # A new file is known to the state within this time.
 COMMIT_SECONDS = 1.0
@@ -96,6 +97,7 @@ class FileSource:
     _skip: bool = False
     _started: bool = False
     _looked: float = -math.inf
+    _looks: int = 0
     _committed: float = -math.inf
 
     def __post_init__(self) -> None:
@@ -169,8 +171,12 @@ class FileSource:
         # Compressed files are no logs of their own, but rotated ones.
         paths = [path for path in self._paths.paths(now) if not path.endswith(COMPRESSED_SUFFIXES)]
         changed = []
-        for path in paths:
-            if status := self._regular(path):
+        self._looks += 1
+        # In folders that have not changed, each of many files is checked in turn.
+        turns = QUIET_LOOKS if len(before) > MANY_FILES and not self._paths.has_changed else 1
+        for number, path in enumerate(paths):
+            status = before.get(path) if (number + self._looks) % turns else None
+            if status := status or self._regular(path):
                 there[path] = status
                 if path not in before or stamp_of(before[path]) != stamp_of(status):
                     changed.append(path)
@@ -182,7 +188,9 @@ class FileSource:
         if self._is_unsettled or before.keys() != there.keys() or any(_differ(before, there, changed)):
             yield from self._follow(there, now)
             yield from self._open_new(there, now)
-            self._is_unsettled = any(key_of(status) not in tails for status in there.values())
+            self._is_unsettled = any(key_of(status) not in tails for status in there.values()) or any(
+                tail.path and self._is_elsewhere(tail, there) for tail in tails.values()
+            )
             self._files.siblings.forget()
         for path in changed:
             if known := tails.get(key_of(there[path])):
@@ -245,8 +253,12 @@ class FileSource:
         if not tail.is_open:
             # It was closed to save descriptors, after it had been read.
             path = at_path.get(tail.key)
-            renamed = [path] if path else self._renamed(tail)
-            handle = open_first(renamed, lambda handle: handle.key == tail.key)
+            try:
+                self._files.make_room(now)
+                renamed = [path] if path else self._renamed(tail)
+                handle = open_first(renamed, lambda handle: handle.key == tail.key)
+            except BusyError:
+                return
             if handle is None:
                 self._files.finish(tail)
                 return
@@ -256,9 +268,7 @@ class FileSource:
         self._read(tail, now)
 
     def _renamed(self, tail: Tail) -> list[str]:
-        with suppress(BusyError):
-            return [other.path for other in self._files.siblings.with_inode(tail.stream.path, tail.key[1])]
-        return []
+        return [other.path for other in self._files.siblings.with_inode(tail.stream.path, tail.key[1])]
 
     def _elsewhere(self) -> set[Key]:
         """Return the files that other sources read."""
@@ -283,7 +293,7 @@ class FileSource:
         handle = None
         try:
             path.encode()
-            self._files.make_room()
+            self._files.make_room(now)
             handle = open_regular(path)
             if handle.key in self._files.elsewhere:
                 self._files.hold(path, handle, now)
@@ -308,7 +318,7 @@ class FileSource:
         more = False
         try:
             if not tail.is_open:
-                self._files.make_room()
+                self._files.make_room(now)
             more = self._files.read(tail, now)
             if not more:
                 self._files.close_if_finished(tail, now)
@@ -354,7 +364,7 @@ class FileSource:
         """Find a file that was being read, and resume it; wait as long as it may still turn up."""
         handle = part = None
         try:
-            self._files.make_room()
+            self._files.make_room(now)
             handle = find(stream, position, self._files.tails, self._files.siblings)
             if handle is None and stream.serial:
                 part = find_part(stream.path, position, self._files.tails, self._files.siblings)
