@@ -219,7 +219,9 @@ class FileSource:
         is_new = any(key not in tails for key in at_path)
         retired = [tail for tail in tails.values() if tail.path and self._is_elsewhere(tail, there)]
         for tail in retired:
-            self._retire(tail, at_path, now)
+            # It may have been closed to make room for another one.
+            if tails.get(tail.key) is tail:
+                self._retire(tail, at_path, now)
             yield False
         paths = {tail.stream.path for tail in retired if latest(tail.stream.path) is tail}
         if is_new:
