@@ -94,9 +94,12 @@ def _decoded(lines: list[bytes], first: int, file: str) -> ObjectTable:
 def _decoded_one(line: bytes, place: str) -> dict[str, Any]:
     try:
         value, _ = json_value(line)
+        msgspec.json.encode(value)
     except RejectedError as error:
         text = str(error) if error.reason == Reason.INVALID_UTF8 else f"not JSON: {error}"
         raise OfflineError(f"{place}: {text}") from None
+    except UnicodeEncodeError:
+        raise OfflineError(f"{place}: not JSON: half of a surrogate pair, from \\ud800 to \\udfff") from None
     if not isinstance(value, dict):
         hint = "; write one object per line, not one array of them" if isinstance(value, list) else ""
         raise OfflineError(f"{place}: expected a JSON object, got {_noun(value)}{hint}")
