@@ -14,6 +14,7 @@ from exporter.decoding.schema import Leaf, Node, Number
 from exporter.lines.rejects import Reason, RejectedError
 from exporter.plain_words import plain
 
+HALF = "half of a surrogate pair, from \\ud800 to \\udfff"
 # Why features are unusable (a mark of exporter.batch), by Leaf.key.
 Flaws = dict[str, int]
 
@@ -32,6 +33,8 @@ def salvage(record: Any, tree: Node, struct: type[msgspec.Struct]) -> tuple[msgs
     except msgspec.ValidationError as error:
         path, text = plain(str(error))
         raise RejectedError(Reason.WRONG_TYPE, f"{path}: {text}") from None
+    except UnicodeEncodeError:  # of text in the place of a number or a time
+        raise RejectedError(Reason.INVALID_JSON, HALF) from None
 
 
 def check_utf8(line: bytes) -> None:
@@ -70,7 +73,10 @@ def _clean_value(leaf: Leaf, key: str, record: dict[str, Any], flaws: Flaws) -> 
             value = record[key] = math.inf if value > 0 else -math.inf
         flaw = _flaw(value, numeric=numeric)
         unreadable = flaw == WRONG_TYPE or (flaw == NON_FINITE and math.isnan(value))
-    if flaw:
+    if flaw and leaf.kind == "amount":
+        # Text stands for whatever is not a number. Without a value, nothing would be rejected.
+        record[key] = "" if flaw == WRONG_TYPE else value
+    elif flaw:
         flaws[leaf.key] = flaw
         if unreadable:
             record[key] = None
@@ -90,7 +96,7 @@ def _check_field(name: str, key: str, record: dict[str, Any]) -> None:
         if name == "request_id":
             del record[key]
         elif name != "error_type":  # as a label, it will be made printable
-            raise RejectedError(Reason.INVALID_JSON, f"{name}: half of a surrogate pair, from \\ud800 to \\udfff")
+            raise RejectedError(Reason.INVALID_JSON, f"{name}: {HALF}")
     for number in value.values() if isinstance(value, dict) else (value,):
         if isinstance(number, float) and not math.isfinite(number):
             raise RejectedError(Reason.NON_FINITE, f"{name} is {number}")

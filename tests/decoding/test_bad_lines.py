@@ -73,6 +73,7 @@ BAD: list[Any] = [
         pytest.param(with_(f'"{field}":"3\\ud83d"'), "invalid_json", id=f"a lone surrogate in {field}")
         for field in ("model_name", "model_version", "timestamp", "latency_ms")
     ),
+    pytest.param(with_('"probability":{"approve":"\\ud83d"}'), "invalid_json", id="a lone surrogate for a probability"),
     pytest.param(deep(100_000).encode(), "invalid_json", id="deep nesting"),
     pytest.param(with_(f'"x":{deep(100_000)}'), "invalid_json", id="deep nesting in what is skipped"),
     pytest.param(with_(f'"features":{{"age":{deep(100_000)}'), "invalid_json", id="deep nesting in a feature"),
