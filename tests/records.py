@@ -64,7 +64,7 @@ def numeric(
         counts=counts,
         missing=missing,
         other=other,
-        mean=min(max(50.0, least), greatest),
+        mean=50.0,
         stddev=10.0,
         min=least,
         max=greatest,
