@@ -96,8 +96,9 @@ ATTRIBUTION_DRIFT_PSI_CRITICAL = "model_attribution_drift_psi_critical"
 ATTRIBUTION_DRIFT_PSI_PVALUE = "model_attribution_drift_psi_pvalue"
 
 # Business figures, whose names come from the configuration: a pattern for all of them, and the chosen one.
-BUSINESS_FIGURES = "model_business_(.+)_count"
+BUSINESS_FIGURES = "model_business_(.+)_negative_count"
 BUSINESS = "model_business_${figure}"
+BUSINESS_NEGATIVE = BUSINESS + "_negative"
 
 # Segments.
 SEGMENT_PREDICTIONS = SEGMENTS.name(PREDICTIONS)
@@ -109,6 +110,7 @@ SEGMENT_OUTCOMES = SEGMENTS.name(OUTCOMES)
 SEGMENT_WINDOW_OUTCOMES = SEGMENTS.name(WINDOW_OUTCOMES)
 SEGMENT_ACCURACY = SEGMENTS.name(ACCURACY)
 SEGMENT_BUSINESS = SEGMENTS.name(BUSINESS)
+SEGMENT_BUSINESS_NEGATIVE = SEGMENTS.name(BUSINESS_NEGATIVE)
 
 # The exporter itself.
 BUILD_INFO = PREFIX + "build_info"

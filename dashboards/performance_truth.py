@@ -132,17 +132,18 @@ def _business() -> Any:
             "$figure: records by class",
             "Predictions or ground-truth records per second that contain the chosen business figure, by predicted "
             "class. If it falls while requests do not, the field is no longer logged.",
-            [over_time(largest(20, truth.business_rate("count")), BY_CLASS)],
+            [over_time(largest(20, truth.business_records()), BY_CLASS)],
             "cps",
             width=8,
             empty=NO_BUSINESS,
         ),
         timeseries(
             "$figure: sum by class",
-            "Sum of the figure per second, such as revenue, by predicted class. It usually changes last; look for the "
-            "cause in the panels above.",
-            [over_time(largest(20, truth.business_rate("sum")), BY_CLASS)],
+            "Net sum of the figure per second, such as revenue, by predicted class. It usually changes last; look for "
+            "the cause in the panels above.",
+            [over_time(largest(20, truth.business_sum()), BY_CLASS)],
             "short",
+            least=None,
             width=8,
             empty=NO_BUSINESS,
         ),

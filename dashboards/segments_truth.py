@@ -72,17 +72,18 @@ def _business() -> Any:
             "$figure: records by segment",
             "Predictions or ground-truth records per second that contain the chosen business figure, by segment. If "
             "it falls while requests do not, the field is no longer logged.",
-            [over_time(largest(20, segments.business_rate("count")), SEGMENT)],
+            [over_time(largest(20, segments.business_records()), SEGMENT)],
             "cps",
             width=8,
             empty=NO_BUSINESS,
         ),
         timeseries(
             "$figure: sum by segment",
-            "Sum of the figure per second, such as revenue, by segment. If only one segment falls, look at its "
+            "Net sum of the figure per second, such as revenue, by segment. If only one segment falls, look at its "
             "traffic and accuracy.",
-            [over_time(largest(20, segments.business_rate("sum")), SEGMENT)],
+            [over_time(largest(20, segments.business_sum()), SEGMENT)],
             "short",
+            least=None,
             width=8,
             empty=NO_BUSINESS,
         ),

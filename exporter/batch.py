@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, replace
 from typing import Literal, NamedTuple
 
@@ -17,6 +18,8 @@ Marks = NDArray[np.uint8]
 
 WRONG_TYPE = 1
 NON_FINITE = 2
+# In the place of an amount that is not a number, or not a finite one.
+NO_NUMBER, NOT_FINITE = -math.inf, math.inf
 
 # The records that a statistic reads. `outcomes` are predictions joined with their ground truth, at the time of the
 # join; `labelled` are the same at the time of the prediction.
@@ -55,8 +58,9 @@ class Batch:
 
     Predictions: `value` is the prediction if it is a number, otherwise NaN. `scores` has shape (classes of the
     reference, n): the model's score of each class, 0 to 1, NaN if unknown. `attributions` has shape (attributed
-    features, n), NaN for a missing value. `amounts` has shape (business figures, n), NaN for none. `segments` has a
-    column per segment. `request_id`, `scores`, `attributions` and `amounts` are None unless the schema reads them.
+    features, n), NaN for a missing value. `amounts` has shape (business figures, n), NaN for none, NO_NUMBER or
+    NOT_FINITE for an unusable one. `segments` has a column per segment. `request_id`, `scores`, `attributions` and
+    `amounts` are None unless the schema reads them.
 
     A batch of outcomes, which are predictions joined with their ground truth, also has `actual` and `actual_value`,
     like `prediction` and `value`, and `delay_seconds` from prediction to ground truth. Its `time` is that of the

@@ -5,9 +5,8 @@ from typing import Any
 
 import yaml
 
-from exporter.regular_file import regular_descriptor
+from exporter import regular_file
 
-MAX_BYTES = 1024**2
 # Nodes, with aliases counted as often as they are used.
 MAX_NODES = 200_000
 
@@ -19,7 +18,7 @@ class YamlError(Exception):
 def load(path: Path) -> Any:
     """Return the file's content; raises YamlError, in one line."""
     try:
-        return yaml.load(_read(path), Loader=_StrictLoader)  # noqa: S506  # derives from SafeLoader
+        return yaml.load(regular_file.read(path), Loader=_StrictLoader)  # noqa: S506  # derives from SafeLoader
     except OSError as error:
         raise YamlError(f"{path}: {error.strerror}") from None
     except yaml.MarkedYAMLError as error:
@@ -29,17 +28,6 @@ def load(path: Path) -> Any:
         raise YamlError(f"{path}: not YAML: {' '.join(str(error).split())}") from None
     except RecursionError:
         raise YamlError(f"{path}: lists and mappings are nested too deeply") from None
-
-
-def _read(path: Path) -> bytes:
-    descriptor = regular_descriptor(path)
-    if descriptor is None:
-        raise YamlError(f"{path}: {'Is a directory' if path.is_dir() else 'expected a regular file'}")
-    with open(descriptor, "rb") as file:
-        data = file.read(MAX_BYTES + 1)
-    if len(data) > MAX_BYTES:
-        raise YamlError(f"{path}: larger than {MAX_BYTES // 1024**2} MiB")
-    return data
 
 
 class _StrictLoader(yaml.SafeLoader):

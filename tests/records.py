@@ -32,6 +32,7 @@ from exporter.lines.stream import Stream
 from exporter.reference.calibration import Calibration, ScoredClass
 from exporter.reference.components import Components
 from exporter.reference.profile import VERSION, Attribution, Categorical, Feature, Numeric, Profile, Vector
+from exporter.reference.profile import records as records_of
 from exporter.state.snapshot import Snapshot
 from exporter.tallies.windows import Window
 from exporter.units import Tails
@@ -108,7 +109,7 @@ def reference(
     known = dict.fromkeys(classes, 100)
     return Profile(
         version=VERSION,
-        rows=1000,
+        rows=max(1000, 0, *map(records_of, features.values())),
         features=dict(features),
         prediction=categorical(known) if known else None,
         components=components,

@@ -1,5 +1,7 @@
 """Queries by segment: traffic, errors, latency, drift, accuracy and business figures."""
 
+from collections.abc import Callable
+
 from dashboards import metrics
 from dashboards.promql.selection import (
     AT_END,
@@ -95,18 +97,29 @@ def confusion() -> str:
     return f"{counted} / on ({OF_SEGMENT}) group_left () ({per(counted, OF_SEGMENT, 'sum')} > 0)"
 
 
-def business_rate(part: str) -> str:
-    """Return the rate of the chosen figure's `count` or `sum`, per second."""
-    return per(rate(models(f"{metrics.SEGMENT_BUSINESS}_{part}", *CHOSEN)), OF_SEGMENT, "sum")
+def business_records() -> str:
+    """Return how many records per second have the chosen business figure."""
+    return _business(rate, f"{metrics.SEGMENT_BUSINESS}_count")
+
+
+def business_sum() -> str:
+    """Return the net sum of the chosen business figure per second."""
+    positive, negative = (
+        _business(rate, f"{name}_sum") for name in (metrics.SEGMENT_BUSINESS, metrics.SEGMENT_BUSINESS_NEGATIVE)
+    )
+    return f"{positive} - {negative}"
 
 
 def business_mean() -> str:
     """Return the mean of the chosen business figure in the window."""
-    total, count = (
-        per(in_window(models(f"{metrics.SEGMENT_BUSINESS}_{part}", *CHOSEN)), OF_SEGMENT, "sum")
-        for part in ("sum", "count")
+    positive, negative = (
+        _business(in_window, f"{name}_sum") for name in (metrics.SEGMENT_BUSINESS, metrics.SEGMENT_BUSINESS_NEGATIVE)
     )
-    return f"{total} / ({count} > 0)"
+    return f"({positive} - {negative}) / ({_business(in_window, f'{metrics.SEGMENT_BUSINESS}_count')} > 0)"
+
+
+def _business(over: Callable[[str], str], metric: str) -> str:
+    return per(over(models(metric, *CHOSEN)), OF_SEGMENT, "sum")
 
 
 def _recorded(metric: str) -> str:

@@ -1,5 +1,7 @@
 """Queries for performance: measured with ground truth, and estimated until it arrives."""
 
+from collections.abc import Callable
+
 from dashboards import metrics
 from dashboards.promql.selection import OF_VERSION, in_window, models, offset, per, rate, windowed
 
@@ -107,15 +109,24 @@ def business_figures() -> str:
     return models("", f'__name__=~"{metrics.BUSINESS_FIGURES}"')
 
 
-def business_rate(part: str) -> str:
-    """Return the rate of the chosen figure's `count` or `sum`, per second and by class."""
-    return per(rate(models(f"{metrics.BUSINESS}_{part}")), f"{OF_VERSION}, prediction_class", "sum")
+def business_records() -> str:
+    """Return how many records per second have the chosen business figure, by class."""
+    return _business(rate, f"{metrics.BUSINESS}_count")
+
+
+def business_sum() -> str:
+    """Return the net sum of the chosen business figure per second, by class."""
+    return f"{_business(rate, f'{metrics.BUSINESS}_sum')} - {_business(rate, f'{metrics.BUSINESS_NEGATIVE}_sum')}"
 
 
 def business_mean() -> str:
     """Return the mean of the chosen business figure in the window, by class."""
-    total, count = (
-        per(in_window(models(f"{metrics.BUSINESS}_{part}")), f"{OF_VERSION}, prediction_class", "sum")
-        for part in ("sum", "count")
+    positive, negative, count = (
+        _business(in_window, name)
+        for name in (f"{metrics.BUSINESS}_sum", f"{metrics.BUSINESS_NEGATIVE}_sum", f"{metrics.BUSINESS}_count")
     )
-    return f"{total} / ({count} > 0)"
+    return f"({positive} - {negative}) / ({count} > 0)"
+
+
+def _business(over: Callable[[str], str], metric: str) -> str:
+    return per(over(models(metric)), f"{OF_VERSION}, prediction_class", "sum")

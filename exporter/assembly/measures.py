@@ -3,7 +3,8 @@
 from collections.abc import Iterator
 from dataclasses import replace
 
-from exporter.configuration.settings import Config
+from exporter.batch import Reads
+from exporter.configuration.settings import BusinessConfig, Config
 from exporter.derived import Criteria, Measures
 from exporter.derived.attribution_ranking import AttributionRanking
 from exporter.derived.classification import Classification, Reliability, ScoreQuality
@@ -25,7 +26,7 @@ from exporter.derived.segments import SegmentAccuracy, SegmentDrift, SegmentTota
 from exporter.reference.profile import Categorical, Numeric, Profile
 from exporter.stats import SEGMENTS, SERIES, Scope, Statistic
 from exporter.stats.absolute_attributions import AbsoluteAttributions
-from exporter.stats.business import Business
+from exporter.stats.business import Business, RejectedAmounts
 from exporter.stats.class_scores import ScoreLosses, ScoresByTruth
 from exporter.stats.confidence import Confidence
 from exporter.stats.embedding import Embedding
@@ -111,12 +112,18 @@ def _add_requests(chosen: Measures, config: Config, predictions: LabelCounts) ->
     chosen.derived.append(WindowSamples(predictions))
 
 
-def _business(config: Config) -> Iterator[Business]:
-    """Yield the business figures; the amounts of predictions and those of ground truth are numbered separately."""
-    for row, figure in enumerate(figure for figure in config.business if figure.field):
-        yield Business(figure.name, row, figure.buckets, "predictions")
-    for row, figure in enumerate(figure for figure in config.business if figure.truth):
-        yield Business(figure.name, row, figure.buckets, "outcomes")
+def _business(config: Config) -> Iterator[Statistic]:
+    """Yield what is counted of business figures; predictions' amounts and ground truth's are numbered separately."""
+    figures: dict[Reads, list[BusinessConfig]] = {
+        "predictions": [figure for figure in config.business if figure.field],
+        "outcomes": [figure for figure in config.business if figure.truth],
+    }
+    for reads, row, figure in ((reads, *each) for reads, of_kind in figures.items() for each in enumerate(of_kind)):
+        above = tuple(bound for bound in figure.buckets if bound >= 0)
+        below = tuple(-bound for bound in reversed(figure.buckets) if bound < 0)
+        yield Business(figure.name, row, above, reads)
+        yield Business(figure.name, row, below, reads, is_negative=True)
+        yield RejectedAmounts(figure.name, row, reads)
 
 
 def _checks(config: Config, profile: Profile | None) -> tuple[str, ...]:

@@ -17,6 +17,8 @@ from exporter.web import loading as web
 from exporter.web.loading import WebConfigError
 
 BUSINESS_NAME = re.compile(r"[a-z][a-z0-9_]*")
+# Metrics of another figure end with them.
+BUSINESS_SUFFIXES = ("_negative", "_rejected")
 
 
 def contradictions(config: Config, profile: Profile | None) -> Iterator[str]:
@@ -69,6 +71,8 @@ def _about_business(config: Config) -> Iterator[str]:
         at = f"business[{index}]"
         if not BUSINESS_NAME.fullmatch(figure.name):
             yield f"{at}.name: expected small letters, digits and _, such as revenue, got {figure.name!r}"
+        if figure.name.endswith(BUSINESS_SUFFIXES):
+            yield f"{at}.name: expected a name that does not end with {' or '.join(BUSINESS_SUFFIXES)}"
         if figure.name in names[:index]:
             yield f"{at}.name: duplicate {figure.name}"
         if bool(figure.field) == bool(figure.truth):

@@ -114,7 +114,7 @@ def _checked(config: Config) -> tuple[LoadedConfig, list[str]]:
     profile, problems = None, []
     if config.reference:
         try:
-            profile = profile_file.load(Path(config.reference).read_bytes())
+            profile = profile_file.read(Path(config.reference))
         except (OSError, ProfileError) as error:
             reason = (error.strerror or "cannot be read") if isinstance(error, OSError) else str(error)
             problems.append(f"reference: {config.reference}: {reason}")

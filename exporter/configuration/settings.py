@@ -128,7 +128,8 @@ class BusinessConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     truth: FieldPath | None = None
     """The path of the amount in a label record."""
     buckets: Ascending = Ascending()
-    """The upper bounds of the buckets, ascending. Without buckets, only count and sum are exported."""
+    """The upper bounds of the buckets, ascending; those below 0 are buckets of the negative amounts. Without buckets,
+    only counts and sums are exported."""
 
 
 class Config(msgspec.Struct, frozen=True, forbid_unknown_fields=True):

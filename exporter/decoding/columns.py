@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from exporter.batch import Floats
+from exporter.batch import NO_NUMBER, NOT_FINITE, Floats
 from exporter.encoded import Encoded
 
 Column = tuple[Any, ...]
@@ -64,14 +64,20 @@ def _number(value: object) -> float:
 
 
 def amounts(values: Column) -> Floats:
-    """Return the values that are finite numbers, true as 1 and false as 0; any other is NaN."""
-    column = np.fromiter(
-        (float(value) if value is True or value is False else _number(value) for value in values),
-        np.float64,
-        len(values),
-    )
-    column[~np.isfinite(column)] = np.nan
-    return column
+    """Return a column of amounts as Batch has them, true as 1 and false as 0; any text is not a number."""
+    return np.fromiter(map(_amount, values), np.float64, len(values))
+
+
+def _amount(value: str | float | None) -> float:
+    if value is None:
+        return math.nan
+    if isinstance(value, str):
+        return NO_NUMBER
+    try:
+        number = float(value)
+    except OverflowError:
+        return NOT_FINITE
+    return number if math.isfinite(number) else NOT_FINITE
 
 
 def matrix(columns: Sequence[Column], rows: int) -> Floats:

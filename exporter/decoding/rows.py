@@ -33,7 +33,7 @@ LinePlace = tuple[Stream, int]
 class Rows:
     """Rows, the place of the line that each is from, and the rejected rows.
 
-    `odd` contains the numbers of the rows that may contain NaN or Infinity, which are not JSON. `waiting` lines wait
+    `odd` contains the numbers of the rows that may contain what `json_value` says. `waiting` lines wait
     for others, and `repeated` lines completed rows that were counted before.
     """
 
@@ -84,7 +84,10 @@ class RowReader(ABC):
 
 
 def json_value(line: bytes) -> tuple[Any, bool]:
-    """Return the value of a line of JSON, and whether it may contain NaN or Infinity; raises RejectedError."""
+    """Return the value of a line of JSON, and whether it may contain NaN, Infinity or lone surrogates.
+
+    Raises RejectedError.
+    """
     try:
         return msgspec.json.decode(line), False
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
@@ -93,8 +96,7 @@ def json_value(line: bytes) -> tuple[Any, bool]:
         raise RejectedError(Reason.BLANK, "the line is blank")
     try:
         # Given bytes, json.loads would guess the encoding, and might take the line for UTF-16.
-        value = json.loads(line.decode("utf-8-sig"))
-        msgspec.json.encode(value)
+        return json.loads(line.decode("utf-8-sig")), True
     except UnicodeDecodeError as error:
         raise RejectedError(Reason.INVALID_UTF8, f"not UTF-8 at byte {error.start + 1} of the line") from None
     except json.JSONDecodeError as error:
@@ -102,8 +104,5 @@ def json_value(line: bytes) -> tuple[Any, bool]:
         raise RejectedError(Reason.INVALID_JSON, f"character {error.pos + 1}: {text}") from None
     except RecursionError:
         raise RejectedError(Reason.INVALID_JSON, "objects or lists are nested too deeply") from None
-    except UnicodeEncodeError:
-        raise RejectedError(Reason.INVALID_JSON, "half of a surrogate pair, from \\ud800 to \\udfff") from None
-    except (ValueError, OverflowError):
+    except ValueError:
         raise RejectedError(Reason.INVALID_JSON, "a number has too many digits") from None
-    return value, True

@@ -21,7 +21,7 @@ from exporter.reference.profile import Profile
 from exporter.stats import BASE_LABELS
 from exporter.stats.feature_bins import FeatureBins
 from exporter.stats.feature_cuts import FeatureCuts
-from exporter.stats.feature_moments import FeatureMoments, FeatureSums
+from exporter.stats.feature_moments import LARGEST, FeatureMoments, FeatureSums
 from exporter.stats.variable_kind import FEATURES, VariableKind
 
 # The number of features with the highest PSI whose bins are exported.
@@ -122,8 +122,10 @@ class DriftCalculator:
         """The distributions of the profile."""
         means = np.array([feature.tail_means for feature in self.cuts.features.values()]).reshape(-1, 2)
         cells = self.cuts.reference
-        below = cells[:, 0] * (self.moments.first - means[:, 0])
-        above = self.cuts.above(cells) * (means[:, 1] - self.moments.last)
+        # Clipped like the values of a window.
+        with np.errstate(over="ignore"):
+            below = cells[:, 0] * np.clip(self.moments.first - means[:, 0], -LARGEST, LARGEST)
+            above = self.cuts.above(cells) * np.clip(means[:, 1] - self.moments.last, -LARGEST, LARGEST)
         return Distributions(self.bins.reference, cells, below, above)
 
     def distributions(self, window: SeriesWindow) -> Distributions:

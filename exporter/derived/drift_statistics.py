@@ -288,8 +288,10 @@ def _compute_wasserstein(compared: Comparison) -> tuple[Floats]:
     cuts = compared.cuts
     # A constant has no standard deviation, and so no distance in units of it.
     scale = np.array([feature.stddev or np.nan for feature in cuts.features.values()])
-    with np.errstate(divide="ignore", invalid="ignore"):
-        return (wasserstein(compared.window, compared.reference, cuts.widths, cuts.steps) / scale,)
+    with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
+        distance = wasserstein(compared.window, compared.reference, cuts.widths, cuts.steps) / scale
+    # It is too large for a float if values of 1e300 meet a reference of 1e-300.
+    return (np.minimum(distance, np.finfo(np.float64).max),)
 
 
 WASSERSTEIN = DriftStatistic(

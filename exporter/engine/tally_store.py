@@ -1,11 +1,13 @@
 """The tallies of all statistics, by series and segment: totals since the start, and the panes of windows."""
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
+from itertools import chain
 
 from exporter.batch import LOGGED, Batch, Reads, SegmentSeries, Series
 from exporter.engine.plan import Plan
 from exporter.state.snapshot import Snapshot, TalliesByWindow
 from exporter.stats import Statistic
+from exporter.store_error import StoreError
 from exporter.tallies.grouping import Group, grouped, parts, split
 from exporter.tallies.history import forget, remember
 from exporter.tallies.tally import AnySeries, AnyTallies, StatisticArrays, accumulate, compact, copy
@@ -64,7 +66,8 @@ class Panes:
 class TallyStore:
     """Tallies by a plan, starting from a snapshot. Every series has a tally of each statistic.
 
-    `known_series` exist from the start, and every series has tallies of `known_segments`, by name and value.
+    `known_series` exist from the start, and every series has tallies of `known_segments`, by name and value. Raises
+    StoreError if the snapshot has tallies of another shape, which their statistics could not add to.
     """
 
     def __init__(
@@ -76,6 +79,7 @@ class TallyStore:
     ) -> None:
         self._plan = plan
         self._known_segments = known_segments
+        _check_shapes(plan, state)
         self._totals = copy(state.totals)
         self.panes = Panes(plan.windows, plan.remembered, state.windows, state.history)
         cells = sum(statistic.zero().size for statistic in plan.statistics)
@@ -130,6 +134,19 @@ class TallyStore:
         if isinstance(series, Series):
             for segment in self._known_segments:
                 self._add_series(SegmentSeries(*series, *segment))
+
+
+def _check_shapes(plan: Plan, state: Snapshot) -> None:
+    shapes = {statistic.name: statistic.zero().shape for statistic in (*plan.statistics, *plan.segmented)}
+    by_pane = chain.from_iterable(panes.values() for panes in (*state.windows.values(), *state.history.values()))
+    for tallies in (state.totals, *by_pane):
+        for arrays in tallies.values():
+            for name, tally in arrays.items():
+                # The last axis of a statistic of labels grows from 0.
+                *outer, last = shapes.get(name, tally.shape or (0,))
+                if tally.ndim == 0 or [*tally.shape[:-1]] != outer or last not in (0, tally.shape[-1]):
+                    reason = f"tallies of {name} in the checkpoint have another shape"
+                    raise StoreError(f"{reason}; move it away to start counters at zero")
 
 
 def _reading(reads: Sequence[Reads], statistics: Iterable[Statistic]) -> list[Statistic]:

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import Annotated, NamedTuple
 
 import msgspec
+from msgspec import Meta
 
 from exporter.batch import Series
+
+# In SQLite.
+LARGEST = 2**63 - 1
 
 
 class PendingPrediction(msgspec.Struct, frozen=True, array_like=True, gc=False):
@@ -43,7 +47,7 @@ class Request(msgspec.Struct, frozen=True, array_like=True, gc=False):
     as it could have waited, so that repeated or revised ground truth finds what was joined.
     """
 
-    digest: int
+    digest: Annotated[int, Meta(le=LARGEST)]
     at: float
     predictions: tuple[PendingPrediction, ...] = ()
     truth: GroundTruthLabel | None = None

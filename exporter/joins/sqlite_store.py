@@ -88,6 +88,9 @@ class SqliteStore:
         with self._errors():
             # SQLite would make it readable for everybody.
             os.close(os.open(self._path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600))
+            if not self._path.is_file():
+                # SQLite would wait for the writer of a pipe.
+                raise StoreError("expected a regular file", str(self._path))
             self._check_version()
             self._write = self._connect()
             try:

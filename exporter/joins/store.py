@@ -1,11 +1,12 @@
 """Stores of requests between commits: their protocol, deltas and statistics."""
 
 from collections.abc import Iterable, Sequence
-from typing import Protocol
+from typing import Annotated, Protocol
 
 import msgspec
+from msgspec import Meta
 
-from exporter.joins.request import Request
+from exporter.joins.request import LARGEST, Request
 from exporter.store_error import StoreError
 
 
@@ -16,9 +17,9 @@ class StoreDelta(msgspec.Struct, frozen=True):
     wait, the oldest are evicted.
     """
 
-    number: int = 0
+    number: Annotated[int, Meta(le=LARGEST)] = 0
     cutoff: float = 0.0
-    capacity: int = 0
+    capacity: Annotated[int, Meta(ge=0, le=LARGEST)] = 0
     requests: tuple[Request, ...] = ()
 
 

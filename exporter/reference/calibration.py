@@ -9,12 +9,12 @@ Transforming classifier scores into accurate multiclass probability estimates.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from itertools import pairwise
 
 import msgspec
 import numpy as np
 
 from exporter.batch import Floats, Ints
+from exporter.reference.counts import Count, are_ascending
 
 MAX_BINS = 128
 
@@ -27,21 +27,21 @@ class ScoredClass(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """
 
     edges: list[float]
-    predicted: list[int]
-    predicted_true: list[int]
-    rest: list[int]
-    rest_true: list[int]
+    predicted: list[Count]
+    predicted_true: list[Count]
+    rest: list[Count]
+    rest_true: list[Count]
 
     def problem(self) -> str | None:
         """Return the first inconsistency, if there is any."""
         if len(self.predicted) > MAX_BINS:
             return f"expected at most {MAX_BINS} bins, got {len(self.predicted)}"
-        if any(b <= a for a, b in pairwise(self.edges)):
+        if not are_ascending(self.edges):
             return "expected `edges` in ascending order"
         for counts, true in ((self.predicted, self.predicted_true), (self.rest, self.rest_true)):
             if not len(counts) == len(true) == len(self.edges) + 1:
                 return f"expected counts of {len(self.edges) + 1} bins"
-            if any(not 0 <= part <= whole for part, whole in zip(true, counts, strict=True)):
+            if any(part > whole for part, whole in zip(true, counts, strict=True)):
                 return "expected no more records of the class than records"
         return None
 
@@ -49,7 +49,7 @@ class ScoredClass(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 class Calibration(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """The classes of the reference's predictions, in their order, from a sample of `rows` records with ground truth."""
 
-    rows: int
+    rows: Count
     classes: dict[str, ScoredClass]
 
     def problem(self) -> str | None:

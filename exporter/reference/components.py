@@ -5,13 +5,20 @@ the components, even if the distribution of each single feature stays the same.
 Reference: Jackson and Mudholkar (1979), Control procedures for residuals associated with principal component analysis.
 """
 
+import math
+from typing import Annotated
+
 import msgspec
 import numpy as np
+from msgspec import Meta
 
 from exporter.batch import Floats
+from exporter.reference.counts import Count
 
 # In standard deviations. Larger values count as this, so that one value of 1e300 does not outweigh the rest.
 CLIP = 10.0
+# Of the length of a component, whose numbers have a few decimals.
+ROUNDING = 1e-3
 
 
 class Components(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -23,15 +30,19 @@ class Components(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
     features: list[str]
     loadings: list[list[float]]
-    explained: float
-    rows: int
-    error_mean: float
+    explained: Annotated[float, Meta(ge=0, le=1)]
+    rows: Count
+    error_mean: Annotated[float, Meta(ge=0)]
     error_stddev: float
 
     def problem(self) -> str | None:
         """Return the first inconsistency, if there is any."""
         if not self.loadings or any(len(row) != len(self.features) for row in self.loadings):
             return f"expected `loadings` in rows of {len(self.features)} numbers, one per feature"
+        if len(set(self.features)) < len(self.features):
+            return "expected `features` without duplicates"
+        if any(abs(math.hypot(*row) - 1) > ROUNDING for row in self.loadings):
+            return "expected rows of `loadings` of unit length"
         if self.rows < 1 or self.error_stddev <= 0:
             return "expected `rows` and `error_stddev` above 0"
         return None

@@ -45,7 +45,7 @@ def wilson(share: float, n: float, z: float) -> tuple[float, float]:
 class Baseline(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """Performance over `samples` outcomes; precision, recall and F1 are averages weighted by the true classes."""
 
-    samples: Annotated[int, Meta(ge=1)]
+    samples: Annotated[int, Meta(ge=1, le=2**53)]
     accuracy: Estimate
     precision: Estimate
     recall: Estimate

@@ -10,14 +10,16 @@ import hashlib
 import math
 from functools import cached_property
 from itertools import pairwise
+from typing import Annotated
 
 import msgspec
 import numpy as np
-from msgspec import UNSET, UnsetType
+from msgspec import UNSET, Meta, UnsetType
 
 from exporter.batch import Floats
 from exporter.reference.calibration import Calibration
 from exporter.reference.components import Components
+from exporter.reference.counts import Count, are_ascending
 from exporter.reference.performance import Baseline
 
 VERSION = 1
@@ -25,6 +27,8 @@ MISSING_BIN = "missing"
 OTHER_BIN = "other"
 MAX_BINS = 100
 MAX_PROJECTIONS = 64
+# The directions of so many projections take 32 MiB, and more while they are computed.
+MAX_DIMENSION = 1 << 16
 # Larger attributions count as this, because a few of them would sum to infinity.
 LARGEST_ATTRIBUTION = 1e140
 
@@ -39,15 +43,15 @@ class Numeric(msgspec.Struct, frozen=True, tag="numeric", tag_field="kind", forb
     """
 
     edges: list[float]
-    counts: list[int]
-    missing: int
-    other: int
+    counts: list[Count]
+    missing: Count
+    other: Count
     mean: float
     stddev: float
     min: float
     max: float
     cuts: list[float]
-    cut_counts: list[int]
+    cut_counts: list[Count]
     tail_means: tuple[float, float]
 
     @property
@@ -62,9 +66,15 @@ class Numeric(msgspec.Struct, frozen=True, tag="numeric", tag_field="kind", forb
         for name, edges, counts in (("edges", self.edges, self.counts), ("cuts", self.cuts, self.cut_counts)):
             if len(counts) != len(edges) + 1:
                 return f"expected one more count than `{name}`, got {len(counts)} for {len(edges)}"
-            if any(b <= a for a, b in pairwise(edges)):
+            if not are_ascending(edges):
                 return f"expected `{name}` in ascending order"
-        return None
+        if not self.cuts:
+            return "expected at least one of `cuts`"
+        total, of_cuts = sum(self.counts), sum(self.cut_counts)
+        if not 0 < total == of_cuts:
+            return f"expected the same sum above 0 of `counts` and of `cut_counts`, got {total} and {of_cuts}"
+        is_possible = self.min <= self.max and self.stddev >= 0
+        return None if is_possible else "expected a `max` of `min` or more, and a `stddev` of 0 or more"
 
 
 class Attribution(Numeric, frozen=True, tag="attribution", tag_field="kind", forbid_unknown_fields=True):
@@ -84,14 +94,14 @@ class Attribution(Numeric, frozen=True, tag="attribution", tag_field="kind", for
 class Categorical(msgspec.Struct, frozen=True, tag="categorical", tag_field="kind", forbid_unknown_fields=True):
     """A categorical feature of the reference: counts by category; `other` counts all rarer categories."""
 
-    categories: dict[str, int]
-    missing: int
-    other: int
-    distinct: int
+    categories: dict[str, Count]
+    missing: Count
+    other: Count
+    distinct: Count
 
     def problem(self) -> str | None:
         """Return the first inconsistency, if there is any."""
-        return None if self.categories else "expected at least one category"
+        return None if any(self.categories.values()) else "expected at least one category with a count above 0"
 
 
 class Vector(msgspec.Struct, frozen=True, tag="vector", tag_field="kind", forbid_unknown_fields=True):
@@ -101,13 +111,13 @@ class Vector(msgspec.Struct, frozen=True, tag="vector", tag_field="kind", forbid
     `spread` is the root mean squared distance from `mean`; `other` counts the vectors that are not finite.
     """
 
-    dimension: int
+    dimension: Annotated[int, Meta(ge=1, le=MAX_DIMENSION)]
     mean: list[float]
     spread: float
-    missing: int
-    other: int
+    missing: Count
+    other: Count
     edges: list[list[float]]
-    counts: list[list[int]]
+    counts: list[list[Count]]
 
     @property
     def count(self) -> int:
@@ -115,14 +125,14 @@ class Vector(msgspec.Struct, frozen=True, tag="vector", tag_field="kind", forbid
 
     def problem(self) -> str | None:
         """Return the first inconsistency, if there is any."""
-        if self.dimension < 1 or len(self.mean) != self.dimension or self.spread <= 0:
+        if len(self.mean) != self.dimension or self.spread <= 0:
             return f"expected a `mean` of {self.dimension} numbers, and a `spread` above 0"
         if not 1 <= len(self.edges) == len(self.counts) <= MAX_PROJECTIONS:
             return f"expected `edges` and `counts` of the same 1 to {MAX_PROJECTIONS} projections"
         for edges, counts in zip(self.edges, self.counts, strict=True):
             if len(counts) != len(edges) + 1 or len(counts) > MAX_BINS:
                 return f"expected one more count than edges, and at most {MAX_BINS}, got {len(counts)} for {len(edges)}"
-            if any(b <= a for a, b in pairwise(edges)):
+            if not are_ascending(edges):
                 return "expected `edges` in ascending order"
             if sum(counts) != self.count or not self.count:
                 return "expected the same number of vectors in each of `counts`, and not none"
@@ -143,7 +153,7 @@ class Profile(msgspec.Struct, frozen=True, forbid_unknown_fields=True, dict=True
     """
 
     version: int
-    rows: int
+    rows: Annotated[int, Meta(ge=1, le=2**53)]
     features: dict[str, Feature | Vector]
     prediction: Feature | None = None
     probability: Numeric | None = None
@@ -227,14 +237,18 @@ def reference_counts(feature: Feature) -> tuple[Floats, float, float]:
     return np.array(counts, dtype=np.float64), float(feature.missing + missing), float(feature.other + other)
 
 
-def missing_share(feature: Feature | Vector) -> float:
-    """Return the share of the reference's records without a value."""
+def records(feature: Feature | Vector) -> int:
+    """Return the number of the reference's records, with and without a value of the feature."""
     if isinstance(feature, Vector):
         values = feature.count
     else:
         values = sum(feature.counts if isinstance(feature, Numeric) else feature.categories.values())
-    total = values + feature.missing + feature.other
-    return feature.missing / total if total else 1.0
+    return values + feature.missing + feature.other
+
+
+def missing_share(feature: Feature | Vector) -> float:
+    """Return the share of the reference's records without a value."""
+    return feature.missing / records(feature)
 
 
 def commonest_share(feature: Feature) -> float:

@@ -22,6 +22,7 @@ from typing import Any, ClassVar
 
 from aiohttp import web
 
+from exporter import regular_file
 from exporter.formats.arrow.messages import count_rows
 from exporter.formats.bodies import ARROW, BodyError, media_type
 from exporter.lines.buffer import BadLine, IngestRequest, Receipt
@@ -54,7 +55,8 @@ class HttpUrl(SourceUrl):
         """Raises ValueError with what was expected."""
         url = cls(text)
         url.path = split(text)[1]
-        if not re.fullmatch(r"(/[\w.~-]+)+", url.path, re.ASCII):
+        # Clients resolve "." and ".." before they send a request.
+        if not re.fullmatch(r"(/(?!\.\.?(/|$))[\w.~-]+)+", url.path, re.ASCII):
             raise ValueError(f"expected http:///PATH, such as http:///v1/predictions, got {text!r}")
         return url
 
@@ -269,7 +271,7 @@ def _load_arrow() -> None:
 def _token(file: Path) -> bytes:
     """Return the token in a file; raises _RefusedError while there is none."""
     with suppress(OSError):
-        if token := file.read_bytes().strip():
+        if token := regular_file.read(file).strip():
             return token
     raise _RefusedError(HTTPStatus.SERVICE_UNAVAILABLE, "the token_file is empty or cannot be read")
 

@@ -4,11 +4,11 @@ import asyncio
 import time
 from collections.abc import Awaitable, Callable, Iterator
 from dataclasses import dataclass
-from pathlib import Path
 from typing import ClassVar, Protocol
 
 import msgspec
 
+from exporter import regular_file
 from exporter.formats.format import Format
 from exporter.lines.buffer import IngestRequest, Receipt
 from exporter.lines.framing import Position
@@ -147,7 +147,7 @@ def secret_problems(key: str, file: FilePath | None) -> Iterator[str]:
     if file is None:
         return
     try:
-        if not Path(file).read_bytes().strip():
+        if not regular_file.read(file).strip():
             yield f"{key}: {file}: it is empty"
     except OSError as error:
         yield f"{key}: {file}: {error.strerror}"

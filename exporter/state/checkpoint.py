@@ -56,10 +56,14 @@ def decode(data: bytes) -> Snapshot:
     try:
         stored = zlib.decompress(body)
         if version == migrations.VERSION:
-            return _decode(stored)
-        return msgspec.convert(migrations.migrate(msgspec.msgpack.decode(stored), version), Snapshot, dec_hook=_tallies)
+            snapshot = _decode(stored)
+        else:
+            content = migrations.migrate(msgspec.msgpack.decode(stored), version)
+            snapshot = msgspec.convert(content, Snapshot, dec_hook=_tallies)
+        _check_labels(snapshot)
     except WRONG_CONTENT as error:
         raise ContentError(f"its content is not a state of version {version}: {error}") from None
+    return snapshot
 
 
 def version_of(data: bytes) -> int:
@@ -172,6 +176,13 @@ def _hash(body: bytes) -> bytes:
     return hashlib.blake2b(body, digest_size=16).digest()
 
 
+def _check_labels(snapshot: Snapshot) -> None:
+    """Raise ValueError if an admitted label is a duplicate, because tallies refer to labels by their place."""
+    for admitted in (snapshot.series, *snapshot.names.values(), *snapshot.segment_values.values()):
+        if len(set(admitted)) < len(admitted):
+            raise ValueError("duplicate label")
+
+
 def _stored(tally: Tally) -> tuple[tuple[int, ...], str, bytes, bool]:
     """Return the shape of an array, its type, its bytes, and whether these are compressed."""
     data = tally.tobytes()
@@ -182,6 +193,8 @@ def _stored(tally: Tally) -> tuple[tuple[int, ...], str, bytes, bool]:
 
 def _array(shape: tuple[int, ...], kind: str, data: bytes, is_compressed: bool) -> Tally:  # noqa: FBT001
     stored = np.frombuffer(zlib.decompress(data) if is_compressed else data, kind).reshape(shape)
+    if stored.dtype.kind not in "uf":
+        raise ValueError(f"{kind} is no type of a tally")
     # A copy, which can be written to.
     return stored.astype(stored.dtype.newbyteorder("="))
 

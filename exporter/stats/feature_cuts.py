@@ -67,4 +67,4 @@ class FeatureCuts(Statistic):
         """Distances between neighbouring cuts, shape (numeric features, cells - 2); 0 after a feature's last cut."""
         with np.errstate(invalid="ignore", over="ignore"):
             widths = np.diff(self.cuts, axis=-1)
-        return np.where(np.isfinite(self.cuts[:, 1:]), widths, 0.0)
+        return np.where(np.isfinite(self.cuts[:, 1:]), np.minimum(widths, np.finfo(np.float64).max), 0.0)

@@ -58,11 +58,12 @@ class FeatureMoments(Statistic):
         absent = None if finite.all() else ~finite
         if absent is not None:
             numbers = np.where(finite, numbers, self.means[:, None])
-        columns = [
-            numbers - self.means[:, None],
-            np.maximum(self.first[:, None] - numbers, 0.0),
-            np.maximum(numbers - self.last[:, None], 0.0),
-        ]
+        with np.errstate(over="ignore"):
+            columns = [
+                numbers - self.means[:, None],
+                np.maximum(self.first[:, None] - numbers, 0.0),
+                np.maximum(numbers - self.last[:, None], 0.0),
+            ]
         for column in columns:
             if absent is not None:
                 column[absent] = 0.0

@@ -35,7 +35,8 @@ class Histogram(Statistic):
     def tally(self, batch: Batch) -> Floats:
         values: Floats = getattr(batch, self.column)
         observed = ~np.isnan(values)
-        values, group = values[observed], batch.group[observed]
+        # A score may be below 0 by a rounding error, and a sum must not decrease.
+        values, group = np.maximum(values[observed], 0.0), batch.group[observed]
         cells = np.searchsorted(self.bounds, values, side="left")
         counts = count_cells(cells, group, batch.groups, (len(self.bounds) + 1,))
         return np.column_stack((counts, np.bincount(group, values, batch.groups))).astype(np.float64)

@@ -52,7 +52,8 @@ class Residuals(Statistic):
     def tally(self, batch: Batch) -> Floats:
         residual, truth, group = _residuals(batch)
         absolute = np.abs(residual)
-        difference = np.clip(truth - self._mean, -LARGEST, LARGEST)
+        with np.errstate(over="ignore"):
+            difference = np.clip(truth - self._mean, -LARGEST, LARGEST)
         columns = [
             np.ones(len(group)),
             residual,
@@ -75,7 +76,8 @@ class ResidualBins(Statistic):
     reads = "outcomes"
 
     def __init__(self, prediction: Numeric) -> None:
-        self.edges: Floats = EDGES * (prediction.stddev or 1.0)
+        with np.errstate(over="ignore"):
+            self.edges: Floats = EDGES * (prediction.stddev or 1.0)
         self.identity = str(prediction.stddev)
         self.shape = (len(self.edges) + 1,)
 
@@ -89,4 +91,6 @@ def _residuals(batch: Batch) -> tuple[Floats, Floats, Ints]:
     _, truth = batch.truth
     usable = np.isfinite(batch.value) & np.isfinite(truth)
     truth = truth[usable]
-    return np.clip(batch.value[usable] - truth, -LARGEST, LARGEST), truth, batch.group[usable]
+    with np.errstate(over="ignore"):
+        residual = np.clip(batch.value[usable] - truth, -LARGEST, LARGEST)
+    return residual, truth, batch.group[usable]

@@ -23,7 +23,7 @@ class ClassShare(Bin, frozen=True, kw_only=True):
 
 
 class AmountStatus(msgspec.Struct, frozen=True, kw_only=True):
-    """How many records of the window had an amount; `sum` and `mean` are NaN if buckets start below 0."""
+    """How many records of the window had an amount, and their net sum and mean."""
 
     count: int
     sum: float
@@ -91,18 +91,21 @@ def classes(selection: Selection, prediction: VariableStatus | None) -> list[Cla
 
 def business(selection: Selection) -> list[BusinessStatus]:
     """Return the business figures of the configuration."""
-    return [_figure(selection, figure) for figure in selection.measures.every(Business, scope=SERIES)]
+    figures = selection.measures.every(Business, scope=SERIES, is_negative=False)
+    return [_figure(selection, figure.amount) for figure in figures]
 
 
-def _figure(selection: Selection, figure: Business) -> BusinessStatus:
-    by_class = figure.amounts(selection.tallies[figure], selection.tallies.names)
-    classes = {name: _amount(figure, counts[-1], total) for name, (counts, total) in by_class.items()}
+def _figure(selection: Selection, amount: str) -> BusinessStatus:
+    positive, negative = (
+        figure.amounts(selection.tallies[figure], selection.tallies.names)
+        for figure in selection.measures.every(Business, scope=SERIES, amount=amount)
+    )
+    classes = {name: _amount(counts[-1], total - negative[name][1]) for name, (counts, total) in positive.items()}
     count, total = sum(each.count for each in classes.values()), sum(each.sum for each in classes.values())
-    return BusinessStatus(name=figure.amount, total=_amount(figure, count, total), classes=classes)
+    return BusinessStatus(name=amount, total=_amount(count, total), classes=classes)
 
 
-def _amount(figure: Business, count: float, total: float) -> AmountStatus:
-    total = total if figure.has_sum else math.nan
+def _amount(count: float, total: float) -> AmountStatus:
     return AmountStatus(count=int(count), sum=total, mean=ratio(total, count))
 
 

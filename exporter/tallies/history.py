@@ -6,6 +6,8 @@ rolled out of the window.
 
 from collections.abc import Collection, Mapping
 
+import numpy as np
+
 from exporter.batch import Series
 from exporter.tallies.tally import AnyTallies, TalliesBySeries, accumulate, merge, of_kind
 from exporter.tallies.windows import PANES, Window
@@ -24,7 +26,8 @@ def remember(quarters: dict[int, AnyTallies], pane: int, tallies: AnyTallies, na
     quarter = quarters.setdefault(quarter_of(pane), AnyTallies())
     for series, arrays in of_kind(Series, tallies).items():
         for name in names & arrays.keys():
-            accumulate(quarter.setdefault(series, {}), name, arrays[name])
+            # The counts of many panes need a larger type than those of one.
+            accumulate(quarter.setdefault(series, {}), name, arrays[name].astype(np.float64))
 
 
 def forget(quarters: dict[int, AnyTallies], window: Window, now: float) -> None:

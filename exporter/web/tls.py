@@ -7,10 +7,10 @@ import os
 import ssl
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from pathlib import Path
 from tempfile import NamedTemporaryFile
 from typing import Any
 
+from exporter import regular_file
 from exporter.validation import Problem
 from exporter.web.settings import CIPHERS, CURVES, TLS, TLS13_CIPHERS, TlsConfig
 
@@ -80,7 +80,7 @@ def has_allowed_san(certificate: Mapping[str, Any] | None, allowed: list[str]) -
 def _read(tls: TlsConfig, name: str) -> tuple[str, str, bytes]:
     """Return the key that sets `name`, the prefix of error messages, and the PEM. Raises OSError."""
     file = getattr(tls, f"{name}_file")
-    return (f"{name}_file", f"{file}: ", Path(file).read_bytes()) if file else (name, "", getattr(tls, name).encode())
+    return (f"{name}_file", f"{file}: ", regular_file.read(file)) if file else (name, "", getattr(tls, name).encode())
 
 
 def _certificate(context: ssl.SSLContext, tls: TlsConfig) -> Iterator[tuple[str, str]]:

@@ -5,6 +5,10 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
+from exporter.configuration.loading import ConfigError, load
+
 BOMB = "a0: &a0 [x, x, x, x, x, x, x, x, x, x]\n" + "".join(
     f"a{n}: &a{n} [{', '.join([f'*a{n - 1}'] * 10)}]\n" for n in range(1, 10)
 )
@@ -69,6 +73,58 @@ def test_a_pipe_is_not_waited_for(tmp_path: Path) -> None:
     config = tmp_path / "config.yaml"
     os.mkfifo(config)
     assert check(config) == f"prediction-exporter: {config}: expected a regular file\n"
+
+
+def test_files_that_are_no_regular_files_or_too_large_are_not_read(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe")
+    (tmp_path / "folder").mkdir()
+    (tmp_path / "zero").symlink_to("/dev/zero")
+    with (tmp_path / "huge").open("wb") as file:
+        file.truncate(10 * 1024**3)
+    (tmp_path / "web.yaml").write_text("tls_server_config: {cert_file: pipe, key_file: zero}\n")
+    mistakes = {
+        "reference: pipe": "reference: pipe: expected a regular file",
+        "reference: zero": "reference: zero: expected a regular file",
+        "reference: huge": "reference: huge: larger than 32 MiB",
+        "reference: folder": "reference: folder: Is a directory",
+        "web_config: pipe": "web_config: pipe: expected a regular file",
+        "web_config: huge": "web_config: huge: larger than 1 MiB",
+        "web_config: web.yaml": "web_config: web.yaml: tls_server_config.cert_file: pipe: expected a regular file\n"
+        "web_config: web.yaml: tls_server_config.key_file: zero: expected a regular file",
+        "ground_truth: {sources: [{url: 'http:///x', token_file: pipe}]}": "ground_truth.sources[0].token_file: pipe: "
+        "expected a regular file",
+        "ground_truth: {sources: [{url: 'http:///x', token_file: huge}]}": "ground_truth.sources[0].token_file: huge: "
+        "larger than 1 MiB",
+    }
+    configs, expected = [], []
+    for number, (key, lines) in enumerate(mistakes.items()):
+        configs.append(tmp_path / f"{number}.yaml")
+        configs[-1].write_text(f"sources: [x]\n{key}\n")
+        expected += [f"prediction-exporter: {number}.yaml: {line}" for line in lines.splitlines()]
+    assert check(*configs).replace(f"{tmp_path}/", "").splitlines() == expected
+
+
+@pytest.mark.parametrize(
+    ("path", "problem"),
+    [
+        ("/api/v1/status", "/api/v1/status is a path of the exporter's own"),
+        ("/metrics", "/metrics is a path of the exporter's own"),
+        ("/-", "/- is a path of the exporter's own"),
+        *(
+            (path, "expected http:///PATH, such as http:///v1/predictions, got ")
+            for path in ("/-/../metrics", "/v1/../metrics", "/./metrics", "/v1/..", "/api//v1/status", "//metrics")
+        ),
+        *(
+            (path, "expected http:///PATH, such as http:///v1/predictions, got ")
+            for path in ("/metrics/", "/%6detrics", "/metrics?x", "/metrics#x", "/v1/", "/")
+        ),
+    ],
+)
+def test_a_source_cannot_take_the_place_of_an_endpoint(tmp_path: Path, path: str, problem: str) -> None:
+    (tmp_path / "config.yaml").write_text(f"sources: ['http://{path}']\n")
+    with pytest.raises(ConfigError) as raised:
+        load(tmp_path / "config.yaml")
+    assert str(raised.value).startswith(f"{tmp_path / 'config.yaml'}: sources[0].url: {problem}")
 
 
 def test_aliases_and_merge_keys_are_read(tmp_path: Path) -> None:

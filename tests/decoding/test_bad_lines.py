@@ -69,7 +69,11 @@ BAD: list[Any] = [
     pytest.param('{"prediction":"approve"}'.encode("utf-32-be"), "invalid_json", id="UTF-32"),
     pytest.param(b'{"prediction":"\\ud83d"}', "invalid_json", id="a lone surrogate"),
     pytest.param(b'{"prediction":"\\ude00\\ud83d"}', "invalid_json", id="surrogates in the wrong order"),
-    pytest.param(with_('"x":"\\ud83d"'), "invalid_json", id="a lone surrogate in what is skipped"),
+    *(
+        pytest.param(with_(f'"{field}":"3\\ud83d"'), "invalid_json", id=f"a lone surrogate in {field}")
+        for field in ("model_name", "model_version", "timestamp", "latency_ms")
+    ),
+    pytest.param(with_('"probability":{"approve":"\\ud83d"}'), "invalid_json", id="a lone surrogate for a probability"),
     pytest.param(deep(100_000).encode(), "invalid_json", id="deep nesting"),
     pytest.param(with_(f'"x":{deep(100_000)}'), "invalid_json", id="deep nesting in what is skipped"),
     pytest.param(with_(f'"features":{{"age":{deep(100_000)}'), "invalid_json", id="deep nesting in a feature"),

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from exporter.batch import Batch
 from exporter.decoding.decode import Decoder
-from tests.records import DEFAULT, NOW, PROFILE, decoded_block, decoder, good, line, rows, sound_records
+from tests.records import DEFAULT, NOW, PROFILE, Meaning, decoded_block, decoder, good, line, rows, sound_records
 
 DECODER = decoder(fields={})
 
@@ -157,6 +157,40 @@ def test_probability(prediction: Any, probability: Any, expected: float | None) 
 def test_latency_is_in_seconds(milliseconds: str, expected: float | None) -> None:
     (row,) = rows(read_with(f'"latency_ms":{milliseconds}'))
     assert expected == row.latency_seconds
+
+
+@pytest.mark.parametrize("half", ["\\ud83d", "\\ude00", "\\ude00\\ud83d", "a\\ud83d\\u0061"])
+class TestHalfOfASurrogatePair:
+    """Half of a surrogate pair costs the value or the name that contains it, and not the record."""
+
+    def test_in_a_feature(self, half: str) -> None:
+        row = self.read(f'"features":{{"age":"{half}","country":"{half}","plan":"basic","{half}":1,"text":["{half}"]}}')
+        assert row.flaws == dict.fromkeys(("age", "country", "text"), "wrong_type")
+        assert row.features == dict.fromkeys(PROFILE.features) | {"plan": "basic"}
+
+    def test_in_what_is_skipped(self, half: str) -> None:
+        assert self.read(f'"x":"{half}","{half}":[{{"{half}":"{half}"}}],"latency_ms":250').latency_seconds == 0.25
+
+    def test_in_an_attribution(self, half: str) -> None:
+        given = f'"attributions":{{"age":"{half}","country=DE":0.5,"{half}":1}}'
+        assert self.read(given).attributions == {"age": None, "country=DE": 0.5}
+        assert self.read(f'"attributions":"{half}"').attributions == {"age": None, "country=DE": None}
+
+    def test_in_the_name_of_a_class_with_a_probability(self, half: str) -> None:
+        assert self.read(f'"probability":{{"{half}":0.75,"approve":0.25}}').probability == 0.25
+
+    def test_in_the_type_of_an_error(self, half: str) -> None:
+        assert self.read(f'"error_type":"{half}"').error is not None
+
+    def test_in_a_request_id(self, half: str) -> None:
+        batch = read('{"prediction":"approve","request_id":"%s"}' % half, decoder(asked_for=("request_id",)))  # noqa: UP031
+        assert batch.request_id is not None
+        assert batch.request_id.codes.tolist() == [-1]
+
+    def read(self, field: str) -> Meaning:
+        (row,) = rows(read_with(field))
+        assert row.prediction == "approve"
+        return row
 
 
 class TestFeatures:

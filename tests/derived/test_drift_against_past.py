@@ -7,6 +7,7 @@ from collections.abc import Iterable
 from typing import Any
 
 import msgspec
+import numpy as np
 import pytest
 
 from exporter.assembly.planning import plan
@@ -17,8 +18,10 @@ from exporter.configuration.source_config import SourceConfig
 from exporter.engine.engine import Engine
 from exporter.exposition.collector import Collector
 from exporter.state import checkpoint
+from exporter.tallies.history import remember
+from exporter.tallies.tally import COUNTS, AnyTallies
 from exporter.units import Before, Duration, FieldPath
-from tests.records import STREAM, block, categorical, numeric, reference
+from tests.records import DEFAULT, STREAM, block, categorical, numeric, reference
 
 HOUR = 3600.0
 START = 1_700_000_000.0 // HOUR * HOUR
@@ -187,3 +190,10 @@ def test_a_mistake_is_one_line(tmp_path: Any, text: str, expected: str) -> None:
     with pytest.raises(loading.ConfigError) as raised:
         loading.load(file)
     assert raised.value.problems == [f"{file}: {expected}"]
+
+
+def test_the_counts_of_many_panes_do_not_overflow() -> None:
+    quarters: dict[int, AnyTallies] = {}
+    for pane in range(3):
+        remember(quarters, pane, AnyTallies({DEFAULT: {"counts": np.array([3_000_000_000], COUNTS)}}), {"counts"})
+    assert quarters[0][DEFAULT]["counts"].tolist() == [9_000_000_000]

@@ -197,14 +197,12 @@ CHAPTERS = (
     ),
     Chapter(
         "Business figures",
-        "Needs [`business`](joins/README.md#business-figures); `NAME` is the name there. With a bucket below 0, "
-        "neither `_sum` nor `_count` is exported.",
+        "Needs [`business`](joins/README.md#business-figures); `NAME` is the name there.",
         r"model_business_.*",
         {},
         {
-            "Mean amount per decision, of a figure named revenue": "sum by (prediction_class) "
-            "(rate(model_business_revenue_sum[1h])) / sum by (prediction_class) "
-            "(rate(model_business_revenue_count[1h]))",
+            "Net sum per second, of a figure named revenue": "sum by (prediction_class) "
+            "(rate(model_business_revenue_sum[1h]) - rate(model_business_revenue_negative_sum[1h]))",
         },
     ),
     Chapter(

@@ -58,7 +58,7 @@ def test_a_question_is_promql_of_metrics_that_there_are(question: str, expressio
     parse(expression)
     named = {*re.findall(r"\b(?:model|prediction_exporter|process)_[a-z0-9_]+(?=[\[{ ]|$)", expression)}
     known = {*METRICS, *(f"{name}{end}" for name in METRICS for end in ("_bucket", "_count", "_sum"))}
-    known |= {"model_business_revenue_sum", "model_business_revenue_count", "model_name", "model_version"}
+    known |= {"model_business_revenue_sum", "model_business_revenue_negative_sum", "model_name", "model_version"}
     assert named
     assert named <= known, question
 

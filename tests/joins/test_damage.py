@@ -1,6 +1,7 @@
 """A join store that cannot be used: damaged, and moved aside; or not to be opened, and left alone."""
 
 import json
+import os
 import signal
 import sqlite3
 from pathlib import Path
@@ -109,6 +110,18 @@ def test_what_is_wrong_with_the_state_folder_is_told_with_the_file(tmp_path: Pat
     done = command("run", "--config", config)
     assert done.returncode == 2
     assert done.stderr == f"prediction-exporter: state_dir: {tmp_path}/state/joins.sqlite: Is a directory\n"
+
+
+def test_a_pipe_in_place_of_the_store_is_not_waited_for(tmp_path: Path) -> None:
+    config = configure(tmp_path)
+    (tmp_path / "state").mkdir()
+    for name in ("joins.sqlite", "checkpoint", "checkpoint.previous"):
+        os.mkfifo(tmp_path / "state" / name)
+    done = command("run", "--config", config)
+    assert done.returncode == 2
+    assert done.stderr.endswith(
+        f"prediction-exporter: state_dir: {tmp_path}/state/joins.sqlite: expected a regular file\n"
+    )
 
 
 def test_damage_that_a_lookup_finds_ends_the_sidecar_with_one_line(tmp_path: Path) -> None:

@@ -54,7 +54,7 @@ def test_rates_without_reference_records_are_unknown() -> None:
         ({"edges": [0.5]}, "expected counts of 2 bins"),
         ({"predicted": [0, 40]}, "expected counts of 3 bins"),
         ({"predicted_true": [1, 20, 72]}, "expected no more records of the class than records"),
-        ({"rest_true": [-1, 9, 0]}, "expected no more records of the class than records"),
+        ({"rest_true": [161, 9, 0]}, "expected no more records of the class than records"),
         ({"edges": list(range(129)), "predicted": [1] * 130}, "expected at most 128 bins, got 130"),
     ],
 )

@@ -128,9 +128,12 @@ def play(state: DurableState, engine: Engine) -> Snapshot:
 
 
 def sums(tallies: AnyTallies) -> dict[str, dict[str, float]]:
-    """Return the sum of each tally, by the labels of its series and the name of its statistic."""
+    """Return the sum of each tally, by the labels of its series and the name of its statistic.
+
+    Those that are 0 are left out, as are those of statistics that an older release does not have.
+    """
     return {
-        " ".join(series): {name: float(array.sum()) for name, array in arrays.items()}
+        " ".join(series): {name: float(array.sum()) for name, array in arrays.items() if array.any()}
         for series, arrays in sorted(tallies.items())
     }
 

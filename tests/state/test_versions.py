@@ -2,15 +2,16 @@
 
 import copy
 import json
+import math
 import shutil
 import sqlite3
 from collections.abc import Callable, Iterator
-from contextlib import closing, suppress
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from exporter.engine.engine import Engine
@@ -22,7 +23,7 @@ from exporter.joins.sqlite_store import SqliteStore
 from exporter.joins.stores import open_store
 from exporter.lines.buffer import IngestRequest
 from exporter.state import migrations
-from exporter.state.checkpoint import ContentError, decode
+from exporter.state.checkpoint import decode
 from exporter.state.durable_state import DurableState
 from exporter.state.snapshot import Snapshot
 from exporter.store_error import StoreError
@@ -64,7 +65,7 @@ class Restored:
         self.snapshot = self.state.restored.kept(plan().identities)
         self.engine = Engine(plan(), self.state.restored, store=self.store)
         for stream in (LOG_STREAM, LABEL_STREAM):
-            self.engine.open(stream, self.engine.remembered(stream.source)[stream])
+            self.engine.open(stream, self.engine.remembered(stream.source).get(stream))
 
     def commit(self) -> Snapshot:
         snapshot = self.engine.snapshot(NOW)
@@ -258,11 +259,54 @@ CONTENTS = {version: content_of((VERSIONS / version / "checkpoint").read_bytes()
 wrong = st.sampled_from([None, True, -1, 2**63, 0.5, "x", b"x", [], [1], {}, {"x": 1}, {("a", "b"): {"x": 1}}])
 
 
+def arrays(content: Any) -> Iterator[list[Any]]:
+    """Yield each stored array: its shape, its type, its bytes, and whether these are compressed."""
+    for container, key in places(content):
+        if isinstance(array := container[key], list) and len(array) == 4 and isinstance(array[0], list):
+            yield array
+
+
+def change(content: Any, data: st.DataObject) -> None:
+    """Give a part of some content another type, remove it, or add to it; or give an array another shape or type."""
+    kind = data.draw(st.sampled_from(["value", "removed", "added", "shape", "type"]))
+    if kind == "shape":
+        array = data.draw(st.sampled_from([*arrays(content)]))
+        shape = data.draw(st.lists(st.integers(0, 4), max_size=3))
+        array[:] = shape, "<f8", bytes(8 * math.prod(shape)), False
+    elif kind == "type":
+        array = data.draw(st.sampled_from([*arrays(content)]))
+        place = next(index for index, part in enumerate(array) if isinstance(part, str))
+        array[place] = data.draw(st.sampled_from(["<i8", "<c16", "|S8", "|O", "x"]))
+    else:
+        container, key = data.draw(st.sampled_from([*places(content)]))
+        if kind == "removed":
+            del container[key]
+        elif kind == "value":
+            container[key] = data.draw(wrong)
+        elif isinstance(container, list):
+            container.append(container[key])
+        else:
+            container["new"] = container[key]
+
+
 @every_version
+@settings(max_examples=100)
 @given(data=st.data())
-def test_content_of_a_wrong_type_is_never_a_traceback(version: str, data: st.DataObject) -> None:
+def test_content_of_another_schema_stops_the_start_or_is_continued(
+    version: str, data: st.DataObject, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    folder = copied(version, tmp_path_factory.mktemp("state"))
     content = copy.deepcopy(CONTENTS[version])
-    container, key = data.draw(st.sampled_from([*places(content)]))
-    container[key] = data.draw(wrong)
-    with suppress(ContentError):
-        decode(whole(content, int(version)))
+    for _ in range(data.draw(st.integers(1, 2))):
+        change(content, data)
+    (folder / "checkpoint").write_bytes(whole(content, data.draw(st.sampled_from([int(version), *range(1, 4)]))))
+    before = (folder / "checkpoint").read_bytes()
+    try:
+        restored = Restored(folder)
+    except StoreError:
+        assert (folder / "checkpoint").read_bytes() == before
+        return
+    predictions(70, 71)(restored.engine)
+    labels(0, 70)(restored.engine)
+    restored.commit()
+    restored.state.close()

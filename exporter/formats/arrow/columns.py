@@ -14,7 +14,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from pyarrow import types
 
-from exporter.batch import NON_FINITE, WRONG_TYPE, Bools, Floats, Ints, Marks
+from exporter.batch import NO_NUMBER, NON_FINITE, NOT_FINITE, WRONG_TYPE, Bools, Floats, Ints, Marks
 from exporter.decoding import columns
 from exporter.decoding.checks import Failed
 from exporter.decoding.columns import class_of, epoch, label_of
@@ -48,15 +48,21 @@ class ArrowColumns:
         return matrix
 
     def amounts(self, names: Sequence[str]) -> Floats:
-        """Return columns of finite numbers, true as 1 and false as 0, as an array of shape (names, rows)."""
+        """Return columns of amounts as Batch has them, true as 1 and false as 0; shape (names, rows)."""
         matrix = np.full((len(names), self.rows), np.nan)
         for row, name in zip(matrix, names, strict=True):
+            if (wrong := self._columns.get(WRONG + name)) is not None:
+                row[wrong.to_numpy()] = NO_NUMBER
+                continue
             column = self._column(name)
+            present = column.is_valid().to_numpy()
             if types.is_boolean(column.type):
-                row[:] = floats(column.cast(pa.int8()))
-            elif is_number(column):
-                row[:] = floats(column)
-        matrix[~np.isfinite(matrix)] = np.nan
+                column = column.cast(pa.int8())
+            if is_number(column):
+                values = floats(column)
+                row[present] = np.where(np.isfinite(values), values, NOT_FINITE)[present]
+            else:
+                row[present] = NO_NUMBER
         return matrix
 
     def values(self) -> Floats:

@@ -23,6 +23,7 @@ from exporter.offline.profiling.numeric import NumericSketch, NumericTally
 from exporter.offline.profiling.options import Options
 from exporter.offline.profiling.vector import VectorSketch, VectorTally
 from exporter.offline.tables.table import NUMERIC_SHARE
+from exporter.reference.profile import MAX_DIMENSION
 from exporter.validation import nearest
 
 MIN_DIMENSION = 2
@@ -116,6 +117,8 @@ def _check_vectors(column: ColumnSketch) -> None:
         raise LeftOutError("has no values")
     if vectors.count < column.values or min(vectors.lengths) < MIN_DIMENSION:
         raise LeftOutError(f"contains only {column.others()}")
+    if max(vectors.lengths) > MAX_DIMENSION:
+        raise LeftOutError(f"contains {LISTS} of more than {MAX_DIMENSION} numbers")
     if len(vectors.lengths) > 1:
         raise LeftOutError(f"contains only {LISTS}, of {min(vectors.lengths)} to {max(vectors.lengths)} numbers")
     if vectors.first is None:

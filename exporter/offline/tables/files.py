@@ -2,6 +2,7 @@
 
 import glob
 import gzip
+import stat
 import zlib
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, nullcontext
@@ -92,6 +93,10 @@ def _data_file(path: Path, default: FileType | None) -> DataFile:
         known = ", ".join(SUFFIXES)
         raise OfflineError(f"{path}: unknown type of file; expected a name that ends in {known} (.gz may follow)")
     try:
-        return DataFile(path, kind, is_gzipped, path.stat().st_size)
+        found = path.stat()
     except OSError as error:
         raise OfflineError(f"{path}: {error.strerror}") from None
+    if not stat.S_ISREG(found.st_mode):
+        # A pipe could not be read twice.
+        raise OfflineError(f"{path}: expected a regular file")
+    return DataFile(path, kind, is_gzipped, found.st_size)

@@ -10,6 +10,7 @@ from typing import Any
 import msgspec
 
 from exporter.decoding.rows import json_value
+from exporter.decoding.salvage import HALF
 from exporter.decoding.schema import Path
 from exporter.lines.rejects import Reason, RejectedError
 from exporter.offline import OfflineError
@@ -94,9 +95,12 @@ def _decoded(lines: list[bytes], first: int, file: str) -> ObjectTable:
 def _decoded_one(line: bytes, place: str) -> dict[str, Any]:
     try:
         value, _ = json_value(line)
+        msgspec.json.encode(value)
     except RejectedError as error:
         text = str(error) if error.reason == Reason.INVALID_UTF8 else f"not JSON: {error}"
         raise OfflineError(f"{place}: {text}") from None
+    except UnicodeEncodeError:
+        raise OfflineError(f"{place}: not JSON: {HALF}") from None
     if not isinstance(value, dict):
         hint = "; write one object per line, not one array of them" if isinstance(value, list) else ""
         raise OfflineError(f"{place}: expected a JSON object, got {_noun(value)}{hint}")

@@ -14,6 +14,7 @@ from sqlalchemy import Connection, Engine, NullPool, bindparam, create_engine, e
 from sqlalchemy.exc import DataError, DBAPIError, SQLAlchemyError
 from sqlalchemy.types import NullType
 
+from exporter import regular_file
 from exporter.sources.database.marks import (
     DIGEST_BYTES,
     Mark,
@@ -141,6 +142,9 @@ class SqliteDatabase(SqlDatabase):
 
     def _connected(self) -> Engine:
         def connect() -> sqlite3.Connection:
+            if Path(self._path).is_fifo():
+                # SQLite would wait for a writer.
+                raise sqlite3.OperationalError("expected a regular file")
             place = f"file:{urllib.parse.quote(self._path)}?mode=ro"
             connection = sqlite3.connect(place, uri=True, timeout=self._timeout)
             deadline = time.monotonic() + self._timeout
@@ -177,7 +181,7 @@ class PostgresqlDatabase(SqlDatabase):
         @event.listens_for(engine, "do_connect")
         def _(_dialect: object, _record: object, _arguments: object, options: dict[str, Any]) -> None:
             if self._password_file:
-                options["password"] = self._password = Path(self._password_file).read_text().strip()
+                options["password"] = self._password = regular_file.read(self._password_file).decode().strip()
 
         return engine
 

@@ -38,8 +38,9 @@ def arrow_decoder(
     fields: Mapping[str, tuple[str, ...]] | None = None,
     segments: Sequence[SegmentDimension] = (),
     classes: tuple[str, ...] | None = None,
+    amounts: Mapping[str, tuple[str, ...]] | None = None,
 ) -> ArrowDecoder:
-    read = schema(profile, fields, segments=segments, classes=classes)
+    read = schema(profile, fields, segments=segments, classes=classes, amounts=amounts)
     return ArrowDecoder(read, DEFAULT, Checks(PAST_SECONDS, FUTURE_SECONDS))
 
 

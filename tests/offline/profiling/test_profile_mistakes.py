@@ -69,6 +69,8 @@ FILES: Sequence[tuple[str, Callable[[Path], object], str]] = [
     ("a.jsonl.gz", text_file('{"x": 1}\n'), f": {GZIP}Not a gzipped file"),
     ("a.jsonl.gz", text_file(gzip.compress(as_json_lines(MANY).encode())[:-9]), f": {GZIP}"),
     ("a.jsonl.gz", text_file(gzip.compress(b'{"x": 1}\n')[:-8] + bytes(8)), f": {GZIP}"),
+    ("a.jsonl", os.mkfifo, ": expected a regular file"),
+    ("a.parquet", os.mkfifo, ": expected a regular file"),
     # CSV
     ("a.csv", text_file(""), ": no predictions"),
     ("a.csv", text_file("x,y\n"), ": no predictions"),
