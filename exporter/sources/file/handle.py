@@ -79,7 +79,7 @@ class Handle:
         )
 
     def is_part(self, position: Position) -> bool:
-        """Return whether the content seems to be the start of what was read before a position.
+        """Return whether the content seems to be the start of the content before a position.
 
         It is compared where the position has something to compare: the head, and the last place that it reaches.
         """

@@ -271,7 +271,7 @@ class OpenFiles:
                 self._contains(other, handle) for other in self.by_path.get(tail.stream.path, ()) if other is not tail
             )
         ):
-            # A rotated file has been replaced by a copy of what came after it.
+            # A rotated file has been replaced by a copy of a newer one.
             self.finish(tail)
             return False
         return self._restart(tail, now, may_wait=tail.path is not None and waited < patience)
