@@ -9,16 +9,26 @@ import tempfile
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 from prometheus_client.parser import text_string_to_metric_families
 
-DEADLINE_SECONDS = 60.0
+# How long a test waits for anything: far more than a busy machine needs.
+DEADLINE_SECONDS = 120.0
 
 Samples = Mapping[tuple[str, ...], float]
+
+
+def wait_until(condition: Callable[[], object], explain: Callable[[], object] = str) -> None:
+    """Wait until a condition is true. Raises TimeoutError, with the explanation, if it is not by the deadline."""
+    deadline = time.monotonic() + DEADLINE_SECONDS
+    while not condition():
+        if time.monotonic() > deadline:
+            raise TimeoutError(explain())
+        time.sleep(0.02)
 
 
 class Exporter:
@@ -52,20 +62,18 @@ class Exporter:
     @property
     def address(self) -> str:
         """Where it listens; waits until it does."""
-        deadline = time.monotonic() + DEADLINE_SECONDS
-        while not (entries := self.entries("listening")):
-            if self.process.poll() is not None or time.monotonic() > deadline:
-                raise RuntimeError(f"status {self.process.poll()}: {self.said}")
-            time.sleep(0.01)
+        wait_until(lambda: self.entries("listening") or self.process.poll() is not None, lambda: self.said)
+        if not (entries := self.entries("listening")):
+            raise RuntimeError(f"status {self.process.poll()}: {self.said}")
         return str(entries[0]["address"])
 
     def get(self, path: str) -> str:
-        with urllib.request.urlopen(self.address + path, timeout=30) as answer:
+        with urllib.request.urlopen(self.address + path, timeout=DEADLINE_SECONDS) as answer:
             return str(answer.read().decode())
 
     def status(self, path: str) -> int:
         try:
-            with urllib.request.urlopen(self.address + path, timeout=30) as answer:
+            with urllib.request.urlopen(self.address + path, timeout=DEADLINE_SECONDS) as answer:
                 return int(answer.status)
         except urllib.error.HTTPError as error:
             error.close()
@@ -80,11 +88,7 @@ class Exporter:
 
     def wait_for(self, name: str, total: float) -> None:
         """Wait until the values of a metric add up to `total`."""
-        deadline = time.monotonic() + DEADLINE_SECONDS
-        while (seen := self.total(name)) != total:
-            if time.monotonic() > deadline:
-                raise TimeoutError(f"{name} is {seen} and not {total}: {self.said}")
-            time.sleep(0.05)
+        wait_until(lambda: self.total(name) == total, lambda: f"{name} is {self.total(name)}: {self.said}")
 
     def wait(self) -> int:
         """Wait until it ends of itself; return its status."""
