@@ -20,7 +20,7 @@ import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
 from exporter.reference import profile_file
-from tests.process import Exporter, exporter, samples_of
+from tests.process import DEADLINE_SECONDS, Exporter, exporter, samples_of, wait_until
 from tests.records import numeric, reference
 from tests.servers import free_port, prometheus
 
@@ -127,7 +127,7 @@ class Scraper(threading.Thread):
     def run(self) -> None:
         while not self.stop.is_set():
             try:
-                with urllib.request.urlopen(self._address + "/metrics", timeout=5) as answer:
+                with urllib.request.urlopen(self._address + "/metrics", timeout=DEADLINE_SECONDS) as answer:
                     page = answer.read().decode()
             except (OSError, http.client.HTTPException):
                 time.sleep(0.02)  # it was killed, maybe in the middle of an answer
@@ -183,6 +183,7 @@ def test_no_line_is_lost_or_counted_twice_and_no_counter_steps_back(
             writer.join()
             with exporter("--config", config) as survivor:
                 survivor.wait_for("prediction_exporter_source_lines_total", writer.lines)
+                wait_until(lambda: scraper.scrapes > KILLS)
                 page = survivor.get("/metrics")
                 server.wait_for(f"sum(prediction_exporter_source_lines_total) == {writer.lines}")
                 names = {line.split("{")[0] for line in page.splitlines() if line.startswith(DURABLE)}
@@ -198,7 +199,6 @@ def test_no_line_is_lost_or_counted_twice_and_no_counter_steps_back(
     assert {name: found for name, found in resets.items() if found} == {}
 
     assert scraper.steps_back == []
-    assert scraper.scrapes > KILLS
     classes = {(label,): count for label, count in writer.classes.items()}
     assert samples_of(page, "model_predictions_total") == classes
     assert samples_of(page, "model_prediction_errors_total") == {("timeout",): writer.errors}

@@ -4,7 +4,6 @@ import json
 import re
 import subprocess
 import sys
-import time
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +14,7 @@ import yaml
 from deploy import listing
 from exporter import __version__
 from tests.deploy.manifests import DEPLOY, ROOT, Object
-from tests.process import DEADLINE_SECONDS, command, exporter
+from tests.process import DEADLINE_SECONDS, command, exporter, wait_until
 from tests.servers import require
 
 FOLDER = DEPLOY / "compose"
@@ -163,17 +162,13 @@ def test_the_model_the_reference_and_the_sidecar_work_together(tmp_path: Path) -
     with subprocess.Popen([sys.executable, *arguments, "2000"]) as model:
         try:
             log = Path(here(SERVICES["model"]["healthcheck"]["test"])[-1])
-            while not log.exists():
-                assert model.poll() is None
-                time.sleep(0.01)
+            wait_until(log.exists)
             made = command(*here(SERVICES["reference"]["command"]))
             assert made.returncode == 0, made.stderr
             (config,) = here([(FOLDER / "config.yaml").read_text()])
             (tmp_path / "config.yaml").write_text(config + "listen: 127.0.0.1:0\n")
             with exporter("--config", tmp_path / "config.yaml") as sidecar:
-                while sidecar.total("model_predictions_total") < 500:
-                    assert model.poll() is None
-                    time.sleep(0.05)
+                wait_until(lambda: sidecar.total("model_predictions_total") >= 500)
                 drift = sidecar.samples("model_feature_drift_psi")
                 assert {feature for feature, _ in drift} == {"age", "income", "employment"}
                 assert max(drift.values()) < 0.2

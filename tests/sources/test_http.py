@@ -131,6 +131,7 @@ def test_clients_that_retry_are_counted_once_across_kills(tmp_path: Path) -> Non
     """Eight clients with a key for each batch, and a sidecar that is killed again and again."""
     port, batches = free_port(), 40
     stop = threading.Event()
+    answered: list[str] = []
 
     def send(client: int) -> None:
         for batch in range(batches):
@@ -140,6 +141,7 @@ def test_clients_that_retry_are_counted_once_across_kills(tmp_path: Path) -> Non
                 try:
                     with urllib.request.urlopen(request, timeout=DEADLINE_SECONDS) as answer:
                         assert answer.status == 200
+                        answered.append(f"{client}-{batch}")
                         break
                 except OSError:
                     time.sleep(0.02)
@@ -149,7 +151,8 @@ def test_clients_that_retry_are_counted_once_across_kills(tmp_path: Path) -> Non
             sending = [clients.submit(send, client) for client in range(8)]
             while not all(one.done() for one in sending):
                 with listening(tmp_path, port=port) as doomed:
-                    time.sleep(0.3)
+                    goal = min(len(answered) + 60, 8 * batches)
+                    wait_until(lambda goal=goal: len(answered) >= goal)
                     doomed.stop(signal.SIGKILL)
         finally:
             stop.set()
@@ -255,9 +258,10 @@ def test_a_request_in_progress_at_sigterm_is_answered(tmp_path: Path) -> None:
         with socket.create_connection((host, int(port))) as one:
             head = f"POST {PATH} HTTP/1.1\r\nHost: a\r\nContent-Type: {NDJSON}\r\nContent-Length: {len(GOOD)}\r\n\r\n"
             one.sendall((head + GOOD[:10]).encode())
-            time.sleep(0.2)
+            # A later request is answered after the first has begun.
+            assert running.status("/-/healthy") == 200
             running.process.send_signal(signal.SIGTERM)
-            time.sleep(0.2)
+            wait_until(lambda: running.entries("stopping"))
             one.sendall(GOOD[10:].encode())
             assert one.recv(1000).startswith(b"HTTP/1.1 200 ")
         assert running.wait() == 0
