@@ -12,9 +12,11 @@ import urllib.request
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 from prometheus_client.parser import text_string_to_metric_families
+
+from tests.fork_server import ForkServer
 
 # How long a test waits for anything: far more than a busy machine needs.
 DEADLINE_SECONDS = 120.0
@@ -32,16 +34,26 @@ def wait_until(condition: Callable[[], object], explain: Callable[[], object] = 
 
 
 class Exporter:
-    """A running sidecar. Its own log goes to a file; `entries` reads it."""
+    """A running sidecar. Its own log goes to a file; `entries` reads it.
+
+    It is a new interpreter, or a fork where there is a server of them.
+    """
+
+    forks: ClassVar[ForkServer | None] = None
 
     def __init__(self, *arguments: str | Path) -> None:
-        self._log = tempfile.TemporaryFile()  # noqa: SIM115  # closed by stop
+        self._log = tempfile.NamedTemporaryFile()  # noqa: SIM115  # closed by stop
         self.started = time.perf_counter()
-        self.process = subprocess.Popen(
-            [sys.executable, "-m", "exporter", "run", *map(str, arguments)],
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.DEVNULL,
-            stderr=self._log,
+        command = ["run", *map(str, arguments)]
+        self.process = (
+            self.forks.start(command, self._log.name)
+            if self.forks
+            else subprocess.Popen(
+                [sys.executable, "-m", "exporter", *command],
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.DEVNULL,
+                stderr=self._log,
+            )
         )
 
     @property
@@ -102,7 +114,7 @@ class Exporter:
     def close(self) -> None:
         if self.process.poll() is None:
             self.process.kill()
-            self.process.wait()
+            self.wait()
         self._log.close()
 
 

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from exporter import __version__
-from tests.process import command, exporter, wait_until
+from tests.process import Exporter, command, exporter, wait_until
 
 LINES = "prediction_exporter_source_lines_total"
 PREDICTIONS = "model_predictions_total"
@@ -40,7 +40,12 @@ def test_it_runs_on_a_source_without_any_file(tmp_path: Path) -> None:
         assert running.entries("no reference profile; drift is disabled")
 
 
-def test_lines_written_before_sigterm_are_counted_and_kept(tmp_path: Path) -> None:
+@pytest.mark.parametrize("forked", [True, False], ids=["fork", "new interpreter"])
+def test_lines_written_before_sigterm_are_counted_and_kept(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, *, forked: bool
+) -> None:
+    if not forked:
+        monkeypatch.setattr(Exporter, "forks", None)
     config = configure(tmp_path)
     append(tmp_path / "log.jsonl", lines(1))
     with exporter("--config", config) as running:
