@@ -2,6 +2,7 @@
 
 import os
 from collections.abc import Iterator
+from contextlib import closing
 
 import pytest
 from hypothesis import HealthCheck, settings
@@ -28,6 +29,6 @@ settings.load_profile("deterministic")
 @pytest.fixture(scope="session", autouse=True)
 def _forks() -> Iterator[None]:
     """Let sidecars be forks while tests run."""
-    with ForkServer() as Exporter.forks:
+    with closing(ForkServer()) as Exporter.forks:
         yield
     Exporter.forks = None

@@ -13,25 +13,27 @@ import threading
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
-from typing import Any, Self
+from typing import Any
 
 ROOT = Path(__file__).parent.parent
 
 
 class ForkServer:
-    """The process to fork, while in use as a context manager."""
+    """The process to fork. It starts when it is needed first."""
 
     def __init__(self) -> None:
-        command = [sys.executable, "-m", "tests.fork_server"]
-        self._process = subprocess.Popen(command, cwd=ROOT, text=True, stdin=subprocess.PIPE, stdout=subprocess.PIPE)
         self._lock = threading.Lock()
 
-    def __enter__(self) -> Self:
-        return self
+    @cached_property
+    def _process(self) -> subprocess.Popen[str]:
+        command = [sys.executable, "-m", "tests.fork_server"]
+        return subprocess.Popen(command, cwd=ROOT, text=True, stdin=subprocess.PIPE, stdout=subprocess.PIPE)
 
-    def __exit__(self, *_: object) -> None:
-        self._process.communicate()
+    def close(self) -> None:
+        if "_process" in self.__dict__:
+            self._process.communicate()
 
     def start(self, arguments: Sequence[str], log: str) -> "Fork":
         """Run `prediction-exporter` with these arguments; its standard error goes to a file."""
