@@ -395,6 +395,7 @@ def test_a_thousand_idle_connections_cost_less_than_20_mib(tmp_path: Path) -> No
         with client(str(tmp_path / "model.sock")) as one:
             one.sendall(RECORD + b"\n")
             running.wait_for(LINES, 1)
+        running.wait_for("prediction_exporter_source_open_connections", 0)
         before = process.memory_info().rss
         clients = [client(str(tmp_path / "model.sock")) for _ in range(1000)]
         for one in clients:
