@@ -12,27 +12,51 @@ import urllib.request
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 from prometheus_client.parser import text_string_to_metric_families
 
-DEADLINE_SECONDS = 60.0
+from tests.fork_server import ForkServer
+
+# How long a test waits for anything: far more than a busy machine needs.
+DEADLINE_SECONDS = 120.0
 
 Samples = Mapping[tuple[str, ...], float]
 
 
+def wait_until(
+    condition: Callable[[], object], what: str | Callable[[], object] = "true", seconds: float = DEADLINE_SECONDS
+) -> None:
+    """Wait until a condition is true. Raises TimeoutError, with what was waited for, if it is not by the deadline."""
+    deadline = time.monotonic() + seconds
+    while not condition():
+        if time.monotonic() > deadline:
+            raise TimeoutError(f"not {what} within {seconds:g} s" if isinstance(what, str) else what())
+        time.sleep(0.02)
+
+
 class Exporter:
-    """A running sidecar. Its own log goes to a file; `entries` reads it. `environment` adds variables to ours."""
+    """A running sidecar. Its own log goes to a file; `entries` reads it. `environment` adds variables to ours.
+
+    It is a new interpreter, or a fork where there is a server of them.
+    """
+
+    forks: ClassVar[ForkServer | None] = None
 
     def __init__(self, *arguments: str | Path, environment: Mapping[str, str] | None = None) -> None:
-        self._log = tempfile.TemporaryFile()  # noqa: SIM115  # closed by stop
+        self._log = tempfile.NamedTemporaryFile()  # noqa: SIM115  # closed by stop
         self.started = time.perf_counter()
-        self.process = subprocess.Popen(
-            [sys.executable, "-m", "exporter", "run", *map(str, arguments)],
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.DEVNULL,
-            stderr=self._log,
-            env=os.environ | (environment or {}),
+        command = ["run", *map(str, arguments)]
+        self.process = (
+            self.forks.start(command, self._log.name)
+            if self.forks and not environment
+            else subprocess.Popen(
+                [sys.executable, "-m", "exporter", *command],
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.DEVNULL,
+                stderr=self._log,
+                env=os.environ | (environment or {}),
+            )
         )
 
     @property
@@ -53,20 +77,18 @@ class Exporter:
     @property
     def address(self) -> str:
         """Where it listens; waits until it does."""
-        deadline = time.monotonic() + DEADLINE_SECONDS
-        while not (entries := self.entries("listening")):
-            if self.process.poll() is not None or time.monotonic() > deadline:
-                raise RuntimeError(f"status {self.process.poll()}: {self.said}")
-            time.sleep(0.01)
+        wait_until(lambda: self.entries("listening") or self.process.poll() is not None, lambda: self.said)
+        if not (entries := self.entries("listening")):
+            raise RuntimeError(f"status {self.process.poll()}: {self.said}")
         return str(entries[0]["address"])
 
     def get(self, path: str) -> str:
-        with urllib.request.urlopen(self.address + path, timeout=30) as answer:
+        with urllib.request.urlopen(self.address + path, timeout=DEADLINE_SECONDS) as answer:
             return str(answer.read().decode())
 
     def status(self, path: str) -> int:
         try:
-            with urllib.request.urlopen(self.address + path, timeout=30) as answer:
+            with urllib.request.urlopen(self.address + path, timeout=DEADLINE_SECONDS) as answer:
                 return int(answer.status)
         except urllib.error.HTTPError as error:
             error.close()
@@ -81,11 +103,7 @@ class Exporter:
 
     def wait_for(self, name: str, total: float) -> None:
         """Wait until the values of a metric add up to `total`."""
-        deadline = time.monotonic() + DEADLINE_SECONDS
-        while (seen := self.total(name)) != total:
-            if time.monotonic() > deadline:
-                raise TimeoutError(f"{name} is {seen} and not {total}: {self.said}")
-            time.sleep(0.05)
+        wait_until(lambda: self.total(name) == total, lambda: f"{name} is {self.total(name)}: {self.said}")
 
     def wait(self) -> int:
         """Wait until it ends of itself; return its status."""
@@ -99,7 +117,7 @@ class Exporter:
     def close(self) -> None:
         if self.process.poll() is None:
             self.process.kill()
-            self.process.wait()
+            self.wait()
         self._log.close()
 
 
@@ -111,15 +129,6 @@ def exporter(*arguments: str | Path) -> Iterator[Exporter]:
         yield running
     finally:
         running.close()
-
-
-def wait_until(is_reached: Callable[[], bool], what: str, seconds: float = DEADLINE_SECONDS) -> None:
-    """Wait until a condition holds; raises TimeoutError after `seconds`."""
-    deadline = time.monotonic() + seconds
-    while not is_reached():
-        if time.monotonic() > deadline:
-            raise TimeoutError(f"not {what} within {seconds:g} s")
-        time.sleep(0.02)
 
 
 def samples_of(page: str, name: str) -> Samples:

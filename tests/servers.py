@@ -8,7 +8,6 @@ import shutil
 import socket
 import subprocess
 import tempfile
-import time
 import urllib.parse
 import urllib.request
 from collections.abc import Iterator, Sequence
@@ -19,6 +18,8 @@ from typing import Any
 
 import psycopg
 import pytest
+
+from tests.process import DEADLINE_SECONDS, wait_until
 
 # Debian keeps the programs of PostgreSQL's server off the path, and logrotate off that of ordinary users.
 PLACES = os.pathsep.join(
@@ -71,19 +72,14 @@ class Prometheus:
         """Return an instant query's labels and values, as of a Unix time or now."""
         asked = {"query": expression} | ({} if at is None else {"time": str(at)})
         with urllib.request.urlopen(
-            f"{self.address}/api/v1/query?{urllib.parse.urlencode(asked)}", timeout=60
+            f"{self.address}/api/v1/query?{urllib.parse.urlencode(asked)}", timeout=DEADLINE_SECONDS
         ) as answer:
             result: list[dict[str, Any]] = json.load(answer)["data"]["result"]
         return [(sample["metric"], float(sample["value"][1])) for sample in result]
 
-    def wait_for(self, expression: str, *, seconds: float = 30) -> dict[tuple[str, ...], float]:
-        """Return the first answer that is not empty."""
-        deadline = time.monotonic() + seconds
-        while time.monotonic() < deadline:
-            if result := self.query(expression):
-                return result
-            time.sleep(0.2)
-        raise TimeoutError(expression)
+    def wait_for(self, expression: str) -> None:
+        """Wait until an instant query returns anything."""
+        wait_until(lambda: self.query(expression), lambda: expression)
 
 
 @contextmanager
@@ -122,15 +118,14 @@ def prometheus(
 
 
 def wait_until_ready(address: str, path: str = "/-/ready") -> None:
-    deadline = time.monotonic() + 30
-    while True:
+    def is_ready() -> bool:
         try:
-            with urllib.request.urlopen(f"{address}{path}", timeout=5):
-                return
+            with urllib.request.urlopen(f"{address}{path}", timeout=DEADLINE_SECONDS):
+                return True
         except OSError:
-            if time.monotonic() > deadline:
-                raise
-            time.sleep(0.1)
+            return False
+
+    wait_until(is_ready, lambda: address)
 
 
 class Postgres:

@@ -2,7 +2,6 @@
 
 import signal
 import socket
-import time
 import urllib.error
 import urllib.request
 from contextlib import ExitStack
@@ -11,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from exporter.reference import profile_file
-from tests.process import Exporter, exporter
+from tests.process import DEADLINE_SECONDS, Exporter, exporter, wait_until
 from tests.records import numeric, reference
 from tests.servers import free_port
 
@@ -33,12 +32,14 @@ def append(folder: Path, text: str, name: str = "log.jsonl") -> None:
 
 def reload(running: Exporter) -> None:
     """Send SIGHUP and wait until it has been seen to."""
-    before = len(running.entries("configuration loaded")) + len(running.entries("configuration not loaded"))
+    before = reloads(running)
     running.process.send_signal(signal.SIGHUP)
-    deadline = time.monotonic() + 20
-    while len(running.entries("configuration loaded")) + len(running.entries("configuration not loaded")) == before:
-        assert time.monotonic() < deadline
-        time.sleep(0.02)
+    wait_until(lambda: reloads(running) > before)
+
+
+def reloads(running: Exporter) -> int:
+    """Return how many times the configuration has been read again, with success or without."""
+    return len(running.entries("configuration loaded")) + len(running.entries("configuration not loaded"))
 
 
 def test_a_good_file_keeps_all_that_it_leaves_as_it_was(tmp_path: Path) -> None:
@@ -206,7 +207,7 @@ def test_a_source_that_cannot_begin_leaves_all_as_it_was(tmp_path: Path) -> None
 def post(running: Exporter, **headers: str) -> tuple[int, str]:
     request = urllib.request.Request(running.address + "/-/reload", b"", headers)
     try:
-        with urllib.request.urlopen(request, timeout=20) as answer:
+        with urllib.request.urlopen(request, timeout=DEADLINE_SECONDS) as answer:
             return answer.status, answer.read().decode()
     except urllib.error.HTTPError as error:
         with error:
@@ -251,16 +252,17 @@ def test_a_request_that_has_begun_when_its_source_goes_is_told_to_try_again(tmp_
     config = configure(tmp_path, sources="[log.jsonl, {url: http:///v1/predictions}]")
     with exporter("--config", config) as running:
         host, port = running.address.removeprefix("http://").split(":")
-        with socket.create_connection((host, int(port)), timeout=20) as one:
+        with socket.create_connection((host, int(port)), timeout=DEADLINE_SECONDS) as one:
             one.sendall(head + record[:9])
-            time.sleep(0.2)
+            # A later request is answered after the first has begun.
+            assert running.status("/-/healthy") == 200
             configure(tmp_path)
             reload(running)
             one.sendall(record[9:])
             assert one.recv(1000).startswith(b"HTTP/1.1 503 ")
         configure(tmp_path, sources="[log.jsonl, {url: http:///v1/predictions}]")
         reload(running)
-        with socket.create_connection((host, int(port)), timeout=20) as one:
+        with socket.create_connection((host, int(port)), timeout=DEADLINE_SECONDS) as one:
             one.sendall(head + record)
             assert one.recv(1000).endswith(b'{"accepted": 1}')
 
@@ -285,13 +287,11 @@ def test_nothing_is_lost_or_repeated_while_all_sources_have_traffic(tmp_path: Pa
         web.connect((host, int(port)))
         datagram.connect(("127.0.0.1", udp))
         rounds = 0
-        for reloads in range(1, 9):
-            good = reloads % 4
-            windows = f"windows: [{reloads}m, 1h]" if good else "windows: ["
-            configure(tmp_path, windows, sources=f"[{sources}{', other.jsonl' if reloads % 2 else ''}]")
+        for number in range(1, 9):
+            windows = f"windows: [{number}m, 1h]" if number % 4 else "windows: ["
+            configure(tmp_path, windows, sources=f"[{sources}{', other.jsonl' if number % 2 else ''}]")
             running.process.send_signal(signal.SIGHUP)
-            seen = 0
-            while seen < reloads:
+            while reloads(running) < number:
                 rounds += 1
                 records = {name: f'{{"prediction": "{name}"}}\n' for name in ("file", "unix", "tcp", "udp", "http")}
                 append(tmp_path, records["file"])
@@ -301,7 +301,6 @@ def test_nothing_is_lost_or_repeated_while_all_sources_have_traffic(tmp_path: Pa
                 datagram.send(records["udp"].encode())
                 web.sendall(POST % len(records["http"]) + b"\r\n" + records["http"].encode())
                 assert web.recv(1000).endswith(b'{"accepted": 1}')
-                seen = sum(len(running.entries(f"configuration {told}")) for told in ("loaded", "not loaded"))
         running.wait_for("model_predictions_total", 5 * rounds)
         assert running.samples("model_predictions_total") == dict.fromkeys(
             (("file",), ("unix",), ("tcp",), ("udp",), ("http",)), rounds

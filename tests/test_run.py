@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from exporter import __version__
-from tests.process import command, exporter
+from tests.process import Exporter, command, exporter, wait_until
 
 LINES = "prediction_exporter_source_lines_total"
 PREDICTIONS = "model_predictions_total"
@@ -40,7 +40,12 @@ def test_it_runs_on_a_source_without_any_file(tmp_path: Path) -> None:
         assert running.entries("no reference profile; drift is disabled")
 
 
-def test_lines_written_before_sigterm_are_counted_and_kept(tmp_path: Path) -> None:
+@pytest.mark.parametrize("forked", [True, False], ids=["fork", "new interpreter"])
+def test_lines_written_before_sigterm_are_counted_and_kept(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, *, forked: bool
+) -> None:
+    if not forked:
+        monkeypatch.setattr(Exporter, "forks", None)
     config = configure(tmp_path)
     append(tmp_path / "log.jsonl", lines(1))
     with exporter("--config", config) as running:
@@ -91,10 +96,7 @@ def test_what_it_has_found_at_its_first_start_is_found_again_although_nobody_has
     append(log, lines(10))
     with exporter("--config", config) as running:
         assert running.address
-        deadline = time.monotonic() + 10
-        while not (tmp_path / "state" / "checkpoint").exists():
-            assert time.monotonic() < deadline
-            time.sleep(0.02)
+        wait_until((tmp_path / "state" / "checkpoint").exists)
         running.stop(signal.SIGKILL)
     append(log, lines(10))
     log.rename(tmp_path / "log.jsonl.1")
@@ -124,9 +126,7 @@ def test_it_tells_of_its_commits_and_its_configuration(tmp_path: Path) -> None:
         loaded = told("config_last_reload_success_timestamp_seconds")
         assert begin < loaded <= time.time()
         running.process.send_signal(signal.SIGHUP)
-        while not running.entries("configuration loaded"):
-            assert time.time() < begin + 30
-            time.sleep(0.02)
+        wait_until(lambda: running.entries("configuration loaded"))
         assert loaded < told("config_last_reload_success_timestamp_seconds") <= time.time()
 
 

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Protocol, runtime_checkable
 
 import numpy as np
-from scipy.special import ndtri, xlogy
+import scipy
 
 from exporter.batch import Floats, Series
 from exporter.derived import Criteria
@@ -82,7 +82,7 @@ def least_drop(before: Estimate, samples_before: float, now: Estimate, samples: 
 
     Newcombe (1998), Interval estimation for the difference between independent proportions, method 10.
     """
-    z = float(ndtri(1 - criteria.significance))
+    z = float(scipy.special.ndtri(1 - criteria.significance))
     low, _ = before.interval(samples_before, z)
     _, high = now.interval(samples, z, criteria.overdispersion)
     return before.value - now.value - math.hypot(before.value - low, high - now.value)
@@ -148,5 +148,6 @@ def rise(errors: Floats, total: Floats) -> float:
 
 
 def _likelihood(errors: Floats, total: Floats) -> Floats:
+    xlogy = scipy.special.xlogy
     likelihood: Floats = xlogy(errors, errors / total) + xlogy(total - errors, 1 - errors / total)
     return likelihood

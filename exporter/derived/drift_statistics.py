@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 import numpy as np
-from scipy.special import chdtrc, chdtri, kolmogorov
+import scipy  # and scipy.special at its first use: it takes time and memory, and only drift needs it
 
 from exporter.batch import Bools, Floats
 from exporter.derived import Criteria
@@ -86,7 +86,7 @@ def psi_critical(window: Floats, reference: Floats, significance: float) -> Floa
     0.1105
     """
     freedom = _degrees_of_freedom(window, reference)
-    limit = chdtri(np.maximum(freedom, 1), significance) * _psi_scale(window, reference)
+    limit = scipy.special.chdtri(np.maximum(freedom, 1), significance) * _psi_scale(window, reference)
     return np.where(freedom > 0, limit, 0.0)
 
 
@@ -108,7 +108,8 @@ def _degrees_of_freedom(window: Floats, reference: Floats) -> Floats:
 
 def _chi2_tail(value: Floats, freedom: Floats) -> Floats:
     """Return the probability that a chi-squared variable exceeds a value; 1 without degrees of freedom."""
-    return np.where(freedom > 0, chdtrc(np.maximum(freedom, 1), value), np.where(np.isnan(value), np.nan, 1.0))
+    tail = scipy.special.chdtrc(np.maximum(freedom, 1), value)
+    return np.where(freedom > 0, tail, np.where(np.isnan(value), np.nan, 1.0))
 
 
 def _compute_psi(compared: Comparison) -> tuple[Floats, Floats, Floats]:
@@ -157,7 +158,7 @@ def ks_pvalue(value: Floats, window: Floats, reference: Floats) -> Floats:
     """
     n, m = window.sum(axis=-1), reference.sum(axis=-1)
     with np.errstate(divide="ignore", invalid="ignore"):
-        probability: Floats = kolmogorov(np.sqrt(n * m / (n + m)) * value)
+        probability: Floats = scipy.special.kolmogorov(np.sqrt(n * m / (n + m)) * value)
     return probability
 
 

@@ -14,6 +14,7 @@ from typing import Any
 
 import yaml
 
+from tests.process import wait_until
 from tests.servers import free_port, require, wait_until_ready
 
 SHIPPED = Path(__file__).parent.parent.parent / "alerts" / "alertmanager"
@@ -29,14 +30,10 @@ class Inbox:
     def of(self, path: str) -> list[Any]:
         return [body for at, _, body in self.received if at == path]
 
-    def wait_for(self, path: str, number: int, seconds: float = 40) -> list[Any]:
-        """Return what came to a path once there are so many."""
-        deadline = time.monotonic() + seconds
-        while len(found := self.of(path)) < number:
-            if time.monotonic() > deadline:
-                raise TimeoutError(f"{len(found)} of {number} at {path}: {self.received}")
-            time.sleep(0.05)
-        return found
+    def wait_for(self, path: str, number: int) -> list[Any]:
+        """Wait until a path has received so many bodies; return all of them."""
+        wait_until(lambda: len(self.of(path)) >= number, lambda: f"{number} at {path}: {self.received}")
+        return self.of(path)
 
 
 @contextmanager

@@ -12,6 +12,7 @@ import yaml
 from alerts.alertmanager_config import alertmanager_config
 from tests.alerts.alertmanager import SHIPPED, alertmanager, http_inbox, local, smtp_inbox
 from tests.alerts.rule_files import ALERTS
+from tests.process import DEADLINE_SECONDS
 from tests.servers import require
 
 MODEL = {"namespace": "prod", "model_name": "credit", "model_version": "3"}
@@ -20,7 +21,7 @@ RECEIVERS = {"critical": "pages", "warning": "warnings", "info": "infos"}
 
 def amtool(*arguments: str | Path) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
-        [require("amtool"), *map(str, arguments)], capture_output=True, text=True, check=False, timeout=30
+        [require("amtool"), *map(str, arguments)], capture_output=True, text=True, check=False, timeout=DEADLINE_SECONDS
     )
 
 
@@ -81,7 +82,9 @@ def fire(address: str, *names: str, **labels: str) -> None:
 
 def post(url: str, body: object) -> None:
     headers = {"Content-Type": "application/json"}
-    with urllib.request.urlopen(urllib.request.Request(url, json.dumps(body).encode(), headers), timeout=10):
+    with urllib.request.urlopen(
+        urllib.request.Request(url, json.dumps(body).encode(), headers), timeout=DEADLINE_SECONDS
+    ):
         pass
 
 

@@ -1,22 +1,25 @@
-"""Eight real sidecars, a real Prometheus, and the recorded drift against that of all their records together."""
+"""Eight sidecars, and the drift that the rules record of their metrics against that of all their records together."""
 
+import asyncio
 import json
-import math
 import random
 import time
 from collections import Counter
-from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
+import aiohttp
 import pytest
+from prometheus_client.parser import text_string_to_metric_families
 
+from exporter.configuration import loading
 from exporter.reference import profile_file
+from exporter.sidecar import Sidecar
 from tests.alerts.oracle import drift
-from tests.alerts.rule_files import INCREMENTS, rule_files
-from tests.process import Exporter, exporter
+from tests.alerts.promtool import Scenario
+from tests.in_process import serve
+from tests.process import DEADLINE_SECONDS, samples_of
 from tests.records import categorical, numeric, reference
-from tests.servers import Prometheus, prometheus
 
 PODS = 8
 # Unequal traffic; the least has few records a bin. Two pods see another world.
@@ -25,7 +28,12 @@ SHIFTED = {2, 6}
 EDGES = [-1.5, -1.0, -0.5, 0.0, 0.5, 1.0, 1.5]
 INCOME = [67, 92, 150, 191, 191, 150, 92, 67]
 COUNTRY = {"DE": 600, "FR": 300, "AT": 80}
-VERSION = ("credit", "3")
+VERSION = {"model_name": "credit", "model_version": "3"}
+# Each log grows so many times, and is scraped before and after each.
+PARTS = 3
+SCRAPES_OF_AN_HOUR = 12
+# What the rules of drift read.
+READ = ("model_feature_bin_total", "model_feature_reference_bin", "model_reference_info")
 
 
 def records(pod: int, rng: random.Random) -> list[dict[str, Any]]:
@@ -67,26 +75,38 @@ def config(folder: Path, pod: int) -> Path:
     return path
 
 
-def append(folder: Path, logs: list[list[dict[str, Any]]], part: int, parts: int) -> None:
-    for pod, log in enumerate(logs):
-        with (folder / f"{pod}.jsonl").open("a") as file:
-            file.writelines(json.dumps(record) + "\n" for record in log[part::parts])
+def scraped(folder: Path, pod: int, log: list[dict[str, Any]]) -> list[str]:
+    """Return what a pod exports before its log is written, and after each part of it."""
+    pages = []
+
+    async def use(client: aiohttp.ClientSession) -> None:
+        expected = 0
+        for part in ([], *(log[start::PARTS] for start in range(PARTS))):
+            with (folder / f"{pod}.jsonl").open("a") as file:
+                file.writelines(json.dumps(record) + "\n" for record in part)
+            expected += len(part)
+            page = ""
+            async with asyncio.timeout(DEADLINE_SECONDS):
+                while sum(samples_of(page, "prediction_exporter_source_lines_total").values()) != expected or not page:
+                    page = await (await client.get("/metrics")).text()
+            pages.append(page)
+
+    serve(Sidecar(loading.load(config(folder, pod))), use)
+    return pages
 
 
-def wait_for_all(server: Prometheus, total: int) -> None:
-    """Wait until all has been scraped, and all rules been evaluated since."""
-    server.wait_for(f"sum(model_feature_bin_total{{feature_name='income'}}) == {total}")
-    wait_for_evaluation(server, INCREMENTS)
-    for last in (
-        "model_version_feature:model_feature_drift_ks:increase1h",
-        "instance_model_version_feature:model_feature_drift_psi_other_instances_critical:increase1h",
-    ):
-        wait_for_evaluation(server, last)
-
-
-def wait_for_evaluation(server: Prometheus, recorded: str) -> None:
-    """Wait until a rule has been evaluated with what has been scraped by now."""
-    server.wait_for(f"timestamp({recorded}) > {time.time() + 1}")
+def add(scenario: Scenario, pod: int, pages: list[str]) -> None:
+    """Let promtool scrape a pod's pages one after another, and the last one for the rest of an hour."""
+    values: dict[tuple[str, tuple[tuple[str, str], ...]], list[float]] = {}
+    for page in pages:
+        for family in text_string_to_metric_families(page):
+            for sample in family.samples:
+                if sample.name in READ:
+                    values.setdefault((sample.name, tuple(sample.labels.items())), []).append(sample.value)
+    for (name, labels), of_pages in values.items():
+        assert len(of_pages) == len(pages)
+        rest = f"{of_pages[-1]:g}x{SCRAPES_OF_AN_HOUR - len(pages)}"
+        scenario.add(name, {**dict(labels), "instance": str(pod)}, " ".join([*(f"{v:g}" for v in of_pages), rest]))
 
 
 @pytest.mark.servers
@@ -96,56 +116,41 @@ def test_the_fleet_s_psi_is_that_of_all_its_records_and_the_mean_of_its_pods_is_
     together = [record for log in logs for record in log]
     known = {"income": numeric(EDGES, INCOME, missing=20), "country": categorical(COUNTRY, other=20)}
     (tmp_path / "reference.json").write_bytes(profile_file.dump(reference(known)))
-    with ExitStack() as stack:
-        pods: list[Exporter] = [stack.enter_context(exporter("--config", config(tmp_path, pod))) for pod in range(PODS)]
-        targets = [pod.address.removeprefix("http://") for pod in pods]
-        server = stack.enter_context(prometheus(tmp_path, *targets, rules=rule_files(tmp_path, every="1s")))
-        # Every pod has been seen at zero; then each log grows in three steps, with scrapes between them.
-        server.wait_for(f"count(count_over_time(model_reference_info[1m])) == {PODS}")
-        wait_for_evaluation(server, INCREMENTS)
-        for part in range(3):
-            append(tmp_path, logs, part, 3)
-            server.wait_for(
-                f"sum(model_feature_bin_total{{feature_name='income'}}) == "
-                f"{sum(len(log[done::3]) for log in logs for done in range(part + 1))}"
-            )
-        wait_for_all(server, len(together))
+    pages = [scraped(tmp_path, pod, log) for pod, log in enumerate(logs)]
+    scenario = Scenario(tmp_path, ("feature-drift", "feature-drift-instances"))
+    for pod, of_pod in enumerate(pages):
+        add(scenario, pod, of_pod)
 
-        for feature, expected in {
-            "income": drift(counts(together, "income"), dict(counts_of_reference()) | {"missing": 20}),
-            "country": drift(counts(together, "country"), COUNTRY | {"other": 20}),
-        }.items():
-            recorded = {
-                name: server.query(f"model_version_feature:model_feature_{name}:increase1h{{feature_name='{feature}'}}")
-                for name in ("bin", "bin_used", "drift_psi", "drift_psi_critical", "drift_chi2", "drift_ks")
-            }
-            recorded = {name: value[feature, *VERSION] for name, value in recorded.items() if value}
-            assert recorded["bin"] == expected.n == len(together)
-            assert recorded["bin_used"] == expected.used
-            error = abs(recorded["drift_psi"] / expected.psi - 1)
-            print(f"{feature}: relative error of the fleet's PSI {error:.1e}")
-            assert error < 1e-6
-            assert math.isclose(recorded["drift_chi2"], expected.chi2, rel_tol=1e-9)
-            assert math.isclose(recorded["drift_psi_critical"], expected.critical, rel_tol=0.003)
-            if feature == "income":
-                assert math.isclose(recorded["drift_ks"], expected.ks, rel_tol=1e-9)
-            else:
-                assert "drift_ks" not in recorded
-            gauges = f"model_feature_drift_psi{{feature_name='{feature}',window='1h'}}"
-            assert server.query(f"count({gauges})") == {(): PODS}
-            (mean,) = server.query(f"avg({gauges})").values()
-            print(f"{feature}: PSI {expected.psi:.4f}, mean of the pods' {mean:.4f}")
-            assert mean > 1.3 * expected.psi
+    for feature, expected in {
+        "income": drift(counts(together, "income"), dict(counts_of_reference()) | {"missing": 20}),
+        "country": drift(counts(together, "country"), COUNTRY | {"other": 20}),
+    }.items():
+        assert expected.n == len(together)
+        labels = {**VERSION, "feature_name": feature}
+        level = "model_version_feature:model_feature"
+        scenario.expect(1, f"{level}_bin:increase1h", labels, expected.n)
+        scenario.expect(1, f"{level}_bin_used:increase1h", labels, expected.used)
+        scenario.expect(1, f"{level}_drift_psi:increase1h", labels, expected.psi)
+        scenario.expect(1, f"{level}_drift_chi2:increase1h", labels, expected.chi2)
+        scenario.expect(1, f"{level}_drift_psi_critical:increase1h", labels, expected.critical, relative=0.003)
+        if feature == "income":
+            scenario.expect(1, f"{level}_drift_ks:increase1h", labels, expected.ks)
+        else:
+            scenario.expect_nothing(1, f"{level}_drift_ks:increase1h", labels)
+        gauges = [samples_of(of_pod[-1], "model_feature_drift_psi")[feature, "1h"] for of_pod in pages]
+        assert sum(gauges) / PODS > 1.3 * expected.psi
 
-        # Each pod against all the others: of those that differ, the rule says so, and what it says is exact.
-        name = "instance_model_version_feature:model_feature_drift_psi_other_instances"
-        found = {pod: server.query(f"{name}:increase1h{{instance='{target}'}}") for pod, target in enumerate(targets)}
-        over = server.query(f"{name}:increase1h > {name}_critical:increase1h and {name}:increase1h > 0.25")
-        assert [*over] == [("income", *VERSION)]
+    # Each pod against all the others: exact, and above both limits at those that differ.
+    level = "instance_model_version_feature:model_feature_drift_psi_other_instances"
+    for feature in known:
         for pod, log in enumerate(logs):
             others = [record for other in logs if other is not log for record in other]
-            expected = drift(counts(log, "income"), counts(others, "income"))
-            assert math.isclose(found[pod]["income", *VERSION], expected.psi, rel_tol=1e-9)
+            expected = drift(counts(log, feature), counts(others, feature))
+            labels = {**VERSION, "feature_name": feature, "instance": str(pod)}
+            scenario.expect(1, f"{level}:increase1h", labels, expected.psi)
+            scenario.expect(1, f"{level}_critical:increase1h", labels, expected.critical, relative=0.003)
+            assert (expected.psi > max(0.25, expected.critical)) == (feature == "income" and pod in SHIFTED)
+    scenario.run()
 
 
 def counts_of_reference() -> dict[str, int]:

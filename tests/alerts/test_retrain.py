@@ -18,6 +18,7 @@ from alerts.retrain.__main__ import Server, Trigger
 from alerts.retrain.dispatch import Target, target_of
 from alerts.retrain.throttle import Throttle, requests
 from tests.alerts.alertmanager import http_inbox
+from tests.process import DEADLINE_SECONDS
 
 HOUR = 3600.0
 ROOT = Path(__file__).parent.parent.parent
@@ -58,7 +59,7 @@ def running(trigger: Trigger, secret_file: Path | None = None) -> Iterator[str]:
 
 
 def post(url: str, body: bytes) -> Any:
-    with urllib.request.urlopen(urllib.request.Request(url, body), timeout=10) as answer:
+    with urllib.request.urlopen(urllib.request.Request(url, body), timeout=DEADLINE_SECONDS) as answer:
         return json.load(answer)
 
 
@@ -114,10 +115,10 @@ def test_only_who_knows_the_secret_is_heard(tmp_path: Path, sent: str, status: i
     with running(trigger, tmp_path / "secret") as address:
         request = urllib.request.Request(f"{address}/alerts", b"{}", {"Authorization": sent} if sent else {})
         if status == 200:
-            urllib.request.urlopen(request, timeout=10).close()
+            urllib.request.urlopen(request, timeout=DEADLINE_SECONDS).close()
         else:
             with pytest.raises(urllib.error.HTTPError) as refused:
-                urllib.request.urlopen(request, timeout=10)
+                urllib.request.urlopen(request, timeout=DEADLINE_SECONDS)
             refused.value.close()
             assert refused.value.code == status
 
@@ -140,7 +141,7 @@ def test_what_is_no_notification_is_refused(path: str, body: bytes, status: int)
 @pytest.mark.parametrize("to", ["github:owner", "github:owner/repository", "ftp://host", "host"])
 def test_a_wrong_target_is_told_in_one_line(to: str) -> None:
     command = [sys.executable, "-m", "alerts.retrain", "--to", to, "--listen", "127.0.0.1:0"]
-    done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=30)
+    done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=DEADLINE_SECONDS)
     assert done.returncode == 2
     assert done.stderr.startswith(f"retrain: {to}: expected github:OWNER/REPOSITORY")
     assert done.stderr.count("\n") == 1

@@ -21,13 +21,14 @@ from tests.servers import require
 # No alert reads these, except in cases that name them: without them promtool is much faster.
 OPTIONAL = {"feature-drift-comparisons", "feature-drift-instances", "outcomes", "dashboards"}
 
-VERSION = 'namespace="prod",model_name="credit",model_version="3"'
+NAMESPACE = "prod"
+VERSION = f'namespace="{NAMESPACE}",model_name="credit",model_version="3"'
 POD = 'job="model",pod="a",instance="a:9465"'
-MODEL_LABELS = {"namespace": "prod", "model_name": "credit"}
+MODEL_LABELS = {"namespace": NAMESPACE, "model_name": "credit"}
 VERSION_LABELS = {**MODEL_LABELS, "model_version": "3"}
 # Minutes between scrapes; `rate` over five minutes has two of them.
 STEP = 4
-JOB_LABELS = {"namespace": "prod", "job": "model"}
+JOB_LABELS = {"namespace": NAMESPACE, "job": "model"}
 
 
 @dataclass(frozen=True)
@@ -76,7 +77,7 @@ def of(name: str, labels: str = "", *, version: str = VERSION, pod: str = POD) -
 
 def own(name: str, labels: str = "", pod: str = POD) -> str:
     """Name a series of the sidecar itself."""
-    return of(name, labels, version='namespace="prod"', pod=pod)
+    return of(name, labels, version=f'namespace="{NAMESPACE}"', pod=pod)
 
 
 def thresholds(**limits: float) -> dict[str, Shape]:
@@ -127,6 +128,16 @@ class Case:
     beside: tuple[str, ...] = ()
     files: tuple[str, ...] = ()
 
+    @property
+    def told(self) -> int:
+        """The minute by which it must have fired."""
+        return self.begins + self.fires
+
+    @property
+    def over(self) -> int:
+        """The minute by which it must have been resolved."""
+        return self.told + 2 * self.step + self.resolves
+
 
 @cache
 def rules() -> Path:
@@ -136,14 +147,16 @@ def rules() -> Path:
     return folder
 
 
-def simulation(case: Case) -> dict[str, str]:
-    """Return a model at fault, and beside it another one that has the near miss."""
-    return {**timeline(case, case.fault), **{other(name): text for name, text in timeline(case, case.near).items()}}
+def simulation(case: Case, until: int) -> dict[str, str]:
+    """Return a model at fault, and beside it another one that has the near miss, until a minute."""
+    fault, near = timeline(case, case.fault, until), timeline(case, case.near, until)
+    return {**fault, **{other(name): text for name, text in near.items()}}
 
 
-def timeline(case: Case, meanwhile: Series) -> dict[str, str]:
+def timeline(case: Case, meanwhile: Series, until: int) -> dict[str, str]:
     healthy = {**HEALTHY, **case.healthy}
-    spans = (case.begins, case.fires + 2 * case.step, case.resolves + case.step)
+    at_fault = case.fires + 2 * case.step
+    spans = (case.begins, at_fault, until + case.step - case.begins - at_fault)
     shapes = {name: (healthy.get(name, Gone()), meanwhile.get(name)) for name in {**healthy, **meanwhile}}
     return {
         name: spelt([*zip(spans, (before, during or before, before), strict=True)], case.step)
@@ -158,18 +171,24 @@ def other(series: str) -> str:
     return series
 
 
-def firing(minute: int, names: Sequence[str]) -> dict[str, Any]:
+def in_namespace(series: Mapping[str, str], namespace: str) -> dict[str, str]:
+    """Return series of NAMESPACE in another one."""
+    return {name.replace(f'namespace="{NAMESPACE}"', f'namespace="{namespace}"'): text for name, text in series.items()}
+
+
+def firing(minute: int, names: Sequence[str], namespace: str = NAMESPACE) -> dict[str, Any]:
     """Expect that these alerts fire, and no others."""
+    alerts = f'ALERTS{{alertstate="firing", namespace="{namespace}", model_name!="beside", job!="beside"}}'
     return {
         "eval_time": f"{minute}m",
-        "expr": 'count by (alertname) (ALERTS{alertstate="firing", model_name!="beside", job!="beside"})',
+        "expr": f"count by (alertname) ({alerts})",
         "exp_samples": [{"labels": f'{{alertname="{name}"}}', "value": 1} for name in sorted(names)],
     }
 
 
-def fired(minute: int, names: Sequence[str]) -> dict[str, Any]:
+def fired(minute: int, names: Sequence[str], namespace: str) -> dict[str, Any]:
     """Expect that until now these alerts have fired, and no others."""
-    ever = f'ALERTS{{alertstate="firing", model_name!="beside", job!="beside"}}[{minute}m]'
+    ever = f'ALERTS{{alertstate="firing", namespace="{namespace}", model_name!="beside", job!="beside"}}[{minute}m]'
     return {
         "eval_time": f"{minute}m",
         "expr": f"group by (alertname) (count_over_time({ever}))",
@@ -177,16 +196,16 @@ def fired(minute: int, names: Sequence[str]) -> dict[str, Any]:
     }
 
 
-def nothing_beside(minute: int, but: Sequence[str]) -> dict[str, Any]:
+def nothing_beside(minute: int, but: Sequence[str], namespace: str) -> dict[str, Any]:
     """Expect that no alert has ever fired of the model beside."""
-    beside = f', model_name!="credit", job!="model", alertname!~"{"|".join(but)}"'
+    beside = f', namespace="{namespace}", model_name!="credit", job!="model", alertname!~"{"|".join(but)}"'
     expression = f'count by (alertname) (count_over_time(ALERTS{{alertstate="firing"{beside}}}[{minute}m]))'
     return {"eval_time": f"{minute}m", "expr": expression, "exp_samples": []}
 
 
 def run(folder: Path, case: Case, tests: dict[str, Any]) -> str:
     """Run promtool on a case; return what it has found wrong."""
-    return run_series(folder, case, simulation(case), tests)
+    return run_series(folder, case, simulation(case, case.over), tests)
 
 
 def run_series(folder: Path, case: Case, series: Mapping[str, str], tests: dict[str, Any]) -> str:

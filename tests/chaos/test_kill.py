@@ -24,7 +24,7 @@ import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
 from exporter.reference import profile_file
-from tests.process import Exporter, exporter, samples_of, wait_until
+from tests.process import DEADLINE_SECONDS, Exporter, exporter, samples_of, wait_until
 from tests.records import numeric, reference
 from tests.rewrites import edit, rename_a_copy, synchronize, write_over
 from tests.servers import free_port, prometheus
@@ -191,7 +191,7 @@ class Scraper(threading.Thread):
     def run(self) -> None:
         while not self.stop.is_set():
             try:
-                with urllib.request.urlopen(self._address + "/metrics", timeout=5) as answer:
+                with urllib.request.urlopen(self._address + "/metrics", timeout=DEADLINE_SECONDS) as answer:
                     page = answer.read().decode()
             except (OSError, http.client.HTTPException):
                 time.sleep(0.02)  # it was killed, maybe in the middle of an answer
@@ -246,6 +246,7 @@ def test_no_line_is_lost_or_counted_twice_and_no_counter_steps_back(tmp_path: Pa
             writer.join()
             with exporter("--config", config) as survivor:
                 wait_until(lambda: scraper.records >= writer.records, "all records counted")
+                wait_until(lambda: scraper.scrapes > KILLS, "enough scrapes")
                 page = survivor.get("/metrics")
                 check(page, writer, is_one_source=not rotation.is_disturbed)
                 server.wait_for(f"sum(model_predictions_total) == {sum(writer.classes.values())}")
@@ -262,7 +263,6 @@ def test_no_line_is_lost_or_counted_twice_and_no_counter_steps_back(tmp_path: Pa
     assert {name: found for name, found in resets.items() if found} == {}
 
     assert scraper.steps_back == []
-    assert scraper.scrapes > KILLS
 
 
 def configure(config: Path, port: int, rotation: Rotation, start: int) -> None:

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from tests.dashboards.grafana import ALL, fill_in, interpolated, macros, variables
+from tests.process import DEADLINE_SECONDS
 
 
 @dataclass
@@ -27,7 +28,7 @@ class Asked:
         url = f"{self.address}/api/v1/{path}?{urllib.parse.urlencode(parameters)}"
         began = time.perf_counter()
         try:
-            with urllib.request.urlopen(url, timeout=30) as answer:
+            with urllib.request.urlopen(url, timeout=DEADLINE_SECONDS) as answer:
                 return json.load(answer)["data"]
         except urllib.error.HTTPError as error:
             return {"error": json.load(error)["error"]}

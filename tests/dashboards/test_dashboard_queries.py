@@ -15,15 +15,18 @@ from tests.dashboards.asked import Asked, chosen
 from tests.dashboards.grafana import NAMES, fill_in, interpolated, panels, read, variables
 from tests.dashboards.sidecars import models
 from tests.dashboards.test_dashboard_metrics import NAMED
+from tests.process import wait_until
 from tests.screenshots.results import document, empty
-from tests.servers import prometheus, require
+from tests.servers import Prometheus, prometheus, require
 
 pytestmark = pytest.mark.servers
 
 SPAN_SECONDS = 300.0
 STEP_SECONDS = 2.0
+# A scrape that takes longer fails, and what the dashboards show of its target is gone until the next.
+SCRAPE_SECONDS = 4
 WEEK_SECONDS = 7 * 86400
-PARTS = 6
+PARTS = 3
 # What fires here fires always; the rules of alerts/ are tested where they are.
 ALERT = """\
 groups:
@@ -67,6 +70,20 @@ def _by_metric(found: list[tuple[str, str, str]]) -> Iterator[tuple[str, list[tu
     yield from grouped.items()
 
 
+def complete(server: Prometheus, targets: int) -> float:
+    """Return a time of which Prometheus has the samples of all targets and rules, when no scrape can change that."""
+    times: list[float] = []
+
+    def is_complete() -> bool:
+        times.append(time.time())
+        server.wait_for(f"min(timestamp(up)) > {times[-1]}")
+        recorded = "model_version_feature:model_feature_drift_psi:increase1h and on () ALERTS"
+        return bool(server.labelled(f"sum(up) == {targets} and on () ({recorded})", times[-1]))
+
+    wait_until(is_complete, lambda: server.labelled("up"))
+    return times[-1]
+
+
 @pytest.fixture(scope="module")
 def asked(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Asked]:
     folder = tmp_path_factory.mktemp("dashboards")
@@ -76,22 +93,20 @@ def asked(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Asked]:
         served = stack.enter_context(models(folder))
         last_week(folder, served["credit"].sidecar.get("/metrics"))
         targets = [model.sidecar.address.removeprefix("http://") for model in served.values()]
-        server = stack.enter_context(prometheus(folder, *targets, rules=rules))
-        server.wait_for("model_reference_info and model_reference_info offset 1s")
+        server = stack.enter_context(prometheus(folder, *targets, interval=f"{SCRAPE_SECONDS}s", rules=rules))
+        server.wait_for(f"model_reference_info and model_reference_info offset {SCRAPE_SECONDS}s")
         for _ in range(PARTS):
             for model in served.values():
                 model.serve()
-            time.sleep(1)
-        server.wait_for("model_version_feature:model_feature_drift_psi:increase1h and on () ALERTS")
-        # On a busy machine a scrape may be too late, and what it would have brought is gone until the next.
-        server.wait_for(f"sum(up) == {len(targets)}")
-        yield Asked(server.address, time.time(), SPAN_SECONDS, STEP_SECONDS)
+            records = sum(model.records for model in served.values())
+            server.wait_for(f"sum(prediction_exporter_source_records_total) == {records}")
+        yield Asked(server.address, complete(server, len(targets)), SPAN_SECONDS, STEP_SECONDS)
 
 
 @pytest.mark.parametrize("name", NAMES)
 def test_every_query_gives_something_and_what_its_legend_names(name: str, asked: Asked) -> None:
     dashboard = read(name)
-    filled = chosen(dashboard, asked, scrape=1)
+    filled = chosen(dashboard, asked, scrape=SCRAPE_SECONDS)
     wrong = []
     for panel in panels(dashboard):
         columns: set[str] = set()
@@ -119,7 +134,7 @@ def test_every_query_gives_something_and_what_its_legend_names(name: str, asked:
 @pytest.mark.parametrize("name", NAMES)
 def test_every_annotation_is_there(name: str, asked: Asked) -> None:
     dashboard = read(name)
-    filled = chosen(dashboard, asked, scrape=1)
+    filled = chosen(dashboard, asked, scrape=SCRAPE_SECONDS)
     for mark in dashboard["annotations"]["list"]:
         if "expr" in mark:
             assert asked.series(fill_in(mark["expr"], filled), instant=False), mark["name"]
@@ -127,7 +142,7 @@ def test_every_annotation_is_there(name: str, asked: Asked) -> None:
 
 def test_all_that_a_picture_shows_is_asked_for(asked: Asked) -> None:
     dashboard = read("drift")
-    made = document(dashboard, asked, scrape=1, picked={"feature": "income"})
+    made = document(dashboard, asked, scrape=SCRAPE_SECONDS, picked={"feature": "income"})
     assert made["variables"]["feature"] == "income"
     assert made["variables"]["model_name"] == "All"
     for panel in panels(dashboard):
@@ -142,7 +157,7 @@ def test_all_that_a_picture_shows_is_asked_for(asked: Asked) -> None:
 
 def test_one_value_and_several_are_chosen_too(asked: Asked) -> None:
     dashboard = read("model")
-    filled = chosen(dashboard, asked, scrape=1)
+    filled = chosen(dashboard, asked, scrape=SCRAPE_SECONDS)
     (version,) = (variable for variable in variables(dashboard) if variable["name"] == "model_version")
     (requests,) = (
         panel for panel in panels(dashboard) if panel["title"] == "Requests" and panel["type"] == "timeseries"
@@ -154,7 +169,7 @@ def test_one_value_and_several_are_chosen_too(asked: Asked) -> None:
 
 def test_a_model_of_values_has_bins_of_values_and_no_classes(asked: Asked) -> None:
     dashboard = read("model")
-    filled = chosen(dashboard, asked, scrape=1, picked={"model_name": "rent"})
+    filled = chosen(dashboard, asked, scrape=SCRAPE_SECONDS, picked={"model_name": "rent"})
     found = {
         (panel["title"], target["refId"]): asked.series(fill_in(target["expr"], filled), instant=target["instant"])
         for panel in panels(dashboard)

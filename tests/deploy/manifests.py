@@ -12,6 +12,7 @@ import helm_python
 import yaml
 
 from tests.deploy import grafana_operator, kserve
+from tests.process import DEADLINE_SECONDS
 
 ROOT = Path(__file__).parent.parent.parent
 DEPLOY = ROOT / "deploy"
@@ -34,7 +35,9 @@ Loader.add_constructor("tag:yaml.org,2002:value", Loader.construct_scalar)
 def kustomize(folder: Path) -> list[Object]:
     """Build a folder."""
     kubectl = Path(sys.executable).parent / "kubectl"
-    done = subprocess.run([kubectl, "kustomize", folder], capture_output=True, text=True, check=False, timeout=60)
+    done = subprocess.run(
+        [kubectl, "kustomize", folder], capture_output=True, text=True, check=False, timeout=DEADLINE_SECONDS
+    )
     assert done.returncode == 0, done.stderr
     return objects(done.stdout)
 

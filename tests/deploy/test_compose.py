@@ -4,7 +4,6 @@ import json
 import re
 import subprocess
 import sys
-import time
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +14,7 @@ import yaml
 from deploy import listing
 from exporter import __version__
 from tests.deploy.manifests import DEPLOY, ROOT, Object
-from tests.process import command, exporter
+from tests.process import DEADLINE_SECONDS, command, exporter, wait_until
 from tests.servers import require
 
 FOLDER = DEPLOY / "compose"
@@ -110,13 +109,17 @@ def test_dashboards_are_in_the_same_folder_of_grafana_however_they_come() -> Non
 def test_prometheus_takes_its_configuration_and_the_rules(tmp_path: Path) -> None:
     arguments = SERVICES["prepare"]["entrypoint"][2].split(" && ")[0].removeprefix("python ").split()
     made = [word.replace("/rules", str(tmp_path / "rules")) for word in arguments]
-    subprocess.run([sys.executable, *made], cwd=ROOT, check=True, timeout=60)
+    subprocess.run([sys.executable, *made], cwd=ROOT, check=True, timeout=DEADLINE_SECONDS)
     config = (FOLDER / "prometheus.yml").read_text()
     assert "/etc/prometheus/rules/*.yaml" in config
     file = tmp_path / "prometheus.yml"
     file.write_text(config.replace("/etc/prometheus/rules", str(tmp_path / "rules")))
     done = subprocess.run(
-        [require("promtool"), "check", "config", file], capture_output=True, text=True, check=False, timeout=60
+        [require("promtool"), "check", "config", file],
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=DEADLINE_SECONDS,
     )
     assert done.returncode == 0, done.stdout + done.stderr
     assert done.stdout.count("rules found") == len([*(tmp_path / "rules").glob("*.yaml")]) > 0
@@ -133,7 +136,7 @@ def test_alertmanager_takes_the_shipped_configuration_where_it_is_mounted(tmp_pa
     assert f"slack_api_url_file: {secret['target']}\n" in config
     (tmp_path / "alertmanager.yml").write_text(config)
     command = [require("amtool"), "check-config", tmp_path / "alertmanager.yml"]
-    done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=60)
+    done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=DEADLINE_SECONDS)
     assert done.returncode == 0, done.stdout + done.stderr
     assert "1 templates" in done.stdout
 
@@ -159,17 +162,13 @@ def test_the_model_the_reference_and_the_sidecar_work_together(tmp_path: Path) -
     with subprocess.Popen([sys.executable, *arguments, "2000"]) as model:
         try:
             log = Path(here(SERVICES["model"]["healthcheck"]["test"])[-1])
-            while not log.exists():
-                assert model.poll() is None
-                time.sleep(0.01)
+            wait_until(log.exists)
             made = command(*here(SERVICES["reference"]["command"]))
             assert made.returncode == 0, made.stderr
             (config,) = here([(FOLDER / "config.yaml").read_text()])
             (tmp_path / "config.yaml").write_text(config + "listen: 127.0.0.1:0\n")
             with exporter("--config", tmp_path / "config.yaml") as sidecar:
-                while sidecar.total("model_predictions_total") < 500:
-                    assert model.poll() is None
-                    time.sleep(0.05)
+                wait_until(lambda: sidecar.total("model_predictions_total") >= 500)
                 drift = sidecar.samples("model_feature_drift_psi")
                 assert {feature for feature, _ in drift} == {"age", "income", "employment"}
                 assert max(drift.values()) < 0.2

@@ -26,6 +26,7 @@ from tests.deploy.manifests import (
     pods,
     validate,
 )
+from tests.process import DEADLINE_SECONDS
 
 ONCE_A_CLUSTER = ("monitoring", "grafana-operator")
 # What `kubectl apply` may keep in an annotation.
@@ -68,7 +69,12 @@ def test_the_retrain_trigger_is_where_alertmanager_sends_to_and_has_all_its_file
     (container,) = deployment["spec"]["template"]["spec"]["containers"]
     _, *module = container["command"]
     said = subprocess.run(
-        [sys.executable, *module, "--help"], cwd=tmp_path, capture_output=True, text=True, check=True, timeout=30
+        [sys.executable, *module, "--help"],
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        check=True,
+        timeout=DEADLINE_SECONDS,
     ).stdout
     assert all(argument.split("=")[0] in said for argument in container["args"])
 

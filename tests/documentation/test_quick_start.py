@@ -4,10 +4,9 @@ import re
 import shlex
 import subprocess
 import sys
-import time
 from pathlib import Path
 
-from tests.process import DEADLINE_SECONDS, exporter
+from tests.process import exporter, wait_until
 from tests.servers import free_port
 
 README = (Path(__file__).parent.parent.parent / "README.md").read_text()
@@ -31,10 +30,8 @@ def test_the_commands_give_the_metrics_that_are_shown(tmp_path: Path) -> None:
     options = [str(tmp_path / option) if "." in option else option for option in options]
 
     with exporter(*options, "--listen", f"127.0.0.1:{free_port()}") as running:
-        shown: list[str] = []
-        deadline = time.monotonic() + DEADLINE_SECONDS
-        while shown != expected and time.monotonic() < deadline:
-            shown = [line for line in running.get("/metrics").splitlines() if re.search(pattern, line)]
-            time.sleep(0.1)
 
-    assert shown == expected
+        def shown() -> list[str]:
+            return [line for line in running.get("/metrics").splitlines() if re.search(pattern, line)]
+
+        wait_until(lambda: shown() == expected, shown)

@@ -24,7 +24,7 @@ from exporter.formats.kserve.payloads import FeatureNames, Outcome, instances, o
 from exporter.formats.kserve.rows import MAX_INSTANCES, EventRows, pair_rows
 from exporter.lines.buffer import frame_whole
 from tests.formats import kserve_events as example
-from tests.process import Exporter, command, exporter
+from tests.process import DEADLINE_SECONDS, Exporter, command, exporter
 from tests.records import DEFAULT, NOW, STREAM
 
 FORMAT = KServe()
@@ -320,7 +320,7 @@ def post(running: Exporter, headers: dict[str, str], body: Any) -> tuple[int, di
     data = body if isinstance(body, bytes) else json.dumps(body).encode()
     request = urllib.request.Request(running.address + PATH, data, headers)
     try:
-        with urllib.request.urlopen(request, timeout=60) as answer:
+        with urllib.request.urlopen(request, timeout=DEADLINE_SECONDS) as answer:
             return answer.status, json.load(answer)
     except urllib.error.HTTPError as error:
         with error:

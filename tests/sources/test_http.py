@@ -18,7 +18,7 @@ from typing import Any
 import psutil
 import pytest
 
-from tests.process import Exporter, exporter
+from tests.process import DEADLINE_SECONDS, Exporter, exporter, wait_until
 from tests.servers import free_port
 
 PATH = "/v1/predictions"
@@ -45,7 +45,7 @@ def post(running: Exporter, body: str | bytes, kind: str = NDJSON, **headers: st
     sent = iter([data]) if "chunked" in headers else data
     request = urllib.request.Request(running.address + PATH, sent, {"Content-Type": kind, **spelt})
     try:
-        with urllib.request.urlopen(request, timeout=60) as answer:
+        with urllib.request.urlopen(request, timeout=DEADLINE_SECONDS) as answer:
             return answer.status, json.load(answer)
     except urllib.error.HTTPError as error:
         with error:
@@ -131,6 +131,7 @@ def test_clients_that_retry_are_counted_once_across_kills(tmp_path: Path) -> Non
     """Eight clients with a key for each batch, and a sidecar that is killed again and again."""
     port, batches = free_port(), 40
     stop = threading.Event()
+    answered: list[str] = []
 
     def send(client: int) -> None:
         for batch in range(batches):
@@ -138,8 +139,9 @@ def test_clients_that_retry_are_counted_once_across_kills(tmp_path: Path) -> Non
             request = urllib.request.Request(f"http://127.0.0.1:{port}{PATH}", f"{GOOD}\n".encode() * 7, headers)
             while not stop.is_set():
                 try:
-                    with urllib.request.urlopen(request, timeout=10) as answer:
+                    with urllib.request.urlopen(request, timeout=DEADLINE_SECONDS) as answer:
                         assert answer.status == 200
+                        answered.append(f"{client}-{batch}")
                         break
                 except OSError:
                     time.sleep(0.02)
@@ -149,7 +151,8 @@ def test_clients_that_retry_are_counted_once_across_kills(tmp_path: Path) -> Non
             sending = [clients.submit(send, client) for client in range(8)]
             while not all(one.done() for one in sending):
                 with listening(tmp_path, port=port) as doomed:
-                    time.sleep(0.3)
+                    goal = min(len(answered) + 60, 8 * batches)
+                    wait_until(lambda goal=goal: len(answered) >= goal)
                     doomed.stop(signal.SIGKILL)
         finally:
             stop.set()
@@ -228,15 +231,10 @@ def test_requests_beyond_the_limit_get_429(tmp_path: Path) -> None:
             one.sendall(
                 f"POST {PATH} HTTP/1.1\r\nHost: a\r\nContent-Type: {NDJSON}\r\nContent-Length: 9\r\n\r\n".encode()
             )
-        deadline = time.monotonic() + 10
-        while (status := post(running, GOOD)[0]) != 429 and time.monotonic() < deadline:
-            time.sleep(0.05)
-        assert status == 429
+        wait_until(lambda: post(running, GOOD)[0] == 429)
         for one in slow:
             one.close()
-        while (status := post(running, GOOD)[0]) != 200 and time.monotonic() < deadline:
-            time.sleep(0.05)
-        assert status == 200
+        wait_until(lambda: post(running, GOOD)[0] == 200)
 
 
 def test_a_failed_commit_is_503_and_a_retry_counts_once(tmp_path: Path) -> None:
@@ -260,9 +258,10 @@ def test_a_request_in_progress_at_sigterm_is_answered(tmp_path: Path) -> None:
         with socket.create_connection((host, int(port))) as one:
             head = f"POST {PATH} HTTP/1.1\r\nHost: a\r\nContent-Type: {NDJSON}\r\nContent-Length: {len(GOOD)}\r\n\r\n"
             one.sendall((head + GOOD[:10]).encode())
-            time.sleep(0.2)
+            # A later request is answered after the first has begun.
+            assert running.status("/-/healthy") == 200
             running.process.send_signal(signal.SIGTERM)
-            time.sleep(0.2)
+            wait_until(lambda: running.entries("stopping"))
             one.sendall(GOOD[10:].encode())
             assert one.recv(1000).startswith(b"HTTP/1.1 200 ")
         assert running.wait() == 0

@@ -13,7 +13,7 @@ from pathlib import Path
 import psutil
 import pytest
 
-from tests.process import Exporter, command, exporter
+from tests.process import DEADLINE_SECONDS, Exporter, command, exporter, wait_until
 from tests.servers import free_port
 
 LINES = "prediction_exporter_source_lines_total"
@@ -43,10 +43,10 @@ def listening(folder: Path, url: str, *options: str, more: str = "") -> Iterator
 
 
 def client(address: str | tuple[str, int], kind: socket.SocketKind = socket.SOCK_STREAM) -> socket.socket:
-    """Return a client that waits no longer than ten seconds for anything."""
+    """Return a client that waits no longer than the deadline of tests for anything."""
     made = socket.socket(socket.AF_UNIX if isinstance(address, str) else socket.AF_INET, kind)
     CLIENTS.append(made)
-    made.settimeout(10)
+    made.settimeout(DEADLINE_SECONDS)
     made.connect(address)
     return made
 
@@ -167,8 +167,8 @@ def test_unfinished_lines_of_many_clients_take_bounded_memory(tmp_path: Path, pl
         for _ in range(60):
             with suppress(ConnectionError):
                 client(address).sendall(b"x" * 1_000_000)
-        refused = running.samples("prediction_exporter_source_refused_connections_total")
-        assert refused[("memory", url)] >= 20
+        refused = "prediction_exporter_source_refused_connections_total"
+        wait_until(lambda: running.samples(refused).get(("memory", url), 0) >= 20)
         assert psutil.Process(running.process.pid).memory_info().rss - before < 60 * 2**20
         while CLIENTS:
             CLIENTS.pop().close()
@@ -214,9 +214,7 @@ def test_a_client_that_keeps_sending_at_sigterm_is_disconnected(tmp_path: Path, 
         sender = threading.Thread(target=send, args=[one])
         sender.start()
         running.wait_for("prediction_exporter_source_open_connections", 1)
-        begin = time.monotonic()
         assert running.stop() == 0
-        assert time.monotonic() - begin < 10
         sender.join()
     with listening(tmp_path, f"unix://{path}") as running:
         # The kernel buffers what was sent and not read.
@@ -239,13 +237,11 @@ def test_datagrams_that_keep_arriving_at_sigterm_do_not_delay_the_exit(tmp_path:
         one = client(path if kind == "unix" else ("127.0.0.1", port), socket.SOCK_DGRAM)
         sender = threading.Thread(target=send, args=[one])
         sender.start()
-        begin = time.monotonic()
         try:
             assert running.stop() == 0
         finally:
             stop.set()
             sender.join()
-        assert time.monotonic() - begin < 10
 
 
 def test_counters_do_not_decrease_after_kill_9_and_the_address_is_reused(tmp_path: Path, place: Place) -> None:
@@ -275,7 +271,7 @@ def test_clients_of_a_stopped_sidecar_wait_and_nothing_is_lost(tmp_path: Path, p
                 sent += one.send(line * 1000)
         assert sent < 100 * 2**20
         running.process.send_signal(signal.SIGCONT)
-        one.settimeout(10)
+        one.settimeout(DEADLINE_SECONDS)
         rest = -sent % len(line)
         one.sendall(line[len(line) - rest :])
         running.wait_for(LINES, 1 + (sent + rest) // len(line))
@@ -353,14 +349,9 @@ def test_every_udp_datagram_is_received_or_counted_as_dropped_by_the_kernel(tmp_
         for _ in range(20_000):
             sender.send(RECORD)
         running.process.send_signal(signal.SIGCONT)
-        deadline = time.monotonic() + 20
-        while time.monotonic() < deadline:
-            received = of_source(running, "datagrams_total")
-            dropped = running.samples("prediction_exporter_source_dropped_datagrams_total")
-            if received + sum(dropped.values()) == 20_001:
-                break
-            time.sleep(0.1)
-        assert received + sum(dropped.values()) == 20_001
+        dropped_datagrams = "prediction_exporter_source_dropped_datagrams_total"
+        wait_until(lambda: of_source(running, "datagrams_total") + running.total(dropped_datagrams) == 20_001)
+        received, dropped = of_source(running, "datagrams_total"), running.samples(dropped_datagrams)
         assert dropped[("udp://127.0.0.1:" + str(port), "kernel")] > 0
         assert running.total(LINES) == received
 
@@ -404,6 +395,7 @@ def test_a_thousand_idle_connections_cost_less_than_20_mib(tmp_path: Path) -> No
         with client(str(tmp_path / "model.sock")) as one:
             one.sendall(RECORD + b"\n")
             running.wait_for(LINES, 1)
+        running.wait_for("prediction_exporter_source_open_connections", 0)
         before = process.memory_info().rss
         clients = [client(str(tmp_path / "model.sock")) for _ in range(1000)]
         for one in clients:

@@ -10,6 +10,7 @@ from typing import Any
 
 import aiohttp
 
+from tests.process import DEADLINE_SECONDS
 from tests.servers import require
 
 # As root in a sandbox of its own, and without a word to the network.
@@ -18,7 +19,6 @@ OPTIONS = (
     *("--disable-background-networking", "--disable-component-update", "--disable-dev-shm-usage"),
     "--remote-debugging-port=0",
 )
-DEADLINE_SECONDS = 60.0
 
 
 class Tab:

@@ -16,6 +16,7 @@ from exporter.reference import profile_file
 from exporter.sidecar import Sidecar
 from exporter.status import rendering
 from tests.in_process import serve
+from tests.process import DEADLINE_SECONDS
 from tests.records import categorical, numeric, reference
 from tests.status.chromium import Tab, chromium
 
@@ -151,12 +152,11 @@ def test_while_the_state_cannot_be_saved_it_shows_what_was_saved_last(tmp_path: 
             (state / name / "full").touch()
         with log.open("a") as file:
             file.write(records())
-        for _ in range(100):
-            told = await document(client)
-            assert told["model"]["serving"]["predictions"] == 250
-            if told["checkpoint"]["problem"]:
-                break
-            await asyncio.sleep(0.01)
+        async with asyncio.timeout(DEADLINE_SECONDS):
+            while not (told := await document(client))["checkpoint"]["problem"]:
+                assert told["model"]["serving"]["predictions"] == 250
+                await asyncio.sleep(0.01)
+        assert told["model"]["serving"]["predictions"] == 250
         assert told["checkpoint"]["problem"].startswith("cannot save the state")
         assert told["findings"][0]["check"] == "checkpoint"
         async with client.get("/metrics") as answer:
@@ -229,11 +229,10 @@ async def refreshes(tab: Tab, log: Path) -> None:
     await tab.run("window.same = true")
     with log.open("a") as file:
         file.write(records())
-    for _ in range(100):
-        await tab.run("refresh()")
-        if (await tab.run(served_now)).startswith("500 in"):
-            break
-        await asyncio.sleep(0.05)
+    async with asyncio.timeout(DEADLINE_SECONDS):
+        while not (await tab.run(served_now)).startswith("500 in"):
+            await asyncio.sleep(0.05)
+            await tab.run("refresh()")
     assert await tab.run(served_now) == "500 in 4.2 min"
     assert await tab.run("document.getElementById('other-features').open")
     assert await tab.run("window.same")

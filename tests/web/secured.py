@@ -14,7 +14,7 @@ from urllib.parse import urlsplit
 import bcrypt
 import trustme
 
-from tests.process import Exporter, exporter
+from tests.process import DEADLINE_SECONDS, Exporter, exporter
 
 COST = 4
 RELOADED = "prediction_exporter_web_config_last_reload_successful"
@@ -71,9 +71,9 @@ class Site:
         """Return an answer, wholly read: its text is in `.text`."""
         connection: http.client.HTTPConnection
         if self.scheme == "https":
-            connection = http.client.HTTPSConnection(self.host, self.port, timeout=20, context=tls)
+            connection = http.client.HTTPSConnection(self.host, self.port, timeout=DEADLINE_SECONDS, context=tls)
         else:
-            connection = http.client.HTTPConnection(self.host, self.port, timeout=20)
+            connection = http.client.HTTPConnection(self.host, self.port, timeout=DEADLINE_SECONDS)
         try:
             connection.request("POST" if body is not None else "GET", path, body, dict(headers or {}))
             answer = connection.getresponse()

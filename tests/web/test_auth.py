@@ -2,7 +2,6 @@
 
 import asyncio
 import threading
-import time
 from collections.abc import Callable
 from typing import Any
 
@@ -13,6 +12,7 @@ from exporter.web import auth
 from exporter.web.auth import CACHE_SIZE, MAX_RUNNING, MAX_WAITING, BasicAuth, BusyError
 from exporter.web.middleware import TokenBucket
 from exporter.web.settings import BcryptHash, Interval, RateLimit
+from tests.process import DEADLINE_SECONDS
 from tests.web.secured import basic, hashed
 
 USERS = {"alice": BcryptHash(hashed("a")), "bob": BcryptHash(hashed("b"))}
@@ -209,16 +209,15 @@ def test_a_password_over_72_bytes_fits_as_with_htpasswd() -> None:
 
 
 def test_the_event_loop_runs_while_a_password_is_checked() -> None:
-    async def inside() -> int:
-        checks = BasicAuth(lambda *_: bool(time.sleep(0.3)))
+    async def inside() -> None:
+        let = threading.Event()
+        checks = BasicAuth(lambda *_: let.wait(DEADLINE_SECONDS))
         login = asyncio.create_task(checks.allows(ask("alice", "a"), USERS))
-        turns = 0
-        while not login.done():
-            await asyncio.sleep(0.01)
-            turns += 1
-        return turns
+        await asyncio.sleep(0.01)
+        let.set()
+        assert await login
 
-    assert asyncio.run(inside()) > 10
+    asyncio.run(inside())
 
 
 def test_a_token_bucket_fills_with_time() -> None:

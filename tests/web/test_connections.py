@@ -12,6 +12,7 @@ import trustme
 
 from exporter.exposition.exposition import Accept, Exposition
 from exporter.serving import connections, server
+from tests.process import DEADLINE_SECONDS, wait_until
 from tests.web.secured import certify, site, trusting
 
 REQUEST = b"GET /metrics HTTP/1.1\r\nHost: a\r\n\r\n"
@@ -35,20 +36,21 @@ def test_past_so_many_connections_a_client_is_hung_up_on(tmp_path: Path, *, tls:
     client_tls = trusting(ca) if tls else None
     with site(tmp_path, web) as running:
         # Of those that speak TLS, none has shaken hands.
-        silent = [socket.create_connection((running.host, running.port), timeout=20) for _ in range(MOST)]
+        silent = [socket.create_connection((running.host, running.port), timeout=DEADLINE_SECONDS) for _ in range(MOST)]
         try:
-            with socket.create_connection((running.host, running.port), timeout=20) as one:
+            with socket.create_connection((running.host, running.port), timeout=DEADLINE_SECONDS) as one:
                 one.sendall(REQUEST)
                 assert answer(one) == b""
             silent.pop().close()
-            deadline = time.monotonic() + 20
-            while True:
-                try:
-                    page = running.ask(tls=client_tls).text  # type: ignore[attr-defined]
-                    break
-                except (OSError, ssl.SSLError):
-                    assert time.monotonic() < deadline
-                    time.sleep(0.05)
+            pages: list[str] = []
+
+            def asked() -> bool:
+                with suppress(OSError):
+                    pages.append(running.ask(tls=client_tls).text)  # type: ignore[attr-defined]
+                return bool(pages)
+
+            wait_until(asked)
+            (page,) = pages
             assert f"prediction_exporter_http_open_connections {MOST}.0\n" in page
             refused = next(line for line in page.splitlines() if line.startswith(f'{REFUSED}{{reason="limit"}}'))
             assert float(refused.split()[-1]) >= 1
@@ -66,7 +68,7 @@ def test_who_does_not_shake_hands_is_hung_up_on(tmp_path: Path, monkeypatch: pyt
     async def inside() -> None:
         serving = await server.Site(small, lambda: True, dict, None, None).start("127.0.0.1", 0, context)
         reader, writer = await asyncio.open_connection("127.0.0.1", serving.port)
-        assert await asyncio.wait_for(reader.read(), 10) == b""
+        assert await asyncio.wait_for(reader.read(), DEADLINE_SECONDS) == b""
         assert serving.connections == 0
         writer.close()
         await serving.close()
@@ -96,7 +98,7 @@ def test_who_reads_too_slowly_is_hung_up_on(monkeypatch: pytest.MonkeyPatch) -> 
             # It does read, and so the kernel takes it for alive.
             while data := await reader.read(50_000):
                 read += len(data)
-                assert time.monotonic() < begin + 20
+                assert time.monotonic() < begin + DEADLINE_SECONDS
                 await asyncio.sleep(0.01)
         assert read < 32 * 2**20
         assert told == ["slow"]

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.process import DEADLINE_SECONDS
 from tests.web.secured import RELOADED, basic, hashed, replace, site
 
 ALICE = {"basic_auth_users": {"alice": hashed("wonderland"), "björn": hashed("skål: å")}}
@@ -118,7 +119,7 @@ def test_what_a_client_sends_is_not_logged(tmp_path: Path) -> None:
     bad = (b"Host: a\r\nContent-Length: s3cret", b"Content-Length: 1\r\nTransfer-Encoding: s3cret", b"s3cret")
     with site(tmp_path, ALICE) as running:
         for header in (*bad, b"Host: a\r\nAuthorization: Basic \xff\xfe s3cret"):
-            with socket.create_connection((running.host, running.port), timeout=20) as one:
+            with socket.create_connection((running.host, running.port), timeout=DEADLINE_SECONDS) as one:
                 one.sendall(b"GET /metrics HTTP/1.1\r\n" + header + b"\r\n\r\n")
                 assert one.recv(100).split()[1] in {b"400", b"401"}
         assert "s3cret" not in running.process.said

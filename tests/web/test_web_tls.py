@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 import trustme
 
-from tests.process import exporter
+from tests.process import DEADLINE_SECONDS, exporter
 from tests.web.secured import RELOADED, Site, basic, certify, hashed, replace, site, trusting
 
 FILES = {"cert_file": "server.pem", "key_file": "server.key"}
@@ -21,7 +21,7 @@ def ca() -> trustme.CA:
 
 def serial(site: Site, context: ssl.SSLContext) -> str:
     """Return the number of the certificate that a new connection gets."""
-    connection = http.client.HTTPSConnection(site.host, site.port, timeout=20, context=context)
+    connection = http.client.HTTPSConnection(site.host, site.port, timeout=DEADLINE_SECONDS, context=context)
     try:
         connection.connect()
         return str(connection.sock.getpeercert()["serialNumber"])
@@ -38,7 +38,7 @@ def test_metrics_over_tls_and_not_without(tmp_path: Path, ca: trustme.CA) -> Non
         assert answer.headers["X-Content-Type-Options"] == "nosniff"
         with pytest.raises(ssl.SSLCertVerificationError):
             running.ask(tls=ssl.create_default_context())
-        plain = http.client.HTTPConnection(running.host, running.port, timeout=20)
+        plain = http.client.HTTPConnection(running.host, running.port, timeout=DEADLINE_SECONDS)
         plain.request("GET", "/metrics")
         with pytest.raises((ConnectionError, http.client.HTTPException)):
             plain.getresponse()
@@ -84,7 +84,7 @@ def test_versions_and_ciphers(
     if most:
         context.maximum_version = most
     with site(tmp_path, {"tls_server_config": FILES | policy}) as running:
-        connection = http.client.HTTPSConnection(running.host, running.port, timeout=20, context=context)
+        connection = http.client.HTTPSConnection(running.host, running.port, timeout=DEADLINE_SECONDS, context=context)
         if expected is None:
             with pytest.raises(ssl.SSLError):
                 connection.connect()

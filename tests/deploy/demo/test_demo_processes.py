@@ -5,7 +5,6 @@ import os
 import signal
 import subprocess
 import sys
-import time
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 
@@ -15,20 +14,16 @@ import pytest
 
 from deploy.demo import DemoError, exporter, process
 from deploy.demo.exporter import Exporter
+from tests.process import DEADLINE_SECONDS, wait_until
 from tests.servers import free_port
 
-DEADLINE_SECONDS = 120.0
 # Python 3.12 and later warn of what runs between fork and exec if there are threads, as numpy's in the test run.
 pytestmark = pytest.mark.filterwarnings("ignore:.*fork.*:DeprecationWarning")
 
 
 def ended(child: psutil.Process) -> bool:
     """Wait until a process, not necessarily our child, has ended."""
-    deadline = time.monotonic() + DEADLINE_SECONDS
-    while child.is_running() and child.status() != psutil.STATUS_ZOMBIE:
-        if time.monotonic() > deadline:
-            return False
-        time.sleep(0.02)
+    wait_until(lambda: not child.is_running() or child.status() == psutil.STATUS_ZOMBIE)
     return True
 
 

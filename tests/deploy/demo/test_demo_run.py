@@ -29,8 +29,8 @@ from deploy.demo import DemoError, exporter, model, monitoring, session
 from deploy.demo.__main__ import main
 from deploy.demo.scenario import DRIFT, FAILURE, INCIDENTS, LATENCY, SENSOR, Incident, Scenario
 from deploy.demo.session import Session
-from tests.deploy.demo.test_demo_processes import DEADLINE_SECONDS, ended
-from tests.process import samples_of
+from tests.deploy.demo.test_demo_processes import ended
+from tests.process import DEADLINE_SECONDS, samples_of, wait_until
 from tests.servers import free_port, require
 
 # Far more than a busy machine needs.
@@ -62,11 +62,9 @@ class Demo:
 
     def wait_for_text(self, pattern: str) -> str:
         """Wait until the output matches a pattern; return the pattern's group."""
-        deadline = time.monotonic() + DEADLINE_SECONDS
-        while not (found := re.search(pattern, self.output)):
-            assert self.process.poll() is None, self.output
-            assert time.monotonic() < deadline, self.output
-            time.sleep(0.05)
+        wait_until(lambda: re.search(pattern, self.output) or self.process.poll() is not None, lambda: self.output)
+        found = re.search(pattern, self.output)
+        assert found, self.output
         return found[1]
 
     def link(self, name: str) -> str:
@@ -104,7 +102,7 @@ def demo(folder: Path, *options: str, **environment: str) -> Iterator[Demo]:
 
 
 def get(url: str) -> str:
-    with urllib.request.urlopen(url, timeout=60) as response:
+    with urllib.request.urlopen(url, timeout=DEADLINE_SECONDS) as response:
         return str(response.read().decode())
 
 

@@ -17,7 +17,7 @@ from exporter.configuration import loading
 from exporter.sidecar import Sidecar
 from tests.formats.arrow.streams import stream
 from tests.in_process import serve
-from tests.process import Exporter, exporter
+from tests.process import DEADLINE_SECONDS, Exporter, exporter
 from tests.servers import free_port
 from tests.sources.test_http import listening as posting
 from tests.sources.test_http import post
@@ -44,7 +44,7 @@ def listening(folder: Path, url: str) -> Iterator[Exporter]:
 @contextmanager
 def client(address: Address) -> Iterator[socket.socket]:
     with socket.socket(socket.AF_UNIX if isinstance(address, str) else socket.AF_INET) as made:
-        made.settimeout(10)
+        made.settimeout(DEADLINE_SECONDS)
         made.connect(address)
         yield made
 
