@@ -53,7 +53,7 @@ DURABLE_BY_SOURCE = (
 RECORDS_COUNTED = ("model_predictions_total", "model_prediction_errors_total")
 
 REWRITES = (rename_a_copy, synchronize, edit, write_over)
-COPIES = ("log.1.jsonl", "log-20261130.jsonl", "log copy.jsonl", "0.jsonl")
+COPIES = ("log.1.jsonl", "log-20261130.jsonl", "log copy.jsonl", "0-log.jsonl")
 LATE_SECONDS = 3.0
 SPELLINGS = ("logs/{}", "./logs/{}", "logs//{}", "{folder}/logs/{}", "file://{folder}/logs/{}", "link/{}")
 

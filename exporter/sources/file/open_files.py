@@ -25,6 +25,8 @@ from exporter.sources.source import SourceContext
 RETIRE_SECONDS = 10.0
 # How long to wait for a file whose path is gone without a successor, such as in a folder that is not mounted.
 PATIENCE_SECONDS = 3600.0
+# How long to wait before a file is read that begins like another one, because it may be about to replace it.
+DOUBT_SECONDS = 2.0
 # How long a file may be empty before it counts as truncated: a rewrite starts with that.
 EMPTY_SECONDS = 1.0
 # File descriptors for the server's connections, the checkpoint and everything else.
@@ -38,7 +40,8 @@ log = structlog.get_logger()
 class OpenFiles:
     """The files of a source by key, and those that are read by the path of their log, oldest first.
 
-    `busy` are the files that may have something to read. `serial` is the last number given to a stream, and `elsewhere`
+    `busy` are the files that may have something to read. `heads` are the first bytes of those that were read, as of the
+    last time that paths were checked. `serial` is the last number given to a stream, and `elsewhere`
     the files that other sources read. `has_news` says
     that a stream was opened, which a commit should make durable soon.
     """
@@ -52,6 +55,7 @@ class OpenFiles:
     busy: dict[Key, Tail] = field(default_factory=dict)
     by_path: dict[str, list[Tail]] = field(default_factory=dict)
     siblings: Siblings = field(default_factory=Siblings)
+    heads: set[Digest] | None = None
 
     def __post_init__(self) -> None:
         # Exported at 0 from the start, because Prometheus sees no increase in a series that starts at 1.
@@ -194,7 +198,17 @@ class OpenFiles:
         original = self._original(path, handle)
         if original is not None:
             self._hold(tail, original, now)
-        return original is not None
+            return True
+        return now - tail.quiet_since < DOUBT_SECONDS and self._is_doubtful(handle)
+
+    def _is_doubtful(self, handle: Handle) -> bool:
+        """Return whether a file begins like one that was read, as a temporary file does that will replace it."""
+        if self.heads is None:
+            read = [tail for tail in self.tails.values() if tail.offset and not tail.is_copy]
+            self.heads = {self.context.sink.position(tail.stream).head for tail in read}
+        begin = handle.read(CONTEXT_BYTES, 0)
+        lengths = {head.length for head in self.heads if 0 < head.length <= len(begin)}
+        return any(Digest.of(begin[:length]) in self.heads for length in lengths) and handle.varies(handle.left(0))
 
     def _original(self, path: str, handle: Handle) -> Stream | None:
         """Return the stream of which a file at a path is a copy."""

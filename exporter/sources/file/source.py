@@ -171,6 +171,7 @@ class FileSource:
         # Compressed files are no logs of their own, but rotated ones.
         paths = [path for path in self._paths.paths(now) if not path.endswith(COMPRESSED_SUFFIXES)]
         changed = []
+        self._files.heads = None
         self._looks += 1
         # In folders that have not changed, each of many files is checked in turn.
         turns = QUIET_LOOKS if len(before) > MANY_FILES and not self._paths.has_changed else 1
