@@ -129,9 +129,10 @@ class Engine:
         """Forget a stream that is not open."""
         self._lines.forget(stream)
 
-    def streams(self) -> list[Stream]:
-        """Return all lasting streams, open or not."""
-        return self._lines.streams()
+    @property
+    def positions(self) -> dict[Stream, Position]:
+        """The position from which each lasting stream would resume, open or not."""
+        return self._lines.positions
 
     def move(self, stream: Stream, new: Stream) -> None:
         """Continue a stream under another identity."""

@@ -115,7 +115,7 @@ class LineBuffer:
 
     @property
     def positions(self) -> dict[Stream, Position]:
-        """The position from which each lasting stream would resume."""
+        """The position from which each lasting stream would resume, open or not."""
         lasting = {stream: framing.position for stream, framing in self._framings.items() if stream.is_lasting}
         return self._unclaimed | lasting
 
@@ -130,10 +130,6 @@ class LineBuffer:
     def forget(self, stream: Stream) -> None:
         """Forget a stream that is not open."""
         self._unclaimed.pop(stream, None)
-
-    def streams(self) -> list[Stream]:
-        """Return all lasting streams, open or not."""
-        return [*self._unclaimed, *(stream for stream in self._framings if stream.is_lasting)]
 
     def move(self, stream: Stream, new: Stream) -> None:
         """Continue a stream under another identity."""

@@ -51,8 +51,9 @@ class Sink(Protocol):
     def forget(self, stream: Stream) -> None:
         """Forget a stream that is not open."""
 
-    def streams(self) -> list[Stream]:
-        """Return all streams that can be read again after a restart, of all sources, open or not."""
+    @property
+    def positions(self) -> dict[Stream, Position]:
+        """The positions of all streams that can be read again after a restart, of all sources, open or not."""
 
     def move(self, stream: Stream, new: Stream) -> None:
         """Continue a stream under another identity."""

@@ -160,6 +160,8 @@ def test_the_logs_of_two_pods_that_begin_alike_both_count(follow: Follow, alike:
     log.expected.update(range(alike))
     log.expected.update(range(log.written, log.written + 10))
     log.written += 10
+    # It is read two seconds later, because a temporary file would be gone by then.
+    log.wait_until_counted()
     log.check()
     log.restart()
     log.check()

@@ -49,7 +49,7 @@ class OpenFiles:
     context: SourceContext
     rotate_wait: float
     serial: int = 0
-    elsewhere: set[Key] = field(default_factory=set)
+    elsewhere: dict[Key, Position] = field(default_factory=dict)
     has_news: bool = False
     tails: dict[Key, Tail] = field(default_factory=dict)
     busy: dict[Key, Tail] = field(default_factory=dict)
@@ -179,6 +179,12 @@ class OpenFiles:
 
     # Copies
 
+    def is_read_elsewhere(self, handle: Handle) -> bool:
+        """Return whether another source reads a file, or did and will."""
+        position = self.elsewhere.get(handle.key)
+        # The inode may belong to another file since that one was read.
+        return position is not None and handle.matches(position)
+
     def _is_known(self, tail: Tail, now: float) -> bool:
         """Return whether the content of an unread file was read before; it is then resumed, or held as a copy."""
         handle, path = tail.handle, tail.path or tail.stream.path
@@ -252,7 +258,7 @@ class OpenFiles:
         handle, path = tail.handle, tail.path or tail.stream.path
         position = self.context.sink.position(tail.stream)
         original = self._original(path, handle)
-        if original is not None or tail.key in self.elsewhere:
+        if original is not None or self.is_read_elsewhere(handle):
             self._hold(tail, original, now)
             tail.has_changed(now)
             return False

@@ -190,7 +190,7 @@ class FileSource:
             yield from self._follow(there, now)
             yield from self._open_new(there, now)
             self._is_unsettled = any(key_of(status) not in tails for status in there.values()) or any(
-                tail.path and self._is_elsewhere(tail, there) for tail in tails.values()
+                tail.path and self._has_moved(tail, there) for tail in tails.values()
             )
             self._files.siblings.forget()
         for path in changed:
@@ -218,7 +218,7 @@ class FileSource:
         tails, latest = self._files.tails, self._files.latest
         at_path = {key_of(status): path for path, status in reversed(there.items())}
         is_new = any(key not in tails for key in at_path)
-        retired = [tail for tail in tails.values() if tail.path and self._is_elsewhere(tail, there)]
+        retired = [tail for tail in tails.values() if tail.path and self._has_moved(tail, there)]
         for tail in retired:
             # It may have been closed to make room for another one.
             if tails.get(tail.key) is tail:
@@ -247,7 +247,7 @@ class FileSource:
                 self._open(path, now)
                 yield False
 
-    def _is_elsewhere(self, tail: Tail, there: Statuses) -> bool:
+    def _has_moved(self, tail: Tail, there: Statuses) -> bool:
         status = there.get(tail.path or "")
         return status is None or key_of(status) != tail.key
 
@@ -273,12 +273,14 @@ class FileSource:
     def _renamed(self, tail: Tail) -> list[str]:
         return [other.path for other in self._files.siblings.with_inode(tail.stream.path, tail.key[1])]
 
-    def _elsewhere(self) -> set[Key]:
-        """Return the files that other sources read."""
+    def _elsewhere(self) -> dict[Key, Position]:
+        """Return the files that other sources read, and how far."""
         orphans = self.context.sink.orphans()
-        streams = (stream for stream in self.context.sink.streams() if stream not in orphans)
-        others = (stream for stream in streams if stream.source != self.context.name)
-        return {(stream.device, stream.inode) for stream in others if stream.serial}
+        return {
+            (stream.device, stream.inode): position
+            for stream, position in self.context.sink.positions.items()
+            if stream.source != self.context.name and stream.serial and stream not in orphans
+        }
 
     def _regular(self, path: str) -> os.stat_result | None:
         try:
@@ -298,7 +300,7 @@ class FileSource:
             path.encode()
             self._files.make_room(now)
             handle = open_regular(path)
-            if handle.key in self._files.elsewhere:
+            if self._files.is_read_elsewhere(handle):
                 self._files.hold(path, handle, now)
             else:
                 position = handle.after_last_line() if self._skip and not self._started else Position()
@@ -341,7 +343,7 @@ class FileSource:
         remembered = self.context.sink.remembered(self.context.name)
         # A file that is new since the last run was created while the exporter was down, and is read whole.
         self._skip = self.from_end and not remembered
-        self._files.serial = max((stream.serial for stream in self.context.sink.streams()), default=0)
+        self._files.serial = max((stream.serial for stream in self.context.sink.positions), default=0)
         # Content that was read is better evidence than an inode. A file's present content claims the file before the
         # content that it had before it was truncated.
         order = sorted(remembered.items(), key=lambda item: (item[1].offset > 0, item[0].serial), reverse=True)
