@@ -6,6 +6,7 @@ block is decoded line by line, and irregular lines are salvaged or rejected.
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, NamedTuple, TypeVar
 
 import msgspec
@@ -24,6 +25,11 @@ from exporter.lines.buffer import BadLine, PendingLines
 from exporter.lines.rejects import Reason, RejectedError
 
 NEWLINE, RETURN, OPENING, CLOSING = b"\n\r{}"
+# Decoded at a time, which bounds the memory and time that many short lines take: values, and lines.
+MAX_CELLS = 200_000
+MAX_LINES = 5000
+# Shorter lines without a record are likely to be repeated.
+JUNK_BYTES = 32
 
 T = TypeVar("T")
 
@@ -70,20 +76,27 @@ class Decoder:
         self._amounts = [self._tree.at(path).key for path in schema.amounts.values()]
         self._default = default
         self._checks = checks
+        cells = sum(leaf.dimension or 1 for leaf, _ in self._tree.columns([self._struct()])) + len(self._classes)
+        self._lines_at_once = min(MAX_LINES, max(1, MAX_CELLS // cells))
 
     def read(self, pending: PendingLines, now: float) -> Iterator[DecodeResult]:
         """Decode whole lines that arrived at epoch time `now`, as many at a time as keeps memory bounded."""
         block = pending.block
         ends = np.flatnonzero(np.frombuffer(block, np.uint8) == NEWLINE)
+        begin = 0
+        for first in range(0, len(ends), self._lines_at_once):
+            some = ends[first : first + self._lines_at_once] - begin
+            end = begin + int(some[-1]) + 1
+            yield self._read_lines(block[begin:end], some, partial(_place, pending, begin, some), now)
+            begin = end
 
-        def start(number: int) -> int:
-            return int(ends[number - 1]) + 1 if number else 0
-
-        yield self._result(
-            self._whole(block, ends) or self._each(block.split(b"\n")[:-1], self._line),
+    def _read_lines(self, block: bytes, ends: Ints, place: Callable[[int], LinePlace], now: float) -> DecodeResult:
+        """Decode lines, given where each ends."""
+        return self._result(
+            self._whole(block, ends) or self._each(block.split(b"\n")[:-1], once_rejected(self._line)),
             now,
-            lambda number: pending.locate(start(number)),
-            lambda number: self._probe.unknown(block[start(number) : ends[number]]),
+            place,
+            lambda number: self._probe.unknown(block[_start(ends, number) : ends[number]]),
             len(block),
         )
 
@@ -228,6 +241,34 @@ class Decoder:
             for name, mark in of_row.items():
                 marks[places[name], row] = mark
         return marks
+
+
+def _start(ends: Ints, number: int) -> int:
+    """Return where a line starts, given where each ends."""
+    return int(ends[number - 1]) + 1 if number else 0
+
+
+def _place(pending: PendingLines, begin: int, ends: Ints, number: int) -> LinePlace:
+    """Return the place of a line of those that start at `begin` of the pending lines."""
+    return pending.locate(begin + _start(ends, number))
+
+
+def once_rejected(read: Callable[[bytes], T]) -> Callable[[bytes], T]:
+    """Return the same function, which calls `read` once only for each short line that it rejects."""
+    # Not the errors themselves, which refer to whole frames.
+    rejections: dict[bytes, tuple[Reason, str]] = {}
+
+    def read_once(line: bytes) -> T:
+        if len(line) > JUNK_BYTES:
+            return read(line)
+        if line not in rejections:
+            try:
+                return read(line)
+            except RejectedError as error:
+                rejections[line] = error.reason, str(error)
+        raise RejectedError(*rejections[line])
+
+    return read_once
 
 
 def _contains_objects(block: bytes, ends: Ints) -> bool:

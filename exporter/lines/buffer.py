@@ -1,12 +1,19 @@
 """The line buffer: the whole lines of any number of streams, until there are enough to decode."""
 
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field, replace
 from typing import Any, NamedTuple
 
 from exporter.lines.framing import NOTHING, Framer, FrameResult, Framing, Lines, Position
 from exporter.lines.rejects import Reason
 from exporter.lines.stream import Stream
+
+# Fed at a time, so that lines of a byte or two take little memory.
+PIECE_BYTES = 64 * 1024
+# The memory and time that a chunk takes besides its bytes, as bytes of JSON lines.
+CHUNK_BYTES = 100
 
 
 class Chunk(NamedTuple):
@@ -15,6 +22,11 @@ class Chunk(NamedTuple):
     stream: Stream
     offset: int
     block: Any
+
+    @property
+    def lines(self) -> int:
+        """The number of lines (of Arrow: rows)."""
+        return self.block.count(b"\n") if isinstance(self.block, bytes) else int(self.block.num_rows)
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,6 +44,10 @@ class BadLine:
     row: int | None = None
 
 
+class TooLargeError(ValueError):
+    """A request has more bytes or records than it may have; the message says how many were expected."""
+
+
 class IngestRequest(NamedTuple):
     """The lines of a request, or its Arrow IPC stream, and the key that identifies it if it is sent again."""
 
@@ -42,16 +58,35 @@ class IngestRequest(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Receipt:
-    """The result of a request: how many of its lines are records, and which were rejected.
+    """The result of lines that arrived together: how many are records, and those rejected, one for each reason.
 
-    A repeated request was counted before, and is not counted again. A waiting one becomes records only with a later
-    request.
+    `repeated` lines were counted before, and are not counted again. `waiting` lines become records only with later
+    ones.
     """
 
     records: int = 0
     rejected: tuple[BadLine, ...] = ()
-    is_repeated: bool = False
-    is_waiting: bool = False
+    repeated: int = 0
+    waiting: int = 0
+
+    @property
+    def is_repeated(self) -> bool:
+        """Whether all was counted before."""
+        return self.repeated > 0 and not self.records and not self.rejected
+
+    @property
+    def is_waiting(self) -> bool:
+        """Whether all of it waits."""
+        return self.waiting > 0 and not self.records and not self.rejected
+
+    def plus(self, other: Receipt) -> Receipt:
+        """Return the result of these lines and later ones."""
+        return Receipt(
+            self.records + other.records,
+            merged((*self.rejected, *other.rejected)),
+            self.repeated + other.repeated,
+            self.waiting + other.waiting,
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,6 +95,11 @@ class PendingLines:
 
     chunks: list[Chunk] = field(default_factory=list)
     rejected: list[BadLine] = field(default_factory=list)
+
+    @property
+    def count(self) -> int:
+        """The number of lines, including rejected ones."""
+        return sum(chunk.lines for chunk in self.chunks) + sum(bad.count for bad in self.rejected)
 
     @property
     def block(self) -> bytes:
@@ -172,6 +212,7 @@ class LineBuffer:
         pending.rejected.extend(BadLine(stream, offset, Reason.OVERSIZE, too_long) for offset in result.oversize)
         pending.rejected.extend(cut_off(stream, offset) for offset in result.incomplete)
         pending.chunks.extend(Chunk(stream, offset, block) for offset, block in result.blocks)
+        self.pending_bytes += CHUNK_BYTES * len(result.blocks)
         if result.broken:
             offset, error = result.broken
             pending.rejected.append(BadLine(stream, offset, error.reason, str(error)))
@@ -182,10 +223,30 @@ def cut_off(stream: Stream, offset: int, count: int = 1) -> BadLine:
     return BadLine(stream, offset, Reason.INCOMPLETE, "the stream ended within the record", count)
 
 
-def frame_whole(stream: Stream, line_bytes: int, data: bytes, framer: Framer = Lines) -> PendingLines:
-    """Return the lines of a whole stream."""
+def merged(rejected: Iterable[BadLine]) -> tuple[BadLine, ...]:
+    """Return the first line that was rejected for each reason, with the count of all."""
+    by_reason: dict[Reason, BadLine] = {}
+    for bad in rejected:
+        first = by_reason.get(bad.reason)
+        by_reason[bad.reason] = replace(first, count=first.count + bad.count) if first else bad
+    return tuple(by_reason.values())
+
+
+def pieces(data: bytes) -> Iterator[bytes]:
+    """Yield bytes as pieces that can be fed."""
+    for start in range(0, len(data), PIECE_BYTES):
+        yield data[start : start + PIECE_BYTES]
+
+
+def framed(stream: Stream, line_bytes: int, data: bytes, framer: Framer, block_bytes: int) -> Iterator[PendingLines]:
+    """Yield the lines of a whole stream, about `block_bytes` at a time; none for pieces before that."""
     buffer = LineBuffer(line_bytes, {}, {stream.source: framer})
     buffer.open(stream, None, b"")
-    buffer.feed(stream, data)
+    for piece in pieces(data):
+        buffer.feed(stream, piece)
+        if buffer.pending_bytes >= block_bytes:
+            yield from buffer.take().values()
+        else:
+            yield PendingLines()
     buffer.close(stream)
-    return buffer.take().get(stream.source, PendingLines())
+    yield from buffer.take().values()

@@ -1,10 +1,10 @@
 """The interface of sources: the options that make one, its context, and the sink that it delivers to."""
 
 import asyncio
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Awaitable, Callable, Generator, Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import ClassVar, Protocol
+from typing import ClassVar, Protocol, TypeVar
 
 import msgspec
 
@@ -18,6 +18,8 @@ from exporter.units import FilePath
 
 # How long to wait before checking again whether a full sink has room.
 FULL_SECONDS = 0.05
+
+T = TypeVar("T")
 
 
 class SourceError(Exception):
@@ -52,14 +54,23 @@ class Sink(Protocol):
     def close(self, stream: Stream) -> None:
         """Forget a stream that has ended."""
 
-    def ingest(self, source: str, request: IngestRequest, now: float) -> Receipt:
-        """Take the lines of a request, unless a request with the same key was counted before."""
+    def ingest(self, source: str, request: IngestRequest, now: float) -> Generator[None, None, Receipt]:
+        """Take the lines of a request in steps, unless a request with the same key was counted before.
+
+        Raises TooLargeError.
+        """
 
 
 async def room(sink: Sink) -> None:
     """Wait until a sink has room."""
     while sink.is_full:  # noqa: ASYNC110  # the sink has no event loop
         await asyncio.sleep(FULL_SECONDS)
+
+
+class BetweenCommits(Protocol):
+    """Takes the steps of a change to the sink while nothing is committed, and returns the result of the change."""
+
+    async def __call__(self, steps: Generator[None, None, T]) -> T: ...
 
 
 @dataclass(frozen=True)
@@ -73,6 +84,7 @@ class SourceContext:
     format: Format
     sink: Sink
     commit: Callable[[], Awaitable[object]]
+    between_commits: BetweenCommits
     telemetry: Telemetry
     clock: Callable[[], float]
 

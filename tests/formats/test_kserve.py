@@ -22,10 +22,9 @@ from exporter.formats.kserve import KServe
 from exporter.formats.kserve.events import Event, EventPair, EventPairs, event, structured
 from exporter.formats.kserve.payloads import FeatureNames, Outcome, instances, outcomes
 from exporter.formats.kserve.rows import MAX_INSTANCES, EventRows, pair_rows
-from exporter.lines.buffer import frame_whole
 from tests.formats import kserve_events as example
 from tests.process import Exporter, command, exporter
-from tests.records import DEFAULT, NOW, STREAM
+from tests.records import DEFAULT, NOW, STREAM, frame_whole
 
 FORMAT = KServe()
 NAMES = FeatureNames(example.IRIS, frozenset(example.IRIS))
