@@ -28,7 +28,7 @@ NEWLINE, RETURN, OPENING, CLOSING = b"\n\r{}"
 # Decoded at a time, which bounds the memory and time that many short lines take: values, and lines.
 MAX_CELLS = 200_000
 MAX_LINES = 5000
-# Shorter lines without a record are likely to be repeated.
+# Lines of up to this size are decoded once if they are rejected.
 JUNK_BYTES = 32
 
 T = TypeVar("T")
@@ -93,7 +93,7 @@ class Decoder:
     def _read_lines(self, block: bytes, ends: Ints, place: Callable[[int], LinePlace], now: float) -> DecodeResult:
         """Decode lines, given where each ends."""
         return self._result(
-            self._whole(block, ends) or self._each(block.split(b"\n")[:-1], once_rejected(self._line)),
+            self._whole(block, ends) or self._each(block.split(b"\n")[:-1], self._line),
             now,
             place,
             lambda number: self._probe.unknown(block[_start(ends, number) : ends[number]]),
@@ -162,11 +162,20 @@ class Decoder:
         """Decode items one by one."""
         records = _DecodedRecords([], numbers := [], {}, [])
         rejected: dict[Reason, tuple[str, list[int]]] = {}
+        # Short lines that are rejected, which often come in great numbers, and the numbers of those with their reason.
+        junk: dict[Any, list[int]] = {}
         for number, item in enumerate(items):
+            is_short = isinstance(item, bytes) and len(item) <= JUNK_BYTES
+            if is_short and item in junk:
+                junk[item].append(number)
+                continue
             try:
                 value, flaws = read(item)
             except RejectedError as error:
-                rejected.setdefault(error.reason, (str(error), []))[1].append(number)
+                _, numbers_of_reason = rejected.setdefault(error.reason, (str(error), []))
+                numbers_of_reason.append(number)
+                if is_short:
+                    junk[item] = numbers_of_reason
             else:
                 if flaws:
                     records.flaws[len(records.values)] = flaws
@@ -251,24 +260,6 @@ def _start(ends: Ints, number: int) -> int:
 def _place(pending: PendingLines, begin: int, ends: Ints, number: int) -> LinePlace:
     """Return the place of a line of those that start at `begin` of the pending lines."""
     return pending.locate(begin + _start(ends, number))
-
-
-def once_rejected(read: Callable[[bytes], T]) -> Callable[[bytes], T]:
-    """Return the same function, which calls `read` once only for each short line that it rejects."""
-    # Not the errors themselves, which refer to whole frames.
-    rejections: dict[bytes, tuple[Reason, str]] = {}
-
-    def read_once(line: bytes) -> T:
-        if len(line) > JUNK_BYTES:
-            return read(line)
-        if line not in rejections:
-            try:
-                return read(line)
-            except RejectedError as error:
-                rejections[line] = error.reason, str(error)
-        raise RejectedError(*rejections[line])
-
-    return read_once
 
 
 def _contains_objects(block: bytes, ends: Ints) -> bool:

@@ -12,8 +12,8 @@ from exporter.lines.stream import Stream
 
 # Fed at a time, so that lines of a byte or two take little memory.
 PIECE_BYTES = 64 * 1024
-# The memory and time that a chunk takes besides its bytes, as bytes of JSON lines.
-CHUNK_BYTES = 100
+# The fixed cost of folding a line, as bytes of JSON lines.
+LINE_BYTES = 64
 
 
 class Chunk(NamedTuple):
@@ -127,7 +127,8 @@ class LineBuffer:
     """The open streams with their positions and pending lines.
 
     `unclaimed` are the positions of streams that are not open again yet. `framers` makes the framing of each source's
-    streams, by its name; the default is lines.
+    streams, by its name; the default is lines. `pending_bytes` is the cost of folding what is pending, as bytes of JSON
+    lines.
     """
 
     def __init__(self, line_bytes: int, unclaimed: Mapping[Stream, Position], framers: Mapping[str, Framer]) -> None:
@@ -179,9 +180,9 @@ class LineBuffer:
         """Take bytes of an open stream; return how many more of its bytes are complete."""
         framing = self._framings[stream]
         offset, held = framing.offset, framing.held
-        self._collect(stream, framing.feed(data))
+        lines = self._collect(stream, framing.feed(data))
         self.held_bytes += framing.held - held
-        self.pending_bytes += int((framing.offset - offset) * framing.weight)
+        self.pending_bytes += int((framing.offset - offset + LINE_BYTES * lines) * framing.weight)
         return framing.offset - offset
 
     def is_broken(self, stream: Stream) -> bool:
@@ -204,18 +205,20 @@ class LineBuffer:
         pending, self._pending, self.pending_bytes = self._pending, {}, 0
         return pending
 
-    def _collect(self, stream: Stream, result: FrameResult) -> None:
+    def _collect(self, stream: Stream, result: FrameResult) -> int:
+        """Keep a result until it is taken; return its number of lines."""
         if result is NOTHING:
-            return
+            return 0
         pending = self._pending.setdefault(stream.source, PendingLines())
         too_long = f"longer than {self._line_bytes} bytes"
         pending.rejected.extend(BadLine(stream, offset, Reason.OVERSIZE, too_long) for offset in result.oversize)
         pending.rejected.extend(cut_off(stream, offset) for offset in result.incomplete)
-        pending.chunks.extend(Chunk(stream, offset, block) for offset, block in result.blocks)
-        self.pending_bytes += CHUNK_BYTES * len(result.blocks)
+        chunks = [Chunk(stream, offset, block) for offset, block in result.blocks]
+        pending.chunks.extend(chunks)
         if result.broken:
             offset, error = result.broken
             pending.rejected.append(BadLine(stream, offset, error.reason, str(error)))
+        return sum(chunk.lines for chunk in chunks)
 
 
 def cut_off(stream: Stream, offset: int, count: int = 1) -> BadLine:
