@@ -44,7 +44,7 @@ from exporter.state.outlet import Outlet
 from exporter.state.snapshot import Snapshot, SourceCounts
 
 # A fold of a few lines costs nearly as much as one of hundreds.
-BLOCK_BYTES = 512 * 1024
+BLOCK_BYTES = 832 * 1024
 # A fold has a fixed cost per feature, of about a hundred records.
 FEATURE_BYTES = 100 * 20
 # Keys of batches that clients may send again.

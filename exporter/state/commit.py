@@ -11,6 +11,7 @@ from typing import Protocol, TypeVar
 
 import structlog
 
+from exporter.pacer import Pacer
 from exporter.state.durable_state import DurableState
 from exporter.state.snapshot import Snapshot
 from exporter.store_error import StoreError
@@ -78,13 +79,14 @@ class Committer:
 
     async def _take(self, steps: Generator[None, None, T]) -> T:
         async with self._turn, self._whole:
+            pacer = Pacer()
             while True:
                 try:
                     next(steps)
                 except StopIteration as end:
                     result: T = end.value
                     return result
-                await asyncio.sleep(0)
+                await pacer.pause()
 
     async def settle(self) -> None:
         """Wait until no commit runs, and no change is half made. Until the next await, none starts."""

@@ -19,6 +19,7 @@ import structlog
 
 from exporter.lines.framing import Position
 from exporter.lines.stream import Stream
+from exporter.pacer import Pacer
 from exporter.sources.file.handle import COMPRESSED_SUFFIXES, Key, key_of, open_regular
 from exporter.sources.file.open_files import PATIENCE_SECONDS, RETIRE_SECONDS, OpenFiles
 from exporter.sources.file.search import UnfinishedError, find
@@ -78,7 +79,9 @@ class FileSource:
         """Poll until cancelled; while there is more to read, without a pause."""
         while True:
             await room(self.context.sink)
+            pacer = Pacer()
             more = self.poll(self.context.clock())
+            await pacer.pause()
             await asyncio.sleep(0 if more else POLL_SECONDS)
 
     def poll(self, now: float) -> bool:
