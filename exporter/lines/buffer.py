@@ -247,9 +247,7 @@ def framed(stream: Stream, line_bytes: int, data: bytes, framer: Framer, block_b
     buffer.open(stream, None, b"")
     for piece in pieces(data):
         buffer.feed(stream, piece)
-        if buffer.pending_bytes >= block_bytes:
-            yield from buffer.take().values()
-        else:
-            yield PendingLines()
+        is_due = buffer.pending_bytes >= block_bytes
+        yield buffer.take().get(stream.source, PendingLines()) if is_due else PendingLines()
     buffer.close(stream)
     yield from buffer.take().values()
