@@ -13,6 +13,7 @@ import hmac
 import importlib
 import re
 import zlib
+from collections import Counter
 from collections.abc import Generator, Iterator
 from contextlib import suppress
 from dataclasses import dataclass, field
@@ -35,6 +36,8 @@ RESERVED = ("/-/", "/metrics", "/api/")
 # Of all bodies that are being read, so that memory is bounded.
 HELD_BYTES = 64 * 1024**2
 READ_SECONDS = 30.0
+# How long a body may take to arrive while others find no room.
+SLOW_SECONDS = 5.0
 # Decompressed at a time, as sent and unpacked.
 PIECE_BYTES = 16 * 1024
 UNPACKED_BYTES = 256 * 1024
@@ -151,9 +154,9 @@ class HttpSource:
         self._check(request)
         if not self._accepts:
             raise _RefusedError(HTTPStatus.SERVICE_UNAVAILABLE, "starting, or stopping; try again")
-        if len(self._bodies) >= self.options.requests:
+        if len(self._bodies) >= self.options.requests and not self._give_up_one():
             raise _RefusedError(HTTPStatus.TOO_MANY_REQUESTS, TOO_MANY)
-        body = _Body()
+        body = _Body(request.remote or "", asyncio.get_running_loop().time())
         self._bodies.add(body)
         self._idle.clear()
         try:
@@ -205,7 +208,7 @@ class HttpSource:
     async def _read(self, request: web.Request, body: _Body) -> None:
         """Receive the body of a request; raises _RefusedError and TooLargeError."""
         try:
-            async with asyncio.timeout(READ_SECONDS):
+            async with asyncio.timeout(READ_SECONDS) as body.arriving:
                 async for data in request.content.iter_any():
                     body.pieces.append(data)
                     body.size += len(data)
@@ -215,12 +218,29 @@ class HttpSource:
                         raise _RefusedError(HTTPStatus.TOO_MANY_REQUESTS, TOO_MANY)
         except TimeoutError:
             raise _RefusedError(HTTPStatus.REQUEST_TIMEOUT, "the body did not arrive in time") from None
+        finally:
+            body.arriving = None
+
+    def _give_up_one(self) -> bool:
+        """Stop waiting for a slow body, of the address with the most of them; return whether there is one."""
+        now = asyncio.get_running_loop().time()
+        slow = [body for body in self._bodies if body.arriving and now - body.since >= SLOW_SECONDS]
+        by_address = Counter(body.address for body in slow)
+        given_up = min(slow, key=lambda body: (-by_address[body.address], body.since), default=None)
+        if given_up is None or given_up.arriving is None:
+            return False
+        given_up.arriving.reschedule(now)
+        given_up.arriving = None
+        return True
 
 
 @dataclass(eq=False)
 class _Body:
-    """What a request has sent of its body, and its size."""
+    """What a request from an address has sent of its body; `arriving` is its timeout until it is whole."""
 
+    address: str
+    since: float
+    arriving: asyncio.Timeout | None = None
     pieces: list[bytes] = field(default_factory=list)
     size: int = 0
 
