@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any, NamedTuple
@@ -228,11 +229,12 @@ def cut_off(stream: Stream, offset: int, count: int = 1) -> BadLine:
 
 def merged(rejected: Iterable[BadLine]) -> tuple[BadLine, ...]:
     """Return the first line that was rejected for each reason, with the count of all."""
-    by_reason: dict[Reason, BadLine] = {}
+    first: dict[Reason, BadLine] = {}
+    counts = Counter[Reason]()
     for bad in rejected:
-        first = by_reason.get(bad.reason)
-        by_reason[bad.reason] = replace(first, count=first.count + bad.count) if first else bad
-    return tuple(by_reason.values())
+        first.setdefault(bad.reason, bad)
+        counts[bad.reason] += bad.count
+    return tuple(replace(bad, count=counts[reason]) for reason, bad in first.items())
 
 
 def pieces(data: bytes) -> Iterator[bytes]:
