@@ -1,9 +1,9 @@
 """Records that clients POST to the address that serves metrics: acknowledged once committed, and counted once.
 
 200 all records are counted · 202 waits for its other half, in memory · 400 some records are rejected, listed in the
-response; the others are counted · 401 no token, or a wrong one · 403 sent by a web page · 413 too large · 415 not a
-format of this source · 429 too many requests at once, try again · 503 the state cannot be saved, send it again with the
-same Idempotency-Key
+response; the others are counted · 401 no token, or a wrong one · 403 sent by a web page · 408 too slow · 413 too large,
+or too many records · 415 not a format of this source · 429 too many requests at once, try again · 503 the state cannot
+be saved, send it again with the same Idempotency-Key
 """
 
 from __future__ import annotations

@@ -25,6 +25,9 @@ T = TypeVar("T")
 class Committable(Protocol):
     """Something whose state is committed: the engine."""
 
+    @property
+    def is_full(self) -> bool: ...
+
     def snapshot(self, now: float) -> Snapshot: ...
 
     def committed(self, snapshot: Snapshot) -> Snapshot: ...
@@ -73,20 +76,24 @@ class Committer:
     async def between_commits(self, steps: Generator[None, None, T]) -> T:
         """Take the steps of a change to the engine, and return its result; no snapshot contains a part of the change.
 
-        The event loop is free between the steps. They are taken to the end even if the caller is cancelled.
+        The event loop is free between the steps. They are taken to the end even if the caller is cancelled. Raises
+        StoreError if the engine is full and cannot be committed.
         """
         return await asyncio.shield(asyncio.create_task(self._take(steps)))
 
     async def _take(self, steps: Generator[None, None, T]) -> T:
-        async with self._turn, self._whole:
-            pacer = Pacer()
-            while True:
-                try:
-                    next(steps)
-                except StopIteration as end:
-                    result: T = end.value
-                    return result
-                await pacer.pause()
+        async with self._turn:
+            if self._engine.is_full:
+                await self.commit()
+            async with self._whole:
+                pacer = Pacer()
+                while True:
+                    try:
+                        next(steps)
+                    except StopIteration as end:
+                        result: T = end.value
+                        return result
+                    await pacer.pause()
 
     async def settle(self) -> None:
         """Wait until no commit runs, and no change is half made. Until the next await, none starts."""

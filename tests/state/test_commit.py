@@ -21,6 +21,7 @@ class Steps:
     """An engine whose state is how many steps were taken, which the time of a snapshot shows."""
 
     taken: int = 0
+    is_full: bool = False
     committed_steps: list[int] = field(default_factory=list)
     started: asyncio.Event = field(default_factory=asyncio.Event)
 
@@ -103,5 +104,15 @@ def test_nothing_is_half_made_once_settled() -> None:
         assert engine.taken % STEPS == 0
         assert commit.done()
         await asyncio.gather(*changes)
+
+    run(use())
+
+
+def test_a_full_engine_is_committed_before_the_next_change() -> None:
+    async def use() -> None:
+        engine = Steps(is_full=True)
+        commits = committer(engine)
+        await asyncio.gather(*(commits.between_commits(engine.change()) for _ in range(3)))
+        assert engine.committed_steps == [0, STEPS, 2 * STEPS]
 
     run(use())
