@@ -2,6 +2,7 @@
 
 import asyncio
 import gzip
+import math
 import os
 import random
 from collections.abc import Callable
@@ -9,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from exporter import pacer
 from exporter.sources.file.handle import READ_BYTES
 from exporter.sources.file.source import POLL_SECONDS
 from tests.sources.log import LINE_BYTES, Log
@@ -247,8 +249,9 @@ def test_a_quiet_file_is_not_read_again(log: Log, monkeypatch: pytest.MonkeyPatc
 
 
 def test_it_pauses_when_all_is_read(log: Log, monkeypatch: pytest.MonkeyPatch) -> None:
-    log.write(5000, pad=100)
+    log.write(2 * READ_BYTES // 128, pad=100)
     pauses: list[float] = []
+    monkeypatch.setattr(pacer, "WORK_SECONDS", math.inf)
 
     async def pause(seconds: float) -> None:
         pauses.append(seconds)
