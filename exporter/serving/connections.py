@@ -40,7 +40,7 @@ class Use(IntEnum):
 
 
 @dataclass(eq=False, slots=True)
-class Connection:
+class HttpConnection:
     """An open connection from an address, and what it is used for; `since` is by the event loop's clock."""
 
     address: str
@@ -63,7 +63,7 @@ class Listener:
         self._sockets: list[socket.socket] = []
         self._tasks: set[asyncio.Task[None]] = set()
         self._arriving: set[asyncio.BaseProtocol] = set()
-        self._connections: dict[asyncio.BaseProtocol, Connection] = {}
+        self._connections: dict[asyncio.BaseProtocol, HttpConnection] = {}
 
     @property
     def open(self) -> int:
@@ -116,7 +116,7 @@ class Listener:
             self._arriving.add(handler)
             serving = asyncio.create_task(self._serve(handler, connection))
             self._keep(serving)
-            self._connections[handler] = Connection(address[0], serving, loop.time())
+            self._connections[handler] = HttpConnection(address[0], serving, loop.time())
 
     async def _serve(self, handler: asyncio.BaseProtocol, connection: socket.socket) -> None:
         loop = asyncio.get_running_loop()
