@@ -202,6 +202,7 @@ class Sidecar:
                 source.format,
                 self._engine,
                 self._committer.commit_all,
+                self._committer.between_commits,
                 self._telemetry,
                 self._clock,
             )

@@ -152,3 +152,14 @@ def command(*arguments: str | Path) -> subprocess.CompletedProcess[str]:
         timeout=DEADLINE_SECONDS,
         check=False,
     )
+
+
+def peak_bytes(process: int) -> int:
+    """Return the highest resident memory of a process since its start, or since reset_peak."""
+    status = Path(f"/proc/{process}/status").read_text()
+    return int(status.split("VmHWM:")[1].split()[0]) * 1024
+
+
+def reset_peak(process: int) -> None:
+    """Make the present resident memory of a process the highest."""
+    Path(f"/proc/{process}/clear_refs").write_text("5")

@@ -5,10 +5,10 @@ Numbers are drawn as multiples of 1/64, whose sums are exact, so that equal mean
 
 import json
 import math
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, TypeVar
 
 import msgspec
 import numpy as np
@@ -26,8 +26,8 @@ from exporter.derived import Measures
 from exporter.encoded import Encoded
 from exporter.engine.engine import Engine
 from exporter.engine.plan import Limits, Plan, SegmentDimension
-from exporter.lines.buffer import BadLine, Chunk, PendingLines
-from exporter.lines.framing import Lines
+from exporter.lines.buffer import BadLine, Chunk, PendingLines, framed
+from exporter.lines.framing import Framer, Lines
 from exporter.lines.stream import Stream
 from exporter.reference.calibration import Calibration, ScoredClass
 from exporter.reference.components import Components
@@ -36,6 +36,8 @@ from exporter.reference.profile import records as records_of
 from exporter.state.snapshot import Snapshot
 from exporter.tallies.windows import Window
 from exporter.units import Tails
+
+T = TypeVar("T")
 
 NOW = 1_700_000_000.0
 PAST_SECONDS = 30 * 86400.0
@@ -192,8 +194,9 @@ def decoder(
 
 def decoded_block(decoder: Decoder, block: bytes, now: float = NOW) -> DecodeResult:
     """Return what a block of lines is decoded to."""
-    (result,) = decoder.read(PendingLines([Chunk(STREAM, 0, block)]), now)
-    return result
+    results = list(decoder.read(PendingLines([Chunk(STREAM, 0, block)]), now))
+    (only,) = results or [DecodeResult(None, (), 0)]
+    return only
 
 
 def engine(
@@ -542,3 +545,21 @@ def columns(
         repeated=None if repeated is None else np.array(repeated, np.bool_),
         attributions=None if attributions is None else np.array(attributions, np.float64).reshape(-1, rows),
     )
+
+
+def frame_whole(stream: Stream, line_bytes: int, data: bytes, framer: Framer = Lines) -> PendingLines:
+    """Return the lines of a whole stream."""
+    parts = list(framed(stream, line_bytes, data, framer, len(data)))
+    return PendingLines(
+        [chunk for part in parts for chunk in part.chunks], [bad for part in parts for bad in part.rejected]
+    )
+
+
+def result(steps: Generator[None, None, T]) -> T:
+    """Take all steps, and return their result."""
+    while True:
+        try:
+            next(steps)
+        except StopIteration as end:
+            value: T = end.value
+            return value

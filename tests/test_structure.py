@@ -110,7 +110,7 @@ def test_the_core_imports_only_the_core() -> None:
 
 
 def test_sources_know_nothing_of_statistics() -> None:
-    allowed = {"sources", "lines", "formats", "units", "telemetry", "store_error", "regular_file"}
+    allowed = {"sources", "lines", "formats", "units", "telemetry", "store_error", "regular_file", "pacer"}
     assert offenders({name for name in MODULES if package(name) == "sources"}, allowed) == {}
 
 

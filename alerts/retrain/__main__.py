@@ -2,10 +2,13 @@
 
 import hmac
 import json
+import socket
 import sys
+import threading
 import time
+from contextlib import suppress
 from dataclasses import dataclass, field
-from http.server import BaseHTTPRequestHandler, HTTPServer
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +17,11 @@ import click
 from alerts.retrain.dispatch import Target, target_of
 from alerts.retrain.throttle import Throttle, held, requests
 
-BODY_BYTES = 4 << 20
+# Some 300 alerts.
+BODY_BYTES = 512 * 1024
+# How long a request may take to arrive.
+ARRIVAL_SECONDS = 10.0
+CONNECTIONS = 16
 
 
 @dataclass
@@ -58,8 +65,8 @@ class Trigger:
             written.replace(self.state)
 
 
-class Server(HTTPServer):
-    """Serves `POST /alerts` and `GET /-/healthy`, one request at a time, so that no training is started twice.
+class Server(ThreadingHTTPServer):
+    """Serves `POST /alerts` and `GET /-/healthy`; closes connections beyond CONNECTIONS.
 
     With a `secret_file`, it accepts alerts only with the content of that file as a bearer token. The file is read again
     for each request.
@@ -67,39 +74,82 @@ class Server(HTTPServer):
 
     def __init__(self, trigger: Trigger, host: str, port: int, secret_file: Path | None = None) -> None:
         super().__init__((host, port), Handler)
-        self.trigger = trigger
+        self._trigger = trigger
+        # So that no training is started twice.
+        self._taking = threading.Lock()
         self._secret_file = secret_file
+        self._free = threading.Semaphore(CONNECTIONS)
 
     def hears(self, authorization: str) -> bool:
+        """Return whether an Authorization header has the secret, if there is one."""
         if self._secret_file is None:
             return True
-        secret = self._secret_file.read_text().strip()
+        secret = ""
+        with suppress(OSError):
+            secret = self._secret_file.read_text().strip()
         return bool(secret) and hmac.compare_digest(authorization.encode(), f"Bearer {secret}".encode())
+
+    def take(self, notification: dict[str, Any]) -> dict[str, str]:
+        """Start the trainings that a notification requests, one notification at a time."""
+        with self._taking:
+            return self._trigger.take(notification, time.time())
+
+    def process_request(self, request: Any, client_address: Any) -> None:
+        """Serve a connection in a thread of its own, unless there are too many."""
+        if self._free.acquire(blocking=False):
+            super().process_request(request, client_address)
+        else:
+            self.shutdown_request(request)
+
+    def process_request_thread(self, request: Any, client_address: Any) -> None:
+        try:
+            super().process_request_thread(request, client_address)
+        finally:
+            self._free.release()
+
+    def handle_error(self, request: Any, client_address: Any) -> None:
+        """Log the exception of a request in one line."""
+        click.echo(f"retrain: {client_address[0]}: {sys.exc_info()[1]!r}", err=True)
 
 
 class Handler(BaseHTTPRequestHandler):
     server: Server
-    timeout = 30
+
+    def setup(self) -> None:
+        super().setup()
+        # A timeout of the socket would start again with each byte.
+        self._arriving = threading.Timer(ARRIVAL_SECONDS, self._stop_reading)
+        self._arriving.daemon = True
+        self._arriving.start()
+
+    def finish(self) -> None:
+        self._arriving.cancel()
+        super().finish()
 
     def do_GET(self) -> None:  # the library's name
         self._answer(200 if self.path == "/-/healthy" else 404, {})
 
     def do_POST(self) -> None:  # the library's name
-        length = int(self.headers.get("Content-Length") or 0)
         if not self.server.hears(self.headers.get("Authorization", "")):
             self._answer(401, {})
             return
-        if self.path != "/alerts" or length > BODY_BYTES:
-            self._answer(404 if self.path != "/alerts" else 413, {})
+        if self.path != "/alerts":
+            self._answer(404, {})
             return
-        try:
-            notification = json.loads(self.rfile.read(length))
-        except ValueError:
-            notification = None
-        if not isinstance(notification, dict):
+        length = self.headers.get("Content-Length", "")
+        if not length.isascii() or not length.isdigit():
+            self._answer(400, {"error": "expected the header Content-Length: BYTES"})
+        elif len(length) > len(str(BODY_BYTES)) or int(length) > BODY_BYTES:
+            self._answer(413, {"error": f"expected at most {BODY_BYTES} bytes"})
+        elif (notification := parsed(self.rfile.read(int(length)))) is None:
             self._answer(400, {"error": "not an Alertmanager notification"})
-            return
-        self._answer(200, self.server.trigger.take(notification, time.time()))
+        else:
+            self._arriving.cancel()
+            self._answer(200, self.server.take(notification))
+
+    def _stop_reading(self) -> None:
+        with suppress(OSError):
+            self.connection.shutdown(socket.SHUT_RDWR)
 
     def _answer(self, status: int, said: dict[str, str]) -> None:
         body = json.dumps(said).encode()
@@ -111,6 +161,28 @@ class Handler(BaseHTTPRequestHandler):
 
     def log_message(self, *_: object) -> None:
         """Log nothing: the trigger logs its results."""
+
+
+def parsed(body: bytes) -> dict[str, Any] | None:
+    """Return the notification in a body; None if it is not one of Alertmanager's."""
+    try:
+        notification = json.loads(body)
+    except (ValueError, RecursionError):
+        return None
+    alerts = notification.get("alerts", []) if isinstance(notification, dict) else None
+    return notification if isinstance(alerts, list) and all(map(_is_alert, alerts)) else None
+
+
+def _is_alert(alert: Any) -> bool:
+    """Return whether a value has the parts of an alert that are read, each of its type."""
+    if not isinstance(alert, dict):
+        return False
+    texts = [alert.get("status"), alert.get("startsAt", "")]
+    for named in (alert.get("labels", {}), alert.get("annotations", {})):
+        if not isinstance(named, dict):
+            return False
+        texts += named.values()
+    return all(isinstance(text, str) for text in texts)
 
 
 @click.command()

@@ -6,6 +6,7 @@ block is decoded line by line, and irregular lines are salvaged or rejected.
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, NamedTuple, TypeVar
 
 import msgspec
@@ -24,6 +25,11 @@ from exporter.lines.buffer import BadLine, PendingLines
 from exporter.lines.rejects import Reason, RejectedError
 
 NEWLINE, RETURN, OPENING, CLOSING = b"\n\r{}"
+# Decoded at a time, which bounds the memory and time that many short lines take: values, and lines.
+MAX_CELLS = 200_000
+MAX_LINES = 5000
+# Lines of up to this size are decoded once if they are rejected.
+JUNK_BYTES = 32
 
 T = TypeVar("T")
 
@@ -70,20 +76,27 @@ class Decoder:
         self._amounts = [self._tree.at(path).key for path in schema.amounts.values()]
         self._default = default
         self._checks = checks
+        cells = sum(leaf.dimension or 1 for leaf, _ in self._tree.columns([self._struct()])) + len(self._classes)
+        self._lines_at_once = min(MAX_LINES, max(1, MAX_CELLS // cells))
 
     def read(self, pending: PendingLines, now: float) -> Iterator[DecodeResult]:
         """Decode whole lines that arrived at epoch time `now`, as many at a time as keeps memory bounded."""
         block = pending.block
         ends = np.flatnonzero(np.frombuffer(block, np.uint8) == NEWLINE)
+        begin = 0
+        for first in range(0, len(ends), self._lines_at_once):
+            some = ends[first : first + self._lines_at_once] - begin
+            end = begin + int(some[-1]) + 1
+            yield self._read_lines(block[begin:end], some, partial(_place, pending, begin, some), now)
+            begin = end
 
-        def start(number: int) -> int:
-            return int(ends[number - 1]) + 1 if number else 0
-
-        yield self._result(
+    def _read_lines(self, block: bytes, ends: Ints, place: Callable[[int], LinePlace], now: float) -> DecodeResult:
+        """Decode lines, given where each ends."""
+        return self._result(
             self._whole(block, ends) or self._each(block.split(b"\n")[:-1], self._line),
             now,
-            lambda number: pending.locate(start(number)),
-            lambda number: self._probe.unknown(block[start(number) : ends[number]]),
+            place,
+            lambda number: self._probe.unknown(block[_start(ends, number) : ends[number]]),
             len(block),
         )
 
@@ -149,11 +162,20 @@ class Decoder:
         """Decode items one by one."""
         records = _DecodedRecords([], numbers := [], {}, [])
         rejected: dict[Reason, tuple[str, list[int]]] = {}
+        # Short lines that are rejected, which often come in great numbers, and the numbers of those with their reason.
+        junk: dict[Any, list[int]] = {}
         for number, item in enumerate(items):
+            is_short = isinstance(item, bytes) and len(item) <= JUNK_BYTES
+            if is_short and item in junk:
+                junk[item].append(number)
+                continue
             try:
                 value, flaws = read(item)
             except RejectedError as error:
-                rejected.setdefault(error.reason, (str(error), []))[1].append(number)
+                _, numbers_of_reason = rejected.setdefault(error.reason, (str(error), []))
+                numbers_of_reason.append(number)
+                if is_short:
+                    junk[item] = numbers_of_reason
             else:
                 if flaws:
                     records.flaws[len(records.values)] = flaws
@@ -228,6 +250,16 @@ class Decoder:
             for name, mark in of_row.items():
                 marks[places[name], row] = mark
         return marks
+
+
+def _start(ends: Ints, number: int) -> int:
+    """Return where a line starts, given where each ends."""
+    return int(ends[number - 1]) + 1 if number else 0
+
+
+def _place(pending: PendingLines, begin: int, ends: Ints, number: int) -> LinePlace:
+    """Return the place of a line of those that start at `begin` of the pending lines."""
+    return pending.locate(begin + _start(ends, number))
 
 
 def _contains_objects(block: bytes, ends: Ints) -> bool:

@@ -6,7 +6,7 @@ consistent.
 """
 
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
 
@@ -14,6 +14,7 @@ import msgspec
 import numpy as np
 
 from exporter.batch import Batch
+from exporter.decoding.decode import DecodeResult
 from exporter.decoding.pipeline import Pipeline
 from exporter.decoding.unknown_features import FeatureSample, UnknownFeatures
 from exporter.engine.label_limiter import LabelLimiter
@@ -25,18 +26,31 @@ from exporter.joins.join import NAME as JOINS
 from exporter.joins.join import JoinCounts, Joins
 from exporter.joins.request import JoinedPair
 from exporter.joins.store import Store, StoreDelta, StoreStats
-from exporter.lines.buffer import BadLine, IngestRequest, LineBuffer, PendingLines, Receipt, cut_off, frame_whole
+from exporter.lines.buffer import (
+    BadLine,
+    IngestRequest,
+    LineBuffer,
+    PendingLines,
+    Receipt,
+    TooLargeError,
+    cut_off,
+    framed,
+    merged,
+    pieces,
+)
 from exporter.lines.framing import Position
 from exporter.lines.stream import Stream
 from exporter.state.outlet import Outlet
 from exporter.state.snapshot import Snapshot, SourceCounts
 
 # A fold of a few lines costs nearly as much as one of hundreds.
-BLOCK_BYTES = 512 * 1024
+BLOCK_BYTES = 832 * 1024
 # A fold has a fixed cost per feature, of about a hundred records.
 FEATURE_BYTES = 100 * 20
 # Keys of batches that clients may send again.
 MAX_BATCHES = 10_000
+# Of a request, including its rejected lines.
+MAX_REQUEST_RECORDS = 200_000
 
 
 class Engine:
@@ -159,27 +173,49 @@ class Engine:
     def feed(self, stream: Stream, data: bytes, now: float) -> bool:
         """Take bytes of an open stream that arrived at epoch time `now`; return whether it cannot be read on."""
         self._now = now
-        self._sources[stream.source].bytes += self._lines.feed(stream, data)
-        if self._lines.pending_bytes >= max(BLOCK_BYTES, FEATURE_BYTES * len(self._plan.features)):
-            self.fold()
+        for piece in pieces(data):
+            self._sources[stream.source].bytes += self._lines.feed(stream, piece)
+            if self._lines.pending_bytes >= self._block_bytes:
+                self.fold()
         return self._lines.is_broken(stream)
 
-    def ingest(self, source: str, request: IngestRequest, now: float) -> Receipt:
-        """Fold lines that arrived together, unless a request with their key was counted before."""
-        self._now = now
-        if request.key is not None and not self._is_new(source, request.key):
-            return Receipt(is_repeated=True)
-        self._sources[source].bytes += len(request.lines)
+    def ingest(self, source: str, request: IngestRequest, now: float) -> Generator[None, None, Receipt]:
+        """Fold lines that arrived together in short steps, unless a request with their key was counted before.
+
+        No snapshot may be taken between the steps: it would contain a part of the request. Raises TooLargeError, and
+        then nothing is counted.
+        """
         pipeline = self._plan.arrow[source]() if request.is_arrow else self._plan.pipelines[source]
         # Rows may be far smaller than their line, and the size of a request is limited already.
         limit = len(request.lines) if pipeline.rows else self._plan.limits.line_bytes
-        pending = frame_whole(Stream(source, "request"), limit, request.lines, pipeline.framer)
-        return self._fold(source, pending, pipeline)
+        stream = Stream(source, "request")
+        records = 0
+        for pending in framed(stream, limit, request.lines, pipeline.framer, 0):
+            records += pending.count
+            if records > MAX_REQUEST_RECORDS:
+                raise TooLargeError(f"expected at most {MAX_REQUEST_RECORDS} records")
+            yield
+        if request.key is not None and not self._is_new(source, request.key):
+            return Receipt(repeated=1)
+        self._now = now
+        self._sources[source].bytes += len(request.lines)
+        receipt = Receipt()
+        for pending in framed(stream, limit, request.lines, pipeline.framer, self._block_bytes):
+            for part in self._fold(source, pending, pipeline):
+                receipt = receipt.plus(part)
+                yield
+        return receipt
 
     def fold(self) -> None:
         """Decode everything that was fed, and pass it to the consumers."""
         for source, pending in self._lines.take().items():
-            self._fold(source, pending, self._plan.pipelines[source])
+            for _ in self._fold(source, pending, self._plan.pipelines[source]):
+                pass
+
+    @property
+    def _block_bytes(self) -> int:
+        """How many bytes are folded at a time."""
+        return max(BLOCK_BYTES, FEATURE_BYTES * len(self._plan.features))
 
     def snapshot(self, now: float) -> Snapshot:
         """Fold what is pending and return the whole state, which later folds do not change."""
@@ -222,34 +258,32 @@ class Engine:
     def _expire(self, source: str, now: float) -> None:
         pipeline = self._plan.pipelines[source]
         if count := pipeline.expire(now):
-            self._fold(source, PendingLines(rejected=[cut_off(Stream(source, "lost"), 0, count)]), pipeline)
+            self._count(source, DecodeResult(None, (cut_off(Stream(source, "lost"), 0, count),), count))
 
-    def _fold(self, source: str, pending: PendingLines, pipeline: Pipeline) -> Receipt:
-        counts = self._sources[source]
-        counts.lines += sum(bad.count for bad in pending.rejected)
-        rejected = list(pending.rejected)
-        records = waiting = repeated = 0
-        is_new = partial(self._is_new, source)
-        for result in pipeline.read(pending, self._now, is_new) if pending.chunks else ():
-            counts.lines += result.lines
-            rejected += result.rejected
-            waiting += result.waiting
-            repeated += result.repeated
-            if result.batch is not None:
-                records += len(result.batch)
-                counts.records += len(result.batch)
-                counts.last_timestamp = max(counts.last_timestamp, float(result.batch.time.max()))
-                if source not in self._plan.truths:
-                    self._accept(result.batch, result.sample)
-                elif self._joins:
-                    self._joins.accept_truths(result.batch, self._now)
+    def _fold(self, source: str, pending: PendingLines, pipeline: Pipeline) -> Iterator[Receipt]:
+        """Fold lines a part at a time, and yield the result of each part."""
+        rejected = merged(pending.rejected)
+        yield self._count(source, DecodeResult(None, rejected, sum(bad.count for bad in rejected)))
+        if pending.chunks:
+            for result in pipeline.read(pending, self._now, partial(self._is_new, source)):
+                yield self._count(source, result)
+
+    def _count(self, source: str, result: DecodeResult) -> Receipt:
+        """Count lines, and pass the records among them to the consumers."""
+        counts, batch = self._sources[source], result.batch
+        counts.lines += result.lines
+        if batch is not None:
+            counts.records += len(batch)
+            counts.last_timestamp = max(counts.last_timestamp, float(batch.time.max()))
+            if source not in self._plan.truths:
+                self._accept(batch, result.sample)
+            elif self._joins:
+                self._joins.accept_truths(batch, self._now)
+        rejected = merged(result.rejected)
         for bad in rejected:
             counts.rejected[bad.reason] = counts.rejected.get(bad.reason, 0) + bad.count
             self._report(bad)
-        is_empty = not records and not rejected
-        return Receipt(
-            records, tuple(rejected), is_repeated=is_empty and repeated > 0, is_waiting=is_empty and waiting > 0
-        )
+        return Receipt(0 if batch is None else len(batch), rejected, result.repeated, result.waiting)
 
     def _accept(self, read: Batch, sample: FeatureSample) -> None:
         batch = self._labels.limit(mark_repeated(read, self._seen_requests))

@@ -27,8 +27,11 @@ class WrappedLines(Lines, ABC):
     """
 
     def __init__(self, limit: int, position: Position | None = None, context: bytes = b"") -> None:
-        super().__init__(limit + WRAPPING_BYTES * (FEW_PARTS + limit // PART_BYTES), position, context)
+        super().__init__(limit + WRAPPING_BYTES * _max_parts(limit), position, context)
         self._line_limit = limit
+        self._max_parts = _max_parts(limit)
+        # Of the unfinished line with the most parts.
+        self._parts = 0
 
     @abstractmethod
     def unwrap(self, line: bytes) -> Wrapped:
@@ -55,11 +58,21 @@ class WrappedLines(Lines, ABC):
                     blocks.append((first, line + b"\n"))
             if not unfinished:
                 last, complete = end, (len(blocks), len(oversize))
+        self._parts = max((len(texts) for _, texts in unfinished.values()), default=0)
         # A line that ends within an unfinished line of the other stream waits for it.
         return last, blocks[: complete[0]], oversize[: complete[1]]
+
+    def _is_oversize(self, rest: int) -> bool:
+        # Unfinished lines are read again with each piece, so they may not have any number of parts.
+        return super()._is_oversize(rest) or self._parts > self._max_parts
 
     def _wrapped(self, data: bytes, start: int) -> Iterator[tuple[int, Wrapped]]:
         """Yield the content of each whole line, and where the line ends."""
         while end := data.find(b"\n", start) + 1:
             yield end, self.unwrap(data[start : end - 1])
             start = end
+
+
+def _max_parts(limit: int) -> int:
+    """Return how many parts a line of at most `limit` bytes may have."""
+    return FEW_PARTS + limit // PART_BYTES

@@ -1,12 +1,20 @@
 """The line buffer: the whole lines of any number of streams, until there are enough to decode."""
 
-from collections.abc import Container, Iterator, Mapping
-from dataclasses import dataclass, field
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Container, Iterable, Iterator, Mapping
+from dataclasses import dataclass, field, replace
 from typing import Any, NamedTuple
 
 from exporter.lines.framing import NOTHING, Framer, FrameResult, Framing, Lines, Position
 from exporter.lines.rejects import Reason
 from exporter.lines.stream import Stream
+
+# Fed at a time, so that lines of a byte or two take little memory.
+PIECE_BYTES = 64 * 1024
+# The fixed cost of folding a line, as bytes of JSON lines.
+LINE_BYTES = 64
 
 
 class Chunk(NamedTuple):
@@ -15,6 +23,11 @@ class Chunk(NamedTuple):
     stream: Stream
     offset: int
     block: Any
+
+    @property
+    def lines(self) -> int:
+        """The number of lines (of Arrow: rows)."""
+        return self.block.count(b"\n") if isinstance(self.block, bytes) else int(self.block.num_rows)
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,6 +45,10 @@ class BadLine:
     row: int | None = None
 
 
+class TooLargeError(ValueError):
+    """A request has more bytes or records than it may have; the message says how many were expected."""
+
+
 class IngestRequest(NamedTuple):
     """The lines of a request, or its Arrow IPC stream, and the key that identifies it if it is sent again."""
 
@@ -42,16 +59,35 @@ class IngestRequest(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Receipt:
-    """The result of a request: how many of its lines are records, and which were rejected.
+    """The result of lines that arrived together: how many are records, and those rejected, one for each reason.
 
-    A repeated request was counted before, and is not counted again. A waiting one becomes records only with a later
-    request.
+    `repeated` lines were counted before, and are not counted again. `waiting` lines become records only with later
+    ones.
     """
 
     records: int = 0
     rejected: tuple[BadLine, ...] = ()
-    is_repeated: bool = False
-    is_waiting: bool = False
+    repeated: int = 0
+    waiting: int = 0
+
+    @property
+    def is_repeated(self) -> bool:
+        """Whether all was counted before."""
+        return self.repeated > 0 and not self.records and not self.rejected
+
+    @property
+    def is_waiting(self) -> bool:
+        """Whether all of it waits."""
+        return self.waiting > 0 and not self.records and not self.rejected
+
+    def plus(self, other: Receipt) -> Receipt:
+        """Return the result of these lines and later ones."""
+        return Receipt(
+            self.records + other.records,
+            merged((*self.rejected, *other.rejected)),
+            self.repeated + other.repeated,
+            self.waiting + other.waiting,
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,6 +96,11 @@ class PendingLines:
 
     chunks: list[Chunk] = field(default_factory=list)
     rejected: list[BadLine] = field(default_factory=list)
+
+    @property
+    def count(self) -> int:
+        """The number of lines, including rejected ones."""
+        return sum(chunk.lines for chunk in self.chunks) + sum(bad.count for bad in self.rejected)
 
     @property
     def block(self) -> bytes:
@@ -87,7 +128,8 @@ class LineBuffer:
     """The open streams with their positions and pending lines.
 
     `unclaimed` are the positions of streams that are not open again yet. `framers` makes the framing of each source's
-    streams, by its name; the default is lines.
+    streams, by its name; the default is lines. `pending_bytes` is the cost of folding what is pending, as bytes of JSON
+    lines.
     """
 
     def __init__(self, line_bytes: int, unclaimed: Mapping[Stream, Position], framers: Mapping[str, Framer]) -> None:
@@ -154,9 +196,9 @@ class LineBuffer:
         """Take bytes of an open stream; return how many more of its bytes are complete."""
         framing = self._framings[stream]
         offset, held = framing.offset, framing.held
-        self._collect(stream, framing.feed(data))
+        lines = self._collect(stream, framing.feed(data))
         self.held_bytes += framing.held - held
-        self.pending_bytes += int((framing.offset - offset) * framing.weight)
+        self.pending_bytes += int((framing.offset - offset + LINE_BYTES * lines) * framing.weight)
         return framing.offset - offset
 
     def is_broken(self, stream: Stream) -> bool:
@@ -179,17 +221,20 @@ class LineBuffer:
         pending, self._pending, self.pending_bytes = self._pending, {}, 0
         return pending
 
-    def _collect(self, stream: Stream, result: FrameResult) -> None:
+    def _collect(self, stream: Stream, result: FrameResult) -> int:
+        """Keep a result until it is taken; return its number of lines."""
         if result is NOTHING:
-            return
+            return 0
         pending = self._pending.setdefault(stream.source, PendingLines())
         too_long = f"longer than {self._line_bytes} bytes"
         pending.rejected.extend(BadLine(stream, offset, Reason.OVERSIZE, too_long) for offset in result.oversize)
         pending.rejected.extend(cut_off(stream, offset) for offset in result.incomplete)
-        pending.chunks.extend(Chunk(stream, offset, block) for offset, block in result.blocks)
+        chunks = [Chunk(stream, offset, block) for offset, block in result.blocks]
+        pending.chunks.extend(chunks)
         if result.broken:
             offset, error = result.broken
             pending.rejected.append(BadLine(stream, offset, error.reason, str(error)))
+        return sum(chunk.lines for chunk in chunks)
 
 
 def cut_off(stream: Stream, offset: int, count: int = 1) -> BadLine:
@@ -197,10 +242,29 @@ def cut_off(stream: Stream, offset: int, count: int = 1) -> BadLine:
     return BadLine(stream, offset, Reason.INCOMPLETE, "the stream ended within the record", count)
 
 
-def frame_whole(stream: Stream, line_bytes: int, data: bytes, framer: Framer = Lines) -> PendingLines:
-    """Return the lines of a whole stream."""
+def merged(rejected: Iterable[BadLine]) -> tuple[BadLine, ...]:
+    """Return the first line that was rejected for each reason, with the count of all."""
+    first: dict[Reason, BadLine] = {}
+    counts = Counter[Reason]()
+    for bad in rejected:
+        first.setdefault(bad.reason, bad)
+        counts[bad.reason] += bad.count
+    return tuple(replace(bad, count=counts[reason]) for reason, bad in first.items())
+
+
+def pieces(data: bytes) -> Iterator[bytes]:
+    """Yield bytes as pieces that can be fed."""
+    for start in range(0, len(data), PIECE_BYTES):
+        yield data[start : start + PIECE_BYTES]
+
+
+def framed(stream: Stream, line_bytes: int, data: bytes, framer: Framer, block_bytes: int) -> Iterator[PendingLines]:
+    """Yield the lines of a whole stream, about `block_bytes` at a time; none for pieces before that."""
     buffer = LineBuffer(line_bytes, {}, {stream.source: framer})
     buffer.open(stream, None, b"")
-    buffer.feed(stream, data)
+    for piece in pieces(data):
+        buffer.feed(stream, piece)
+        is_due = buffer.pending_bytes >= block_bytes
+        yield buffer.take().get(stream.source, PendingLines()) if is_due else PendingLines()
     buffer.close(stream)
-    return buffer.take().get(stream.source, PendingLines())
+    yield from buffer.take().values()

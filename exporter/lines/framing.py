@@ -143,7 +143,7 @@ class Lines(Framing):
             self._skipping = not start
             start = start or len(data)
         end, blocks, oversize = self._split(begin, data, start)
-        if len(data) - end > self._limit:
+        if self._is_oversize(len(data) - end):
             oversize.append(begin + end)
             self._skipping = True
             end = len(data)
@@ -173,6 +173,10 @@ class Lines(Framing):
         """
         end = max(start, data.rfind(b"\n") + 1)
         return end, *self._within_limit(begin + start, data[start:end])
+
+    def _is_oversize(self, rest: int) -> bool:
+        """Return whether the unfinished line after the last split, of `rest` bytes, is too long already."""
+        return rest > self._limit
 
     def _within_limit(self, begin: int, block: bytes) -> tuple[list[tuple[int, bytes]], list[int]]:
         if len(block) <= self._limit:

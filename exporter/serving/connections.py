@@ -3,8 +3,11 @@
 import asyncio
 import socket
 import ssl
+from collections import Counter
 from collections.abc import Callable
 from contextlib import suppress
+from dataclasses import dataclass
+from enum import IntEnum
 from http import HTTPStatus
 
 import structlog
@@ -27,8 +30,31 @@ OnClosed = Callable[[str], object]
 log = structlog.get_logger()
 
 
+class Use(IntEnum):
+    """What a connection is used for; with too many connections, the first are closed first."""
+
+    UNUSED = 0
+    IDLE = 1
+    POST = 2
+    GET = 3
+
+
+@dataclass(eq=False, slots=True)
+class HttpConnection:
+    """An open connection from an address, and what it is used for; `since` is by the event loop's clock."""
+
+    address: str
+    opening: asyncio.Task[None]
+    since: float
+    use: Use = Use.UNUSED
+
+
 class Listener:
-    """Accepts connections for a server; closes those beyond MAX_CONNECTIONS and calls `on_closed("limit")`."""
+    """Accepts connections for a server; of MAX_CONNECTIONS, it closes one first and calls `on_closed("limit")`.
+
+    That is one of the address with the most connections, so that each address has a share: the first by `Use`, and then
+    the oldest. So probes and scrapes get through even if all clients have the same address.
+    """
 
     def __init__(self, server: web.Server, tls: ssl.SSLContext | None, on_closed: OnClosed) -> None:
         self._server = server
@@ -37,12 +63,21 @@ class Listener:
         self._sockets: list[socket.socket] = []
         self._tasks: set[asyncio.Task[None]] = set()
         self._arriving: set[asyncio.BaseProtocol] = set()
+        self._connections: dict[asyncio.BaseProtocol, HttpConnection] = {}
 
     @property
     def open(self) -> int:
         """The number of connections, including those in a TLS handshake."""
-        # A connection can be in both for a moment.
-        return len(self._arriving.union(self._server.connections))
+        # The server keeps those that were closed until their handlers have ended, and one may be in both for a moment.
+        still_open = self._arriving.union(self._server.connections)
+        self._connections = {each: self._connections[each] for each in self._connections if each in still_open}
+        return len(self._connections)
+
+    def mark(self, protocol: asyncio.BaseProtocol, use: Use) -> None:
+        """Record what a connection is used for from now on."""
+        if protocol in self._connections:
+            self._connections[protocol].use = use
+            self._connections[protocol].since = asyncio.get_running_loop().time()
 
     def start(self, host: str, port: int) -> int:
         """Listen on every address of a host; return the port. Raises OSError."""
@@ -69,20 +104,19 @@ class Listener:
         loop = asyncio.get_running_loop()
         while True:
             try:
-                connection, _ = await loop.sock_accept(listening)
+                connection, address = await loop.sock_accept(listening)
             except ConnectionError:  # the client has already disconnected
                 continue
             except OSError as error:
                 log.error("accepting a connection failed; will retry", error=error.strerror)
                 await asyncio.sleep(PAUSE_SECONDS)
                 continue
-            if self.open >= MAX_CONNECTIONS:
-                connection.close()
-                self._on_closed("limit")
-            else:
-                handler = self._server()
-                self._arriving.add(handler)
-                self._keep(asyncio.create_task(self._serve(handler, connection)))
+            self._close_excess()
+            handler = self._server()
+            self._arriving.add(handler)
+            serving = asyncio.create_task(self._serve(handler, connection))
+            self._keep(serving)
+            self._connections[handler] = HttpConnection(address[0], serving, loop.time())
 
     async def _serve(self, handler: asyncio.BaseProtocol, connection: socket.socket) -> None:
         loop = asyncio.get_running_loop()
@@ -94,6 +128,22 @@ class Listener:
                 )
         finally:
             self._arriving.discard(handler)
+
+    def _close_excess(self) -> None:
+        """Close a connection if another would be one too many."""
+        if self.open < MAX_CONNECTIONS:
+            return
+        by_address = Counter(connection.address for connection in self._connections.values())
+        protocol, closed = min(
+            self._connections.items(),
+            key=lambda item: (-by_address[item[1].address], item[1].use, item[1].since),
+        )
+        del self._connections[protocol]
+        closed.opening.cancel()
+        transport = getattr(protocol, "transport", None)
+        if transport is not None:
+            transport.abort()
+        self._on_closed("limit")
 
     def _keep(self, task: asyncio.Task[None]) -> None:
         # Because the event loop does not keep a task alive.

@@ -8,7 +8,7 @@ from typing import Protocol, cast
 from aiohttp import web
 
 from exporter.exposition.exposition import Accept, Exposition
-from exporter.serving.connections import Listener, OnClosed, Responses
+from exporter.serving.connections import Listener, OnClosed, Responses, Use
 from exporter.store_error import StoreError
 from exporter.web.middleware import AuthMiddleware, Handler
 
@@ -61,6 +61,7 @@ class Site:
     on_closed: OnClosed = field(default=lambda _: None)
     pages: Mapping[str, Handler] = field(default_factory=dict)
     _responses: Responses = field(init=False)
+    _listener: Listener = field(init=False)
 
     def __post_init__(self) -> None:
         self._responses = Responses(self.on_closed)
@@ -77,9 +78,9 @@ class Site:
             keepalive_timeout=IDLE_SECONDS,
         )
         await runner.setup()
-        listener = Listener(cast(web.Server, runner.server), tls, self.on_closed)
+        self._listener = Listener(cast(web.Server, runner.server), tls, self.on_closed)
         try:
-            return Serving(runner, listener, listener.start(host, port))
+            return Serving(runner, self._listener, self._listener.start(host, port))
         except BaseException:
             await runner.cleanup()
             raise
@@ -101,8 +102,12 @@ class Site:
 
     @web.middleware
     async def _admit(self, request: web.Request, handler: Handler) -> web.StreamResponse:
-        response = await (self.auth.admit(request, handler) if self.auth else handler(request))
-        return await self._responses.send(request, response)
+        self._listener.mark(request.protocol, Use.POST if request.method == "POST" else Use.GET)
+        try:
+            response = await (self.auth.admit(request, handler) if self.auth else handler(request))
+            return await self._responses.send(request, response)
+        finally:
+            self._listener.mark(request.protocol, Use.IDLE)
 
     async def _add_headers(self, _: web.Request, response: web.StreamResponse) -> None:
         response.headers.update({"X-Content-Type-Options": "nosniff"} | dict(self.auth.headers() if self.auth else {}))

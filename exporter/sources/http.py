@@ -1,9 +1,9 @@
 """Records that clients POST to the address that serves metrics: acknowledged once committed, and counted once.
 
 200 all records are counted · 202 waits for its other half, in memory · 400 some records are rejected, listed in the
-response; the others are counted · 401 no token, or a wrong one · 403 sent by a web page · 413 too large · 415 not a
-format of this source · 429 too many requests at once, try again · 503 the state cannot be saved, send it again with the
-same Idempotency-Key
+response; the others are counted · 401 no token, or a wrong one · 403 sent by a web page · 408 too slow · 413 too large,
+or too many records · 415 not a format of this source · 429 too many requests at once, try again · 503 the state cannot
+be saved, send it again with the same Idempotency-Key
 """
 
 from __future__ import annotations
@@ -13,7 +13,8 @@ import hmac
 import importlib
 import re
 import zlib
-from collections.abc import Iterator
+from collections import Counter
+from collections.abc import Generator, Iterator
 from contextlib import suppress
 from dataclasses import dataclass, field
 from http import HTTPStatus
@@ -25,7 +26,7 @@ from aiohttp import web
 from exporter import regular_file
 from exporter.formats.arrow.messages import count_rows
 from exporter.formats.bodies import ARROW, BodyError, media_type
-from exporter.lines.buffer import BadLine, IngestRequest, Receipt
+from exporter.lines.buffer import BadLine, IngestRequest, Receipt, TooLargeError
 from exporter.sources.source import SourceContext, SourceOptions, secret_problems
 from exporter.sources.url import SourceUrl, split
 from exporter.store_error import StoreError
@@ -36,6 +37,11 @@ RESERVED = ("/-/", "/metrics", "/api/")
 # Of all bodies that are being read, so that memory is bounded.
 HELD_BYTES = 64 * 1024**2
 READ_SECONDS = 30.0
+# How long a body may take to arrive while others find no room.
+SLOW_SECONDS = 5.0
+# Decompressed at a time, as sent and unpacked.
+PIECE_BYTES = 16 * 1024
+UNPACKED_BYTES = 256 * 1024
 RETRY_SECONDS = 1
 MAX_KEY_CHARACTERS = 200
 MAX_REASONS = 20
@@ -104,8 +110,8 @@ class HttpSource:
 
     context: SourceContext
     options: HttpOptions
-    _open: int = 0
-    _held: int = 0
+    # The bodies of the requests in progress, as sent.
+    _bodies: set[_Body] = field(default_factory=set)
     _accepts: bool = False
     _is_open: bool = False
     _idle: asyncio.Event = field(default_factory=asyncio.Event)
@@ -136,10 +142,13 @@ class HttpSource:
         try:
             response = await self._answer(request)
         except _RefusedError as error:
-            headers = {"Connection": "close"}
-            if error.status in (HTTPStatus.TOO_MANY_REQUESTS, HTTPStatus.SERVICE_UNAVAILABLE):
-                headers["Retry-After"] = str(RETRY_SECONDS)
-            response = web.json_response({"error": str(error)}, status=error.status, headers=headers)
+            response = _refusal(error.status, error)
+        except BodyError as error:
+            response = _refusal(HTTPStatus.BAD_REQUEST, error)
+        except TooLargeError as error:
+            response = _refusal(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, error)
+        except StoreError as error:
+            response = _refusal(HTTPStatus.SERVICE_UNAVAILABLE, error)
         self.context.telemetry.requests.labels(self.context.name, str(response.status)).inc()
         return response
 
@@ -147,33 +156,40 @@ class HttpSource:
         self._check(request)
         if not self._accepts:
             raise _RefusedError(HTTPStatus.SERVICE_UNAVAILABLE, "starting, or stopping; try again")
-        if self._open >= self.options.requests:
+        if len(self._bodies) >= self.options.requests and not self._give_up_one():
             raise _RefusedError(HTTPStatus.TOO_MANY_REQUESTS, TOO_MANY)
-        self._open += 1
+        body = _Body(request.remote or "", asyncio.get_running_loop().time())
+        self._bodies.add(body)
         self._idle.clear()
         try:
-            body = await self._body(request)
+            await self._read(request, body)
             if media_type(request.headers) == ARROW:
                 await asyncio.to_thread(_load_arrow)
-            if not self._is_open:
-                raise _RefusedError(HTTPStatus.SERVICE_UNAVAILABLE, "the source is gone; try again")
-            lines = self.context.format.request(request.headers, body)
-            receipt = self.context.sink.ingest(self.context.name, lines, self.context.clock())
-            if receipt.is_waiting:
-                return web.json_response({"accepted": 0}, status=HTTPStatus.ACCEPTED)
-            await self.context.commit()
-        except BodyError as error:
-            raise _RefusedError(HTTPStatus.BAD_REQUEST, str(error)) from None
-        except StoreError as error:
-            raise _RefusedError(HTTPStatus.SERVICE_UNAVAILABLE, str(error)) from None
+            response = await self.context.between_commits(self._count(request, body))
+            if response.status != HTTPStatus.ACCEPTED:
+                await self.context.commit()
+            return response
         finally:
-            self._open -= 1
-            if not self._open:
+            self._bodies.remove(body)
+            if not self._bodies:
                 self._idle.set()
+
+    def _count(self, request: web.Request, body: _Body) -> Generator[None, None, web.Response]:
+        """Count the records of a body in short steps, and return the response.
+
+        Raises _RefusedError, BodyError and TooLargeError, and then nothing is counted.
+        """
+        if not self._is_open:
+            raise _RefusedError(HTTPStatus.SERVICE_UNAVAILABLE, "the source is gone; try again")
+        data = b"".join(body.pieces)
+        if _encoding(request) in GZIP:
+            data = yield from decompressed(data, self.options.body_bytes)
+        lines = self.context.format.request(request.headers, data)
+        receipt = yield from self.context.sink.ingest(self.context.name, lines, self.context.clock())
         return _response(receipt, lines)
 
     def _check(self, request: web.Request) -> None:
-        """Check the headers of a request; raises _RefusedError."""
+        """Check the headers of a request; raises _RefusedError and TooLargeError."""
         if self.options.token_file is not None:
             scheme, _, sent = request.headers.get("Authorization", "").partition(" ")
             # A header may contain any bytes.
@@ -189,78 +205,77 @@ class HttpSource:
             expected = f"Idempotency-Key: expected at most {MAX_KEY_CHARACTERS} characters"
             raise _RefusedError(HTTPStatus.BAD_REQUEST, expected)
         if (request.content_length or 0) > self.options.body_bytes:
-            raise self._too_large()
+            raise TooLargeError(_too_large(self.options.body_bytes))
 
-    async def _body(self, request: web.Request) -> bytes:
-        """Return the body, unpacked; raises _RefusedError, and BodyError if it is not gzip."""
-        body = _Body(self.options.body_bytes, is_gzip=_encoding(request) in GZIP)
-        held = 0
+    async def _read(self, request: web.Request, body: _Body) -> None:
+        """Receive the body of a request; raises _RefusedError and TooLargeError."""
         try:
-            async with asyncio.timeout(READ_SECONDS):
+            async with asyncio.timeout(READ_SECONDS) as body.arriving:
                 async for data in request.content.iter_any():
-                    body.feed(data)
-                    self._held += body.size - held
-                    held = body.size
-                    if self._held > HELD_BYTES:
+                    body.pieces.append(data)
+                    body.size += len(data)
+                    if body.size > self.options.body_bytes:
+                        raise TooLargeError(_too_large(self.options.body_bytes))
+                    if sum(each.size for each in self._bodies) > HELD_BYTES:
                         raise _RefusedError(HTTPStatus.TOO_MANY_REQUESTS, TOO_MANY)
-            return body.end()
         except TimeoutError:
             raise _RefusedError(HTTPStatus.REQUEST_TIMEOUT, "the body did not arrive in time") from None
-        except _TooLargeError:
-            raise self._too_large() from None
         finally:
-            self._held -= held
+            body.arriving = None
 
-    def _too_large(self) -> _RefusedError:
-        expected = f"expected at most {self.options.body_bytes} bytes, also unpacked"
-        return _RefusedError(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, expected)
+    def _give_up_one(self) -> bool:
+        """Stop waiting for a slow body, of the address with the most of them; return whether there is one."""
+        now = asyncio.get_running_loop().time()
+        slow = [body for body in self._bodies if body.arriving and now - body.since >= SLOW_SECONDS]
+        by_address = Counter(body.address for body in slow)
+        given_up = min(slow, key=lambda body: (-by_address[body.address], body.since), default=None)
+        if given_up is None or given_up.arriving is None:
+            return False
+        given_up.arriving.reschedule(now)
+        given_up.arriving = None
+        return True
 
 
-class _TooLargeError(ValueError):
-    """A body is larger than the limit, as sent or unpacked."""
-
-
+@dataclass(eq=False)
 class _Body:
-    """A body that arrives in pieces, compressed if `is_gzip`; at most `limit` bytes, as sent and unpacked.
+    """What a request from an address has sent of its body; `arriving` is its timeout until it is whole."""
 
-    Raises _TooLargeError, and BodyError if it is not gzip.
+    address: str
+    since: float
+    arriving: asyncio.Timeout | None = None
+    pieces: list[bytes] = field(default_factory=list)
+    size: int = 0
+
+
+def decompressed(data: bytes, limit: int) -> Generator[None, None, bytes]:
+    """Decompress a gzip body in short steps, and return it.
+
+    Raises TooLargeError beyond `limit` bytes, and BodyError if it is not gzip.
     """
-
-    def __init__(self, limit: int, *, is_gzip: bool) -> None:
-        self._limit = limit
-        self._unpack = zlib.decompressobj(GZIP_FORMAT) if is_gzip else None
-        self._pieces: list[bytes] = []
-        self._received = 0
-        self.size = 0
-
-    def feed(self, data: bytes) -> None:
-        """Take the next bytes."""
-        self._received += len(data)
-        if self._received > self._limit:
-            raise _TooLargeError
-        if self._unpack is None:
-            self._keep(data)
-            return
-        while data:
+    gzip = zlib.decompressobj(GZIP_FORMAT)
+    pieces: list[bytes] = []
+    size = 0
+    for start in range(0, len(data), PIECE_BYTES):
+        rest = data[start : start + PIECE_BYTES]
+        while rest:
+            if gzip.eof:
+                gzip = zlib.decompressobj(GZIP_FORMAT)  # another member
             try:
-                self._keep(self._unpack.decompress(data, self._limit + 1 - self.size))
+                pieces.append(gzip.decompress(rest, UNPACKED_BYTES))
             except zlib.error as error:
                 raise BodyError(f"not gzip: {error}") from None
-            data = self._unpack.unconsumed_tail or self._unpack.unused_data
-            if self._unpack.eof and data:
-                self._unpack = zlib.decompressobj(GZIP_FORMAT)  # another member
+            size += len(pieces[-1])
+            if size > limit:
+                raise TooLargeError(_too_large(limit))
+            rest = gzip.unconsumed_tail or gzip.unused_data
+        yield
+    if not gzip.eof:
+        raise BodyError("not gzip: it ends too early")
+    return b"".join(pieces)
 
-    def end(self) -> bytes:
-        """Return the whole body."""
-        if self._unpack is not None and not self._unpack.eof:
-            raise BodyError("not gzip: it ends too early")
-        return b"".join(self._pieces)
 
-    def _keep(self, data: bytes) -> None:
-        self.size += len(data)
-        if self.size > self._limit:
-            raise _TooLargeError
-        self._pieces.append(data)
+def _too_large(limit: int) -> str:
+    return f"expected at most {limit} bytes, also unpacked"
 
 
 def _load_arrow() -> None:
@@ -280,7 +295,16 @@ def _encoding(request: web.Request) -> str:
     return request.headers.get("Content-Encoding", "identity").lower()
 
 
+def _refusal(status: HTTPStatus, error: Exception) -> web.Response:
+    headers = {"Connection": "close"}
+    if status in (HTTPStatus.TOO_MANY_REQUESTS, HTTPStatus.SERVICE_UNAVAILABLE):
+        headers["Retry-After"] = str(RETRY_SECONDS)
+    return web.json_response({"error": str(error)}, status=status, headers=headers)
+
+
 def _response(receipt: Receipt, request: IngestRequest) -> web.Response:
+    if receipt.is_waiting:
+        return web.json_response({"accepted": 0}, status=HTTPStatus.ACCEPTED)
     document: dict[str, Any] = {"accepted": receipt.records}
     if receipt.is_repeated:
         document["repeated"] = True

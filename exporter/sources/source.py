@@ -2,9 +2,9 @@
 
 import asyncio
 import time
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Awaitable, Callable, Generator, Iterator
 from dataclasses import dataclass
-from typing import ClassVar, Protocol
+from typing import ClassVar, Protocol, TypeVar
 
 import msgspec
 
@@ -19,6 +19,8 @@ from exporter.units import FilePath
 
 # How long to wait before checking again whether a full sink has room.
 FULL_SECONDS = 0.05
+
+T = TypeVar("T")
 
 
 class SourceError(Exception):
@@ -73,14 +75,23 @@ class Sink(Protocol):
     def lose(self, stream: Stream) -> None:
         """Forget a stream whose rest is lost, and count that."""
 
-    def ingest(self, source: str, request: IngestRequest, now: float) -> Receipt:
-        """Take the lines of a request, unless a request with the same key was counted before."""
+    def ingest(self, source: str, request: IngestRequest, now: float) -> Generator[None, None, Receipt]:
+        """Take the lines of a request in steps, unless a request with the same key was counted before.
+
+        Raises TooLargeError.
+        """
 
 
 async def room(sink: Sink) -> None:
     """Wait until a sink has room."""
     while sink.is_full:  # noqa: ASYNC110  # the sink has no event loop
         await asyncio.sleep(FULL_SECONDS)
+
+
+class BetweenCommits(Protocol):
+    """Takes the steps of a change to the sink while nothing is committed, and returns the result of the change."""
+
+    async def __call__(self, steps: Generator[None, None, T]) -> T: ...
 
 
 @dataclass(frozen=True)
@@ -95,6 +106,7 @@ class SourceContext:
     format: Format
     sink: Sink
     commit: Callable[[], Awaitable[object]]
+    between_commits: BetweenCommits
     telemetry: Telemetry
     clock: Callable[[], float]
     monotonic: Callable[[], float] = time.monotonic

@@ -5,12 +5,13 @@ counter again.
 """
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Generator
 from time import perf_counter
-from typing import Protocol
+from typing import Protocol, TypeVar
 
 import structlog
 
+from exporter.pacer import Pacer
 from exporter.state.durable_state import DurableState
 from exporter.state.snapshot import Snapshot
 from exporter.store_error import StoreError
@@ -18,9 +19,14 @@ from exporter.telemetry import Telemetry
 
 log = structlog.get_logger()
 
+T = TypeVar("T")
+
 
 class Committable(Protocol):
     """Something whose state is committed: the engine."""
+
+    @property
+    def is_full(self) -> bool: ...
 
     def snapshot(self, now: float) -> Snapshot: ...
 
@@ -47,6 +53,9 @@ class Committer:
         self._clock = clock
         self._on_commit = on_commit
         self._running: asyncio.Task[Snapshot] | None = None
+        # Changes take turns, so that a commit waits for one of them at most.
+        self._turn = asyncio.Lock()
+        self._whole = asyncio.Lock()
         self._has_failed = False
         self.last: Snapshot | None = None
 
@@ -64,17 +73,41 @@ class Committer:
             await asyncio.wait({self._running})
         return await self.commit()
 
+    async def between_commits(self, steps: Generator[None, None, T]) -> T:
+        """Take the steps of a change to the engine, and return its result; no snapshot contains a part of the change.
+
+        The event loop is free between the steps. They are taken to the end even if the caller is cancelled. Raises
+        StoreError if the engine is full and cannot be committed.
+        """
+        return await asyncio.shield(asyncio.create_task(self._take(steps)))
+
+    async def _take(self, steps: Generator[None, None, T]) -> T:
+        async with self._turn:
+            if self._engine.is_full:
+                await self.commit()
+            async with self._whole:
+                pacer = Pacer()
+                while True:
+                    try:
+                        next(steps)
+                    except StopIteration as end:
+                        result: T = end.value
+                        return result
+                    await pacer.pause()
+
     async def settle(self) -> None:
-        """Wait until no commit runs. Until the next await, none starts."""
-        while self._running is not None and not self._running.done():
-            await asyncio.wait({self._running})
+        """Wait until no commit runs, and no change is half made. Until the next await, none starts."""
+        async with self._turn:
+            while self._running is not None and not self._running.done():
+                await asyncio.wait({self._running})
 
     async def _commit(self) -> Snapshot:
         start = perf_counter()
         if self._state.failure:
             raise StoreError(f"cannot save the state: {self._state.failure}")
         try:
-            snapshot = self._engine.snapshot(self._clock())
+            async with self._whole:
+                snapshot = self._engine.snapshot(self._clock())
             await asyncio.to_thread(self._state.save, snapshot)
         except StoreError as error:
             self._telemetry.commits.labels("failure").inc()

@@ -1,24 +1,27 @@
 """The retrain trigger: it starts a training once, and then not again before its time, whatever it is told."""
 
 import json
+import socket
 import subprocess
 import sys
 import threading
+import time
 import urllib.error
 import urllib.request
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
 import pytest
 import yaml
 
-from alerts.retrain.__main__ import Server, Trigger
+from alerts.retrain import __main__ as retrain
+from alerts.retrain.__main__ import BODY_BYTES, CONNECTIONS, Server, Trigger
 from alerts.retrain.dispatch import Target, target_of
 from alerts.retrain.throttle import Throttle, requests
 from tests.alerts.alertmanager import http_inbox
-from tests.process import DEADLINE_SECONDS
+from tests.process import DEADLINE_SECONDS, peak_bytes
 
 HOUR = 3600.0
 ROOT = Path(__file__).parent.parent.parent
@@ -56,6 +59,13 @@ def running(trigger: Trigger, secret_file: Path | None = None) -> Iterator[str]:
         threading.Thread(target=server.serve_forever, daemon=True).start()
         yield f"http://127.0.0.1:{server.server_address[1]}"
         server.shutdown()
+
+
+@contextmanager
+def connected(address: str) -> Iterator[socket.socket]:
+    host, port = address.removeprefix("http://").split(":")
+    with socket.create_connection((host, int(port)), timeout=DEADLINE_SECONDS) as client:
+        yield client
 
 
 def post(url: str, body: bytes) -> Any:
@@ -136,6 +146,78 @@ def test_what_is_no_notification_is_refused(path: str, body: bytes, status: int)
             post(address + path, body)
         refused.value.close()
         assert refused.value.code == status
+
+
+MALFORMED: dict[str, Any] = {
+    "alerts as text": "firing",
+    "an alert that is a number": [1],
+    "labels as a list": [{"labels": []}],
+    "a label that is a list": [{"status": "firing", "labels": {"action": "retrain", "model_name": []}}],
+    "annotations as text": [{"annotations": "It is wrong."}],
+    "a start that is a number": [{"startsAt": 1}],
+}
+
+
+@pytest.mark.parametrize("alerts", MALFORMED.values(), ids=MALFORMED)
+def test_malformed_alerts_are_rejected(alerts: Any, capfd: pytest.CaptureFixture[str]) -> None:
+    with running(Trigger(Target("http://127.0.0.1:1/"), Throttle())) as address:
+        with pytest.raises(urllib.error.HTTPError) as refused:
+            post(address + "/alerts", json.dumps({"alerts": alerts}).encode())
+        refused.value.close()
+        assert refused.value.code == 400
+    assert capfd.readouterr().err == ""
+
+
+@pytest.mark.parametrize(
+    ("length", "status"),
+    [("-1", 400), ("1e3", 400), ("", 400), ("0x10", 400), ("\xb2", 400), (f"{BODY_BYTES + 1}", 413), ("9" * 5000, 413)],
+)
+def test_a_wrong_length_is_rejected_before_anything_is_read(length: str, status: int) -> None:
+    with running(Trigger(Target("http://127.0.0.1:1/"), Throttle())) as address, connected(address) as client:
+        client.sendall(f"POST /alerts HTTP/1.1\r\nContent-Length: {length}\r\n\r\n".encode("latin-1"))
+        assert client.recv(100).split()[1] == str(status).encode()
+
+
+def test_requests_that_do_not_arrive_make_room_for_others(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(retrain, "ARRIVAL_SECONDS", 0.5)
+    with running(Trigger(Target("http://127.0.0.1:1/"), Throttle())) as address, ExitStack() as stack:
+        slow = [stack.enter_context(connected(address)) for _ in range(3 * CONNECTIONS)]
+        for client in slow:
+            with suppress(OSError):
+                client.sendall(b"POST /alerts HTTP/1.1\r\nContent-Length: 100\r\n\r\n{")
+        deadline = time.monotonic() + DEADLINE_SECONDS
+        status = 0
+        while status != 200 and time.monotonic() < deadline:
+            with suppress(OSError), urllib.request.urlopen(f"{address}/-/healthy", timeout=5) as response:
+                status = response.status
+        assert status == 200
+
+
+def test_hostile_requests_take_little_memory() -> None:
+    """As the deployment limits it to 64 MiB; without any, it takes some 30 MiB."""
+    with subprocess.Popen(
+        [sys.executable, "-m", "alerts.retrain", "--to", "http://127.0.0.1:1/", "--listen", "127.0.0.1:0"],
+        stderr=subprocess.PIPE,
+        text=True,
+    ) as process:
+        assert process.stderr
+        address = f"http://{process.stderr.readline().split()[-1]}"
+        idle = peak_bytes(process.pid)
+        bombs = [
+            b"[" * BODY_BYTES,
+            b"[" + b'{"":{}},' * (BODY_BYTES // 8 - 1) + b"{}]",
+            b'{"alerts":[' + b"[]," * 170_000,
+        ]
+        for bomb in bombs:
+            with pytest.raises(urllib.error.HTTPError) as refused:
+                post(address + "/alerts", bomb[:BODY_BYTES])
+            refused.value.close()
+        with connected(address) as client, suppress(OSError):
+            client.sendall(b"POST /alerts HTTP/1.1\r\nContent-Length: -1\r\n\r\n")
+            for _ in range(100):
+                client.sendall(b"x" * 2**20)
+        assert peak_bytes(process.pid) - idle < 32 * 2**20
+        process.kill()
 
 
 @pytest.mark.parametrize("to", ["github:owner", "github:owner/repository", "ftp://host", "host"])

@@ -7,11 +7,14 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
+from exporter.decoding.decode import MAX_LINES
+from exporter.lines.buffer import Chunk, PendingLines
 from exporter.lines.rejects import Reason
 from tests.records import (
     FUTURE_SECONDS,
     NOW,
     PAST_SECONDS,
+    STREAM,
     decoded_block,
     decoder,
     good,
@@ -234,3 +237,19 @@ def test_good_records_are_read_as_documented(log: list[Any]) -> None:
     decoded = decoded_block(decoder(), b"".join(map(line, log)))
     assert [meaning(record) for record in log] == list(rows(decoded.batch))
     assert decoded.rejected == ()
+
+
+@pytest.mark.parametrize("junk", [b"\n", b"{}\n", b"0\n", b"[\n", b"\xff\n", b'{"prediction": "a"}\n'])
+def test_many_short_lines_are_decoded_a_few_at_a_time(junk: bytes) -> None:
+    """So that little memory is taken, and the event loop is free in between."""
+    count = 3 * MAX_LINES + 1
+    block = junk * count + b'{"prediction": "b"}\n\n'
+    results = list(DECODER.read(PendingLines([Chunk(STREAM, 7, block)]), NOW))
+    assert max(result.lines for result in results) <= MAX_LINES
+    assert sum(result.lines for result in results) == count + 2
+    assert results[-1].batch is not None
+    assert results[-1].batch.prediction.names[-1] == "b"
+    if results[0].rejected:
+        assert [result.rejected[0].offset for result in results[:3]] == [
+            7 + MAX_LINES * len(junk) * part for part in range(3)
+        ]

@@ -29,7 +29,7 @@ from exporter.lines.stream import Stream
 from exporter.state.checkpoint import decode, encode
 from exporter.state.snapshot import Snapshot
 from exporter.units import Before, Duration, FieldPath
-from tests.records import NOW, PROFILE, RICH, block, categorical, logs, numeric, reference
+from tests.records import NOW, PROFILE, RICH, block, categorical, logs, numeric, reference, result
 
 LOG, LABELS, HTTP = "/log", "/labels", "http:///v1/predictions"
 STREAMS = {LOG: Stream(str(LOG), "/log", 1, 2, 3), LABELS: Stream(str(LABELS), "/labels", 1, 4)}
@@ -142,7 +142,7 @@ def test_a_reload_gives_the_state_of_a_restart(first: Plan, story: Sequence[Step
         key = "key" if step.is_sent_again else f"key {number}"
         for reader in (reloaded, restarted):
             reader.read_to(files, step.cut, now)
-            reader.engine.ingest(str(HTTP), IngestRequest(block(step.records), key=key), now)
+            result(reader.engine.ingest(str(HTTP), IngestRequest(block(step.records), key=key), now))
 
         reloaded.engine.adopt(step.plan)
 

@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from exporter.formats.container_logs import FEW_PARTS
 from exporter.formats.cri import CriLines
 from exporter.formats.docker import DockerLines
 from exporter.lines.framing import FrameResult, Framing, Lines
@@ -133,3 +134,13 @@ def test_a_pod_s_log_may_contain_other_lines_than_records(tmp_path: Path, name: 
     with exporter("--config", config) as running:
         running.wait_for("prediction_exporter_source_lines_total", 6)
         assert running.samples("model_predictions_total") == {("approve",): 5}
+
+
+@both
+def test_a_line_of_too_many_parts_is_oversize(framing: type[Lines], wrap: Wrap) -> None:
+    """Because the parts of an unfinished line are read again with each piece."""
+    lines = framing(LIMIT)
+    assert lines.feed(wrap("stdout", "", False) * (FEW_PARTS + 1)).oversize == [0]
+    assert lines.held == 0
+    rest = wrap("stdout", "", False) * 100 + wrap("stdout", "end", True) + wrap("stdout", "next", True)
+    assert [block for _, block in lines.feed(rest).blocks] == [b"next\n"]

@@ -22,10 +22,9 @@ from exporter.formats.kserve import KServe
 from exporter.formats.kserve.events import Event, EventPair, EventPairs, event, structured
 from exporter.formats.kserve.payloads import FeatureNames, Outcome, instances, outcomes
 from exporter.formats.kserve.rows import MAX_INSTANCES, EventRows, pair_rows
-from exporter.lines.buffer import frame_whole
 from tests.formats import kserve_events as example
-from tests.process import DEADLINE_SECONDS, Exporter, command, exporter
-from tests.records import DEFAULT, NOW, STREAM
+from tests.process import DEADLINE_SECONDS, Exporter, command, exporter, peak_bytes
+from tests.records import DEFAULT, NOW, STREAM, frame_whole
 
 FORMAT = KServe()
 NAMES = FeatureNames(example.IRIS, frozenset(example.IRIS))
@@ -396,3 +395,23 @@ def test_an_unpaired_event_is_answered_with_202_and_only_pairs_survive_kill_9(tm
     with exporter("--config", config) as running:
         rejected = running.samples("prediction_exporter_source_rejected_lines_total")
         assert {reason: count for (reason, _), count in rejected.items() if count} == {"incomplete": 1}
+
+
+@pytest.mark.parametrize("values", [b"[],", b"0,", b'{"":{}},', b'"a",'], ids=["lists", "numbers", "objects", "texts"])
+def test_an_event_of_too_many_values_is_rejected(tmp_path: Path, values: bytes) -> None:
+    """Because their objects would take far more memory than their text."""
+    config = tmp_path / "config.yaml"
+    config.write_text(f"listen: 127.0.0.1:0\nsources: [{{url: http://{PATH}, format: kserve}}]\n")
+    body = b'{"instances":[' + values * (4 * 2**20 // len(values)) + b"0]}"
+    with exporter("--config", config) as running:
+        assert post(running, example.headers("response"), example.V1_RESPONSE) == (202, {"accepted": 0})
+        before = peak_bytes(running.process.pid)
+        status, told = post(running, example.headers("request"), body)
+        assert (status, told["rejected"][0]["reason"]) == (400, "oversize")
+        structured = {"type": example.headers("request")["ce-type"], "id": "1", "data": json.loads(body)}
+        sent = json.dumps(structured, separators=(",", ":")).encode()
+        assert post(running, {"Content-Type": "application/cloudevents+json"}, sent) == (
+            400,
+            {"error": "too many values"},
+        )
+        assert peak_bytes(running.process.pid) - before < 64 * 2**20

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from exporter.formats.length_prefixed import LengthPrefixedRecords
 from exporter.lines import framing
-from exporter.lines.buffer import BadLine, LineBuffer, PendingLines
+from exporter.lines.buffer import LINE_BYTES, BadLine, LineBuffer, PendingLines
 from exporter.lines.framing import Digest, FrameResult, Lines, Position
 from exporter.lines.rejects import Reason
 from exporter.lines.stream import Stream
@@ -276,7 +276,7 @@ class TestIntake:
         intake = LineBuffer(8, {}, {})
         intake.open(IN_A, None, b"")
         intake.feed(IN_A, b"first\nsec")
-        assert intake.pending_bytes == 6
+        assert intake.pending_bytes == 6 + LINE_BYTES
         intake.take()
         assert intake.pending_bytes == 0
         assert intake.take() == {}

@@ -12,7 +12,7 @@ import time
 from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
-from typing import BinaryIO
+from typing import Any, BinaryIO
 
 import pytest
 
@@ -152,10 +152,13 @@ class Log:
         self.sources = [FileSource(self._context(name), name, from_end=self._from_end) for name in self.names]
 
     def _context(self, name: str) -> SourceContext:
-        async def commit() -> None:
+        async def commit(*_: object) -> Any:
             self.save()
 
-        return SourceContext(name, JsonLines(), self.engine, commit, self.telemetry, lambda: self.now, lambda: self.now)
+        def now() -> float:
+            return self.now
+
+        return SourceContext(name, JsonLines(), self.engine, commit, commit, self.telemetry, now, now)
 
     def poll(self, seconds: float = 0.25) -> None:
         """Let time pass, and read until there is no more."""

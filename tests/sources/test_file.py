@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from exporter.sources.file import source
+from exporter import pacer
 from exporter.sources.file.handle import READ_BYTES
 from exporter.sources.file.source import POLL_SECONDS
 from tests.sources.log import LINE_BYTES, Log
@@ -250,8 +250,9 @@ def test_a_quiet_file_is_not_read_again(log: Log, monkeypatch: pytest.MonkeyPatc
 
 
 def test_it_pauses_when_all_is_read(log: Log, monkeypatch: pytest.MonkeyPatch) -> None:
-    log.write(5000, pad=100)
+    log.write(2 * READ_BYTES // 128, pad=100)
     pauses: list[float] = []
+    monkeypatch.setattr(pacer, "WORK_SECONDS", math.inf)
 
     async def pause(seconds: float) -> None:
         pauses.append(seconds)
@@ -260,8 +261,6 @@ def test_it_pauses_when_all_is_read(log: Log, monkeypatch: pytest.MonkeyPatch) -
             raise asyncio.CancelledError
 
     monkeypatch.setattr(asyncio, "sleep", pause)
-    # Without pauses for other tasks on a busy machine.
-    monkeypatch.setattr(source, "SLICE_SECONDS", math.inf)
     with pytest.raises(asyncio.CancelledError):
         asyncio.run(log.sources[0].run())
     assert pauses == [0, 0, POLL_SECONDS, POLL_SECONDS, POLL_SECONDS]

@@ -36,6 +36,7 @@ from exporter.state.snapshot import Snapshot
 from exporter.tallies.tally import AnyTallies
 from exporter.telemetry import Telemetry
 from exporter.units import Before, Duration, FieldPath
+from tests.records import result
 
 VERSIONS = Path(__file__).parent / "versions"
 NOW = 1_700_000_000.0
@@ -115,7 +116,7 @@ def play(state: DurableState, engine: Engine) -> Snapshot:
     engine.feed(LOG_STREAM, block([prediction(4, NOW - 10, model_version="4"), prediction(50, NOW - 10)]), NOW - 9)
     second = [label(2, NOW - 9, "approve"), label(1, NOW - 9, "approve"), label(60, NOW - 9, "deny")]
     engine.feed(LABEL_STREAM, block(second), NOW - 9)
-    engine.ingest(HTTP, IngestRequest(block([prediction(20, NOW - 8)]), key="key-1"), NOW - 8)
+    result(engine.ingest(HTTP, IngestRequest(block([prediction(20, NOW - 8)]), key="key-1"), NOW - 8))
     commit(NOW - 8)
     late = block([prediction(16, NOW - 1), prediction(5, NOW - 1, model_version="4")])
     engine.feed(LOG_STREAM, late + b'{"half', NOW - 1)

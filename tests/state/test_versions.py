@@ -29,6 +29,7 @@ from exporter.state.snapshot import Snapshot
 from exporter.store_error import StoreError
 from exporter.telemetry import Telemetry
 from tests.process import command
+from tests.records import result
 from tests.state.scenario import (
     HTTP,
     LABEL_STREAM,
@@ -144,7 +145,7 @@ def test_the_numbers_that_wait_are_kept_until_they_expire(version: str, restored
 
 @every_version
 def test_keys_that_were_seen_are_known(restored: Restored) -> None:
-    assert restored.engine.ingest(HTTP, IngestRequest(b"", key="key-1"), NOW).is_repeated
+    assert result(restored.engine.ingest(HTTP, IngestRequest(b"", key="key-1"), NOW)).is_repeated
     before = restored.engine.snapshot(NOW).totals["credit", "3"]["record_quality"][2]
     predictions(7)(restored.engine)
     assert restored.engine.snapshot(NOW).totals["credit", "3"]["record_quality"][2] == before + 1

@@ -26,6 +26,9 @@ MAX_LABEL = 200
 MOST_WAITING = 10_000
 MOST_BYTES = 32 * 1024**2
 WAIT_SECONDS = 60.0
+# The memory that the values of a body may take, and at most take: per comma, list and object.
+MAX_VALUE_BYTES = 16 * 1024**2
+VALUE_BYTES = {b",": 60, b"[": 80, b"{": 240}
 
 # The time of a request, and of its response.
 Times = tuple[float | None, float | None]
@@ -143,8 +146,15 @@ def event(line: bytes) -> Event:
     )
 
 
+def check_values(text: bytes) -> None:
+    """Raise BodyError if JSON has so many values that they would take more than MAX_VALUE_BYTES of memory."""
+    if sum(size * text.count(character) for character, size in VALUE_BYTES.items()) > MAX_VALUE_BYTES:
+        raise BodyError("too many values")
+
+
 def _parsed(line: bytes) -> tuple[dict[str, str], bytes]:
-    """Return an event's attributes and its data."""
+    """Return an event's attributes and its data; raises BodyError."""
+    check_values(line)
     try:
         whole: Any = json.loads(line.decode())
         attributes = {name: str(value) for name, value in whole.items() if not isinstance(value, (dict, list))}

@@ -7,7 +7,7 @@ from typing import Any, TypeVar
 
 from exporter.decoding.rows import IsNew, LinePlace, RowReader, Rows
 from exporter.formats.bodies import BodyError
-from exporter.formats.kserve.events import MAX_LABEL, Event, EventPair, EventPairs, event
+from exporter.formats.kserve.events import MAX_LABEL, Event, EventPair, EventPairs, check_values, event
 from exporter.formats.kserve.payloads import FeatureNames, instances, outcomes
 from exporter.lines.rejects import Reason, RejectedError
 
@@ -80,7 +80,10 @@ def _read(
 ) -> tuple[Any, list[T] | None, RejectedError | None]:
     """Return a body's JSON value, what `read` returns for it, and the error for when that is None."""
     try:
+        check_values(body)
         value = json.loads(body.decode())
+    except BodyError as error:
+        return None, None, RejectedError(Reason.OVERSIZE, f"a body with {error}")
     except UnicodeDecodeError:
         return None, None, RejectedError(Reason.INVALID_UTF8, "a body that is not UTF-8")
     except (ValueError, RecursionError) as error:

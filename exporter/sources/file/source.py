@@ -15,7 +15,6 @@ import stat
 from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import dataclass, field
-from time import perf_counter
 from typing import ClassVar, Literal
 
 import msgspec
@@ -23,6 +22,7 @@ import structlog
 
 from exporter.lines.framing import Position
 from exporter.lines.stream import Stream
+from exporter.pacer import Pacer
 from exporter.sources.file.handle import COMPRESSED_SUFFIXES, Handle, Key, key_of, open_first, open_regular
 from exporter.sources.file.open_files import PATIENCE_SECONDS, RETIRE_SECONDS, OpenFiles
 from exporter.sources.file.pattern import Pattern
@@ -42,8 +42,6 @@ QUIET_LOOKS = 3
 STEP_FILES = 100
 # A new file is known to the state within this time.
 COMMIT_SECONDS = 1.0
-# How long files are worked on before other tasks of the process have their turn.
-SLICE_SECONDS = 0.02
 
 # The regular files at the paths that match.
 Statuses = dict[str, os.stat_result]
@@ -132,12 +130,10 @@ class FileSource:
         self._files.close()
 
     async def _poll(self) -> bool:
-        more, begin = False, perf_counter()
+        more, pacer = False, Pacer()
         for has_more in self._steps():
             more |= has_more
-            if perf_counter() - begin > SLICE_SECONDS:
-                await asyncio.sleep(0)
-                begin = perf_counter()
+            await pacer.pause()
         return more
 
     async def _commit_news(self) -> None:

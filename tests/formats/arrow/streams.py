@@ -14,7 +14,7 @@ from exporter.decoding.pipeline import Pipeline
 from exporter.engine.engine import Engine
 from exporter.engine.plan import Limits, Plan, SegmentDimension
 from exporter.formats.arrow.decode import ArrowDecoder
-from exporter.lines.buffer import BadLine, PendingLines, frame_whole
+from exporter.lines.buffer import BadLine, PendingLines
 from exporter.reference.profile import Profile
 from tests.records import (
     CHOSEN,
@@ -27,6 +27,7 @@ from tests.records import (
     SOURCE,
     STREAM,
     WINDOWS,
+    frame_whole,
     schema,
 )
 
