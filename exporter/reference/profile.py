@@ -121,7 +121,7 @@ class Vector(msgspec.Struct, frozen=True, tag="vector", tag_field="kind", forbid
 
     @property
     def count(self) -> int:
-        return sum(self.counts[0])
+        return sum(self.counts[0]) if self.counts else 0
 
     def problem(self) -> str | None:
         """Return the first inconsistency, if there is any."""

@@ -28,8 +28,8 @@ class SourceCounts(msgspec.Struct):
     bytes: int = 0
     records: int = 0
     rejected: dict[str, int] = {}
-    gaps: int = 0
     last_timestamp: float = 0.0
+    gaps: int = 0
 
     def copy(self) -> SourceCounts:
         """Return an independent copy."""

@@ -9,6 +9,7 @@ from dataclasses import replace
 from itertools import pairwise
 from typing import Any
 
+import msgspec
 import numpy as np
 import pytest
 from hypothesis import example, given, settings
@@ -139,7 +140,10 @@ def plain(snapshot: Snapshot) -> Any:
         "segment_values": snapshot.segment_values,
         "capped": snapshot.capped,
         "sources": snapshot.sources,
-        "positions": snapshot.positions,
+        # Earlier places depend on how the bytes were split.
+        "positions": {
+            stream: msgspec.structs.replace(position, trail=()) for stream, position in snapshot.positions.items()
+        },
         "time": snapshot.time,
     }
 

@@ -123,6 +123,7 @@ def ours(page: str) -> str:
         "_rotations",
         "_gaps",
         "_failing_files",
+        "_closed_files",
         "_connections",
         "_datagrams",
         "_requests",

@@ -32,7 +32,7 @@ from exporter.lines.stream import Stream
 from exporter.reference import profile_file
 from exporter.state import migrations
 from exporter.state.durable_state import DurableState
-from exporter.state.snapshot import Snapshot
+from exporter.state.snapshot import Snapshot, SourceCounts
 from exporter.tallies.tally import AnyTallies
 from exporter.telemetry import Telemetry
 from exporter.units import Before, Duration, FieldPath
@@ -128,6 +128,13 @@ def play(state: DurableState, engine: Engine) -> Snapshot:
     return last
 
 
+def _without_gaps(counts: SourceCounts) -> dict[str, Any]:
+    """Return the counts that the first version had."""
+    values: dict[str, Any] = msgspec.to_builtins(counts)
+    assert values.pop("gaps") == 0
+    return values
+
+
 def sums(tallies: AnyTallies) -> dict[str, dict[str, float]]:
     """Return the sum of each tally, by the labels of its series and the name of its statistic.
 
@@ -152,7 +159,7 @@ def summary(snapshot: Snapshot) -> dict[str, Any]:
             label: {str(quarter): sums(tallies) for quarter, tallies in quarters.items()}
             for label, quarters in snapshot.history.items()
         },
-        "sources": {name: msgspec.to_builtins(counts) for name, counts in snapshot.sources.items()},
+        "sources": {name: _without_gaps(counts) for name, counts in snapshot.sources.items()},
         "offsets": {stream.path: position.offset for stream, position in snapshot.positions.items()},
         "joins": msgspec.to_builtins(snapshot.join_counts),
     }

@@ -247,9 +247,10 @@ def test_a_state_that_cannot_be_saved_and_a_source_that_cannot_be_read_are_findi
     telemetry = Telemetry()
     telemetry.lag_seconds.labels(STREAM.source).set(90)
     telemetry.failing_files.labels(STREAM.source).set(2)
-    telemetry.gaps.labels(STREAM.source).inc()
     operation = Operation("/state", "cannot save the state: no space", telemetry)
-    status = document(*seen([{"timestamp": NOW, "prediction": "yes"}]), operation=operation)
+    collector, snapshot = seen([{"timestamp": NOW, "prediction": "yes"}])
+    counts = {name: msgspec.structs.replace(counts, gaps=1) for name, counts in snapshot.sources.items()}
+    status = document(collector, msgspec.structs.replace(snapshot, sources=counts), operation=operation)
     told = [finding.text for finding in status.findings]
     assert told[0].startswith("Cannot save the state: no space.")
     assert f"{STREAM.source}: 2 files cannot be opened or read." in told

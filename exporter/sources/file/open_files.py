@@ -16,7 +16,7 @@ from exporter.lines.stream import Stream
 from exporter.sources.file.handle import GZIP_MAGIC, READ_BYTES, Handle, Key, open_first
 from exporter.sources.file.names import originals
 from exporter.sources.file.search import UnfinishedError, find_copy, find_part
-from exporter.sources.file.siblings import BusyError, Sibling, Siblings, rotated_between, rotated_since
+from exporter.sources.file.siblings import ChangingError, Sibling, Siblings, rotated_between, rotated_since
 from exporter.sources.file.tail import Tail
 from exporter.sources.source import SourceContext
 
@@ -88,7 +88,7 @@ class OpenFiles:
 
     def open_newer(self, path: str, since: float, now: float) -> None:
         """Open the rotated files of a log that were written after an epoch time, when their predecessor is lost."""
-        with suppress(BusyError):
+        with suppress(ChangingError):
             newer = [names for names in rotated_since(self.siblings, path, int(since * 1e9)) if self._are_closed(names)]
             self._open_all(path, [[other.path for other in names] for names in newer], now)
 

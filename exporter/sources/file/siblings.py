@@ -27,7 +27,7 @@ LISTING_PAUSE = 10
 TICK_NANOSECONDS = 50_000_000
 
 
-class BusyError(OSError):
+class ChangingError(OSError):
     """A folder was listed a moment ago, and has changed since."""
 
     def __init__(self, folder: str) -> None:
@@ -124,7 +124,7 @@ class Listing:
 class Siblings:
     """Finds the other files of logs; a folder is listed again only if it has changed, and not all the time.
 
-    All methods raise BusyError if that has to wait.
+    All methods raise ChangingError if that has to wait.
     """
 
     _listings: dict[str, Listing] = field(default_factory=dict)
@@ -163,7 +163,7 @@ class Siblings:
             if listing is not None and listing.is_current():
                 return listing
         if listing is not None and time.monotonic() < listing.due:
-            raise BusyError(folder)
+            raise ChangingError(folder)
         try:
             listing = self._listings[folder] = Listing(folder)
         except OSError:

@@ -27,7 +27,7 @@ from exporter.sources.file.handle import COMPRESSED_SUFFIXES, Handle, Key, key_o
 from exporter.sources.file.open_files import PATIENCE_SECONDS, RETIRE_SECONDS, OpenFiles
 from exporter.sources.file.pattern import Pattern
 from exporter.sources.file.search import UnfinishedError, find, find_part
-from exporter.sources.file.siblings import BusyError
+from exporter.sources.file.siblings import ChangingError
 from exporter.sources.file.tail import Tail, stamp_of
 from exporter.sources.source import SourceContext, SourceOptions, room
 from exporter.sources.url import PathUrl
@@ -224,7 +224,7 @@ class FileSource:
         if is_new:
             paths |= {path for path, files in self._files.by_path.items() if files[-1].path is None}
         for path in paths:
-            with suppress(BusyError):  # they are searched for again when the next file is opened
+            with suppress(ChangingError):  # they are searched for again when the next file is opened
                 if newest := latest(path):
                     self._files.open_missed(newest, now)
             yield False
@@ -256,7 +256,7 @@ class FileSource:
                 self._files.make_room(now)
                 renamed = [path] if path else self._renamed(tail)
                 handle = open_first(renamed, lambda handle: handle.key == tail.key)
-            except BusyError:
+            except ChangingError:
                 return
             if handle is None:
                 self._files.finish(tail)
@@ -304,7 +304,7 @@ class FileSource:
             handle = None
         except UnicodeEncodeError:
             self._failed(path, path, "its name is not UTF-8")
-        except BusyError:
+        except ChangingError:
             pass
         except OSError as error:
             self._failed(path, path, error)
@@ -323,7 +323,7 @@ class FileSource:
             more = self._files.read(tail, now)
             if not more:
                 self._files.close_if_finished(tail, now)
-        except BusyError:
+        except ChangingError:
             pass
         except OSError as error:
             self._failed(tail.key, tail.stream.path, error)
@@ -375,7 +375,7 @@ class FileSource:
                 patience = RETIRE_SECONDS
                 if self._sizes.get(stream) != error.size:
                     self._sizes[stream], since = error.size, now
-            if now - since < patience or isinstance(error, BusyError):
+            if now - since < patience or isinstance(error, ChangingError):
                 self._failed(stream.path, stream.path, error)
                 if stream not in self._missing:
                     log.warning("file missing; waiting for it", source=self.context.name, path=stream.path)
@@ -404,7 +404,7 @@ class FileSource:
 
     def _failed(self, file: str | Key, path: str, error: OSError | str) -> None:
         """Record a failure, unless the file is simply gone; each reason is logged once."""
-        if isinstance(error, (FileNotFoundError, BusyError)):
+        if isinstance(error, (FileNotFoundError, ChangingError)):
             return
         reason = error if isinstance(error, str) else error.strerror or "unknown"
         if self._failures.get(file) != reason:
