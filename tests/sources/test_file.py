@@ -13,6 +13,7 @@ import pytest
 from exporter import pacer
 from exporter.sources.file.handle import READ_BYTES
 from exporter.sources.file.source import POLL_SECONDS
+from exporter.sources.file.tail import SHORT_READ_BYTES
 from tests.sources.log import LINE_BYTES, Log
 
 Logs = Callable[..., Log]
@@ -78,7 +79,7 @@ def test_one_block_of_each_file_is_read_in_turn(logs: Logs) -> None:
     [source] = log.sources
     assert source.poll()
     assert f"r{5001}" in log.counts
-    assert log.metric("lag_bytes") == log.path.stat().st_size - READ_BYTES
+    assert log.metric("lag_bytes") == log.path.stat().st_size - SHORT_READ_BYTES
     log.now += 1
     assert source.poll()
     assert log.metric("lag_seconds") == 1

@@ -9,7 +9,7 @@ from contextlib import suppress
 from exporter.lines.framing import CONTEXT_BYTES, Digest, Position
 from exporter.regular_file import regular_descriptor
 
-READ_BYTES = 64 * 1024
+READ_BYTES = 256 * 1024
 
 GZIP_SUFFIX = ".gz"
 # Suffixes of rotated files that are compressed, of which only gzip can be read.

@@ -13,7 +13,7 @@ import structlog
 
 from exporter.lines.framing import CONTEXT_BYTES, Digest, Position
 from exporter.lines.stream import Stream
-from exporter.sources.file.handle import GZIP_MAGIC, READ_BYTES, Handle, Key, open_first
+from exporter.sources.file.handle import GZIP_MAGIC, Handle, Key, open_first
 from exporter.sources.file.names import originals
 from exporter.sources.file.search import UnfinishedError, find_copy, find_part
 from exporter.sources.file.siblings import ChangingError, Sibling, Siblings, rotated_between, rotated_since
@@ -117,7 +117,7 @@ class OpenFiles:
         data = tail.read(now)
         if data is None:
             return self._changed(tail, now)
-        more = len(data) == READ_BYTES
+        more = tail.has_more
         if tail.blank:
             data = self._after_hole(tail, data)
         if data:

@@ -11,6 +11,9 @@ from exporter.lines.stream import Stream
 from exporter.sources.file.handle import READ_BYTES, Handle, Key, open_regular
 from exporter.sources.file.pattern import SETTLED_SECONDS
 
+# What is read at a time while lines are shorter than this, because many short lines take long.
+SHORT_READ_BYTES = 64 * 1024
+LONG_LINE_BYTES = 64
 # How long after its last change a file is read at every poll.
 BUSY_SECONDS = 5.0
 
@@ -23,7 +26,8 @@ class Tail:
     """A file, read up to `offset`; `context` are the bytes before the offset.
 
     `path` is None once the file is no longer at a path of its source. `blank` says that only NUL bytes were read so
-    far. `original` is the stream of which the file was found to be a copy.
+    far. `has_more` says that the last block may not be the last, and `has_long_lines` that its lines were not short.
+    `original` is the stream of which the file was found to be a copy.
     """
 
     stream: Stream
@@ -36,6 +40,8 @@ class Tail:
     _handle: Handle | None
     behind_since: float | None = None
     unread: int = 0
+    has_more: bool = False
+    has_long_lines: bool = False
     modified: int = 0
     linked: bool = True
     original: Stream | None = None
@@ -105,7 +111,8 @@ class Tail:
         elif not left and self.is_unchanged(status):
             return b""
         before = len(self.context)
-        data = self.handle.read(before + READ_BYTES, self.offset - before)
+        size = READ_BYTES if self.has_long_lines else SHORT_READ_BYTES
+        data = self.handle.read(before + size, self.offset - before)
         if data[:before] != self.context:
             self.unread = unread
             return None
@@ -114,9 +121,11 @@ class Tail:
         if new:
             self.offset += len(new)
             self.context = data[-CONTEXT_BYTES:]
+            self.has_long_lines = self.context.count(b"\n") * LONG_LINE_BYTES <= len(self.context)
             self.quiet_since = now
         self.unread = max(0, self.handle.left(self.offset))
-        self.behind_since = (self.behind_since or now) if len(new) == READ_BYTES else None
+        self.has_more = len(new) == size
+        self.behind_since = (self.behind_since or now) if self.has_more else None
         return new
 
     def has_changed(self, now: float) -> bool:
