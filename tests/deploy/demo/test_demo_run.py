@@ -34,7 +34,7 @@ from tests.process import DEADLINE_SECONDS, samples_of, wait_until
 from tests.servers import free_port, require
 
 # Far more than a busy machine needs.
-ALERT_SECONDS = 1200.0
+ALERT_SECONDS = 600.0
 # Python 3.12 and later warn of what runs between fork and exec if there are threads, as numpy's in the test run.
 pytestmark = pytest.mark.filterwarnings("ignore:.*fork.*:DeprecationWarning")
 
