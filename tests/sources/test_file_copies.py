@@ -165,3 +165,22 @@ def test_the_logs_of_two_pods_that_begin_alike_both_count(follow: Follow, alike:
     log.check()
     log.restart()
     log.check()
+
+
+@NAMES
+def test_a_line_is_read_after_the_copy_and_the_log_is_truncated_while_down(
+    follow: Follow, pattern: str, name: str
+) -> None:
+    log = follow(pattern)
+    log.write(100)
+    log.wait_until_counted()
+    shutil.copyfile(log.path, log.beside(name))
+    log.write()
+    log.wait_until_counted()
+    log.kill()
+    truncate(log)
+    log.write(3)
+    log.start()
+    log.check()
+    log.restart()
+    log.check()

@@ -350,15 +350,14 @@ class OpenFiles:
         Return False if its content may come back.
         """
         parts = [copy for copy in copies if copy.handle.is_part(position)]
-        for part in parts:
-            self._hold(part, None, now)
+        for copy in parts:
+            self._hold(copy, None, now)
         is_rotated = tail.path != tail.stream.path
-        handle = None if parts else find_part(tail.stream.path, position, self.tails, self.siblings)
-        if handle is not None:
+        part = None if parts else find_part(tail.stream.path, position, self.tails, self.siblings)
+        if part is not None:
             # Its path may match the pattern, too.
-            stream = self._copy_stream(tail.stream.path, handle)
-            self.resume(stream, handle, None, handle.after_last_line(), now)
-        if parts or handle is not None or (is_rotated and not tail.unread):
+            self.hold(*part, now)
+        if parts or part is not None or (is_rotated and not tail.unread):
             self.context.sink.close(tail.stream)
         elif may_wait:
             return False

@@ -2,6 +2,7 @@
 
 import errno
 from collections.abc import Container
+from itertools import chain
 
 from exporter.lines.framing import Position
 from exporter.lines.stream import Stream
@@ -78,7 +79,13 @@ def find_copy(
     return None
 
 
-def find_part(path: str, position: Position, open_keys: Container[Key], siblings: Siblings) -> Handle | None:
-    """Open a copy that was made of the file at a path before it was read up to a position."""
-    among = [other.path for other in siblings.named_like(path) if other.key not in open_keys and not other.is_zipped]
-    return open_first((other for other in among if path in originals(other)), lambda copy: copy.is_part(position))
+def find_part(
+    path: str, position: Position, open_keys: Container[Key], siblings: Siblings
+) -> tuple[str, Handle] | None:
+    """Open a copy that was made of the file at a path before it was read up to a position; return its path, too."""
+    for other in chain(siblings.named_like(path), siblings.beginning_with(path, position.head)):
+        if other.key not in open_keys and not other.is_zipped and path in originals(other.path):
+            handle = open_first([other.path], lambda copy: copy.is_part(position))
+            if handle is not None:
+                return other.path, handle
+    return None

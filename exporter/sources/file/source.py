@@ -386,7 +386,7 @@ class FileSource:
         self._settle(stream, position, handle, part, now)
 
     def _settle(
-        self, stream: Stream, position: Position, handle: Handle | None, part: Handle | None, now: float
+        self, stream: Stream, position: Position, handle: Handle | None, part: tuple[str, Handle] | None, now: float
     ) -> None:
         """Resume a stream in the file that was found, or end it."""
         is_damaged = self._sizes.pop(stream, None) is not None
@@ -394,7 +394,7 @@ class FileSource:
             self._files.reopen(stream, handle, position, now)
         elif part is not None:
             self.context.sink.forget(stream)
-            self._files.hold(stream.path, part, now)
+            self._files.hold(*part, now)
         elif stream.serial:
             self._files.lost(stream)
             if not is_damaged:
