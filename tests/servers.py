@@ -10,7 +10,7 @@ import subprocess
 import tempfile
 import urllib.parse
 import urllib.request
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -89,18 +89,20 @@ def prometheus(
     interval: str = "1s",
     rules: str = "",
     alertmanager: str = "",
+    labels: Mapping[str, str] | None = None,
     options: Sequence[str] = (),
 ) -> Iterator[Prometheus]:
     """Run a Prometheus that scrapes targets, HOST:PORT each; `rules` are files of rules, a pattern.
 
-    `options` are more of its command line.
+    `labels` are those of the targets, and `options` are more of its command line.
     """
     told = json.dumps([{"static_configs": [{"targets": [alertmanager]}]}] if alertmanager else [])
+    static = {"targets": targets, "labels": dict(labels or {})}
     program = require("prometheus")
     config = folder / "prometheus.yml"
     config.write_text(
         f"global: {{scrape_interval: {interval}, scrape_timeout: {interval}}}\n"
-        f"scrape_configs: [{{job_name: model, static_configs: [{{targets: {json.dumps(targets)}}}]}}]\n"
+        f"scrape_configs: [{{job_name: model, static_configs: {json.dumps([static])}}}]\n"
         f"rule_files: {json.dumps([rules] if rules else [])}\n"
         f"alerting: {{alertmanagers: {told}}}\n"
     )
