@@ -305,7 +305,14 @@ class OpenFiles:
         self._finish_overwritten(old.path, tail)
         copies = [copy for copy in self.tails.values() if copy is not tail and self._may_be_copy(copy, old.path)]
         copy = next((copy for copy in copies if position.offset and copy.handle.matches(position)), None)
-        if copy is None and (handle := self._copy(tail, position, since=tail.modified)):
+        try:
+            handle = None if copy else find_copy(old.path, position, self.tails, self.siblings, tail.modified)
+        except UnfinishedError:
+            # The copy is being compressed.
+            if tail.changed_since is not None and now - tail.changed_since < RETIRE_SECONDS:
+                return False
+            handle = None
+        if handle is not None:
             copy = Tail(self._copy_stream(old.path, handle), handle.key, None, 0, b"", False, now, handle)
         missed: list[list[str]] = []
         if copy is None:
@@ -365,10 +372,10 @@ class OpenFiles:
             self.lost(tail.stream)
         return True
 
-    def _copy(self, tail: Tail, position: Position, since: int = 0) -> Handle | None:
+    def _copy(self, tail: Tail, position: Position) -> Handle | None:
         """Open a copy of a file's content up to a position, if there is one."""
         with suppress(UnfinishedError):
-            return find_copy(tail.stream.path, position, self.tails, self.siblings, since)
+            return find_copy(tail.stream.path, position, self.tails, self.siblings)
         return None
 
     def _move_to_compressed(self, tail: Tail) -> None:

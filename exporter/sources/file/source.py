@@ -92,6 +92,8 @@ class FileSource:
     # The files at the paths that matched last, and whether one of them has to be opened or followed yet.
     _there: Statuses = field(default_factory=dict)
     _is_unsettled: bool = True
+    # The paths of files that were lost, after which newer ones are searched for.
+    _lost: set[str] = field(default_factory=set)
     _skip: bool = False
     _started: bool = False
     _looked: float = -math.inf
@@ -204,6 +206,13 @@ class FileSource:
                 self._claim(stream, remembered[stream], since, now)
                 self._is_unsettled = True
                 yield False
+        self._open_newer(now)
+
+    def _open_newer(self, now: float) -> None:
+        """Open the rotated files that are newer than lost ones, once all that were being read are found."""
+        for path in self._lost:
+            self._files.open_newer(path, self.context.sink.saved_at, now)
+        self._lost.clear()
 
     def _follow(self, there: Statuses, now: float) -> Iterator[bool]:
         """Follow the files that are no longer at their paths, and open those that were there in between.
@@ -346,6 +355,7 @@ class FileSource:
         for stream, position in order:
             self._claim(stream, position, now, now)
             yield False
+        self._open_newer(now)
 
     def _inherit(self, now: float) -> None:
         """Take over the streams of sources that are not configured any more: the same log, spelt differently."""
@@ -398,7 +408,7 @@ class FileSource:
         elif stream.serial:
             self._files.lost(stream)
             if not is_damaged:
-                self._files.open_newer(stream.path, self.context.sink.saved_at, now)
+                self._lost.add(stream.path)
         else:
             self.context.sink.forget(stream)
 
