@@ -21,10 +21,10 @@ from exporter.decoding.salvage import Flaws, check_utf8, salvage
 from exporter.decoding.schema import LATENCY_UNITS, TIMESTAMP_UNITS, Schema
 from exporter.decoding.unknown_features import NO_SAMPLE, FeatureProbe, FeatureSample
 from exporter.encoded import Encoded
-from exporter.lines.buffer import BadLine, PendingLines
+from exporter.lines.buffer import NEWLINE, BadLine, PendingLines
 from exporter.lines.rejects import Reason, RejectedError
 
-NEWLINE, RETURN, OPENING, CLOSING = b"\n\r{}"
+RETURN, OPENING, CLOSING = b"\r{}"
 # Decoded at a time, which bounds the memory and time that many short lines take: values, and lines.
 MAX_CELLS = 200_000
 MAX_LINES = 5000

@@ -4,10 +4,12 @@ import re
 
 import numpy as np
 
+from exporter.lines.buffer import NEWLINE
+
 PIECE_BYTES = 64 * 1024
 # Values that are nested more deeply cannot be decoded.
 MAX_DEPTH = 1000
-QUOTE, COMMA, NEWLINE = b'",\n'
+QUOTE, COMMA = b'",'
 ESCAPE = re.compile(rb"\\.", re.DOTALL)
 # By byte: how it changes the depth of nesting, as int8; and whether it is white space.
 DEPTH_CHANGES = bytes({**dict.fromkeys(b"[{", 1), **dict.fromkeys(b"]}", 255)}.get(byte, 0) for byte in range(256))

@@ -26,6 +26,7 @@ from exporter.engine.plan import Limits, Plan
 from exporter.formats.json_lines import JsonLines
 from exporter.lines.buffer import BadLine
 from exporter.lines.framing import Lines
+from exporter.sources.file.open_files import RETIRE_SECONDS
 from exporter.sources.file.source import FileSource
 from exporter.sources.source import SourceContext
 from exporter.state.checkpoint import decode, encode
@@ -149,7 +150,7 @@ class Log:
         limits = Limits(line_bytes=self._line_bytes, models=2, prediction_classes=10**6, error_types=2)
         plan = Plan([CLASSES], [], dict.fromkeys(self.names, Pipeline(Lines, decoder)), limits)
         self.engine = Engine(plan, decode(self.saved) if self.saved else None, self.bad.append)
-        self.sources = [FileSource(self._context(name), name, from_end=self._from_end) for name in self.names]
+        self.sources = [FileSource(self._context(name), name, RETIRE_SECONDS, self._from_end) for name in self.names]
 
     def _context(self, name: str) -> SourceContext:
         async def commit(*_: object) -> Any:

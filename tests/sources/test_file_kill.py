@@ -22,6 +22,16 @@ def wait_for_commit(log: FollowedLog) -> None:
         wait_until(lambda: log.inode_of_commit() == log.path.stat().st_ino, "commit", COMMIT_SECONDS)
 
 
+def delete_with_unread_lines(log: FollowedLog) -> None:
+    """Write lines, delete their file, so that they are not expected to be counted, and write one to a new file."""
+    lost = range(log.written, log.written + 10)
+    log.write(10)
+    log.expected.subtract(lost)
+    log.expected = +log.expected
+    log.path.unlink()
+    log.write()
+
+
 @pytest.mark.parametrize("source", ["logs/*.jsonl", "logs/app.jsonl"])
 def test_a_new_file_is_known_without_a_scrape_and_found_after_its_rotation(follow: Follow, source: str) -> None:
     log = follow(source)
@@ -86,12 +96,7 @@ def test_a_gap_is_counted_once_for_good(follow: Follow, *, is_scraped: bool) -> 
     log.write(10)
     log.wait_until_counted()
     log.kill()
-    lost = range(log.written, log.written + 10)
-    log.write(10)
-    log.expected.subtract(lost)
-    log.expected = +log.expected
-    log.path.unlink()
-    log.write()
+    delete_with_unread_lines(log)
     log.start()
     if is_scraped:
         log.check(gaps=1)
@@ -110,11 +115,6 @@ def test_gaps_of_several_kills_add_up(follow: Follow) -> None:
         log.write(10)
         log.wait_until_counted()
         log.kill()
-        lost = range(log.written, log.written + 10)
-        log.write(10)
-        log.expected.subtract(lost)
-        log.expected = +log.expected
-        log.path.unlink()
-        log.write()
+        delete_with_unread_lines(log)
         log.start()
         log.check(gaps)

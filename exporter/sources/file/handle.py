@@ -6,7 +6,7 @@ import zlib
 from collections.abc import Callable, Iterable
 from contextlib import suppress
 
-from exporter.lines.framing import CONTEXT_BYTES, Digest, Position
+from exporter.lines.framing import CONTEXT_BYTES, Digest, Landmark, Position
 from exporter.regular_file import regular_descriptor
 
 READ_BYTES = 256 * 1024
@@ -69,13 +69,16 @@ class Handle:
         os.close(self._descriptor)
         Handle.open_count -= 1
 
+    def before(self, place: Position | Landmark) -> bytes:
+        """Return the content just before a place: as much as its context covers."""
+        return self.read(place.context.length, place.offset - place.context.length)
+
     def matches(self, position: Position) -> bool:
         """Return whether the content up to a position is what was read before."""
-        head, context = position.head, position.context
         return (
             self.left(position.offset) >= 0
-            and head.matches(self.read(head.length, 0))
-            and context.matches(self.read(context.length, position.offset - context.length))
+            and position.head.matches(self.read(position.head.length, 0))
+            and position.context.matches(self.before(position))
         )
 
     def is_part(self, position: Position) -> bool:
@@ -90,10 +93,7 @@ class Handle:
         return (
             (size >= head.length or bool(reached))
             and (size < head.length or head.matches(self.read(head.length, 0)))
-            and all(
-                place.context.matches(self.read(place.context.length, place.offset - place.context.length))
-                for place in reached[-1:]
-            )
+            and all(place.context.matches(self.before(place)) for place in reached[-1:])
         )
 
     def is_within(self, other: "Handle") -> bool:

@@ -41,9 +41,8 @@ class OpenFiles:
     """The files of a source by key, and those that are read by the path of their log, oldest first.
 
     `busy` are the files that may have something to read. `heads` are the first bytes of those that were read, as of the
-    last time that paths were checked. `serial` is the last number given to a stream, and `elsewhere`
-    the files that other sources read. `has_news` says
-    that a stream was opened, which a commit should make durable soon.
+    last time that paths were checked. `serial` is the last number given to a stream, and `elsewhere` the files that
+    other sources read. `has_news` says that a stream was opened, which a commit should make durable soon.
     """
 
     context: SourceContext
@@ -77,7 +76,7 @@ class OpenFiles:
 
     def resume(self, stream: Stream, handle: Handle, path: str | None, position: Position, now: float) -> None:
         """Resume a stream at a position."""
-        context = handle.read(position.context.length, position.offset - position.context.length)
+        context = handle.before(position)
         blank = not position.skipping and not context.strip(b"\0")
         self._add(Tail(stream, handle.key, path, position.offset, context, blank, now, handle))
         self.context.sink.open(stream, position, context)
@@ -89,8 +88,7 @@ class OpenFiles:
     def open_newer(self, path: str, since: float, now: float) -> None:
         """Open the rotated files of a log that were written after an epoch time, when their predecessor is lost."""
         with suppress(ChangingError):
-            newer = [names for names in rotated_since(self.siblings, path, int(since * 1e9)) if self._are_closed(names)]
-            self._open_all(path, [[other.path for other in names] for names in newer], now)
+            self._open_all(path, rotated_since(self.siblings, path, int(since * 1e9)), now)
 
     def make_room(self, now: float) -> None:
         """Close files if there are too many: rotated ones that are quiet, or those that can be opened again."""
@@ -147,12 +145,6 @@ class OpenFiles:
         log.warning("the rest of a file was not found", source=self.context.name, path=stream.path, inode=stream.inode)
         self.context.sink.lose(stream)
 
-    def forget(self, tail: Tail) -> None:
-        """Close a file, but not its stream."""
-        tail.close()
-        del self.tails[tail.key]
-        self._unlist(tail)
-
     def forget_idle(self, now: float) -> None:
         """Leave files alone that have not changed for a while, until their paths are checked again."""
         busy = [tail for tail in self.busy.values() if self.tails.get(tail.key) is tail and tail.is_busy(now)]
@@ -187,7 +179,7 @@ class OpenFiles:
 
     def _is_known(self, tail: Tail, now: float) -> bool:
         """Return whether the content of an unread file was read before; it is then resumed, or held as a copy."""
-        handle, path = tail.handle, tail.path or tail.stream.path
+        handle, path = tail.handle, tail.last_path
         if not handle.left(0):
             return False
         for before in reversed(self.by_path.get(path, ())):
@@ -240,13 +232,13 @@ class OpenFiles:
         """Treat an open file as a copy, up to its end."""
         handle = tail.handle
         position = handle.after_last_line()
-        stream = self._copy_stream(tail.path or tail.stream.path, handle)
+        stream = self._copy_stream(tail.last_path, handle)
         if stream != tail.stream:
             self._unlist(tail)
             self.context.sink.close(tail.stream)
             self.has_news = True
             log.info("file is a copy; it is not read", source=self.context.name, path=stream.path)
-        context = handle.read(position.context.length, position.offset - position.context.length)
+        context = handle.before(position)
         tail.move(stream, position.offset, context, now)
         tail.original = original
         self.context.sink.open(stream, position, context)
@@ -255,7 +247,7 @@ class OpenFiles:
         """Decide again about a copy that has changed; return whether it is read from now on."""
         if not tail.has_changed(now):
             return False
-        handle, path = tail.handle, tail.path or tail.stream.path
+        handle, path = tail.handle, tail.last_path
         position = self.context.sink.position(tail.stream)
         original = self._original(path, handle)
         if original is not None or self.is_read_elsewhere(handle):
@@ -269,7 +261,7 @@ class OpenFiles:
         elif handle.left(position.offset) <= 0:
             return False
         self.context.sink.close(tail.stream)
-        context = handle.read(position.context.length, position.offset - position.context.length)
+        context = handle.before(position)
         tail.move(self._stream(path, handle), position.offset, context, now, blank=not position.offset)
         tail.original = None
         self._list(tail)
@@ -314,7 +306,7 @@ class OpenFiles:
             handle = None
         if handle is not None:
             copy = Tail(self._copy_stream(old.path, handle), handle.key, None, 0, b"", False, now, handle)
-        missed: list[list[str]] = []
+        missed: list[list[Sibling]] = []
         if copy is None:
             if not self._end(tail, position, copies, now, may_wait=may_wait):
                 return False
@@ -349,7 +341,7 @@ class OpenFiles:
 
     def _may_be_copy(self, tail: Tail, path: str) -> bool:
         """Return whether an open file that is not read, or not yet, may be a copy of the log at a path, by its name."""
-        return (tail.is_copy or not tail.offset) and path in originals(tail.path or tail.stream.path)
+        return (tail.is_copy or not tail.offset) and path in originals(tail.last_path)
 
     def _end(self, tail: Tail, position: Position, copies: list[Tail], now: float, *, may_wait: bool) -> bool:
         """End the stream of a truncated file: without a loss if it was copied before the last lines were read.
@@ -409,18 +401,17 @@ class OpenFiles:
 
     # Rotation
 
-    def _missed(self, path: str, after: Tail, until: Tail | None = None) -> list[list[str]]:
-        """Return the paths of the files that were at a path between two, oldest first; each plain and compressed."""
+    def _missed(self, path: str, after: Tail, until: Tail | None = None) -> list[list[Sibling]]:
+        """Return the files that were at a path between two, oldest first; each plain and compressed."""
         first, last = self._kept_as(after), self._kept_as(until) if until else None
-        between = rotated_between(self.siblings, path, first, last, after.modified)
-        return [[other.path for other in names] for names in between if self._are_closed(names)]
+        return rotated_between(self.siblings, path, first, last, after.modified)
 
-    def _are_closed(self, names: list[Sibling]) -> bool:
-        return not any(one.key in self.tails for one in names)
-
-    def _open_all(self, path: str, missed: list[list[str]], now: float) -> None:
-        for names in missed:
-            handle = open_first(names)
+    def _open_all(self, path: str, rotated: list[list[Sibling]], now: float) -> None:
+        """Open the rotated files of a log that are not open, each under the first of its names that can be read."""
+        for names in rotated:
+            if any(one.key in self.tails for one in names):
+                continue
+            handle = open_first(one.path for one in names)
             if handle is not None:
                 self.resume(self._stream(path, handle), handle, None, Position(), now)
 
@@ -445,7 +436,9 @@ class OpenFiles:
             if tail.unread:
                 self.lost(tail.stream)
         self.context.sink.close(tail.stream)
-        self.forget(tail)
+        tail.close()
+        del self.tails[tail.key]
+        self._unlist(tail)
 
     def _rotated(self, path: str, kind: str) -> None:
         self.context.telemetry.rotations.labels(self.context.name, kind).inc()

@@ -27,6 +27,10 @@ LISTING_PAUSE = 10
 TICK_NANOSECONDS = 50_000_000
 
 
+# What the names of rotated files add to the log's, by key.
+Numbers = dict[Key, tuple[str, list[int]]]
+
+
 class ChangingError(OSError):
     """A folder was listed a moment ago, and has changed since."""
 
@@ -180,9 +184,7 @@ def rotated_between(siblings: Siblings, path: str, first: Key, last: Key | None,
     one's only in a number, and its time is `since` (by default the first file's own) or later. Both are required,
     because an older file was read before.
     """
-    logs = log_names(path)
-    among = siblings.named_like(path)
-    numbers = {other.key: number for other in among if (number := added_number(logs, other.path))}
+    among, numbers = _numbered(siblings, path)
     if first not in numbers:
         return []
     shape, low = numbers[first]
@@ -191,9 +193,9 @@ def rotated_between(siblings: Siblings, path: str, first: Key, last: Key | None,
     # Not every compressor keeps the time; names that contain dates are enough without it.
     is_enough = begin.is_zipped and max(low) > 0
     since = -1 if is_enough else since or begin.modified
-    between = [other for other in among if other.key in numbers and other.modified >= since]
+    between = [other for other in among if other.modified >= since]
     between = [other for other in between if numbers[other.key][0] == shape and low < numbers[other.key][1] < high]
-    return _by_number(between, {key: low for key, (_, low) in numbers.items()})
+    return _by_number(between, numbers)
 
 
 def rotated_since(siblings: Siblings, path: str, since: int) -> list[list[Sibling]]:
@@ -201,15 +203,22 @@ def rotated_since(siblings: Siblings, path: str, since: int) -> list[list[Siblin
 
     Each is a list with a plain and a compressed file, in this order, if there are both.
     """
+    among, numbers = _numbered(siblings, path)
+    return _by_number([other for other in among if other.modified > since], numbers)
+
+
+def _numbered(siblings: Siblings, path: str) -> tuple[list[Sibling], Numbers]:
+    """Return the files whose names add a number to a log's, newest first, and what each adds, by key."""
     logs = log_names(path)
-    among = siblings.named_like(path)
-    numbers = {other.key: number[1] for other in among if (number := added_number(logs, other.path))}
-    return _by_number([other for other in among if other.key in numbers and other.modified > since], numbers)
+    found = [(other, added_number(logs, other.path)) for other in siblings.named_like(path)]
+    return [other for other, added in found if added], {other.key: added for other, added in found if added}
 
 
-def _by_number(files: list[Sibling], numbers: dict[Key, list[int]]) -> list[list[Sibling]]:
-    files.sort(key=lambda other: (numbers[other.key], other.is_zipped))
-    return [list(names) for _, names in groupby(files, key=lambda other: numbers[other.key])]
+def _by_number(files: list[Sibling], numbers: Numbers) -> list[list[Sibling]]:
+    def number(file: Sibling) -> list[int]:
+        return numbers[file.key][1]
+
+    return [list(names) for _, names in groupby(sorted(files, key=lambda file: (number(file), file.is_zipped)), number)]
 
 
 def _once(path: str, files: Iterable[Sibling]) -> list[Sibling]:

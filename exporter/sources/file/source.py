@@ -8,7 +8,6 @@ downtime.
 """
 
 import asyncio
-import glob
 import math
 import os
 import stat
@@ -63,10 +62,10 @@ class FileOptions(SourceOptions, frozen=True, kw_only=True):
     """How long a rotated file that no longer matches the pattern is kept open after its last line."""
 
     def make(self, context: SourceContext) -> "FileSource":
-        return FileSource(context, self.url.path, self.start == "end", self.rotate_wait.seconds)
+        return FileSource(context, self.url.path, self.rotate_wait.seconds, from_end=self.start == "end")
 
     def notes(self) -> Iterator[str]:
-        if not glob.glob(self.url.path):
+        if not Pattern(self.url.path).paths(0.0):
             yield f"url: nothing matches {self.url.path} yet"
 
 
@@ -79,8 +78,8 @@ class FileSource:
 
     context: SourceContext
     pattern: str
+    rotate_wait: float
     from_end: bool = False
-    rotate_wait: float = RETIRE_SECONDS
     _files: OpenFiles = field(init=False)
     _paths: Pattern = field(init=False)
     # Why files cannot be opened (by path) or read (by key) at the moment.
@@ -355,7 +354,6 @@ class FileSource:
         for stream, position in order:
             self._claim(stream, position, now, now)
             yield False
-        self._open_newer(now)
 
     def _inherit(self, now: float) -> None:
         """Take over the streams of sources that are not configured any more: the same log, spelt differently."""

@@ -57,6 +57,11 @@ class Tail:
         return not self.stream.serial
 
     @property
+    def last_path(self) -> str:
+        """The path of the file; that of its stream once the file is no longer at a path."""
+        return self.path or self.stream.path
+
+    @property
     def handle(self) -> Handle:
         """The open file; it is opened again if it was closed. Raises OSError."""
         if self._handle is None:
@@ -84,15 +89,6 @@ class Tail:
             self._handle.close()
             self._handle = None
 
-    def is_unchanged(self, status: os.stat_result) -> bool:
-        """Return whether a file that was read to its end is the same since, by its status."""
-        return (
-            not self.unread
-            and stamp_of(status) == self._stamp
-            and self._compared - self._stamped >= SETTLED_SECONDS
-            and self.changed_since is None
-        )
-
     def is_busy(self, now: float) -> bool:
         """Return whether the file should be read at every poll."""
         return bool(self.unread) or now - max(self._stamped, self.quiet_since) < BUSY_SECONDS
@@ -106,9 +102,7 @@ class Tail:
         status, left, unread = self.handle.status(), self.handle.left(self.offset), self.unread
         self.linked = status.st_nlink > 0
         self.unread = max(0, left)
-        if stamp_of(status) != self._stamp:
-            self._stamp, self._stamped = stamp_of(status), now
-        elif not left and self.is_unchanged(status):
+        if self._is_settled(status, now) and not left and self.changed_since is None:
             return b""
         before = len(self.context)
         size = READ_BYTES if self.has_long_lines else SHORT_READ_BYTES
@@ -130,13 +124,18 @@ class Tail:
 
     def has_changed(self, now: float) -> bool:
         """Return whether the file may have changed since the last call."""
-        stamp = stamp_of(self.handle.status())
-        if stamp == self._stamp and self._compared - self._stamped >= SETTLED_SECONDS:
+        if self._is_settled(self.handle.status(), now):
             return False
-        if stamp != self._stamp:
-            self._stamp, self._stamped = stamp, now
         self._compared = now
         return True
+
+    def _is_settled(self, status: os.stat_result, now: float) -> bool:
+        """Return whether the file was compared long after its last change; note a change."""
+        stamp = stamp_of(status)
+        if stamp != self._stamp:
+            self._stamp, self._stamped = stamp, now
+            return False
+        return self._compared - self._stamped >= SETTLED_SECONDS
 
     def take(self, other: Tail) -> None:
         """Read another tail's file in place of this one's."""
