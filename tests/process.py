@@ -71,7 +71,12 @@ class Exporter:
 
     def entries(self, event: str) -> list[dict[str, Any]]:
         """Return its log's entries of one event."""
-        lines = [line for line in self._log_bytes().split(b"\n") if line.startswith(b"{")]
+        # Whole lines: it may be writing the last one.
+        lines = [
+            line
+            for line in self._log_bytes().splitlines(keepends=True)
+            if line.startswith(b"{") and line.endswith(b"\n")
+        ]
         return [entry for line in lines if (entry := json.loads(line))["event"] == event]
 
     @property
