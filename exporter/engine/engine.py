@@ -21,6 +21,7 @@ from exporter.engine.label_limiter import LabelLimiter
 from exporter.engine.plan import Plan
 from exporter.engine.seen_keys import SeenKeys, mark_repeated
 from exporter.engine.tally_store import TallyStore
+from exporter.formats.arrow.messages import has_more_messages
 from exporter.joins.conversion import outcomes
 from exporter.joins.join import NAME as JOINS
 from exporter.joins.join import JoinCounts, Joins
@@ -28,6 +29,7 @@ from exporter.joins.request import JoinedPair
 from exporter.joins.store import Store, StoreDelta, StoreStats
 from exporter.lines.buffer import (
     BadLine,
+    Chunk,
     IngestRequest,
     LineBuffer,
     PendingLines,
@@ -38,7 +40,7 @@ from exporter.lines.buffer import (
     merged,
     pieces,
 )
-from exporter.lines.framing import Position
+from exporter.lines.framing import Lines, Position
 from exporter.lines.stream import Stream
 from exporter.state.outlet import Outlet
 from exporter.state.snapshot import Snapshot, SourceCounts
@@ -49,8 +51,10 @@ BLOCK_BYTES = 832 * 1024
 FEATURE_BYTES = 100 * 20
 # Keys of batches that clients may send again.
 MAX_BATCHES = 10_000
-# Of a request, including its rejected lines.
+# Of a request, including its rejected lines, and the lines of a container's runtime.
 MAX_REQUEST_RECORDS = 200_000
+# Each Arrow message takes about as long as a hundred records.
+MAX_REQUEST_MESSAGES = 5000
 
 
 class Engine:
@@ -189,6 +193,12 @@ class Engine:
         # Rows may be far smaller than their line, and the size of a request is limited already.
         limit = len(request.lines) if pipeline.rows else self._plan.limits.line_bytes
         stream = Stream(source, "request")
+        if request.is_arrow and has_more_messages(request.lines, MAX_REQUEST_MESSAGES):
+            raise TooLargeError(f"expected at most {MAX_REQUEST_MESSAGES} messages; send more rows in each")
+        is_of_lines = isinstance(pipeline.framer, type) and issubclass(pipeline.framer, Lines)
+        records = Chunk(stream, 0, request.lines).lines if is_of_lines else 0
+        if records > MAX_REQUEST_RECORDS:
+            raise TooLargeError(f"expected at most {MAX_REQUEST_RECORDS} lines")
         records = 0
         for pending in framed(stream, limit, request.lines, pipeline.framer, 0):
             records += pending.count

@@ -30,8 +30,8 @@ class WrappedLines(Lines, ABC):
         super().__init__(limit + WRAPPING_BYTES * _max_parts(limit), position, context)
         self._line_limit = limit
         self._max_parts = _max_parts(limit)
-        # Of the unfinished line with the most parts.
-        self._parts = 0
+        # The lines that wait for the end of an unfinished one.
+        self._waiting = 0
 
     @abstractmethod
     def unwrap(self, line: bytes) -> Wrapped:
@@ -45,10 +45,12 @@ class WrappedLines(Lines, ABC):
         oversize: list[int] = []
         unfinished: dict[bytes, tuple[int, list[bytes]]] = {}
         at, last, complete = start, start, (0, 0)
+        self._waiting = 0
         for end, (stream, text, is_end) in self._wrapped(data, start):
             first, texts = unfinished.setdefault(stream, (begin + at, []))
             texts.append(text)
             at = end
+            self._waiting += 1
             if is_end:
                 line = b"".join(texts)
                 del unfinished[stream]
@@ -57,14 +59,13 @@ class WrappedLines(Lines, ABC):
                 else:
                     blocks.append((first, line + b"\n"))
             if not unfinished:
-                last, complete = end, (len(blocks), len(oversize))
-        self._parts = max((len(texts) for _, texts in unfinished.values()), default=0)
+                last, complete, self._waiting = end, (len(blocks), len(oversize)), 0
         # A line that ends within an unfinished line of the other stream waits for it.
         return last, blocks[: complete[0]], oversize[: complete[1]]
 
     def _is_oversize(self, rest: int) -> bool:
-        # Unfinished lines are read again with each piece, so they may not have any number of parts.
-        return super()._is_oversize(rest) or self._parts > self._max_parts
+        # Lines that wait are read again with each piece, so there may not be any number of them.
+        return super()._is_oversize(rest) or self._waiting > self._max_parts
 
     def _wrapped(self, data: bytes, start: int) -> Iterator[tuple[int, Wrapped]]:
         """Yield the content of each whole line, and where the line ends."""
@@ -74,5 +75,5 @@ class WrappedLines(Lines, ABC):
 
 
 def _max_parts(limit: int) -> int:
-    """Return how many parts a line of at most `limit` bytes may have."""
+    """Return how many lines of the runtime may hold a line of at most `limit` bytes, and lines within it."""
     return FEW_PARTS + limit // PART_BYTES

@@ -17,7 +17,8 @@ from exporter.lines.stream import Stream
 PIECE_BYTES = 64 * 1024
 # The fixed cost of folding a line, as bytes of JSON lines.
 LINE_BYTES = 64
-
+# Up to this size, bytes.count is faster than numpy.
+SHORT_BYTES = 4096
 
 NEWLINE = ord("\n")
 
@@ -34,6 +35,8 @@ class Chunk(NamedTuple):
         """The number of lines (of Arrow: rows)."""
         if not isinstance(self.block, bytes):
             return int(self.block.num_rows)
+        if len(self.block) < SHORT_BYTES:
+            return self.block.count(b"\n")
         # Four times as fast as bytes.count.
         return int(np.count_nonzero(np.frombuffer(self.block, np.uint8) == NEWLINE))
 

@@ -138,9 +138,24 @@ def test_a_pod_s_log_may_contain_other_lines_than_records(tmp_path: Path, name: 
 
 @both
 def test_a_line_of_too_many_parts_is_oversize(framing: type[Lines], wrap: Wrap) -> None:
-    """Because the parts of an unfinished line are read again with each piece."""
+    """Because lines that wait for the end of an unfinished line are read again with each piece."""
     lines = framing(LIMIT)
     assert lines.feed(wrap("stdout", "", False) * (FEW_PARTS + 1)).oversize == [0]
     assert lines.held == 0
     rest = wrap("stdout", "", False) * 100 + wrap("stdout", "end", True) + wrap("stdout", "next", True)
+    assert [block for _, block in lines.feed(rest).blocks] == [b"next\n"]
+
+
+@both
+@pytest.mark.parametrize("is_end", [True, False])
+def test_a_line_with_too_many_lines_of_other_streams_within_is_oversize(
+    framing: type[Lines],
+    wrap: Wrap,
+    is_end: bool,  # noqa: FBT001
+) -> None:
+    lines = framing(LIMIT)
+    others = b"".join(wrap(f"stream{number}", "a", is_end) for number in range(FEW_PARTS))
+    assert lines.feed(wrap("stdout", "", False) + others).oversize == [0]
+    assert lines.held == 0
+    rest = wrap("stdout", "end", True) + wrap("stdout", "next", True)
     assert [block for _, block in lines.feed(rest).blocks] == [b"next\n"]

@@ -13,7 +13,7 @@ from pathlib import Path
 import pyarrow as pa
 import pytest
 
-from exporter.engine.engine import MAX_REQUEST_RECORDS
+from exporter.engine.engine import MAX_REQUEST_MESSAGES, MAX_REQUEST_RECORDS
 from exporter.serving.connections import MAX_CONNECTIONS
 from tests.process import DEADLINE_SECONDS, Exporter, exporter, peak_bytes, reset_peak
 from tests.sources.test_http import GOOD, NDJSON, PATH, REQUESTS, listening, post
@@ -39,6 +39,20 @@ def arrow(batches: int, rows: int) -> bytes:
     return file.getvalue()
 
 
+def scores_by_class(classes: int, kind: pa.DataType, rows: int = 60_000) -> bytes:
+    scores = pa.nulls(rows, kind) if pa.types.is_null(kind) else pa.array([1] * rows, kind)
+    names = [f"c{number}" for number in range(classes)]
+    columns = {
+        "prediction": pa.array(["c0"] * rows),
+        "probability": pa.StructArray.from_arrays([scores] * classes, names),
+    }
+    batch = pa.record_batch(columns)
+    file = io.BytesIO()
+    with pa.ipc.new_stream(file, batch.schema) as writer:
+        writer.write_batch(batch)
+    return file.getvalue()
+
+
 BODIES: dict[str, tuple[bytes, str, int]] = {
     "empty objects": (full_of(b"{}\n"), NDJSON, 413),
     "newlines": (full_of(b"\n"), NDJSON, 413),
@@ -60,7 +74,10 @@ BODIES: dict[str, tuple[bytes, str, int]] = {
     "rows": (arrow(4, 65_000), ARROW, 413),
     "as many rows as are allowed": (arrow(3, 65_000), ARROW, 200),
     "batches of a row": (arrow(2000, 1), ARROW, 200),
-    "ends of streams": (b"\xff\xff\xff\xff\0\0\0\0" * 100_000, ARROW, 200),
+    "ends of streams": (b"\xff\xff\xff\xff\0\0\0\0" * 100_000, ARROW, 413),
+    "batches of a row, and more": (arrow(MAX_REQUEST_MESSAGES, 1), ARROW, 413),
+    "a probability per class": (scores_by_class(100, pa.int8()), ARROW, 200),
+    "a probability per class, all null": (scores_by_class(5000, pa.null()), ARROW, 200),
 }
 
 

@@ -29,6 +29,17 @@ UNIT_PARTS = {"s": 1, "ms": 10**3, "us": 10**6, "ns": 10**9}
 FRACTION = 0.5
 
 
+def scores_per_row(table: pa.Table) -> int:
+    """Return how many scores by class a row has on average, at least 1; each becomes a Python object."""
+    if "probability" not in table.schema.names:
+        return 1
+    column = table["probability"]
+    if types.is_struct(column.type):
+        return max(1, int(column.type.num_fields))
+    items = sum(len(chunk.items) for chunk in column.chunks) if types.is_map(column.type) else 0
+    return max(1, int(items) // max(1, int(table.num_rows)))
+
+
 class ArrowColumns:
     """The columns of flat record batches of one schema, by name (Leaf.key)."""
 

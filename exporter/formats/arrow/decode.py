@@ -12,9 +12,9 @@ import pyarrow as pa
 from exporter.batch import Batch, Floats, Ints, Marks, Series
 from exporter.decoding.checks import Failed, series
 from exporter.decoding.columns import class_of, label_of
-from exporter.decoding.decode import Decoder, DecodeResult
+from exporter.decoding.decode import MAX_CELLS, Decoder, DecodeResult
 from exporter.decoding.schema import LATENCY_UNITS, TIMESTAMP_UNITS
-from exporter.formats.arrow.columns import ArrowColumns
+from exporter.formats.arrow.columns import ArrowColumns, scores_per_row
 from exporter.formats.arrow.messages import MOST_ROWS
 from exporter.formats.arrow.stream import ArrowStream
 from exporter.lines.buffer import BadLine, Chunk, PendingLines
@@ -35,25 +35,29 @@ class ArrowDecoder(Decoder):
         rows = 0
         for chunk in pending.chunks:
             if run and (rows >= MOST_ROWS or chunk.block.schema != run[0].block.schema):
-                yield self._decoded(run, now)
+                yield from self._decoded(run, now)
                 run, rows = [], 0
             run.append(chunk)
             rows += chunk.block.num_rows
         if run:
-            yield self._decoded(run, now)
+            yield from self._decoded(run, now)
 
-    def _decoded(self, chunks: Sequence[Chunk], now: float) -> DecodeResult:
-        table = pa.Table.from_batches([chunk.block for chunk in chunks])
-        batch, failed = self._read_columns(ArrowColumns(table), now)
-        good, rejected = self._checks.apply(batch, now, failed)
+    def _decoded(self, chunks: Sequence[Chunk], now: float) -> Iterator[DecodeResult]:
+        whole = pa.Table.from_batches([chunk.block for chunk in chunks])
         begins = np.cumsum([0, *(chunk.block.num_rows for chunk in chunks)])
+        rows_at_once = max(1, MAX_CELLS // scores_per_row(whole))
+        for start in range(0, whole.num_rows, rows_at_once):
+            table = whole.slice(start, rows_at_once)
+            batch, failed = self._read_columns(ArrowColumns(table), now)
+            good, rejected = self._checks.apply(batch, now, failed)
 
-        def bad(reason: Reason, rows: Ints, detail: str) -> BadLine:
-            number = int(np.searchsorted(begins, rows[0], "right")) - 1
-            stream, offset, _ = chunks[number]
-            return BadLine(stream, offset, reason, detail, len(rows), int(rows[0] - begins[number]) + 1)
+            def bad(reason: Reason, rows: Ints, detail: str, start: int = start) -> BadLine:
+                row = start + int(rows[0])
+                number = int(np.searchsorted(begins, row, "right")) - 1
+                stream, offset, _ = chunks[number]
+                return BadLine(stream, offset, reason, detail, len(rows), row - int(begins[number]) + 1)
 
-        return DecodeResult(good if len(good) else None, tuple(bad(*rows) for rows in rejected), table.num_rows)
+            yield DecodeResult(good if len(good) else None, tuple(bad(*rows) for rows in rejected), table.num_rows)
 
     def _read_columns(self, columns: ArrowColumns, now: float) -> tuple[Batch, list[Failed]]:
         """Return the rows as a batch, and which of them cannot be records."""

@@ -96,6 +96,16 @@ def _plain(array: pa.Array) -> pa.Array:
     if types.is_decimal(array.type):
         array.validate(full=True)
         return array.cast(pa.float64())
+    if types.is_struct(array.type):
+        # A class without scores takes no bytes.
+        present = [number for number, field in enumerate(array.type) if not types.is_null(field.type)]
+        fields = [array.field(number) for number in present]
+        names = [array.type[number].name for number in present]
+        return (
+            pa.StructArray.from_arrays(fields, names, mask=array.is_null())
+            if fields
+            else pa.nulls(len(array), pa.float64())
+        )
     if not types.is_string_view(array.type) or not len(array):
         return array
     array.validate()

@@ -10,7 +10,9 @@ from __future__ import annotations
 
 import struct
 from collections.abc import Iterator
+from contextlib import suppress
 from enum import IntEnum
+from itertools import islice
 from typing import NamedTuple
 
 import numpy as np
@@ -78,14 +80,21 @@ class Messages:
 
 def count_rows(data: bytes) -> int:
     """Return how many rows the whole batches at the start of a stream have."""
-    rows = at = 0
-    try:
+    return sum(message.rows for message in _whole(data))
+
+
+def has_more_messages(data: bytes, count: int) -> bool:
+    """Return whether a stream starts with more than `count` whole messages."""
+    return next(islice(_whole(data), count, None), None) is not None
+
+
+def _whole(data: bytes) -> Iterator[Message]:
+    """Yield the whole messages at the start of a stream."""
+    at = 0
+    with suppress(RejectedError):
         while message := _first(data, at)[0]:
-            rows += message.rows
+            yield message
             at += message.size
-    except RejectedError:
-        pass
-    return rows
 
 
 def _first(data: bytes, at: int) -> tuple[Message | None, int]:
