@@ -44,10 +44,10 @@ def test_a_file_is_recognised_by_inode_and_content(
     path.write_bytes(content)
     status = path.stat()
     stream = Stream("log", str(path), status.st_dev + (device != "same device"), status.st_ino, 1)
-    handle = find(stream, known, set(), Siblings())
-    assert (handle is not None) == is_found
-    if handle:
-        handle.close()
+    found = find(stream, known, set(), Siblings())
+    assert (found is not None) == is_found
+    if found:
+        found[0].close()
 
 
 @pytest.mark.parametrize(
@@ -70,7 +70,7 @@ def test_a_file_with_another_inode_is_recognised_by_its_content(
     path = tmp_path / "log"
     path.write_bytes(content)
     stream = Stream("log", str(path), path.stat().st_dev, path.stat().st_ino + 1, 1)
-    handle = find(stream, known, set(), Siblings())
-    assert (handle is not None) == is_found
-    if handle:
-        handle.close()
+    found = find(stream, known, set(), Siblings())
+    assert (found is not None) == is_found
+    if found:
+        found[0].close()

@@ -2,6 +2,7 @@
 
 import errno
 import os
+import sys
 import zlib
 from collections.abc import Callable, Iterable
 from contextlib import suppress
@@ -86,13 +87,16 @@ class Handle:
 
         It is compared where the position has something to compare: the head, and the last place that it reaches.
         """
-        size, head = self.left(0), position.head
-        if not 0 < size < position.offset:
+        begin = self.read(position.head.length, 0)
+        has_head = position.head.matches(begin)
+        if len(begin) == position.head.length and not has_head:
             return False
+        size = self._size(position.offset)
         reached = [place for place in position.trail if place.offset <= size]
         return (
-            (size >= head.length or bool(reached))
-            and (size < head.length or head.matches(self.read(head.length, 0)))
+            0 < size < position.offset
+            and not self.left(size)
+            and (has_head or bool(reached))
             and all(place.context.matches(self.before(place)) for place in reached[-1:])
         )
 
@@ -115,7 +119,18 @@ class Handle:
         end = self.read(READ_BYTES, max(0, size - READ_BYTES))
         newline = end.rfind(b"\n") + 1
         skipping = newline == 0 and size > READ_BYTES
-        offset = size if skipping else size - len(end) + newline
+        return self._position(size if skipping else size - len(end) + newline, skipping=skipping)
+
+    def end(self) -> Position:
+        """Return the position at the end, which may be within a line."""
+        return self._position(self._size(sys.maxsize))
+
+    def _size(self, limit: int) -> int:
+        """Return the size of the content; a compressed file is unpacked up to a limit first, to know it."""
+        self.read(0, limit)
+        return self.left(0)
+
+    def _position(self, offset: int, *, skipping: bool = False) -> Position:
         near = min(offset, CONTEXT_BYTES)
         head, context = self.read(near, 0), self.read(near, offset - near)
         return Position(offset, skipping, Digest.of(head), Digest.of(context))

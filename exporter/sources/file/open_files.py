@@ -15,8 +15,8 @@ from exporter.lines.framing import CONTEXT_BYTES, Digest, Position
 from exporter.lines.stream import Stream
 from exporter.sources.file.handle import GZIP_MAGIC, Handle, Key, open_first
 from exporter.sources.file.names import originals
-from exporter.sources.file.search import UnfinishedError, find_copy, find_part
-from exporter.sources.file.siblings import ChangingError, Sibling, Siblings, rotated_between, rotated_since
+from exporter.sources.file.search import Found, UnfinishedError, find_copy
+from exporter.sources.file.siblings import Sibling, Siblings, rotated_between, rotated_since
 from exporter.sources.file.tail import Tail
 from exporter.sources.source import SourceContext
 
@@ -85,10 +85,15 @@ class OpenFiles:
         """Open the files that were at a path after one file, and were rotated before they were seen."""
         self._open_all(after.stream.path, self._missed(after.stream.path, after), now)
 
+    def open_between(self, path: str, now: float) -> None:
+        """Open the files that were rotated from a path after the last one that was read. Raises ChangingError."""
+        read = [tail for tail in self.by_path.get(path, ()) if tail.offset]
+        if read:
+            self.open_missed(read[-1], now)
+
     def open_newer(self, path: str, since: float, now: float) -> None:
-        """Open the rotated files of a log that were written after an epoch time, when their predecessor is lost."""
-        with suppress(ChangingError):
-            self._open_all(path, rotated_since(self.siblings, path, int(since * 1e9)), now)
+        """Open the rotated files of a log that were written after an epoch time. Raises ChangingError."""
+        self._open_all(path, rotated_since(self.siblings, path, int(since * 1e9)), now)
 
     def make_room(self, now: float) -> None:
         """Close files if there are too many: rotated ones that are quiet, or those that can be opened again."""
@@ -110,7 +115,7 @@ class OpenFiles:
         """Read one block; return whether there may be more. Raises OSError."""
         if tail.is_copy:
             return self._review(tail, now)
-        if not tail.offset and tail.path is not None and self._is_known(tail, now):
+        if not tail.offset and self._is_known(tail, now):
             return False
         data = tail.read(now)
         if data is None:
@@ -136,9 +141,16 @@ class OpenFiles:
             wait = 0.0 if tail.handle.is_zipped else self.rotate_wait
             if quiet < (max(wait, PATIENCE_SECONDS) if is_latest else wait) or (is_latest and not is_alone):
                 return
+            # After a crash, the copies of a truncated file of which nothing was read are those after this one.
+            if tail.handle.is_zipped and not is_latest and not self._next(tail).offset:
+                return
         if is_latest:
             self.open_missed(tail, now)
         self.finish(tail)
+
+    def _next(self, tail: Tail) -> Tail:
+        tails = self.by_path[tail.stream.path]
+        return tails[tails.index(tail) + 1]
 
     def lost(self, stream: Stream) -> None:
         """Count and log that the rest of a stream was not found, or cannot be read."""
@@ -295,30 +307,31 @@ class OpenFiles:
         """
         old, position, is_latest = tail.stream, self._known(tail), self.latest(tail.stream.path) is tail
         self._finish_overwritten(old.path, tail)
-        copies = [copy for copy in self.tails.values() if copy is not tail and self._may_be_copy(copy, old.path)]
-        copy = next((copy for copy in copies if position.offset and copy.handle.matches(position)), None)
+        is_compressing = False
         try:
-            handle = None if copy else find_copy(old.path, position, self.tails, self.siblings, tail.modified)
+            copy, place = self._rest(tail, position, now)
         except UnfinishedError:
-            # The copy is being compressed.
-            if tail.changed_since is not None and now - tail.changed_since < RETIRE_SECONDS:
-                return False
-            handle = None
-        if handle is not None:
-            copy = Tail(self._copy_stream(old.path, handle), handle.key, None, 0, b"", False, now, handle)
+            is_compressing = tail.changed_since is not None and now - tail.changed_since < RETIRE_SECONDS
+            copy = None
         missed: list[list[Sibling]] = []
-        if copy is None:
-            if not self._end(tail, position, copies, now, may_wait=may_wait):
-                return False
-        else:
+        if copy is not None:
             if is_latest:
                 missed = self._missed(old.path, copy, until=tail)
             self._unlist(copy)
             self.context.sink.close(copy.stream)
-            copy.move(old, tail.offset, tail.context, now, blank=tail.blank)
+            copy.move(old, place.offset, copy.handle.before(place), now, blank=tail.blank)
             copy.original = None
             self._move(copy, old)
+            if place != position:
+                self.context.sink.open(copy.stream, place, copy.context)
             self._add(copy)
+        elif tail.path != old.path and not tail.unread:
+            # A rotated file was read to its end.
+            self.context.sink.close(old)
+        elif is_compressing or may_wait:
+            return False
+        else:
+            self.lost(old)
         self._rotated(old.path, "truncate")
         stream = self._stream(tail.path or old.path, tail.handle)
         # A rotated file that was truncated does not become the latest.
@@ -332,6 +345,27 @@ class OpenFiles:
         self._open_all(old.path, missed, now)
         return True
 
+    def _rest(self, tail: Tail, position: Position, now: float) -> tuple[Tail | None, Position]:
+        """Return the copy in which a truncated file's stream continues, and where.
+
+        That is at the end of a copy that was made before the last lines were read. Raises UnfinishedError.
+        """
+        path = tail.stream.path
+        copies = [copy for copy in self.tails.values() if copy is not tail and self._may_be_copy(copy, path)]
+        copies.sort(key=lambda copy: copy.handle.left(0), reverse=True)
+        for copy in copies:
+            if position.offset and copy.handle.matches(position):
+                return copy, position
+        handle, place = find_copy(path, position, self.tails, self.siblings, tail.modified) or (None, Position())
+        for copy in copies:
+            if copy.handle.is_part(position) and copy.handle.left(0) > place.offset:
+                if handle is not None:
+                    handle.close()
+                return copy, copy.handle.end()
+        if handle is None:
+            return None, position
+        return Tail(self._copy_stream(path, handle), handle.key, None, 0, b"", False, now, handle), place
+
     def _finish_overwritten(self, path: str, tail: Tail) -> None:
         """Close the rotated files of a log that were read and then overwritten, perhaps with a copy of another one."""
         for other in list(self.by_path.get(path, ())):
@@ -343,28 +377,7 @@ class OpenFiles:
         """Return whether an open file that is not read, or not yet, may be a copy of the log at a path, by its name."""
         return (tail.is_copy or not tail.offset) and path in originals(tail.last_path)
 
-    def _end(self, tail: Tail, position: Position, copies: list[Tail], now: float, *, may_wait: bool) -> bool:
-        """End the stream of a truncated file: without a loss if it was copied before the last lines were read.
-
-        Return False if its content may come back.
-        """
-        parts = [copy for copy in copies if copy.handle.is_part(position)]
-        for copy in parts:
-            self._hold(copy, None, now)
-        is_rotated = tail.path != tail.stream.path
-        part = None if parts else find_part(tail.stream.path, position, self.tails, self.siblings)
-        if part is not None:
-            # Its path may match the pattern, too.
-            self.hold(*part, now)
-        if parts or part is not None or (is_rotated and not tail.unread):
-            self.context.sink.close(tail.stream)
-        elif may_wait:
-            return False
-        else:
-            self.lost(tail.stream)
-        return True
-
-    def _copy(self, tail: Tail, position: Position) -> Handle | None:
+    def _copy(self, tail: Tail, position: Position) -> Found | None:
         """Open a copy of a file's content up to a position, if there is one."""
         with suppress(UnfinishedError):
             return find_copy(tail.stream.path, position, self.tails, self.siblings)
@@ -372,12 +385,14 @@ class OpenFiles:
 
     def _move_to_compressed(self, tail: Tail) -> None:
         """Continue in the compressed copy of a deleted file, if there is one; later files are searched for after it."""
-        copy = self._copy(tail, self._known(tail))
-        if copy is not None:
+        handle, place = self._copy(tail, self._known(tail)) or (None, Position())
+        if handle is not None and place.offset == tail.offset:
             del self.tails[tail.key]
-            tail.handle = copy
+            tail.handle = handle
             self.tails[tail.key] = tail
             self._move(tail, tail.stream)
+        elif handle is not None:
+            handle.close()
 
     def _replace(self, tail: Tail, new: Tail) -> None:
         """Continue a stream in a new file at the same path, which has the same content and maybe more."""
@@ -408,12 +423,19 @@ class OpenFiles:
 
     def _open_all(self, path: str, rotated: list[list[Sibling]], now: float) -> None:
         """Open the rotated files of a log that are not open, each under the first of its names that can be read."""
+        newest = self.latest(path)
         for names in rotated:
             if any(one.key in self.tails for one in names):
                 continue
             handle = open_first(one.path for one in names)
             if handle is not None:
                 self.resume(self._stream(path, handle), handle, None, Position(), now)
+        if newest is not self.latest(path) and newest and newest.path == path:
+            # The file at the path comes after them.
+            self._unlist(newest)
+            self.serial += 1
+            self._move(newest, msgspec.structs.replace(newest.stream, serial=self.serial))
+            self._list(newest)
 
     def _kept_as(self, tail: Tail) -> Key:
         """Return the key of a file in its folder; that of its compressed copy, if the file itself was deleted."""
@@ -424,8 +446,8 @@ class OpenFiles:
         copy = self._copy(tail, position)
         if copy is None:
             return tail.key
-        with closing(copy):
-            return copy.key
+        with closing(copy[0]) as handle:
+            return handle.key
 
     def finish(self, tail: Tail) -> None:
         """End a stream and close its file."""

@@ -2,13 +2,12 @@
 
 import errno
 from collections.abc import Container
-from itertools import chain
 
 from exporter.lines.framing import Position
 from exporter.lines.stream import Stream
-from exporter.sources.file.handle import Handle, Key, open_first, open_if
+from exporter.sources.file.handle import GZIP_SUFFIX, Handle, Key, open_first, open_if
 from exporter.sources.file.names import is_rotated, originals
-from exporter.sources.file.siblings import Siblings
+from exporter.sources.file.siblings import Sibling, Siblings
 
 
 class UnfinishedError(OSError):
@@ -19,7 +18,11 @@ class UnfinishedError(OSError):
         self.size = size
 
 
-def find(stream: Stream, position: Position, open_keys: Container[Key], siblings: Siblings) -> Handle | None:
+# A file, and where a stream continues in it.
+Found = tuple[Handle, Position]
+
+
+def find(stream: Stream, position: Position, open_keys: Container[Key], siblings: Siblings) -> Found | None:
     """Open the file in which a stream continues after a position; None if there is none, or it is open already.
 
     The content decides, because inode numbers are reused and a file that was restored or rewritten has another one;
@@ -45,47 +48,56 @@ def find(stream: Stream, position: Position, open_keys: Container[Key], siblings
         related = [path for path in renamed if position.offset or is_rotated(stream.path, path)]
         handle = open_first(related, is_same)
     if handle is None and position.offset:
-        handle = open_first([stream.path], is_like) or find_copy(stream.path, position, open_keys, siblings)
-    if handle is None and unknown:
+        handle = open_first([stream.path], is_like)
+    found = find_copy(stream.path, position, open_keys, siblings) if handle is None else (handle, position)
+    if found is None and unknown:
         raise unknown
-    return handle
+    return found
 
 
 def find_copy(
     path: str, position: Position, open_keys: Container[Key], siblings: Siblings, since: int = 0
-) -> Handle | None:
-    """Open a copy of the file that was read at a path up to a position; `since` is its least mtime in nanoseconds.
+) -> Found | None:
+    """Open a copy of the file that was read at a path up to a position; it was last changed at `since` or later.
 
-    Raises UnfinishedError if there is none, but a file that is being compressed may become it.
+    If there is only one that was made before the last lines were read, the stream continues at its end. Raises
+    UnfinishedError if there is none, but a file that is being compressed may become it.
     """
+    if not position.offset:
+        return None
+    found = _find_copy(path, position, open_keys, siblings, since)
+    if found is None and siblings.have_changed(path):
+        # The copy may have been renamed or compressed meanwhile.
+        found = _find_copy(path, position, open_keys, siblings, since)
+    return found
+
+
+def _find_copy(
+    path: str, position: Position, open_keys: Container[Key], siblings: Siblings, since: int
+) -> Found | None:
     unfinished = []
 
     def is_copy(handle: Handle) -> bool:
-        matches = position.offset > 0 and handle.matches(position)
+        matches = handle.matches(position)
         if not matches and handle.is_cut_off:
             unfinished.append(handle.status().st_size)
         return matches
 
-    named_like = siblings.named_like(path)
+    def first(others: list[Sibling]) -> Handle | None:
+        # Whoever copies or compresses a file may set its time of modification.
+        recent = (other.path for other in others if other.key not in open_keys and other.changed >= since)
+        return open_first(recent, is_copy)
+
     # While a file is being compressed, the original is still there.
-    named_like.sort(key=lambda other: other.is_zipped)
-    for among in (named_like, siblings.beginning_with(path, position.head)):
-        copies = [other for other in among if other.key not in open_keys and other.modified >= since]
-        handle = open_first((other.path for other in copies), is_copy)
-        if handle is not None:
-            return handle
+    named_like = sorted(siblings.named_like(path), key=lambda other: other.is_zipped)
+    handle = first(named_like) or first(siblings.beginning_with(path, position.head))
+    if handle is not None:
+        return handle, position
     if unfinished:
         raise UnfinishedError(sum(unfinished))
-    return None
-
-
-def find_part(
-    path: str, position: Position, open_keys: Container[Key], siblings: Siblings
-) -> tuple[str, Handle] | None:
-    """Open a copy that was made of the file at a path before it was read up to a position; return its path, too."""
-    for other in chain(siblings.named_like(path), siblings.beginning_with(path, position.head)):
-        if other.key not in open_keys and not other.is_zipped and path in originals(other.path):
-            handle = open_first([other.path], lambda copy: copy.is_part(position))
-            if handle is not None:
-                return other.path, handle
-    return None
+    others = [*named_like, *siblings.beginning_with(path, position.head)]
+    named = (other for other in others if path in originals(other.path.removesuffix(GZIP_SUFFIX)))
+    handle = open_first(
+        (other.path for other in named if other.key not in open_keys), lambda copy: copy.is_part(position)
+    )
+    return (handle, handle.end()) if handle else None

@@ -40,11 +40,15 @@ class ChangingError(OSError):
 
 @dataclass(frozen=True, slots=True)
 class Sibling:
-    """A regular file in the same folder, or in one below; `modified` is in nanoseconds."""
+    """A regular file in the same folder, or in one below.
+
+    `modified` and `changed` are in nanoseconds; anybody can set the former, but the latter only to a later time.
+    """
 
     path: str
     key: Key
     modified: int
+    changed: int
 
     @property
     def is_zipped(self) -> bool:
@@ -72,7 +76,9 @@ class Listing:
 
     def is_current(self) -> bool:
         """Return whether the folder has not changed since."""
-        return self.is_settled and os.stat(self.folder or ".").st_mtime_ns == self.modified
+        with suppress(OSError):
+            return self.is_settled and os.stat(self.folder or ".").st_mtime_ns == self.modified
+        return False
 
     def with_inode(self, inode: int) -> Iterator[Sibling]:
         """Yield the files with an inode number."""
@@ -121,7 +127,8 @@ class Listing:
             except (OSError, UnicodeEncodeError):
                 # The file is gone since the folder was listed, or its name cannot be logged.
                 continue
-            yield Sibling(path, key_of(status), status.st_mtime_ns)
+            times = status.st_mtime_ns, status.st_ctime_ns
+            yield Sibling(path, key_of(status), times[0], max(times))
 
 
 @dataclass
@@ -147,14 +154,20 @@ class Siblings:
         """Return the newest files that begin with some bytes, whatever their names, newest first."""
         return _once(path, (file for listing in self._in(path) for file in listing.beginning_with(head)))
 
+    def have_changed(self, path: str) -> bool:
+        """Return whether a log's folder, or one below, may have changed since it was listed."""
+        folders = _folders(path)
+        return any(
+            (folder in folders or os.path.dirname(folder) in folders) and not listing.is_current()
+            for folder, listing in self._listings.items()
+        )
+
     def forget(self) -> None:
         """Free the memory of the listings."""
         self._listings.clear()
 
     def _in(self, path: str) -> list[Listing]:
-        folder, linked = os.path.dirname(path), os.path.dirname(os.path.realpath(path))
-        folders = (folder,) if os.path.realpath(folder) == linked else (folder, linked)
-        return [listing for folder in folders if (listing := self._listing(folder))]
+        return [listing for folder in _folders(path) if (listing := self._listing(folder))]
 
     def _around(self, path: str) -> list[Listing]:
         listings = self._in(path)
@@ -163,9 +176,8 @@ class Siblings:
 
     def _listing(self, folder: str) -> Listing | None:
         listing = self._listings.get(folder)
-        with suppress(OSError):
-            if listing is not None and listing.is_current():
-                return listing
+        if listing is not None and listing.is_current():
+            return listing
         if listing is not None and time.monotonic() < listing.due:
             raise ChangingError(folder)
         try:
@@ -205,6 +217,12 @@ def rotated_since(siblings: Siblings, path: str, since: int) -> list[list[Siblin
     """
     among, numbers = _numbered(siblings, path)
     return _by_number([other for other in among if other.modified > since], numbers)
+
+
+def _folders(path: str) -> tuple[str, ...]:
+    """Return the folders of a log, and of the file it links to."""
+    folder, linked = os.path.dirname(path), os.path.dirname(os.path.realpath(path))
+    return (folder,) if os.path.realpath(folder) == linked else (folder, linked)
 
 
 def _numbered(siblings: Siblings, path: str) -> tuple[list[Sibling], Numbers]:

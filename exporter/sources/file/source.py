@@ -22,10 +22,10 @@ import structlog
 from exporter.lines.framing import Position
 from exporter.lines.stream import Stream
 from exporter.pacer import Pacer
-from exporter.sources.file.handle import COMPRESSED_SUFFIXES, Handle, Key, key_of, open_first, open_regular
+from exporter.sources.file.handle import COMPRESSED_SUFFIXES, Key, key_of, open_first, open_regular
 from exporter.sources.file.open_files import PATIENCE_SECONDS, RETIRE_SECONDS, OpenFiles
 from exporter.sources.file.pattern import Pattern
-from exporter.sources.file.search import UnfinishedError, find, find_part
+from exporter.sources.file.search import Found, UnfinishedError, find
 from exporter.sources.file.siblings import ChangingError
 from exporter.sources.file.tail import Tail, stamp_of
 from exporter.sources.source import SourceContext, SourceOptions, room
@@ -37,7 +37,7 @@ POLL_SECONDS = 0.2
 # How often the paths of many files are checked; busy files are read at every poll.
 LOOK_SECONDS = 1.0
 MANY_FILES = 500
-QUIET_LOOKS = 3
+QUIET_LOOKS = 2
 STEP_FILES = 100
 # A new file is known to the state within this time.
 COMMIT_SECONDS = 1.0
@@ -93,6 +93,8 @@ class FileSource:
     _is_unsettled: bool = True
     # The paths of files that were lost, after which newer ones are searched for.
     _lost: set[str] = field(default_factory=set)
+    # The paths of files of which nothing had been read, before which others are searched for.
+    _unread: set[str] = field(default_factory=set)
     _skip: bool = False
     _started: bool = False
     _looked: float = -math.inf
@@ -160,7 +162,9 @@ class FileSource:
                 yield self._read(tail, now)
         self._started = True
         self._files.forget_idle(now)
-        self._report(now)
+        self._report_lag(now)
+        if has_looked:
+            self._report_files()
 
     def _look(self, now: float) -> Iterator[bool]:
         """Check which file is at each path: open new files, and retire those that are no longer at their path."""
@@ -173,10 +177,11 @@ class FileSource:
         # In folders that have not changed, each of many files is checked in turn.
         turns = QUIET_LOOKS if len(before) > MANY_FILES and not self._paths.has_changed else 1
         for number, path in enumerate(paths):
-            status = before.get(path) if (number + self._looks) % turns else None
-            if status := status or self._regular(path):
+            last = before.get(path)
+            is_due = last is None or (number + self._looks) % turns == 0
+            if status := self._regular(path) if is_due else last:
                 there[path] = status
-                if path not in before or stamp_of(before[path]) != stamp_of(status):
+                if last is None or (status is not last and stamp_of(last) != stamp_of(status)):
                     changed.append(path)
             if len(there) % STEP_FILES == 0:
                 yield False
@@ -208,10 +213,15 @@ class FileSource:
         self._open_newer(now)
 
     def _open_newer(self, now: float) -> None:
-        """Open the rotated files that are newer than lost ones, once all that were being read are found."""
-        for path in self._lost:
-            self._files.open_newer(path, self.context.sink.saved_at, now)
-        self._lost.clear()
+        """Open the rotated files after lost and unread ones, once all that were being read are found."""
+        awaited = {stream.path for stream in self._missing}
+        with suppress(ChangingError):  # the rest is searched for at the next check
+            for path in self._unread - awaited:
+                self._files.open_between(path, now)
+                self._unread.remove(path)
+            for path in self._lost - awaited:
+                self._files.open_newer(path, self.context.sink.saved_at, now)
+                self._lost.remove(path)
 
     def _follow(self, there: Statuses, now: float) -> Iterator[bool]:
         """Follow the files that are no longer at their paths, and open those that were there in between.
@@ -371,12 +381,9 @@ class FileSource:
 
     def _claim(self, stream: Stream, position: Position, since: float, now: float) -> None:
         """Find a file that was being read, and resume it; wait as long as it may still turn up."""
-        handle = part = None
         try:
             self._files.make_room(now)
-            handle = find(stream, position, self._files.tails, self._files.siblings)
-            if handle is None and stream.serial:
-                part = find_part(stream.path, position, self._files.tails, self._files.siblings)
+            found = find(stream, position, self._files.tails, self._files.siblings)
         except OSError as error:
             patience = PATIENCE_SECONDS
             if isinstance(error, UnfinishedError):
@@ -389,20 +396,19 @@ class FileSource:
                     log.warning("file missing; waiting for it", source=self.context.name, path=stream.path)
                 self._missing[stream] = since
                 return
+            found = None
         self._missing.pop(stream, None)
         self._failures.pop(stream.path, None)
-        self._settle(stream, position, handle, part, now)
+        self._settle(stream, found, now)
 
-    def _settle(
-        self, stream: Stream, position: Position, handle: Handle | None, part: tuple[str, Handle] | None, now: float
-    ) -> None:
+    def _settle(self, stream: Stream, found: Found | None, now: float) -> None:
         """Resume a stream in the file that was found, or end it."""
         is_damaged = self._sizes.pop(stream, None) is not None
-        if handle is not None:
-            self._files.reopen(stream, handle, position, now)
-        elif part is not None:
-            self.context.sink.forget(stream)
-            self._files.hold(*part, now)
+        if found is not None:
+            self._files.reopen(stream, *found, now)
+            if stream.serial and not found[1].offset:
+                # Its content may be another one by now.
+                self._unread.add(stream.path)
         elif stream.serial:
             self._files.lost(stream)
             if not is_damaged:
@@ -420,15 +426,18 @@ class FileSource:
             printable = path.encode(errors="backslashreplace").decode()
             log.warning("cannot read file; will try again", source=self.context.name, path=printable, error=reason)
 
-    def _report(self, now: float) -> None:
+    def _report_lag(self, now: float) -> None:
         telemetry, name = self.context.telemetry, self.context.name
         busy = self._files.busy.values()
         since = min((tail.behind_since or now for tail in busy), default=now)
+        telemetry.lag_bytes.labels(name).set(sum(tail.unread for tail in busy))
+        telemetry.lag_seconds.labels(name).set(now - since)
+
+    def _report_files(self) -> None:
+        telemetry, name = self.context.telemetry, self.context.name
         is_open = sum(tail.is_open for tail in self._files.tails.values())
         telemetry.open_files.labels(name).set(is_open)
         telemetry.closed_files.labels(name).set(len(self._files.tails) - is_open)
-        telemetry.lag_bytes.labels(name).set(sum(tail.unread for tail in busy))
-        telemetry.lag_seconds.labels(name).set(now - since)
         telemetry.failing_files.labels(name).set(len(self._failures))
 
 
