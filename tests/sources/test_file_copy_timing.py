@@ -187,3 +187,26 @@ def test_newer_files_than_a_lost_one_are_searched_for_until_the_folder_can_be_li
         log.poll()
     log.check()
     assert log.gaps == 1
+
+
+@pytest.mark.parametrize("is_removed", [True, False])
+def test_a_file_that_was_never_read_is_compressed_while_the_exporter_is_down(logs: Logs, *, is_removed: bool) -> None:
+    log = logs()
+    log.write(MANY)
+    log.poll()
+    log.rotate(create=True)
+    log.poll()
+    log.stop()
+    log.write(2, times=not is_removed)
+    log.rotate()
+    # While it is open, no other file gets its inode.
+    with log.rotated(1).open("rb"):
+        packed = log.compress(log.rotated(1))
+        log.write(2)
+    if is_removed:
+        packed.unlink()
+    log.start()
+    log.check()
+    log.restart()
+    log.check()
+    assert log.gaps == is_removed

@@ -85,11 +85,16 @@ class OpenFiles:
         """Open the files that were at a path after one file, and were rotated before they were seen."""
         self._open_all(after.stream.path, self._missed(after.stream.path, after), now)
 
-    def open_between(self, path: str, now: float) -> None:
-        """Open the files that were rotated from a path after the last one that was read. Raises ChangingError."""
+    def open_between(self, path: str, now: float) -> int:
+        """Open the files that were rotated from a path after the last one that was read; return how many.
+
+        Raises ChangingError.
+        """
         read = [tail for tail in self.by_path.get(path, ()) if tail.offset]
+        before = len(self.tails)
         if read:
             self.open_missed(read[-1], now)
+        return len(self.tails) - before
 
     def open_newer(self, path: str, since: float, now: float) -> None:
         """Open the rotated files of a log that were written after an epoch time. Raises ChangingError."""

@@ -93,8 +93,9 @@ class FileSource:
     _is_unsettled: bool = True
     # The paths of files that were lost, after which newer ones are searched for.
     _lost: set[str] = field(default_factory=set)
-    # The paths of files of which nothing had been read, before which others are searched for.
-    _unread: set[str] = field(default_factory=set)
+    # The paths of files of which nothing had been read, with the streams of those that were not found: they are known
+    # by their names alone, and others may have been at their paths before.
+    _unread: dict[str, list[Stream]] = field(default_factory=dict)
     _skip: bool = False
     _started: bool = False
     _looked: float = -math.inf
@@ -216,9 +217,14 @@ class FileSource:
         """Open the rotated files after lost and unread ones, once all that were being read are found."""
         awaited = {stream.path for stream in self._missing}
         with suppress(ChangingError):  # the rest is searched for at the next check
-            for path in self._unread - awaited:
-                self._files.open_between(path, now)
-                self._unread.remove(path)
+            for path in self._unread.keys() - awaited:
+                found = self._files.open_between(path, now)
+                for number, stream in enumerate(self._unread.pop(path)):
+                    if number < found:
+                        self.context.sink.forget(stream)
+                    else:
+                        self._files.lost(stream)
+                        self._lost.add(path)
             for path in self._lost - awaited:
                 self._files.open_newer(path, self.context.sink.saved_at, now)
                 self._lost.remove(path)
@@ -399,16 +405,18 @@ class FileSource:
             found = None
         self._missing.pop(stream, None)
         self._failures.pop(stream.path, None)
-        self._settle(stream, found, now)
+        self._settle(stream, position, found, now)
 
-    def _settle(self, stream: Stream, found: Found | None, now: float) -> None:
+    def _settle(self, stream: Stream, position: Position, found: Found | None, now: float) -> None:
         """Resume a stream in the file that was found, or end it."""
         is_damaged = self._sizes.pop(stream, None) is not None
+        if stream.serial and not position.offset:
+            missing = self._unread.setdefault(stream.path, [])
+            if found is None:
+                missing.append(stream)
+                return
         if found is not None:
             self._files.reopen(stream, *found, now)
-            if stream.serial and not found[1].offset:
-                # Its content may be another one by now.
-                self._unread.add(stream.path)
         elif stream.serial:
             self._files.lost(stream)
             if not is_damaged:
