@@ -1,7 +1,6 @@
 """The files of a source: each is read through its handle until it is finished, whatever happens to its path.
 
-A file is recognised by its content. A copy of a log is not read, as long as its name is the log's with something added
-and all of its content is part of what was, or will be, read from the log. Once that is no longer so, it is read.
+A file is recognised by its content. A copy of a log is not read as long as it is one; see copies.py.
 """
 
 import resource
@@ -13,8 +12,8 @@ import structlog
 
 from exporter.lines.framing import CONTEXT_BYTES, Digest, Position
 from exporter.lines.stream import Stream
-from exporter.sources.file.handle import GZIP_MAGIC, Handle, Key, open_first
-from exporter.sources.file.names import originals
+from exporter.sources.file.copies import Copies, may_be_copy
+from exporter.sources.file.handle import Handle, Key, open_first
 from exporter.sources.file.search import Found, UnfinishedError, find_copy
 from exporter.sources.file.siblings import Sibling, Siblings, rotated_between, rotated_since
 from exporter.sources.file.tail import Tail
@@ -40,23 +39,22 @@ log = structlog.get_logger()
 class OpenFiles:
     """The files of a source by key, and those that are read by the path of their log, oldest first.
 
-    `busy` are the files that may have something to read. `heads` are the first bytes of those that were read, as of the
-    last time that paths were checked. `serial` is the last number given to a stream, and `elsewhere` the files that
-    other sources read. `has_news` says that a stream was opened, which a commit should make durable soon.
+    `busy` are the files that may have something to read. `serial` is the last number given to a stream. `has_news` says
+    that a stream was opened, which a commit should make durable soon.
     """
 
     context: SourceContext
     rotate_wait: float
     serial: int = 0
-    elsewhere: dict[Key, Position] = field(default_factory=dict)
     has_news: bool = False
     tails: dict[Key, Tail] = field(default_factory=dict)
     busy: dict[Key, Tail] = field(default_factory=dict)
     by_path: dict[str, list[Tail]] = field(default_factory=dict)
     siblings: Siblings = field(default_factory=Siblings)
-    heads: set[Digest] | None = None
+    copies: Copies = field(init=False)
 
     def __post_init__(self) -> None:
+        self.copies = Copies(self.context.sink, self.by_path)
         # Exported at 0 from the start, because Prometheus sees no increase in a series that starts at 1.
         for kind in ("rename", "truncate"):
             self.context.telemetry.rotations.labels(self.context.name, kind)
@@ -188,12 +186,6 @@ class OpenFiles:
 
     # Copies
 
-    def is_read_elsewhere(self, handle: Handle) -> bool:
-        """Return whether another source reads a file, or did and will."""
-        position = self.elsewhere.get(handle.key)
-        # The inode may belong to another file since that one was read.
-        return position is not None and handle.matches(position)
-
     def _is_known(self, tail: Tail, now: float) -> bool:
         """Return whether the content of an unread file was read before; it is then resumed, or held as a copy."""
         handle, path = tail.handle, tail.last_path
@@ -202,7 +194,7 @@ class OpenFiles:
         for before in reversed(self.by_path.get(path, ())):
             if before is tail or before.path is not None or not before.offset:
                 continue
-            position = self._known(before)
+            position = self.copies.known(before)
             if handle.matches(position) and (not before.handle.status().st_nlink or handle.varies(position.offset)):
                 if before.handle.left(before.offset) <= 0:
                     self._replace(before, tail)
@@ -210,40 +202,11 @@ class OpenFiles:
             if handle.is_part(position) and handle.varies(position.offset):
                 self._hold(tail, before.stream, now)
                 return True
-        original = self._original(path, handle)
+        original = self.copies.original(path, handle)
         if original is not None:
             self._hold(tail, original, now)
             return True
-        return now - tail.quiet_since < DOUBT_SECONDS and self._is_doubtful(handle)
-
-    def _is_doubtful(self, handle: Handle) -> bool:
-        """Return whether a file begins like one that was read, as a temporary file does that will replace it."""
-        if self.heads is None:
-            read = [tail for tail in self.tails.values() if tail.offset and not tail.is_copy]
-            self.heads = {self.context.sink.position(tail.stream).head for tail in read}
-        begin = handle.read(CONTEXT_BYTES, 0)
-        lengths = {head.length for head in self.heads if 0 < head.length <= len(begin)}
-        return any(Digest.of(begin[:length]) in self.heads for length in lengths) and handle.varies(handle.left(0))
-
-    def _original(self, path: str, handle: Handle) -> Stream | None:
-        """Return the stream of which a file at a path is a copy."""
-        for original in originals(path):
-            for tail in reversed(self.by_path.get(original, ())):
-                if tail.key != handle.key and self._contains(tail, handle):
-                    return tail.stream
-        return None
-
-    def _contains(self, tail: Tail, copy: Handle) -> bool:
-        """Return whether the content of a file that is read contains all of another's, which is not empty."""
-        position = self._known(tail)
-        if not copy.left(0):
-            return False
-        # Some compressors write under a temporary name first.
-        if GZIP_MAGIC.startswith(copy.read(len(GZIP_MAGIC), 0)):
-            return True
-        if not tail.handle.is_zipped and tail.handle.matches(position):
-            return copy.is_within(tail.handle)
-        return position.offset > 0 and (copy.matches(position) or copy.is_part(position))
+        return now - tail.quiet_since < DOUBT_SECONDS and self.copies.is_doubtful(handle)
 
     def _hold(self, tail: Tail, original: Stream | None, now: float) -> None:
         """Treat an open file as a copy, up to its end."""
@@ -266,8 +229,8 @@ class OpenFiles:
             return False
         handle, path = tail.handle, tail.last_path
         position = self.context.sink.position(tail.stream)
-        original = self._original(path, handle)
-        if original is not None or self.is_read_elsewhere(handle):
+        original = self.copies.original(path, handle)
+        if original is not None or self.copies.is_read_elsewhere(handle):
             self._hold(tail, original, now)
             tail.has_changed(now)
             return False
@@ -291,15 +254,11 @@ class OpenFiles:
         """Handle a file whose content is not what was read; return whether there is more to read now."""
         tail.changed_since = now if tail.changed_since is None else tail.changed_since
         handle, waited = tail.handle, now - tail.changed_since
-        is_rewritten = handle.is_part(self._known(tail)) and handle.varies(tail.offset)
+        is_rewritten = handle.is_part(self.copies.known(tail)) and handle.varies(tail.offset)
         patience = RETIRE_SECONDS if is_rewritten else EMPTY_SECONDS if not handle.left(0) else 0.0
-        if (
-            tail.path is None
-            and not tail.unread
-            and any(
-                self._contains(other, handle) for other in self.by_path.get(tail.stream.path, ()) if other is not tail
-            )
-        ):
+        others = [other for other in self.by_path.get(tail.stream.path, ()) if other is not tail]
+        is_read = tail.path is None and not tail.unread
+        if is_read and any(self.copies.contains(other, handle) for other in others):
             # A rotated file has been replaced by a copy of a newer one.
             self.finish(tail)
             return False
@@ -310,7 +269,7 @@ class OpenFiles:
 
         If there is no copy and it `may_wait`, nothing is done. Return whether there is more to read.
         """
-        old, position, is_latest = tail.stream, self._known(tail), self.latest(tail.stream.path) is tail
+        old, position, is_latest = tail.stream, self.copies.known(tail), self.latest(tail.stream.path) is tail
         self._finish_overwritten(old.path, tail)
         is_compressing = False
         try:
@@ -356,7 +315,7 @@ class OpenFiles:
         That is at the end of a copy that was made before the last lines were read. Raises UnfinishedError.
         """
         path = tail.stream.path
-        copies = [copy for copy in self.tails.values() if copy is not tail and self._may_be_copy(copy, path)]
+        copies = [copy for copy in self.tails.values() if copy is not tail and may_be_copy(copy, path)]
         copies.sort(key=lambda copy: copy.handle.left(0), reverse=True)
         for copy in copies:
             if position.offset and copy.handle.matches(position):
@@ -375,12 +334,8 @@ class OpenFiles:
         """Close the rotated files of a log that were read and then overwritten, perhaps with a copy of another one."""
         for other in list(self.by_path.get(path, ())):
             is_rotated = other is not tail and other.path != path and other.offset and not other.unread
-            if is_rotated and not other.handle.matches(self._known(other)):
+            if is_rotated and not other.handle.matches(self.copies.known(other)):
                 self.finish(other)
-
-    def _may_be_copy(self, tail: Tail, path: str) -> bool:
-        """Return whether an open file that is not read, or not yet, may be a copy of the log at a path, by its name."""
-        return (tail.is_copy or not tail.offset) and path in originals(tail.last_path)
 
     def _copy(self, tail: Tail, position: Position) -> Found | None:
         """Open a copy of a file's content up to a position, if there is one."""
@@ -390,7 +345,7 @@ class OpenFiles:
 
     def _move_to_compressed(self, tail: Tail) -> None:
         """Continue in the compressed copy of a deleted file, if there is one; later files are searched for after it."""
-        handle, place = self._copy(tail, self._known(tail)) or (None, Position())
+        handle, place = self._copy(tail, self.copies.known(tail)) or (None, Position())
         if handle is not None and place.offset == tail.offset:
             del self.tails[tail.key]
             tail.handle = handle
@@ -447,7 +402,7 @@ class OpenFiles:
         if tail.handle.status().st_nlink:
             return tail.key
         # The file may have been truncated before; its present content was compressed.
-        position = self._known(tail) if tail.handle.is_zipped else tail.handle.after_last_line()
+        position = self.copies.known(tail) if tail.handle.is_zipped else tail.handle.after_last_line()
         copy = self._copy(tail, position)
         if copy is None:
             return tail.key
@@ -472,11 +427,6 @@ class OpenFiles:
         log.info("file rotated", source=self.context.name, path=path, kind=kind)
 
     # Streams
-
-    def _known(self, tail: Tail) -> Position:
-        """Return how far a file was read; the sink's position may be that of an earlier line."""
-        position = self.context.sink.position(tail.stream)
-        return msgspec.structs.replace(position, offset=tail.offset, context=Digest.of(tail.context))
 
     def _after_hole(self, tail: Tail, data: bytes) -> bytes:
         """Skip NUL bytes at the start of a file: a writer that does not append leaves them where it was truncated."""

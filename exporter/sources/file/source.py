@@ -173,7 +173,7 @@ class FileSource:
         # Compressed files are no logs of their own, but rotated ones.
         paths = [path for path in self._paths.paths(now) if not path.endswith(COMPRESSED_SUFFIXES)]
         changed = []
-        self._files.heads = None
+        self._files.copies.heads = None
         self._looks += 1
         # In folders that have not changed, each of many files is checked in turn.
         turns = QUIET_LOOKS if len(before) > MANY_FILES and not self._paths.has_changed else 1
@@ -258,7 +258,7 @@ class FileSource:
         tails = self._files.tails
         new = [path for path, status in there.items() if key_of(status) not in tails]
         if new or any(tail.is_copy for tail in tails.values()):
-            self._files.elsewhere = self._elsewhere()
+            self._files.copies.elsewhere = self._elsewhere()
         awaited = {stream.path for stream in self._missing}
         for path, status in there.items():
             if known := tails.get(key_of(status)):
@@ -320,7 +320,7 @@ class FileSource:
             path.encode()
             self._files.make_room(now)
             handle = open_regular(path)
-            if self._files.is_read_elsewhere(handle):
+            if self._files.copies.is_read_elsewhere(handle):
                 self._files.hold(path, handle, now)
             else:
                 position = handle.after_last_line() if self._skip and not self._started else Position()
