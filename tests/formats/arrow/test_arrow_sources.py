@@ -14,6 +14,7 @@ import pyarrow as pa
 import pytest
 
 from exporter.configuration import loading
+from exporter.decoding.decode import MAX_CELLS
 from exporter.sidecar import Sidecar
 from tests.formats.arrow.streams import stream
 from tests.in_process import serve
@@ -176,6 +177,19 @@ def test_rejected_rows_are_reported_by_number(tmp_path: Path) -> None:
             } | ({"invalid_arrow": (1, 1004)} if body is not MIXED else {})
         status, told = post(running, GOOD[:-20], KIND)
         assert [bad["reason"] for bad in told["rejected"]] == ["incomplete"]
+
+
+def test_rows_of_many_scores_are_decoded_a_part_at_a_time(tmp_path: Path) -> None:
+    rows, classes = 5000, 100
+    scores = pa.StructArray.from_arrays([pa.array([1] * rows, pa.int8())] * classes, [f"c{n}" for n in range(classes)])
+    latency = [1.0] * (rows - 10) + [-1.0] * 10
+    table = pa.table({"prediction": ["c1"] * rows, "latency_ms": latency, "probability": scores})
+    assert rows > 2 * MAX_CELLS // classes
+    with posting(tmp_path) as running:
+        status, answer = post(running, stream(table), KIND)
+        [rejected] = answer["rejected"]
+        assert (status, answer["accepted"]) == (400, rows - 10)
+        assert (rejected["count"], rejected["first_row"]) == (10, rows - 9)
 
 
 @pytest.mark.parametrize(
