@@ -210,3 +210,19 @@ def test_a_file_that_was_never_read_is_compressed_while_the_exporter_is_down(log
     log.restart()
     log.check()
     assert log.gaps == is_removed
+
+
+def test_an_empty_file_that_is_renamed_twice_is_not_the_latest(log: Log) -> None:
+    log.write()
+    log.poll()
+    log.copytruncate()
+    log.rotate()
+    log.poll()
+    log.stop()
+    log.write()
+    log.rotate()
+    log.start()
+    for _ in range(4):
+        log.poll(seconds=10)
+    log.write()
+    log.check()

@@ -228,6 +228,13 @@ def key_of(status: os.stat_result) -> Key:
     return status.st_dev, status.st_ino
 
 
+def is_at(path: str, key: Key) -> bool:
+    """Return whether a file is at a path."""
+    with suppress(OSError):
+        return key_of(os.stat(path)) == key
+    return False
+
+
 def open_regular(path: str) -> Handle:
     """Open a regular file; raises OSError if it cannot be read or is something else."""
     descriptor = regular_descriptor(path)

@@ -13,7 +13,7 @@ import structlog
 from exporter.lines.framing import CONTEXT_BYTES, Digest, Position
 from exporter.lines.stream import Stream
 from exporter.sources.file.copies import Copies, may_be_copy
-from exporter.sources.file.handle import Handle, Key, open_first
+from exporter.sources.file.handle import Handle, Key, is_at, open_first
 from exporter.sources.file.search import Found, UnfinishedError, find_copy
 from exporter.sources.file.siblings import Sibling, Siblings, rotated_between, rotated_since
 from exporter.sources.file.tail import Tail
@@ -390,7 +390,7 @@ class OpenFiles:
             handle = open_first(one.path for one in names)
             if handle is not None:
                 self.resume(self._stream(path, handle), handle, None, Position(), now)
-        if newest is not self.latest(path) and newest and newest.path == path:
+        if newest is not self.latest(path) and newest and is_at(path, newest.key):
             # The file at the path comes after them.
             self._unlist(newest)
             self.serial += 1
