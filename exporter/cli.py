@@ -150,7 +150,12 @@ def health(url: str) -> None:
 
 @main.command()
 @click.argument("inputs", nargs=-1, required=True, type=FILE, metavar="INPUT...")
-@click.option("--output", "-o", required=True, type=FILE, help="Where to write the profile, a JSON file.")
+@click.option("--output", "-o", type=FILE, help="Where to write the profile, a JSON file.")
+@click.option(
+    "--by-model", "folder", type=FILE, help="A folder to write a profile of each model and version to, instead."
+)
+@click.option("--model", help="The model that the profile is for; records of other models are left out.")
+@click.option("--version", help="The version of the model; records of other versions are left out.")
 @click.option("--config", "config_file", type=FILE, help="The configuration, of which only `fields` is used.")
 @click.option("--bins", default=10, show_default=True, help="The number of bins of a numeric feature.")
 @click.option(
@@ -162,32 +167,46 @@ def health(url: str) -> None:
 )
 @click.option("--numeric", multiple=True, metavar="NAME", help="A feature that is numeric. May be repeated.")
 @click.option("--categorical", multiple=True, metavar="NAME", help="A feature that is categorical. May be repeated.")
+@click.option(
+    "--prediction",
+    type=click.Choice(["class", "value"]),
+    help="What predictions are: classes, or values as of a regression. The default is what they look like.",
+)
+@click.option("--positive-class", metavar="CLASS", help="The class that a single probability belongs to.")
 @click.option("--exclude", multiple=True, metavar="NAME", help="A column to leave out. May be repeated.")
-def profile(inputs: tuple[Path, ...], output: Path, config_file: Path | None, **options: Any) -> None:
+def profile(
+    inputs: tuple[Path, ...], output: Path | None, folder: Path | None, config_file: Path | None, **options: Any
+) -> None:
     """Make the reference profile from training data or a prediction log.
 
     An INPUT is a Parquet, CSV or JSON-lines file (.parquet, .csv, .jsonl; .gz may follow the last two), a folder of
-    them or a glob pattern. All inputs make one profile. A column is a feature unless it has the name of another field
-    of a record.
+    them or a glob pattern. All inputs make one profile, of one model. A column is a feature unless it has the name of
+    another field of a record.
     """
     from exporter.configuration import loading
     from exporter.decoding.schema import Schema
     from exporter.offline import OfflineError
-    from exporter.offline.output import progress_bar, write
-    from exporter.offline.profiling import Options, make_profile
+    from exporter.offline.output import make_folder, progress_bar, write
+    from exporter.offline.profiling import Options, files_by_model, make_profile
     from exporter.reference import profile_file
 
+    if (output is None) == (folder is None):
+        _fail("profile: expected either --output or --by-model")
     try:
-        schema = loading.load_fields(config_file) if config_file else Schema()
-        with progress_bar() as progress:
-            made, summary = make_profile(inputs, Options(**options, schema=schema), progress=progress)
-        data = profile_file.dump(made)
-        write(data, output)
+        chosen = Options(**options, schema=loading.load_fields(config_file) if config_file else Schema())
+        targets = [(output, chosen)] if output else []
+        if folder:
+            make_folder(folder)
+            targets = list(files_by_model(inputs, chosen, folder))
+        for file, of_model in targets:
+            with progress_bar() as progress:
+                made, summary = make_profile(inputs, of_model, progress=progress)
+            data = profile_file.dump(made)
+            write(data, file)
+            for line in (*summary, f"{file}: {len(data) / 1024:.0f} KiB"):
+                click.echo(line)
     except (loading.ConfigError, OfflineError) as error:
         _fail(*(f"profile: {problem}" for problem in error.problems))
-    for line in summary:
-        click.echo(line)
-    click.echo(f"{output}: {len(data) / 1024:.0f} KiB")
 
 
 if __name__ == "__main__":

@@ -5,7 +5,7 @@ A family keeps its series as parallel lists, because creating an object per seri
 
 import math
 from collections.abc import Iterable, Iterator, Sequence
-from itertools import compress
+from itertools import chain, compress
 from typing import NamedTuple
 
 from prometheus_client.samples import Sample
@@ -44,6 +44,21 @@ class Family:
 
 
 Families = Iterator[Family]
+
+
+def merged(parts: Sequence[Families]) -> Families:
+    """Yield the families of several parts; those of one name are one family."""
+    if len(parts) == 1:
+        yield from parts[0]
+        return
+    families: dict[str, Family] = {}
+    for family in chain.from_iterable(parts):
+        first = families.setdefault(family.name, family)
+        if first is not family:
+            first.label_values += family.label_values
+            for column, more in zip(first.columns, family.columns, strict=True):
+                column.extend(more)
+    yield from families.values()
 
 
 class _SingleLineFamily(Family):

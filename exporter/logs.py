@@ -8,7 +8,9 @@ import structlog
 from aiohttp.http import HttpProcessingError
 
 from exporter.batch import Series
+from exporter.exposition.collector import Collector
 from exporter.lines.buffer import BadLine
+from exporter.model_key import FIRST
 from exporter.state.snapshot import Snapshot
 
 SAMPLE_SECONDS = 10.0
@@ -81,18 +83,20 @@ class RejectedLineLog:
 class SchemaLog:
     """Logs features that have become absent, are present again, or are new, from one committed snapshot to the next.
 
-    `absent` returns whether each feature of a snapshot is absent; features with too few records keep their state.
+    Features with too few records keep their state. Each model without a reference is logged once, if another has one,
+    and so is the model that a reference without a name belongs to.
     """
 
-    def __init__(
-        self, absent: Callable[[Snapshot], dict[tuple[Series, str], bool]], restored: Snapshot | None = None
-    ) -> None:
-        self.absent = absent
-        self._was_absent = absent(restored) if restored else {}
+    def __init__(self, collector: Collector, restored: Snapshot | None = None) -> None:
+        self.collector = collector
+        self._was_absent = collector.absent(restored) if restored else {}
         self._unknown = _names(restored) if restored else set()
+        self._without_reference: set[str] = set()
+        self._first_model: str | None = None
 
     def __call__(self, snapshot: Snapshot) -> None:
-        for key, is_absent in self.absent(snapshot).items():
+        self._log_references(snapshot)
+        for key, is_absent in self.collector.absent(snapshot).items():
             if is_absent != self._was_absent.get(key, False):
                 _changed(*key, "vanished" if is_absent else "returned")
             self._was_absent[key] = is_absent
@@ -100,6 +104,16 @@ class SchemaLog:
         for key in sorted(unknown - self._unknown):
             _changed(*key, "new")
         self._unknown = unknown
+
+    def _log_references(self, snapshot: Snapshot) -> None:
+        first = snapshot.first_model if FIRST in self.collector.models else None
+        if first is not None and first != self._first_model:
+            log.info("the reference names no model; it is used for the first one in the log", model_name=first)
+        self._first_model = first
+        without = self.collector.without_reference(snapshot)
+        for name in sorted(without - self._without_reference):
+            log.warning("no reference for this model; its drift is not computed", model_name=name)
+        self._without_reference = without
 
 
 def _names(snapshot: Snapshot) -> set[tuple[Series, str]]:

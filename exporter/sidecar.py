@@ -54,11 +54,11 @@ class Sidecar:
         load: Callable[[], LoadedConfig] | None = None,
     ) -> None:
         self._loaded = loaded
-        config, profile = loaded
+        config = loaded.config
         self._clock = clock
         self._load = load
         self._telemetry = Telemetry()
-        plan, collector = planning.plan(config, profile)
+        plan, collector = planning.plan(*loaded)
         self._state_dir = str(config.state_dir) if config.state_dir else None
         self._state = DurableState(self._state_dir, self._telemetry)
         store = self._state.open(JOINS, open_store) if config.ground_truth else None
@@ -66,7 +66,7 @@ class Sidecar:
         restored = self._state.restored and self._state.restored.kept(plan.identities)
         self._engine = Engine(plan, restored, RejectedLineLog(time.monotonic), store, outlets)
         self._expositions = ExpositionCache(collector, self._telemetry)
-        self._schema_log = SchemaLog(collector.absent, restored)
+        self._schema_log = SchemaLog(collector, restored)
         self._committer = Committer(self._engine, self._state, self._telemetry, clock, self._schema_log)
         self._sources = RunningSources(self._make, self._engine.release)
         on_reload = self._telemetry.web_config_successful.set
@@ -120,7 +120,7 @@ class Sidecar:
             log.info("listening", address=address, state=self._state_dir or "memory")
             for note in self._auth.notes if self._auth else ():
                 log.warning("web configuration", note=note)
-            if not self._loaded.config.reference:
+            if not self._loaded.has_references:
                 log.warning("no reference profile; drift is disabled")
             started(serving.port)
             await self._serve(stop)
@@ -184,7 +184,7 @@ class Sidecar:
     def _adopt(self, plan: Plan, collector: Collector) -> None:
         self._engine.adopt(plan)
         self._expositions = ExpositionCache(collector, self._telemetry)
-        self._schema_log.absent = collector.absent
+        self._schema_log.collector = collector
 
     def _succeeded(self) -> None:
         self._telemetry.config_successful.set(1)

@@ -87,6 +87,8 @@ def below(value: S, folder: Path) -> S:
     if isinstance(value, msgspec.Struct):
         fields = {name: below(getattr(value, name), folder) for name in value.__struct_fields__}
         return msgspec.structs.replace(value, **fields)
+    if isinstance(value, dict):
+        return {name: below(item, folder) for name, item in value.items()}  # type: ignore[return-value]
     if isinstance(value, (list, tuple)) and type(value) in (list, tuple):
         return type(value)(below(item, folder) for item in value)
     return value.below(folder) if hasattr(value, "below") else value

@@ -12,8 +12,9 @@ from exporter.batch import Batch, Floats
 from exporter.configuration.settings import Config, GroundTruthConfig
 from exporter.encoded import Encoded
 from exporter.exposition.collector import Collector
+from exporter.model_key import OTHERS
 from exporter.reference.profile import Categorical, Numeric, Profile
-from exporter.state.snapshot import Snapshot
+from exporter.state.snapshot import ModelLabels, Snapshot
 from exporter.tallies.tally import StatisticArrays
 from exporter.tallies.vocabulary import CLASS_LABEL
 from tests.records import DEFAULT, NOW, WINDOWS, columns, reference
@@ -63,11 +64,14 @@ def told(batch: Batch, profile: Profile | None, config: Config = CONFIG) -> dict
         statistic.name: statistic.tally(batch)[0] if statistic.reads == "outcomes" else statistic.zero()
         for statistic in chosen.statistics
     }
-    collector = Collector(chosen, WINDOWS)
+    collector = Collector({OTHERS: chosen}, WINDOWS)
     names = {CLASS_LABEL: batch.prediction.names, "error_type": ()}
     pane = WINDOWS[0].first_in_view(NOW) + 1
     snapshot = Snapshot(
-        time=NOW, totals={DEFAULT: row}, windows={WINDOWS[0].label: {pane: {DEFAULT: row}}}, names=names
+        time=NOW,
+        totals={DEFAULT: row},
+        windows={WINDOWS[0].label: {pane: {DEFAULT: row}}},
+        labels={DEFAULT.model_name: ModelLabels(names)},
     )
     found: dict[str, dict[tuple[str, ...], float]] = {}
     for family in collector.collect(snapshot):

@@ -15,20 +15,25 @@ import numpy as np
 from hypothesis import strategies as st
 from msgspec import UNSET, UnsetType
 
+from exporter.assembly import planning
 from exporter.assembly.measures import measures
 from exporter.batch import NON_FINITE, WRONG_TYPE, Batch, Series
+from exporter.configuration.models import LoadedModel, LoadedModels
 from exporter.configuration.settings import Config, QualityConfig, SegmentConfig
 from exporter.decoding.checks import Checks
 from exporter.decoding.decode import Decoder, DecodeResult
+from exporter.decoding.model_decoders import ModelDecoders
 from exporter.decoding.pipeline import Pipeline
 from exporter.decoding.schema import DEFAULT_FIELDS, Schema
 from exporter.derived import Measures
 from exporter.encoded import Encoded
 from exporter.engine.engine import Engine
-from exporter.engine.plan import Limits, Plan, SegmentDimension
+from exporter.engine.plan import Limits, ModelPlan, Plan, SegmentDimension
+from exporter.exposition.collector import Collector
 from exporter.lines.buffer import BadLine, Chunk, PendingLines, framed
 from exporter.lines.framing import Framer, Lines
 from exporter.lines.stream import Stream
+from exporter.model_key import OTHERS
 from exporter.reference.calibration import Calibration, ScoredClass
 from exporter.reference.components import Components
 from exporter.reference.profile import VERSION, Attribution, Categorical, Feature, Numeric, Profile, Vector
@@ -192,6 +197,21 @@ def decoder(
     return Decoder(read, DEFAULT, Checks(PAST_SECONDS, FUTURE_SECONDS))
 
 
+def pipeline(decoder: Decoder, framer: Framer = Lines) -> Pipeline:
+    """Return a pipeline of lines that are decoded in the same way for all models."""
+    return Pipeline(framer, ModelDecoders({OTHERS: decoder}, decoder))
+
+
+def loaded_models(config: Config, profile: Profile | None) -> LoadedModels:
+    """Return what a configuration is, with one reference for all models."""
+    return {OTHERS: LoadedModel(config, profile, tuple(profile.features) if profile else ())}
+
+
+def plan(config: Config, profile: Profile | None) -> tuple[Plan, Collector]:
+    """Return the plan of a configuration, with one reference for all models, and what shows its results."""
+    return planning.plan(config, loaded_models(config, profile))
+
+
 def decoded_block(decoder: Decoder, block: bytes, now: float = NOW) -> DecodeResult:
     """Return what a block of lines is decoded to."""
     results = list(decoder.read(PendingLines([Chunk(STREAM, 0, block)]), now))
@@ -219,13 +239,12 @@ def engine(
 ) -> Engine:
     """Return an engine of all statistics."""
     chosen = chosen or (SEGMENTED if segments else CHOSEN)
+    of_model = decoder(profile, asked_for=("request_id",) if request_ids else (), segments=segments)
+    features = tuple(profile.features) if profile else ()
     plan = Plan(
-        chosen.statistics,
+        {OTHERS: ModelPlan(chosen.statistics, known_classes, features, segments, chosen.segmented)},
         windows,
-        dict.fromkeys(
-            sources,
-            Pipeline(Lines, decoder(profile, asked_for=("request_id",) if request_ids else (), segments=segments)),
-        ),
+        dict.fromkeys(sources, pipeline(of_model)),
         Limits(
             line_bytes=line_bytes,
             models=models,
@@ -235,10 +254,6 @@ def engine(
             segment_values=segment_values,
         ),
         known_series=known_series,
-        known_classes=known_classes,
-        features=tuple(profile.features) if profile else (),
-        segments=segments,
-        segmented=chosen.segmented,
     )
     return Engine(plan, restored, report)
 

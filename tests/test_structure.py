@@ -30,7 +30,7 @@ CORE_PACKAGES = {
     *("lines", "formats", "decoding", "tallies", "engine", "joins"),
     *("reference", "stats", "derived"),
 }
-CORE_MODULES = {"batch", "encoded", "families", "plain_words", "store_error"}
+CORE_MODULES = {"batch", "encoded", "families", "model_key", "plain_words", "store_error"}
 # What is saved is a value, and the interface of what it is saved with.
 CORE_OF_STATE = {"state.snapshot", "state.outlet"}
 # Those that read and write files.

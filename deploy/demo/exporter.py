@@ -25,7 +25,10 @@ reference: reference.json
 windows: [{windows}]
 buckets: {{latency_seconds: [0.00025, 0.0005, 0.001, 0.0015, 0.002, 0.003, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25]}}
 thresholds: {{latency_p99_seconds: 0.05}}
-quality: {{bounds: {{mean texture: [0, 100], texture error: [0, 100], worst texture: [0, 100]}}}}
+features:
+  mean texture: {{bounds: [0, 100]}}
+  texture error: {{bounds: [0, 100]}}
+  worst texture: {{bounds: [0, 100]}}
 sources: [predictions.jsonl]
 ground_truth: {{sources: [labels.jsonl], wait: 1h}}
 """

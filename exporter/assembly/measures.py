@@ -8,7 +8,7 @@ from exporter.configuration.settings import BusinessConfig, Config
 from exporter.derived import Criteria, Measures
 from exporter.derived.attribution_ranking import AttributionRanking
 from exporter.derived.classification import Classification, Reliability, ScoreQuality
-from exporter.derived.context import Coverage, ReferenceInfo, Thresholds, WindowSamples
+from exporter.derived.context import Coverage, ReferenceInfo, ReferenceMissing, Thresholds, WindowSamples
 from exporter.derived.degradation import ConceptDrift, Degradation, Performance
 from exporter.derived.drift import Drift, DriftAgainstPast, DriftCalculator
 from exporter.derived.drift_statistics import DRIFT_STATISTICS
@@ -47,7 +47,7 @@ DELAYS = (60.0, 600.0, 3600.0, 21600.0, 86400.0, 604800.0, 2592000.0)
 
 
 def measures(config: Config, profile: Profile | None) -> Measures:
-    """Return what is counted and derived."""
+    """Return what is counted and derived of the records that a configuration and a reference are for."""
     chosen = Measures()
     predictions = LabelCounts(
         "model_predictions_total",
@@ -80,7 +80,7 @@ def measures(config: Config, profile: Profile | None) -> Measures:
         _add_segments(chosen, predictions, features)
     if profile:
         chosen.derived.append(UnknownFeatureCount())
-    chosen.derived.append(Thresholds(config.limits_of_metrics))
+    chosen.derived += [ReferenceMissing(profile is None), Thresholds(config.limits_of_metrics)]
     return chosen
 
 
@@ -134,7 +134,8 @@ def _checks(config: Config, profile: Profile | None) -> tuple[str, ...]:
 
 
 def _add_features(chosen: Measures, config: Config, profile: Profile, records: RecordQuality) -> DriftCalculator:
-    quality = FeatureQuality(profile, config.quality.bounds)
+    bounds = {name: feature.bounds for name, feature in config.features.items() if feature.bounds}
+    quality = FeatureQuality(profile, bounds)
     chosen.derived.append(ReferenceInfo(profile.reference_id))
     features = _add_drift(chosen, config, profile, FEATURES)
     chosen.statistics.append(quality)
@@ -191,11 +192,12 @@ def _add_joint_distributions(chosen: Measures, config: Config, profile: Profile)
 
 
 def _add_performance(chosen: Measures, config: Config, profile: Profile | None, predictions: LabelCounts) -> None:
-    """Add what is measured of outcomes. Predictions are classes, unless the reference declares them to be values."""
+    """Add what is measured of outcomes. Predictions are classes, unless something declares them to be values."""
     prediction = profile.prediction if profile else None
     performance: Classification | Regression
-    if isinstance(prediction, Numeric):
-        performance = Regression(Residuals(prediction), ResidualBins(prediction))
+    if config.prediction == "value" or isinstance(prediction, Numeric):
+        values = prediction if isinstance(prediction, Numeric) else None
+        performance = Regression(Residuals(values), ResidualBins(values))
         chosen.statistics += [performance.residuals, performance.counted]
         chosen.derived += [_outcome_samples(performance.counted), performance]
     else:

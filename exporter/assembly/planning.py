@@ -1,6 +1,6 @@
 """From the configuration to what the engine does, and how its results are shown."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from functools import cache
 
 import msgspec
@@ -8,25 +8,25 @@ import msgspec
 from exporter.assembly.measures import known_classes, measures
 from exporter.batch import Series
 from exporter.configuration import segments
+from exporter.configuration.models import LoadedModels
 from exporter.configuration.schemas import schema_of
 from exporter.configuration.settings import Config, ModelConfig
 from exporter.configuration.source_config import SourceConfig
 from exporter.decoding.checks import Checks, LabelChecks
 from exporter.decoding.pipeline import Pipeline
-from exporter.engine.plan import Limits, Plan
+from exporter.engine.plan import Limits, ModelPlan, Plan
 from exporter.exposition.collector import Collector
 from exporter.formats.arrow import Arrow
 from exporter.formats.json_lines import JsonLines
-from exporter.reference.profile import Profile
+from exporter.model_key import OTHERS
 from exporter.tallies.windows import Window
 from exporter.units import Duration
 
 
-def plan(config: Config, profile: Profile | None) -> tuple[Plan, Collector]:
+def plan(config: Config, models: LoadedModels) -> tuple[Plan, Collector]:
     """Return what the engine does, and how its results are shown."""
-    chosen = measures(config, profile)
+    chosen = {key: measures(model.config, model.profile) for key, model in models.items()}
     windows = [Window(str(window), window.seconds, _before(config, window)) for window in config.windows]
-    split_by = segments.resolve(config, profile)
     labels = config.ground_truth
     limits = Limits(
         line_bytes=config.limits.line_bytes,
@@ -36,22 +36,29 @@ def plan(config: Config, profile: Profile | None) -> tuple[Plan, Collector]:
         request_ids=config.quality.duplicate_ids,
         segment_values=config.limits.segment_values,
         waiting=labels.waiting if labels else 0,
+        idle_seconds=config.limits.idle.seconds,
     )
+    plans = {
+        key: ModelPlan(
+            chosen[key].statistics,
+            known_classes(model.profile),
+            model.features,
+            segments.resolve(model),
+            chosen[key].segmented,
+        )
+        for key, model in models.items()
+    }
     return (
         Plan(
-            chosen.statistics,
+            plans,
             windows,
-            {source.name: pipeline(config, source, profile) for source in config.all_sources},
+            {source.name: pipeline(config, source, models) for source in config.all_sources},
             limits,
             arrow={
-                source.name: make for source in config.all_sources if (make := _arrow_pipeline(config, source, profile))
+                source.name: make for source in config.all_sources if (make := _arrow_pipeline(config, source, models))
             },
-            known_series=(_series(config.model),) if config.model else (),
-            known_classes=known_classes(profile),
-            features=tuple(profile.features) if profile else (),
-            remembered=chosen.remembered,
-            segments=split_by,
-            segmented=chosen.segmented,
+            known_series=tuple(dict.fromkeys(_known_series(config, models))),
+            remembered=frozenset().union(*(each.remembered for each in chosen.values())),
             truths=frozenset(source.name for source in config.label_sources),
             wait_seconds=labels.wait.seconds if labels else 0.0,
         ),
@@ -59,23 +66,37 @@ def plan(config: Config, profile: Profile | None) -> tuple[Plan, Collector]:
     )
 
 
-def pipeline(config: Config, source: SourceConfig, profile: Profile | None) -> Pipeline:
+def pipeline(config: Config, source: SourceConfig, models: LoadedModels) -> Pipeline:
     """Return how the bytes of a source become batches."""
-    checks = LabelChecks if source in config.label_sources else Checks
+    is_labels = source in config.label_sources
+    # Ground truth belongs to a request, not to a model.
+    of_models = {OTHERS: models[OTHERS]} if is_labels else models
+    checks = LabelChecks if is_labels else Checks
     return source.format.pipeline(
         source.formats[0].framer,
-        schema_of(config, source, profile),
+        {key: schema_of(model, source) for key, model in of_models.items()},
         _series(config.model or ModelConfig()),
         checks(config.limits.past.seconds, config.limits.future.seconds),
-        tuple(profile.features) if profile else (),
+        {key: model.features for key, model in of_models.items()},
     )
 
 
-def _arrow_pipeline(config: Config, source: SourceConfig, profile: Profile | None) -> Callable[[], Pipeline] | None:
+def _arrow_pipeline(config: Config, source: SourceConfig, models: LoadedModels) -> Callable[[], Pipeline] | None:
     """Return what makes the pipeline of Arrow, if the clients of a source may send it instead of lines."""
     if source.formats != (JsonLines(),):
         return None
-    return cache(lambda: pipeline(config, SourceConfig(source.options, (Arrow(),)), profile))
+    return cache(lambda: pipeline(config, SourceConfig(source.options, (Arrow(),)), models))
+
+
+def _known_series(config: Config, models: LoadedModels) -> Iterator[Series]:
+    """Yield the series that are exported from the start: those whose model and version are known."""
+    if config.model:
+        yield _series(config.model)
+    for key, model in models.items():
+        if key.name is not None and key.version is not None:
+            yield Series(key.name, key.version)
+        elif model.profile and model.profile.model_name and model.profile.model_version:
+            yield Series(model.profile.model_name, model.profile.model_version)
 
 
 def _series(model: ModelConfig) -> Series:

@@ -2,14 +2,23 @@
 
 import os
 import re
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator, Mapping
 from pathlib import Path
 
 from exporter.configuration import schemas, segments
+from exporter.configuration.models import (
+    ALL_MODELS,
+    LoadedModels,
+    is_within,
+    owner_of_reference,
+    references,
+    settings,
+)
 from exporter.configuration.schemas import LABEL_FIELDS
 from exporter.configuration.settings import Config
 from exporter.configuration.thresholds import MEANINGS, SHARES
 from exporter.decoding.schema import RECORD_FIELDS, UNITS
+from exporter.model_key import FIRST, OTHERS, ModelKey
 from exporter.reference.profile import Profile
 from exporter.units import MAX_WINDOWS_AGO
 from exporter.validation import nearest
@@ -21,20 +30,24 @@ BUSINESS_NAME = re.compile(r"[a-z][a-z0-9_]*")
 BUSINESS_SUFFIXES = ("_negative", "_rejected")
 
 
-def contradictions(config: Config, profile: Profile | None) -> Iterator[str]:
-    """Yield every mistake, each starting with its key; `profile` is None where the reference cannot be read."""
+def contradictions(config: Config, models: LoadedModels, profiles: Mapping[str, Profile]) -> Iterator[str]:
+    """Yield every mistake, each starting with its key; `profiles` are the references that could be read, by file."""
     yield from _about_sources(config)
-    yield from schemas.problems(config, profile)
-    yield from segments.problems(config, profile)
+    yield from schemas.problems(models)
+    yield from dict.fromkeys(text for model in models.values() for text in segments.problems(model))
+    yield from _about_models(config, profiles)
     yield from _about_business(config)
     yield from _about_fields(config)
     yield from _about_windows(config)
-    yield from _about_thresholds(config)
+    yield from _about_thresholds("", config.thresholds)
+    for each in settings(config):
+        yield from _about_thresholds(f"{each.path}.", each.own.thresholds)
     yield from _about_files(config)
-    # Without the reference that cannot be read, these would be misleading.
-    if profile or not config.reference:
-        yield from _about_bounds(config, profile)
-        yield from _about_exported_bins(config, tuple(profile.features) if profile else ())
+    # Without a reference that cannot be read, these would be misleading.
+    if all(file in profiles for file in references(config).values()):
+        yield from dict.fromkeys(_about_predictions(config, models))
+        yield from _about_features(config, models)
+        yield from _about_exported_bins(config, {name for model in models.values() for name in model.features})
 
 
 def _about_sources(config: Config) -> Iterator[str]:
@@ -81,18 +94,64 @@ def _about_business(config: Config) -> Iterator[str]:
             yield f"{at}.truth: there is no truth without `ground_truth`"
 
 
-def _about_bounds(config: Config, profile: Profile | None) -> Iterator[str]:
-    for name in config.quality.bounds:
-        if not profile:
-            yield f"quality.bounds.{name}: bounds are of features of the reference, and there is none"
-        elif name in profile.categorical:
-            yield f"quality.bounds.{name}: a categorical feature has no bounds"
-        elif name not in profile.numeric:
-            yield f"quality.bounds.{name}: no such numeric feature of the reference{nearest(name, profile.numeric)}"
+def _about_models(config: Config, profiles: Mapping[str, Profile]) -> Iterator[str]:
+    for name, model in config.models.items():
+        if name == ALL_MODELS and model.reference:
+            yield f"models.{name}.reference: a reference is for one model; give it as models.NAME.reference"
+        if name == ALL_MODELS and model.versions:
+            yield f"models.{name}.versions: versions are of one model"
+    if not config.reference:
+        return
+    owner = owner_of_reference(config, profiles.get(config.reference))
+    if owner == FIRST and len(config.models.keys() - {ALL_MODELS}) > 1:
+        yield "reference: it does not say which of the `models` it is for; give it as models.NAME.reference"
+    elif owner.name in config.models and config.models[owner.name].reference:
+        yield f"reference: it is for {owner.name}, which has another one at models.{owner.name}.reference"
 
 
-def _about_exported_bins(config: Config, features: tuple[str, ...]) -> Iterator[str]:
-    if config.exported_bins and not config.reference:
+def _about_predictions(config: Config, models: LoadedModels) -> Iterator[str]:
+    """Yield what contradicts a model's reference, with the place of the most specific setting."""
+    of_keys = {each.key: each for each in settings(config)}
+    for key, model in models.items():
+        profile, kind, positive = model.profile, model.config.prediction, model.config.positive_class
+
+        def at(name: str, key: ModelKey = key) -> str:
+            places = [of_keys[each] for each in (key, ModelKey(key.name), OTHERS) if each in of_keys]
+            return next((f"{each.path}.{name}" for each in places if getattr(each.own, name) is not None), name)
+
+        if profile and profile.prediction and kind and (kind == "value") != profile.predicts_values:
+            described = "values" if profile.predicts_values else "classes"
+            yield f"{at('prediction')}: the reference describes {described}; make it with `profile --prediction {kind}`"
+        elif positive is not None and model.prediction_kind == "value":
+            yield f"{at('positive_class')}: predictions are values, not classes"
+        elif positive is not None and profile and profile.classes and str(positive) not in profile.classes:
+            yield f"{at('positive_class')}: expected one of {', '.join(sorted(profile.classes))}, got {positive}"
+        elif positive is not None and profile and len(profile.classes) > 2:  # noqa: PLR2004  # it and the other one
+            yield f"{at('positive_class')}: expected a model of two classes, got {len(profile.classes)}"
+
+
+def _about_features(config: Config, models: LoadedModels) -> Iterator[str]:
+    """Yield the features that no reference of the models has that the settings are for, or only with another kind."""
+    of_all = ("", config.features, [*models.values()])
+    of_one = [
+        (f"{each.path}.", each.own.features, [model for key, model in models.items() if is_within(key, each.key)])
+        for each in settings(config)
+    ]
+    for path, features, of_models in (of_all, *of_one):
+        names = {name for model in of_models for name in model.features}
+        numeric = {name for model in of_models if model.profile for name in model.profile.numeric}
+        for name, feature in features.items():
+            at = f"{path}features.{name}"
+            if not names:
+                yield f"{at}: the features are those of the reference, and there is none"
+            elif name not in names:
+                yield f"{at}: no such feature of the reference{nearest(name, names)}"
+            elif feature.bounds and not feature.ignore and name not in numeric:
+                yield f"{at}.bounds: only a numeric feature has bounds"
+
+
+def _about_exported_bins(config: Config, features: Collection[str]) -> Iterator[str]:
+    if config.exported_bins and not references(config):
         yield "exported_bins: there are no bins without a `reference`"
     for index, name in enumerate(config.exported_bins or ()):
         if features and name not in features:
@@ -112,13 +171,13 @@ def _about_windows(config: Config) -> Iterator[str]:
             yield f"drift.before[{index}]: {before} is {limits}"
 
 
-def _about_thresholds(config: Config) -> Iterator[str]:
-    for name in config.thresholds:
+def _about_thresholds(path: str, thresholds: Mapping[str, float]) -> Iterator[str]:
+    for name in thresholds:
         if name not in MEANINGS:
-            yield f"thresholds.{name}: no such threshold{nearest(name, MEANINGS, MEANINGS)}"
-    for name in sorted(config.thresholds.keys() & SHARES):
-        if config.thresholds[name] > 1:
-            yield f"thresholds.{name}: expected a share from 0 to 1, got {config.thresholds[name]:g}"
+            yield f"{path}thresholds.{name}: no such threshold{nearest(name, MEANINGS, MEANINGS)}"
+    for name in sorted(thresholds.keys() & SHARES):
+        if thresholds[name] > 1:
+            yield f"{path}thresholds.{name}: expected a share from 0 to 1, got {thresholds[name]:g}"
 
 
 def _about_files(config: Config) -> Iterator[str]:

@@ -13,9 +13,11 @@ import msgspec
 from exporter import validation, yamlfile
 from exporter.configuration import segments
 from exporter.configuration.contradictions import contradictions
+from exporter.configuration.models import LoadedModels, references, resolve
 from exporter.configuration.schemas import schema_of
 from exporter.configuration.settings import Config
 from exporter.decoding.schema import Schema
+from exporter.model_key import OTHERS
 from exporter.reference import profile_file
 from exporter.reference.profile import Profile
 from exporter.reference.profile_file import ProfileError
@@ -32,10 +34,15 @@ class ConfigError(Exception):
 
 
 class LoadedConfig(NamedTuple):
-    """A configuration, and the reference profile that it names."""
+    """A configuration, and what it is for each model that has settings or a reference, and for OTHERS."""
 
     config: Config
-    profile: Profile | None = None
+    models: LoadedModels
+
+    @property
+    def has_references(self) -> bool:
+        """Whether any model has a reference."""
+        return any(model.profile for model in self.models.values())
 
 
 def load(path: Path) -> LoadedConfig:
@@ -47,8 +54,8 @@ def load_fields(path: Path) -> Schema:
     """Read only `fields` of a configuration file, whose reference may not exist yet; raises ConfigError."""
     data = _read(path)
     fields = data.get("fields") if isinstance(data, dict) else None
-    config, _ = _validated({"sources": ["-"], "fields": fields or {}}, path.parent, f"{path}: ")
-    return schema_of(config, config.sources[0], None)
+    config, models = _validated({"sources": ["-"], "fields": fields or {}}, path.parent, f"{path}: ")
+    return schema_of(models[OTHERS], config.sources[0])
 
 
 def from_options(source: str, reference: str | None, listen: str | None, web_config: str | None = None) -> LoadedConfig:
@@ -67,9 +74,12 @@ def from_options(source: str, reference: str | None, listen: str | None, web_con
 
 def notes(loaded: LoadedConfig) -> Iterator[str]:
     """Yield what is not a mistake, but may be unintended."""
-    config, profile = loaded
-    if not config.reference:
+    config, models = loaded
+    if not loaded.has_references:
         yield "no reference: there will be no drift; make one with `prediction-exporter profile`"
+    for name in dict.fromkeys(key.name for key, model in models.items() if not model.profile):
+        if loaded.has_references and name is not None:
+            yield f"models.{name}: no reference: its drift is not computed"
     if not config.state_dir:
         yield "no state_dir: counters start at zero at each start"
     if config.smoothing.epsilon is not None:
@@ -77,7 +87,8 @@ def notes(loaded: LoadedConfig) -> Iterator[str]:
             "smoothing.epsilon: it changes the PSI only; its p-value and critical value, and the PSI that alert rules "
             "compute for a fleet, keep 0.5 per bin"
         )
-    yield from segments.notes(config, profile)
+    described = [model for model in models.values() if model.profile or not loaded.has_references]
+    yield from dict.fromkeys(note for model in described for note in segments.notes(model))
     for key, sources in (("sources", config.sources), ("ground_truth.sources", config.label_sources)):
         for index, source in enumerate(sources):
             yield from (f"{key}[{index}].{note}" for note in source.options.notes())
@@ -93,11 +104,10 @@ def _read(path: Path) -> Any:
 
 
 def _validated(data: Any, folder: Path, prefix: str) -> LoadedConfig:
-    if isinstance(data, dict) and isinstance(data.get("segments"), list):
-        data = data | {"segments": [{"name": item} if isinstance(item, str) else item for item in data["segments"]]}
+    data = _normalised(data)
     wrong = list(validation.problems(data, Config))
     problems = list(map(str, wrong))
-    loaded = LoadedConfig(Config(sources=[]))
+    loaded = LoadedConfig(Config(sources=[]), {})
     if isinstance(data, dict):
         # The rest is checked too, so that all mistakes are reported at once.
         usable = validation.without(data, wrong, Config)
@@ -109,13 +119,28 @@ def _validated(data: Any, folder: Path, prefix: str) -> LoadedConfig:
     return loaded
 
 
+def _normalised(data: Any) -> Any:
+    """Return the data with the long form of what may be shortened: segments, and versions that are whole numbers."""
+    if not isinstance(data, dict):
+        return data
+    if isinstance(segments := data.get("segments"), list):
+        data = data | {"segments": [{"name": item} if isinstance(item, str) else item for item in segments]}
+    for key in ("models", "versions"):
+        if isinstance(inner := data.get(key), dict):
+            names = {name: str(name) if type(name) is int else name for name in inner}
+            data = data | {key: {names[name]: _normalised(value) for name, value in inner.items()}}
+    return data
+
+
 def _checked(config: Config) -> tuple[LoadedConfig, list[str]]:
-    """Read the reference, and return all mistakes that types do not show, each starting with its key."""
-    profile, problems = None, []
-    if config.reference:
+    """Read the references, and return all mistakes that types do not show, each starting with its key."""
+    profiles: dict[str, Profile] = {}
+    problems = []
+    for key, file in references(config).items():
         try:
-            profile = profile_file.read(Path(config.reference))
+            profiles[file] = profiles[file] if file in profiles else profile_file.read(Path(file))
         except (OSError, ProfileError) as error:
             reason = (error.strerror or "cannot be read") if isinstance(error, OSError) else str(error)
-            problems.append(f"reference: {config.reference}: {reason}")
-    return LoadedConfig(config, profile), [*problems, *contradictions(config, profile)]
+            problems.append(f"{key}: {file}: {reason}")
+    models = resolve(config, profiles)
+    return LoadedConfig(config, models), [*problems, *contradictions(config, models, profiles)]

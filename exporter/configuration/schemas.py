@@ -1,12 +1,13 @@
 """What is read of each source's records: the one place that makes a schema of a configuration."""
 
 from collections.abc import Iterator
+from dataclasses import replace
 
 from exporter.configuration import segments
+from exporter.configuration.models import LoadedModel, LoadedModels
 from exporter.configuration.settings import Config
 from exporter.configuration.source_config import SourceConfig
 from exporter.decoding.schema import DEFAULT_FIELDS, Schema, SchemaProblem
-from exporter.reference.profile import Profile
 
 # The fields of a ground-truth label, and what each is decoded as: `actual` takes the place of the prediction.
 LABEL_FIELDS = {
@@ -17,26 +18,33 @@ LABEL_FIELDS = {
 }
 
 
-def schema_of(config: Config, source: SourceConfig, profile: Profile | None) -> Schema:
-    """Return what is read of a source's records, predictions or labels, whose features are those of the profile."""
+def schema_of(model: LoadedModel, source: SourceConfig) -> Schema:
+    """Return what is read of a source's records, predictions of a model or labels."""
+    config, profile, *_ = model
     if source in config.label_sources:
         return _label_schema(config)
     amounts = {figure.name: figure.field for figure in config.business if figure.field}
     reads = (*DEFAULT_FIELDS, "request_id") if config.reads_request_ids else DEFAULT_FIELDS
     fields = source.format.fields(config.fields)
-    split_by = {segment.name: segment.path for segment in segments.resolve(config, profile)}
-    if not profile:
-        return Schema(fields, reads=reads, segments=split_by, amounts=amounts)
-    return Schema(
+    split_by = {segment.name: segment.path for segment in segments.resolve(model)}
+    general = Schema(
         fields,
+        reads=reads,
+        segments=split_by,
+        amounts=amounts,
+        prediction_kind=model.prediction_kind,
+        positive_class=None if config.positive_class is None else str(config.positive_class),
+    )
+    if not profile:
+        return general
+    return replace(
+        general,
+        ignored=tuple(name for name in model.features if name not in profile.features),
         numeric=tuple(profile.numeric),
         categorical=tuple(profile.categorical),
         vectors={name: vector.dimension for name, vector in profile.vectors.items()},
-        reads=reads,
-        segments=split_by,
         classes=profile.classes if profile.calibration or config.ground_truth else (),
         attributions=tuple(profile.attributions or ()),
-        amounts=amounts,
     )
 
 
@@ -52,23 +60,26 @@ def _label_schema(config: Config) -> Schema:
     )
 
 
-def problems(config: Config, profile: Profile | None) -> Iterator[str]:
+def problems(models: LoadedModels) -> Iterator[str]:
     """Yield what cannot be read of some source's records, each starting with its key."""
+    yield from dict.fromkeys(text for model in models.values() for text in _problems(model))
+
+
+def _problems(model: LoadedModel) -> Iterator[str]:
+    config = model.config
     sources = {f"sources[{index}]": source for index, source in enumerate(config.sources)}
     sources |= {f"ground_truth.sources[{index}]": source for index, source in enumerate(config.label_sources)}
-    texts = (
-        f"{_key(config, key, source, problem)}: {problem.text}"
-        for key, source in sources.items()
-        for problem in schema_of(config, source, profile).problems
-    )
-    yield from dict.fromkeys(texts)
+    for key, source in sources.items():
+        for problem in schema_of(model, source).problems:
+            yield f"{_key(model, key, source, problem)}: {problem.text}"
 
 
-def _key(config: Config, key: str, source: SourceConfig, problem: SchemaProblem) -> str:
+def _key(model: LoadedModel, key: str, source: SourceConfig, problem: SchemaProblem) -> str:
     """Return the key of a problem of the source at `key`."""
+    config = model.config
     labels = config.ground_truth if source in config.label_sources else None
     if problem.kind == "segment":
-        return f"segments[{[segment.name for segment in config.segments].index(problem.name)}]"
+        return f"{model.segments_at}[{[segment.name for segment in config.segments].index(problem.name)}]"
     if problem.kind == "amount":
         index = [figure.name for figure in config.business].index(problem.name)
         return f"business[{index}].{'truth' if labels else 'field'}"

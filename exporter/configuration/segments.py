@@ -2,7 +2,8 @@
 
 from collections.abc import Iterator
 
-from exporter.configuration.settings import Config, SegmentConfig
+from exporter.configuration.models import LoadedModel
+from exporter.configuration.settings import SegmentConfig
 from exporter.decoding.schema import RECORD_FIELDS
 from exporter.engine.plan import SegmentDimension
 from exporter.reference.profile import Categorical, Numeric, Profile, Vector
@@ -10,30 +11,31 @@ from exporter.units import FieldPath
 from exporter.validation import nearest
 
 
-def resolve(config: Config, profile: Profile | None) -> list[SegmentDimension]:
+def resolve(model: LoadedModel) -> list[SegmentDimension]:
     """Return what predictions are split by, without the segments that `problems` are about."""
-    found = [_resolve(segment, profile) for segment in config.segments]
+    found = [_resolve(segment, model.profile) for segment in model.config.segments]
     return [segment for segment in found if isinstance(segment, SegmentDimension)]
 
 
-def problems(config: Config, profile: Profile | None) -> Iterator[str]:
+def problems(model: LoadedModel) -> Iterator[str]:
     """Yield mistakes, each starting with its key; paths that contradict each other are found by `schemas`."""
-    names = [segment.name for segment in config.segments]
-    for index, segment in enumerate(config.segments):
-        found = _resolve(segment, profile)
+    names = [segment.name for segment in model.config.segments]
+    for index, segment in enumerate(model.config.segments):
+        found = _resolve(segment, model.profile)
         if isinstance(found, str):
-            yield f"segments[{index}]: {found}"
+            yield f"{model.segments_at}[{index}]: {found}"
         elif segment.name in names[:index]:
-            yield f"segments[{index}]: duplicate {segment.name}"
+            yield f"{model.segments_at}[{index}]: duplicate {segment.name}"
 
 
-def notes(config: Config, profile: Profile | None) -> Iterator[str]:
+def notes(model: LoadedModel) -> Iterator[str]:
     """Yield what is not a mistake, but may be unintended."""
-    known = profile.categorical if profile else {}
-    for index, segment in enumerate(config.segments):
+    known = model.profile.categorical if model.profile else {}
+    for index, segment in enumerate(model.config.segments):
         if segment.path is None and segment.name not in (*known, *RECORD_FIELDS) and "." not in segment.name:
             near = nearest(segment.name, known) if known else ""
-            yield f"segments[{index}]: {segment.name} is not a known feature; it is read from the record itself{near}"
+            text = f"{segment.name} is not a known feature; it is read from the record itself{near}"
+            yield f"{model.segments_at}[{index}]: {text}"
 
 
 def _resolve(segment: SegmentConfig, profile: Profile | None) -> SegmentDimension | str:

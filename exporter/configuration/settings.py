@@ -9,10 +9,12 @@ import msgspec
 
 from exporter.configuration.source_config import SourceConfig
 from exporter.configuration.thresholds import DEFAULT_THRESHOLDS, TRUTH_THRESHOLDS
+from exporter.decoding.columns import PredictionKind
 from exporter.derived.drift_statistics import DRIFT_STATISTICS
 from exporter.state.outlet import OutletOptions
 from exporter.units import Ascending, Before, Bounds, Duration, FieldPath, FilePath, Listen, Size, Tails
 
+Threshold = Annotated[float, msgspec.Meta(ge=0)]
 LabelLimit = Annotated[int, msgspec.Meta(gt=0, le=10_000)]
 MAX_WAITING = 100_000_000
 DEFAULT_LISTEN = "0.0.0.0:9465"
@@ -70,13 +72,15 @@ class LimitsConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
     # Outcomes are counted by pairs of classes.
     prediction_classes: Annotated[int, msgspec.Meta(gt=0, le=1000)] = 100
-    """Distinct classes. Further classes count as `other`."""
+    """Distinct classes per model. Further classes count as `other`."""
     models: LabelLimit = 20
     """Distinct pairs of model and version. Further versions count as `other`, and so do further models."""
+    idle: Duration = Duration.parse("30d")
+    """After how long without a record a version of a model is forgotten, with its series."""
     error_types: LabelLimit = 100
-    """Distinct error types. Further types count as `other`."""
+    """Distinct error types per model. Further types count as `other`."""
     segment_values: LabelLimit = 20
-    """Distinct values per segment. Further values count as `other`."""
+    """Distinct values per segment of a model. Further values count as `other`."""
     line_bytes: Size = Size(1024**2)
     """The maximum length of a line. Longer lines are rejected."""
     future: Duration = Duration.parse("5m")
@@ -94,11 +98,42 @@ class BucketsConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """Of `model_prediction_probability`."""
 
 
+class FeatureConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Settings of one feature of the reference."""
+
+    bounds: Bounds | None = None
+    """The range of valid values of a numeric feature instead of the reference's: `[0, 120]`, or `[0, null]`."""
+    ignore: bool = False
+    """Whether the feature is not monitored."""
+
+
+class VersionSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Settings of one version of a model. They take precedence over those of the model."""
+
+    reference: FilePath | None = None
+    """The profile that the records are compared with. It is never applied to another model."""
+    thresholds: dict[str, Threshold] = {}
+    """The limits that alerts use, per metric."""
+    segments: tuple[SegmentConfig, ...] | None = None
+    """Dimensions by which predictions are broken down, instead of the general ones."""
+    features: dict[str, FeatureConfig] = {}
+    """Settings per feature."""
+    prediction: PredictionKind | None = None
+    """What predictions are: `class`, or `value` as of a regression. The default is what the reference says."""
+    positive_class: str | int | None = None
+    """The class that a single `probability` belongs to, of two classes. The default is the predicted class."""
+
+
+class ModelSettings(VersionSettings, frozen=True, forbid_unknown_fields=True):
+    """Settings of one model. They take precedence over those of `"*"`, which are for all models."""
+
+    versions: dict[str, VersionSettings] = {}
+    """Settings per version of the model: the same keys, except for this one."""
+
+
 class QualityConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """Checks of the data besides those that follow from the reference."""
 
-    bounds: dict[str, Bounds] = {}
-    """Per numeric feature, the range of valid values instead of the reference's: `[0, 120]`, or `[0, null]`."""
     outliers: Tails = Tails((0.01, 0.99))
     """The quantiles of the reference beyond which a value is an outlier; rounded to those in the profile."""
     duplicate_ids: Annotated[int, msgspec.Meta(ge=0, le=MOST_IDS)] = 0
@@ -148,7 +183,10 @@ class Config(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     model: ModelConfig | None = None
     """The model of records that do not name one."""
     reference: FilePath | None = None
-    """A profile made by `prediction-exporter profile`. Without it, drift is not computed."""
+    """A profile made by `prediction-exporter profile`, for the one model that it names, or else that `model` names, or
+    else the first model in the log. Models without a reference have no drift."""
+    models: dict[str, ModelSettings] = {}
+    """Settings per model, by name; those of `"*"` are for all models, and take precedence over the general ones."""
     ground_truth: GroundTruthConfig | None = None
     """Where ground-truth labels come from. Without it, performance is not measured."""
     exported_bins: tuple[str, ...] | None = None
@@ -165,8 +203,14 @@ class Config(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """How PSI treats empty bins."""
     buckets: BucketsConfig = BucketsConfig()
     """The upper bounds of histogram buckets, ascending."""
-    thresholds: dict[str, Annotated[float, msgspec.Meta(ge=0)]] = {}
+    thresholds: dict[str, Threshold] = {}
     """The limits that alerts use, per metric."""
+    features: dict[str, FeatureConfig] = {}
+    """Settings per feature of the reference."""
+    prediction: PredictionKind | None = None
+    """What predictions are: `class`, or `value` as of a regression. The default is what the reference says."""
+    positive_class: str | int | None = None
+    """The class that a single `probability` belongs to, of two classes. The default is the predicted class."""
     limits: LimitsConfig = LimitsConfig()
     """Limits on what a log can add to memory and series."""
     quality: QualityConfig = QualityConfig()

@@ -8,7 +8,7 @@ import struct
 from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
 from itertools import chain
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 
@@ -17,7 +17,13 @@ from exporter.encoded import Encoded
 
 Column = tuple[Any, ...]
 
+# What predictions are: classes, or values as of a regression.
+PredictionKind = Literal["class", "value"]
+# Returns the class of a prediction.
+Spelling = Callable[[Any], str]
+
 VALUE_CLASS = "value"
+NUMBERS = {int, float}
 # How far a score may be outside of 0 to 1.
 SCORE_ROUNDING = 1e-6
 
@@ -38,6 +44,16 @@ def class_of(value: str | float | bool) -> str:  # noqa: FBT001  # a JSON value 
     if isinstance(value, float) and not value.is_integer():
         return VALUE_CLASS
     return label_of(value)
+
+
+def value_of(value: str | float | bool) -> str:  # noqa: FBT001  # a JSON value of any type
+    """Spell a prediction of a regression as a class; all numbers are one class."""
+    return label_of(value) if isinstance(value, (str, bool)) else VALUE_CLASS
+
+
+def spelling(kind: PredictionKind | None) -> Spelling:
+    """Return what spells predictions of a kind as classes; if it is unknown, each value shows it."""
+    return class_of if kind is None else label_of if kind == "class" else value_of
 
 
 def labels(values: Column, spell: Callable[[Any], str]) -> Encoded[str]:
@@ -128,11 +144,21 @@ def times(fields: Mapping[str, Column], units: Mapping[str, float], now: float, 
     return np.where(np.isnan(time), now, time)
 
 
-def scores(values: Column, predictions: Column) -> Floats:
-    """Return the score of each prediction; of an object class -> number, that of the predicted class or the highest."""
+def scores(
+    values: Column, predictions: Column, spell: Spelling = class_of, positive_class: str | None = None
+) -> Floats:
+    """Return the score of each prediction; of an object class -> number, that of the predicted class or the highest.
+
+    A number is the score of the prediction, or with a `positive_class`, that of this class, one of two.
+    """
+    if positive_class is not None:
+        values = tuple(
+            1 - value if type(value) in NUMBERS and chosen is not None and spell(chosen) != positive_class else value
+            for value, chosen in zip(values, predictions, strict=True)
+        )
     if dict in set(map(type, values)):
         values = tuple(
-            value.get(None if chosen is None else class_of(chosen), max(value.values(), default=None))
+            value.get(None if chosen is None else spell(chosen), max(value.values(), default=None))
             if isinstance(value, dict)
             else value
             for value, chosen in zip(values, predictions, strict=True)

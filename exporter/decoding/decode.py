@@ -4,9 +4,8 @@ The fast path decodes a whole block into typed Structs and transposes them. If a
 block is decoded line by line, and irregular lines are salvaged or rejected.
 """
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from functools import partial
 from typing import Any, NamedTuple, TypeVar
 
 import msgspec
@@ -15,13 +14,14 @@ import numpy as np
 from exporter.batch import Batch, Ints, Marks, Series
 from exporter.decoding import columns
 from exporter.decoding.checks import Checks, RejectedRows, series
-from exporter.decoding.columns import Column, class_of, label_of
+from exporter.decoding.columns import Column, label_of
+from exporter.decoding.line_block import LineBlock, line_blocks
 from exporter.decoding.rows import LinePlace, Rows, json_value
 from exporter.decoding.salvage import Flaws, check_utf8, salvage
 from exporter.decoding.schema import LATENCY_UNITS, TIMESTAMP_UNITS, Schema
 from exporter.decoding.unknown_features import NO_SAMPLE, FeatureProbe, FeatureSample
 from exporter.encoded import Encoded
-from exporter.lines.buffer import NEWLINE, BadLine, PendingLines
+from exporter.lines.buffer import BadLine, PendingLines
 from exporter.lines.rejects import Reason, RejectedError
 
 RETURN, OPENING, CLOSING = b"\r{}"
@@ -72,49 +72,49 @@ class Decoder:
         self._attributions = [self._tree.at(path).key for path in schema.attribution_paths.values()]
         self._segments = [self._tree.at(path) for path in schema.segment_paths.values()]
         self._classes = schema.classes
+        self._spell = columns.spelling(schema.prediction_kind)
+        self._positive_class = schema.positive_class
         self._reads_ids = "request_id" in schema.paths
         self._amounts = [self._tree.at(path).key for path in schema.amounts.values()]
         self._default = default
         self._checks = checks
         cells = sum(leaf.dimension or 1 for leaf, _ in self._tree.columns([self._struct()])) + len(self._classes)
-        self._lines_at_once = min(MAX_LINES, max(1, MAX_CELLS // cells))
+        self.lines_at_once = min(MAX_LINES, max(1, MAX_CELLS // cells))
+
+    def blocks(self, pending: PendingLines, at_once: int) -> Iterator[Any]:
+        """Yield lines in blocks of at most so many, for `decode`."""
+        return line_blocks(pending, at_once)
 
     def read(self, pending: PendingLines, now: float) -> Iterator[DecodeResult]:
         """Decode whole lines that arrived at epoch time `now`, as many at a time as keeps memory bounded."""
-        block = pending.block
-        ends = np.flatnonzero(np.frombuffer(block, np.uint8) == NEWLINE)
-        begin = 0
-        for first in range(0, len(ends), self._lines_at_once):
-            some = ends[first : first + self._lines_at_once] - begin
-            end = begin + int(some[-1]) + 1
-            yield self._read_lines(block[begin:end], some, partial(_place, pending, begin, some), now)
-            begin = end
+        for block in self.blocks(pending, self.lines_at_once):
+            yield self.decode(block, now)
 
-    def _read_lines(self, block: bytes, ends: Ints, place: Callable[[int], LinePlace], now: float) -> DecodeResult:
-        """Decode lines, given where each ends."""
-        return self._result(
-            self._whole(block, ends) or self._each(block.split(b"\n")[:-1], self._line),
-            now,
-            place,
-            lambda number: self._probe.unknown(block[_start(ends, number) : ends[number]]),
-            len(block),
-        )
+    def decode(self, block: LineBlock | Rows, now: float) -> DecodeResult:
+        """Decode lines, or the rows of lines, that arrived at epoch time `now`."""
+        if isinstance(block, Rows):
+            objects = block.objects
+            unknown, seed = (lambda number: self._probe.unknown_of(objects[number])), len(objects)
+        else:
+            line = block.line
+            unknown, seed = (lambda number: self._probe.unknown(line(number))), len(block.data)
+        return self._result(self._records(block), now, block.place, unknown, seed)
 
-    def read_rows(self, rows: Rows, now: float) -> DecodeResult:
-        """Decode the rows of lines that arrived at epoch time `now`."""
-        decoded = self._result(
-            self._each([(row, number in rows.odd) for number, row in enumerate(rows.objects)], self._row),
-            now,
-            rows.places.__getitem__,
-            lambda number: self._probe.unknown_of(rows.objects[number]),
-            len(rows.objects),
-        )
-        return decoded._replace(
-            rejected=(*rows.rejected, *decoded.rejected),
-            lines=decoded.lines + sum(bad.count for bad in rows.rejected),
-            waiting=rows.waiting,
-            repeated=rows.repeated,
-        )
+    def series(self, block: LineBlock | Rows) -> tuple[Encoded[Series], Sequence[int]]:
+        """Return the series of those lines or rows that are records, and their numbers."""
+        records = self._records(block)
+        if not records.values:
+            return Encoded((), np.zeros(0, np.int64)), ()
+        fields = {leaf.key: column for leaf, column in self._tree.columns(records.values)}
+        return self._series(fields, len(records.values)), records.numbers
+
+    def _records(self, block: LineBlock | Rows) -> _DecodedRecords:
+        if isinstance(block, Rows):
+            return self._each([(row, number in block.odd) for number, row in enumerate(block.objects)], self._row)
+        return self._whole(block.data, block.ends) or self._each(block.data.split(b"\n")[:-1], self._line)
+
+    def _series(self, fields: Mapping[str, Column], n: int) -> Encoded[Series]:
+        return series([Encoded.of(fields.get(label) or (None,) * n) for label in Series._fields], self._default)
 
     def _result(
         self,
@@ -210,12 +210,12 @@ class Decoder:
             return fields.get(name) or (None,) * n
 
         prediction, score = field("prediction"), field("probability")
-        classes = columns.labels(prediction, class_of)
-        probability = columns.scores(score, prediction)
+        classes = columns.labels(prediction, self._spell)
+        probability = columns.scores(score, prediction, self._spell, self._positive_class)
         categories = {name: columns.labels(fields[name], label_of) for name in self._categorical}
         return Batch(
             time=columns.times(fields, TIMESTAMP_UNITS, now, n),
-            series=series([Encoded.of(field(label)) for label in Series._fields], self._default),
+            series=self._series(fields, n),
             prediction=classes,
             # Some loggers write an empty error_type for success.
             error=columns.labels(tuple(value or None for value in field("error_type")), label_of),
@@ -231,7 +231,7 @@ class Decoder:
             segments=tuple(
                 # A segment that is also a feature or a field is labelled like it.
                 categories.get(leaf.key)
-                or columns.labels(fields[leaf.key], class_of if leaf.kind == "field" else label_of)
+                or columns.labels(fields[leaf.key], self._spell if leaf.kind == "field" else label_of)
                 for leaf in self._segments
             ),
             scores=columns.scores_by_class(probability, score, classes, self._classes) if self._classes else None,
@@ -250,16 +250,6 @@ class Decoder:
             for name, mark in of_row.items():
                 marks[places[name], row] = mark
         return marks
-
-
-def _start(ends: Ints, number: int) -> int:
-    """Return where a line starts, given where each ends."""
-    return int(ends[number - 1]) + 1 if number else 0
-
-
-def _place(pending: PendingLines, begin: int, ends: Ints, number: int) -> LinePlace:
-    """Return the place of a line of those that start at `begin` of the pending lines."""
-    return pending.locate(begin + _start(ends, number))
 
 
 def _contains_objects(block: bytes, ends: Ints) -> bool:

@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from exporter.decoding.decode import Decoder, DecodeResult
-from exporter.decoding.rows import IsNew, RowReader
+from exporter.decoding.decode import DecodeResult
+from exporter.decoding.model_decoders import ModelDecoders
+from exporter.decoding.rows import IsNew, KeyOf, RowReader
 from exporter.lines.buffer import PendingLines
 from exporter.lines.framing import Framer
 
@@ -16,15 +17,14 @@ class Pipeline:
     """`framer` makes the framing of each stream of the source. Without `rows`, each line is a record."""
 
     framer: Framer
-    decoder: Decoder
+    decoders: ModelDecoders
     rows: RowReader | None = None
 
-    def read(self, pending: PendingLines, now: float, is_new: IsNew) -> Iterator[DecodeResult]:
-        """Decode lines that arrived at epoch time `now`."""
+    def read(self, pending: PendingLines, now: float, is_new: IsNew, key_of: KeyOf) -> Iterator[DecodeResult]:
+        """Decode lines that arrived at epoch time `now`, each record by the settings that `key_of` its series finds."""
         if self.rows is None:
-            yield from self.decoder.read(pending, now)
-        else:
-            yield self.decoder.read_rows(self.rows.read(pending, now, is_new), now)
+            return self.decoders.read(pending, now, key_of)
+        return self.decoders.read_rows(self.rows.read(pending, now, is_new, key_of), now, key_of)
 
     def expire(self, now: float) -> int:
         """Return how many lines that waited for others were given up since the last call."""

@@ -8,15 +8,18 @@ from __future__ import annotations
 
 import json
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 import msgspec
+import numpy as np
 
+from exporter.batch import Ints, Series
 from exporter.lines.buffer import BadLine, PendingLines
 from exporter.lines.rejects import Reason, RejectedError
 from exporter.lines.stream import Stream
+from exporter.model_key import ModelKey
 
 # What Python's messages mean for a line.
 JSON_MISTAKES = {
@@ -25,6 +28,8 @@ JSON_MISTAKES = {
 }
 # Returns whether no group of rows with this key was counted before; from then on it is.
 IsNew = Callable[[str], bool]
+# Returns the key of the settings that are for a series.
+KeyOf = Callable[[Series], ModelKey]
 # The stream of a line, and its offset there.
 LinePlace = tuple[Stream, int]
 
@@ -53,6 +58,24 @@ class Rows:
         if is_odd:
             self.odd.update(range(before, after))
 
+    def split(self, places: Ints, parts: int) -> list[Rows]:
+        """Return the rows of each part, without what was rejected, given the number of each row's part."""
+        return [self._some(np.flatnonzero(places == part).tolist()) for part in range(parts)]
+
+    def _some(self, chosen: Sequence[int]) -> Rows:
+        return Rows(
+            [self.objects[number] for number in chosen],
+            {place for place, number in enumerate(chosen) if number in self.odd},
+            [self.places[number] for number in chosen],
+        )
+
+    def __len__(self) -> int:
+        return len(self.objects)
+
+    def place(self, number: int) -> LinePlace:
+        """Return where the line of a row is, by the row's number."""
+        return self.places[number]
+
     def reject(self, place: LinePlace, error: RejectedError, count: int = 1) -> None:
         """Reject `count` rows of the line at a place."""
         self.rejected.append(BadLine(*place, error.reason, str(error), count))
@@ -62,15 +85,15 @@ class RowReader(ABC):
     """Makes rows of the lines of one source; may keep lines that wait for others."""
 
     @abstractmethod
-    def add(self, line: bytes, place: LinePlace, rows: Rows, now: float, is_new: IsNew) -> None:
+    def add(self, line: bytes, place: LinePlace, rows: Rows, now: float, is_new: IsNew, key_of: KeyOf) -> None:
         """Add the rows of a line that arrived at epoch time `now`; raises RejectedError."""
 
-    def read(self, pending: PendingLines, now: float, is_new: IsNew) -> Rows:
+    def read(self, pending: PendingLines, now: float, is_new: IsNew, key_of: KeyOf) -> Rows:
         """Return the rows of lines that arrived at epoch time `now`."""
         rows = Rows()
         for stream, offset, line in pending.lines():
             try:
-                self.add(line, (stream, offset), rows, now, is_new)
+                self.add(line, (stream, offset), rows, now, is_new, key_of)
             except RejectedError as error:
                 rows.reject((stream, offset), error)
         return rows

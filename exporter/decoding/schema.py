@@ -16,6 +16,7 @@ import msgspec
 from msgspec.structs import astuple
 
 from exporter.batch import Series
+from exporter.decoding.columns import PredictionKind
 
 Path = tuple[str, ...]
 
@@ -157,10 +158,11 @@ class Schema:
     """The values that are read from a record, and their paths.
 
     `fields` maps a record field (one of RECORD_FIELDS) to its path, which by default is its name. The path of
-    `features` is empty if they lie at the top level. `reads` are the record fields that are read; attributions are read
-    if the profile has any. `vectors` has the dimension of each vector feature. `segments` maps a segment to its path,
-    or None for the categorical feature of that name. `classes` are the classes whose scores are read (Batch.scores).
-    `amounts` are the paths of the amounts of business figures.
+    `features` is empty if they lie at the top level. Features that are `ignored` are known, but not read. `reads` are
+    the record fields that are read; attributions are read if the profile has any. `vectors` has the dimension of each
+    vector feature. `segments` maps a segment to its path, or None for the categorical feature of that name. `classes`
+    are the classes whose scores are read (Batch.scores); a single score is that of the `positive_class`, if there is
+    one, and of the prediction otherwise. `amounts` are the paths of the amounts of business figures.
     """
 
     fields: Mapping[str, Path] = field(default_factory=dict)
@@ -172,6 +174,14 @@ class Schema:
     classes: tuple[str, ...] = ()
     attributions: tuple[str, ...] = ()
     amounts: Mapping[str, Path] = field(default_factory=dict)
+    ignored: tuple[str, ...] = ()
+    prediction_kind: PredictionKind | None = None
+    positive_class: str | None = None
+
+    @property
+    def of_series(self) -> Schema:
+        """The schema that reads the model's name and version alone."""
+        return Schema(self.fields, reads=Series._fields)
 
     @cached_property
     def paths(self) -> dict[str, Path]:

@@ -4,7 +4,7 @@ The decoder is fast because it skips unneeded fields. So the keys of one line pe
 feature that every record has is found at once, a rare one sooner or later.
 """
 
-from collections.abc import Collection, Mapping
+from collections.abc import Callable, Collection, Mapping
 from typing import Any, NamedTuple
 
 from exporter.batch import Series
@@ -40,7 +40,7 @@ class FeatureProbe:
             at = at.children.get(key, Node()) if isinstance(at, Node) else Node()
         # At the top level, features lie beside the record's fields.
         known = (*at.children, *(() if self._path else RECORD_FIELDS)) if isinstance(at, Node) else ()
-        self._known = frozenset(known)
+        self._known = frozenset((*known, *schema.ignored))
         self._has_features = bool(schema.numeric or schema.categorical)
 
     def unknown(self, line: bytes) -> tuple[str, ...]:
@@ -70,11 +70,15 @@ class UnknownFeatures:
             if name in known or len(known) < MOST_NAMES:
                 known[name] = now
 
-    def forget(self, names: Collection[str]) -> None:
-        """Forget names that the profile now contains."""
-        for known in self._seen.values():
-            for name in known.keys() & set(names):
+    def forget(self, features_of: Callable[[Series], Collection[str]]) -> None:
+        """Forget names that the profile of their series now contains."""
+        for series, known in self._seen.items():
+            for name in known.keys() & {*features_of(series)}:
                 del known[name]
+
+    def forget_series(self, gone: Collection[Series]) -> None:
+        """Forget the names of some series."""
+        self._seen = {series: names for series, names in self._seen.items() if series not in gone}
 
     def at(self, now: float) -> dict[Series, dict[str, float]]:
         """Return when each name was last seen; names older than FORGET_SECONDS are forgotten."""

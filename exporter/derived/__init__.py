@@ -3,6 +3,7 @@
 from dataclasses import dataclass, field
 from typing import Any, Protocol, TypeVar
 
+from exporter.batch import Series
 from exporter.derived.view import View
 from exporter.families import Families
 from exporter.stats import Statistic
@@ -35,7 +36,7 @@ class Criteria:
 
 @dataclass
 class Measures:
-    """The statistics, and the values derived from them, in the order of export.
+    """The statistics of a model, and the values derived from them, in the order of export.
 
     `segmented` are the statistics that are tallied by segment too, and `remembered` names those whose tallies are kept
     after they have left a window.
@@ -45,6 +46,13 @@ class Measures:
     derived: list[Derived] = field(default_factory=list)
     segmented: list[Statistic] = field(default_factory=list)
     remembered: frozenset[str] = frozenset()
+
+    def collect(self, view: View) -> Families:
+        """Yield all families of a view."""
+        for statistic in self.statistics:
+            yield from statistic.collect(view.totals(Series, statistic), view.names)
+        for derived in self.derived:
+            yield from derived.collect(view)
 
     def one(self, kind: type[T], /, **attributes: Any) -> T:
         """Return the first statistic or derived value of a type, with these attributes. Raises LookupError."""

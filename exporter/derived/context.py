@@ -7,8 +7,8 @@ from typing import Any
 
 from exporter.derived.gauges import per_series, per_window
 from exporter.derived.view import SeriesWindow, View, WindowTallies
-from exporter.families import Families
-from exporter.stats import SEGMENTS, SERIES, Scope, Statistic
+from exporter.families import Families, GaugeFamily
+from exporter.stats import BASE_LABELS, SEGMENTS, SERIES, Scope, Statistic
 
 # The name that alerts/ and dashboards/ use.
 REFERENCE_INFO = "model_reference_info"
@@ -57,6 +57,20 @@ class ReferenceInfo:
 
     def collect(self, view: View) -> Families:
         yield per_series(REFERENCE_INFO, "The reference profile in use.", view, "reference_id", {self.reference_id: 1})
+
+
+@dataclass(frozen=True)
+class ReferenceMissing:
+    """`model_reference_missing`: whether there is no profile to compare a model with."""
+
+    is_missing: bool
+
+    def collect(self, view: View) -> Families:
+        text = "Whether a model has no reference profile, so that its drift is not computed."
+        family = GaugeFamily("model_reference_missing", text, BASE_LABELS)
+        for series in view.series:
+            family.add(series, self.is_missing)
+        yield family
 
 
 @dataclass(frozen=True)

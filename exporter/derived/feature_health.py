@@ -245,8 +245,9 @@ class UnknownFeatureCount:
     def collect(self, view: View) -> Families:
         text = "Features that are not in the reference but in a sample of records of the last day."
         family = GaugeFamily("model_unknown_features", text, BASE_LABELS)
-        for series in view.snapshot.unknown:
-            family.add(series, self.count(view, series))
+        for series in view.series:
+            if series in view.snapshot.unknown:
+                family.add(series, self.count(view, series))
         yield family
 
 

@@ -50,7 +50,7 @@ class Regression:
     """Figures of errors, and quantiles of residuals (prediction minus true value); no value where one is undefined.
 
     Quantiles are exact to the bin: neighbouring edges differ by 9%, and the two around 0 are a thousandth of the
-    standard deviation of the reference's predictions away from it.
+    standard deviation of the reference's predictions away from it, or a millionth without a reference.
     """
 
     residuals: Residuals

@@ -4,7 +4,7 @@ Sums over panes are computed on first use, and results that have several readers
 """
 
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from functools import cached_property, wraps
 from types import MethodType
 from typing import Any, Generic, TypeVar
@@ -13,12 +13,15 @@ from exporter.batch import Floats, SegmentSeries, Series
 from exporter.state.snapshot import Snapshot
 from exporter.stats import LabelNames, Statistic
 from exporter.tallies import history
-from exporter.tallies.tally import AnySeries, S, StatisticArrays, Tally, add, of_kind
+from exporter.tallies.tally import AnySeries, S, StatisticArrays, Tally, add, base, of_kind
 from exporter.tallies.vocabulary import CLASS_LABEL
 from exporter.tallies.windows import Window
 
 D = TypeVar("D")
 T = TypeVar("T")
+
+# By window and series, and by the number of the pane.
+PanesByWindow = Mapping[tuple[str, AnySeries], Mapping[int, StatisticArrays]]
 
 
 class WindowTallies(Generic[S]):
@@ -71,16 +74,24 @@ def once_per_window(method: Callable[[D, WindowTallies[S]], T]) -> Callable[[D, 
 
 
 class View:
-    """A snapshot, and the rolling windows that its panes belong to."""
+    """What a snapshot contains of some series of one model.
 
-    def __init__(self, snapshot: Snapshot, rolling_windows: Sequence[Window]) -> None:
+    `names` are the admitted values of labels, and `panes` those in view, by window and series.
+    """
+
+    def __init__(
+        self,
+        snapshot: Snapshot,
+        rolling_windows: Sequence[Window],
+        series: Sequence[Series],
+        names: LabelNames,
+        panes: PanesByWindow,
+    ) -> None:
         self.snapshot = snapshot
         self.rolling_windows = rolling_windows
-
-    @property
-    def names(self) -> LabelNames:
-        """The admitted values of labels."""
-        return self.snapshot.names
+        self.series = series
+        self.names = names
+        self._panes = panes
 
     @property
     def classes(self) -> tuple[str, ...]:
@@ -95,13 +106,9 @@ class View:
     def longest(self) -> Window:
         return max(self.rolling_windows, key=lambda window: window.seconds)
 
-    @cached_property
-    def series(self) -> tuple[Series, ...]:
-        return tuple(of_kind(Series, self.snapshot.totals))
-
     def totals(self, kind: type[S], statistic: Statistic) -> dict[S, Floats]:
         """Return the totals of a statistic since the start, of each series or of each segment of one."""
-        return {series: row[statistic.name] for series, row in of_kind(kind, self.snapshot.totals).items()}
+        return {series: self.snapshot.totals[series][statistic.name] for series in self._of_kind(kind)}
 
     @cached_property
     def windows(self) -> tuple[SeriesWindow, ...]:
@@ -111,7 +118,7 @@ class View:
     @cached_property
     def segments(self) -> tuple[WindowTallies[SegmentSeries], ...]:
         """Each window of each segment of a series."""
-        return self._windows(tuple(of_kind(SegmentSeries, self.snapshot.totals)))
+        return self._windows(self._of_kind(SegmentSeries))
 
     def past(self) -> Iterator[tuple[SeriesWindow, str, SeriesWindow]]:
         """Yield windows, how long ago they are compared with ("1d"), and what is remembered of them at that time."""
@@ -136,16 +143,20 @@ class View:
             for each in series
         )
 
-    @cached_property
-    def _panes(self) -> dict[tuple[str, AnySeries], dict[int, StatisticArrays]]:
-        """The panes in view by window and series, and by number."""
-        found: defaultdict[tuple[str, AnySeries], dict[int, StatisticArrays]] = defaultdict(dict)
-        for window in self.rolling_windows:
-            first = window.first_in_view(self.snapshot.time)
-            for number, tallies in self.snapshot.windows.get(window.label, {}).items():
-                for series, row in tallies.items() if number >= first else ():
-                    found[window.label, series][number] = row
-        return found
+    def _of_kind(self, kind: type[S]) -> tuple[S, ...]:
+        own = {*self.series}
+        return tuple(series for series in of_kind(kind, self.snapshot.totals) if base(series) in own)
+
+
+def panes_in_view(snapshot: Snapshot, rolling_windows: Sequence[Window]) -> PanesByWindow:
+    """Return the panes of a snapshot that are in view by window and series, and by number."""
+    found: defaultdict[tuple[str, AnySeries], dict[int, StatisticArrays]] = defaultdict(dict)
+    for window in rolling_windows:
+        first = window.first_in_view(snapshot.time)
+        for number, tallies in snapshot.windows.get(window.label, {}).items():
+            for series, row in tallies.items() if number >= first else ():
+                found[window.label, series][number] = row
+    return found
 
 
 def _sum(tallies: Iterable[Tally], statistic: Statistic) -> Floats:

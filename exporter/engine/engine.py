@@ -13,12 +13,12 @@ from functools import partial
 import msgspec
 import numpy as np
 
-from exporter.batch import Batch
+from exporter.batch import Batch, Series
 from exporter.decoding.decode import DecodeResult
 from exporter.decoding.pipeline import Pipeline
 from exporter.decoding.unknown_features import FeatureSample, UnknownFeatures
 from exporter.engine.label_limiter import LabelLimiter
-from exporter.engine.plan import Plan
+from exporter.engine.plan import ModelPlan, Plan
 from exporter.engine.seen_keys import SeenKeys, mark_repeated
 from exporter.engine.tally_store import TallyStore
 from exporter.formats.arrow.messages import has_more_messages
@@ -42,6 +42,7 @@ from exporter.lines.buffer import (
 )
 from exporter.lines.framing import Lines, Position
 from exporter.lines.stream import Stream
+from exporter.model_key import ModelKey, ModelKeys
 from exporter.state.outlet import Outlet
 from exporter.state.snapshot import Snapshot, SourceCounts
 
@@ -49,6 +50,8 @@ from exporter.state.snapshot import Snapshot, SourceCounts
 BLOCK_BYTES = 832 * 1024
 # A fold has a fixed cost per feature, of about a hundred records.
 FEATURE_BYTES = 100 * 20
+# More models in a log than this do not make blocks larger.
+MOST_MIXED = 4
 # Keys of batches that clients may send again.
 MAX_BATCHES = 10_000
 # Of a request, including its rejected lines, and the lines of a container's runtime.
@@ -93,16 +96,17 @@ class Engine:
         """Start from a state, without the tallies that have another meaning in the plan."""
         state = state.kept(plan.identities)
         self._plan = plan
+        self._keys = ModelKeys(plan.models, state.first_model)
         self._identities = state.identities
         self._now = state.time
-        self._labels = LabelLimiter(plan, state)
-        known_series = [self._labels.admit_series(series) for series in plan.known_series]
-        self._tallies = TallyStore(plan, state, known_series, self._labels.known_segments)
+        self._labels = LabelLimiter(plan, state, self._plan_of)
+        known_series, known_segments = self._labels.known_series, self._labels.known_segments
+        self._tallies = TallyStore(plan, state, self._plan_of, known_series, known_segments)
         self._sources = {name: state.sources.get(name, SourceCounts()).copy() for name in plan.pipelines}
         self._seen_batches = SeenKeys(MAX_BATCHES, state.seen_batches)
         self._seen_requests = SeenKeys(plan.limits.request_ids, state.seen_requests)
         self._unknown = UnknownFeatures(state.unknown)
-        self._unknown.forget(plan.features)
+        self._unknown.forget(lambda series: self._plan_of(series).features)
         self._joins: Joins | None = None
         if self._store:
             self._joins = self._outlets[JOINS] = Joins(
@@ -225,7 +229,10 @@ class Engine:
     @property
     def _block_bytes(self) -> int:
         """How many bytes are folded at a time."""
-        return max(BLOCK_BYTES, FEATURE_BYTES * len(self._plan.features))
+        features = max(len(model.features) for model in self._plan.models.values())
+        # Each model of a mixed log has a fold of its own.
+        models = max((pipeline.decoders.models for pipeline in self._plan.pipelines.values()), default=1)
+        return max(BLOCK_BYTES, FEATURE_BYTES * features) * min(models, MOST_MIXED)
 
     def snapshot(self, now: float) -> Snapshot:
         """Fold what is pending and return the whole state, which later folds do not change."""
@@ -234,15 +241,16 @@ class Engine:
         for source in self._plan.pipelines:
             self._expire(source, now)
         self._tallies.panes.settle(now)
+        self._forget_idle(now)
         return Snapshot(
             time=now,
             totals=self._tallies.totals,
             windows=self._tallies.panes.panes,
             history=self._tallies.panes.history,
             identities=self._identities,
+            first_model=self._keys.first,
             series=self._labels.series,
-            names=self._labels.names,
-            segment_values=self._labels.segment_values,
+            labels=self._labels.labels,
             capped=dict(self._labels.capped),
             sources={name: counts.copy() for name, counts in self._sources.items()},
             positions=self._lines.positions,
@@ -275,7 +283,7 @@ class Engine:
         rejected = merged(pending.rejected)
         yield self._count(source, DecodeResult(None, rejected, sum(bad.count for bad in rejected)))
         if pending.chunks:
-            for result in pipeline.read(pending, self._now, partial(self._is_new, source)):
+            for result in pipeline.read(pending, self._now, partial(self._is_new, source), self._keys.of):
                 yield self._count(source, result)
 
     def _count(self, source: str, result: DecodeResult) -> Receipt:
@@ -296,13 +304,32 @@ class Engine:
         return Receipt(0 if batch is None else len(batch), rejected, result.repeated, result.waiting)
 
     def _accept(self, read: Batch, sample: FeatureSample) -> None:
-        batch = self._labels.limit(mark_repeated(read, self._seen_requests))
-        self._unknown.see(batch.series, sample, self._now)
-        for consumer in (self._tallies, *self._outlets.values()):
-            consumer.accept(batch, self._now)
+        limited = self._labels.limit_series(mark_repeated(read, self._seen_requests), self._now)
+        self._unknown.see(limited.series, sample, self._now)
+        for batch in self._labels.limit(limited):
+            for consumer in (self._tallies, *self._outlets.values()):
+                consumer.accept(batch, self._now)
 
     def _add_outcomes(self, pairs: Sequence[JoinedPair]) -> None:
-        batch = self._labels.limit(outcomes(pairs, self._now, len(self._plan.segments)))
-        self._tallies.accept(batch, self._now, ("outcomes",))
-        predicted = np.array([pair.prediction.time for pair in pairs])
-        self._tallies.accept(replace(batch, time=predicted), self._now, ("labelled",))
+        by_key: dict[ModelKey, list[JoinedPair]] = {}
+        for pair in pairs:
+            by_key.setdefault(self._keys.of(pair.prediction.series), []).append(pair)
+        for key, of_key in by_key.items():
+            joined = outcomes(of_key, self._now, len(self._plan.models[key].segments))
+            predicted = np.array([pair.prediction.time for pair in of_key])
+            limited = self._labels.limit_series(replace(joined, time=predicted), self._now)
+            for batch in self._labels.limit(limited):
+                self._tallies.accept(replace(batch, time=np.full(len(batch), self._now)), self._now, ("outcomes",))
+                self._tallies.accept(batch, self._now, ("labelled",))
+
+    def _plan_of(self, series: Series) -> ModelPlan:
+        return self._plan.models[self._keys.of(series)]
+
+    def _forget_idle(self, now: float) -> None:
+        """Forget the series that have had no record for long, so that others get their places."""
+        oldest = now - self._plan.limits.idle_seconds
+        gone = {series for series, seen in self._labels.series.items() if seen < oldest} - {*self._labels.known_series}
+        if gone:
+            self._labels.forget(gone)
+            self._tallies.forget(gone)
+            self._unknown.forget_series(gone)

@@ -1,16 +1,18 @@
 """Limits the labels that come from a log: an admitted label keeps its place, and labels beyond the limit are `other`.
 
-The admitted labels, and the number of labels replaced, are part of the state.
+The limit of series counts those of all models; the other limits are those of each model. The admitted labels, and the
+number of labels replaced, are part of the state.
 """
 
+from collections.abc import Callable, Collection, Iterator
 from dataclasses import replace
 
 import numpy as np
 
 from exporter.batch import Batch, Series
 from exporter.encoded import Encoded
-from exporter.engine.plan import Plan
-from exporter.state.snapshot import Snapshot
+from exporter.engine.plan import ModelPlan, Plan
+from exporter.state.snapshot import ModelLabels, Snapshot
 from exporter.tallies.vocabulary import (
     CLASS_LABEL,
     ERROR_LABEL,
@@ -25,62 +27,116 @@ from exporter.tallies.vocabulary import (
 )
 
 
+class _ModelVocabularies:
+    """The vocabularies of one model's labels."""
+
+    def __init__(self, plan: Plan, state: ModelLabels) -> None:
+        self._plan = plan
+        self._state = state
+        self.classes = labels(plan.limits.prediction_classes, state.names.get(CLASS_LABEL, ()))
+        self.errors = labels(plan.limits.error_types, state.names.get(ERROR_LABEL, ()))
+        self.segments: dict[str, Vocabulary[str]] = {}
+
+    def know(self, model: ModelPlan) -> Iterator[tuple[str, str]]:
+        """Admit the known classes and segment values of a plan; yield the names and values of its segments.
+
+        Values beyond the limit are all `other`.
+        """
+        for name in model.known_classes:
+            self.classes.code(printable(name))
+        for segment in model.segments:
+            values = self._state.segments.get(segment.name, ())
+            vocabulary = self.segments.setdefault(
+                segment.name, segment_vocabulary(self._plan.limits.segment_values, values)
+            )
+            yield from ((segment.name, vocabulary.admit(printable(value))) for value in segment.known)
+
+    @property
+    def labels(self) -> ModelLabels:
+        return ModelLabels(
+            {CLASS_LABEL: self.classes.names, ERROR_LABEL: self.errors.names},
+            {name: vocabulary.names for name, vocabulary in self.segments.items()},
+        )
+
+
 class LabelLimiter:
     """The vocabularies of all labels, within the limits of a plan, from a snapshot on.
 
-    `capped` counts the rows whose label was replaced, by label. `known_segments` are the names and values in the plan.
+    `plan_of` returns what is counted of a series. `known_series` are exported from the start. `capped` counts the rows
+    whose label was replaced, by label.
     """
 
-    def __init__(self, plan: Plan, state: Snapshot) -> None:
+    def __init__(self, plan: Plan, state: Snapshot, plan_of: Callable[[Series], ModelPlan]) -> None:
         self.capped = dict(state.capped)
-        self._series = SeriesVocabulary(plan.limits.models, state.series)
-        self._classes = labels(plan.limits.prediction_classes, state.names.get(CLASS_LABEL, ()))
-        self._errors = labels(plan.limits.error_types, state.names.get(ERROR_LABEL, ()))
-        for name in plan.known_classes:
-            self._classes.code(printable(name))
-        self._segments = {
-            segment.name: segment_vocabulary(plan.limits.segment_values, state.segment_values.get(segment.name, ()))
-            for segment in plan.segments
-        }
-        known = [(segment.name, printable(value)) for segment in plan.segments for value in segment.known]
-        # Values beyond the limit are all `other`.
-        self.known_segments = dict.fromkeys((name, self._segments[name].admit(value)) for name, value in known)
+        self._plan = plan
+        self._plan_of = plan_of
+        self._last_seen = dict(state.series)
+        self.known_series = [Series(*map(printable, series)) for series in plan.known_series]
+        models = {key.name for key in plan.models if key.name is not None}
+        self._series = SeriesVocabulary(plan.limits.models, state.series, self.known_series, models)
+        self._models = {name: _ModelVocabularies(plan, labels) for name, labels in state.labels.items()}
+        for series in self._series.names:
+            self.known_segments(series)
 
     @property
-    def series(self) -> tuple[Series, ...]:
-        return self._series.names
+    def series(self) -> dict[Series, float]:
+        """The admitted series, with the time of each one's last record."""
+        return {series: self._last_seen.get(series, 0.0) for series in self._series.names}
 
     @property
-    def names(self) -> dict[str, tuple[str, ...]]:
-        """The names admitted for each label of statistics."""
-        return {CLASS_LABEL: self._classes.names, ERROR_LABEL: self._errors.names}
+    def labels(self) -> dict[str, ModelLabels]:
+        """The labels admitted for each model."""
+        return {name: vocabularies.labels for name, vocabularies in self._models.items()}
 
-    @property
-    def segment_values(self) -> dict[str, tuple[str, ...]]:
-        """The values admitted for each segment."""
-        return {name: vocabulary.names for name, vocabulary in self._segments.items()}
+    def known_segments(self, series: Series) -> Collection[tuple[str, str]]:
+        """Admit the labels that are known of an admitted series; return the names and values of its segments."""
+        if series.model_name not in self._models:
+            self._models[series.model_name] = _ModelVocabularies(self._plan, ModelLabels())
+        return dict.fromkeys(self._models[series.model_name].know(self._plan_of(series)))
 
-    def admit_series(self, series: Series) -> Series:
-        """Return a series, or its replacement if it is not admitted."""
-        return self._series.admit(series)
+    def forget(self, gone: Collection[Series]) -> None:
+        """Give the places of series to others, and forget the labels of models that have no series left."""
+        self._series.forget(gone)
+        names = {series.model_name for series in self._series.names}
+        self._models = {name: vocabularies for name, vocabularies in self._models.items() if name in names}
+        self._last_seen = {series: seen for series, seen in self._last_seen.items() if series not in gone}
 
-    def limit(self, batch: Batch) -> Batch:
-        """Return the batch with admitted labels only."""
+    def limit_series(self, batch: Batch, now: float) -> Batch:
+        """Return a batch that arrived at epoch time `now` with admitted series only."""
         series, capped = self._series.encode(_map_series(batch.series))
         self._cap(SERIES_LABEL, capped)
-        prediction = self._limit_label(CLASS_LABEL, self._classes, batch.prediction)
-        error = self._limit_label(ERROR_LABEL, self._errors, batch.error)
-        # A predicted class and a true one share a place.
-        actual = batch.actual and self._limit_label(CLASS_LABEL, self._classes, batch.actual)
-        segments = zip(self._segments.values(), batch.segments, strict=True)
+        for code in np.flatnonzero(np.bincount(series.codes)).tolist():
+            if series.names[code] not in self._last_seen:
+                self.known_segments(series.names[code])
+            self._last_seen[series.names[code]] = now
+        return replace(batch, series=series)
+
+    def limit(self, batch: Batch) -> Iterator[Batch]:
+        """Yield the records of each model in a batch of admitted series, with admitted labels only."""
+        numbers: dict[str, int] = {}
+        of_series = [numbers.setdefault(series.model_name, len(numbers)) for series in batch.series.names]
+        models = np.array(of_series)[batch.series.codes]
+        if (models == models[0]).all():
+            yield self._limit(batch)
+        else:
+            for model in np.unique(models).tolist():
+                # A label of one model must not take a place of another's.
+                yield self._limit(batch.where(models == model).without_unused())
+
+    def _limit(self, batch: Batch) -> Batch:
+        """Return records of one model, of which the same is counted, with admitted labels only."""
+        series = batch.series.names[batch.series.codes[0]]
+        vocabularies = self._models[series.model_name]
+        segments = zip(self._plan_of(series).segments, batch.segments, strict=True)
         return replace(
             batch,
-            series=series,
-            prediction=prediction,
-            error=error,
-            actual=actual,
+            prediction=self._limit_label(CLASS_LABEL, vocabularies.classes, batch.prediction),
+            error=self._limit_label(ERROR_LABEL, vocabularies.errors, batch.error),
+            # A predicted class and a true one share a place.
+            actual=batch.actual and self._limit_label(CLASS_LABEL, vocabularies.classes, batch.actual),
             segments=tuple(
-                self._limit_label(SEGMENT_LABEL, values, _with_missing(column)) for values, column in segments
+                self._limit_label(SEGMENT_LABEL, vocabularies.segments[segment.name], _with_missing(column))
+                for segment, column in segments
             ),
         )
 

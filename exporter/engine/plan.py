@@ -1,4 +1,4 @@
-"""The plan of an engine: statistics, windows, limits, and how the bytes of each source are read."""
+"""The plan of an engine: what is counted of each model, windows, limits, and how the bytes of each source are read."""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -7,7 +7,8 @@ from exporter.batch import Series
 from exporter.decoding.pipeline import Pipeline
 from exporter.decoding.schema import Path
 from exporter.lines.framing import Framer
-from exporter.state.snapshot import Identities
+from exporter.model_key import ModelKey
+from exporter.state.snapshot import Identities, ModelIdentities
 from exporter.stats import Statistic
 from exporter.tallies.windows import PANES, Window
 
@@ -23,6 +24,7 @@ class Limits:
     request_ids: int = 0
     segment_values: int = 20
     waiting: int = 1_000_000
+    idle_seconds: float = 30 * 86400.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,26 +40,43 @@ class SegmentDimension:
 
 
 @dataclass(frozen=True, slots=True)
-class Plan:
-    """`pipelines` has how each source's bytes become batches, by its name.
+class ModelPlan:
+    """What is counted of one model, or of all models that have no settings of their own.
 
-    `arrow` makes the pipelines of the Arrow that a source's clients may send instead of lines. `known_series` and
-    `known_classes` are exported from the start. `features` are those in the profile.
-    `remembered` names the statistics that are kept when they roll out of a window. `segmented` are the statistics
-    that are tallied for each value of `segments` too, which the decoders read in that order.
+    `known_classes` are exported from the start. `features` are those in the profile. `segmented` are the statistics
+    that are tallied for each value of `segments` too, which the decoder reads in that order.
     """
 
     statistics: Sequence[Statistic]
+    known_classes: Sequence[str] = ()
+    features: Sequence[str] = ()
+    segments: Sequence[SegmentDimension] = ()
+    segmented: Sequence[Statistic] = ()
+
+    @property
+    def identities(self) -> ModelIdentities:
+        """What tallies by this plan mean."""
+        return ModelIdentities(
+            statistics={statistic.name: repr(statistic) for statistic in self.statistics},
+            segments={segment.name: repr(segment.path) for segment in self.segments},
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """`models` has what is counted, and `pipelines` how each source's bytes become batches, by its name.
+
+    `arrow` makes the pipelines of the Arrow that a source's clients may send instead of lines. `known_series` are
+    exported from the start. `remembered` names the statistics that are kept when they roll out of a window.
+    """
+
+    models: Mapping[ModelKey, ModelPlan]
     windows: Sequence[Window]
     pipelines: Mapping[str, Pipeline]
     limits: Limits
     arrow: Mapping[str, Callable[[], Pipeline]] = field(default_factory=dict)
     known_series: Sequence[Series] = ()
-    known_classes: Sequence[str] = ()
-    features: Sequence[str] = ()
     remembered: frozenset[str] = frozenset()
-    segments: Sequence[SegmentDimension] = ()
-    segmented: Sequence[Statistic] = ()
     truths: frozenset[str] = frozenset()
     wait_seconds: float = 0.0
 
@@ -70,7 +89,6 @@ class Plan:
     def identities(self) -> Identities:
         """What tallies by this plan mean."""
         return Identities(
-            statistics={statistic.name: repr(statistic) for statistic in self.statistics},
-            segments={segment.name: repr(segment.path) for segment in self.segments},
+            models={key: model.identities for key, model in self.models.items()},
             windows={window.label: f"{PANES} panes, {window.seconds:g} s" for window in self.windows},
         )

@@ -1,16 +1,17 @@
 """The tallies of all statistics, by series and segment: totals since the start, and the panes of windows."""
 
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from functools import cache
 from itertools import chain
 
 from exporter.batch import LOGGED, Batch, Reads, SegmentSeries, Series
-from exporter.engine.plan import Plan
+from exporter.engine.plan import ModelPlan, Plan
 from exporter.state.snapshot import Snapshot, TalliesByWindow
 from exporter.stats import Statistic
 from exporter.store_error import StoreError
 from exporter.tallies.grouping import Group, grouped, parts, split
 from exporter.tallies.history import forget, remember
-from exporter.tallies.tally import AnySeries, AnyTallies, StatisticArrays, accumulate, compact, copy
+from exporter.tallies.tally import AnySeries, AnyTallies, StatisticArrays, accumulate, base, compact, copy
 from exporter.tallies.windows import Window
 
 # In all tallies of a batch.
@@ -41,6 +42,12 @@ class Panes:
         """The quarters of each window's past, which later tallies do not change."""
         return _copy(self._history)
 
+    @property
+    def tallies(self) -> Iterator[AnyTallies]:
+        """The tallies of every pane and quarter."""
+        for by_number in (*self._panes.values(), *self._history.values()):
+            yield from by_number.values()
+
     def arrays(self, window: Window, pane: int, series: AnySeries) -> StatisticArrays:
         """Return the arrays of a series in a pane, to be added to."""
         panes = self._panes[window.label]
@@ -66,24 +73,25 @@ class Panes:
 class TallyStore:
     """Tallies by a plan, starting from a snapshot. Every series has a tally of each statistic.
 
-    `known_series` exist from the start, and every series has tallies of `known_segments`, by name and value. Raises
-    StoreError if the snapshot has tallies of another shape, which their statistics could not add to.
+    `plan_of` returns what is counted of a series. `known_series` exist from the start, and every series has tallies of
+    its `known_segments`, by name and value. Raises StoreError if the snapshot has tallies of another shape, which their
+    statistics could not add to.
     """
 
     def __init__(
         self,
         plan: Plan,
         state: Snapshot,
-        known_series: Iterable[Series] = (),
-        known_segments: Collection[tuple[str, str]] = (),
+        plan_of: Callable[[Series], ModelPlan],
+        known_series: Iterable[Series],
+        known_segments: Callable[[Series], Collection[tuple[str, str]]],
     ) -> None:
-        self._plan = plan
+        self._windows = plan.windows
+        self._plan_of = plan_of
         self._known_segments = known_segments
-        _check_shapes(plan, state)
+        _check_shapes(plan_of, state)
         self._totals = copy(state.totals)
         self.panes = Panes(plan.windows, plan.remembered, state.windows, state.history)
-        cells = sum(statistic.zero().size for statistic in plan.statistics)
-        self._max_groups = max(1, MAX_CELLS // max(1, cells))
         for series in (*known_series, *state.totals):
             self._add_series(series)
 
@@ -93,12 +101,19 @@ class TallyStore:
         return copy(self._totals)
 
     def accept(self, batch: Batch, now: float, reads: Sequence[Reads] = LOGGED) -> None:
-        """Add a batch that arrived at epoch time `now`, to the statistics that read such records."""
-        batch, groups = grouped(batch, self._plan.windows, now)
-        self._tally(_reading(reads, self._plan.statistics), reads, batch, groups, now)
-        segmented = _reading(reads, self._plan.segmented)
-        for segment, values in zip(self._plan.segments, batch.segments, strict=True):
+        """Add records of one plan, which arrived at epoch time `now`, to the statistics that read such records."""
+        plan = self._plan_of(batch.series.names[batch.series.codes[0]])
+        batch, groups = grouped(batch, self._windows, now)
+        self._tally(_reading(reads, plan.statistics), reads, batch, groups, now)
+        segmented = _reading(reads, plan.segmented)
+        for segment, values in zip(plan.segments, batch.segments, strict=True):
             self._tally(segmented, reads, *split(batch, groups, segment.name, values), now)
+
+    def forget(self, gone: Collection[Series]) -> None:
+        """Forget series and their segments."""
+        for tallies in (self._totals, *self.panes.tallies):
+            for series in [series for series in tallies if base(series) in gone]:
+                del tallies[series]
 
     def _tally(
         self,
@@ -112,13 +127,14 @@ class TallyStore:
         for series in dict.fromkeys(group.series for group in groups):
             if series not in self._totals:
                 self._add_series(series)
-        for part, some in parts(batch, groups, self._max_groups):
+        cells = sum(statistic.zero().size for statistic in statistics)
+        for part, some in parts(batch, groups, max(1, MAX_CELLS // max(1, cells))):
             _add(statistics, {kind: part.read_as(kind) for kind in reads}, self._targets(some, now))
 
     def _targets(self, groups: Sequence[Group], now: float) -> list[list[StatisticArrays]]:
         """Return what each group is added to: its series' totals, and its panes that are in view."""
         targets = [[self._totals[group.series]] for group in groups]
-        for index, window in enumerate(self._plan.windows):
+        for index, window in enumerate(self._windows):
             first = window.first_in_view(now)
             for group, of_group in zip(groups, targets, strict=True):
                 if group.panes[index] >= first:
@@ -128,19 +144,25 @@ class TallyStore:
     def _add_series(self, series: AnySeries) -> None:
         """Add the zero of each statistic that a series has no total of; and those of its known segments."""
         arrays = self._totals.setdefault(series, {})
-        for statistic in self._plan.statistics if isinstance(series, Series) else self._plan.segmented:
+        plan = self._plan_of(base(series))
+        for statistic in plan.statistics if isinstance(series, Series) else plan.segmented:
             if statistic.name not in arrays:
                 arrays[statistic.name] = statistic.zero()
         if isinstance(series, Series):
-            for segment in self._known_segments:
+            for segment in self._known_segments(series):
                 self._add_series(SegmentSeries(*series, *segment))
 
 
-def _check_shapes(plan: Plan, state: Snapshot) -> None:
-    shapes = {statistic.name: statistic.zero().shape for statistic in (*plan.statistics, *plan.segmented)}
+def _check_shapes(plan_of: Callable[[Series], ModelPlan], state: Snapshot) -> None:
+    @cache
+    def shapes_of(series: Series) -> dict[str, tuple[int, ...]]:
+        plan = plan_of(series)
+        return {statistic.name: statistic.zero().shape for statistic in (*plan.statistics, *plan.segmented)}
+
     by_pane = chain.from_iterable(panes.values() for panes in (*state.windows.values(), *state.history.values()))
     for tallies in (state.totals, *by_pane):
-        for arrays in tallies.values():
+        for series, arrays in tallies.items():
+            shapes = shapes_of(base(series))
             for name, tally in arrays.items():
                 # The last axis of a statistic of labels grows from 0.
                 *outer, last = shapes.get(name, tally.shape or (0,))

@@ -1,58 +1,85 @@
 """From a committed snapshot to metric families: totals, derived values, and the exporter's own metrics."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 from exporter.batch import Series
 from exporter.derived import Measures
+from exporter.derived.context import ReferenceInfo
 from exporter.derived.feature_health import AbsentFeatures
-from exporter.derived.view import View
-from exporter.families import CounterFamily, Families, GaugeFamily
+from exporter.derived.view import View, panes_in_view
+from exporter.families import CounterFamily, Families, GaugeFamily, merged
 from exporter.joins.join import JoinCounts
 from exporter.joins.store import StoreStats
 from exporter.lines.rejects import Reason
-from exporter.state.snapshot import Snapshot
+from exporter.model_key import ModelKey, ModelKeys
+from exporter.state.snapshot import ModelLabels, Snapshot
+from exporter.tallies.tally import of_kind
 from exporter.tallies.windows import Window
 from exporter.telemetry import PREFIX
 
 
-@dataclass
-class Collector:
-    """Collects the metrics of `measures`, over rolling windows."""
+class ModelView(NamedTuple):
+    """A view of some series of one model, and what is measured of them."""
 
     measures: Measures
-    windows: Sequence[Window]
-    _last: View | None = field(default=None, init=False)
+    view: View
 
-    def view(self, snapshot: Snapshot) -> View:
-        """Return the view of a snapshot, which its readers share."""
-        view = self._last
-        if view is None or view.snapshot is not snapshot:
-            view = self._last = View(snapshot, self.windows)
-        return view
+
+@dataclass
+class Collector:
+    """Collects the metrics of each model's measures, by key, over rolling windows."""
+
+    models: Mapping[ModelKey, Measures]
+    windows: Sequence[Window]
+    _last: tuple[Snapshot, list[ModelView]] | None = field(default=None, init=False)
+
+    def views(self, snapshot: Snapshot) -> list[ModelView]:
+        """Return the views of a snapshot, one for each model and key, which their readers share."""
+        last = self._last
+        if last is None or last[0] is not snapshot:
+            last = self._last = snapshot, list(self._views(snapshot))
+        return last[1]
 
     def collect(self, snapshot: Snapshot) -> Families:
         """Yield all families of a snapshot."""
-        view = self.view(snapshot)
-        for statistic in self.measures.statistics:
-            yield from statistic.collect(view.totals(Series, statistic), view.names)
-        for derived in self.measures.derived:
-            yield from derived.collect(view)
+        yield from merged([measures.collect(view) for measures, view in self.views(snapshot)])
         yield from _sources(snapshot)
         if snapshot.join_counts:
             yield from _joins(snapshot.join_counts, snapshot.store_stats)
 
     def absent(self, snapshot: Snapshot) -> dict[tuple[Series, str], bool]:
         """Return whether each feature is absent from the shortest window, for those with enough records."""
-        features, view = self.measures.find(AbsentFeatures), self.view(snapshot)
-        if features is None:
-            return {}
         return {
             (window.series, feature): is_absent
+            for measures, view in self.views(snapshot)
+            if (features := measures.find(AbsentFeatures))
             for window in view.windows
             if window.label == view.shortest.label
             for feature, is_absent in features.absent(window).items()
         }
+
+    def without_reference(self, snapshot: Snapshot) -> set[str]:
+        """Return the names of the models that have no reference, if another one has."""
+        if all(measures.find(ReferenceInfo) is None for measures in self.models.values()):
+            return set()
+        return {
+            series.model_name
+            for measures, view in self.views(snapshot)
+            if measures.find(ReferenceInfo) is None
+            for series in view.series
+        }
+
+    def _views(self, snapshot: Snapshot) -> Iterator[ModelView]:
+        keys = ModelKeys(self.models, snapshot.first_model)
+        panes = panes_in_view(snapshot, self.windows)
+        series_of: dict[tuple[ModelKey, str], list[Series]] = {}
+        for series in of_kind(Series, snapshot.totals):
+            series_of.setdefault((keys.of(series), series.model_name), []).append(series)
+        for (key, model), of_key in series_of.items():
+            names = snapshot.labels.get(model, ModelLabels()).names
+            yield ModelView(self.models[key], View(snapshot, self.windows, of_key, names, panes))
 
 
 def _sources(snapshot: Snapshot) -> Families:
@@ -82,7 +109,7 @@ def _sources(snapshot: Snapshot) -> Families:
         gaps.add((source,), counts.gaps)
         if counts.last_timestamp:
             last.add((source,), counts.last_timestamp)
-    of_segments = ("segment_value",) if snapshot.segment_values else ()
+    of_segments = ("segment_value",) if any(labels.segments for labels in snapshot.labels.values()) else ()
     for label in ("model_version", "prediction_class", "error_type", *of_segments):
         capped.add((label,), snapshot.capped.get(label, 0))
     yield from (lines, read, records, rejected, gaps, last, capped)

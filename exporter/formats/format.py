@@ -16,12 +16,14 @@ import msgspec
 from exporter.batch import Series
 from exporter.decoding.checks import Checks
 from exporter.decoding.decode import Decoder
+from exporter.decoding.model_decoders import ModelDecoders
 from exporter.decoding.pipeline import Pipeline
 from exporter.decoding.rows import RowReader
 from exporter.decoding.schema import Path, Schema
 from exporter.formats.bodies import ARROW, JSON_TYPES, json_lines, media_type
 from exporter.lines.buffer import IngestRequest
 from exporter.lines.framing import Framer, Lines
+from exporter.model_key import ModelKey
 
 
 class Format(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -42,8 +44,11 @@ class Format(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
         """Return where the fields of a record lie in a row; `configured` are the paths of the configuration."""
         return configured
 
-    def rows(self, features: Sequence[str]) -> RowReader | None:
-        """Return a reader of rows, given the reference's features in order; None if each line is a record."""
+    def rows(self, features: Mapping[ModelKey, Sequence[str]], model: Series) -> RowReader | None:
+        """Return a reader of rows; None if each line is a record.
+
+        `features` are those of each model's reference, in order; `model` names the model if a record does not.
+        """
         return None
 
     def problems(self) -> Iterator[str]:
@@ -51,13 +56,20 @@ class Format(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
         yield from ()
 
     def pipeline(
-        self, framer: Framer, schema: Schema, model: Series, checks: Checks, features: Sequence[str]
+        self,
+        framer: Framer,
+        schemas: Mapping[ModelKey, Schema],
+        model: Series,
+        checks: Checks,
+        features: Mapping[ModelKey, Sequence[str]],
     ) -> Pipeline:
-        """Return how a source's bytes become batches.
+        """Return how a source's bytes become batches, by the schema of each model.
 
         `framer` is that of the outermost wrapper; `model` names the model if a record does not.
         """
-        return Pipeline(framer, Decoder(schema, model, checks), self.rows(features))
+        decoders = {key: Decoder(schema, model, checks) for key, schema in schemas.items()}
+        scanner = Decoder(next(iter(schemas.values())).of_series, model, checks)
+        return Pipeline(framer, ModelDecoders(decoders, scanner), self.rows(features, model))
 
     def accepts(self, headers: Mapping[str, str]) -> bool:
         """Return whether a request with these headers has a body of this format."""

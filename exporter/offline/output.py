@@ -22,6 +22,14 @@ def progress_bar() -> Iterator[Progress]:
         yield lambda done, total: bar.update(task, completed=done, total=total)
 
 
+def make_folder(path: Path) -> None:
+    """Make a folder, if it does not exist; raises OfflineError."""
+    try:
+        path.mkdir(exist_ok=True)
+    except OSError as error:
+        raise OfflineError(f"--by-model {path}: {error.strerror}") from None
+
+
 def write(data: bytes, path: Path) -> None:
     """Write a file completely or not at all, so that a sidecar never reads half a profile; raises OfflineError."""
     try:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import math
+from collections.abc import Collection
 from functools import cached_property
 from itertools import pairwise
 from typing import Annotated
@@ -162,14 +163,24 @@ class Profile(msgspec.Struct, frozen=True, forbid_unknown_fields=True, dict=True
     attributions: dict[str, Attribution] | UnsetType = UNSET
     baseline: Baseline | UnsetType = UNSET
     calibration: Calibration | UnsetType = UNSET
+    model_name: str | UnsetType = UNSET
+    model_version: str | UnsetType = UNSET
     created: str = ""
     made_by: str = ""
 
     @cached_property
     def reference_id(self) -> str:
-        """A hash of the content, independent of when and by which version it was made."""
-        content = msgspec.structs.replace(self, created="", made_by="")
+        """A hash of the distributions, independent of when, by which release and for which model it was made."""
+        content = msgspec.structs.replace(self, model_name=UNSET, model_version=UNSET, created="", made_by="")
         return hashlib.blake2b(msgspec.json.encode(content, order="sorted"), digest_size=6).hexdigest()
+
+    def without(self, names: Collection[str]) -> Profile:
+        """Return the profile without some features, and without the components of which one of them is part."""
+        components = self.components
+        if components and not {*names}.isdisjoint(components.features):
+            components = UNSET
+        features = {name: feature for name, feature in self.features.items() if name not in names}
+        return msgspec.structs.replace(self, features=features, components=components)
 
     @cached_property
     def outputs(self) -> Profile:
@@ -186,6 +197,11 @@ class Profile(msgspec.Struct, frozen=True, forbid_unknown_fields=True, dict=True
     def classes(self) -> tuple[str, ...]:
         """The predicted classes, in the order of Batch.scores; empty if predictions are values."""
         return tuple(self.prediction.categories) if isinstance(self.prediction, Categorical) else ()
+
+    @property
+    def predicts_values(self) -> bool:
+        """Whether predictions are values, as of a regression."""
+        return isinstance(self.prediction, Numeric)
 
     @cached_property
     def labels(self) -> Profile:

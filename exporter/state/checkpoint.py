@@ -11,6 +11,7 @@ import os
 import struct
 import zlib
 from dataclasses import dataclass
+from itertools import chain
 from pathlib import Path
 from typing import Any, Literal
 
@@ -178,7 +179,8 @@ def _hash(body: bytes) -> bytes:
 
 def _check_labels(snapshot: Snapshot) -> None:
     """Raise ValueError if an admitted label is a duplicate, because tallies refer to labels by their place."""
-    for admitted in (snapshot.series, *snapshot.names.values(), *snapshot.segment_values.values()):
+    of_models = ([*labels.names.values(), *labels.segments.values()] for labels in snapshot.labels.values())
+    for admitted in chain.from_iterable(of_models):
         if len(set(admitted)) < len(admitted):
             raise ValueError("duplicate label")
 

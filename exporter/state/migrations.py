@@ -53,8 +53,24 @@ def from_1(content: Content) -> Content:
     }
 
 
+def from_2(content: Content) -> Content:
+    """Each model has labels and identities of its own; the reference was that of all models, and is the first one's."""
+    rest = {key: value for key, value in content.items() if key not in ("names", "segment_values", "identities")}
+    before = content.get("identities", {})
+    own = {"statistics": before.get("statistics", {}), "segments": before.get("segments", {})}
+    labels = {"names": content.get("names", {}), "segments": content.get("segment_values", {})}
+    series = content.get("series", ())
+    return rest | {
+        # As of models without settings, and of the first model.
+        "identities": {"models": {(None, None): own, (None, "first"): own}, "windows": before.get("windows", {})},
+        "first_model": series[0][0] if series else None,
+        "series": {tuple(each): content["time"] for each in series},
+        "labels": {each[0]: labels for each in series},
+    }
+
+
 # The first step is from version 1 to version 2, and so on.
-STEPS: Sequence[Callable[[Content], Content]] = (from_1,)
+STEPS: Sequence[Callable[[Content], Content]] = (from_1, from_2)
 VERSION = len(STEPS) + 1
 
 

@@ -6,6 +6,7 @@ It contains both tallies and read positions, so that they always belong together
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping
+from functools import cache
 from typing import Any
 
 import msgspec
@@ -15,7 +16,8 @@ from exporter.joins.join import JoinCounts
 from exporter.joins.store import StoreStats
 from exporter.lines.framing import Position
 from exporter.lines.stream import Stream
-from exporter.tallies.tally import AnyTallies, only
+from exporter.model_key import ModelKey, ModelKeys
+from exporter.tallies.tally import AnyTallies, base
 
 # By the label of a window, and the number of a pane or of a quarter of the window.
 TalliesByWindow = Mapping[str, Mapping[int, AnyTallies]]
@@ -36,15 +38,28 @@ class SourceCounts(msgspec.Struct):
         return msgspec.structs.replace(self, rejected=dict(self.rejected))
 
 
-class Identities(msgspec.Struct, frozen=True):
-    """What the tallies of each statistic, segment and window mean, by name.
+class ModelIdentities(msgspec.Struct, frozen=True):
+    """What the tallies of each statistic and segment of a model mean, by name.
 
     Tallies are kept only while that stays the same: bins with other edges, for example, start at zero.
     """
 
     statistics: Mapping[str, str] = {}
     segments: Mapping[str, str] = {}
+
+
+class Identities(msgspec.Struct, frozen=True):
+    """What the tallies of each model, and those of each window, mean."""
+
+    models: Mapping[ModelKey, ModelIdentities] = {}
     windows: Mapping[str, str] = {}
+
+
+class ModelLabels(msgspec.Struct, frozen=True):
+    """The admitted names of a model's classes and error types, by label, and the values of its segments."""
+
+    names: Mapping[str, tuple[str, ...]] = {}
+    segments: Mapping[str, tuple[str, ...]] = {}
 
 
 class Snapshot(msgspec.Struct, frozen=True, eq=False):
@@ -53,9 +68,10 @@ class Snapshot(msgspec.Struct, frozen=True, eq=False):
     A change of a field, or of its type, needs a new version: see state.migrations.
 
     `windows` has tallies by window and pane, and `history` those that have left a window, by window and quarter.
-    `identities` are those of the plan by which the tallies were made. `series`, `names` and `segment_values` are the
-    admitted labels, and `capped` counts the rows whose label was not admitted. `seen_batches` and `seen_requests` are
-    digests of keys. `unknown` is the time at which each feature outside the profile was last seen.
+    `identities` are those of the plan by which the tallies were made, and `first_model` the name of the model that
+    FIRST stands for. `series` are the admitted series, with the time of each one's last record, and `labels` the
+    admitted labels by model; `capped` counts the rows whose label was not admitted. `seen_batches` and `seen_requests`
+    are digests of keys. `unknown` is the time at which each feature outside the profile was last seen.
 
     `join_counts` is None without ground truth; `store_stats` are those at the previous commit. `deltas` has the deltas
     of outlets, by name.
@@ -66,9 +82,9 @@ class Snapshot(msgspec.Struct, frozen=True, eq=False):
     windows: TalliesByWindow = {}
     history: TalliesByWindow = {}
     identities: Identities = Identities()
-    series: tuple[Series, ...] = ()
-    names: Mapping[str, tuple[str, ...]] = {}
-    segment_values: Mapping[str, tuple[str, ...]] = {}
+    first_model: str | None = None
+    series: Mapping[Series, float] = {}
+    labels: Mapping[str, ModelLabels] = {}
     capped: Mapping[str, int] = {}
     sources: Mapping[str, SourceCounts] = {}
     positions: Mapping[Stream, Position] = {}
@@ -83,24 +99,48 @@ class Snapshot(msgspec.Struct, frozen=True, eq=False):
         """Return the snapshot without tallies that have another meaning by `identities`, for a restart or a reload."""
         if self.identities == identities:
             return self
-        statistics = _unchanged(self.identities.statistics, identities.statistics)
-        segments = _unchanged(self.identities.segments, identities.segments)
         windows = _unchanged(self.identities.windows, identities.windows)
+        before = ModelKeys(self.identities.models, self.first_model)
+        after = ModelKeys(identities.models, self.first_model)
+
+        @cache
+        def unchanged(series: Series) -> ModelIdentities:
+            was = self.identities.models.get(before.of(series), ModelIdentities())
+            now = identities.models[after.of(series)]
+            return ModelIdentities(
+                {name: now.statistics[name] for name in _unchanged(was.statistics, now.statistics)},
+                {name: now.segments[name] for name in _unchanged(was.segments, now.segments)},
+            )
+
+        def only(tallies: AnyTallies) -> AnyTallies:
+            kept = {series: unchanged(base(series)) for series in tallies}
+            return AnyTallies(
+                (series, {name: tally for name, tally in arrays.items() if name in kept[series].statistics})
+                for series, arrays in tallies.items()
+                if series.segment is None or series.segment in kept[series].segments
+            )
 
         def of(by_window: TalliesByWindow) -> TalliesByWindow:
             return {
-                label: {number: only(statistics, segments, tallies) for number, tallies in by_number.items()}
+                label: {number: only(tallies) for number, tallies in by_number.items()}
                 for label, by_number in by_window.items()
                 if label in windows
             }
 
+        segments = {(series.model_name, name) for series in self.series for name in unchanged(series).segments}
         return msgspec.structs.replace(
             self,
             identities=identities,
-            totals=only(statistics, segments, self.totals),
+            totals=only(self.totals),
             windows=of(self.windows),
             history=of(self.history),
-            segment_values={name: values for name, values in self.segment_values.items() if name in segments},
+            labels={
+                model: ModelLabels(
+                    labels.names,
+                    {name: values for name, values in labels.segments.items() if (model, name) in segments},
+                )
+                for model, labels in self.labels.items()
+            },
         )
 
 

@@ -55,7 +55,7 @@ class Business(Statistic):
         """Return cumulative counts by bucket, and the sum, of each class that has any."""
         return {
             name: (np.cumsum(counts).tolist(), total)
-            for name, (*counts, total) in zip(names[CLASS_LABEL], tally.T.tolist(), strict=False)
+            for name, (*counts, total) in zip(names.get(CLASS_LABEL, ()), tally.T.tolist(), strict=False)
             if any(counts)
         }
 

@@ -41,5 +41,6 @@ class LabelCounts(Statistic):
 
     def counts(self, tally: Floats, names: LabelNames) -> dict[str, float]:
         """Return the count of each value that is known or has occurred."""
-        counts = dict.fromkeys(names[self.label], 0.0) | dict(zip(names[self.label], tally.tolist(), strict=False))
+        admitted = names.get(self.label, ())
+        counts = dict.fromkeys(admitted, 0.0) | dict(zip(admitted, tally.tolist(), strict=False))
         return {name: count for name, count in counts.items() if count or name in self.known}

@@ -40,7 +40,7 @@ class Outcomes(Statistic):
     def collect(self, tallies: Mapping[S, Floats], names: LabelNames) -> Families:
         labels = (*self.scope.labels, "predicted", "actual")
         family = CounterFamily(self.scope.name(self.name), "Predictions joined with their ground truth.", labels)
-        classes = names[CLASS_LABEL]
+        classes = names.get(CLASS_LABEL, ())
         is_known = np.array([len(self.known) <= MOST_KNOWN and name in self.known for name in classes], np.bool_)
         from_the_start = np.outer(is_known, is_known)
         for series, tally in tallies.items():

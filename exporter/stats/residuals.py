@@ -15,15 +15,23 @@ LARGEST = 1e140
 LEAST = np.finfo(np.float64).eps
 PER_OCTAVE = 8
 SMALLEST, GREATEST = -10, 7
-_ABOVE = 2.0 ** (np.arange(SMALLEST * PER_OCTAVE, GREATEST * PER_OCTAVE + 1) / PER_OCTAVE)
-EDGES: Floats = np.concatenate((-_ABOVE[::-1], _ABOVE))
+# Without a reference, in units of the predictions: from a millionth to a trillion.
+SMALLEST_UNIT, GREATEST_UNIT = -20, 40
+
+
+def _edges(smallest: int, greatest: int) -> Floats:
+    above = 2.0 ** (np.arange(smallest * PER_OCTAVE, greatest * PER_OCTAVE + 1) / PER_OCTAVE)
+    return np.concatenate((-above[::-1], above))
+
+
+EDGES, UNIT_EDGES = _edges(SMALLEST, GREATEST), _edges(SMALLEST_UNIT, GREATEST_UNIT)
 
 
 class ResidualSums(NamedTuple):
     """Sums over outcomes.
 
-    `differences` are those of true values from the mean of the reference's predictions; `ratios` are absolute residuals
-    divided by absolute true values.
+    `differences` are those of true values from the mean of the reference's predictions, if there is one; `ratios` are
+    absolute residuals divided by absolute true values.
     """
 
     number: float
@@ -42,8 +50,8 @@ class Residuals(Statistic):
     reads = "outcomes"
     shape = (len(ResidualSums._fields),)
 
-    def __init__(self, prediction: Numeric) -> None:
-        self._mean = prediction.mean
+    def __init__(self, prediction: Numeric | None) -> None:
+        self._mean = prediction.mean if prediction else 0.0
 
     def __repr__(self) -> str:
         # As it is stored.
@@ -69,16 +77,16 @@ class Residuals(Statistic):
 class ResidualBins(Statistic):
     """Counts of residuals by bin, shape (bins,); bin i counts the r with edges[i-1] <= r < edges[i].
 
-    Edges are multiples of the standard deviation of the reference's predictions.
+    Edges are multiples of the standard deviation of the reference's predictions, if there is a reference.
     """
 
     name = "residual_bins"
     reads = "outcomes"
 
-    def __init__(self, prediction: Numeric) -> None:
+    def __init__(self, prediction: Numeric | None) -> None:
         with np.errstate(over="ignore"):
-            self.edges: Floats = EDGES * (prediction.stddev or 1.0)
-        self.identity = str(prediction.stddev)
+            self.edges: Floats = EDGES * (prediction.stddev or 1.0) if prediction else UNIT_EDGES
+        self.identity = str(prediction and prediction.stddev)
         self.shape = (len(self.edges) + 1,)
 
     def tally(self, batch: Batch) -> Tally:

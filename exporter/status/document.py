@@ -12,8 +12,8 @@ import msgspec
 
 from exporter import __version__
 from exporter.batch import Series
-from exporter.derived import Measures
-from exporter.derived.view import View
+from exporter.exposition.collector import Collector
+from exporter.state.snapshot import Snapshot
 from exporter.status import findings
 from exporter.status.findings import Finding
 from exporter.status.model import ModelStatus, ModelSummary, model, summary
@@ -58,20 +58,21 @@ class Status(msgspec.Struct, frozen=True, kw_only=True):
     checkpoint: CheckpointStatus
 
 
-def status(measures: Measures, view: View, query: StatusQuery, operation: Operation) -> Status:
+def status(collector: Collector, snapshot: Snapshot, query: StatusQuery, operation: Operation) -> Status:
     """Return the document. Raises UnknownError."""
-    windows = sorted(view.rolling_windows, key=lambda window: window.seconds)
+    windows = sorted(collector.windows, key=lambda window: window.seconds)
     window = _window(windows, query.window)
-    sparkline = Sparkline(view, window)
+    sparkline = Sparkline(windows, window, snapshot.time)
     selections = {
         tallies.series: Selection(measures, view, window, tallies, sparkline)
+        for measures, view in collector.views(snapshot)
         for tallies in view.windows
         if tallies.label == window.label
     }
     served = {series: serving(selection) for series, selection in selections.items()}
     summaries = {series: summary(selection, served[series]) for series, selection in selections.items()}
     series = _series(summaries, query)
-    sources, checkpoint = operation.sources(view.snapshot), operation.checkpoint(view.snapshot)
+    sources, checkpoint = operation.sources(snapshot), operation.checkpoint(snapshot)
     shown, found = None, [*findings.of_operation(sources, checkpoint)]
     if series:
         shown = model(selections[series], served[series])
@@ -79,7 +80,7 @@ def status(measures: Measures, view: View, query: StatusQuery, operation: Operat
         found += findings.of_model(shown, limits, window.label, had_requests=requests(selections[series]) > 0)
     return Status(
         version=__version__,
-        time=view.snapshot.time,
+        time=snapshot.time,
         window=WindowStatus(label=window.label, seconds=window.seconds, labels=[each.label for each in windows]),
         course=sparkline.status,
         findings=sorted(found, key=lambda finding: finding.severity != findings.CRITICAL),

@@ -73,7 +73,7 @@ class StatusHandlers:
     ) -> tuple[bytes, dict[str, str]]:
         with self._lock:
             operation = Operation(self._state_dir, problem, self._telemetry)
-            return write(status(collector.measures, collector.view(snapshot), query, operation))
+            return write(status(collector, snapshot, query, operation))
 
 
 def _json(document: Status) -> tuple[bytes, dict[str, str]]:

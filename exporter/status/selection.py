@@ -4,6 +4,7 @@ Sparklines are made of the panes of the next longer window, so they need no memo
 Those of the longest window show a fifth of it.
 """
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -16,6 +17,7 @@ from exporter.derived.context import Thresholds
 from exporter.derived.view import SeriesWindow, View
 from exporter.stats import Statistic
 from exporter.stats.label_counts import LabelCounts
+from exporter.tallies.tally import StatisticArrays
 from exporter.tallies.windows import PANES, Window
 
 # A point ends with every second pane, so that there are at most 30.
@@ -34,24 +36,25 @@ class SparklineStatus(msgspec.Struct, frozen=True, kw_only=True):
 class Sparkline:
     """The points of a window's sparklines."""
 
-    def __init__(self, view: View, window: Window) -> None:
-        longer = [other for other in view.rolling_windows if other.seconds > window.seconds]
-        self._view = view
-        self._over = min(longer, key=lambda other: other.seconds, default=window)
-        pane_seconds = self._over.seconds / PANES
-        self._first = self._over.first_in_view(view.snapshot.time)
+    def __init__(self, rolling_windows: Sequence[Window], window: Window, now: float) -> None:
+        longer = [other for other in rolling_windows if other.seconds > window.seconds]
+        self.over = min(longer, key=lambda other: other.seconds, default=window)
+        pane_seconds = self.over.seconds / PANES
+        self._first = self.over.first_in_view(now)
         self._span = max(1, round(window.seconds / pane_seconds)) if longer else PANES // PART_OF_LONGEST
         self._ends = np.arange(PANES, self._span - 1, -STEP)[::-1]
-        self.times: Floats = np.minimum((self._first + self._ends) * pane_seconds, view.snapshot.time)
+        self.times: Floats = np.minimum((self._first + self._ends) * pane_seconds, now)
         self.seconds: Floats = self.times - (self._first + self._ends - self._span) * pane_seconds
 
     @property
     def status(self) -> SparklineStatus:
-        return SparklineStatus(over=self._over.label, times=self.times.tolist(), seconds=self.seconds.tolist())
+        return SparklineStatus(over=self.over.label, times=self.times.tolist(), seconds=self.seconds.tolist())
 
-    def sums(self, series: Series, statistic: Statistic) -> Floats | None:
-        """Return the sum of a statistic at each point, shape (points, ...); None if nothing is in view."""
-        panes = self._view.panes(self._over, series)
+    def sums(self, panes: Mapping[int, StatisticArrays], statistic: Statistic) -> Floats | None:
+        """Return the sum of a statistic at each point, shape (points, ...); None if no pane is in view.
+
+        `panes` are those of the window `over`.
+        """
         tallies = {number: row[statistic.name] for number, row in panes.items() if statistic.name in row}
         if not tallies:
             return None
@@ -83,6 +86,10 @@ class Selection:
         """Return the number of records in the window by value of a column that LabelCounts count."""
         statistic = self.measures.one(LabelCounts, column=column)
         return statistic.counts(self.tallies[statistic], self.view.names)
+
+    def sums(self, statistic: Statistic) -> Floats | None:
+        """Return the sum of a statistic at each point of the sparklines; None if nothing is in view."""
+        return self.sparkline.sums(self.view.panes(self.sparkline.over, self.series), statistic)
 
     @cached_property
     def thresholds(self) -> dict[str, float]:

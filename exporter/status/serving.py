@@ -44,10 +44,10 @@ def serving(selection: Selection) -> ServingStatus:
     seconds = min(selection.window.seconds, selection.view.snapshot.time - started)
     points = np.zeros(len(sparkline.times))
     served, failures = (
-        points if (sums := sparkline.sums(selection.series, statistic)) is None else sums.sum(axis=-1)
+        points if (sums := selection.sums(statistic)) is None else sums.sum(axis=-1)
         for statistic in _counted(selection)
     )
-    latencies = sparkline.sums(selection.series, latency)
+    latencies = selection.sums(latency)
     with np.errstate(invalid="ignore", divide="ignore"):
         # Before the first record the rate is unknown, and not 0.
         rates = np.where(sparkline.times > started, (served + failures) / sparkline.seconds, np.nan)

@@ -194,7 +194,7 @@ def _judged(selection: Selection, drift: Drift) -> dict[str, VariableStatus]:
 def _charted(selection: Selection, drift: Drift) -> dict[str, VariableStatus]:
     """Return the variables of a kind with their bins and sparklines."""
     calculator = drift.calculator
-    counts = selection.sparkline.sums(selection.series, calculator.bins)
+    counts = selection.sums(calculator.bins)
     values = np.empty((0, len(calculator.variables))) if counts is None else calculator.psi(counts)
     courses = values.round(PSI_DIGITS).T.tolist()
     rows = zip(_judged(selection, drift).items(), _bins(selection, calculator.bins), courses, strict=True)

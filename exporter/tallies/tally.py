@@ -8,7 +8,7 @@ A statistic may tally a batch in a small type of integer (COUNTS), which the pan
 of the statistic's zero, float64, which is exact for counts up to 2**53.
 """
 
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any, TypeVar
 
 import numpy as np
@@ -59,13 +59,9 @@ def copy(tallies: AnyTallies) -> AnyTallies:
     return AnyTallies((series, dict(arrays)) for series, arrays in tallies.items())
 
 
-def only(statistics: Collection[str], segments: Collection[str], tallies: AnyTallies) -> AnyTallies:
-    """Return the tallies of some statistics, of series and of some segments."""
-    return AnyTallies(
-        (series, {name: tally for name, tally in arrays.items() if name in statistics})
-        for series, arrays in tallies.items()
-        if series.segment is None or series.segment in segments
-    )
+def base(series: AnySeries) -> Series:
+    """Return a series itself, or the one that a segment is part of."""
+    return Series(series.model_name, series.model_version)
 
 
 def of_kind(kind: type[S], tallies: AnyTallies) -> dict[S, StatisticArrays]:

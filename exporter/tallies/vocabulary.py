@@ -3,7 +3,7 @@
 Admission depends on the order of arrival, so it comes before the statistics, and admitted labels are part of the state.
 """
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Collection, Iterable
 from typing import Generic, TypeVar
 
 import numpy as np
@@ -65,6 +65,13 @@ class Vocabulary(Generic[T]):
         spelt: Ints = codes[column.codes]
         return Encoded(self.names, spelt), total
 
+    def forget(self, gone: Collection[T]) -> None:
+        """Make room for others; codes from before mean nothing any more."""
+        names = [name for name in self._codes if name not in gone]
+        self._codes, self._within = {}, 0
+        for name in names:
+            self._add(name)
+
     def _add(self, name: T) -> int:
         self._codes[name] = len(self._codes)
         self._within += name != self._other(name)
@@ -93,12 +100,22 @@ def segment_vocabulary(limit: int, names: Iterable[str] = ()) -> Vocabulary[str]
 
 
 class SeriesVocabulary(Vocabulary[Series]):
-    """Models and versions: a flood of versions of a known model stays under that model's name."""
+    """Models and versions: a flood of versions of a known model stays under that model's name.
 
-    def __init__(self, limit: int, names: Iterable[Series] = ()) -> None:
+    `known` series are always admitted, and `models` are the names of models that are known before their first record.
+    """
+
+    def __init__(self, limit: int, names: Iterable[Series], known: Collection[Series], models: Collection[str]) -> None:
+        self._known = known
+        self._models = models
         super().__init__(limit, self._fallback, names)
+        for series in known:
+            if series not in self._codes:
+                self._add(series)
 
     def _fallback(self, series: Series) -> Series:
-        own = (admitted.model_name for admitted in self._codes if {*admitted[1:]} != {OTHER})
-        name = series.model_name if series.model_name in own else OTHER
+        if series in self._known:
+            return series
+        own = {admitted.model_name for admitted in self._codes if {*admitted[1:]} != {OTHER}}
+        name = series.model_name if series.model_name in own or series.model_name in self._models else OTHER
         return Series(name, *(OTHER for _ in series[1:]))

@@ -9,7 +9,6 @@ from msgspec.structs import replace
 
 from exporter.assembly import planning
 from exporter.configuration import loading
-from exporter.derived.view import View
 from exporter.engine.engine import Engine
 from exporter.lines.stream import Stream
 from exporter.status import rendering
@@ -86,8 +85,7 @@ def _cost(features: int, reference: Path) -> Cost:
     operation = Operation()
 
     def page() -> bytes:
-        view = View(snapshot, collector.windows)
-        return rendering.page(status(collector.measures, view, StatusQuery(), operation))
+        return rendering.page(status(collector, replace(snapshot), StatusQuery(), operation))
 
     # A snapshot of its own each time, because a collector keeps what it has derived of the last one.
     return Cost(record_us, _median_ms(lambda: [*collector.collect(replace(snapshot))]), _median_ms(page))

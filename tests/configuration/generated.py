@@ -9,7 +9,7 @@ import msgspec
 from hypothesis import strategies as st
 
 from exporter import units
-from exporter.configuration.settings import Config
+from exporter.configuration.settings import Config, FeatureConfig
 from exporter.configuration.source_config import SourceConfig
 from exporter.configuration.thresholds import MEANINGS, SHARES
 
@@ -100,7 +100,9 @@ class Draws:
         by_key = {
             "fields": st.dictionaries(one(FIELDS, ["x", "latency_ms"]), paths, max_size=2),
             "thresholds": st.dictionaries(one(shares, ["x"]), one([0, 0.5, 1], ODD_NUMBERS), max_size=3),
-            "bounds": st.dictionaries(one(["age", "income"], ["country", "x"]), by_type[units.Bounds], max_size=2),
+            "features": st.dictionaries(
+                one(["age", "income"], ["country", "x"]), st.deferred(lambda: self.mappings(FeatureConfig)), max_size=2
+            ),
             "exported_bins": st.lists(one(["age", "country", "plan"], ["x", ""]), max_size=2, unique=True),
             "windows": st.lists(one(["1m", "5m", "1h"], ["1ms", "x"]), min_size=1, max_size=3, unique=True),
             "state_dir": one(["state"], ["\x00", "reference.json", "x" * 300]),
@@ -122,8 +124,9 @@ class Draws:
             return st.one_of(*(self.values(option) for option in inner if option is not types.NoneType))
         if origin is Literal:
             return choice([*inner], ["x"], is_odd=self.is_odd)
-        if origin in (list, tuple):
-            return st.lists(self.values(inner[0]), max_size=3)
+        if origin in (list, tuple, dict):
+            parts = [self.values(part) for part in inner if part is not ...]
+            return st.dictionaries(*parts, max_size=3) if origin is dict else st.lists(*parts, max_size=3)
         if isinstance(kind, type) and issubclass(kind, msgspec.Struct):
             return self.mappings(kind)
         return self.by_type[kind]

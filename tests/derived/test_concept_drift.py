@@ -16,9 +16,10 @@ from exporter.batch import Batch, Floats
 from exporter.configuration.settings import Config, DriftConfig
 from exporter.derived.degradation import CRITICAL, rise
 from exporter.exposition.collector import Collector
+from exporter.model_key import OTHERS
 from exporter.reference.profile import Profile
 from exporter.state import checkpoint
-from exporter.state.snapshot import Snapshot
+from exporter.state.snapshot import ModelLabels, Snapshot
 from exporter.tallies.vocabulary import CLASS_LABEL, ERROR_LABEL
 from exporter.tallies.windows import PANES, Window
 from tests.outcomes import CONFIG, of_classes, of_values, outcomes
@@ -80,7 +81,7 @@ def test_a_jump_of_ten_points_is_seen_within_600_outcomes(outcomes_a_pane: int, 
 def collected(snapshot: Snapshot, profile: Profile | None, config: Config = CONFIG) -> float | None:
     """Return what is told of concept drift, if anything."""
     chosen = measures(config, profile)
-    collector = Collector(chosen, WINDOWS)
+    collector = Collector({OTHERS: chosen}, WINDOWS)
     samples = [sample for family in collector.collect(snapshot) for sample in family.samples]
     found = [sample.value for sample in samples if sample.name == "model_concept_drift"]
     assert len(found) <= 1
@@ -97,7 +98,10 @@ def snapshot(batches: Sequence[Batch], profile: Profile | None, config: Config =
     }
     totals: Any = {DEFAULT: {statistic.name: statistic.zero() for statistic in measures(config, profile).statistics}}
     return Snapshot(
-        time=NOW, totals=totals, windows={"24h": held}, names={CLASS_LABEL: (*CLASSES, "value"), ERROR_LABEL: ()}
+        time=NOW,
+        totals=totals,
+        windows={"24h": held},
+        labels={DEFAULT.model_name: ModelLabels({CLASS_LABEL: (*CLASSES, "value"), ERROR_LABEL: ()})},
     )
 
 

@@ -10,7 +10,6 @@ import msgspec
 import numpy as np
 import pytest
 
-from exporter.assembly.planning import plan
 from exporter.batch import SegmentSeries, Series
 from exporter.configuration import loading
 from exporter.configuration.settings import Config, DriftConfig, ModelConfig, SegmentConfig
@@ -21,7 +20,7 @@ from exporter.state import checkpoint
 from exporter.tallies.history import remember
 from exporter.tallies.tally import COUNTS, AnyTallies
 from exporter.units import Before, Duration, FieldPath
-from tests.records import DEFAULT, STREAM, block, categorical, numeric, reference
+from tests.records import DEFAULT, STREAM, block, categorical, numeric, plan, reference
 
 HOUR = 3600.0
 START = 1_700_000_000.0 // HOUR * HOUR

@@ -3,9 +3,9 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from exporter.derived.view import View, WindowTallies
-from exporter.state.snapshot import Snapshot
-from exporter.tallies.tally import StatisticArrays
+from exporter.derived.view import View, WindowTallies, panes_in_view
+from exporter.state.snapshot import ModelLabels, Snapshot
+from exporter.tallies.tally import StatisticArrays, base
 from exporter.tallies.windows import Window
 from exporter.units import Duration
 from tests.records import DEFAULT, NOW
@@ -20,9 +20,17 @@ def view_of(
         time=NOW,
         totals={series: {} for tallies in windows.values() for series in tallies},
         windows={window.label: {window.first_in_view(NOW) + 1: dict(windows[window.label])} for window in rolling},
-        names={label: tuple(values) for label, values in (names or {}).items()},
+        labels={DEFAULT.model_name: ModelLabels({label: tuple(values) for label, values in (names or {}).items()})},
     )
-    return View(snapshot, rolling)
+    return whole(snapshot, rolling)
+
+
+def whole(snapshot: Snapshot, rolling: Sequence[Window]) -> View:
+    """Return a view of a whole snapshot, whose series are of one model."""
+    names = next(iter(snapshot.labels.values())).names
+    return View(
+        snapshot, rolling, [*dict.fromkeys(map(base, snapshot.totals))], names, panes_in_view(snapshot, rolling)
+    )
 
 
 def window_of(row: StatisticArrays) -> WindowTallies[Any]:

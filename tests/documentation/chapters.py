@@ -56,7 +56,7 @@ CHAPTERS = (
         "Feature drift",
         "Needs a [`reference`](derived/README.md#drift).",
         r"model_(feature_(drift_.*|drifted|bin_.*|reference_bin)|drifted_features_ratio|drift_judged_features"
-        r"|reference_info)",
+        r"|reference_info|reference_missing)",
         {
             "judged": "",
             "bin_(drift_psi|share_change)": f"{FEW}, or the feature is not among the five with the highest PSI",

@@ -92,7 +92,7 @@ def documented(struct: type[msgspec.Struct]) -> dict[str, str]:
         for field, text in zip(definition.body, definition.body[1:], strict=False):
             if isinstance(field, ast.AnnAssign) and isinstance(field.target, ast.Name):
                 is_text = isinstance(text, ast.Expr) and isinstance(text.value, ast.Constant)
-                found[field.target.id] = str(text.value.value) if is_text else ""
+                found[field.target.id] = " ".join(str(text.value.value).split()) if is_text else ""
     return {name: found[name] for name in struct.__struct_fields__}
 
 
@@ -105,6 +105,8 @@ def _sections() -> Iterator[str]:
     yield from _table(settings.Config)
     for title, struct in (
         ("model", settings.ModelConfig),
+        ("models.NAME", settings.ModelSettings),
+        ("features.NAME", settings.FeatureConfig),
         ("ground_truth", settings.GroundTruthConfig),
         ("segments[]", settings.SegmentConfig),
         ("business[]", settings.BusinessConfig),

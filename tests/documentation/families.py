@@ -8,16 +8,22 @@ from typing import NamedTuple
 
 import msgspec
 
-from exporter.assembly import planning
 from exporter.configuration.settings import BusinessConfig as Business
-from exporter.configuration.settings import Config, DriftConfig, GroundTruthConfig, QualityConfig, SegmentConfig
+from exporter.configuration.settings import (
+    Config,
+    DriftConfig,
+    GroundTruthConfig,
+    ModelConfig,
+    QualityConfig,
+    SegmentConfig,
+)
 from exporter.engine.engine import Engine
 from exporter.joins.memory_store import MemoryStore
 from exporter.reference.performance import Baseline, Estimate
 from exporter.reference.profile import Profile
 from exporter.telemetry import Telemetry
 from exporter.units import Before, FieldPath
-from tests.records import NOW, PROFILE, categorical, numeric
+from tests.records import NOW, PROFILE, categorical, numeric, plan
 
 FIGURE = Estimate(0.9, 0.01)
 CLASSES = msgspec.structs.replace(
@@ -31,6 +37,8 @@ VALUES = msgspec.structs.replace(
 )
 EVERYTHING = Config(
     sources=[],
+    # Without a series, there are no metrics of models.
+    model=ModelConfig(),
     ground_truth=GroundTruthConfig(sources=[]),
     drift=DriftConfig(before=(Before.parse("previous"),), live_version="3"),
     segments=(SegmentConfig("country"),),
@@ -55,8 +63,8 @@ def declared() -> dict[str, Declared]:
 
 
 def _of(profile: Profile) -> Iterator[Declared]:
-    plan, collector = planning.plan(EVERYTHING, profile)
-    snapshot = Engine(plan, store=MemoryStore()).snapshot(NOW)
+    planned, collector = plan(EVERYTHING, profile)
+    snapshot = Engine(planned, store=MemoryStore()).snapshot(NOW)
     for family in collector.collect(snapshot):
         name = family.name + "_total" * (family.type == "counter")
         yield Declared(name, family.type, family.labels, family.help)

@@ -17,7 +17,7 @@ from tests.documentation import configuration, metrics
 from tests.documentation.__main__ import PAGES
 from tests.documentation.chapters import CHAPTERS
 from tests.documentation.families import declared
-from tests.records import PROFILE
+from tests.records import PROFILE, numeric, reference
 
 METRICS = declared()
 
@@ -37,6 +37,8 @@ def test_the_example_is_a_good_configuration(tmp_path: Path) -> None:
     text = re.findall(r"```yaml\n(.*?)```", configuration.page(), re.DOTALL)[0]
     (tmp_path / "config.yaml").write_text(text)
     (tmp_path / "reference.json").write_bytes(profile_file.dump(PROFILE))
+    of_two_classes = reference({"age": numeric([50.0])}, classes=("stay", "leave"))
+    (tmp_path / "churn.json").write_bytes(profile_file.dump(of_two_classes))
     (tmp_path / "token").write_text("secret")
 
     result = CliRunner().invoke(main, ["check", "--config", str(tmp_path / "config.yaml")])
@@ -47,7 +49,8 @@ def test_the_example_is_a_good_configuration(tmp_path: Path) -> None:
 
 def test_the_example_shows_every_key_but_the_rare_ones() -> None:
     shown = {*re.findall(r"^(\w+):", configuration.EXAMPLE.read_text(), re.MULTILINE)}
-    assert {*Config.__struct_fields__} - shown == {"reload_endpoint", "web_config", "smoothing"}
+    rare = {"reload_endpoint", "web_config", "smoothing", "prediction", "positive_class"}
+    assert {*Config.__struct_fields__} - shown == rare
 
 
 @pytest.mark.parametrize(

@@ -9,7 +9,6 @@ import msgspec
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from exporter.assembly.planning import plan
 from exporter.configuration.settings import BusinessConfig, Config, GroundTruthConfig, QualityConfig, SegmentConfig
 from exporter.configuration.source_config import SourceConfig
 from exporter.engine.engine import Engine
@@ -20,7 +19,7 @@ from exporter.state.checkpoint import decode, encode
 from exporter.state.snapshot import Snapshot
 from exporter.units import Ascending, FieldPath
 from tests.documentation.families import CLASSES, VALUES
-from tests.records import NOW
+from tests.records import NOW, plan
 
 SOURCE, LABELS = "http:///v1/predictions", "http:///v1/labels"
 CONFIG = Config(

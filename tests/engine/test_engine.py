@@ -28,6 +28,7 @@ from exporter.exposition.exposition import Accept, Writer
 from exporter.lines.buffer import BadLine
 from exporter.lines.rejects import Reason
 from exporter.lines.stream import Stream
+from exporter.model_key import OTHERS
 from exporter.reference.profile import Profile
 from exporter.reference.projections import directions
 from exporter.state import checkpoint
@@ -73,7 +74,7 @@ def page(
     windows: Sequence[Window] = WINDOWS,
 ) -> Page:
     """Return all samples of the page, as a scraper reads them."""
-    text = b"".join(Writer().write(Collector(chosen, windows).collect(snapshot), Accept())).decode()
+    text = b"".join(Writer().write(Collector({OTHERS: chosen}, windows).collect(snapshot), Accept())).decode()
     samples = [sample for family in text_string_to_metric_families(text) for sample in family.samples]
     result = {key(sample.name, **sample.labels): sample.value for sample in samples}
     assert len(result) == len(samples)
@@ -136,8 +137,7 @@ def plain(snapshot: Snapshot) -> Any:
         },
         "exported": {series: row.keys() for series, row in snapshot.totals.items()},
         "series": snapshot.series,
-        "names": snapshot.names,
-        "segment_values": snapshot.segment_values,
+        "labels": snapshot.labels,
         "capped": snapshot.capped,
         "sources": snapshot.sources,
         # Earlier places depend on how the bytes were split.
@@ -532,7 +532,7 @@ class TestFloods:
             *(good(prediction=f"class {n}") for n in range(self.flood)), known_classes=("approve", "deny")
         ).snapshot(NOW)
         classes = by_label(page(found), "model_predictions_total", "prediction_class")
-        assert len(found.names["prediction_class"]) == 101
+        assert len(found.labels[DEFAULT.model_name].names["prediction_class"]) == 101
         # Those that the reference knows have their places.
         assert classes == {"approve": 0, "deny": 0, **{f"class {n}": 1 for n in range(98)}, "other": self.flood - 98}
         assert page(found)[key("prediction_exporter_capped_labels_total", label="prediction_class")] == self.flood - 98
@@ -542,7 +542,7 @@ class TestFloods:
         found = fed(*(good(error_type=f"error {n}") for n in range(self.flood))).snapshot(NOW)
         errors = by_label(page(found), "model_prediction_errors_total", "error_type")
         assert errors == {**{f"error {n}": 1 for n in range(100)}, "other": self.flood - 100}
-        assert len(found.names["error_type"]) == 101
+        assert len(found.labels[DEFAULT.model_name].names["error_type"]) == 101
         assert page(found)[key("prediction_exporter_capped_labels_total", label="error_type")] == self.flood - 100
 
     def test_of_versions_stays_under_the_name_of_their_model(self) -> None:
@@ -608,7 +608,7 @@ class TestFloods:
         again.open(STREAM, found.positions[STREAM], b"")
         again.feed(STREAM, block(good(prediction=f"new {n}", model_version=f"new {n}") for n in range(50)), NOW)
         after = again.snapshot(NOW)
-        assert (after.names, after.series) == (found.names, found.series)
+        assert (after.labels, [*after.series]) == (found.labels, [*found.series])
         assert after.capped == {"prediction_class": 45 + 50, "model_version": 46 + 50}
 
 
@@ -650,7 +650,7 @@ class TestLabels:
         zero = Snapshot(
             NOW,
             {DEFAULT: {statistic.name: statistic.zero() for statistic in chosen.statistics}},
-            names=running.snapshot(NOW).names,
+            labels=running.snapshot(NOW).labels,
         )
         found = page(zero, chosen=chosen)
         labels = DEFAULT._asdict()

@@ -8,7 +8,6 @@ import msgspec
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from exporter.assembly.planning import plan
 from exporter.configuration.settings import (
     BucketsConfig,
     BusinessConfig,
@@ -29,7 +28,7 @@ from exporter.lines.stream import Stream
 from exporter.state.checkpoint import decode, encode
 from exporter.state.snapshot import Snapshot
 from exporter.units import Before, Duration, FieldPath
-from tests.records import NOW, PROFILE, RICH, block, categorical, logs, numeric, reference, result
+from tests.records import NOW, PROFILE, RICH, block, categorical, logs, numeric, plan, reference, result
 
 LOG, LABELS, HTTP = "/log", "/labels", "http:///v1/predictions"
 STREAMS = {LOG: Stream(str(LOG), "/log", 1, 2, 3), LABELS: Stream(str(LABELS), "/labels", 1, 4)}

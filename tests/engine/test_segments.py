@@ -10,12 +10,12 @@ from hypothesis import example, given
 from hypothesis import settings as drawing
 from hypothesis import strategies as st
 
-from exporter.assembly.planning import plan
 from exporter.batch import SegmentSeries, Series
 from exporter.configuration import settings
 from exporter.configuration.source_config import SourceConfig
 from exporter.engine.engine import Engine
 from exporter.engine.plan import Plan, SegmentDimension
+from exporter.model_key import OTHERS
 from exporter.reference.profile import Profile
 from exporter.state import checkpoint
 from exporter.units import FieldPath
@@ -33,6 +33,7 @@ from tests.records import (
     engine,
     good,
     meaning,
+    plan,
     records,
     reference,
 )
@@ -199,7 +200,7 @@ class TestBounds:
 
     def test_the_largest_of_the_reference_come_first(self) -> None:
         profile = reference({"country": categorical({"AA": 1, "BB": 30, "CC": 20})})
-        (segment,) = planned(settings.SegmentConfig("country"), profile=profile).segments
+        (segment,) = planned(settings.SegmentConfig("country"), profile=profile).models[OTHERS].segments
         assert segment.known == ("BB", "CC", "AA")
 
     def test_each_segment_has_its_own(self) -> None:
@@ -310,7 +311,7 @@ class TestReload:
         other = settings.SegmentConfig("channel", FieldPath.parse("channel"))
         running = self.running(self.country, self.channel)
         assert self.adopt(running, self.country, other) == {"country": {"DE": 10}, "channel": {"top": 5}}
-        assert running.snapshot(NOW).segment_values["channel"] == ("missing", "top")
+        assert running.snapshot(NOW).labels[DEFAULT.model_name].segments["channel"] == ("missing", "top")
 
     def test_one_that_is_new_or_came_back_begins_at_zero(self) -> None:
         running = self.running(self.country)
@@ -335,7 +336,7 @@ class TestReload:
         saved = self.running(self.country, self.channel).snapshot(NOW)
         loaded = checkpoint.decode(checkpoint.encode(saved)).kept(after.identities)
         assert {series.segment for series in loaded.totals if isinstance(series, SegmentSeries)} == {"country"}
-        assert loaded.segment_values.keys() == {"country"}
+        assert loaded.labels[DEFAULT.model_name].segments.keys() == {"country"}
         assert loaded.totals[DEFAULT].keys() == saved.totals[DEFAULT].keys()
 
 

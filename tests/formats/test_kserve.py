@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 
 from exporter.decoding.checks import Checks
 from exporter.decoding.decode import Decoder
+from exporter.decoding.model_decoders import ModelDecoders
 from exporter.decoding.rows import Rows
 from exporter.decoding.schema import Schema
 from exporter.formats.bodies import BodyError
@@ -22,6 +23,7 @@ from exporter.formats.kserve import KServe
 from exporter.formats.kserve.events import Event, EventPair, EventPairs, event, structured
 from exporter.formats.kserve.payloads import FeatureNames, Outcome, instances, outcomes
 from exporter.formats.kserve.rows import MAX_INSTANCES, EventRows, pair_rows
+from exporter.model_key import OTHERS
 from tests.formats import kserve_events as example
 from tests.process import DEADLINE_SECONDS, Exporter, command, exporter, peak_bytes
 from tests.records import DEFAULT, NOW, STREAM, frame_whole
@@ -45,7 +47,7 @@ def read_event(headers: dict[str, str], body: bytes) -> Event:
 
 
 def read(request: Any, response: Any, **of_response: str) -> list[dict[str, Any]]:
-    accepted, _, _ = pair_rows(pair(request, response, **of_response), NAMES)
+    accepted, _, _ = pair_rows(pair(request, response, **of_response), lambda _: NAMES)
     return [*accepted]
 
 
@@ -149,24 +151,27 @@ def test_a_failed_request_is_one_error_per_instance() -> None:
 
 def decoded(complete: EventPair) -> tuple[int, dict[str, int]]:
     """Return how many of the instances of a pair are records, and how many are rejected by reason."""
-    accepted, error, count = pair_rows(complete, NAMES)
+    accepted, error, count = pair_rows(complete, lambda _: NAMES)
     rows = Rows()
     rows.add((STREAM, 0), accepted, is_odd=True)
     if error:
         rows.reject((STREAM, 0), error, count)
-    result = Decoder(Schema(), DEFAULT, Checks(1e10, 300.0)).read_rows(rows, NOW)
+    decoder = Decoder(Schema(), DEFAULT, Checks(1e10, 300.0))
+    results = [*ModelDecoders({OTHERS: decoder}, decoder).read_rows(rows, NOW, lambda _: OTHERS)]
     rejected: Counter[str] = Counter()
-    for bad in result.rejected:
+    for bad in (bad for result in results for bad in result.rejected):
         rejected[bad.reason] += bad.count
-    records = len(result.batch) if result.batch else 0
-    assert result.lines == records + rejected.total()
+    records = sum(len(result.batch) for result in results if result.batch)
+    assert sum(result.lines for result in results) == records + rejected.total()
     return records, dict(rejected)
 
 
 def feed(log: EventRows, headers: dict[str, str], body: bytes, now: float = NOW) -> Rows:
     """Read an event as the sidecar does that gets it by POST."""
     assert FORMAT.accepts(headers)
-    return log.read(frame_whole(STREAM, 10**6, FORMAT.request(headers, body).lines), now, lambda _: True)
+    return log.read(
+        frame_whole(STREAM, 10**6, FORMAT.request(headers, body).lines), now, lambda _: True, lambda _: OTHERS
+    )
 
 
 @pytest.mark.parametrize(
@@ -268,7 +273,7 @@ def test_both_modes_and_both_orders_give_the_same_rows() -> None:
     whole = [example.structured("request", example.V1_REQUEST), example.structured("response", example.V1_RESPONSE)]
     told = []
     for one, two in (binary, binary[::-1], form, whole, whole[::-1], (whole[0], binary[1])):
-        log = EventRows(NAMES)
+        log = EventRows({OTHERS: NAMES}, DEFAULT)
         waiting = feed(log, *one)
         assert (waiting.objects, waiting.waiting) == ([], 1)
         told.append(feed(log, *two, now=NOW + 59).objects)
@@ -284,7 +289,7 @@ def test_data_of_a_structured_event_may_be_text_or_base64() -> None:
 
 
 def test_an_event_that_is_sent_again_is_not_counted_again() -> None:
-    log = EventRows(NAMES)
+    log = EventRows({OTHERS: NAMES}, DEFAULT)
     halves = [example.structured("request", example.V1_REQUEST), example.structured("response", example.V1_RESPONSE)]
     assert [len(feed(log, *half).objects) for half in (*halves[:1], *halves, *halves)] == [0, 0, 2, 0, 0]
     assert log.expire(NOW + 1000) == 0
@@ -295,7 +300,7 @@ def test_an_event_that_is_sent_again_is_not_counted_again() -> None:
 def test_any_event_is_read_or_rejected(attributes: dict[str, Any], body: bytes) -> None:
     for whole in (body, json.dumps(attributes).encode()):
         try:
-            feed(EventRows(NAMES), {"content-type": "application/cloudevents+json"}, whole)
+            feed(EventRows({OTHERS: NAMES}, DEFAULT), {"content-type": "application/cloudevents+json"}, whole)
         except BodyError:
             continue
 

@@ -10,7 +10,6 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from exporter.assembly.planning import plan
 from exporter.configuration.contradictions import contradictions
 from exporter.configuration.settings import Config, GroundTruthConfig
 from exporter.configuration.source_config import SourceConfig
@@ -21,7 +20,7 @@ from exporter.reference import profile_file
 from exporter.reference.profile import Profile
 from exporter.reference.profile_file import ProfileError
 from tests.documentation.families import CLASSES, VALUES
-from tests.records import NOW, RICH, block
+from tests.records import NOW, RICH, block, loaded_models, plan
 
 SOURCE, LABELS = "http:///v1/predictions", "http:///v1/labels"
 CONFIG = Config(sources=[SourceConfig.parse(SOURCE)], ground_truth=GroundTruthConfig([SourceConfig.parse(LABELS)]))
@@ -171,7 +170,7 @@ def read(data: bytes) -> Profile | None:
         profile = profile_file.load(data)
     except ProfileError:
         return None
-    return None if [*contradictions(CONFIG, profile)] else profile
+    return None if [*contradictions(CONFIG, loaded_models(CONFIG, profile), {})] else profile
 
 
 def exported(profile: Profile) -> dict[tuple[str, ...], float]:

@@ -7,14 +7,14 @@ from typing import Any
 import msgspec
 import pytest
 
-from exporter.assembly import planning
 from exporter.configuration import loading
 from exporter.configuration.settings import Config, GroundTruthConfig
+from exporter.model_key import OTHERS
 from exporter.reference import profile_file
 from exporter.reference.profile import Profile
 from exporter.sidecar import Sidecar
 from tests.outcomes import with_truth
-from tests.records import PROFILE
+from tests.records import PROFILE, plan
 
 
 def test_a_profile_and_each_of_its_parts_is_hashed_once(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -28,8 +28,8 @@ def test_a_profile_and_each_of_its_parts_is_hashed_once(monkeypatch: pytest.Monk
     monkeypatch.setattr(hashlib, "blake2b", counted)
     settings = Config(sources=[], ground_truth=GroundTruthConfig(sources=[]))
     profile = msgspec.structs.replace(with_truth(PROFILE, {"approve": 500, "deny": 500}))
-    plan, _ = planning.plan(settings, profile)
-    assert {*plan.identities.statistics} >= {"feature_bins", "output_bins", "attribution_bins"}
+    planned, _ = plan(settings, profile)
+    assert {*planned.identities.models[OTHERS].statistics} >= {"feature_bins", "output_bins", "attribution_bins"}
     assert len(hashed) == len({*hashed})
 
 

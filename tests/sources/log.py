@@ -19,13 +19,12 @@ import pytest
 from exporter.batch import Series
 from exporter.decoding.checks import Checks
 from exporter.decoding.decode import Decoder
-from exporter.decoding.pipeline import Pipeline
 from exporter.decoding.schema import Schema
 from exporter.engine.engine import Engine
-from exporter.engine.plan import Limits, Plan
+from exporter.engine.plan import Limits, ModelPlan, Plan
 from exporter.formats.json_lines import JsonLines
 from exporter.lines.buffer import BadLine
-from exporter.lines.framing import Lines
+from exporter.model_key import OTHERS
 from exporter.sources.file.open_files import RETIRE_SECONDS
 from exporter.sources.file.source import FileSource
 from exporter.sources.source import SourceContext
@@ -33,6 +32,7 @@ from exporter.state.checkpoint import decode, encode
 from exporter.stats.label_counts import LabelCounts
 from exporter.tallies.vocabulary import CLASS_LABEL
 from exporter.telemetry import PREFIX, Telemetry
+from tests.records import pipeline
 
 CLASSES = LabelCounts("model_predictions_total", "", "prediction", CLASS_LABEL, "predictions")
 LINE_BYTES = 1000
@@ -148,7 +148,7 @@ class Log:
         self.names = [str(self.folder / pattern) for pattern in self._patterns]
         decoder = Decoder(Schema({"prediction": ("prediction",)}), Series("m", "1"), Checks(9e9, 0))
         limits = Limits(line_bytes=self._line_bytes, models=2, prediction_classes=10**6, error_types=2)
-        plan = Plan([CLASSES], [], dict.fromkeys(self.names, Pipeline(Lines, decoder)), limits)
+        plan = Plan({OTHERS: ModelPlan([CLASSES])}, [], dict.fromkeys(self.names, pipeline(decoder)), limits)
         self.engine = Engine(plan, decode(self.saved) if self.saved else None, self.bad.append)
         self.sources = [FileSource(self._context(name), name, RETIRE_SECONDS, self._from_end) for name in self.names]
 
@@ -193,7 +193,7 @@ class Log:
     def counts(self) -> dict[str, int]:
         """How often each record was counted."""
         snapshot = self.engine.snapshot(self.now)
-        names = snapshot.names[CLASS_LABEL]
+        names = snapshot.labels["m"].names[CLASS_LABEL] if snapshot.labels else ()
         total: Counter[str] = Counter()
         for row in snapshot.totals.values():
             total.update({name: int(n) for name, n in zip(names, row[CLASSES.name], strict=False) if n})

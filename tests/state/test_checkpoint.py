@@ -10,18 +10,18 @@ import pytest
 from exporter.batch import SegmentSeries, Series
 from exporter.lines.framing import Digest, Position
 from exporter.lines.stream import Stream
+from exporter.model_key import OTHERS
 from exporter.state import migrations
 from exporter.state.checkpoint import CheckpointFolder, ContentError, DamagedError, decode, encode, version_of
-from exporter.state.snapshot import Identities, Snapshot, SourceCounts
+from exporter.state.snapshot import Identities, ModelIdentities, ModelLabels, Snapshot, SourceCounts
 from exporter.store_error import StoreError
 from exporter.tallies.tally import AnyTallies
 from tests.state.stored import whole
 
 CREDIT = Series("credit", "3")
 WEB = SegmentSeries("credit", "3", "channel", "web")
-IDENTITIES = Identities(
-    {"classes": "LabelCounts(classes)", "bins": "FeatureBins(1)"}, {"channel": "None"}, {"5m": "5s"}
-)
+OF_MODEL = ModelIdentities({"classes": "LabelCounts(classes)", "bins": "FeatureBins(1)"}, {"channel": "None"})
+IDENTITIES = Identities({OTHERS: OF_MODEL}, {"5m": "5s"})
 VERSION_AT = len(b"prediction-exporter checkpoint\n")
 
 
@@ -34,9 +34,8 @@ def snapshot(count: float = 2.0) -> Snapshot:
         windows={"5m": {200_000_000: tallies}},
         history={"5m": {13_333_333: tallies}},
         identities=IDENTITIES,
-        series=(CREDIT,),
-        names={"prediction_class": ("approve", "deny")},
-        segment_values={"channel": ("missing", "web")},
+        series={CREDIT: 9e8},
+        labels={"credit": ModelLabels({"prediction_class": ("approve", "deny")}, {"channel": ("missing", "web")})},
         sources={"a": SourceCounts(3, 99, 2, {"blank": 1}, 5.0)},
         capped={"model_version": 4},
         positions={Stream("a", "/x", 1, 2, 3): Position(99, False, Digest.of(b"head"), Digest.of(b"context"))},
@@ -104,7 +103,8 @@ def test_any_length_that_changed_is_noticed() -> None:
 
 
 def test_a_statistic_that_has_changed_starts_from_zero_and_the_rest_continues() -> None:
-    changed = msgspec.structs.replace(IDENTITIES, statistics=IDENTITIES.statistics | {"bins": "FeatureBins(2)"})
+    of_model = msgspec.structs.replace(OF_MODEL, statistics=OF_MODEL.statistics | {"bins": "FeatureBins(2)"})
+    changed = msgspec.structs.replace(IDENTITIES, models={OTHERS: of_model})
     stored = decode(encode(snapshot())).kept(changed)
     assert stored.totals[CREDIT].keys() == {"classes"}
     assert stored.windows["5m"][200_000_000][CREDIT].keys() == {"classes"}
@@ -114,10 +114,11 @@ def test_a_statistic_that_has_changed_starts_from_zero_and_the_rest_continues() 
 
 
 def test_a_segment_that_has_changed_starts_from_zero_and_the_rest_continues() -> None:
-    stored = snapshot().kept(msgspec.structs.replace(IDENTITIES, segments={"channel": "('request', 'channel')"}))
+    of_model = msgspec.structs.replace(OF_MODEL, segments={"channel": "('request', 'channel')"})
+    stored = snapshot().kept(msgspec.structs.replace(IDENTITIES, models={OTHERS: of_model}))
     for tallies in (stored.totals, stored.windows["5m"][200_000_000]):
         assert tallies.keys() == {CREDIT}
-    assert stored.segment_values == {}
+    assert stored.labels["credit"].segments == {}
 
 
 def test_a_window_that_has_changed_starts_from_zero_and_the_rest_continues() -> None:

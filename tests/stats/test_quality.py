@@ -10,9 +10,10 @@ import pytest
 from exporter.assembly.measures import measures
 from exporter.configuration import loading
 from exporter.configuration.loading import ConfigError
-from exporter.configuration.settings import Config, QualityConfig
+from exporter.configuration.settings import Config, FeatureConfig
 from exporter.exposition.collector import Collector
 from exporter.logs import SchemaLog
+from exporter.model_key import OTHERS
 from exporter.reference import profile_file
 from exporter.state.snapshot import Snapshot
 from exporter.units import Bounds
@@ -44,39 +45,51 @@ WITH_REFERENCE = "reference: reference.json"
 
 
 @pytest.mark.parametrize(
-    ("quality", "expected"),
+    ("line", "expected"),
     [
         (
-            "{bounds: {aeg: [0, 1]}}",
-            "quality.bounds.aeg: no such numeric feature of the reference; did you mean `age`?",
+            "features: {aeg: {bounds: [0, 1]}}",
+            "features.aeg: no such feature of the reference; did you mean `age`?",
         ),
-        ("{bounds: {country: [0, 1]}}", "quality.bounds.country: a categorical feature has no bounds"),
-        ("{bounds: {age: [120, 0]}}", "quality.bounds.age: expected ascending bounds such as [0, 120], or [0, null]"),
-        ("{bounds: {age: 120}}", "quality.bounds.age: expected ascending bounds such as"),
-        ("{bounds: {age: [0]}}", "quality.bounds.age: expected ascending bounds such as"),
-        ("{bounds: {age: [0, 1, 2]}}", "quality.bounds.age: expected ascending bounds such as"),
-        ("{bounds: {age: [0, old]}}", "quality.bounds.age: expected ascending bounds such as"),
-        ("{bounds: {age: [0, yes]}}", "quality.bounds.age: expected ascending bounds such as"),
-        ("{bounds: {age: [.nan, 1]}}", "quality.bounds.age: expected ascending bounds such as"),
-        ("{bounds: [age]}", "quality.bounds: expected a mapping"),
-        ("{outliers: [0.99, 0.01]}", "quality.outliers: expected two ascending quantiles such as [0.01, 0.99], got"),
-        ("{outliers: [0.5, 0.5]}", "quality.outliers: expected two ascending quantiles"),
-        ("{outliers: [1, 99]}", "quality.outliers: expected two ascending quantiles"),
-        ("{outliers: [null, 0.9]}", "quality.outliers: expected two ascending quantiles"),
-        ("{outliers: 0.01}", "quality.outliers: expected two ascending quantiles"),
-        ("{duplicate_ids: -1}", "quality.duplicate_ids: expected a whole number >= 0, got -1"),
-        ("{duplicate_ids: 10000000}", "quality.duplicate_ids: expected a whole number <= 1000000, got 10000000"),
-        ("{duplicates: 1}", "quality.duplicates: unknown key; did you mean `duplicate_ids`?"),
+        (
+            "features: {country: {bounds: [0, 1]}}",
+            "features.country.bounds: only a numeric feature has bounds",
+        ),
+        (
+            "features: {age: {bounds: [120, 0]}}",
+            "features.age.bounds: expected ascending bounds such as [0, 120], or [0, null]",
+        ),
+        ("features: {age: {bounds: 120}}", "features.age.bounds: expected ascending bounds such as"),
+        ("features: {age: {bounds: [0]}}", "features.age.bounds: expected ascending bounds such as"),
+        ("features: {age: {bounds: [0, 1, 2]}}", "features.age.bounds: expected ascending bounds such as"),
+        ("features: {age: {bounds: [0, old]}}", "features.age.bounds: expected ascending bounds such as"),
+        ("features: {age: {bounds: [0, yes]}}", "features.age.bounds: expected ascending bounds such as"),
+        ("features: {age: {bounds: [.nan, 1]}}", "features.age.bounds: expected ascending bounds such as"),
+        ("features: [age]", "features: expected a mapping"),
+        (
+            "quality: {outliers: [0.99, 0.01]}",
+            "quality.outliers: expected two ascending quantiles such as [0.01, 0.99], got",
+        ),
+        ("quality: {outliers: [0.5, 0.5]}", "quality.outliers: expected two ascending quantiles"),
+        ("quality: {outliers: [1, 99]}", "quality.outliers: expected two ascending quantiles"),
+        ("quality: {outliers: [null, 0.9]}", "quality.outliers: expected two ascending quantiles"),
+        ("quality: {outliers: 0.01}", "quality.outliers: expected two ascending quantiles"),
+        ("quality: {duplicate_ids: -1}", "quality.duplicate_ids: expected a whole number >= 0, got -1"),
+        (
+            "quality: {duplicate_ids: 10000000}",
+            "quality.duplicate_ids: expected a whole number <= 1000000, got 10000000",
+        ),
+        ("quality: {duplicates: 1}", "quality.duplicates: unknown key; did you mean `duplicate_ids`?"),
     ],
 )
-def test_a_mistake_is_one_line(tmp_path: Path, quality: str, expected: str) -> None:
-    (problem,) = mistakes(tmp_path, WITH_REFERENCE, f"quality: {quality}")
+def test_a_mistake_is_one_line(tmp_path: Path, line: str, expected: str) -> None:
+    (problem,) = mistakes(tmp_path, WITH_REFERENCE, line)
     assert problem.startswith(expected)
 
 
 def test_bounds_need_a_reference(tmp_path: Path) -> None:
-    assert mistakes(tmp_path, "quality: {bounds: {age: [0, 1]}}") == [
-        "quality.bounds.age: bounds are of features of the reference, and there is none"
+    assert mistakes(tmp_path, "features: {age: {bounds: [0, 1]}}") == [
+        "features.age: the features are those of the reference, and there is none"
     ]
 
 
@@ -89,8 +102,8 @@ def test_a_path_is_used_for_the_request_id_only_if_it_is_read(tmp_path: Path) ->
 
 
 def test_bounds_replace_the_extremes_of_the_reference(tmp_path: Path) -> None:
-    quality = loaded(tmp_path, WITH_REFERENCE, "quality: {bounds: {age: [0, 120], amount: [10, null]}}").quality
-    chosen = measures(Config(sources=[], quality=quality), REFERENCE)
+    bounds = "{age: {bounds: [0, 120]}, amount: {bounds: [10, null]}}"
+    chosen = measures(loaded(tmp_path, WITH_REFERENCE, f"features: {bounds}"), REFERENCE)
     records = [
         {"age": age, "amount": amount} for age, amount in ((0, 10), (-1, 9.5), (120, 1e300), (121, 10), (17, -1))
     ]
@@ -103,8 +116,8 @@ def test_bounds_replace_the_extremes_of_the_reference(tmp_path: Path) -> None:
 
 def test_other_bounds_make_another_statistic_whose_count_starts_at_zero() -> None:
     def identity(**bounds: list[float]) -> str:
-        quality = QualityConfig(bounds={name: Bounds.parse(pair) for name, pair in bounds.items()})
-        chosen = measures(Config(sources=[], quality=quality), PROFILE)
+        features = {name: FeatureConfig(bounds=Bounds.parse(pair)) for name, pair in bounds.items()}
+        chosen = measures(Config(sources=[], features=features), PROFILE)
         return next(repr(statistic) for statistic in chosen.statistics if statistic.name == "feature_quality")
 
     assert identity(age=[0, 120]) != identity(age=[0, 121])
@@ -128,13 +141,13 @@ class SchemaChanges:
         return changes
 
 
-COLLECTOR = Collector(CHOSEN, WINDOWS)
+COLLECTOR = Collector({OTHERS: CHOSEN}, WINDOWS)
 ALL = {"age": 41, "income": 1, "country": "DE", "plan": "basic", "text": [0.5, 1.0, 1.5]}
 
 
 def test_vanished_returned_and_new_features_are_reported_once(monkeypatch: pytest.MonkeyPatch) -> None:
     schema_changes = SchemaChanges(monkeypatch)
-    schema_log = SchemaLog(COLLECTOR.absent)
+    schema_log = SchemaLog(COLLECTOR)
     running = engine()
     running.open(STREAM)
     now = NOW
@@ -158,7 +171,7 @@ def test_vanished_returned_and_new_features_are_reported_once(monkeypatch: pytes
     minute(ALL, 99)
     assert schema_changes.since() == []
     # A sidecar that starts from that snapshot does not report it again.
-    again = SchemaLog(COLLECTOR.absent, snapshot)
+    again = SchemaLog(COLLECTOR, snapshot)
     again(snapshot)
     assert schema_changes.since() == []
     minute(ALL | {"b": 1}, 100)
@@ -173,7 +186,7 @@ def test_without_a_reference_nothing_is_reported(monkeypatch: pytest.MonkeyPatch
     running = engine(chosen=chosen, profile=None)
     running.open(STREAM)
     running.feed(STREAM, block([good(features=ALL)] * 200), NOW)
-    SchemaLog(Collector(chosen, WINDOWS).absent)(running.snapshot(NOW))
+    SchemaLog(Collector({OTHERS: chosen}, WINDOWS))(running.snapshot(NOW))
     assert schema_changes.since() == []
 
 

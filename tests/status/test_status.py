@@ -12,7 +12,6 @@ import numpy as np
 import pytest
 
 from exporter.assembly.measures import measures
-from exporter.assembly.planning import plan
 from exporter.batch import Series
 from exporter.configuration.settings import Config, GroundTruthConfig, ModelConfig
 from exporter.configuration.source_config import SourceConfig
@@ -21,11 +20,12 @@ from exporter.derived.multivariate_drift import EmbeddingDrift
 from exporter.encoded import Encoded
 from exporter.engine.engine import Engine
 from exporter.exposition.collector import Collector
+from exporter.model_key import OTHERS
 from exporter.reference.calibration import Calibration, ScoredClass
 from exporter.reference.performance import Baseline, Estimate
 from exporter.reference.profile import Profile, Vector
 from exporter.reference.projections import directions
-from exporter.state.snapshot import Snapshot
+from exporter.state.snapshot import ModelLabels, Snapshot
 from exporter.status import findings, rendering
 from exporter.status.document import Status, StatusQuery, UnknownError, status
 from exporter.status.operation import Operation
@@ -35,7 +35,7 @@ from exporter.tallies.windows import Window
 from exporter.telemetry import Telemetry
 from exporter.units import Duration
 from tests.outcomes import outcomes
-from tests.records import STREAM, block, categorical, numeric, reference
+from tests.records import STREAM, block, categorical, numeric, plan, reference
 
 HOUR = 3600.0
 NOW = 1_700_000_000.0 // HOUR * HOUR + 0.75 * HOUR
@@ -90,7 +90,7 @@ def document(
     query: StatusQuery = StatusQuery(),  # noqa: B008  # it is frozen
     operation: Operation | None = None,
 ) -> Status:
-    return status(collector.measures, collector.view(snapshot), query, operation or Operation())
+    return status(collector, snapshot, query, operation or Operation())
 
 
 def within(records: list[Record], seconds: float, end: float = NOW) -> list[Record]:
@@ -293,9 +293,9 @@ def test_performance_is_shown_where_there_is_ground_truth() -> None:
             }
             for window in windows
         },
-        names={CLASS_LABEL: ("yes", "no"), ERROR_LABEL: ()},
+        labels={"credit": ModelLabels({CLASS_LABEL: ("yes", "no"), ERROR_LABEL: ()})},
     )
-    collector = Collector(chosen, windows)
+    collector = Collector({OTHERS: chosen}, windows)
     shown = document(collector, snapshot)
     assert shown.model is not None
     performance = shown.model.performance

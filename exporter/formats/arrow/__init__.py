@@ -10,11 +10,13 @@ from typing import ClassVar
 
 from exporter.batch import Series
 from exporter.decoding.checks import Checks
+from exporter.decoding.model_decoders import ModelDecoders
 from exporter.decoding.pipeline import Pipeline
 from exporter.decoding.schema import Schema
 from exporter.formats.bodies import ARROW, media_type
 from exporter.formats.format import Format
 from exporter.lines.framing import Framer
+from exporter.model_key import ModelKey
 
 
 class Arrow(Format, frozen=True):
@@ -25,12 +27,22 @@ class Arrow(Format, frozen=True):
     expects: ClassVar[str] = f"a body of {ARROW}"
 
     def pipeline(
-        self, framer: Framer, schema: Schema, model: Series, checks: Checks, features: Sequence[str]
+        self,
+        framer: Framer,
+        schemas: Mapping[ModelKey, Schema],
+        model: Series,
+        checks: Checks,
+        features: Mapping[ModelKey, Sequence[str]],
     ) -> Pipeline:
-        from exporter.formats.arrow.decode import ArrowDecoder  # noqa: PLC0415  # pyarrow
+        from exporter.formats.arrow.decode import ArrowDecoder, arrow_framer  # noqa: PLC0415  # pyarrow
 
-        decoder = ArrowDecoder(schema, model, checks)
-        return Pipeline(decoder.framer, decoder)
+        scanner = ArrowDecoder(next(iter(schemas.values())).of_series, model, checks, "series ")
+        decoders = {
+            key: ArrowDecoder(schema, model, checks, f"{number} ")
+            for number, (key, schema) in enumerate(schemas.items())
+        }
+        every = [*decoders.values(), *([scanner] if len(decoders) > 1 else [])]
+        return Pipeline(arrow_framer(every), ModelDecoders(decoders, scanner))
 
     def accepts(self, headers: Mapping[str, str]) -> bool:
         return media_type(headers) == ARROW

@@ -17,7 +17,7 @@ from pyarrow import types
 from exporter.batch import NO_NUMBER, NON_FINITE, NOT_FINITE, WRONG_TYPE, Bools, Floats, Ints, Marks
 from exporter.decoding import columns
 from exporter.decoding.checks import Failed
-from exporter.decoding.columns import class_of, epoch, label_of
+from exporter.decoding.columns import class_of, epoch, label_of, value_of
 from exporter.decoding.schema import FIELD_TYPES
 from exporter.encoded import Encoded, in_order
 from exporter.formats.arrow.leaves import NO_STRUCT, WRONG
@@ -31,9 +31,10 @@ FRACTION = 0.5
 
 def scores_per_row(table: pa.Table) -> int:
     """Return how many scores by class a row has on average, at least 1; each becomes a Python object."""
-    if "probability" not in table.schema.names:
+    # The same for each model, by prefix.
+    column = next((table[name] for name in table.schema.names if name.endswith("probability")), None)
+    if column is None:
         return 1
-    column = table["probability"]
     if types.is_struct(column.type):
         return max(1, int(column.type.num_fields))
     items = sum(len(chunk.items) for chunk in column.chunks) if types.is_map(column.type) else 0
@@ -41,11 +42,15 @@ def scores_per_row(table: pa.Table) -> int:
 
 
 class ArrowColumns:
-    """The columns of flat record batches of one schema, by name (Leaf.key)."""
+    """The columns of flat record batches of one schema whose name has a prefix, by the rest of the name (Leaf.key)."""
 
-    def __init__(self, table: pa.Table) -> None:
+    def __init__(self, table: pa.Table, prefix: str = "") -> None:
         self.rows = table.num_rows
-        self._columns: dict[str, pa.ChunkedArray] = dict(zip(table.schema.names, table.columns, strict=True))
+        self._columns: dict[str, pa.ChunkedArray] = {
+            name.removeprefix(prefix): column
+            for name, column in zip(table.schema.names, table.columns, strict=True)
+            if name.startswith(prefix)
+        }
         self._absent = pa.chunked_array([pa.nulls(self.rows, pa.float64())])
 
     def _column(self, name: str) -> pa.ChunkedArray:
@@ -112,7 +117,9 @@ class ArrowColumns:
                 parts.append((chunk.dictionary.take(pa.array(used)).to_pylist(), codes))
             return _spelt(parts, spell)
         array = column.combine_chunks()
-        if is_float(column):
+        if spell is value_of and is_number(column):
+            array = pa.array(np.where(np.isfinite(floats(column)), FRACTION, np.nan))
+        elif is_float(column):
             values = _floats(array)
             if spell is class_of:
                 values = np.where(np.isfinite(values) & (values != np.floor(values)), FRACTION, values)
@@ -145,13 +152,21 @@ class ArrowColumns:
     def _unit(self, units: Mapping[str, float]) -> str:
         return next((name for name in units if name in self._columns), next(iter(units)))
 
-    def scores(self, predictions: Encoded[str], classes: Sequence[str]) -> tuple[Floats, Floats | None, list[Failed]]:
-        """Return the scores of predictions, those of `classes` if any, and the rows where one is not finite."""
+    def scores(
+        self, predictions: Encoded[str], classes: Sequence[str], positive_class: str | None = None
+    ) -> tuple[Floats, Floats | None, list[Failed]]:
+        """Return the scores of predictions, those of `classes` if any, and the rows where one is not finite.
+
+        `positive_class` is that of decoding.columns.scores.
+        """
         column = self._column("probability")
         values: tuple[Any, ...] = ()
         failed: list[Failed] = []
         if not types.is_nested(column.type):
             scores = floats(column)
+            if positive_class is not None:
+                is_other = np.array([name != positive_class for name in predictions.names] + [False])
+                scores = np.where(is_other[predictions.codes], 1 - scores, scores)
         else:
             rows = (value.items() if isinstance(value, dict) else value for value in column.to_pylist())
             values = tuple(

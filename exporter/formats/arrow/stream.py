@@ -4,7 +4,8 @@ pyarrow only receives whole messages, whose lengths were compared with limits. A
 invalid, breaks the stream; the batches before it count.
 """
 
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
+from dataclasses import replace
 from io import BytesIO
 from typing import NamedTuple
 
@@ -37,18 +38,21 @@ class _StreamReader(NamedTuple):
 
 
 class ArrowStream(Framing):
-    """Frames a connection; `tree` says which fields are read. `held` includes the dictionaries for later batches."""
+    """Frames a connection. `held` includes the dictionaries for later batches.
+
+    `trees` say which fields are read; the names of a tree's columns in the flat batches have its key as a prefix.
+    """
 
     # A fold of 250 Arrow records, in 64 KiB, costs half as much as a fold of 1,000.
     weight = 0.25
 
-    def __init__(self, tree: Node, position: Position | None = None) -> None:
+    def __init__(self, trees: Mapping[str, Node], position: Position | None = None) -> None:
         super().__init__(position.offset if position else 0)
-        self.tree = tree
+        self.trees = trees
         self._messages = Messages()
         self._reader: _StreamReader | None = None
         self._schema = b""
-        # The dictionaries received since the last batch; and the last of each, for when `tree` changes.
+        # The dictionaries received since the last batch; and the last of each, for when `trees` change.
         self._waiting: list[bytes] = []
         self._dictionaries: dict[int, bytes] = {}
 
@@ -77,7 +81,7 @@ class ArrowStream(Framing):
         """Read the columns that `framer` would, from the next batch on."""
         other = framer(0, None, b"")
         if isinstance(other, ArrowStream):
-            self.tree = other.tree
+            self.trees = other.trees
             if self._reader is not None:
                 self._reader, self._waiting = self._opened(), [*self._dictionaries.values()]
 
@@ -108,7 +112,11 @@ class ArrowStream(Framing):
         file = BytesIO()
         try:
             fields = ipc.read_schema(pa.py_buffer(self._schema))
-            found = places(fields, self.tree)
+            found = [
+                replace(place, name=prefix + place.name)
+                for prefix, tree in self.trees.items()
+                for place in places(fields, tree)
+            ]
             # Without included fields, pyarrow would read all.
             read = sorted({place.path[0] for place in found}) or list(range(len(fields)))[:1]
             _fill(file, self._schema)

@@ -7,6 +7,7 @@ instance of a pair becomes a record.
 from collections.abc import Iterator, Mapping, Sequence
 from typing import ClassVar
 
+from exporter.batch import Series
 from exporter.decoding.rows import RowReader
 from exporter.decoding.schema import Path
 from exporter.formats.bodies import media_type
@@ -15,6 +16,7 @@ from exporter.formats.kserve.events import STRUCTURED, structured
 from exporter.formats.kserve.payloads import FeatureNames
 from exporter.formats.kserve.rows import EventRows
 from exporter.lines.buffer import IngestRequest
+from exporter.model_key import ModelKey
 
 
 class KServe(Format, frozen=True):
@@ -25,7 +27,8 @@ class KServe(Format, frozen=True):
     expects: ClassVar[str] = f"a CloudEvent of the inference logger, with ce- headers or as {STRUCTURED}"
 
     features: tuple[str, ...] | None = None
-    """The names of the features in arrays, in order. The default is the reference's features in its order."""
+    """The names of the features in arrays, in order. The default is the features of the model's reference,
+    in its order."""
 
     def fields(self, configured: Mapping[str, Path]) -> Mapping[str, Path]:
         return {}
@@ -34,9 +37,10 @@ class KServe(Format, frozen=True):
         if len(set(self.features or ())) < len(self.features or ()):
             yield "features: duplicate name"
 
-    def rows(self, features: Sequence[str]) -> RowReader:
-        order = tuple(features) if self.features is None else self.features
-        return EventRows(FeatureNames(order, frozenset((*features, *order))))
+    def rows(self, features: Mapping[ModelKey, Sequence[str]], model: Series) -> RowReader:
+        orders = {key: tuple(names) if self.features is None else self.features for key, names in features.items()}
+        names = {key: FeatureNames(order, frozenset((*features[key], *order))) for key, order in orders.items()}
+        return EventRows(names, model)
 
     def accepts(self, headers: Mapping[str, str]) -> bool:
         """Return whether it is an event, whatever the media type of its data, because curl sends JSON as a form."""

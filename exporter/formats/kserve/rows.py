@@ -1,15 +1,17 @@
 """Events of the inference logger become rows: a request and its response are paired, and each instance is a row."""
 
 import json
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from functools import partial
 from typing import Any, TypeVar
 
-from exporter.decoding.rows import IsNew, LinePlace, RowReader, Rows
+from exporter.batch import Series
+from exporter.decoding.rows import IsNew, KeyOf, LinePlace, RowReader, Rows
 from exporter.formats.bodies import BodyError
 from exporter.formats.kserve.events import MAX_LABEL, Event, EventPair, EventPairs, check_values, event
 from exporter.formats.kserve.payloads import FeatureNames, instances, outcomes
 from exporter.lines.rejects import Reason, RejectedError
+from exporter.model_key import ModelKey
 
 MAX_INSTANCES = 20_000
 HTTP_ERRORS = 400
@@ -19,13 +21,17 @@ T = TypeVar("T")
 
 
 class EventRows(RowReader):
-    """Reads events in structured mode, one per line."""
+    """Reads events in structured mode, one per line.
 
-    def __init__(self, names: FeatureNames, pairs: EventPairs | None = None) -> None:
+    `names` are those of each model's features; `model` names the model if an event does not.
+    """
+
+    def __init__(self, names: Mapping[ModelKey, FeatureNames], model: Series) -> None:
         self._names = names
-        self.pairs = pairs or EventPairs()
+        self._model = model
+        self.pairs = EventPairs()
 
-    def add(self, line: bytes, place: LinePlace, rows: Rows, now: float, is_new: IsNew) -> None:
+    def add(self, line: bytes, place: LinePlace, rows: Rows, now: float, is_new: IsNew, key_of: KeyOf) -> None:
         """Add the rows of the pair that an event completes, if any; raises RejectedError."""
         try:
             pair = self.pairs.add(event(line), now)
@@ -36,11 +42,17 @@ class EventRows(RowReader):
         elif not is_new(pair.key):
             rows.repeated += 1
         else:
-            accepted, rejected, count = pair_rows(pair, self._names)
+            accepted, rejected, count = pair_rows(pair, lambda row: self._names[key_of(self._series(row))])
             # The numbers were not checked by a strict parser.
             rows.add(place, accepted, is_odd=True)
             if rejected:
                 rows.reject(place, rejected, count)
+
+    def _series(self, row: Row) -> Series:
+        """Return the series of a row as the decoder would."""
+        return Series(
+            *(default if row.get(label) is None else row[label] for label, default in self._model._asdict().items())
+        )
 
     def expire(self, now: float) -> int:
         """Return how many events were given up since the last call."""
@@ -54,12 +66,14 @@ class EventRows(RowReader):
             self.pairs = before.pairs
 
 
-def pair_rows(pair: EventPair, names: FeatureNames) -> tuple[Iterable[Row], RejectedError | None, int]:
+def pair_rows(
+    pair: EventPair, names_of: Callable[[Row], FeatureNames]
+) -> tuple[Iterable[Row], RejectedError | None, int]:
     """Return a row per instance of the request, and why and how many instances are rejected instead."""
-    _, features, request_error = _read(pair.request.body, partial(instances, names=names), "request")
     response, found, response_error = _read(pair.response.body, outcomes, "response")
-    count = max(1, len(features or ()))
     row = _row(pair, response)
+    _, features, request_error = _read(pair.request.body, partial(instances, names=names_of(row)), "request")
+    count = max(1, len(features or ()))
     if failure := _failure(pair.response, response):
         # The request failed for each of its instances; an unreadable request counts as one instance.
         failed = [row | {"error_type": failure}] * min(count, MAX_INSTANCES)

@@ -16,15 +16,16 @@ from exporter.configuration.schemas import schema_of
 from exporter.configuration.settings import Config, GroundTruthConfig
 from exporter.configuration.source_config import SourceConfig
 from exporter.decoding.pipeline import Pipeline
+from exporter.decoding.rows import KeyOf
 from exporter.lines.buffer import BadLine, LineBuffer
 from exporter.lines.stream import Stream
+from exporter.model_key import OTHERS
 from exporter.offline import OfflineError
 from exporter.offline.evaluation.figures import ModelFigures, model_figures
 from exporter.offline.evaluation.join import OfflineJoin, Revision
 from exporter.offline.tables.data_set import AnyTable, DataSet
 from exporter.offline.tables.files import DataFile, FileType, find
 from exporter.offline.tables.table import json_values
-from exporter.reference.profile import Profile
 from exporter.sources.database.source import QueryOptions
 from exporter.units import Duration
 from exporter.validation import nearest
@@ -68,17 +69,18 @@ def evaluate(
 
     Ground truth is also read from the databases of the configuration. Raises OfflineError and QueryError.
     """
-    config, profile = _archived(loaded.config), loaded.profile
-    plan, collector = planning.plan(config, profile)
+    config = _archived(loaded.config)
+    models = {key: model._replace(config=_archived(model.config)) for key, model in loaded.models.items()}
+    plan, collector = planning.plan(config, models)
     join, rejected = OfflineJoin(plan, now, revision), Counter[str]()
-    of_predictions = _Reader(config, config.sources, profile, now, rejected)
-    of_truths = _Reader(config, config.label_sources, profile, now, rejected)
+    of_predictions = _Reader(LoadedConfig(config, models), config.sources, join.key_of, now, rejected)
+    of_truths = _Reader(LoadedConfig(config, models), config.label_sources, join.key_of, now, rejected)
     for batch in chain(of_truths.files(truths), of_truths.databases()):
         join.add_truths(batch)
     for batch in of_predictions.files(predictions):
         join.add_predictions(batch, begin, end)
-    models = model_figures(collector.collect(join.snapshot()))
-    return Evaluation(models, join.unused, join.repeated, join.revised, dict(rejected))
+    figures = model_figures(collector.collect(join.snapshot()))
+    return Evaluation(figures, join.unused, join.repeated, join.revised, dict(rejected))
 
 
 def _archived(config: Config) -> Config:
@@ -98,18 +100,21 @@ class _Reader:
 
     def __init__(
         self,
-        config: Config,
+        loaded: LoadedConfig,
         sources: Sequence[SourceConfig],
-        profile: Profile | None,
+        key_of: KeyOf,
         now: float,
         rejected: Counter[str],
     ) -> None:
+        config, models = loaded
         source = next(source for source in sources if source.options.scheme == "file")
         self._sources = sources
-        self._lines = pipeline(config, source, profile)
+        self._key_of = key_of
+        self._lines = pipeline(config, source, models)
         # Tables have no wrapper around their records.
-        self._records = pipeline(config, SourceConfig(source.options, source.formats[-1:]), profile)
-        self._schema = schema_of(config, source, profile)
+        self._records = pipeline(config, SourceConfig(source.options, source.formats[-1:]), models)
+        # The paths of a record's fields are those of every model.
+        self._schema = schema_of(models[OTHERS], source)
         self._line_bytes = config.limits.line_bytes
         self._now = now
         self._rejected = rejected
@@ -152,7 +157,7 @@ class _Reader:
                 buffer.feed(STREAM, block)
             for pending in buffer.take().values():
                 self._reject(pending.rejected)
-                for result in pipeline.read(pending, self._now, lambda _: True) if pending.chunks else ():
+                for result in pipeline.read(pending, self._now, lambda _: True, self._key_of) if pending.chunks else ():
                     self._reject(result.rejected)
                     if result.batch is not None:
                         yield result.batch

@@ -11,10 +11,11 @@ import numpy as np
 
 from exporter.batch import Batch, Series
 from exporter.engine.label_limiter import LabelLimiter
-from exporter.engine.plan import Plan
+from exporter.engine.plan import ModelPlan, Plan
 from exporter.engine.tally_store import TallyStore
 from exporter.joins import conversion
 from exporter.joins.request import GroundTruthLabel, JoinedPair, PendingPrediction
+from exporter.model_key import ModelKey, ModelKeys
 from exporter.state.snapshot import Snapshot
 
 Revision = Literal["first", "last"]
@@ -31,8 +32,9 @@ class OfflineJoin:
         self._plan = plan
         self._now = now
         self._revision = revision
-        self._labels = LabelLimiter(plan, state)
-        self._tallies = TallyStore(plan, state, known_segments=self._labels.known_segments)
+        self._keys = ModelKeys(plan.models)
+        self._labels = LabelLimiter(plan, state, self._plan_of)
+        self._tallies = TallyStore(plan, state, self._plan_of, (), self._labels.known_segments)
         self._truths: dict[int, GroundTruthLabel] = {}
         self._joined_series: set[tuple[int, Series]] = set()
         self.repeated = 0
@@ -55,13 +57,15 @@ class OfflineJoin:
         inside = (batch.time >= begin) & (batch.time < end)
         if not inside.any():
             return
-        admitted = self._labels.limit(batch.where(inside))
-        # All of them are tallied at the same time, so that the window contains them.
-        self._tallies.accept(replace(admitted, time=np.full(len(admitted), self._now)), self._now)
-        pairs = [*self._pairs(conversion.predictions(admitted, self._now))]
-        if pairs:
-            batch = self._labels.limit(conversion.outcomes(pairs, self._now, len(self._plan.segments)))
-            self._tallies.accept(batch, self._now, ("outcomes", "labelled"))
+        for admitted in self._labels.limit(self._labels.limit_series(batch.where(inside), self._now)):
+            # All of them are tallied at the same time, so that the window contains them.
+            self._tallies.accept(replace(admitted, time=np.full(len(admitted), self._now)), self._now)
+            pairs = [*self._pairs(conversion.predictions(admitted, self._now))]
+            if pairs:
+                plan = self._plan_of(pairs[0].prediction.series)
+                joined = conversion.outcomes(pairs, self._now, len(plan.segments))
+                for outcomes in self._labels.limit(self._labels.limit_series(joined, self._now)):
+                    self._tallies.accept(outcomes, self._now, ("outcomes", "labelled"))
 
     def snapshot(self) -> Snapshot:
         """Return the tallies."""
@@ -69,10 +73,17 @@ class OfflineJoin:
             time=self._now,
             totals=self._tallies.totals,
             windows=self._tallies.panes.panes,
+            first_model=self._keys.first,
             series=self._labels.series,
-            names=self._labels.names,
-            segment_values=self._labels.segment_values,
+            labels=self._labels.labels,
         )
+
+    def key_of(self, series: Series) -> ModelKey:
+        """Return the key of the settings that are for a series."""
+        return self._keys.of(series)
+
+    def _plan_of(self, series: Series) -> ModelPlan:
+        return self._plan.models[self._keys.of(series)]
 
     @property
     def unused(self) -> int:

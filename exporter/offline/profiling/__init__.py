@@ -5,16 +5,20 @@ one counts every row. Memory therefore grows with the number of columns (about 2
 column of vectors), not with the number of rows, and all counts are exact.
 """
 
-from collections.abc import Sequence
+import re
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 
 from msgspec import UNSET
 
 from exporter import __version__
+from exporter.counted import shortened
 from exporter.offline import OfflineError
 from exporter.offline.profiling.attributions import AttributionTally
-from exporter.offline.profiling.blocks import blocks
+from exporter.offline.profiling.blocks import NamedModel, blocks
 from exporter.offline.profiling.categorical import CategoryTally
 from exporter.offline.profiling.components import RowSample
 from exporter.offline.profiling.numeric import NumericTally
@@ -26,9 +30,12 @@ from exporter.offline.tables import files
 from exporter.offline.tables.data_set import DataSet, Progress
 from exporter.reference.profile import VERSION, Categorical, Numeric, Profile
 
-__all__ = ["Options", "make_profile"]
+__all__ = ["Options", "files_by_model", "make_profile"]
 
 PASSES = 2
+MOST_MODELS = 1000
+# In the name of a file.
+UNSAFE = re.compile(r"[^\w.-]")
 
 
 def make_profile(
@@ -39,10 +46,13 @@ def make_profile(
 ) -> tuple[Profile, list[str]]:
     """Return the profile of the records in `paths` together, and the lines of a summary; raises OfflineError."""
     data = DataSet(files.find(paths), options.schema, passes=PASSES, progress=progress)
-    survey = Survey(blocks(data, options.schema), options)
+    survey = Survey(blocks(data, options), options)
     names = ", ".join(map(str, paths))
     if not survey.rows:
-        raise OfflineError(f"{names}: no predictions")
+        found = sorted({model.name for model in survey.models if model.name is not None})
+        of_model = f" of model {options.model}; found {shortened(found)}" if found else ""
+        raise OfflineError(f"{names}: no predictions{of_model}")
+    model = survey.model()
     features, targets = survey.feature_tallies(), target_tallies(survey.targets, options)
     together = RowSample([name for name, tally in features.items() if isinstance(tally, NumericTally)])
     attributions = AttributionTally(survey.attributions, options)
@@ -51,7 +61,7 @@ def make_profile(
     has_classes = isinstance(targets.get("prediction"), CategoryTally)
     scored = ScoreSample(survey.targets["prediction"].labels.frequent if has_classes else ())
     rows = 0
-    for block in blocks(data, options.schema):
+    for block in blocks(data, options):
         rows += block.rows
         for tallies, columns in ((features, block.features), (targets, block.targets)):
             for name, column in columns.items():
@@ -76,7 +86,32 @@ def make_profile(
         attributions=attributions.attributions(),
         baseline=outcomes.baseline(),
         calibration=scored.calibration(prediction.categories) if isinstance(prediction, Categorical) else UNSET,
+        model_name=UNSET if model.name is None else model.name,
+        model_version=UNSET if model.name is None or model.version is None else model.version,
         created=(now or datetime.now(UTC)).isoformat(timespec="seconds"),
         made_by=f"prediction-exporter {__version__}",
     )
     return profile, summary(profile, survey)
+
+
+def files_by_model(paths: Sequence[Path], options: Options, folder: Path) -> Iterator[tuple[Path, Options]]:
+    """Yield the file and the options of the profile of each model and version in `paths`. Raises OfflineError."""
+    found: Counter[NamedModel] = Counter()
+    for block in blocks(DataSet(files.find(paths), options.schema), options):
+        found.update(block.models)
+        if len(found) > MOST_MODELS:
+            raise OfflineError(f"more than {MOST_MODELS} models and versions; choose one with --model")
+    # Records without a name are part of every profile.
+    named = {model for model in found if model.name is not None}
+    versioned = {model.name for model in named if model.version is not None}
+    taken: set[str] = set()
+    for model in sorted(named, key=lambda model: (str(model.name), str(model.version))):
+        if model.version is None and model.name in versioned:
+            continue
+        name = UNSAFE.sub("_", "-".join(filter(None, model)))
+        while name in taken:
+            name += "_"
+        taken.add(name)
+        yield folder / f"{name}.json", replace(options, model=model.name, version=model.version)
+    if not named:
+        raise OfflineError(f"{', '.join(map(str, paths))}: no record names a model; use --output")

@@ -5,25 +5,37 @@ it is named like another field of a record).
 """
 
 import math
+from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
-from typing import Any
+from typing import Any, NamedTuple
 
 import pyarrow as pa
 
-from exporter.decoding.columns import class_of, scores
-from exporter.decoding.schema import ATTRIBUTIONS, DEFAULT_FIELDS, FEATURES, RECORD_FIELDS, Schema
+from exporter.batch import Series
+from exporter.decoding.columns import NUMBERS, Spelling, class_of, label_of, scores
+from exporter.decoding.schema import ATTRIBUTIONS, DEFAULT_FIELDS, FEATURES, RECORD_FIELDS
 from exporter.encoded import Encoded
 from exporter.offline import OfflineError
 from exporter.offline.profiling.column import Column, column
+from exporter.offline.profiling.options import Options
 from exporter.offline.tables.data_set import AnyTable, DataSet
 from exporter.offline.tables.files import DataFile, FileType
 from exporter.offline.tables.json_lines import ObjectTable
 from exporter.offline.tables.table import Cells, Table, Values, json_values
 
+# Of two classes, the predicted one has the higher score.
+HALF = 0.5
 # The fields of a record that a profile describes, besides features and attributions.
 TARGETS = ("prediction", "probability", "actual")
+
+
+class NamedModel(NamedTuple):
+    """The model and version that a record names."""
+
+    name: str | None
+    version: str | None
 
 
 @dataclass(frozen=True)
@@ -33,28 +45,34 @@ class LabelledPredictions:
     predictions: Sequence[Any]
     labels: Sequence[Any]
     scores: Sequence[Any]
+    spell: Spelling = class_of
 
     @cached_property
     def predicted(self) -> Encoded[str]:
         """The predicted classes."""
-        return _classes(self.predictions)
+        return _classes(self.predictions, self.spell)
 
     @cached_property
     def actual(self) -> Encoded[str]:
         """The actual classes."""
-        return _classes(self.labels)
+        return _classes(self.labels, self.spell)
 
 
 @dataclass(frozen=True, slots=True)
 class Block:
-    """Consecutive records: `rows` predictions, and `errors` that were skipped.
+    """Consecutive records: `rows` predictions, and `errors` and predictions of `other_models` that were skipped.
 
+    `models` counts the predictions by the model and version that they name, those of other models included.
+    `low_scores` counts the rows whose only score is below 0.5.
     `targets` has a column for each of TARGETS that exists. `outcomes` is None if no row has ground truth. `fields` are
     the columns of flat data that are fields of a record and not features.
     """
 
     rows: int
     errors: int
+    other_models: int
+    models: Mapping[NamedModel, int]
+    low_scores: int
     features: Mapping[str, Column]
     targets: Mapping[str, Column]
     attributions: Mapping[str, Column]
@@ -62,10 +80,10 @@ class Block:
     fields: Iterable[str]
 
 
-def blocks(data: DataSet, schema: Schema) -> Iterator[Block]:
+def blocks(data: DataSet, options: Options) -> Iterator[Block]:
     """Yield the blocks of all files, in order; raises OfflineError."""
     for file in data.files:
-        records = Records(file, schema)
+        records = Records(file, options)
         yield from map(records.block, data.tables(file))
 
 
@@ -76,8 +94,12 @@ class Records:
     error may have no features).
     """
 
-    def __init__(self, file: DataFile, schema: Schema) -> None:
+    def __init__(self, file: DataFile, options: Options) -> None:
+        schema = options.schema
         self._file = file
+        self._wanted = options.model, options.version
+        self._spell = options.spell
+        self._positive_class = options.positive_class
         self._paths = replace(schema, reads=(*DEFAULT_FIELDS, "request_id", "actual", ATTRIBUTIONS)).paths
         is_known = FEATURES in schema.fields and not (self._paths[FEATURES] and file.type is FileType.CSV)
         self._is_flat = not self._paths[FEATURES] if is_known else None
@@ -89,18 +111,33 @@ class Records:
         errors = table.at(self._paths["error_type"])
         # Some loggers write an empty text or 0 for success.
         is_kept = [not value or value != value for value in json_values(errors)] if errors else []  # noqa: PLR0124  # NaN
-        kept = table if all(is_kept) else table.where(is_kept)
+        predictions = table if all(is_kept) else table.where(is_kept)
+        models = self._models(predictions)
+        is_wanted = [self._is_wanted(model) for model in models] if self._wanted[0] is not None else []
+        kept = predictions if all(is_wanted) else predictions.where(is_wanted)
         features, fields = self._features(kept) if kept.rows else ({}, ())
         targets = {name: values for name in TARGETS if (values := kept.at(self._paths[name])) is not None}
         return Block(
             rows=kept.rows,
-            errors=table.rows - kept.rows,
+            errors=table.rows - predictions.rows,
+            other_models=predictions.rows - kept.rows,
+            models=Counter(models),
+            low_scores=sum(type(score) in NUMBERS and score < HALF for score in self._scores(targets)),
             features={name: column(values) for name, values in features.items()},
             targets={name: self._target(name, targets) for name in targets},
             attributions={name: column(values) for name, values in self._below(kept, ATTRIBUTIONS).items()},
-            outcomes=_outcomes(targets),
+            outcomes=self._outcomes(targets),
             fields=fields,
         )
+
+    def _models(self, table: AnyTable) -> list[NamedModel]:
+        """Return the model and version that each row names."""
+        columns = [table.at(self._paths[label]) for label in Series._fields]
+        values = [[None] * table.rows if column is None else json_values(column) for column in columns]
+        return [NamedModel(*map(_name, row)) for row in zip(*values, strict=True)]
+
+    def _is_wanted(self, model: NamedModel) -> bool:
+        return all(wanted is None or named in (None, wanted) for wanted, named in zip(self._wanted, model, strict=True))
 
     def _features(self, table: AnyTable) -> tuple[Mapping[str, Values], Iterable[str]]:
         """Return the features, and the names of the columns of flat data that are fields of a record."""
@@ -136,9 +173,10 @@ class Records:
     def _target(self, name: str, targets: Mapping[str, Values]) -> Column:
         """Return the column of a target; if a probability is an object of scores, the score of the prediction."""
         values = targets[name]
-        if name != "probability" or (isinstance(values, Cells) and not values.is_struct):
+        is_plain = isinstance(values, Cells) and not values.is_struct and self._positive_class is None
+        if name != "probability" or is_plain:
             return column(values)
-        scored = json_values(values)
+        scored = self._scores(targets)
         chosen = json_values(targets["prediction"]) if "prediction" in targets else [None] * len(scored)
         if dict not in set(map(type, scored)):
             return column(scored)
@@ -148,27 +186,41 @@ class Records:
             expected = "expected a number, or an object with the number of each class"
             raise OfflineError(f"{self._file.path}: `probability`: {expected}") from None
 
+    def _outcomes(self, targets: Mapping[str, Values]) -> LabelledPredictions | None:
+        if not {"prediction", "actual"} <= targets.keys():
+            return None
+        actual = json_values(targets["actual"])
+        if actual.count(None) == len(actual):
+            return None
+        predictions = json_values(targets["prediction"])
+        scored = self._scores(targets) or [None] * len(actual)
+        return LabelledPredictions(predictions, actual, scored, self._spell)
 
-def _outcomes(targets: Mapping[str, Values]) -> LabelledPredictions | None:
-    if not {"prediction", "actual"} <= targets.keys():
-        return None
-    actual = json_values(targets["actual"])
-    if actual.count(None) == len(actual):
-        return None
-    predictions = json_values(targets["prediction"])
-    scored = json_values(targets["probability"]) if "probability" in targets else [None] * len(actual)
-    return LabelledPredictions(predictions, actual, scored)
+    def _scores(self, targets: Mapping[str, Values]) -> list[Any]:
+        """Return the scores of predictions, those of the positive class as those of the prediction; none if unknown."""
+        scored = json_values(targets["probability"]) if "probability" in targets else []
+        if self._positive_class is None or "prediction" not in targets:
+            return scored
+        chosen = (None if value is None else self._spell(value) for value in json_values(targets["prediction"]))
+        return [
+            1 - score if type(score) in NUMBERS and name not in (None, self._positive_class) else score
+            for score, name in zip(scored, chosen, strict=True)
+        ]
 
 
-def _classes(values: Sequence[Any]) -> Encoded[str]:
+def _name(value: Any) -> str | None:
+    return None if value is None or value != value else label_of(value)  # noqa: PLR0124  # NaN
+
+
+def _classes(values: Sequence[Any], spell: Spelling) -> Encoded[str]:
     """Return the classes of JSON values; other values are absent."""
     # Values of different types may be equal but have different classes, such as 1 and true.
     if set(map(type, values)) - {type(None)} in ({str}, {int}, {float}, {bool}):
-        classes = {value: _class(value) for value in set(values)}
+        classes = {value: _class(value, spell) for value in set(values)}
         return Encoded.of(tuple(map(classes.get, values)))
-    return Encoded.of(tuple(map(_class, values)))
+    return Encoded.of(tuple(_class(value, spell) for value in values))
 
 
-def _class(value: Any) -> str | None:
+def _class(value: Any, spell: Spelling) -> str | None:
     is_class = isinstance(value, str | int) or (isinstance(value, float) and math.isfinite(value))
-    return class_of(value) if is_class else None
+    return spell(value) if is_class else None

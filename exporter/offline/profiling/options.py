@@ -3,6 +3,7 @@
 from dataclasses import dataclass, field
 from typing import Literal
 
+from exporter.decoding.columns import PredictionKind, Spelling, class_of, label_of
 from exporter.decoding.schema import Schema
 from exporter.offline import OfflineError
 from exporter.reference.profile import MAX_BINS
@@ -15,7 +16,9 @@ class Options:
     """How to make a profile; raises OfflineError if options contradict each other.
 
     `numeric` and `categorical` declare features whose values suggest another kind; `exclude` leaves features out.
-    `schema` has the paths of the fields of a record. `named` maps all features that are named to the option.
+    `schema` has the paths of the fields of a record. Only records of `model` and `version` are described, if they are
+    given, and records that name none. A single score is that of the `positive_class`, if there is one. `named` maps all
+    features that are named to the option.
     """
 
     bins: int = 10
@@ -24,9 +27,20 @@ class Options:
     categorical: tuple[str, ...] = ()
     exclude: tuple[str, ...] = ()
     schema: Schema = field(default_factory=Schema)
+    model: str | None = None
+    version: str | None = None
+    prediction: PredictionKind | None = None
+    positive_class: str | None = None
     named: dict[str, str] = field(init=False, default_factory=dict)
 
+    @property
+    def spell(self) -> Spelling:
+        """What spells a prediction or its ground truth as a class."""
+        return label_of if self.prediction == "class" else class_of
+
     def __post_init__(self) -> None:
+        if self.version is not None and self.model is None:
+            raise OfflineError("--version: give --model too")
         if not MIN_BINS <= self.bins <= MAX_BINS:
             raise OfflineError(f"--bins: expected {MIN_BINS} to {MAX_BINS}, got {self.bins}")
         options = {"--exclude": self.exclude, "--categorical": self.categorical, "--numeric": self.numeric}

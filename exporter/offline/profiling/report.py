@@ -12,8 +12,10 @@ def summary(profile: Profile, survey: Survey) -> list[str]:
     features = f"{len(profile.numeric)} numeric and {len(profile.categorical)} categorical features"
     if profile.vectors:
         features += f", and {len(profile.vectors)} of vectors"
+    of_model = f" of {profile.model_name}" if profile.model_name else ""
+    of_model += f" {profile.model_version}" if profile.model_version else ""
     lines = [
-        f"{profile.rows:,} predictions: {features}",
+        f"{profile.rows:,} predictions{of_model}: {features}",
         f"prediction: {_describe(profile.prediction)}; probability: {_describe(profile.probability)}",
     ]
     if profile.actual:
@@ -30,6 +32,8 @@ def summary(profile: Profile, survey: Survey) -> list[str]:
     if attributions := profile.attributions:
         most = sorted(attributions, key=lambda name: -attributions[name].mean_abs)[:MOST_NAMED]
         lines.append(f"attributions: to {counted(len(attributions), 'feature', 'features')}, most to {', '.join(most)}")
+    if survey.other_models:
+        lines.append(f"skipped: {counted(survey.other_models, 'record', 'records')} of other models or versions")
     if survey.errors:
         lines.append(f"skipped: {counted(survey.errors, 'record', 'records')} with an error_type")
     if survey.fields:

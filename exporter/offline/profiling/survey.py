@@ -14,9 +14,10 @@ A column is numeric, categorical, a vector or no feature, according to all of it
 from collections import Counter
 from collections.abc import Iterable, Mapping
 
-from exporter.decoding.columns import class_of, label_of
+from exporter.counted import shortened
+from exporter.decoding.columns import PredictionKind, label_of
 from exporter.offline import OfflineError
-from exporter.offline.profiling.blocks import Block
+from exporter.offline.profiling.blocks import Block, NamedModel
 from exporter.offline.profiling.categorical import CATEGORIES, CategoryTally, LabelSketch
 from exporter.offline.profiling.column import LISTS, Column, ToLabel
 from exporter.offline.profiling.numeric import NumericSketch, NumericTally
@@ -29,6 +30,13 @@ from exporter.validation import nearest
 MIN_DIMENSION = 2
 IDENTIFIERS = 1000
 IDENTIFIER_SHARE = 0.5
+# The share of records whose predicted class, of two, may have the lower score.
+LOW_SCORES = 0.1
+FEW_SCORES = 10
+# With more classes that are numbers, how predictions were understood is noted.
+FEW_CLASSES = 10
+# More distinct whole numbers than this are hardly the codes of classes.
+CODES = 50
 
 
 FeatureTally = NumericTally | CategoryTally | VectorTally
@@ -128,25 +136,37 @@ def _check_vectors(column: ColumnSketch) -> None:
 
 
 def target_tallies(targets: Mapping[str, ColumnSketch], options: Options) -> dict[str, NumericTally | CategoryTally]:
-    """Return the tallies of the prediction, probability and ground truth; those without usable values are left out.
-
-    A prediction is a class, unless some are fractional. The ground truth of a prediction that is a number is one too.
-    """
+    """Return the tallies of the prediction, probability and ground truth; those without usable values are left out."""
+    are_values = prediction_kind(targets, options) == "value"
     tallies: dict[str, NumericTally | CategoryTally] = {}
-    is_number = {name: column.is_mostly_numbers for name, column in targets.items()}
-    is_value = {name: is_number[name] and column.numbers.fractional for name, column in targets.items()}
     for name, column in targets.items():
         if name == "probability":
-            if is_number[name]:
+            if column.is_mostly_numbers:
                 tallies[name] = column.numeric(options)
         elif column.values > column.unusable.total():
-            is_numeric = is_value[name] or (is_value["prediction"] and is_number[name])
-            tallies[name] = column.numeric(options) if is_numeric else column.categorical()
+            tallies[name] = column.numeric(options) if are_values and column.is_mostly_numbers else column.categorical()
     return tallies
+
+
+def prediction_kind(targets: Mapping[str, ColumnSketch], options: Options) -> PredictionKind:
+    """Return what predictions are: the option, or else what they look like.
+
+    Fractional numbers are values. So are many distinct whole numbers, such as prices in cents, unless they have scores.
+    So are predictions whose ground truth is a value.
+    """
+    if options.prediction:
+        return options.prediction
+    columns = [targets[name] for name in ("prediction", "actual") if targets[name].values]
+    if not all(column.is_mostly_numbers for column in columns):
+        return "class"
+    are_many = any(column.labels.distinct > CODES for column in columns) and not targets["probability"].values
+    return "value" if are_many or any(column.numbers.fractional for column in columns) else "class"
 
 
 class Survey:
     """A sketch of each column over `rows` predictions; `errors` records were no predictions.
+
+    `models` counts the predictions by the model and version that they name, and `other_models` those that are left out.
 
     `fields` are the columns of flat data that are fields of a record. `left_out` maps other columns that are not
     features to the reason. `notes` point out what the user may not have meant.
@@ -156,18 +176,32 @@ class Survey:
         self._options = options
         self.rows = 0
         self.errors = 0
+        self.other_models = 0
+        self.models: Counter[NamedModel] = Counter()
+        self._low_scores = 0
         self.fields: dict[str, None] = {}
         self.left_out: dict[str, str] = {}
         self.notes: list[str] = []
         self.features: dict[str, ColumnSketch] = {}
         self.attributions: dict[str, ColumnSketch] = {}
         self.targets = {
-            "prediction": ColumnSketch(class_of),
+            "prediction": ColumnSketch(options.spell),
             "probability": ColumnSketch(),
-            "actual": ColumnSketch(class_of),
+            "actual": ColumnSketch(options.spell),
         }
         for block in blocks:
             self._add(block)
+
+    def model(self) -> NamedModel:
+        """Return the model and version that is described, as far as known. Raises OfflineError if it is several."""
+        wanted = self._options.model
+        names = {model.name for model in self.models if model.name is not None} if wanted is None else {wanted}
+        if len(names) > 1:
+            several = f"records of {len(names)} models: {shortened(sorted(names))}"
+            raise OfflineError(f"{several}; choose one with --model, or make a profile of each with --by-model")
+        versions = {model.version for model in self.models if model.name in (None, *names)}
+        version = self._options.version or (versions.pop() if len(versions) == 1 else None)
+        return NamedModel(next(iter(names), None), version)
 
     def feature_tallies(self) -> dict[str, FeatureTally]:
         """Return the tally of each feature, and note the columns and attributions left out; raises OfflineError."""
@@ -196,11 +230,15 @@ class Survey:
             reasons = "; ".join(f"{name} {why}" for name, why in self.left_out.items())
             raise OfflineError(f"no column can be a feature: {reasons or 'there are only fields of a record'}")
         self._note_attributions()
+        self._note_predictions()
         return tallies
 
     def _add(self, block: Block) -> None:
         self.rows += block.rows
         self.errors += block.errors
+        self.other_models += block.other_models
+        self.models.update(block.models)
+        self._low_scores += block.low_scores
         self.fields.update(dict.fromkeys(block.fields))
         for name, column in block.features.items():
             option = self._options.named.get(name)
@@ -227,6 +265,21 @@ class Survey:
         if isinstance(tally, CategoryTally) and distinct > CATEGORIES:
             rest = f"the {CATEGORIES} most frequent have a bin each, the rest is `other`"
             self.notes.append(f"{name}: {distinct:,} categories; {rest}")
+
+    def _note_predictions(self) -> None:
+        scores = self.targets["probability"].values
+        classes = self.targets["prediction"].labels.frequent
+        if len(classes) == 2 and self._low_scores > max(FEW_SCORES, LOW_SCORES * scores):  # noqa: PLR2004  # a binary classifier
+            share = f"below 0.5 for {self._low_scores / scores:.0%} of the predictions"
+            example = "--positive-class with the class it belongs to"
+            self.notes.append(f"probability: {share}, so it is hardly that of the predicted class; give {example}")
+        numbers, distinct = self.targets["prediction"].numbers, self.targets["prediction"].labels.distinct
+        if self._options.prediction or not numbers.finite or numbers.fractional or distinct <= FEW_CLASSES:
+            return
+        kind = prediction_kind(self.targets, self._options)
+        taken, other = ("values, as of a regression", "class") if kind == "value" else ("classes", "value")
+        text = f"{distinct:,} distinct whole numbers are taken for {taken}; --prediction {other} changes this"
+        self.notes.append(f"prediction: {text}")
 
     def _note_attributions(self) -> None:
         for name, sketch in self.attributions.items():

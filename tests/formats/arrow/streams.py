@@ -10,11 +10,11 @@ import pyarrow as pa
 
 from exporter.batch import Batch
 from exporter.decoding.checks import Checks
-from exporter.decoding.pipeline import Pipeline
 from exporter.engine.engine import Engine
-from exporter.engine.plan import Limits, Plan, SegmentDimension
-from exporter.formats.arrow.decode import ArrowDecoder
+from exporter.engine.plan import Limits, ModelPlan, Plan, SegmentDimension
+from exporter.formats.arrow.decode import ArrowDecoder, arrow_framer
 from exporter.lines.buffer import BadLine, PendingLines
+from exporter.model_key import OTHERS
 from exporter.reference.profile import Profile
 from tests.records import (
     CHOSEN,
@@ -28,6 +28,7 @@ from tests.records import (
     STREAM,
     WINDOWS,
     frame_whole,
+    pipeline,
     schema,
 )
 
@@ -60,12 +61,10 @@ def arrow_plan(
 ) -> Plan:
     limits = Limits(line_bytes=4096, models=models, prediction_classes=labels, error_types=labels)
     return Plan(
-        CHOSEN.statistics,
+        {OTHERS: ModelPlan(CHOSEN.statistics, segments=segments, segmented=SEGMENTED.segmented)},
         WINDOWS,
-        {SOURCE: Pipeline(decoder.framer, decoder)},
+        {SOURCE: pipeline(decoder, arrow_framer([decoder]))},
         limits,
-        segments=segments,
-        segmented=SEGMENTED.segmented,
     )
 
 
@@ -95,7 +94,7 @@ def each(records: Iterable[Mapping[str, Any]]) -> bytes:
 def read(data: bytes, decoder: ArrowDecoder | None = None) -> tuple[list[Batch], dict[str, int], PendingLines]:
     """Return a stream's batches, its number of rejected rows by reason, and the pending lines."""
     decoder = decoder or arrow_decoder()
-    pending = frame_whole(STREAM, 4096, data, decoder.framer)
+    pending = frame_whole(STREAM, 4096, data, arrow_framer([decoder]))
     readings = list(decoder.read(pending, NOW))
     refused: dict[str, int] = {}
     for bad in [*pending.rejected, *(bad for reading in readings for bad in reading.rejected)]:

@@ -10,6 +10,7 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
+from exporter.formats.arrow.decode import arrow_framer
 from exporter.formats.arrow.messages import MESSAGE_BYTES, METADATA_BYTES, MOST_ROWS
 from exporter.formats.arrow.stream import DICTIONARY_BYTES
 from exporter.lines.buffer import LineBuffer
@@ -99,7 +100,7 @@ def test_any_bytes_are_rejected(data: bytes, before: bytes) -> None:
 def test_however_a_stream_is_split_its_batches_are_the_same(data: bytes, sizes: list[int]) -> None:
     decoder = arrow_decoder()
     whole = read(data, decoder)[2]
-    intake = LineBuffer(4096, {}, {SOURCE: decoder.framer})
+    intake = LineBuffer(4096, {}, {SOURCE: arrow_framer([decoder])})
     intake.open(STREAM, None, b"")
     cuts = [0, *accumulate(sizes), max(len(data), sum(sizes))]
     for begin, end in pairwise(cuts):
@@ -244,7 +245,7 @@ def test_a_wrong_length_in_the_metadata_of_a_batch_breaks_its_stream_at_most(val
 
 
 def test_a_broken_stream_buffers_nothing_and_reads_no_more() -> None:
-    intake = LineBuffer(4096, {}, {SOURCE: arrow_decoder().framer})
+    intake = LineBuffer(4096, {}, {SOURCE: arrow_framer([arrow_decoder()])})
     intake.open(STREAM, None, b"")
     intake.feed(STREAM, prefix(1000) + b"x" * 100)
     assert intake.held_bytes == 108
@@ -257,7 +258,7 @@ def test_a_broken_stream_buffers_nothing_and_reads_no_more() -> None:
 
 
 def test_kept_dictionaries_count_as_held() -> None:
-    intake = LineBuffer(4096, {}, {SOURCE: arrow_decoder().framer})
+    intake = LineBuffer(4096, {}, {SOURCE: arrow_framer([arrow_decoder()])})
     intake.open(STREAM, None, b"")
     data = stream(*dictionaries(1000))
     intake.feed(STREAM, data[:-8])

@@ -14,7 +14,7 @@ from exporter.engine.plan import SegmentDimension
 from exporter.state.snapshot import Snapshot
 from tests import records
 from tests.formats.arrow.streams import arrow_decoder, arrow_engine, arrow_plan, batch, each, read, stream
-from tests.records import NOW, RICH, SOURCE, STREAM, good
+from tests.records import DEFAULT, NOW, RICH, SOURCE, STREAM, good
 
 # A feature, the prediction, a field and an object of its own, and a path into something that may not be an object.
 SEGMENTS = (
@@ -49,8 +49,7 @@ def counted(snapshot: Snapshot) -> dict[str, Any]:
             for name, tally in row.items()
             if np.any(tally)
         },
-        "names": snapshot.names,
-        "segment values": snapshot.segment_values,
+        "labels": snapshot.labels,
         "series": snapshot.series,
         "capped": snapshot.capped,
         "counts": (counts.lines, counts.records, counts.rejected, counts.last_timestamp),
@@ -242,7 +241,7 @@ def test_an_open_stream_is_read_by_a_new_plan() -> None:
     engine.adopt(arrow_plan(arrow_decoder(fields=fields)))
     engine.feed(STREAM, data[half:], NOW)
     after = engine.snapshot(NOW)
-    assert after.names["prediction_class"] == ("a", "approve", "deny")
+    assert after.labels[DEFAULT.model_name].names["prediction_class"] == ("a", "approve", "deny")
     lines = [good(prediction="a")] * 2
     lines += [
         good(prediction="approve", features={"plan": "basic"}),

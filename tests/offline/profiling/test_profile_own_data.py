@@ -16,18 +16,18 @@ from exporter.batch import Series
 from exporter.configuration.settings import Config
 from exporter.decoding.checks import Checks
 from exporter.decoding.decode import Decoder
-from exporter.decoding.pipeline import Pipeline
 from exporter.decoding.schema import Schema
 from exporter.derived.drift_statistics import psi
 from exporter.engine.engine import Engine
-from exporter.engine.plan import Limits, Plan
-from exporter.lines.framing import Lines
+from exporter.engine.plan import Limits, ModelPlan, Plan
 from exporter.lines.stream import Stream
+from exporter.model_key import OTHERS
 from exporter.reference.profile import Profile
 from exporter.stats import Statistic
 from exporter.stats.feature_bins import FeatureBins
 from exporter.tallies.tally import StatisticArrays
 from tests.offline.profiling.training import made
+from tests.records import pipeline
 
 NOW = 1_700_000_000.0
 MODEL = Series("credit", "3")
@@ -59,7 +59,7 @@ def as_sidecar(log: bytes, profile: Profile) -> tuple[Sequence[Statistic], Stati
     schema = Schema({}, tuple(profile.numeric), tuple(profile.categorical), attributions=attributions)
     decoder = Decoder(schema, MODEL, Checks(1e9, 1e9))
     limits = Limits(line_bytes=1 << 20, models=20, prediction_classes=100, error_types=100)
-    engine = Engine(Plan(chosen.statistics, (), {STREAM.source: Pipeline(Lines, decoder)}, limits))
+    engine = Engine(Plan({OTHERS: ModelPlan(chosen.statistics)}, (), {STREAM.source: pipeline(decoder)}, limits))
     engine.open(STREAM)
     for start in range(0, len(log), 50_000):
         engine.feed(STREAM, log[start : start + 50_000], NOW)

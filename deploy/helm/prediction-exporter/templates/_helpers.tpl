@@ -81,10 +81,20 @@ sources:
   {{- end }}
 {{- end }}
 
+{{- /* A model's name may contain characters that a key of a ConfigMap may not. */}}
+{{- define "prediction-exporter.referenceFile" -}}
+reference-{{ regexReplaceAll "[^-._a-zA-Z0-9]" . "_" }}.json
+{{- end }}
+
 {{- /* config.yaml: the keys that follow from the source; the user's keys take precedence. */}}
 {{- define "prediction-exporter.config" -}}
 {{- $implied := include "prediction-exporter.sources" . | fromYaml }}
 {{- $_ := set $implied "state_dir" "/var/lib/prediction-exporter" }}
 {{- if .Values.reference }}{{ $_ := set $implied "reference" "reference.json" }}{{ end }}
+{{- $models := dict }}
+{{- range $model, $content := .Values.references }}
+{{- $_ := set $models $model (dict "reference" (include "prediction-exporter.referenceFile" $model)) }}
+{{- end }}
+{{- if $models }}{{ $_ := set $implied "models" $models }}{{ end }}
 {{- mergeOverwrite $implied .Values.config | toYaml }}
 {{- end }}

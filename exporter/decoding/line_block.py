@@ -1,0 +1,61 @@
+"""A block of lines that are decoded together, each with its place in a stream."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from functools import partial
+
+import numpy as np
+
+from exporter.batch import Ints
+from exporter.decoding.rows import LinePlace
+from exporter.lines.buffer import NEWLINE, PendingLines
+
+
+@dataclass(frozen=True, slots=True)
+class LineBlock:
+    """Whole lines; `ends` are the positions of their line breaks. `place` returns where a line is, by its number."""
+
+    data: bytes
+    ends: Ints
+    place: Callable[[int], LinePlace]
+
+    def __len__(self) -> int:
+        return len(self.ends)
+
+    def line(self, number: int) -> bytes:
+        """Return a line without its newline."""
+        return self.data[_start(self.ends, number) : self.ends[number]]
+
+    def split(self, places: Ints, parts: int) -> list[LineBlock]:
+        """Return the lines of each part, given the number of each line's part."""
+        lines = self.data.split(b"\n")
+        return [self._some(lines, np.flatnonzero(places == part)) for part in range(parts)]
+
+    def _some(self, lines: Sequence[bytes], numbers: Ints) -> LineBlock:
+        chosen = [lines[number] for number in numbers.tolist()]
+        ends = np.cumsum(np.fromiter(map(len, chosen), np.int64, len(chosen)) + 1) - 1
+        return LineBlock(b"\n".join((*chosen, b"")), ends, lambda number: self.place(int(numbers[number])))
+
+
+def line_blocks(pending: PendingLines, lines_at_once: int) -> Iterator[LineBlock]:
+    """Yield lines in blocks of at most so many."""
+    block = pending.block
+    ends = np.flatnonzero(np.frombuffer(block, np.uint8) == NEWLINE)
+    begin = 0
+    for first in range(0, len(ends), lines_at_once):
+        some = ends[first : first + lines_at_once] - begin
+        end = begin + int(some[-1]) + 1
+        yield LineBlock(block[begin:end], some, partial(_place, pending, begin, some))
+        begin = end
+
+
+def _start(ends: Ints, number: int) -> int:
+    """Return where a line starts, given where each ends."""
+    return int(ends[number - 1]) + 1 if number else 0
+
+
+def _place(pending: PendingLines, begin: int, ends: Ints, number: int) -> LinePlace:
+    """Return the place of a line of those that start at `begin` of the pending lines."""
+    return pending.locate(begin + _start(ends, number))
