@@ -100,8 +100,10 @@ class View:
         return tuple(of_kind(Series, self.snapshot.totals))
 
     def totals(self, kind: type[S], statistic: Statistic) -> dict[S, Floats]:
-        """Return the totals of a statistic since the start, of each series or of each segment of one."""
-        return {series: row[statistic.name] for series, row in of_kind(kind, self.snapshot.totals).items()}
+        """Return the totals of a statistic since the start, of each series or segment of one that has been tallied."""
+        rows = of_kind(kind, self.snapshot.totals)
+        # A snapshot of another configuration may lack it.
+        return {series: row[statistic.name] for series, row in rows.items() if statistic.name in row}
 
     @cached_property
     def windows(self) -> tuple[SeriesWindow, ...]:

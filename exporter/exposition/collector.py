@@ -33,14 +33,21 @@ class Collector:
 
     def collect(self, snapshot: Snapshot) -> Families:
         """Yield all families of a snapshot."""
+        yield from self._statistics(snapshot)
+        view = self.view(snapshot)
+        for derived in self.measures.derived:
+            yield from derived.collect(view)
+        yield from _operation(snapshot)
+
+    def totals(self, snapshot: Snapshot) -> Families:
+        """Yield the families that are not derived, among them all counters."""
+        yield from self._statistics(snapshot)
+        yield from _operation(snapshot)
+
+    def _statistics(self, snapshot: Snapshot) -> Families:
         view = self.view(snapshot)
         for statistic in self.measures.statistics:
             yield from statistic.collect(view.totals(Series, statistic), view.names)
-        for derived in self.measures.derived:
-            yield from derived.collect(view)
-        yield from _sources(snapshot)
-        if snapshot.join_counts:
-            yield from _joins(snapshot.join_counts, snapshot.store_stats)
 
     def absent(self, snapshot: Snapshot) -> dict[tuple[Series, str], bool]:
         """Return whether each feature is absent from the shortest window, for those with enough records."""
@@ -53,6 +60,12 @@ class Collector:
             if window.label == view.shortest.label
             for feature, is_absent in features.absent(window).items()
         }
+
+
+def _operation(snapshot: Snapshot) -> Families:
+    yield from _sources(snapshot)
+    if snapshot.join_counts:
+        yield from _joins(snapshot.join_counts, snapshot.store_stats)
 
 
 def _sources(snapshot: Snapshot) -> Families:
