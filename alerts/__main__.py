@@ -10,12 +10,6 @@ from alerts import rule_files, speedup
 from alerts.alertmanager_config import alertmanager_config
 from alerts.check import mistakes
 from alerts.links import GRAFANA, RUNBOOKS, address
-from exporter.units import Duration
-
-# The evaluation interval in feature-drift.yaml.
-EVERY = "10s"
-# Well below five minutes, after which Prometheus no longer returns a series.
-LONGEST_INTERVAL_SECONDS = 120.0
 
 
 def _divisor(_context: click.Context, _option: click.Parameter, factor: int) -> int:
@@ -23,16 +17,6 @@ def _divisor(_context: click.Context, _option: click.Parameter, factor: int) -> 
     if factor < 1 or 3600 % factor:
         raise click.BadParameter(f"expected a divisor of 3600 such as 60, got {factor}")
     return factor
-
-
-def _interval(_context: click.Context, _option: click.Parameter, every: str) -> str:
-    try:
-        seconds = Duration.parse(every).seconds
-    except ValueError:
-        seconds = 0.0
-    if not 1 <= seconds <= LONGEST_INTERVAL_SECONDS:
-        raise click.BadParameter(f"expected a duration from 1s to 2m such as 1m, got {every}")
-    return every
 
 
 @click.command()
@@ -55,13 +39,6 @@ def _interval(_context: click.Context, _option: click.Parameter, every: str) -> 
     help="URL of the runbooks that alerts link to.",
 )
 @click.option(
-    "--every",
-    default=EVERY,
-    show_default=True,
-    callback=_interval,
-    help="How often drift over all pods is evaluated. Use 1m from about 300 pods.",
-)
-@click.option(
     "--speedup",
     "factor",
     metavar="FACTOR",
@@ -71,9 +48,7 @@ def _interval(_context: click.Context, _option: click.Parameter, every: str) -> 
     help="Divide all durations by FACTOR, also in alertmanager.yml, to try out the alerts.",
 )
 @click.option("--check", is_flag=True, help="Write nothing. Print the mistakes in the rule files.")
-def main(
-    *, out: Path | None, operator: bool, grafana: str, runbooks: str, every: str, factor: int, check: bool
-) -> None:
+def main(*, out: Path | None, operator: bool, grafana: str, runbooks: str, factor: int, check: bool) -> None:
     """Write the rules into the folder OUT, for `rule_files` in the configuration of Prometheus."""
     if (out is None) != check:
         raise click.UsageError("expected either a folder OUT or --check")
@@ -86,8 +61,6 @@ def main(
     texts: dict[str, str] = {}
     for file in files:
         changed = file.with_links(grafana, runbooks)
-        if file.name == "feature-drift":
-            changed = changed.with_interval(EVERY, every)
         text = changed.text if operator else changed.plain()
         texts[f"{file.name}.yaml"] = text if factor == 1 else speedup.speed_up(text, factor)
     texts |= _alertmanager(factor, operator=operator)

@@ -13,7 +13,8 @@ from alerts.rule_files import FOLDER, RECORDED, RuleFile, recordings
 
 MODEL = "cluster, namespace, model_name"
 VERSION = f"{MODEL}, model_version"
-FEATURE = f"{VERSION}, feature_name"
+# Pods with different references have different bins.
+FEATURE = f"{VERSION}, reference_id, feature_name"
 POD = "pod, instance"
 WINDOWS = ("1h", "24h")
 EARLIER = {"yesterday": "1d", "last_week": "1w"}
@@ -51,7 +52,6 @@ USED = "model_version_feature:model_feature_bin_used:increase1h"
 ENOUGH = "model_version_feature:model_feature_drift_enough:increase1h"
 PSI = "model_version_feature:model_feature_drift_psi:increase1h"
 PSI_CRITICAL = "model_version_feature:model_feature_drift_psi_critical:increase1h"
-REFERENCES = "model_version:model_reference_info:count1h"
 
 
 @dataclass(frozen=True)
@@ -107,16 +107,9 @@ def instances() -> str:
 
 
 def _day() -> Iterator[Recording]:
-    references = "model_version:model_reference_info:count24h"
-    yield Recording(
-        references,
-        _rules()[REFERENCES].replace("[1h]", "[24h]"),
-        "Number of different references among the pods of a version. Above 1, nothing below is recorded.",
-    )
-    # The hours are read at whole hours. A millisecond is missing, so that 24 hours never contain 25 of them.
     yield Recording(
         _of_window(HOUR.bins, "24h"),
-        f"sum_over_time({HOUR.bins}[23h59m59s999ms:1h])\nand on ({VERSION}) ({references} == 1)\n",
+        f"sum_over_time({HOUR.bins}[23h59m59s999ms:1h])\n",
         "Values in each bin: the sum of what was recorded at each of the last 24 whole hours.",
     )
     for name, expression in _rules().items():
@@ -138,15 +131,16 @@ def _versions(window: str) -> Iterator[Recording]:
     )
     yield Recording(
         main,
-        f"topk by ({MODEL}) (\n  1, max by ({VERSION}) ({current.total})\n)\n",
+        f"topk by ({MODEL}) (\n  1, max by ({VERSION}) (sum without (reference_id) ({current.total}))\n)\n",
         "The version that has served most. All others are compared with this one, so that the number of comparisons "
         "grows with that of versions, not of pairs.",
     )
     yield Recording(
         reference.bins,
         f"(\n  {current.bins} * 0\n  unless on ({VERSION}) {main}\n)\n"
-        f"+ on ({MODEL}, feature_name, bin) group_left () (\n  {current.bins}\n  and on ({VERSION}) {main}\n)\n",
-        "Counts of that version, with the labels of each other version.",
+        f"+ on ({MODEL}, feature_name, bin) group_left () sum by ({MODEL}, feature_name, bin) (\n"
+        f"  {current.bins}\n  and on ({VERSION}) {main}\n)\n",
+        "Counts of that version, whatever its reference, with the labels of each other version.",
     )
     yield Recording(reference.total, f"sum by ({FEATURE}) (\n  {reference.bins}\n)\n", "Their sum, m.")
     yield from _compared("main_version", window, reference, "the version that has served most")
@@ -169,18 +163,8 @@ def _instances() -> Iterator[Recording]:
     others = Counts(_without_own(pod.bins, f"{FEATURE}, bin"), _without_own(pod.total, FEATURE))
     yield Recording(
         pod.bins,
-        f"sum by ({FEATURE}, bin, {POD}) (\n"
-        "  (\n"
-        "    max_over_time(model_feature_bin_total[1h])\n"
-        "    - (model_feature_bin_total offset 1h or min_over_time(model_feature_bin_total[1h]))\n"
-        "    unless resets(model_feature_bin_total[1h5m]) > 0\n"
-        "  )\n"
-        "  or increase(model_feature_bin_total[1h])\n"
-        ")\n"
-        f"and on ({VERSION}) ({REFERENCES} == 1)\n",
-        "Values in each bin at each pod in the last hour, from the last scrape before it (for a new pod, the first) to "
-        "the last one in it. If a counter was reset, `increase`, which extrapolates by at most 1.1 scrape intervals at "
-        "each end. Absent if pods have different references.",
+        f"sum by ({FEATURE}, bin, {POD}) (\n  increase(model_feature_bin_total[1h])\n)\n",
+        "Values in each bin at each pod in the last hour.",
     )
     yield Recording(pod.total, f"sum by ({FEATURE}, {POD}) (\n  {pod.bins}\n)\n", "Values at the pod, n.")
     yield from _drift("other_instances", "1h", pod, others, "all other pods", POD)

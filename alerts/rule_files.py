@@ -45,11 +45,6 @@ class RuleFile:
         text = self.text.replace(f"{GRAFANA}/d/", f"{grafana}/d/").replace(f"{RUNBOOKS}/", f"{runbooks}/")
         return replace(self, text=text)
 
-    def with_interval(self, before: str, after: str) -> RuleFile:
-        """Return the same file with one interval changed, also where it is used as an offset."""
-        text = re.sub(rf"\b(interval: |offset ){before}\b", rf"\g<1>{after}", self.text)
-        return replace(self, text=text)
-
     def plain(self) -> str:
         """Return a rule file for Prometheus: the content of `spec`, with all comments."""
         head, spec = self.text.split("\nspec:\n")

@@ -63,17 +63,11 @@ def divide(promql: str, factor: int) -> str:
 
 def _group(group: Group, factor: int) -> Group:
     interval = max(_divided(group["interval"], factor), SHORTEST_INTERVAL, key=lambda each: each.seconds)
-    # An offset equal to the interval reads the previous evaluation, so it must stay equal to the new interval.
-    before, after = f" offset {group['interval']}", f" offset {interval}"
-    rules = [
-        _rule(rule, after.join(divide(part, factor) for part in rule["expr"].split(before)), factor)
-        for rule in group["rules"]
-    ]
-    return {**group, "interval": str(interval), "rules": rules}
+    return {**group, "interval": str(interval), "rules": [_rule(rule, factor) for rule in group["rules"]]}
 
 
-def _rule(rule: Rule, expression: str, factor: int) -> Rule:
-    faster = {**rule, "expr": expression}
+def _rule(rule: Rule, factor: int) -> Rule:
+    faster = {**rule, "expr": divide(rule["expr"], factor)}
     for key in rule.keys() & {"for", "keep_firing_for"}:
         faster[key] = str(_divided(rule[key], factor))
     if "annotations" in rule:

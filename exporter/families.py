@@ -21,6 +21,12 @@ class Line(NamedTuple):
     labels: dict[str, str]
 
 
+# The types of families whose values only grow.
+COUNTED = ("counter", "histogram")
+# In OpenMetrics: when the series was born, in seconds since epoch.
+CREATED = Line("_created", {})
+
+
 class Family:
     """A metric family; `columns` holds the values of each line, in the order of `label_values`."""
 

@@ -17,6 +17,7 @@ from exporter.configuration.loading import ConfigError, LoadedConfig
 from exporter.configuration.source_config import SourceConfig
 from exporter.engine.engine import Engine
 from exporter.engine.plan import Plan
+from exporter.exposition.births import Births
 from exporter.exposition.cache import ExpositionCache
 from exporter.exposition.collector import Collector
 from exporter.exposition.exposition import Accept, Exposition
@@ -65,7 +66,10 @@ class Sidecar:
         outlets = {name: self._state.open(name, options.open) for name, options in config.outlets.items()}
         restored = self._state.restored and self._state.restored.kept(plan.identities)
         self._engine = Engine(plan, restored, RejectedLineLog(time.monotonic), store, outlets)
-        self._expositions = ExpositionCache(collector, self._telemetry)
+        self._births = Births()
+        if restored:
+            self._births.restore(collector.totals(restored))
+        self._expositions = ExpositionCache(collector, self._telemetry, self._births)
         self._schema_log = SchemaLog(collector, restored)
         self._committer = Committer(self._engine, self._state, self._telemetry, clock, self._schema_log)
         self._sources = RunningSources(self._make, self._engine.release)
@@ -76,6 +80,7 @@ class Sidecar:
         self._reloading = asyncio.Lock()
         self._succeeded()
         self._ready = False
+        self._stopping = False
 
     async def run(self, started: Callable[[int], None] = lambda _: None) -> None:
         """Serve until SIGTERM or SIGINT; `started` is called with the port.
@@ -103,6 +108,7 @@ class Sidecar:
         status = StatusHandlers(self._committer, lambda: self._expositions.collector, self._telemetry, self._state_dir)
         site = server.Site(
             scrape=self.scrape,
+            sent=self._births.sent,
             pages={"/": status.page, "/api/v1/status": status.document},
             is_ready=lambda: self._ready,
             receivers=lambda: self._sources.posts,
@@ -124,17 +130,23 @@ class Sidecar:
                 log.warning("no reference profile; drift is disabled")
             started(serving.port)
             await self._serve(stop)
+            self._stopping = True
             log.info("stopping")
             await self._drain()
         finally:
             await serving.close()
             self.close()
 
-    async def scrape(self, accept: Accept = Accept()) -> Exposition:  # noqa: B008  # it is frozen
-        """Commit, and return the exposition of what was committed; raises StoreError."""
+    async def scrape(self, accept: Accept = Accept(), scraper: str | None = None) -> Exposition:  # noqa: B008  # it is frozen
+        """Commit, and return the exposition of what was committed; raises StoreError.
+
+        `scraper` is the address of a Prometheus, which is shown new counters at 0 first.
+        """
         # Before the commit, during which a reload may replace the cache.
         expositions = self._expositions
-        return await expositions.exposition(await self._committer.commit(), accept)
+        snapshot = await self._committer.commit()
+        # A scrape while the exporter stops may be the last one.
+        return await expositions.exposition(snapshot, accept, None if self._stopping else scraper)
 
     async def reload(self) -> list[str]:
         """Reload the configuration. Return its mistakes; if there are any, nothing has changed."""
@@ -183,7 +195,10 @@ class Sidecar:
 
     def _adopt(self, plan: Plan, collector: Collector) -> None:
         self._engine.adopt(plan)
-        self._expositions = ExpositionCache(collector, self._telemetry)
+        if self._committer.last and self._births.has_begun:
+            # What the new configuration exports for the first time may have been counted long before.
+            self._births.restore(collector.totals(self._committer.last.kept(plan.identities)))
+        self._expositions = ExpositionCache(collector, self._telemetry, self._births)
         self._schema_log.collector = collector
 
     def _succeeded(self) -> None:

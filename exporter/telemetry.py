@@ -2,7 +2,7 @@
 
 import platform
 
-from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, ProcessCollector, disable_created_metrics
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, ProcessCollector
 
 from exporter import __version__
 
@@ -13,8 +13,6 @@ class Telemetry:
     """The metrics of one running sidecar, in a registry of their own."""
 
     def __init__(self) -> None:
-        # Prometheus does not use the `_created` series, and they double a counter.
-        disable_created_metrics()  # type: ignore[no-untyped-call]  # the client library's own gap
         registry = CollectorRegistry()
         ProcessCollector(registry=registry)
         build_info = Gauge(PREFIX + "build_info", "This build.", ["version", "python"], registry=registry)

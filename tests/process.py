@@ -100,7 +100,7 @@ class Exporter:
             return error.code
 
     def samples(self, name: str) -> Samples:
-        """Return a metric's values by the values of its labels, sorted by label, less the model's name and version."""
+        """Return a metric's values by the values of its labels, sorted by label, without those of the model."""
         return samples_of(self.get("/metrics"), name)
 
     def total(self, name: str) -> float:
@@ -138,7 +138,7 @@ def exporter(*arguments: str | Path) -> Iterator[Exporter]:
 
 def samples_of(page: str, name: str) -> Samples:
     """Return a metric's values in a page, as Exporter.samples does."""
-    base = ("model_name", "model_version")
+    base = ("model_name", "model_version", "reference_id")
     return {
         tuple(value for label, value in sorted(sample.labels.items()) if label not in base): sample.value
         for family in text_string_to_metric_families(page)

@@ -13,6 +13,7 @@ from dashboards.promql.selection import (
     largest,
     models,
     per,
+    quantile_of_rate,
     rate,
     windowed,
 )
@@ -43,8 +44,7 @@ def error_ratio() -> str:
 
 
 def latency(quantile: float) -> str:
-    buckets = per(rate(models(f"{metrics.SEGMENT_LATENCY}_bucket", *CHOSEN)), f"le, {OF_SEGMENT}", "sum")
-    return f"histogram_quantile({quantile}, {buckets}) >= 0"
+    return quantile_of_rate(quantile, lambda suffix: models(f"{metrics.SEGMENT_LATENCY}{suffix}", *CHOSEN), OF_SEGMENT)
 
 
 def recorded_error_ratio() -> str:

@@ -1,5 +1,7 @@
 """Selectors of the series that the variables of a dashboard choose. `at` is an offset or an empty string."""
 
+from collections.abc import Callable
+
 SIDECARS = 'job=~"$job", instance=~"$instance"'
 VERSIONS = 'model_name=~"$model_name", model_version=~"$model_version"'
 WINDOW = 'window="$window"'
@@ -73,6 +75,22 @@ def lowest(values: str) -> str:
 
 def number_of(values: str) -> str:
     return f"count({values})"
+
+
+def quantile_of_rate(quantile: float, histogram: Callable[[str], str], labels: str, at: str = "") -> str:
+    """Return a quantile by labels of what was observed; no value without observations.
+
+    `histogram` selects the series of a histogram with a suffix, which is empty for a native histogram.
+    """
+    classic = per(rate(histogram("_bucket"), at), f"le, {labels}", "sum")
+    native = per(rate(histogram(""), at), labels, "sum")
+    return f"(histogram_quantile({quantile}, {classic}) or histogram_quantile({quantile}, {native})) >= 0"
+
+
+def observed_by_bucket(histogram: Callable[[str], str]) -> str:
+    """Return how many values were observed in each bucket of a histogram, or a native histogram of them."""
+    classic, native = (f"increase({histogram(suffix)}[$__rate_interval])" for suffix in ("_bucket", ""))
+    return f"{per(classic, 'le', 'sum')} or sum({native})"
 
 
 def per(expression: str, labels: str, aggregation: str = "max") -> str:

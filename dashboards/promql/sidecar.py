@@ -1,7 +1,7 @@
 """Queries for the exporter itself: whether it reads everything, in time, and saves its state."""
 
 from dashboards import metrics
-from dashboards.promql.selection import per, rate, sidecars
+from dashboards.promql.selection import per, quantile_of_rate, rate, sidecars
 
 INSTANCE = "job, instance"
 OF_SOURCE = f"{INSTANCE}, source"
@@ -61,8 +61,7 @@ def age(timestamp: str, labels: str = INSTANCE) -> str:
 
 
 def duration(metric: str, quantile: float) -> str:
-    buckets = per(rate(sidecars(f"{metric}_bucket")), f"le, {INSTANCE}", "sum")
-    return f"histogram_quantile({quantile}, {buckets}) >= 0"
+    return quantile_of_rate(quantile, lambda suffix: sidecars(f"{metric}{suffix}"), INSTANCE)
 
 
 def least(metric: str) -> str:

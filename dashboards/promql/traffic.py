@@ -10,7 +10,17 @@ from dashboards.metrics import (
     RECORDED_REQUESTS,
     SAMPLES,
 )
-from dashboards.promql.selection import OF_MODEL, OF_VERSION, models, offset, per, rate, windowed
+from dashboards.promql.selection import (
+    OF_MODEL,
+    OF_VERSION,
+    models,
+    observed_by_bucket,
+    offset,
+    per,
+    quantile_of_rate,
+    rate,
+    windowed,
+)
 from exporter.decoding.columns import VALUE_CLASS
 
 INSTANCE = "instance"
@@ -57,8 +67,7 @@ def errors_by_type() -> str:
 
 def latency(quantile: float, at: str = "") -> str:
     """Return a latency quantile over all pods, from summed buckets; no value without predictions."""
-    buckets = per(rate(models(f"{LATENCY}_bucket"), at), f"le, {OF_VERSION}", "sum")
-    return f"histogram_quantile({quantile}, {buckets}) >= 0"
+    return quantile_of_rate(quantile, lambda suffix: models(f"{LATENCY}{suffix}"), OF_VERSION, at)
 
 
 def recorded_latency(quantile: float, labels: str = OF_VERSION) -> str:
@@ -68,11 +77,11 @@ def recorded_latency(quantile: float, labels: str = OF_VERSION) -> str:
 
 
 def latency_buckets() -> str:
-    return per(f"increase({models(f'{LATENCY}_bucket')}[$__rate_interval])", "le", "sum")
+    return observed_by_bucket(lambda suffix: models(f"{LATENCY}{suffix}"))
 
 
 def probability_buckets() -> str:
-    return per(f"increase({models(f'{PROBABILITY}_bucket')}[$__rate_interval])", "le", "sum")
+    return observed_by_bucket(lambda suffix: models(f"{PROBABILITY}{suffix}"))
 
 
 def classes() -> str:

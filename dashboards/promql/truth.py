@@ -3,7 +3,7 @@
 from collections.abc import Callable
 
 from dashboards import metrics
-from dashboards.promql.selection import OF_VERSION, in_window, models, offset, per, rate, windowed
+from dashboards.promql.selection import OF_VERSION, in_window, models, offset, per, quantile_of_rate, rate, windowed
 
 # An empty matcher also selects series without the label, that is, the value for all classes together.
 WEIGHTED = 'average="weighted"'
@@ -78,8 +78,7 @@ def coverage() -> str:
 
 
 def delay(quantile: float) -> str:
-    buckets = per(rate(models(f"{metrics.TRUTH_DELAY}_bucket")), f"le, {OF_VERSION}", "sum")
-    return f"histogram_quantile({quantile}, {buckets}) >= 0"
+    return quantile_of_rate(quantile, lambda suffix: models(f"{metrics.TRUTH_DELAY}{suffix}"), OF_VERSION)
 
 
 def confusion() -> str:

@@ -21,8 +21,7 @@ ALERTS = REPOSITORY / "alerts"
 # The possible names of each program. The last one is also the name of its Debian package.
 PROMETHEUS = ("prometheus",)
 ALERTMANAGER = ("alertmanager", "prometheus-alertmanager")
-# Twice per evaluation of the rules, so that a scrape that is still under way then is not all that they miss.
-INTERVAL = "500ms"
+INTERVAL = "1s"
 # The usual page of Prometheus, the page in Debian's build of 2.42, and the API for builds without pages.
 ALERT_PAGES = ("/alerts", "/classic/alerts", "/api/v1/alerts")
 

@@ -49,10 +49,14 @@ class Measures:
 
     def collect(self, view: View) -> Families:
         """Yield all families of a view."""
-        for statistic in self.statistics:
-            yield from statistic.collect(view.totals(Series, statistic), view.names)
+        yield from self.totals(view)
         for derived in self.derived:
             yield from derived.collect(view)
+
+    def totals(self, view: View) -> Families:
+        """Yield the families of a view that are not derived, among them all counters."""
+        for statistic in self.statistics:
+            yield from statistic.collect(view.totals(Series, statistic), view.names)
 
     def one(self, kind: type[T], /, **attributes: Any) -> T:
         """Return the first statistic or derived value of a type, with these attributes. Raises LookupError."""

@@ -107,8 +107,10 @@ class View:
         return max(self.rolling_windows, key=lambda window: window.seconds)
 
     def totals(self, kind: type[S], statistic: Statistic) -> dict[S, Floats]:
-        """Return the totals of a statistic since the start, of each series or of each segment of one."""
-        return {series: self.snapshot.totals[series][statistic.name] for series in self._of_kind(kind)}
+        """Return the totals of a statistic since the start, of each series or segment of one that has been tallied."""
+        rows = ((series, self.snapshot.totals[series]) for series in self._of_kind(kind))
+        # A snapshot of another configuration may lack it.
+        return {series: row[statistic.name] for series, row in rows if statistic.name in row}
 
     @cached_property
     def windows(self) -> tuple[SeriesWindow, ...]:

@@ -45,9 +45,12 @@ class Collector:
     def collect(self, snapshot: Snapshot) -> Families:
         """Yield all families of a snapshot."""
         yield from merged([measures.collect(view) for measures, view in self.views(snapshot)])
-        yield from _sources(snapshot)
-        if snapshot.join_counts:
-            yield from _joins(snapshot.join_counts, snapshot.store_stats)
+        yield from _operation(snapshot)
+
+    def totals(self, snapshot: Snapshot) -> Families:
+        """Yield the families that are not derived, among them all counters."""
+        yield from merged([measures.totals(view) for measures, view in self.views(snapshot)])
+        yield from _operation(snapshot)
 
     def absent(self, snapshot: Snapshot) -> dict[tuple[Series, str], bool]:
         """Return whether each feature is absent from the shortest window, for those with enough records."""
@@ -80,6 +83,12 @@ class Collector:
         for (key, model), of_key in series_of.items():
             names = snapshot.labels.get(model, ModelLabels()).names
             yield ModelView(self.models[key], View(snapshot, self.windows, of_key, names, panes))
+
+
+def _operation(snapshot: Snapshot) -> Families:
+    yield from _sources(snapshot)
+    if snapshot.join_counts:
+        yield from _joins(snapshot.join_counts, snapshot.store_stats)
 
 
 def _sources(snapshot: Snapshot) -> Families:

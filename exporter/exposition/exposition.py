@@ -17,7 +17,7 @@ from prometheus_client.metrics_core import Metric
 from prometheus_client.registry import Collector
 from prometheus_client.utils import floatToGoString
 
-from exporter.families import Family, LabelValues
+from exporter.families import CREATED, Family, LabelValues
 
 GZIP_LEVEL = 4
 # Added to the window size, this makes zlib write a gzip header.
@@ -45,14 +45,21 @@ class Accept:
         """Return what the headers of a request accept."""
         return cls(accept, gzip_accepted(accept_encoding))
 
+    @property
+    def is_openmetrics(self) -> bool:
+        """Whether the format that is chosen for the scraper is OpenMetrics."""
+        _, content_type = choose_encoder(self.media_type)
+        return content_type.startswith("application/openmetrics-text")
+
 
 @dataclass(frozen=True)
 class Exposition:
-    """The body of a response to a scrape, and the values of its headers."""
+    """The body of a response to a scrape, the values of its headers, and its number in the order of expositions."""
 
     body: bytes
     content_type: str
     content_encoding: str | None
+    number: int
 
 
 class Writer:
@@ -76,9 +83,12 @@ class Writer:
         head, forms = _pattern(family, encode)
         yield head.encode()
         lines = [""] * (len(forms) * len(family.label_values))
-        for place, (form, values) in enumerate(zip(forms, family.columns, strict=True)):
+        for place, (form, line, values) in enumerate(zip(forms, family.lines, family.columns, strict=True)):
             used[form] = prefixes = self._prefixes.get(form) or _Prefixes(form)
-            lines[place :: len(forms)] = _lines(prefixes, family.label_values, values)
+            written = _lines(prefixes, family.label_values, values)
+            if line is CREATED:
+                written = [text if known == known else "" for text, known in zip(written, values, strict=True)]  # noqa: PLR0124
+            lines[place :: len(forms)] = written
             prefixes.keep(family.label_values)
         for start in range(0, len(lines), LINES_AT_ONCE):
             yield "".join(lines[start : start + LINES_AT_ONCE]).encode()
@@ -103,7 +113,7 @@ class _Prefixes(dict[LabelValues, str]):
             self.update(kept)
 
 
-def complete(pieces: Iterable[bytes], registry: Collector, accept: Accept) -> Exposition:
+def complete(pieces: Iterable[bytes], registry: Collector, accept: Accept, number: int) -> Exposition:
     """Return the exposition: the pieces, then the metrics of a registry, and the end of the format."""
     encode, content_type = choose_encoder(accept.media_type)
     pieces = [*pieces, encode(registry)]
@@ -112,8 +122,8 @@ def complete(pieces: Iterable[bytes], registry: Collector, accept: Accept) -> Ex
         body = io.BytesIO()
         for piece in pieces:
             body.write(piece)
-        return Exposition(body.getvalue(), content_type, None)
-    return Exposition(gzipped(pieces), content_type, "gzip")
+        return Exposition(body.getvalue(), content_type, None, number)
+    return Exposition(gzipped(pieces), content_type, "gzip", number)
 
 
 def gzipped(pieces: Iterable[bytes]) -> bytes:

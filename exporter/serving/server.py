@@ -3,6 +3,7 @@
 import ssl
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Protocol, cast
 
 from aiohttp import web
@@ -12,11 +13,25 @@ from exporter.serving.connections import Listener, OnClosed, Responses, Use
 from exporter.store_error import StoreError
 from exporter.web.middleware import AuthMiddleware, Handler
 
-Scrape = Callable[[Accept], Awaitable[Exposition]]
+# With the address of the client, if it is a Prometheus or a relative.
+Scrape = Callable[[Accept, str | None], Awaitable[Exposition]]
 Reload = Callable[[], Awaitable[list[str]]]
 
+# Sent by Prometheus, its agents and VictoriaMetrics.
+SCRAPER_HEADER = "X-Prometheus-Scrape-Timeout-Seconds"
 # How long a connection may be idle, or take to send the head of a request; longer than most scrape intervals.
 IDLE_SECONDS = 75.0
+
+
+class _ScrapeResponse(web.Response):
+    """Calls `on_sent` when the body has been sent, unless the client has disconnected."""
+
+    on_sent: Callable[[], object] | None = None
+
+    async def write_eof(self, data: bytes = b"") -> None:
+        await super().write_eof(data)
+        if self.on_sent:
+            self.on_sent()
 
 
 class Receiver(Protocol):
@@ -48,12 +63,14 @@ class Serving:
 class Site:
     """What the server serves.
 
-    `scrape` returns the exposition in a format that the scraper accepts; it may raise StoreError. `receivers` returns
+    `scrape` returns the exposition in a format that the scraper accepts; it may raise StoreError. `sent` is called with
+    the scraper's address and the number of the exposition when it has been sent. `receivers` returns
     the receivers by path. `reload` returns the mistakes in the configuration; None disables `/-/reload`. `on_closed` is
     called with the reason when the server closes a connection. `pages` are further GET handlers, by path.
     """
 
     scrape: Scrape
+    sent: Callable[[str, int], object]
     is_ready: Callable[[], bool]
     receivers: Callable[[], Mapping[str, Receiver]]
     reload: Reload | None
@@ -114,15 +131,19 @@ class Site:
 
     async def _metrics(self, request: web.Request) -> web.Response:
         accept = Accept.of(request.headers.get("Accept", ""), request.headers.get("Accept-Encoding", ""))
+        scraper = request.remote if SCRAPER_HEADER in request.headers else None
         try:
-            exposition = await self.scrape(accept)
+            exposition = await self.scrape(accept, scraper)
         except StoreError as error:
             # Because a crash could undo what has not been committed.
             return web.Response(status=503, text=f"{error}\n")
         headers = {"Content-Type": exposition.content_type, "Vary": "Accept, Accept-Encoding"}
         if exposition.content_encoding:
             headers["Content-Encoding"] = exposition.content_encoding
-        return web.Response(body=exposition.body, headers=headers)
+        response = _ScrapeResponse(body=exposition.body, headers=headers)
+        if scraper is not None:
+            response.on_sent = partial(self.sent, scraper, exposition.number)
+        return response
 
     async def _healthy(self, _: web.Request) -> web.Response:
         return web.Response(text="prediction-exporter is healthy.\n")

@@ -54,12 +54,15 @@ class FeatureBins(Statistic):
         ]
 
     @cached_property
-    def _exported_bins(self) -> tuple[list[tuple[str, str]], tuple[Ints, Ints]]:
-        """The feature and the label of each exported bin, and where the bins are in a tally."""
+    def _exported_bins(self) -> tuple[list[tuple[str, ...]], tuple[Ints, Ints]]:
+        """The label values of each exported bin, and where the bins are in a tally."""
         rows = [row for row, feature in enumerate(self.features) if feature in self._exported]
         cells = [(row, cell) for row in rows for cell, _ in self.cells(row)]
         at_rows, at_cells = np.array(cells, np.int64).reshape(-1, 2).T
-        return [(self.features[row], label) for row in rows for _, label in self.cells(row)], (at_rows, at_cells)
+        # Of features, because the rules add up the bins of pods, which may have different references.
+        reference_id = (self.identity,) if self.kind == FEATURES else ()
+        keys = [(self.features[row], *reference_id, label) for row in rows for _, label in self.cells(row)]
+        return keys, (at_rows, at_cells)
 
     def tally(self, batch: Batch) -> Tally:
         cells = np.empty((len(self.features), len(batch)), np.int64)
@@ -93,8 +96,9 @@ class FeatureBins(Statistic):
         return [*enumerate(self._labels[feature]), (-2, MISSING_BIN), (-1, OTHER_BIN)]
 
     def collect(self, tallies: Mapping[S, Floats], names: LabelNames) -> Families:
+        labels = ("reference_id", "bin") if self.kind == FEATURES else ("bin",)
         counts, reference = (
-            self.kind.families(family_type, self.features, suffix, text, ("bin",))
+            self.kind.families(family_type, self.features, suffix, text, labels)
             for family_type, suffix, text in (
                 (CounterFamily, "bin_total", "Values of {}, by bin."),
                 (GaugeFamily, "reference_bin", "Values of {} in the reference, by bin."),

@@ -167,8 +167,8 @@ CASES = [
         near={of("model_reference_info", 'reference_id="r1"', pod=OTHER_POD): Level(1)},
         fires=40,
         resolves=20,
-        says="Pods of credit, version 3, compare with 2 different references, so drift of the whole fleet is not "
-        "recorded. "
+        says="Pods of credit, version 3, compare with 2 different references, so the drift of each group of pods is "
+        "recorded separately. "
         "Pods by reference: r1 1, r2 1. First see whether a rollout is stuck; then give all pods of the version the "
         "same "
         "profile.",

@@ -5,7 +5,6 @@ import subprocess
 import sys
 from pathlib import Path
 
-from alerts.__main__ import EVERY
 from alerts.rule_files import alerts, load, recordings
 
 # Rules come after those that they read; files that are not named here come last.
@@ -16,19 +15,16 @@ ORDER = [
 FILES = sorted(load(), key=lambda file: ORDER.index(file.name) if file.name in ORDER else len(ORDER))
 ALERTS = alerts(FILES)
 RECORDINGS = recordings(FILES)
-# What a fleet's drift is made of: recorded at each evaluation.
-INCREMENTS = "model_version_feature_bin:model_feature_bin:increase"
 
 
-def rule_files(folder: Path, *, every: str = EVERY) -> str:
-    """Write the rules as the README says, evaluated `every` or each second; return their pattern."""
-    subprocess.run([sys.executable, "-m", "alerts", folder / "rules", "--every", every], check=True)
+def rule_files(folder: Path) -> str:
+    """Write the rules as the README says, evaluated each second; return their pattern."""
+    subprocess.run([sys.executable, "-m", "alerts", folder / "rules"], check=True)
     for file in (folder / "rules").iterdir():
-        file.write_text(set_to_a_second(file.read_text(), "interval", but=every))
+        file.write_text(set_to_a_second(file.read_text(), "interval"))
     return str(folder / "rules" / "*.yaml")
 
 
-def set_to_a_second(text: str, *keys: str, but: str = "") -> str:
-    """Set keys of rules to a second, where they are not `but`."""
-    kept = rf"(?!{but}$)" if but else ""
-    return re.sub(rf"(?m)^( *)({'|'.join(keys)}): {kept}.*", r"\1\2: 1s", text)
+def set_to_a_second(text: str, *keys: str) -> str:
+    """Set keys of rules to a second."""
+    return re.sub(rf"(?m)^( *)({'|'.join(keys)}): .*", r"\1\2: 1s", text)

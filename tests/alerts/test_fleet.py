@@ -33,7 +33,7 @@ VERSION = {"model_name": "credit", "model_version": "3"}
 PARTS = 3
 SCRAPES_OF_AN_HOUR = 12
 # What the rules of drift read.
-READ = ("model_feature_bin_total", "model_feature_reference_bin", "model_reference_info")
+READ = ("model_feature_bin_total", "model_feature_reference_bin")
 
 
 def records(pod: int, rng: random.Random) -> list[dict[str, Any]]:
@@ -115,7 +115,9 @@ def test_the_fleet_s_psi_is_that_of_all_its_records_and_the_mean_of_its_pods_is_
     logs = [records(pod, rng) for pod in range(PODS)]
     together = [record for log in logs for record in log]
     known = {"income": numeric(EDGES, INCOME, missing=20), "country": categorical(COUNTRY, other=20)}
-    (tmp_path / "reference.json").write_bytes(profile_file.dump(reference(known)))
+    profile = reference(known)
+    (tmp_path / "reference.json").write_bytes(profile_file.dump(profile))
+    of_reference = {**VERSION, "reference_id": profile.reference_id}
     pages = [scraped(tmp_path, pod, log) for pod, log in enumerate(logs)]
     scenario = Scenario(tmp_path, ("feature-drift", "feature-drift-instances"))
     for pod, of_pod in enumerate(pages):
@@ -126,7 +128,7 @@ def test_the_fleet_s_psi_is_that_of_all_its_records_and_the_mean_of_its_pods_is_
         "country": drift(counts(together, "country"), COUNTRY | {"other": 20}),
     }.items():
         assert expected.n == len(together)
-        labels = {**VERSION, "feature_name": feature}
+        labels = {**of_reference, "feature_name": feature}
         level = "model_version_feature:model_feature"
         scenario.expect(1, f"{level}_bin:increase1h", labels, expected.n)
         scenario.expect(1, f"{level}_bin_used:increase1h", labels, expected.used)
@@ -146,7 +148,7 @@ def test_the_fleet_s_psi_is_that_of_all_its_records_and_the_mean_of_its_pods_is_
         for pod, log in enumerate(logs):
             others = [record for other in logs if other is not log for record in other]
             expected = drift(counts(log, feature), counts(others, feature))
-            labels = {**VERSION, "feature_name": feature, "instance": str(pod)}
+            labels = {**of_reference, "feature_name": feature, "instance": str(pod)}
             scenario.expect(1, f"{level}:increase1h", labels, expected.psi)
             scenario.expect(1, f"{level}_critical:increase1h", labels, expected.critical, relative=0.003)
             assert (expected.psi > max(0.25, expected.critical)) == (feature == "income" and pod in SHIFTED)

@@ -12,12 +12,12 @@ import pytest
 import yaml
 from click.testing import CliRunner
 
-from alerts.__main__ import EVERY, main
+from alerts.__main__ import main
 from alerts.rule_files import Rule
 from alerts.speedup import SHORTEST_INTERVAL, speed_up
 from exporter.units import Duration
 from tests.alerts.alertmanager import SHIPPED
-from tests.alerts.rule_files import FILES, INCREMENTS
+from tests.alerts.rule_files import FILES
 from tests.servers import require
 
 FACTOR = 60
@@ -57,9 +57,6 @@ def seconds(duration: str) -> float:
 
 def is_divided(rule: Rule, faster: Rule) -> bool:
     before, after = ([*times(promql.parse(each["expr"]))] for each in (rule, faster))
-    if name(rule) == INCREMENTS:
-        before = [each for each in before if each != timedelta(seconds=seconds(EVERY))]
-        after = [each for each in after if each != timedelta(seconds=SHORTEST_INTERVAL.seconds)]
     millisecond = timedelta(milliseconds=1)
     return [each // millisecond for each in after] == [each // millisecond // FACTOR for each in before]
 
@@ -72,14 +69,6 @@ def test_every_duration_of_an_expression_is_divided() -> None:
     assert len([*times(promql.parse('rate(a[5m]) + max_over_time(b{window="1h"}[1h:1m] offset 1d)'))]) == 4
     assert [name(rule) for rule, faster in PAIRS if not is_divided(rule, faster)] == []
     assert [name(rule) for rule, faster in PAIRS if not has_divided_windows(rule["expr"], faster["expr"])] == []
-
-
-@pytest.mark.parametrize("factor", [1, 10, 60, 100])
-def test_what_is_new_is_counted_as_often_as_it_is_asked_for(factor: int) -> None:
-    (drift,) = (file for file in FILES if file.name == "feature-drift")
-    group = yaml.safe_load(speed_up(drift.plain(), factor))["groups"][1]
-    (increments,) = (rule for rule in group["rules"] if rule.get("record") == INCREMENTS)
-    assert f"offset {group['interval']}" in increments["expr"]
 
 
 def test_names_are_as_they_were() -> None:

@@ -16,7 +16,6 @@ from pathlib import Path
 
 import numpy as np
 
-from alerts.__main__ import EVERY
 from exporter.units import Duration
 from tests.alerts.rule_files import FILES
 from tests.benchmarks.exposition import samples
@@ -33,11 +32,11 @@ SPAN_SECONDS, SCRAPE_SECONDS, PIECE_SECONDS = 6 * 3600, 15, 1800
 # Seconds of CPU time in two seconds.
 IDLE = 0.1
 RECORDED = re.compile(r"[a-z_]+:[a-z0-9_]+:[a-z0-9_]+")
-# Each rule's expression and interval in seconds. Drift is counted from scrape to scrape.
+# Each rule's expression and interval in seconds.
 RULES = {
     rule["record"]: (rule["expr"], max(int(Duration.parse(group["interval"]).seconds), SCRAPE_SECONDS))
     for file in FILES
-    for group in file.with_interval(EVERY, f"{SCRAPE_SECONDS}s").groups
+    for group in file.groups
     for rule in group["rules"]
     if "record" in rule
 }

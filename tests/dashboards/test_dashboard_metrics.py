@@ -110,6 +110,13 @@ def test_series_that_are_shown_are_served() -> None:
     assert [series for series in shown() - elsewhere if not is_served(series)] == []
 
 
+def test_what_reads_the_buckets_of_a_histogram_reads_a_native_histogram_too() -> None:
+    """For a Prometheus that converts histograms, which then have no buckets."""
+    histograms = {series.removesuffix("_bucket") for series in shown() if series.endswith("_bucket")}
+    assert len(histograms) >= 4
+    assert histograms <= shown()
+
+
 def test_a_chart_of_five_hundred_models_has_lines_of_some_alone() -> None:
     charts = [
         (name, panel)

@@ -87,7 +87,7 @@ def complete(server: Prometheus, targets: int) -> float:
 @pytest.fixture(scope="module")
 def asked(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Asked]:
     folder = tmp_path_factory.mktemp("dashboards")
-    rules = rule_files(folder, every="1s")
+    rules = rule_files(folder)
     (folder / "rules" / "firing.yaml").write_text(ALERT)
     with ExitStack() as stack:
         served = stack.enter_context(models(folder))

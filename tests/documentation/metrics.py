@@ -17,6 +17,11 @@ or when a series is missing: the last column of each table says when a metric ha
 - All `model_*` metrics have the labels `model_name` and `model_version`; the tables list further labels.
 - The label `window` is a rolling window of event time: `5m`, `1h`, `24h`, or what `windows` configures.
 - A gauge without a value has no series. A histogram `X` is exported as `X_bucket`, `X_count` and `X_sum`.
+- A Prometheus is shown a new counter at 0 in one scrape, and at its value from the next scrape on, so that `increase`
+  counts it completely. Requests without the header `X-Prometheus-Scrape-Timeout-Seconds`, such as curl's, get the
+  value at once.
+- In OpenMetrics, counters and histograms that were born since the exporter started also have `X_created`, the time of
+  their birth. The PodMonitor drops it, because Prometheus would store it as further series.
 - Complete examples of `/metrics`: [plain](../tests/golden/metrics.txt),
   [with segments](../tests/golden/metrics.segments.txt) and [with ground truth](../tests/golden/metrics.truth.txt).
 

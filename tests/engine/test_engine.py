@@ -367,13 +367,14 @@ class TestWholeLog:
             found[key(metric + "_sum", **labels)] = math.fsum(values)
             for bound in bounds:
                 found[key(metric + "_bucket", le=bound, **labels)] = sum(value <= bound for value in values)
-        for feature, of_reference in self.bins.items():
+        for feature, bins in self.bins.items():
             where = labels | {"feature_name": feature}
             counts = Counter(self.bin_of(read, feature) for read in predictions)
-            assert counts.keys() <= of_reference.keys()
-            for name, count in of_reference.items():
-                found[key("model_feature_bin_total", bin=name, **where)] = counts[name]
-                found[key("model_feature_reference_bin", bin=name, **where)] = count
+            assert counts.keys() <= bins.keys()
+            for name, count in bins.items():
+                of_reference = where | {"reference_id": PROFILE_ID}
+                found[key("model_feature_bin_total", bin=name, **of_reference)] = counts[name]
+                found[key("model_feature_reference_bin", bin=name, **of_reference)] = count
             failures = Counter(self.failure(read, feature) for read in predictions)
             for check in ("missing", "wrong_type", "non_finite", self.checks[feature]):
                 found[key("model_feature_quality_total", check=check, **where)] = failures[check]
@@ -386,13 +387,13 @@ class TestWholeLog:
             pane = window.seconds / 60
             held = [read for read in predictions if read.time // pane > NOW // pane - 60]
             found[key("model_window_samples", window=window.label, **labels)] = len(held)
-            for feature, of_reference in self.bins.items():
+            for feature, bins in self.bins.items():
                 counts = Counter(self.bin_of(read, feature) for read in held)
-                used = sum(1 for name, count in of_reference.items() if count or counts[name])
+                used = sum(1 for name, count in bins.items() if count or counts[name])
                 if len(held) >= 10 * used:
                     where = labels | {"feature_name": feature, "window": window.label}
                     found[key("model_feature_drift_psi", **where)] = psi(
-                        [counts[name] for name in of_reference], [*of_reference.values()]
+                        [counts[name] for name in bins], [*bins.values()]
                     )
             if len(held) >= 30:
                 shift = sum(map(self.error_of, held)) / len(held) - 0.5 / 0.25
@@ -571,7 +572,7 @@ class TestFloods:
     def test_of_categories_are_other(self) -> None:
         found = page(fed(*(good(features={"country": f"country {n}"}) for n in range(self.flood))).snapshot(NOW))
         labels = {"feature_name": "country", **DEFAULT._asdict()}
-        assert found[key("model_feature_bin_total", bin="other", **labels)] == self.flood
+        assert found[key("model_feature_bin_total", bin="other", reference_id=PROFILE_ID, **labels)] == self.flood
         assert found[key("model_feature_quality_total", check="unseen_category", **labels)] == self.flood
 
     def test_of_refused_lines_takes_no_place_of_others(self) -> None:
@@ -653,7 +654,7 @@ class TestLabels:
             labels=running.snapshot(NOW).labels,
         )
         found = page(zero, chosen=chosen)
-        labels = DEFAULT._asdict()
+        labels = DEFAULT._asdict() | {"reference_id": profile.reference_id}
         assert found[key("model_feature_reference_bin", feature_name='the "age"\n', bin=odd, **labels)] == 3
         assert found[key("model_feature_reference_bin", feature_name="x", bin="é", **labels)] == 1
 

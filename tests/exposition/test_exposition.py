@@ -123,7 +123,7 @@ METRIC_NAMES = st.from_regex(r"[a-zA-Z_:][a-zA-Z0-9_:]{0,8}(_total)?", fullmatch
 
 
 def written(writer: Writer, page: Sequence[Told], registry: CollectorRegistry, accept: str) -> bytes:
-    return complete(writer.write(map(ours, page), Accept(accept)), registry, Accept(accept)).body
+    return complete(writer.write(map(ours, page), Accept(accept)), registry, Accept(accept), 1).body
 
 
 def text(writer: Writer, *page: Told) -> str:
@@ -154,7 +154,7 @@ def test_a_page_is_prometheus_client_s_byte_for_byte(
 @pytest.mark.parametrize("accept", FORMATS)
 def test_the_content_type_is_prometheus_client_s(accept: str) -> None:
     _, content_type = choose_encoder(accept)
-    assert complete([], CollectorRegistry(), Accept(accept)).content_type == content_type
+    assert complete([], CollectorRegistry(), Accept(accept), 1).content_type == content_type
 
 
 @given(told(numbers, totals, st.just("model_x")), st.sampled_from([("", parse_text), (OPENMETRICS, parse_openmetrics)]))
@@ -199,7 +199,7 @@ def test_a_page_of_many_lines_has_them_all_in_order() -> None:
 
 
 def test_a_compressed_page_is_the_same() -> None:
-    page = complete([b"# ", b"ours\n"], CollectorRegistry(), Accept(OPENMETRICS, is_gzip=True))
+    page = complete([b"# ", b"ours\n"], CollectorRegistry(), Accept(OPENMETRICS, is_gzip=True), 1)
     assert page.content_encoding == "gzip"
     assert gzip.decompress(page.body) == b"# ours\n# EOF\n"
 

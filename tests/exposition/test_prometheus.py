@@ -43,6 +43,8 @@ def test_prometheus_sees_what_was_logged_and_computes_the_same_psi(tmp_path: Pat
     ):
         server.wait_for("sum(model_predictions_total) == 2000")
         assert server.query("up") == {(): 1.0}
+        # The first block of records is part of the increase, although the model was not known before.
+        server.wait_for("sum(increase(model_predictions_total[5m])) > 1900")
 
         classes = Counter(record["prediction"] for record in records)
         assert server.query("sum by (prediction_class) (model_predictions_total)") == {

@@ -25,7 +25,7 @@ RECORDED = re.compile(r"[a-zA-Z_]\w*(?::\w+)+")
 
 def evaluate(folder: Path, end: int, span: int) -> None:
     """Add what the rules record, and `ALERTS`, to `folder`/tsdb."""
-    subprocess.run([sys.executable, "-m", "alerts", folder / "rules", "--every", f"{SCRAPE_SECONDS}s"], check=True)
+    subprocess.run([sys.executable, "-m", "alerts", folder / "rules"], check=True)
     rules = [
         rule
         for file in sorted((folder / "rules").iterdir())

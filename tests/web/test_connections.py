@@ -54,7 +54,9 @@ def test_who_does_not_shake_hands_is_hung_up_on(tmp_path: Path, monkeypatch: pyt
     context.load_cert_chain(tmp_path / "server.pem", tmp_path / "server.key")
 
     async def inside() -> None:
-        serving = await server.Site(small, lambda: True, dict, None, None).start("127.0.0.1", 0, context)
+        serving = await server.Site(small, lambda *_: None, lambda: True, dict, None, None).start(
+            "127.0.0.1", 0, context
+        )
         reader, writer = await asyncio.open_connection("127.0.0.1", serving.port)
         assert await asyncio.wait_for(reader.read(), DEADLINE_SECONDS) == b""
         assert serving.connections == 0
@@ -64,12 +66,12 @@ def test_who_does_not_shake_hands_is_hung_up_on(tmp_path: Path, monkeypatch: pyt
     asyncio.run(inside())
 
 
-async def small(_: Accept) -> Exposition:
-    return Exposition(b"up 1\n", "text/plain", None)
+async def small(_: Accept, _scraper: str | None) -> Exposition:
+    return Exposition(b"up 1\n", "text/plain", None, 1)
 
 
-async def large(_: Accept) -> Exposition:
-    return Exposition(b"x" * 32 * 2**20, "text/plain", None)
+async def large(_: Accept, _scraper: str | None) -> Exposition:
+    return Exposition(b"x" * 32 * 2**20, "text/plain", None, 1)
 
 
 def test_who_reads_too_slowly_is_hung_up_on(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -77,7 +79,9 @@ def test_who_reads_too_slowly_is_hung_up_on(monkeypatch: pytest.MonkeyPatch) -> 
     told: list[str] = []
 
     async def inside() -> None:
-        serving = await server.Site(large, lambda: True, dict, None, None, told.append).start("127.0.0.1", 0)
+        serving = await server.Site(large, lambda *_: None, lambda: True, dict, None, None, told.append).start(
+            "127.0.0.1", 0
+        )
         reader, writer = await asyncio.open_connection("127.0.0.1", serving.port)
         writer.write(REQUEST)
         begin = time.monotonic()
@@ -101,7 +105,7 @@ def test_what_clients_leave_unread_is_bounded(monkeypatch: pytest.MonkeyPatch) -
     monkeypatch.setattr(connections, "MAX_UNSENT_BYTES", 40 * 2**20)
 
     async def inside() -> None:
-        serving = await server.Site(large, lambda: True, dict, None, None).start("127.0.0.1", 0)
+        serving = await server.Site(large, lambda *_: None, lambda: True, dict, None, None).start("127.0.0.1", 0)
         slow, one = await asyncio.open_connection("127.0.0.1", serving.port)
         one.write(REQUEST)
         assert (await slow.read(12)) == b"HTTP/1.1 200"

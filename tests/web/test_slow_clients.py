@@ -15,8 +15,8 @@ from tests.process import DEADLINE_SECONDS
 PAGE_BYTES = 64 * 2**20
 
 
-async def scrape(_: Accept) -> Exposition:
-    return Exposition(b"x" * PAGE_BYTES, "text/plain", None)
+async def scrape(_: Accept, _scraper: str | None) -> Exposition:
+    return Exposition(b"x" * PAGE_BYTES, "text/plain", None, 1)
 
 
 def seconds_until_closed(monkeypatch: pytest.MonkeyPatch, sent: bytes, trickle: bytes = b"") -> float:
@@ -25,7 +25,7 @@ def seconds_until_closed(monkeypatch: pytest.MonkeyPatch, sent: bytes, trickle: 
     monkeypatch.setattr(connections, "STALLED_SECONDS", 1.0)
 
     async def inside() -> float:
-        serving = await server.Site(scrape, lambda: True, dict, None, None).start("127.0.0.1", 0)
+        serving = await server.Site(scrape, lambda *_: None, lambda: True, dict, None, None).start("127.0.0.1", 0)
         with socket.create_connection(("127.0.0.1", serving.port)) as client, suppress(ConnectionError):
             client.sendall(sent)
             start = time.monotonic()
