@@ -11,7 +11,7 @@ from exporter.configuration.source_config import SourceConfig
 from exporter.configuration.thresholds import DEFAULT_THRESHOLDS, TRUTH_THRESHOLDS
 from exporter.derived.drift_statistics import DRIFT_STATISTICS
 from exporter.state.outlet import OutletOptions
-from exporter.units import Ascending, Before, Bounds, Duration, FieldPath, FilePath, Listen, Size, Tails
+from exporter.units import Ascending, Before, Bounds, Duration, FieldPath, FilePath, Limit, Listen, Size, Tails
 
 LabelLimit = Annotated[int, msgspec.Meta(gt=0, le=10_000)]
 MAX_WAITING = 100_000_000
@@ -165,7 +165,7 @@ class Config(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """How PSI treats empty bins."""
     buckets: BucketsConfig = BucketsConfig()
     """The upper bounds of histogram buckets, ascending."""
-    thresholds: dict[str, Annotated[float, msgspec.Meta(ge=0)]] = {}
+    thresholds: dict[str, Limit] = {}
     """The limits that alerts use, per metric."""
     limits: LimitsConfig = LimitsConfig()
     """Limits on what a log can add to memory and series."""
