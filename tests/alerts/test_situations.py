@@ -18,7 +18,7 @@ from tests.alerts.rule_files import FILES
 from tests.alerts.timeline import STEP, evaluate
 
 HOUR, DAY = 60, 24 * 60
-MINUTES = 2 * DAY
+MINUTES = DAY + 20 * HOUR
 STEPS = MINUTES // STEP
 # The alerts that concern traffic, errors, targets and ground truth.
 JUDGED = re.compile("ModelErrorRatioHigh|ModelTraffic.*|Model.*Stopped|PredictionExporter(Absent|.*Down)")
@@ -153,8 +153,8 @@ SITUATIONS = [
     ),
     Situation("quiet nights", (Pod(quiet_nights()),)),
     Situation("business hours", (Pod(by_day(9, 18)),), (Firing(STOPPED, (18 * HOUR + 20, DAY + 9 * HOUR + 4)),)),
-    Situation("pods gone at night", (Pod(steady(), exists=at_day(7, 20)),), (Firing(ABSENT, (20 * HOUR, 22 * HOUR)),)),
-    Situation("pods gone at night, as set", (Pod(steady(), exists=at_day(7, 20), idle_seconds=14 * 3600),)),
+    Situation("pods gone at night", (Pod(steady(), exists=at_day(5, 16)),), (Firing(ABSENT, (16 * HOUR, 18 * HOUR)),)),
+    Situation("pods gone at night, as set", (Pod(steady(), exists=at_day(5, 16), idle_seconds=14 * 3600),)),
     Situation("standby", (Pod(until(12 * HOUR)),), (Firing(STOPPED, (12 * HOUR + 20, 36 * HOUR)),)),
     Situation("retired", (Pod(steady(), exists=before(NOON)),), (Firing(ABSENT, (NOON + 15, NOON + 2 * HOUR)),)),
     Situation(
@@ -186,8 +186,8 @@ SITUATIONS = [
     Situation("daily ground truth", (Pod(steady(), outcomes=every(24, 5, 1000)),)),
     Situation(
         "ground truth stops",
-        (Pod(steady(), outcomes=until(NOON, 10)),),
-        (Firing("ModelGroundTruthStopped", (NOON + 6 * HOUR, MINUTES)),),
+        (Pod(steady(), outcomes=until(DAY + 9 * HOUR, 10)),),
+        (Firing("ModelGroundTruthStopped", (DAY + 15 * HOUR, MINUTES)),),
     ),
     Situation("outage", (Pod(until(NIGHT, 200)),), (Firing(STOPPED, (NIGHT + 20, NIGHT + DAY + 8)),)),
     Situation("outage of one per minute", (Pod(poisson(1, NOON)),), (Firing(STOPPED, (NOON + 12, NOON + DAY)),)),
