@@ -151,7 +151,7 @@ CASES = [
         resolves=20,
         summary="Pods use 2 different references.",
         says="Pods of credit, version 3, compare with 2 different references, so drift of the whole fleet is not "
-        "recorded. Pods by reference: r1 1, r2 1. First see whether a rollout is stuck, then give all pods of "
-        "the version the same profile.",
+        "recorded. Pods by reference: 1 with r1, 1 with r2. First see whether a rollout is stuck, then give all "
+        "pods of the version the same profile.",
     ),
 ]

@@ -111,7 +111,7 @@ CASES = [
         summary="2.5% of the requests failed in the last hour.",
         says="In the last hour, 2.5% of the requests to credit failed, in the last five minutes 2.5%. The objective "
         "allows 0.1%. At this rate, the error budget of 30 days lasts 1d 4h 48m 0s; 0% of it is left. Errors per "
-        "minute by version: 3 1.54. First roll back what was deployed last.",
+        "minute: 1.54 by version 3. First roll back what was deployed last.",
     ),
     Case(
         "ModelErrorBudgetBurnSlow",
@@ -125,7 +125,7 @@ CASES = [
         summary="2.388% of the requests took longer than the limit in the last day.",
         says="In the last day, 2.388% of the requests to credit took longer than the limit, in the last six hours "
         "2.388%. The objective allows 1%. At this rate, the error budget of 30 days lasts 12d 13h 32m 9s; 0% of "
-        "it is left. 99th percentile of latency by version: 3 1s. First find out when it began, and plan the "
+        "it is left. 99th percentile of latency: 1s for version 3. First find out when it began, and plan the "
         "repair for this week.",
     ),
 ]
