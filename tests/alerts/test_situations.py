@@ -18,7 +18,7 @@ from tests.alerts.rule_files import FILES
 from tests.alerts.timeline import STEP, evaluate
 
 HOUR, DAY = 60, 24 * 60
-MINUTES = DAY + 20 * HOUR
+MINUTES = DAY + 18 * HOUR
 STEPS = MINUTES // STEP
 # The alerts that concern traffic, errors, targets and ground truth.
 JUDGED = re.compile("ModelErrorRatioHigh|ModelTraffic.*|Model.*Stopped|PredictionExporter(Absent|.*Down)")
@@ -138,11 +138,10 @@ def poisson(mean: float, end: int) -> Number:
 
 NIGHT, NOON = DAY + 3 * HOUR, DAY + 12 * HOUR
 STOPPED, LOW, HIGH = "ModelPredictionsStopped", "ModelTrafficLow", "ModelTrafficHigh"
-ABSENT, DOWN, ALL_DOWN = "PredictionExporterAbsent", "PredictionExporterDown", "PredictionExporterAllDown"
+ABSENT = "PredictionExporterAbsent"
 
 SITUATIONS = [
     Situation("hourly batch", (Pod(every(1, 2)),)),
-    Situation("batch every two hours", (Pod(every(2, 4)),)),
     Situation("batch every six hours", (Pod(every(6, 30)),)),
     Situation("long batch", (Pod(every(6, 90)),), (Firing(STOPPED, (110, 6 * HOUR)),)),
     Situation("batch that may be idle", (Pod(every(6, 90), idle_seconds=7 * 3600),)),
@@ -164,7 +163,6 @@ SITUATIONS = [
         "blue and green",
         (Pod(until(NOON), exists=before(NOON + HOUR)), Pod(lambda minute: 60 if minute >= NOON else 0, version="4")),
     ),
-    Situation("new model", (Pod(steady(), exists=since(NOON)),)),
     Situation(
         "failing canary",
         (Pod(steady(200)), Pod(none, errors=steady(2), exists=since(NOON), version="4")),
@@ -204,10 +202,6 @@ SITUATIONS = [
         "traffic falls slowly",
         (Pod(lambda minute: 200 if minute < DAY else max(20, 200 - (minute - DAY) / 4)),),
         (Firing(LOW, (DAY + 7 * HOUR, MINUTES)),),
-    ),
-    Situation("all sidecars down", (Pod(steady(), up=before(NOON)),), (Firing(ALL_DOWN, (NOON + 8, MINUTES)),)),
-    Situation(
-        "one sidecar down", (Pod(steady(), up=before(NOON)), Pod(steady())), (Firing(DOWN, (NOON + 4, MINUTES)),)
     ),
 ]
 
