@@ -22,8 +22,11 @@ def alertmanager_config() -> str:
     """Return the object as YAML."""
     made = yaml.safe_load(SOURCE.read_text())
     settings = made["global"]
+    # The receiver of alerts of other rules is the operator's business.
+    (route,) = made["route"]["routes"]
+    receivers = [receiver for receiver in made["receivers"] if receiver["name"] != made["route"]["receiver"]]
     spec = {
-        "route": _route(made["route"]),
+        "route": _route(route),
         "muteTimeIntervals": [_interval(interval) for interval in made["time_intervals"]],
         "inhibitRules": [
             {
@@ -33,7 +36,7 @@ def alertmanager_config() -> str:
             }
             for rule in made["inhibit_rules"]
         ],
-        "receivers": [_receiver(receiver, settings) for receiver in made["receivers"]],
+        "receivers": [_receiver(receiver, settings) for receiver in receivers],
     }
     return HEAD + yaml.safe_dump(
         {

@@ -19,7 +19,9 @@ ALERT_KEYS = ("alert", "expr", "for", "labels", "annotations")
 SEVERITIES = ("critical", "warning", "info")
 # For the retrain trigger: start a training, or delay it.
 ACTIONS = ("retrain", "hold")
-ANNOTATIONS = ("summary", "description", "value", "runbook_url", "dashboard_url")
+ANNOTATIONS = ("summary", "description", "runbook_url", "dashboard_url")
+# The routes and inhibitions of Alertmanager concern alerts with this label only.
+RULESET = "prediction-exporter"
 ALERT_NAME = r"(Model|PredictionExporter)([A-Z][a-z]+)+"
 
 # The path of a key, joined with dots, and what is wrong with its value.
@@ -123,7 +125,9 @@ def _rule(rule: Rule, known: _Known, later: set[str]) -> Found:
     for series in sorted(used - known.names.keys()) if known.complete else ():
         yield "expr", f"no rule records {series}"
     for series in sorted(used & later):
-        yield "expr", f"{series} is recorded later in the same group; move that rule up"
+        # A rule may read its own past.
+        if series != _name(rule) or str(rule["expr"]).count(series) > str(rule["expr"]).count(f"over_time({series}["):
+            yield "expr", f"{series} is recorded later in the same group; move that rule up"
 
 
 def _keys(rule: Rule, required: Sequence[str], optional: str) -> Found:
@@ -149,6 +153,8 @@ def _labels(labels: dict[str, Any], known: _Known) -> Found:
         yield "labels.severity", f"expected critical, warning or info, got {severity!r}"
     if (theme := labels.get("theme")) not in known.files:
         yield "labels.theme", f"expected the name of a rule file such as serving, got {theme!r}"
+    if (ruleset := labels.get("ruleset")) != RULESET:
+        yield "labels.ruleset", f"expected {RULESET}, got {ruleset!r}"
     if (action := labels.get("action", "hold")) not in ACTIONS:
         yield "labels.action", f"expected retrain or hold, got {action!r}"
     for label, value in labels.items():

@@ -16,14 +16,14 @@ from dashboards.links import uid
 ALERTS: Mapping[str, Mapping[str, Sequence[str]]] = {
     "fleet": {
         "Models": ("ModelReferencesDiffer",),
-        "Requests": ("ModelPredictionsStopped", "ModelTrafficUnusual"),
+        "Requests": ("ModelPredictionsStopped", "ModelTrafficLow"),
         "Error ratio": ("ModelErrorRatioHigh",),
         "p99 latency": ("ModelLatencyHigh",),
         "Drifted features": ("ModelFeatureDrift", "ModelDriftWidespread"),
         "Accuracy": ("ModelAccuracyLow",),
     },
     "model": {
-        "Requests": ("ModelPredictionsStopped", "ModelTrafficUnusual"),
+        "Requests": ("ModelPredictionsStopped", "ModelTrafficLow"),
         "p99 latency": ("ModelLatencyHigh",),
         "Drifted features": ("ModelFeatureDrift", "ModelDriftWidespread"),
         "Accuracy": ("ModelAccuracyLow",),
@@ -79,8 +79,8 @@ ALERTS: Mapping[str, Mapping[str, Sequence[str]]] = {
         "Accuracy": ("ModelAccuracyLow",),
     },
     "exporter": {
-        "Sidecars down": ("PredictionExporterAbsent", "PredictionExporterDown"),
-        "Scraped": ("PredictionExporterAbsent", "PredictionExporterDown"),
+        "Sidecars down": ("PredictionExporterAllDown", "PredictionExporterDown"),
+        "Scraped": ("PredictionExporterAllDown", "PredictionExporterDown"),
         "Sources": ("PredictionExporterSourceFailing", "PredictionExporterReferenceMissing"),
         "Furthest behind": ("PredictionExporterLagging",),
         "Configuration": ("PredictionExporterReloadFailed",),

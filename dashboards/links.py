@@ -45,7 +45,10 @@ def to(title: str, name: str) -> dict[str, Any]:
 
 
 def _url(name: str, values: Mapping[str, str]) -> str:
-    kept = [f"${{{variable}:queryparam}}" for variable in ("datasource", "job", "instance", "window")]
+    kept = [
+        f"${{{variable}:queryparam}}"
+        for variable in ("datasource", "cluster", "namespace", "job", "instance", "window")
+    ]
     return f"/d/{uid(name)}?" + "&".join(
         [*kept, "${__url_time_range}", *(f"var-{variable}={value}" for variable, value in values.items())]
     )

@@ -8,16 +8,18 @@ from grafanalib import core
 from dashboards import metrics
 from dashboards.mend import ALL
 from dashboards.promql import attribution, drift, truth
-from dashboards.promql.selection import SIDECARS, models
+from dashboards.promql.selection import PLACE, SIDECARS, models
 from dashboards.queries import DATA_SOURCE
 
 ANY = ".+"
+# Series may lack these labels.
+ANY_PLACE = ".*"
 AS_IT_COMES = 0
 
 DATASOURCE = core.Template(name="datasource", label="Data source", query="prometheus", type="datasource")
 
 
-def _of_labels(name: str, label: str, selected: str) -> Any:
+def _of_labels(name: str, label: str, selected: str, every: str = ANY) -> Any:
     """Return a variable that selects one, several or all values of a label."""
     return core.Template(
         name=name,
@@ -25,14 +27,16 @@ def _of_labels(name: str, label: str, selected: str) -> Any:
         query=f"label_values({selected}, {name})",
         dataSource=DATA_SOURCE,
         includeAll=True,
-        allValue=ANY,
+        allValue=every,
         multi=True,
         default=ALL,
     )
 
 
-JOB = _of_labels("job", "Job", metrics.BUILD_INFO)
-INSTANCE = _of_labels("instance", "Instance", f'{metrics.BUILD_INFO}{{job=~"$job"}}')
+CLUSTER = _of_labels("cluster", "Cluster", metrics.BUILD_INFO, ANY_PLACE)
+NAMESPACE = _of_labels("namespace", "Namespace", f'{metrics.BUILD_INFO}{{cluster=~"$cluster"}}', ANY_PLACE)
+JOB = _of_labels("job", "Job", f"{metrics.BUILD_INFO}{{{PLACE}}}")
+INSTANCE = _of_labels("instance", "Instance", f'{metrics.BUILD_INFO}{{{PLACE}, job=~"$job"}}')
 MODEL = _of_labels("model_name", "Model", f"{metrics.SAMPLES}{{{SIDECARS}}}")
 VERSION = _of_labels("model_version", "Version", f'{metrics.SAMPLES}{{{SIDECARS}, model_name=~"$model_name"}}')
 SEGMENT = _of_labels("segment", "Segment", models(metrics.SEGMENT_SAMPLES))
@@ -73,5 +77,5 @@ FIGURE = core.Template(
 
 AGAINST = core.Template(name="against", label="Against", query="1w,1d,1h", type="custom", default="1w")
 
-OF_SIDECARS: Sequence[Any] = (DATASOURCE, JOB, INSTANCE)
+OF_SIDECARS: Sequence[Any] = (DATASOURCE, CLUSTER, NAMESPACE, JOB, INSTANCE)
 OF_MODELS: Sequence[Any] = (*OF_SIDECARS, MODEL, VERSION, WINDOW)

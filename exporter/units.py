@@ -6,7 +6,7 @@ import math
 import re
 from itertools import pairwise
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import msgspec
 
@@ -89,6 +89,23 @@ class Size(int):
         if 0 < size <= MAX_SIZE:
             return cls(size)
         raise ValueError(f"expected a size such as 64KiB or 1MiB, at most {MAX_SIZE // 1024**2}MiB, got {text!r}")
+
+
+class Limit(float):
+    """A number of at least 0; for seconds also a duration, such as 14h."""
+
+    __slots__ = ()
+
+    @classmethod
+    def parse(cls, value: Any) -> Limit:
+        """Raises ValueError with what was expected."""
+        try:
+            limit = cls(Duration.parse(value).seconds if isinstance(value, str) else value)
+        except (TypeError, ValueError, OverflowError):
+            limit = cls("nan")
+        if limit >= 0 and not isinstance(value, bool):
+            return limit
+        raise ValueError(f"expected a number of at least 0, or for seconds a duration such as 14h, got {value!r}")
 
 
 class Bounds(tuple[float, float]):

@@ -2,7 +2,8 @@
 
 from collections.abc import Callable
 
-SIDECARS = 'job=~"$job", instance=~"$instance"'
+PLACE = 'cluster=~"$cluster", namespace=~"$namespace"'
+SIDECARS = f'{PLACE}, job=~"$job", instance=~"$instance"'
 VERSIONS = 'model_name=~"$model_name", model_version=~"$model_version"'
 WINDOW = 'window="$window"'
 ONE_FEATURE = 'feature_name="$feature"'
@@ -23,8 +24,8 @@ def models(metric: str, *matchers: str) -> str:
 
 
 def all_pods(metric: str, *matchers: str) -> str:
-    """Select by model alone: series over all pods have no job and no instance."""
-    return f"{metric}{{{', '.join((VERSIONS, *matchers))}}}"
+    """Select by place and model: series over all pods have no job and no instance."""
+    return f"{metric}{{{', '.join((PLACE, VERSIONS, *matchers))}}}"
 
 
 def windowed(metric: str, *matchers: str) -> str:

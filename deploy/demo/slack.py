@@ -5,6 +5,7 @@ runbooks show the text of the runbook.
 """
 
 import html
+import re
 from collections import deque
 from datetime import UTC, datetime
 from pathlib import Path
@@ -20,9 +21,22 @@ MAX_MESSAGES = 100
 COLORS = {"good": "#2eb886", "warning": "#daa038", "danger": "#a30200"}
 PARAMETERS = {"model": "var-model_name", "version": "var-model_version"}
 
+DATE = re.compile(r"<!date\^(\d+)\^([^|>]*)\|[^>]*>")
+
+
+def readable(text: str) -> str:
+    """Return a message as Slack shows it: dates in the local time zone, and without the escapes of <, > and &."""
+    return html.unescape(DATE.sub(_local_time, text))
+
+
+def _local_time(found: re.Match[str]) -> str:
+    local = datetime.fromtimestamp(int(found[1]), UTC).astimezone()
+    date = local.strftime("%b %d, %Y")
+    return found[2].replace("{date_short_pretty}", date).replace("{time}", local.strftime("%H:%M"))
+
+
 ENVIRONMENT = Environment(loader=FileSystemLoader(Path(__file__).parent), autoescape=True)
-# In messages for Slack, only <, > and & are escaped.
-ENVIRONMENT.filters["unescape"] = lambda text: html.unescape(str(text))
+ENVIRONMENT.filters["readable"] = readable
 ENVIRONMENT.filters["color"] = lambda name: COLORS.get(name, name)
 
 

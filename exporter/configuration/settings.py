@@ -12,9 +12,8 @@ from exporter.configuration.thresholds import DEFAULT_THRESHOLDS, TRUTH_THRESHOL
 from exporter.decoding.columns import PredictionKind
 from exporter.derived.drift_statistics import DRIFT_STATISTICS
 from exporter.state.outlet import OutletOptions
-from exporter.units import Ascending, Before, Bounds, Duration, FieldPath, FilePath, Listen, Size, Tails
+from exporter.units import Ascending, Before, Bounds, Duration, FieldPath, FilePath, Limit, Listen, Size, Tails
 
-Threshold = Annotated[float, msgspec.Meta(ge=0)]
 LabelLimit = Annotated[int, msgspec.Meta(gt=0, le=10_000)]
 MAX_WAITING = 100_000_000
 DEFAULT_LISTEN = "0.0.0.0:9465"
@@ -112,7 +111,7 @@ class VersionSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
     reference: FilePath | None = None
     """The profile that the records are compared with. It is never applied to another model."""
-    thresholds: dict[str, Threshold] = {}
+    thresholds: dict[str, Limit] = {}
     """The limits that alerts use, per metric."""
     segments: tuple[SegmentConfig, ...] | None = None
     """Dimensions by which predictions are broken down, instead of the general ones."""
@@ -203,7 +202,7 @@ class Config(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """How PSI treats empty bins."""
     buckets: BucketsConfig = BucketsConfig()
     """The upper bounds of histogram buckets, ascending."""
-    thresholds: dict[str, Threshold] = {}
+    thresholds: dict[str, Limit] = {}
     """The limits that alerts use, per metric."""
     features: dict[str, FeatureConfig] = {}
     """Settings per feature of the reference."""

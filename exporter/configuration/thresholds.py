@@ -4,6 +4,7 @@ MEANINGS = {
     "feature_drift_psi": "maximum PSI of a feature, if chance does not explain it",
     "latency_p99_seconds": "maximum 99th percentile of latency",
     "accuracy": "minimum accuracy",
+    "idle_seconds": "maximum time without requests, at most 7 days; without it, alerts compare with earlier days",
     "attribution_ranking_ndcg": "minimum agreement (NDCG) of the ranking of attributions with the reference's",
     "performance_tolerance": "maximum drop of performance below the reference's",
     "error_ratio": "maximum share of requests that fail",

@@ -111,6 +111,13 @@ def local(folder: Path, http: str = "http://127.0.0.1:1", smtp: str = "127.0.0.1
     return path
 
 
+def routes(route: dict[str, Any]) -> Iterator[dict[str, Any]]:
+    """Yield a route and all below it."""
+    yield route
+    for child in route.get("routes", ()):
+        yield from routes(child)
+
+
 @contextmanager
 def alertmanager(folder: Path, config: Path) -> Iterator[str]:
     """Run it, alone in its cluster; return its address."""

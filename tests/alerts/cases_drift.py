@@ -44,11 +44,9 @@ CASES = [
         near=bins({"age": (42, 18)}),
         fires=80,
         resolves=120,
-        says="Inputs of credit, version 3, have moved away from the reference, more than chance explains. PSI by "
-        "feature, "
-        "the limit being 0.25: age 0.54. First look at which bins have grown, and ask where that feature comes from.",
-        value="0.54",
-        limit="0.25",
+        summary="Feature age has drifted.",
+        says="Inputs of credit, version 3, have moved away from the reference by more than chance explains. PSI by "
+        "feature (limit 0.25): age 0.54. First see which bins have grown, and ask where the feature comes from.",
     ),
     Case(
         "ModelDriftWidespread",
@@ -57,25 +55,20 @@ CASES = [
         near=bins({"age": (42, 18), "income": (18, 42), "city": (42, 18)}),
         fires=80,
         resolves=160,
-        says="75% of the features of credit, version 3, have drifted; the limit is 30%. PSI of those that have moved "
-        "most: "
-        "city 0.88, income 0.69, age 0.54. First rule out a broken source that they share; if the world has changed, "
-        "train "
-        "anew.",
-        value="75%",
-        limit="30%",
+        summary="75% of the features have drifted.",
+        says="75% of the features of credit, version 3, have drifted; the limit is 30%. Largest PSI by feature: city "
+        "0.88, income 0.69, age 0.54. First rule out a broken source that these features share; if the world has "
+        "changed, retrain.",
     ),
     Case(
         "ModelPredictionDrift",
         healthy=gauge("model_prediction_drifted", 0) | gauge("model_prediction_drift_psi", 0.02),
         fault=gauge("model_prediction_drifted", 1) | gauge("model_prediction_drift_psi", 0.41),
         near=gauge("model_prediction_drift_psi", 0.41),
-        says="The predictions of credit, version 3, have moved away from the reference, more than chance explains: "
-        "median "
-        "PSI 0.41, limit 0.25. First see whether its inputs have drifted too; if not, look for a changed model or "
-        "threshold.",
-        value="0.41",
-        limit="0.25",
+        summary="The distribution of predictions has drifted.",
+        says="The predictions of credit, version 3, have moved away from the reference by more than chance explains: "
+        "their median PSI is 0.41 (limit 0.25). First see whether inputs have drifted too; if not, look for a "
+        "changed model or decision threshold.",
     ),
     Case(
         "ModelLabelDrift",
@@ -92,34 +85,28 @@ CASES = [
         step=20,
         fires=80,
         resolves=380,
-        says="The true outcomes of credit, version 3, of the last day have moved away from the reference: PSI 0.30, "
-        "limit "
-        "0.25. First see whether accuracy has fallen with it, and whether the labels are made as before.",
-        value="0.30",
-        limit="0.25",
+        summary="The distribution of ground truth has drifted.",
+        says="In the last day, the true outcomes of credit, version 3, have moved away from the reference: their PSI "
+        "is 0.30 (limit 0.25). First see whether accuracy has fallen too, and whether labels are made as before.",
     ),
     Case(
         "ModelMultivariateDrift",
         healthy=gauge("model_multivariate_drift", 0.01) | gauge("model_multivariate_drift_zscore", 0.5),
         fault=gauge("model_multivariate_drift", -0.4) | gauge("model_multivariate_drift_zscore", -8),
         near=gauge("model_multivariate_drift", -0.4) | gauge("model_multivariate_drift_zscore", -5),
-        says="The features of credit, version 3, no longer move together as in the reference: their distance from its "
-        "principal components has moved by 0.40 of the reference's standard deviations; the limit is 0.25. First look "
-        "for "
-        "features that are shifted in time, joined to the wrong record or missing.",
-        value="0.40",
-        limit="0.25",
+        summary="The relationships between features have changed.",
+        says="The features of credit, version 3, no longer vary together as in the reference: their mean distance "
+        "from its principal components differs by 0.40 standard deviations (limit 0.25). First look for features "
+        "that are shifted in time, joined to the wrong record or missing.",
     ),
     Case(
         "ModelEmbeddingDrift",
         healthy=gauge("model_embedding_drift_psi", 0.05, f'feature_name="text",{HOUR}'),
         fault=gauge("model_embedding_drift_psi", 0.5, f'feature_name="text",{HOUR}'),
         near=gauge("model_embedding_drift_psi", 0.24, f'feature_name="text",{HOUR}'),
-        says="Embeddings of credit, version 3, have moved away from the reference. Mean PSI of their projections, the "
-        "limit "
-        "being 0.25: text 0.50. First see whether the encoder is the one of the training.",
-        value="0.50",
-        limit="0.25",
+        summary="Embedding text has drifted.",
+        says="Embeddings of credit, version 3, have moved away from the reference. Mean PSI of their projections "
+        "(limit 0.25): text 0.50. First see whether the encoder is the one that was used in training.",
     ),
     Case(
         "ModelInstanceDrift",
@@ -129,12 +116,10 @@ CASES = [
         files=("feature-drift-instances",),
         fires=80,
         resolves=120,
-        says="Pods of credit, version 3, get inputs unlike those of all other pods. Greatest PSI of a feature, the "
-        "limit "
-        "being 0.25: a a:9465 0.54. First look at how requests are routed to these pods, and what their "
-        "feature store or cache returns.",
-        value="0.54",
-        limit="0.25",
+        summary="Pod a has inputs unlike the other pods.",
+        says="Pods of credit, version 3, receive inputs that differ from those of all other pods. Largest PSI of a "
+        "feature by pod (limit 0.25): a 0.54. First look at how requests are routed to these pods, and at what "
+        "their feature store or cache returns.",
     ),
     Case(
         "ModelAttributionDrift",
@@ -142,12 +127,10 @@ CASES = [
         | gauge("model_attribution_drift_psi_critical", 0.1, AGE),
         fault=gauge("model_attribution_drift_psi", 0.3, AGE),
         near=gauge("model_attribution_drift_psi", 0.3, AGE) | gauge("model_attribution_drift_psi_critical", 0.16, AGE),
-        says="The attributions of credit, version 3, have moved away from the reference. PSI by feature, the limit "
-        "being "
-        "0.25: age 0.30. First see whether these features have drifted, and whether the explainer is the one of the "
-        "reference.",
-        value="0.30",
-        limit="0.25",
+        summary="The attribution of age has drifted.",
+        says="Feature attributions of credit, version 3, have moved away from the reference. PSI by feature (limit "
+        "0.25): age 0.30. First see whether these features have drifted, and whether the explainer is the one of "
+        "the reference.",
     ),
     Case(
         "ModelAttributionRankingChanged",
@@ -155,11 +138,10 @@ CASES = [
         fault=gauge("model_attribution_ranking_ndcg", 0.7),
         near=gauge("model_attribution_ranking_ndcg", 0.91),
         fires=40,
-        says="The ranking of features by attribution of credit, version 3, agrees with the reference's by 0.70 "
-        "(NDCG, 1 is the same); the limit is 0.90. First see which features have risen, and ask someone who "
+        summary="The ranking of features by attribution has changed.",
+        says="The ranking of features by attribution for credit, version 3, agrees with the reference's by 0.70 "
+        "(NDCG; 1 is the same, the limit is 0.90). First see which features have risen, and ask someone who "
         "knows the model whether that makes sense.",
-        value="0.70",
-        limit="0.90",
     ),
     Case(
         "ModelReferencesDiffer",
@@ -167,12 +149,9 @@ CASES = [
         near={of("model_reference_info", 'reference_id="r1"', pod=OTHER_POD): Level(1)},
         fires=40,
         resolves=20,
+        summary="Pods use 2 different references.",
         says="Pods of credit, version 3, compare with 2 different references, so the drift of each group of pods is "
-        "recorded separately. "
-        "Pods by reference: r1 1, r2 1. First see whether a rollout is stuck; then give all pods of the version the "
-        "same "
-        "profile.",
-        value="2",
-        limit="1",
+        "recorded separately. Pods by reference: 1 with r1, 1 with r2. First see whether a rollout is stuck, then give "
+        "all pods of the version the same profile.",
     ),
 ]

@@ -22,42 +22,39 @@ CASES = [
         fault=gauge("model_accuracy", 0.7),
         # Three standard errors of 0.021.
         near=gauge("model_accuracy", 0.76),
-        says="The accuracy of credit, version 3, measured with ground truth, is below 80%, and three standard errors "
-        "do not "
-        "explain it. By window: 1h 70%. First see which class is confused with which, and whether inputs have drifted; "
-        "consider the version before.",
-        value="70%",
-        limit="80%",
+        summary="Accuracy is 70%, below the limit of 80%.",
+        says="The accuracy of credit, version 3, measured with ground truth, is below the limit of 80% by more than "
+        "chance explains (three standard errors). Accuracy by window: 1h 70%. First see which classes are "
+        "confused, and whether inputs have drifted; consider a rollback to the previous version.",
     ),
     Case(
         "ModelPerformanceDegraded",
         healthy=dropped(0.01, 0) | thresholds(performance_tolerance=0.05),
         fault=dropped(0.08, 1),
         near=dropped(0.08, 0),
-        says="Performance of credit, version 3, has fallen below its baseline by more than the tolerance, and by "
-        "more than chance explains: f1 0.08. First see in which segments and since when, and what was "
-        "deployed or has drifted then.",
-        value="0.08",
-        limit="0.05",
+        summary="Performance has dropped below the baseline: f1 by 0.08.",
+        says="The performance of credit, version 3, has fallen below its baseline by more than the tolerance of 0.05, "
+        "and by more than chance explains. Drop by metric: f1 0.08. First find out when it began and in which "
+        "segments, and what was deployed or has drifted then.",
     ),
     Case(
         "ModelEstimatedAccuracyLow",
         healthy=gauge("model_estimated_accuracy", 0.9) | gauge("model_estimated_stderr", 0.01, STDERR),
         fault=gauge("model_estimated_accuracy", 0.75),
         near=gauge("model_estimated_accuracy", 0.775),
+        summary="Estimated accuracy is 75%, below the limit of 80%.",
         says="The accuracy of credit, version 3, estimated from its own probabilities, is 75%; the limit is 80%. "
-        "First see whether inputs have drifted, and get labels for a sample of the last hours.",
-        value="75%",
-        limit="80%",
+        "First see whether inputs have drifted, and get ground truth for a sample of the last hours.",
     ),
     Case(
         "ModelConceptDrift",
         healthy=gauge("model_concept_drift", 0, ""),
         fault=gauge("model_concept_drift", 1, ""),
         near={},
-        says="The error rate of credit, version 3, has risen within the last day, by more than chance: what was "
-        "learnt no longer holds. First see what has changed in the world or in how labels are made, then train anew.",
-        value="risen",
+        summary="The error rate has risen.",
+        says="Within the last day, the error rate of credit, version 3, has risen by more than chance explains: the "
+        "relationship between inputs and outcomes has changed. First find out whether the world or the way "
+        "labels are made has changed, then retrain.",
     ),
     Case(
         "ModelRegressionErrorHigh",
@@ -67,24 +64,21 @@ CASES = [
         fault=gauge("model_mae", 12.5, 'window="24h"'),
         # Of the percentage error no limit is set.
         near=gauge("model_mae", 9.9, 'window="24h"') | gauge("model_mape", 99, 'window="24h"'),
-        says="The error of credit, version 3, over the last day is over the limit that its owner has set: mae 12.5, "
-        "mape 9; "
-        "limits: rmse 20, mae 10. First see whether it is one-sided (bias), and whether inputs have drifted.",
-        value="12.5",
+        summary="The error of the predictions is above its limit: mae 12.5.",
+        says="In the last day, the error of credit, version 3, was above the limit. Errors: mae 12.5. Limits: mae 10. "
+        "First see whether the error is one-sided (bias), and whether inputs have drifted.",
     ),
     Case(
         "ModelGroundTruthStopped",
         healthy={OUTCOMES: Rate(60)},
         fault={OUTCOMES: Rate(0)},
         near={OUTCOMES: Rate(0.1)},
-        begins=400,
+        begins=26 * 60,
         fires=400,
         resolves=20,
-        says="No prediction of credit, version 3, has been joined with its truth for six hours, though many were the "
-        "day "
-        "before: its accuracy is no longer known. First look at the job that writes labels, and whether request ids "
-        "still "
-        "match.",
-        value="0 outcomes",
+        summary="Ground truth has stopped arriving.",
+        says="No prediction of credit, version 3, has been joined with ground truth for six hours, although "
+        "predictions were at this time yesterday, so performance is no longer measured. First see whether the "
+        "job that writes labels runs, and whether request ids still match.",
     ),
 ]

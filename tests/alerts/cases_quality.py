@@ -31,10 +31,10 @@ CASES = [
         healthy=gauge("model_feature_absent", 0, "5m") | gauge("model_feature_absent", 0, "1h"),
         fault=gauge("model_feature_absent", 1, "5m"),
         near=gauge("model_feature_absent", 1, "1h"),
-        says="No request of credit, version 3, has had age for five minutes, so every prediction is made without "
-        "it. First look for a field that a caller or feature pipeline has renamed or dropped; roll that back.",
-        value="1",
-        limit="0",
+        summary="Feature age is missing from all requests.",
+        says="For five minutes, no request to credit, version 3, has contained: age. Every prediction is made without "
+        "this feature. First look for a field that a caller or feature pipeline has renamed or dropped, and roll "
+        "that change back.",
     ),
     Case(
         "ModelFeatureMissing",
@@ -44,11 +44,10 @@ CASES = [
         files=("feature-drift",),
         fires=80,
         resolves=80,
-        says="More values are missing than in the reference, in requests to credit, version 3. Share of the last "
-        "hour by feature, the limit being 10%: age 25%. First look at the join or service that these features "
-        "come from.",
-        value="25%",
-        limit="10%",
+        summary="Feature age has more missing values than in the reference.",
+        says="In the last hour, values were missing more often than in the reference, in requests to credit, version "
+        "3. Share of requests above the reference's share, by feature (limit 10%): age 25%. First look at the "
+        "join or service that supplies these features.",
     ),
     Case(
         "ModelFeatureInvalid",
@@ -56,13 +55,10 @@ CASES = [
         fault=failing("wrong_type", age=3) | failing("non_finite", age=3),
         near=failing("wrong_type", age=0.5),
         fires=80,
-        says="Values have a wrong type, or are NaN or infinite, in requests to credit, version 3. Share of the last "
-        "hour by "
-        "feature, the limit being 1%: age 10%. First look for a serialiser or schema that has changed, or a division "
-        "by "
-        "zero.",
-        value="10%",
-        limit="1%",
+        summary="Feature age has invalid values.",
+        says="In the last hour, values had the wrong type, or were NaN or infinite, in requests to credit, version 3. "
+        "Share of requests by feature (limit 1%): age 10%. First look for a changed serializer or schema, or a "
+        "division by zero.",
     ),
     Case(
         "ModelFeatureUnseen",
@@ -71,24 +67,19 @@ CASES = [
         near=failing("unseen_category", income=8.8) | failing("out_of_range", age=2.8),
         files=("feature-drift",),
         fires=80,
-        says="Values lie outside of the reference's range, or are unknown categories, in requests to credit, version "
-        "3. "
-        "Share of the last hour by feature, the limit being 5%: age 10%. First look for a changed unit, a sentinel "
-        "such as "
-        "-999, or a new product or country.",
-        value="10%",
-        limit="5%",
+        summary="Feature age has values that the reference does not contain.",
+        says="In the last hour, values were outside the reference's range, or of unknown categories, in requests to "
+        "credit, version 3. Share of requests above the reference's share, by feature (limit 5%): age 10%. First "
+        "look for a changed unit, a placeholder such as -999, or a new product or country.",
     ),
     Case(
         "ModelFeatureStuck",
         healthy=gauge("model_feature_stuck", 0, "1h") | gauge("model_feature_stuck", 0, "5m"),
         fault=gauge("model_feature_stuck", 1, "1h"),
         near=gauge("model_feature_stuck", 1, "5m"),
-        says="All requests of credit, version 3, have had the same value for an hour of: age. First look at the "
-        "sensor, "
-        "cache or default that the value comes from.",
-        value="1",
-        limit="0",
+        summary="Feature age has had the same value in all requests for an hour.",
+        says="For an hour, all requests to credit, version 3, have had the same value of: age. First look at the "
+        "sensor, cache or default that the value comes from.",
     ),
     Case(
         "ModelUnknownFeatures",
@@ -98,10 +89,10 @@ CASES = [
         begins=1500,
         step=20,
         fires=40,
-        says="Requests of credit, version 3, hold 3 features that the reference does not know, more than a day ago; "
-        "the "
-        "sidecar's log names them. First ask whether a release upstream renamed a feature that the model uses.",
-        value="3",
+        summary="Requests contain 3 features that the reference does not know.",
+        says="Requests to credit, version 3, contain 3 features that the reference does not know: more than a day "
+        "ago. The sidecar's log names them. First ask whether a release upstream has renamed a feature that the "
+        "model uses.",
         resolves=20,
     ),
 ]

@@ -31,10 +31,9 @@ CASES = [
         near=latency(150, 178.4, 180),
         healthy=NO_OBJECTIVE | latency(180, 180, 180) | {APPROVE: Rate(160), ALL: Rate(180), COUNT: Rate(180)},
         fires=16,
-        says="The 99th percentile of the latency of credit, version 3, is 750ms; the limit is 500ms. First see "
-        "whether one pod or all are slow, and whether CPU is throttled or traffic has risen.",
-        value="750ms",
-        limit="500ms",
+        summary="The 99th percentile of latency is 750ms, above the limit of 500ms.",
+        says="One in a hundred predictions of credit, version 3, takes longer than 750ms; the limit is 500ms. First "
+        "see whether one pod or all are slow, whether CPU is throttled, and whether traffic has risen.",
     ),
     Case(
         "ModelErrorRatioHigh",
@@ -42,11 +41,10 @@ CASES = [
         near={ERRORS: Rate(3)},
         healthy=NO_OBJECTIVE,
         fires=16,
-        says="25% of the requests to credit, version 3, fail; the limit is 5%. Errors per second by type: timeout "
-        "0.333. First look at the model's own log for the commonest type, and roll back if a deploy came "
-        "before.",
-        value="25%",
-        limit="5%",
+        summary="25% of the requests fail.",
+        says="25% of the requests to credit, version 3, fail; the limit is 5%. Errors per minute by type: timeout 20. "
+        "First read the model's own log for the most frequent type, and roll back if this began with a "
+        "deployment.",
     ),
     Case(
         "ModelPredictionsStopped",
@@ -54,28 +52,39 @@ CASES = [
         near={APPROVE: Rate(0), DECLINE: Rate(0.5), ERRORS: Rate(0)},
         healthy=thresholds(class_share=2),
         labels=MODEL_LABELS,
-        # Long after what it was before has been forgotten.
+        # Long after the hour before has been forgotten.
         fires=160,
         resolves=20,
-        says="credit has neither predicted nor failed once in 20 minutes, though its sidecar is up and it was busy "
-        "before. "
-        "First see whether requests reach the model (ingress, callers), and then whether it still writes its log where "
-        "the sidecar reads it.",
-        value="0 requests per second",
+        summary="Requests have stopped.",
+        says="credit has received no requests for 2h 40m 0s, although its sidecars respond. First see whether "
+        "requests reach the model (ingress, callers), then whether it still writes its log where the sidecar "
+        "reads it.",
     ),
     Case(
-        "ModelTrafficUnusual",
+        "ModelTrafficLow",
         fault={APPROVE: Rate(20), DECLINE: Rate(5)},
         near={APPROVE: Rate(22), DECLINE: Rate(11)},
         labels=MODEL_LABELS,
         begins=26 * 60,
         fires=92,
         resolves=100,
-        says="credit got 41.68% of the requests of the same hour yesterday or a week ago (whichever is nearer) in "
-        "the last hour. The limits are 50% and 200%. First ask whether a caller, a campaign or a holiday "
-        "explains it.",
-        value="41.68%",
-        limit="50% to 200%",
+        summary="Traffic is 41.68% of what is usual at this hour.",
+        says="In the last hour, credit received 25 requests per minute: 41.68% of the traffic at the same hour "
+        "yesterday or a week ago, whichever was lower. The alert fires below 50%. First ask whether a caller or "
+        "a holiday explains this.",
+    ),
+    Case(
+        "ModelTrafficHigh",
+        fault={APPROVE: Rate(80), DECLINE: Rate(45)},
+        near={APPROVE: Rate(70), DECLINE: Rate(45)},
+        labels=MODEL_LABELS,
+        begins=26 * 60,
+        fires=92,
+        resolves=100,
+        summary="Traffic is 208.3% of what is usual at this hour.",
+        says="In the last hour, credit received 125 requests per minute: 208.3% of the traffic at the same hour "
+        "yesterday or a week ago, whichever was higher. The alert fires above 200%. First find the caller that "
+        "sends them, and see whether latency has risen.",
     ),
     Case(
         "ModelClassMixCollapsed",
@@ -85,13 +94,10 @@ CASES = [
         begins=200,
         fires=80,
         resolves=40,
-        says="100% of the predictions in the last hour of credit, version 3, are approve 100%; the limit is 99%, and "
-        "the "
-        "day before its commonest class had 69.7%. First look for features that are constant or missing, then for a "
-        "model "
-        "or threshold that was changed.",
-        value="100%",
-        limit="99%",
+        summary="100% of the predictions are of class approve.",
+        says="In the last hour, 100% of the predictions of credit, version 3, were of class approve; the limit for "
+        "one class is 99%. On the day before, the most frequent class had 69.7%. First look for features that "
+        "are constant or missing, then for a changed model or decision threshold.",
     ),
     Case(
         "ModelErrorBudgetBurnFast",
@@ -102,11 +108,10 @@ CASES = [
         fires=76,
         resolves=40,
         beside=("ModelErrorBudgetBurnSlow",),
-        says="2.5% of the requests to credit miss the objective for errors; it allows 0.1%. In the last 1h it was "
-        "2.5%, in the last 5m 2.5%. First see whether it is errors or latency, and roll back what was "
-        "deployed last.",
-        value="2.5%",
-        limit="0.1%",
+        summary="2.5% of the requests failed in the last hour.",
+        says="In the last hour, 2.5% of the requests to credit failed, in the last five minutes 2.5%. The objective "
+        "allows 0.1%. At this rate, the error budget of 30 days lasts 1d 4h 48m 0s; 0% of it is left. Errors per "
+        "minute: 1.54 by version 3. First roll back what was deployed last.",
     ),
     Case(
         "ModelErrorBudgetBurnSlow",
@@ -117,9 +122,10 @@ CASES = [
         healthy=thresholds(latency_p99_seconds=1.0),
         fires=200,
         resolves=400,
-        says="2.388% of the requests to credit miss the objective for latency; it allows 1%. In the last 1d it was "
-        "2.388%, in the last 5m 3.333%. First look at when it began, and plan the repair for this week.",
-        value="2.388%",
-        limit="1%",
+        summary="2.388% of the requests took longer than the limit in the last day.",
+        says="In the last day, 2.388% of the requests to credit took longer than the limit, in the last six hours "
+        "2.388%. The objective allows 1%. At this rate, the error budget of 30 days lasts 12d 13h 32m 9s; 0% of "
+        "it is left. 99th percentile of latency: 1s for version 3. First find out when it began, and plan the "
+        "repair for this week.",
     ),
 ]

@@ -3,6 +3,7 @@
 from tests.alerts.timeline import HEALTHY, JOB_LABELS, MODEL_LABELS, Case, Gone, Level, Rate, of, own
 
 DOWN = {name: Gone() for name in HEALTHY} | {own("up"): Level(0)}
+OTHER_SIDECAR = of("model_threshold", 'metric="feature_drift_psi"', pod='pod="c",instance="c:9465"')
 LOG = 'source="log"'
 
 CASES = [
@@ -11,26 +12,40 @@ CASES = [
         fault=dict.fromkeys(HEALTHY, Gone()),
         near={own("up"): Gone()},
         labels=MODEL_LABELS,
+        fires=28,
+        resolves=20,
+        summary="Prometheus has no targets left for this model.",
+        says="Prometheus no longer finds any sidecar of credit, so the model is not monitored and its other alerts "
+        "are suppressed. If it was retired or scaled to zero, nothing is wrong, and this alert ends two hours "
+        "after the last scrape. First ask whether that is so; if not, see whether its pods run, and whether the "
+        "PodMonitor selects them.",
+    ),
+    Case(
+        "PredictionExporterAllDown",
+        healthy={OTHER_SIDECAR: Level(0.25)},
+        fault={**DOWN, OTHER_SIDECAR: Gone()},
+        near=DOWN,
+        beside=("PredictionExporterDown",),
+        labels=MODEL_LABELS,
         fires=24,
         resolves=20,
-        says="No pod of credit has responded to Prometheus for 10 minutes, although at least one did within the "
-        "last day. The model is not monitored, and its other alerts are suppressed. First see whether its "
-        "pods run, and whether Prometheus still finds them (Status, Targets).",
-        value="0 pods",
+        summary="The only sidecar does not respond.",
+        says="No sidecar of credit responds to Prometheus, so the model is not monitored and its other alerts are "
+        "suppressed. Pods: a. First see whether the pods run; if they do, read the sidecar's log. A sidecar that "
+        "cannot save its state returns 503.",
     ),
     Case(
         "PredictionExporterDown",
         # Another pod of the version goes on.
-        healthy={of("model_threshold", 'metric="feature_drift_psi"', pod='pod="c",instance="c:9465"'): Level(0.25)},
+        healthy={OTHER_SIDECAR: Level(0.25)},
         fault=DOWN,
         near=dict.fromkeys(HEALTHY, Gone()),
         fires=16,
         resolves=16,
-        says="1 sidecars of credit, version 3, do not respond to Prometheus, so the predictions of these pods are "
-        "not counted: a a:9465. First read the sidecar's log: a sidecar that cannot save its state "
-        "returns 503. If it does not run, find out why.",
-        value="1",
-        limit="0",
+        summary="1 sidecar does not respond.",
+        says="1 sidecar of credit, version 3, does not respond to Prometheus, so predictions of this pod are not "
+        "counted: a. First see whether the pod runs; if it does, read the sidecar's log. A sidecar that cannot "
+        "save its state returns 503.",
     ),
     Case(
         "PredictionExporterReferenceMissing",
@@ -38,10 +53,10 @@ CASES = [
         near={},
         fires=68,
         resolves=16,
-        says="Sidecars of credit, version 3, have no reference profile: there is no drift and no data quality. First "
-        "make "
-        "one of the training data (`prediction-exporter profile`) and name it in the configuration.",
-        value="1",
+        summary="There is no reference profile.",
+        says="1 sidecar of credit, version 3, has no reference profile, so neither drift nor data quality is "
+        "monitored. First make a profile of the training data with `prediction-exporter profile`, and set "
+        "`reference` in the configuration.",
     ),
     Case(
         "PredictionExporterLagging",
@@ -49,11 +64,10 @@ CASES = [
         fault={own("prediction_exporter_source_lag_seconds", LOG): Level(90)},
         near={own("prediction_exporter_source_lag_seconds", LOG): Level(59)},
         labels=JOB_LABELS,
-        says="Sidecars of model are behind: bytes that are not read yet have waited for up to a a:9465 1m 30s. First "
-        "see "
-        "whether the sidecar's CPU is throttled, then whether one model writes much more than before.",
-        value="1m 30s",
-        limit="60s",
+        summary="Sidecars are 1m 30s behind the log.",
+        says="Sidecars of model read more slowly than the model writes. Longest wait of unread lines by pod (limit 1m "
+        "0s): a 1m 30s. First see whether the sidecar's CPU is throttled, then whether the model writes much "
+        "more than before.",
     ),
     Case(
         "PredictionExporterCommitsFailing",
@@ -61,10 +75,9 @@ CASES = [
         near={own("prediction_exporter_commits_total", 'result="success"'): Rate(1)},
         labels=JOB_LABELS,
         resolves=40,
-        says="Sidecars of model could not save their state in the last 15 minutes, and returned 503; failed "
-        "commits: a a:9465 15. First look at the volume of `state_dir`: is it full, read-only or gone?",
-        value="15",
-        limit="0",
+        summary="Sidecars cannot save their state.",
+        says="Sidecars of model failed to save their state in the last 15 minutes and answered scrapes with 503. "
+        "Failures by pod: a 15. First see whether the volume of `state_dir` is full, read-only or missing.",
     ),
     Case(
         "PredictionExporterRejecting",
@@ -73,11 +86,10 @@ CASES = [
         near={own("prediction_exporter_source_rejected_lines_total", f'{LOG},reason="invalid_json"'): Rate(0.5)},
         labels=JOB_LABELS,
         fires=32,
-        says="Sidecars of model reject lines, so the predictions on them are not counted. Share by source, the "
-        "limit being 1%: log 10%. Rejected lines per second by reason: invalid_json 0.1. First read the "
-        "sidecar's log, which has the positions of rejected lines; then see how the model's log has changed.",
-        value="10%",
-        limit="1%",
+        summary="10% of the lines of a source are rejected.",
+        says="Sidecars of model reject lines, so the predictions on these lines are not counted. Share by source "
+        "(limit 1%): log 10%. Lines per minute by reason: invalid_json 6. First read the sidecar's log, which "
+        "has the positions of rejected lines, then see how the model's log has changed.",
     ),
     Case(
         "PredictionExporterLabelsCapped",
@@ -86,11 +98,10 @@ CASES = [
         near={},
         labels=JOB_LABELS,
         fires=80,
-        says="Sidecars of model have more versions, classes, error types or segments than they may, and count the "
-        "rest as `other`; records in the last hour: a a:9465 60. First see which label it is, and whether its "
-        "values belong there (ids do not).",
-        value="60",
-        limit="0",
+        summary="Some label values are counted as `other`.",
+        says="Sidecars of model have found more versions, classes, error types or segments than `limits` allows, and "
+        "count the rest as `other`. Records in the last hour by label: model_version 60. First see whether the "
+        "values belong in a label; ids do not.",
     ),
     Case(
         "PredictionExporterReloadFailed",
@@ -99,9 +110,9 @@ CASES = [
         near={own("prediction_exporter_web_config_last_reload_successful"): Level(1)},
         labels=JOB_LABELS,
         resolves=20,
-        says="Sidecars of model keep the previous configuration, because the new one is invalid: a a:9465. First "
-        "run `prediction-exporter check` on the new file, which lists every mistake.",
-        value="1",
+        summary="1 sidecar rejected a changed configuration.",
+        says="1 sidecar of model keeps the previous configuration, because the new one is invalid: a. First run "
+        "`prediction-exporter check` on the new file; it lists every mistake.",
     ),
     Case(
         "PredictionExporterDataLost",
@@ -110,11 +121,9 @@ CASES = [
         near={own("prediction_exporter_source_rotations_total", LOG): Rate(1)},
         labels=JOB_LABELS,
         resolves=40,
-        says="Sidecars of model have lost 15 files or datagrams in the last 15 minutes: counts of predictions are too "
-        "low. "
-        "First see whether logs are deleted too early, or datagrams come faster than they are read.",
-        value="15",
-        limit="0",
+        summary="Predictions were lost before they could be read.",
+        says="In the last 15 minutes, sidecars of model lost 15 files or datagrams, so counts of predictions are too "
+        "low. First see whether logs are deleted too early, or datagrams arrive faster than they are read.",
     ),
     Case(
         "PredictionExporterSourceFailing",
@@ -123,11 +132,9 @@ CASES = [
         near={own("prediction_exporter_source_open_files", LOG): Level(2)},
         labels=JOB_LABELS,
         resolves=20,
-        says="Sidecars of model cannot open or read files of the log; files: a a:9465 2. First look at the files' "
-        "owner and "
-        "mode, and at the volume that both containers share.",
-        value="2",
-        limit="0",
+        summary="2 files of the prediction log cannot be read.",
+        says="Sidecars of model cannot open or read files of the prediction log. Files by pod: a 2. First look at the "
+        "owner and mode of the files, and at the volume that both containers share.",
     ),
     Case(
         "PredictionExporterJoinsEvicted",
@@ -137,10 +144,8 @@ CASES = [
         labels=JOB_LABELS,
         fires=80,
         resolves=100,
-        says="Sidecars of model evicted 120 predictions in the last hour before their ground truth arrived, so "
-        "performance is measured on only some of the predictions. First raise `waiting` or shorten `wait` of "
-        "`ground_truth`.",
-        value="120",
-        limit="0",
+        summary="120 predictions were evicted before ground truth arrived.",
+        says="In the last hour, sidecars of model evicted 120 predictions before ground truth arrived, so performance "
+        "is measured on only some of the predictions. First raise `waiting` or shorten `wait` of `ground_truth`.",
     ),
 ]

@@ -49,7 +49,13 @@ def test_the_shipped_rules_have_no_mistakes() -> None:
         ("theme: serving", "theme: service", "labels.theme", "expected the name of a rule file .*, got 'service'"),
         ("theme: serving", "theme: serving\n            action: go", "labels.action", "expected retrain or hold, .*"),
         ("theme: serving", "theme: serving\n            at: '{{ $value }}'", "labels.at", "expected text without .*"),
-        ("summary: A model answers", "summary: 5 #", "annotations.summary", "expected text, got 5; put it in quotes.*"),
+        ("ruleset: prediction-exporter", "ruleset: ours", "labels.ruleset", "expected prediction-exporter, got 'ours'"),
+        (
+            "annotations:\n",
+            "annotations:\n            at: 5\n",
+            "annotations.at",
+            "expected text, got 5; put it in quotes.*",
+        ),
         (f"runbook_url: {RUNBOOKS}", "runbook_url: /", "annotations.runbook_url", f"expected {RUNBOOKS}/Mod.*High.md"),
         ("dashboard_url: http://local", "dashboard_url: http://", "annotations.dashboard_url", "expected http://loc.*"),
         ("> on (", "> no (", "expr", "not PromQL: .*"),
@@ -91,9 +97,9 @@ def test_what_is_missing_or_unknown_is_told() -> None:
         (alert, "ModelLatencyHigh: for: missing"),
         ("four: 5m", f"ModelLatencyHigh: four: unknown key; {known}"),
     ]
-    summary = "            summary: A model answers too slowly.\n"
-    assert found(changed(summary, "", since=LATENCY)) == [
-        ("annotations:", "ModelLatencyHigh: annotations.summary: missing")
+    runbook = f"            runbook_url: {RUNBOOKS}/ModelLatencyHigh.md\n"
+    assert found(changed(runbook, "", since=LATENCY)) == [
+        ("annotations:", "ModelLatencyHigh: annotations.runbook_url: missing")
     ]
     assert found(changed("theme: serving\n", "team: ml\n", since=LATENCY)) == [
         ("labels:", "ModelLatencyHigh: labels.theme: expected the name of a rule file such as serving, got None")
@@ -111,6 +117,7 @@ def test_an_alert_without_a_runbook_is_told() -> None:
 def test_a_rule_that_reads_what_is_recorded_later_is_told() -> None:
     later, own = "model:model_requests:avg_rate1h", "model:model_requests:avg_rate15m"
     read = "avg_over_time(model:model_requests:rate5m[15m])"
+    assert found(changed(read, f"{read} or last_over_time({own}[10m])")) == []
     for name in (later, own):
         move = f"{own}: expr: {name} is recorded later in the same group; move that rule up"
         assert found(changed(read, f"{read} + {name}")) == [("expr: |", move)]

@@ -70,7 +70,8 @@ def test_a_rule_is_named_by_level_metric_and_operations() -> None:
     level = rf"{of_version}|model(_slo)?|job_source|instance_source_reason|slo"
     metric = r"(model|prediction_exporter)_[a-z0-9_]+|up"
     windows = "5m|15m|30m|1h|24h|2h|6h|1d|3d|30d"
-    known = r"count_(1h|24h)_ago|known1h|down|drifted|degraded|broken|max|sum|mean|increase|ratio(_of_pods)?"
+    known = r"count(_(1h|24h)_ago)?|known1h|(all_)?down|drifted|degraded|broken|max|sum|mean|increase|ratio(_of_pods)?"
+    known += r"|steady1h(_yesterday|_last_week)?|usually_gone|idle|last_timestamp|overdue"
     rates = rf"(avg_|p99_|ratio_)?rate({windows})|((sum|ratio)_)?increase({windows})(_offset1h)?|count({windows})"
     operations = rf"{known}|{rates}|(excess_ratio|median)({windows})"
     # Of objectives, the second part names what the series is.
@@ -92,7 +93,7 @@ def test_the_rules_have_the_sidecar_s_smoothing_and_least_number_of_values() -> 
 
 def test_from_a_scrape_to_slack_are_at_most_eighty_seconds_besides_for_and_thirty_without_drift() -> None:
     (endpoint,) = yaml.safe_load((ROOT / PODMONITOR).read_text())["spec"]["podMetricsEndpoints"]
-    route = yaml.safe_load((ROOT / "alerts/alertmanager/alertmanager.yml").read_text())["route"]
+    (route,) = yaml.safe_load((ROOT / "alerts/alertmanager/alertmanager.yml").read_text())["route"]["routes"]
     waits = Duration.parse(endpoint["interval"]).seconds + Duration.parse(route["group_wait"]).seconds
     alerting = [group for file in FILES for group in file.groups if any("alert" in rule for rule in group["rules"])]
     intervals = {group["name"]: Duration.parse(group["interval"]).seconds for group in alerting}

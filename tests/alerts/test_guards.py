@@ -88,20 +88,17 @@ def test_a_name_of_a_log_cannot_become_a_query_or_a_template(tmp_path: Path) -> 
                     "model_version": label,
                     "severity": "warning",
                     "theme": "drift",
+                    "ruleset": "prediction-exporter",
                 },
                 "exp_annotations": {
-                    "summary": "A model's inputs are not what it was trained on.",
-                    "description": f"Inputs of credit, version {label}, have moved away from the reference, more than "
-                    "chance "
-                    "explains. PSI by feature, the limit being 0.25: age 0.54. First look at which bins have grown, "
-                    "and ask "
-                    "where that feature comes from.",
-                    "value": "0.54",
-                    "limit": "0.25",
+                    "summary": "Feature age has drifted.",
+                    "description": f"Inputs of credit, version {label}, have moved away from the reference by more "
+                    "than chance explains. PSI by feature (limit 0.25): age 0.54. First see which bins have grown, and "
+                    "ask where the feature comes from.",
                     "runbook_url": "https://github.com/prediction-exporter/prediction-exporter/blob/main/alerts/runbooks/"
                     "ModelFeatureDrift.md",
                     "dashboard_url": "http://localhost:3000/d/prediction-exporter-drift?var-model_name=credit&"
-                    "var-model_version=x%22%7D+or+vector%281%29+%23%7B%7B+.Value+%7D%7D",
+                    "var-model_version=x%22%7D+or+vector%281%29+%23%7B%7B+.Value+%7D%7D&var-namespace=prod",
                 },
             }
         ],

@@ -115,9 +115,8 @@ class Case:
     alert: str
     fault: Series
     near: Series
+    summary: str
     says: str
-    value: str
-    limit: str = ""
     healthy: Series = field(default_factory=dict)
     labels: Mapping[str, str] = field(default_factory=lambda: VERSION_LABELS)
     fires: int = 24
@@ -166,7 +165,7 @@ def timeline(case: Case, meanwhile: Series, until: int) -> dict[str, str]:
 
 def other(series: str) -> str:
     """Return the name of the same series of the model beside."""
-    for one, another in (('"credit"', '"beside"'), ('job="model"', 'job="beside"'), ('="a', '="x'), ('="b', '="y')):
+    for one, another in (('="a', '="x'), ('="b', '="y'), ('"credit"', '"beside"'), ('job="model"', 'job="beside"')):
         series = series.replace(one, another)
     return series
 
@@ -210,13 +209,31 @@ def run(folder: Path, case: Case, tests: dict[str, Any]) -> str:
 
 def run_series(folder: Path, case: Case, series: Mapping[str, str], tests: dict[str, Any]) -> str:
     """Run promtool on series, with the files and steps of a case."""
-    listed = [{"series": name, "values": values} for name, values in series.items()]
     files = [file for file in FILES if file.name not in OPTIONAL - {*case.files}]
+    groups = [group["name"] for file in files for group in file.groups]
+    return evaluate(folder, [rules() / f"{file.name}.yaml" for file in files], groups, case.step, series, tests)
+
+
+def evaluate(
+    folder: Path,
+    files: Sequence[Path],
+    groups: Sequence[str],
+    step: int,
+    series: Mapping[str, str],
+    tests: dict[str, Any],
+) -> str:
+    """Run promtool on rule files, whose groups are evaluated in this order after each scrape, every `step` minutes."""
     unit = {
-        "rule_files": [str(rules() / f"{file.name}.yaml") for file in files],
-        "evaluation_interval": f"{case.step}m",
-        "group_eval_order": [group["name"] for file in files for group in file.groups],
-        "tests": [{"interval": f"{case.step}m", "input_series": listed, **tests}],
+        "rule_files": [*map(str, files)],
+        "evaluation_interval": f"{step}m",
+        "group_eval_order": groups,
+        "tests": [
+            {
+                "interval": f"{step}m",
+                "input_series": [{"series": name, "values": values} for name, values in series.items()],
+                **tests,
+            }
+        ],
     }
     path = folder / "alerts.test.yaml"
     path.write_text(json.dumps(unit))

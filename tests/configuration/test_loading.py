@@ -186,7 +186,8 @@ SOURCES = "sources: [/var/log/model.jsonl]\n"
         pytest.param(SOURCES + "thresholds: {accuracy: high}", "thresholds.accuracy: expected a number", id="number"),
         pytest.param(
             SOURCES + "thresholds: {latency_p99_seconds: -1}",
-            "thresholds.latency_p99_seconds: expected a number >= 0.0, got -1",
+            "thresholds.latency_p99_seconds: expected a number of at least 0, or for seconds a duration such as 14h, "
+            "got -1",
             id="threshold below 0",
         ),
         pytest.param(
@@ -423,6 +424,13 @@ def test_relative_paths_are_relative_to_the_file(tmp_path: Path) -> None:
     settings, _ = loading.load(file)
     assert [source.options.url.place for source in settings.sources] == [f"{tmp_path}/logs/*.jsonl", "/abs.jsonl"]
     assert settings.state_dir == f"{tmp_path}/state"
+
+
+def test_a_threshold_in_seconds_may_be_a_duration(tmp_path: Path) -> None:
+    file = tmp_path / "config.yaml"
+    file.write_text(SOURCES + "thresholds: {idle_seconds: 14h, latency_p99_seconds: 300ms, mae: 2}")
+    settings, _ = loading.load(file)
+    assert settings.thresholds == {"idle_seconds": 50400, "latency_p99_seconds": 0.3, "mae": 2}
 
 
 def test_defaults_are_the_documented_ones(tmp_path: Path) -> None:

@@ -82,9 +82,10 @@ def chosen(
         values = asked.values(fill_in(variable["query"], filled))
         if pattern := variable.get("regex"):
             values = [found[1] for value in values if (found := re.search(pattern.strip("/"), value))]
-        assert values, f"${variable['name']} has no values"
+        # Series may have no label for the place. Then there is only `All` to choose.
+        assert values or variable["name"] in ("cluster", "namespace"), f"${variable['name']} has no values"
         if picked and variable["name"] in picked:
             saved = picked[variable["name"]]
-        first = saved if saved in values else values[0]
+        first = saved if saved in values or not values else values[0]
         filled[variable["name"]] = interpolated(variable, [ALL] if saved == [ALL] else [first])
     return filled

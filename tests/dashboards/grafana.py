@@ -81,6 +81,8 @@ def step_of(panel: Mapping[str, Any], span: float, scrape: float) -> float:
 
 
 EXAMPLE = {
+    "cluster": ".*",
+    "namespace": ".*",
     "job": ".+",
     "instance": ".+",
     "model_name": ".+",

@@ -2,14 +2,14 @@
 
 from collections.abc import Iterator
 
-from alerts.rule_files import Rule, alerts, load
+from alerts.rule_files import FOLDER, Rule, alerts, load
 
 INTRODUCTION = """\
 # The alerts
 
-Written by `make reference` from the rule files beside this page, by theme. An alert fires once its condition has held
-`for` so long, and keeps firing for another while after the condition ends, so that a flapping condition notifies once.
-Alerts with the action `retrain` start a training; those with `hold` delay it.
+Written by `make reference` from the rule files and runbooks beside this page, by theme. An alert fires once its
+condition has held `for` so long, and keeps firing for another while after the condition ends, so that a flapping
+condition notifies once. Alerts with the action `retrain` start a training; those with `hold` delay it.
 """
 
 
@@ -32,4 +32,5 @@ def _rows(rules: list[Rule]) -> Iterator[str]:
         name, labels = rule["alert"], rule["labels"]
         kinds = ", ".join(labels[key] for key in ("severity", "action") if key in labels)
         times = f"{rule['for']} | {rule.get('keep_firing_for', '')}"
-        yield f"| [{name}](runbooks/{name}.md) | {kinds} | {times} | {rule['annotations']['summary']} |"
+        _, meaning, *_ = (FOLDER / "runbooks" / f"{name}.md").read_text().split("\n\n")
+        yield f"| [{name}](runbooks/{name}.md) | {kinds} | {times} | {meaning} |"

@@ -67,6 +67,7 @@ WORDS: Mapping[Any, str] = {
     SourceConfig: "source",
     units.FieldPath: "path",
     units.Bounds: "bounds",
+    units.Limit: "limit",
     units.Tails: "two quantiles",
     units.Before: "`previous` or duration",
     web.Secret: "text",
@@ -162,7 +163,8 @@ def _thresholds() -> Iterator[str]:
         default = DEFAULT_THRESHOLDS.get(name, TRUTH_THRESHOLDS.get(name))
         besides = " with `ground_truth`" * (name in TRUTH_THRESHOLDS)
         spelt = "in the rules" if default is None else f"`{default:g}`{besides}"
-        yield f"| `{name}` | number, {'0 to 1' if name in SHARES else 'at least 0'} | {spelt} | {meaning} |"
+        kind = "number, 0 to 1" if name in SHARES else WORDS[units.Limit]
+        yield f"| `{name}` | {kind} | {spelt} | {meaning} |"
     yield ""
 
 

@@ -210,7 +210,7 @@ async def messages(http: ClientSession, slack: str) -> set[tuple[Incident, str]]
     async with http.get(slack) as response:
         page = html.unescape(await response.text())
     by_alert = {incident.alert: incident for incident in INCIDENTS}
-    found = re.findall(rf"<h2>.*?(\w+): {model.NAME}: .*?/runbooks/(\w+)\.md", page, re.DOTALL)
+    found = re.findall(rf"<h2>(\w+): (\w+): {model.NAME}\b", page)
     return {(by_alert[alert], severity) for severity, alert in found if alert in by_alert}
 
 

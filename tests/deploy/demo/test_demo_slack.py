@@ -1,12 +1,13 @@
 """The demo's stand-in for Slack."""
 
 import asyncio
+import re
 from collections.abc import Awaitable, Callable
 
 from aiohttp import web
 from aiohttp.test_utils import TestClient, TestServer
 
-from deploy.demo.slack import Slack
+from deploy.demo.slack import Slack, readable
 
 Http = TestClient[web.Request, web.Application]
 
@@ -34,10 +35,8 @@ def test_messages_are_on_the_page_the_newest_first() -> None:
                 "attachments": [
                     {
                         "title": title,
-                        "title_link": "http://127.0.0.1:1/d/x",
                         "text": "a\nb &amp; c",
                         "color": "good",
-                        "fields": [{"title": "Limit", "value": "30%", "short": True}],
                         "actions": [{"type": "button", "text": "Silence", "url": "http://127.0.0.1:1/#/silences"}],
                         "footer": "ML Monitoring System",
                     }
@@ -48,11 +47,16 @@ def test_messages_are_on_the_page_the_newest_first() -> None:
         shown = await page(http)
         assert shown.index("&lt;script&gt;") < shown.index(">first<")
         assert "<script>" not in shown
-        expected = ("#ml-alerts", "a\nb &amp; c", "border-color: #2eb886", "Limit", "30%", "/#/silences")
+        expected = ("#ml-alerts", "a\nb &amp; c", "border-color: #2eb886", "/#/silences")
         assert not [text for text in (*expected, "ML Monitoring System") if text not in shown]
         assert "divided by 60: where a message says 1h, the demo takes 60 seconds" in shown
 
     with_slack(use)
+
+
+def test_dates_are_shown_in_the_local_time_zone() -> None:
+    shown = readable("Since 02:13 UTC (<!date^1700000000^{date_short_pretty} at {time} in your time zone|UTC>).")
+    assert re.fullmatch(r"Since 02:13 UTC \(Nov 1[3-5], 2023 at \d\d:\d\d in your time zone\)\.", shown)
 
 
 def test_a_message_without_attachments_is_shown_too() -> None:
