@@ -7,6 +7,7 @@ counter again.
 import asyncio
 from collections.abc import Callable, Generator
 from time import perf_counter
+from traceback import clear_frames
 from typing import Protocol, TypeVar
 
 import structlog
@@ -93,6 +94,10 @@ class Committer:
                     except StopIteration as end:
                         result: T = end.value
                         return result
+                    except Exception as error:
+                        # Their variables, such as a whole body, would be kept until the caller has seen the error.
+                        clear_frames(error.__traceback__)
+                        raise
                     await pacer.pause()
 
     async def settle(self) -> None:
