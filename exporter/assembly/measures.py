@@ -13,6 +13,7 @@ from exporter.derived.degradation import ConceptDrift, Degradation, Performance
 from exporter.derived.drift import Drift, DriftAgainstPast, DriftCalculator
 from exporter.derived.drift_statistics import DRIFT_STATISTICS
 from exporter.derived.estimated_performance import EstimatedPerformance
+from exporter.derived.favourable import FavourableRatio
 from exporter.derived.feature_health import (
     AbsentFeatures,
     FeatureHealth,
@@ -76,8 +77,10 @@ def measures(config: Config, profile: Profile | None) -> Measures:
         live = config.drift.live_version
         chosen.derived.append(DriftAgainstPast(features, None if live is None else str(live)))
         chosen.remembered = frozenset({features.bins.name})
+    if config.favourable is not None:
+        chosen.derived.append(FavourableRatio(predictions, str(config.favourable)))
     if config.segments:
-        _add_segments(chosen, predictions, features)
+        _add_segments(chosen, config, predictions, features)
     if profile:
         chosen.derived.append(UnknownFeatureCount())
     chosen.derived += [ReferenceMissing(profile is None), Thresholds(config.limits_of_metrics)]
@@ -161,7 +164,8 @@ def _add_outputs(chosen: Measures, config: Config, profile: Profile) -> None:
 def _add_drift(chosen: Measures, config: Config, variables: Profile, kind: VariableKind) -> DriftCalculator:
     """Add the drift of the features of a profile, which are variables of a kind."""
     exported = config.exported_bins if kind == FEATURES else None
-    calculator = DriftCalculator(variables, kind, _criteria(config, "feature_drift_psi"), exported)
+    importance = {name: feature.importance for name, feature in config.features.items()} if kind == FEATURES else {}
+    calculator = DriftCalculator(variables, kind, _criteria(config, "feature_drift_psi"), exported, importance)
     parts = (calculator.bins, calculator.cuts, calculator.moments)
     chosen.statistics += parts if kind == FEATURES else [OnColumns(part, kind, variables) for part in parts]
     drift_statistics = (statistic for statistic in DRIFT_STATISTICS if statistic.name in config.drift.methods)
@@ -228,7 +232,7 @@ def _add_performance(chosen: Measures, config: Config, profile: Profile | None, 
     chosen.derived.append(ConceptDrift(performance, config.drift.overdispersion))
 
 
-def _add_segments(chosen: Measures, predictions: LabelCounts, features: DriftCalculator | None) -> None:
+def _add_segments(chosen: Measures, config: Config, predictions: LabelCounts, features: DriftCalculator | None) -> None:
     latency = chosen.every(Histogram, column="latency_seconds")
     counted: tuple[Histogram | LabelCounts | Business, ...]
     counted = (*latency, *chosen.every(LabelCounts), *chosen.every(Business))
@@ -239,6 +243,8 @@ def _add_segments(chosen: Measures, predictions: LabelCounts, features: DriftCal
         statistics.append(outcomes)
     chosen.segmented += statistics
     chosen.derived += [SegmentTotals(statistics), WindowSamples(predictions, SEGMENTS)]
+    if config.favourable is not None:
+        chosen.derived.append(FavourableRatio(predictions, str(config.favourable), SEGMENTS))
     if features:
         # Its bins are not exported, because a series per feature, bin and segment would be too many.
         chosen.segmented.append(features.bins)

@@ -114,6 +114,7 @@ def _about_predictions(config: Config, models: LoadedModels) -> Iterator[str]:
     of_keys = {each.key: each for each in settings(config)}
     for key, model in models.items():
         profile, kind, positive = model.profile, model.config.prediction, model.config.positive_class
+        favourable = model.config.favourable
 
         def at(name: str, key: ModelKey = key) -> str:
             places = [of_keys[each] for each in (key, ModelKey(key.name), OTHERS) if each in of_keys]
@@ -128,6 +129,10 @@ def _about_predictions(config: Config, models: LoadedModels) -> Iterator[str]:
             yield f"{at('positive_class')}: expected one of {', '.join(sorted(profile.classes))}, got {positive}"
         elif positive is not None and profile and len(profile.classes) > 2:  # noqa: PLR2004  # it and the other one
             yield f"{at('positive_class')}: expected a model of two classes, got {len(profile.classes)}"
+        if favourable is not None and model.prediction_kind == "value":
+            yield f"{at('favourable')}: predictions are values, not classes"
+        elif favourable is not None and profile and profile.classes and str(favourable) not in profile.classes:
+            yield f"{at('favourable')}: expected one of {', '.join(sorted(profile.classes))}, got {favourable}"
 
 
 def _about_features(config: Config, models: LoadedModels) -> Iterator[str]:

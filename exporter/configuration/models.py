@@ -100,6 +100,7 @@ def _with(model: LoadedModel, settings: Settings) -> LoadedModel:
             features=config.features | own.features,
             prediction=config.prediction if own.prediction is None else own.prediction,
             positive_class=config.positive_class if own.positive_class is None else own.positive_class,
+            favourable=config.favourable if own.favourable is None else own.favourable,
         ),
         model.profile,
         segments_at=model.segments_at if own.segments is None else f"{settings.path}.segments",

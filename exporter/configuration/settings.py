@@ -104,6 +104,8 @@ class FeatureConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """The range of valid values of a numeric feature instead of the reference's: `[0, 120]`, or `[0, null]`."""
     ignore: bool = False
     """Whether the feature is not monitored."""
+    importance: Annotated[float, msgspec.Meta(ge=0)] = 1.0
+    """The weight of the feature in `model_drifted_features_ratio`."""
 
 
 class VersionSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -121,6 +123,8 @@ class VersionSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """What predictions are: `class`, or `value` as of a regression. The default is what the reference says."""
     positive_class: str | int | None = None
     """The class that a single `probability` belongs to, of two classes. The default is the predicted class."""
+    favourable: str | int | None = None
+    """The class that is good for the person concerned; its share is exported, also by segment."""
 
 
 class ModelSettings(VersionSettings, frozen=True, forbid_unknown_fields=True):
@@ -210,6 +214,8 @@ class Config(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """What predictions are: `class`, or `value` as of a regression. The default is what the reference says."""
     positive_class: str | int | None = None
     """The class that a single `probability` belongs to, of two classes. The default is the predicted class."""
+    favourable: str | int | None = None
+    """The class that is good for the person concerned; its share is exported, also by segment."""
     limits: LimitsConfig = LimitsConfig()
     """Limits on what a log can add to memory and series."""
     quality: QualityConfig = QualityConfig()

@@ -100,7 +100,8 @@ def rejected(pvalues: Floats, significance: float) -> Bools:
 class DriftCalculator:
     """Compares the variables of a kind with those of a profile. `bins`, `cuts` and `moments` are tallied for it.
 
-    `exported` names the features whose bins are exported; None means all.
+    `exported` names the features whose bins are exported; None means all. `importance` has the weights of features that
+    are not 1.
     """
 
     def __init__(
@@ -109,6 +110,7 @@ class DriftCalculator:
         kind: VariableKind = FEATURES,
         criteria: Criteria = Criteria(),  # noqa: B008  # it is frozen
         exported: Collection[str] | None = None,
+        importance: Mapping[str, float] = {},
     ) -> None:
         self.kind = kind
         self.criteria = criteria
@@ -116,6 +118,7 @@ class DriftCalculator:
         self.cuts = FeatureCuts(profile, kind)
         self.moments = FeatureMoments(profile, kind)
         self.variables = self.bins.features
+        self.weights = np.array([importance.get(name, 1.0) for name in self.variables])
 
     @cached_property
     def reference(self) -> Distributions:
@@ -191,8 +194,9 @@ class Drift:
         return float(self.calculator.drift(window).is_enough.sum())
 
     def _drifted_ratio(self, window: SeriesWindow) -> float:
-        judged = self._judged(window)
-        return float(self.calculator.drift(window).drifted.sum() / judged) if judged else np.nan
+        result, weights = self.calculator.drift(window), self.calculator.weights
+        judged = weights[result.is_enough].sum()
+        return float(weights[result.is_enough & result.drifted].sum() / judged) if judged else np.nan
 
     def _ranks(self, window: SeriesWindow) -> dict[str, int]:
         order = ranking(self.calculator.drift(window).psi)

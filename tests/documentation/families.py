@@ -39,6 +39,7 @@ EVERYTHING = Config(
     sources=[],
     # Without a series, there are no metrics of models.
     model=ModelConfig(),
+    favourable="approve",
     ground_truth=GroundTruthConfig(sources=[]),
     drift=DriftConfig(before=(Before.parse("previous"),), live_version="3"),
     segments=(SegmentConfig("country"),),

@@ -297,6 +297,10 @@ class TestWhichModelAReferenceIsFor:
             ["models.credit.segments[0]: age is a numeric feature, expected a categorical one"],
         ),
         (
+            ["models: {churn: {reference: churn.json, favourable: yes please}}"],
+            ["models.churn.favourable: expected one of leave, stay, got yes please"],
+        ),
+        (
             ["reference: credit.json", "models: {a: {}, b: {}}"],
             ["reference: it does not say which of the `models` it is for; give it as models.NAME.reference"],
         ),
@@ -324,6 +328,48 @@ def test_an_ignored_feature_is_neither_monitored_nor_unknown(tmp_path: Path) -> 
     assert "('feature_name', 'age')" in names
     assert "('feature_name', 'income')" not in names
     assert {value for key, value in figures.items() if key[0] == "model_unknown_features"} == {0.0}
+
+
+def test_the_share_of_the_favourable_class_is_exported_of_each_model_and_segment(tmp_path: Path) -> None:
+    running = Running(loaded(tmp_path, "models: {churn: {favourable: stay}}"))
+    log = records(2000)
+    running.read(log)
+    of_model = [
+        record
+        for record in log
+        if record["model_name"] == "churn" and "error_type" not in record and record["timestamp"] > NOW - 3600
+    ]
+    figures = running.figures("churn")
+    for version in "12":
+        for channel in (None, "web", "app"):
+            found = [
+                record["prediction"] == "stay"
+                for record in of_model
+                if record["model_version"] == version and channel in (None, record["channel"])
+            ]
+            of_segment = channel and ("segment", "channel")
+            labels = [
+                *[("model_name", "churn"), ("model_version", version)],
+                *([("segment", "channel"), ("segment_value", channel)] if of_segment else []),
+                ("window", "1h"),
+            ]
+            name = "model_segment_favourable_ratio" if of_segment else "model_favourable_ratio"
+            # The hour ends with the pane of now, so that its start is a pane more or less.
+            assert figures[name, *map(str, labels)] == pytest.approx(sum(found) / len(found), abs=0.02)
+    assert not [key for key in running.figures("credit") if "favourable" in key[0]]
+
+
+def test_drifted_features_count_by_their_importance(tmp_path: Path) -> None:
+    for importance, expected in ((1, 1 / 2), (3, 3 / 4), (0, 0.0)):
+        profile = reference({name: numeric([5.0], [500, 500], least=0, greatest=9) for name in ("moved", "same")})
+        (tmp_path / "profile.json").write_bytes(profile_file.dump(profile))
+        moved = f"features: {{moved: {{importance: {importance}}}}}"
+        running = Running(loaded(tmp_path, "models: {m: {reference: profile.json, " + moved + "}}"))
+        rows = [{"moved": 1, "same": 10 * (n % 2)} for n in range(400)]
+        record = {"model_name": "m", "model_version": "1", "timestamp": NOW, "prediction": "a"}
+        running.read([record | {"request_id": str(n), "features": features} for n, features in enumerate(rows)])
+        found = {value for key, value in running.figures("m").items() if key[0] == "model_drifted_features_ratio"}
+        assert found == {expected}
 
 
 class TestForgetting:
