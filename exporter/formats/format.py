@@ -68,8 +68,10 @@ class Format(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
         `framer` is that of the outermost wrapper; `model` names the model if a record does not.
         """
         decoders = {key: Decoder(schema, model, checks) for key, schema in schemas.items()}
-        scanner = Decoder(next(iter(schemas.values())).of_series, model, checks)
-        return Pipeline(framer, ModelDecoders(decoders, scanner), self.rows(features, model))
+        of_series = next(iter(schemas.values())).of_series
+        scanner = Decoder(of_series, model, checks)
+        labels = [of_series.paths[label][-1] for label in Series._fields]
+        return Pipeline(framer, ModelDecoders(decoders, scanner, labels), self.rows(features, model))
 
     def accepts(self, headers: Mapping[str, str]) -> bool:
         """Return whether a request with these headers has a body of this format."""

@@ -172,6 +172,23 @@ def test_each_model_has_the_figures_of_an_exporter_of_its_own(tmp_path: Path, mo
     assert comparable(together.figures(model)) == pytest.approx(comparable(expected), nan_ok=True)
 
 
+@pytest.mark.parametrize("text", ["same", "other"])
+def test_text_that_looks_like_a_name_does_not_mislead(tmp_path: Path, text: str) -> None:
+    # The text comes before the name, and stands for every model in turn, or for another one from some time on.
+    log = [
+        {"note": {"model_name": text if text == "same" or n < 3000 else record["model_name"][::-1]}, **record}
+        for n, record in enumerate(records(6000))
+    ]
+    log += [{"note": {"model_name": "churn"}, **record} for record in records(3000, 1)]
+    together = Running(mixed(tmp_path))
+    for start in range(0, len(log), 1000):
+        together.read(log[start : start + 1000])
+    for model in REFERENCES:
+        separate = Running(alone(tmp_path, model))
+        separate.read([record for record in log if record["model_name"] == model])
+        assert comparable(together.figures(model)) == pytest.approx(comparable(separate.figures(model)), nan_ok=True)
+
+
 @pytest.mark.parametrize("model", REFERENCES)
 def test_also_after_a_restart_and_a_reload_with_another_reference(tmp_path: Path, model: str) -> None:
     first, second, third = records(2000, 1), records(2000, 2), records(2000, 3)
