@@ -146,8 +146,13 @@ class View:
         )
 
     def _of_kind(self, kind: type[S]) -> tuple[S, ...]:
+        of_both: Sequence[AnySeries] = (*self.series, *self._segment_series)
+        return tuple(series for series in of_both if isinstance(series, kind))
+
+    @cached_property
+    def _segment_series(self) -> tuple[SegmentSeries, ...]:
         own = {*self.series}
-        return tuple(series for series in of_kind(kind, self.snapshot.totals) if base(series) in own)
+        return tuple(series for series in of_kind(SegmentSeries, self.snapshot.totals) if base(series) in own)
 
 
 def panes_in_view(snapshot: Snapshot, rolling_windows: Sequence[Window]) -> PanesByWindow:
