@@ -97,6 +97,7 @@ class Engine:
         state = state.kept(plan.identities)
         self._plan = plan
         self._keys = ModelKeys(plan.models, state.first_model)
+        self._fold_bytes = max(BLOCK_BYTES, *(FEATURE_BYTES * len(model.features) for model in plan.models.values()))
         self._identities = state.identities
         self._now = state.time
         self._labels = LabelLimiter(plan, state, self._plan_of)
@@ -200,8 +201,7 @@ class Engine:
         if request.is_arrow and has_more_messages(request.lines, MAX_REQUEST_MESSAGES):
             raise TooLargeError(f"expected at most {MAX_REQUEST_MESSAGES} messages; send more rows in each")
         is_of_lines = isinstance(pipeline.framer, type) and issubclass(pipeline.framer, Lines)
-        records = Chunk(stream, 0, request.lines).lines if is_of_lines else 0
-        if records > MAX_REQUEST_RECORDS:
+        if is_of_lines and Chunk(stream, 0, request.lines).lines > MAX_REQUEST_RECORDS:
             raise TooLargeError(f"expected at most {MAX_REQUEST_RECORDS} lines")
         records = 0
         for pending in framed(stream, limit, request.lines, pipeline.framer, 0):
@@ -229,10 +229,9 @@ class Engine:
     @property
     def _block_bytes(self) -> int:
         """How many bytes are folded at a time."""
-        features = max(len(model.features) for model in self._plan.models.values())
         # Each model of a mixed log has a fold of its own.
         models = max((pipeline.decoders.models for pipeline in self._plan.pipelines.values()), default=1)
-        return max(BLOCK_BYTES, FEATURE_BYTES * features) * min(models, MOST_MIXED)
+        return self._fold_bytes * min(models, MOST_MIXED)
 
     def snapshot(self, now: float) -> Snapshot:
         """Fold what is pending and return the whole state, which later folds do not change."""
