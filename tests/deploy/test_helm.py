@@ -169,3 +169,14 @@ spec:
     assert exporter_in(theirs) == exporter_in(ours)
     assert theirs["volumes"] == ours["volumes"]
     assert one(found, "ConfigMap")["metadata"]["name"] == "prediction-exporter"
+
+
+def test_each_of_several_models_gets_its_reference_beside_its_own_settings() -> None:
+    references = {"credit": '{"n": 1}', "meta-llama/Llama-3": '{"n": 2}'}
+    config = {"models": {"credit": {"thresholds": {"accuracy": 0.9}}}}
+    data = one(
+        helm({"source": "kserve", "references": references, "config": config, **WITHOUT_MONITORING}), "ConfigMap"
+    )["data"]
+    models = yaml.safe_load(data["config.yaml"])["models"]
+    assert models["credit"]["thresholds"] == {"accuracy": 0.9}
+    assert {name: data[model["reference"]].strip() for name, model in models.items()} == references
