@@ -11,11 +11,7 @@ WORDS = {
     "bool": "true or false",
     "array": "a list",
     "object": "an object",
-    "datetime": "RFC 3339 text",
     "null": "null",
-}
-MESSAGES = {
-    "Invalid RFC3339 encoded datetime": "expected seconds since epoch, or RFC 3339 text such as 2026-01-05T10:00:00Z"
 }
 
 
@@ -26,8 +22,7 @@ def plain(message: str, words: Mapping[str, str] = WORDS) -> tuple[str, str]:
     ('request_id', 'expected a whole number or text, got a list')
     """
     text, _, path = message.partition(" - at `$")
-    text = MESSAGES.get(text, text[0].lower() + text[1:])
-    text = TYPES.sub(lambda found: _any_of(found[1].split(" | "), words), text)
+    text = TYPES.sub(lambda found: _any_of(found[1].split(" | "), words), text[0].lower() + text[1:])
     return path.removesuffix("`").removeprefix("."), text
 
 

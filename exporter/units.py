@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import json
 import math
 import re
+from datetime import UTC, tzinfo
+from enum import Enum
 from itertools import pairwise
 from pathlib import Path
 from typing import Annotated, Any
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 import msgspec
 
@@ -20,6 +24,9 @@ MAX_SECONDS = 1e11
 MAX_WINDOWS_AGO = 200
 # More than one line or request should take of a sidecar's memory.
 MAX_SIZE = 1024**3
+# A key, an index or [*], and a key in quotes.
+PATH_STEP = re.compile(r"""([^.\[\]]+)|\[(?:(\*|-?\d{1,9})|"([^"]+)"|'([^']+)')\]""", re.ASCII)
+PATH_KEY = re.compile(r"[^.\[\]]+")
 _BYTES = {"": 1, "B": 1, "KiB": 1024, "MiB": 1024**2, "GiB": 1024**3, "KB": 1000, "MB": 1000**2, "GB": 1000**3}
 
 
@@ -184,8 +191,22 @@ class Listen(str):
         raise ValueError(f"expected an address such as 0.0.0.0:9465, got {text!r}")
 
 
-class FieldPath(tuple[str, ...]):
-    """The path of a value in a record: `timing.total`, a list of keys, or `.` for the record itself."""
+class Each(Enum):
+    """The step of a path to each item of a list."""
+
+    ITEM = "[*]"
+
+
+EACH = Each.ITEM
+PathStep = str | int | Each
+
+
+class FieldPath(tuple[PathStep, ...]):
+    """The path of a value in a record: `timing.total`, or `.` for the record itself.
+
+    `[0]` and `[-1]` are items of a list, `[*]` is each item, `["a.b"]` is a key with dots. A list of keys such as
+    `[timing, a.b, 0]` is also a path.
+    """
 
     __slots__ = ()
 
@@ -193,14 +214,91 @@ class FieldPath(tuple[str, ...]):
     def parse(cls, text: object) -> FieldPath:
         """Raises ValueError with what was expected."""
         if isinstance(text, str) and text:
-            keys = [] if text == "." else text.split(".")
-        elif isinstance(text, list) and text and all(isinstance(key, str) for key in text):
-            keys = text
+            steps = _steps(text)
+        elif isinstance(text, list) and text and all(type(key) in (str, int) for key in text):
+            steps = [EACH if key == EACH.value else key for key in text]
         else:
-            keys = [""]
-        if all(keys):
-            return cls(keys)
-        raise ValueError(f"expected a path such as timing.total, or a list of keys, got {text!r}")
+            steps = [""]
+        if "" in steps:
+            raise ValueError(f"expected a path such as timing.total or items[0].label, or a list of keys, got {text!r}")
+        if steps.count(EACH) > 1:
+            raise ValueError(f"expected a path with at most one [*], got {text!r}")
+        return cls(steps)
+
+    @property
+    def keys(self) -> tuple[str, ...] | None:
+        """The keys, if the path only consists of keys."""
+        keys = tuple(step for step in self if isinstance(step, str))
+        return keys if len(keys) == len(self) else None
+
+    def __str__(self) -> str:
+        spelt = "".join(
+            f".{step}" if isinstance(step, str) and PATH_KEY.fullmatch(step) else _bracketed(step) for step in self
+        )
+        return spelt.removeprefix(".") or "."
+
+
+def _bracketed(step: PathStep) -> str:
+    return step.value if isinstance(step, Each) else f"[{json.dumps(step, ensure_ascii=False)}]"
+
+
+def _steps(text: str) -> list[PathStep]:
+    """Return the steps of a path that is written as text; an empty one if it is not a path."""
+    if text == ".":
+        return []
+    if text.startswith("$"):
+        raise ValueError(f"expected a path without $, such as {text.lstrip('$.') or 'timing.total'}, got {text!r}")
+    steps: list[PathStep] = []
+    at = 0
+    while at < len(text):
+        match = PATH_STEP.match(text, at if text[at] != "." or not steps else at + 1)
+        if match is None or (steps and text[at] not in ".["):
+            return [""]
+        key, index, double, single = match.groups()
+        quoted = double if double is not None else single
+        steps.append(key or (quoted if quoted is not None else EACH if index == "*" else int(index)))
+        at = match.end()
+    return steps
+
+
+class NamedGroups(str):
+    """A regular expression with named groups, in Python's syntax: `(?P<model_name>[a-z]+)-(?P<pod>[^/]+)`."""
+
+    __slots__ = ("pattern",)
+    pattern: re.Pattern[str]
+
+    @classmethod
+    def parse(cls, text: object) -> NamedGroups:
+        """Raises ValueError with what was expected."""
+        if isinstance(text, str):
+            groups = cls(text)
+            try:
+                groups.pattern = re.compile(text)
+            except (re.error, RecursionError, OverflowError) as error:
+                raise ValueError(f"expected a regular expression, got {text!r}: {error}") from None
+            if groups.pattern.groupindex:
+                return groups
+        raise ValueError(f"expected a regular expression with named groups such as (?P<pod>[^/]+), got {text!r}")
+
+
+class TimeZone(str):
+    """A time zone of the IANA database, such as Europe/Berlin."""
+
+    __slots__ = ("zone",)
+    zone: tzinfo
+
+    @classmethod
+    def parse(cls, text: object) -> TimeZone:
+        """Raises ValueError with what was expected."""
+        if isinstance(text, str) and text:
+            name = cls(text)
+            try:
+                name.zone = UTC if text == "UTC" else ZoneInfo(text)
+            except (ValueError, OSError, ZoneInfoNotFoundError):
+                pass
+            else:
+                return name
+        raise ValueError(f"expected a time zone such as Europe/Berlin, which this machine knows, got {text!r}")
 
 
 class FilePath(str):

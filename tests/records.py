@@ -284,7 +284,7 @@ weird_texts = st.sampled_from(
     [[1, 2], [1, 2, 3, 4], [], "old", 3, [1, None, 2], [1, True, 2], [1, "2", 3], [[1, 2, 3]], {"a": 1}]
     + [[1, 2, bad] for bad in (float("nan"), float("inf"), -float("inf"), 10**400)]
 )
-weird = st.sampled_from([float("nan"), float("inf"), -float("inf"), True, "old", [1], {"a": 1}])
+weird = st.sampled_from([float("nan"), float("inf"), -float("inf"), True, "old", [1, 2], {"a": 1}])
 sound_features = st.fixed_dictionaries(
     {}, optional={"age": ages, "income": incomes, "country": countries, "plan": plans, "text": texts}
 )
@@ -335,7 +335,9 @@ outcomes = st.sampled_from(
         {"prediction": "approve", "error_type": ""},
     ]
 )
-latencies = st.one_of(st.sampled_from([0.25, 0.5, 1.0, 0, 1000]), st.integers(0, 200).map(lambda n: n / 64), st.none())
+latencies = st.one_of(
+    st.sampled_from([0.25, 0.5, 1.0, 0, 1000, -1]), st.integers(0, 200).map(lambda n: n / 64), st.none()
+)
 probabilities = st.one_of(
     st.integers(0, 64).map(lambda n: n / 64),
     st.sampled_from([None, {"approve": 0.5, "deny": 0.25}, {"other": 0.125}, {}]),
@@ -360,12 +362,11 @@ bad_records = st.sampled_from(
         [],
         None,
         {"prediction": None},
-        {"prediction": "refused", "model_version": "refused", "latency_seconds": -1},
+        {"prediction": [["refused", "refused"]], "model_version": "refused"},
         {"prediction": "refused", "timestamp": NOW + 301},
         {"error_type": "refused", "timestamp": NOW - 31 * 86400},
-        {"prediction": "refused", "probability": 1.5},
-        {"prediction": ["refused"]},
-        {"prediction": "refused", "latency_seconds": float("nan")},
+        {"prediction": {"class": "refused"}},
+        {"prediction": float("nan"), "probability": 1.5},
     ]
 )
 records = st.one_of(good_records, good_records, good_records, bad_records)
@@ -377,13 +378,17 @@ logs = st.lists(st.tuples(records, st.integers(1, 3)), max_size=6).map(
 RICH: list[Any] = [
     *[good()] * 4,
     *(good(timestamp=NOW - 70, prediction="deny", features={"age": age}) for age in (17, 30, 41.5, 70, "old", 1e400)),
-    *[good(model_version=4, features={"country": country}) for country in ("DE", "XX", None, ["DE"], float("nan"))] * 3,
+    *[
+        good(model_version=4, features={"country": country})
+        for country in ("DE", "XX", None, ["DE", "FR"], float("nan"))
+    ]
+    * 3,
     *[{"timestamp": NOW, "error_type": error, "latency_seconds": 2} for error in ("timeout", "oom", "timeout")] * 2,
-    {"timestamp": NOW, "prediction": "refused", "latency_seconds": -1},
+    {"timestamp": NOW, "prediction": {"class": "refused"}, "latency_seconds": 1},
     *(good(prediction=1, latency_seconds=n / 4, probability=n / 8, features={"plan": "gold"}) for n in range(6)),
     *[good(prediction="new", model_name="fraud", features={"age": 30, "income": 9, "plan": "other"})] * 5,
     *[good(features={"text": text}) for text in ([1, 2, 3], [0.5, 1.25, -3], [1, 2], [1, float("nan"), 2], None)] * 3,
-    *[good(attributions=given) for given in ({"age": 1}, {"age": -0.25, "country=DE": 2}, [1], None)] * 3,
+    *[good(attributions=given) for given in ({"age": 1}, {"age": -0.25, "country=DE": 2}, [1, 2], None)] * 3,
     *[good(attributions={"age": bad, "country=DE": 0.5}) for bad in (float("nan"), float("inf"), "high", 1e300)],
     {},
     *[good(prediction="last")] * 3,
@@ -412,18 +417,24 @@ def spelt(value: Any) -> str:
     return value if isinstance(value, str) else f"{value:.0f}" if value == math.floor(value) else str(value)
 
 
-def meaning(record: Any, now: float = NOW) -> Meaning | str:  # noqa: C901, PLR0911, PLR0912  # the README, read aloud
+def meaning(record: Any, now: float = NOW) -> Meaning | str:  # noqa: C901, PLR0911, PLR0912, PLR0915  # the README, read aloud
     """Read a record as the README says, or say why it is refused; shares no code with the decoder."""
     if not isinstance(record, dict):
         return "wrong_type"
     score = record.get("probability")
     prediction, time = record.get("prediction"), record.get("timestamp")
+    if isinstance(prediction, list) and len(prediction) == 1:
+        prediction = prediction[0]
     if isinstance(prediction, (list, dict)):
         return "wrong_type"
-    for value in (record.get("latency_seconds"), prediction, time, score):
-        if isinstance(value, float) and not math.isfinite(value):
-            return "non_finite"
+    if isinstance(prediction, float) and not math.isfinite(prediction):
+        return "non_finite"
+    latency = record.get("latency_seconds")
+    if latency is not None and not 0 <= latency <= 1e7:
+        latency = None
     error = record.get("error_type") or None
+    if prediction is None and isinstance(score, dict):
+        prediction = max(score, key=score.__getitem__, default=None)
     if prediction is None and error is None:
         return "missing_field"
     if isinstance(time, str):
@@ -439,13 +450,9 @@ def meaning(record: Any, now: float = NOW) -> Meaning | str:  # noqa: C901, PLR0
         series=(spelt(record.get("model_name", "credit")), spelt(record.get("model_version", "3"))),
         prediction=prediction,
         error=None if error is None else spelt(error),
-        latency_seconds=record.get("latency_seconds"),
-        probability=score,
+        latency_seconds=latency,
+        probability=score if score is not None and 0 <= score <= 1 else None,
     )
-    if read.latency_seconds is not None and not 0 <= read.latency_seconds <= 1e7:
-        return "out_of_range"
-    if read.probability is not None and not 0 <= read.probability <= 1:
-        return "out_of_range"
     if read.time > now + FUTURE_SECONDS:
         return "timestamp_future"
     if read.time < now - PAST_SECONDS:
@@ -453,6 +460,10 @@ def meaning(record: Any, now: float = NOW) -> Meaning | str:  # noqa: C901, PLR0
     given = record.get("features", {})
     for name, feature in PROFILE.features.items():
         value = given.get(name)
+        if isinstance(value, list) and len(value) == 1 and not isinstance(feature, Vector):
+            value = value[0]
+        if isinstance(feature, Numeric) and isinstance(value, str) and value[:1].isdigit():
+            value = float(value)
         read.features[name] = None
         if isinstance(feature, Vector):
             if (flaw := _flaw_of_vector(value, feature.dimension)) is not None:

@@ -106,7 +106,8 @@ def test_the_core_has_no_clock_no_files_and_no_event_loop() -> None:
 
 
 def test_the_core_imports_only_the_core() -> None:
-    assert offenders(CORE, CORE) == {}
+    # Types of values that people write, such as paths, are part of it.
+    assert offenders(CORE, CORE | {"units", "validation"}) == {}
 
 
 def test_sources_know_nothing_of_statistics() -> None:

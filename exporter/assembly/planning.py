@@ -9,9 +9,9 @@ from exporter.assembly.measures import known_classes, measures
 from exporter.batch import Series
 from exporter.configuration import segments
 from exporter.configuration.models import LoadedModels
-from exporter.configuration.schemas import schema_of
+from exporter.configuration.schemas import mapping_of, model_of, schema_of, where_of
 from exporter.configuration.settings import Config, ModelConfig
-from exporter.configuration.source_config import SourceConfig
+from exporter.configuration.source_config import SourceConfig, SourceModel
 from exporter.decoding.checks import Checks, LabelChecks
 from exporter.decoding.pipeline import Pipeline
 from exporter.engine.plan import Limits, ModelPlan, Plan
@@ -75,23 +75,28 @@ def pipeline(config: Config, source: SourceConfig, models: LoadedModels) -> Pipe
     return source.format.pipeline(
         source.formats[0].framer,
         {key: schema_of(model, source) for key, model in of_models.items()},
-        _series(config.model or ModelConfig()),
+        _series(model_of(config, source)),
         checks(config.limits.past.seconds, config.limits.future.seconds),
         {key: model.features for key, model in of_models.items()},
+        where_of(config, source),
+        mapping_of(of_models, source),
     )
 
 
 def _arrow_pipeline(config: Config, source: SourceConfig, models: LoadedModels) -> Callable[[], Pipeline] | None:
     """Return what makes the pipeline of Arrow, if the clients of a source may send it instead of lines."""
-    if source.formats != (JsonLines(),):
+    if source.formats != (JsonLines(),) or where_of(config, source) or mapping_of(models, source):
         return None
-    return cache(lambda: pipeline(config, SourceConfig(source.options, (Arrow(),)), models))
+    return cache(lambda: pipeline(config, SourceConfig(source.options, (Arrow(),), source.records), models))
 
 
 def _known_series(config: Config, models: LoadedModels) -> Iterator[Series]:
     """Yield the series that are exported from the start: those whose model and version are known."""
     if config.model:
         yield _series(config.model)
+    for source in config.sources:
+        if source.records.model != SourceModel():
+            yield _series(model_of(config, source))
     for key, model in models.items():
         if key.name is not None and key.version is not None:
             yield Series(key.name, key.version)

@@ -1,40 +1,71 @@
-"""What is read of each source's records: the one place that makes a schema of a configuration."""
+"""What is read of each source's records: the one place that makes schemas and mappings of a configuration."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
+from datetime import UTC
+
+import msgspec
 
 from exporter.configuration import segments
-from exporter.configuration.models import LoadedModel, LoadedModels
-from exporter.configuration.settings import Config
+from exporter.configuration.models import LoadedModel, LoadedModels, settings
+from exporter.configuration.settings import Config, ModelConfig
 from exporter.configuration.source_config import SourceConfig
-from exporter.decoding.schema import DEFAULT_FIELDS, Schema, SchemaProblem
+from exporter.decoding.conditions import Where
+from exporter.decoding.field_rule import FieldRule
+from exporter.decoding.mapping import AMOUNTS, SEGMENTS, RecordMapping
+from exporter.decoding.schema import DEFAULT_FIELDS, LATENCY_UNITS, TIMESTAMP_UNITS, Path, Schema, SchemaProblem
+from exporter.formats.format import Format
+from exporter.units import FieldPath
 
 # The fields of a ground-truth label, and what each is decoded as: `actual` takes the place of the prediction.
-LABEL_FIELDS = {
-    "request_id": "request_id",
-    "actual": "prediction",
-    "timestamp": "timestamp",
-    "timestamp_ms": "timestamp_ms",
-}
+LABEL_FIELDS = {"request_id": "request_id", "actual": "prediction", **{name: name for name in TIMESTAMP_UNITS}}
+# By the positive class of two, the other one.
+OPPOSITES = {"1": "0", "true": "false", "yes": "no", "positive": "negative"}
+
+
+def where_of(config: Config, source: SourceConfig) -> Where:
+    """Return what lines of a source must have to be records."""
+    return source.records.where if source in config.label_sources else source.records.where.over(config.where)
+
+
+def model_of(config: Config, source: SourceConfig) -> ModelConfig:
+    """Return the model of a source's records that do not name one."""
+    own = {name: value for name, value in msgspec.structs.asdict(source.records.model).items() if value is not None}
+    return msgspec.structs.replace(config.model or ModelConfig(), **own)
+
+
+def rules_of(config: Config, source: SourceConfig) -> Mapping[str, FieldRule]:
+    """Return how fields of a source's records are read, if that is configured, by their names in a schema."""
+    if source not in config.label_sources:
+        return source.format.fields(_over(source.records.fields, config.fields))
+    configured = _over(source.records.fields, config.ground_truth.fields if config.ground_truth else {})
+    rules = {LABEL_FIELDS[name]: rule for name, rule in configured.items() if name in LABEL_FIELDS}
+    return {"prediction": FieldRule(FieldPath(("actual",)))} | rules
 
 
 def schema_of(model: LoadedModel, source: SourceConfig) -> Schema:
     """Return what is read of a source's records, predictions of a model or labels."""
     config, profile, *_ = model
-    if source in config.label_sources:
-        return _label_schema(config)
-    amounts = {figure.name: figure.field for figure in config.business if figure.field}
+    is_labels = source in config.label_sources
+    rules = rules_of(config, source)
+    is_mapped = needs_mapping(config, source)
+    classes = next((rules[name].classes for name in ("probability", "prediction") if name in rules), ())
     reads = (*DEFAULT_FIELDS, "request_id") if config.reads_request_ids else DEFAULT_FIELDS
-    fields = source.format.fields(config.fields)
-    split_by = {segment.name: segment.path for segment in segments.resolve(model)}
+    zone = source.records.time_zone or config.time_zone
     general = Schema(
-        fields,
-        reads=reads,
-        segments=split_by,
-        amounts=amounts,
-        prediction_kind=model.prediction_kind,
-        positive_class=None if config.positive_class is None else str(config.positive_class),
+        {name: (name,) if is_mapped else rule.path.keys or () for name, rule in rules.items()},
+        reads=("request_id", "prediction", "timestamp") if is_labels else reads,
+        segments={} if is_labels else _segment_paths(model, is_mapped=is_mapped),
+        amounts={
+            name: (AMOUNTS, name) if is_mapped else path.keys or () for name, path in _amounts(config, source).items()
+        },
+        score_classes=classes,
+        zone=zone.zone if zone else UTC,
     )
+    if is_labels:
+        return general
+    positive, negative = _two_classes(model, classes)
+    general = replace(general, prediction_kind=model.prediction_kind, positive_class=positive, negative_class=negative)
     if not profile:
         return general
     return replace(
@@ -48,16 +79,74 @@ def schema_of(model: LoadedModel, source: SourceConfig) -> Schema:
     )
 
 
-def _label_schema(config: Config) -> Schema:
-    paths = config.ground_truth.fields if config.ground_truth else {}
-    fields = {"prediction": ("actual",)} | {
-        LABEL_FIELDS[name]: path for name, path in paths.items() if name in LABEL_FIELDS
-    }
-    return Schema(
-        fields,
-        reads=("request_id", "prediction", "timestamp"),
-        amounts={figure.name: figure.truth for figure in config.business if figure.truth},
+def needs_mapping(config: Config, source: SourceConfig) -> bool:
+    """Return whether lines become rows of another shape first, which takes longer than reading paths of keys."""
+    if type(source.format).rows is not Format.rows or source.format.name == "arrow":
+        return False
+    paths = [*_amounts(config, source).values()]
+    if source not in config.label_sources:
+        of_models = (each.own.segments or () for each in settings(config))
+        paths += [path for own in (config.segments, *of_models) for path in map(segments.path_of, own) if path]
+    return (
+        source.format.parse is not None
+        or source.records.path_fields is not None
+        or any(path.keys is None for path in paths)
+        or not all(rule.is_plain for rule in rules_of(config, source).values())
     )
+
+
+def mapping_of(models: LoadedModels, source: SourceConfig) -> RecordMapping | None:
+    """Return how the rows of a source become records, if they do not lie at paths of keys."""
+    config = next(iter(models.values())).config
+    if not needs_mapping(config, source):
+        return None
+    rules = rules_of(config, source)
+    read = dict.fromkeys(name for model in models.values() for name in schema_of(model, source).paths)
+    split_by = [] if source in config.label_sources else [*models.values()]
+    paths = [segment.path for model in split_by for segment in segments.resolve(model) if segment.path is not None]
+    groups = source.records.path_fields
+    return RecordMapping(
+        {name: rules.get(name) or FieldRule(FieldPath((name,))) for name in read},
+        {str(path): path for path in paths},
+        _amounts(config, source),
+        groups.pattern if groups else None,
+    )
+
+
+def _over(own: Mapping[str, FieldRule], general: Mapping[str, FieldRule]) -> dict[str, FieldRule]:
+    """Return the source's own rules, and the general ones of other fields; a field has one name per unit."""
+    taken = {*own}
+    for units in (LATENCY_UNITS, TIMESTAMP_UNITS):
+        taken |= {*units} if taken & units.keys() else set()
+    return {name: rule for name, rule in general.items() if name not in taken} | dict(own)
+
+
+def _amounts(config: Config, source: SourceConfig) -> dict[str, FieldPath]:
+    """Return the paths of the amounts in a source's records."""
+    is_labels = source in config.label_sources
+    paths = {figure.name: figure.truth if is_labels else figure.field for figure in config.business}
+    return {name: path for name, path in paths.items() if path}
+
+
+def _segment_paths(model: LoadedModel, *, is_mapped: bool) -> dict[str, Path | None]:
+    paths = {segment.name: segment.path for segment in segments.resolve(model)}
+    return {
+        name: None if path is None else (SEGMENTS, str(path)) if is_mapped else path.keys or ()
+        for name, path in paths.items()
+    }
+
+
+def _two_classes(model: LoadedModel, classes: tuple[str, ...]) -> tuple[str | None, str | None]:
+    """Return the class of a single score, and the other one, if they are known."""
+    configured, two = model.config.positive_class, 2
+    if model.prediction_kind == "value" or (configured is None and len(classes) != two):
+        return (None if configured is None else str(configured)), None
+    positive = classes[1] if configured is None else str(configured)
+    for known in (classes, model.profile.classes if model.profile else ()):
+        others = [name for name in known if name != positive]
+        if len(known) == two and len(others) == 1:
+            return positive, others[0]
+    return positive, OPPOSITES.get(positive, f"not {positive}")
 
 
 def problems(models: LoadedModels) -> Iterator[str]:
@@ -72,6 +161,8 @@ def _problems(model: LoadedModel) -> Iterator[str]:
     for key, source in sources.items():
         for problem in schema_of(model, source).problems:
             yield f"{_key(model, key, source, problem)}: {problem.text}"
+        if not needs_mapping(config, source):
+            yield from _unreadable(key, source, rules_of(config, source))
 
 
 def _key(model: LoadedModel, key: str, source: SourceConfig, problem: SchemaProblem) -> str:
@@ -89,4 +180,13 @@ def _key(model: LoadedModel, key: str, source: SourceConfig, problem: SchemaProb
     if labels:
         names = {field: label for label, field in LABEL_FIELDS.items()}
         prefix, paths, name = "ground_truth.fields", labels.fields, names.get(name, name)
+    if name in source.records.fields:
+        prefix, paths = f"{key}.fields", source.records.fields
     return f"{prefix}.{name}" if problem.kind == "field" and name in paths else prefix
+
+
+def _unreadable(key: str, source: SourceConfig, rules: Mapping[str, FieldRule]) -> Iterator[str]:
+    """Yield the rules that a format cannot use which makes rows, or columns, of its own."""
+    for name, rule in rules.items():
+        if not rule.is_plain:
+            yield f"{key}.fields.{name}: `format: {source.format.name}` reads paths of keys only"

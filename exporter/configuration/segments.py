@@ -38,6 +38,14 @@ def notes(model: LoadedModel) -> Iterator[str]:
             yield f"{model.segments_at}[{index}]: {text}"
 
 
+def path_of(segment: SegmentConfig) -> FieldPath | None:
+    """Return the path of a segment that is not a feature; None if its name is not a path."""
+    try:
+        return FieldPath.parse(segment.name) if segment.path is None else segment.path
+    except ValueError:
+        return None
+
+
 def _resolve(segment: SegmentConfig, profile: Profile | None) -> SegmentDimension | str:
     """Return what a segment is, or what is wrong with it."""
     features = profile.features if profile and segment.path is None else {}

@@ -10,9 +10,23 @@ import msgspec
 from exporter.configuration.source_config import SourceConfig
 from exporter.configuration.thresholds import DEFAULT_THRESHOLDS, TRUTH_THRESHOLDS
 from exporter.decoding.columns import PredictionKind
+from exporter.decoding.conditions import Where
+from exporter.decoding.field_rule import FieldRule
 from exporter.derived.drift_statistics import DRIFT_STATISTICS
 from exporter.state.outlet import OutletOptions
-from exporter.units import Ascending, Before, Bounds, Duration, FieldPath, FilePath, Limit, Listen, Size, Tails
+from exporter.units import (
+    Ascending,
+    Before,
+    Bounds,
+    Duration,
+    FieldPath,
+    FilePath,
+    Limit,
+    Listen,
+    Size,
+    Tails,
+    TimeZone,
+)
 
 LabelLimit = Annotated[int, msgspec.Meta(gt=0, le=10_000)]
 MAX_WAITING = 100_000_000
@@ -152,7 +166,7 @@ class GroundTruthConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True)
     """How long a prediction waits for its label, and a label for its prediction, from its arrival."""
     waiting: Annotated[int, msgspec.Meta(gt=0, le=MAX_WAITING)] = 1_000_000
     """How many predictions may wait. Beyond that, the oldest are evicted."""
-    fields: dict[str, FieldPath] = {}
+    fields: dict[str, FieldRule] = {}
     """The paths of `request_id`, `actual` and `timestamp` in a label record."""
 
 
@@ -196,8 +210,12 @@ class Config(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """The features whose bins are exported. By default all; `[]` means none."""
     windows: tuple[Duration, ...] = tuple(map(Duration.parse, ("5m", "1h", "24h")))
     """Rolling windows of event time, each moving in 60 steps. Rules and dashboards need the default windows."""
-    fields: dict[str, FieldPath] = {}
+    fields: dict[str, FieldRule] = {}
     """The paths of record fields in your log, if they differ from the defaults."""
+    where: Where = Where()
+    """The values by path that a line must have to be a record. Other lines are skipped. Not for ground truth."""
+    time_zone: TimeZone | None = None
+    """The zone of times without one. The default is UTC."""
     segments: tuple[SegmentConfig, ...] = ()
     """Dimensions by which predictions are broken down: names, or mappings."""
     drift: DriftConfig = DriftConfig()

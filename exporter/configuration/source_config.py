@@ -9,30 +9,67 @@ from typing import Any
 import msgspec
 
 from exporter import validation
+from exporter.decoding.conditions import Where
+from exporter.decoding.field_rule import FieldRule
 from exporter.formats import FORMATS
 from exporter.formats.format import Format
 from exporter.formats.json_lines import JsonLines
 from exporter.sources import BY_SCHEME, SOURCES
 from exporter.sources.source import SourceOptions
 from exporter.sources.url import split
+from exporter.units import NamedGroups, TimeZone
 from exporter.validation import KeyPath, Problem
+
+
+class SourceModel(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """The model of a source's records that do not name one, over the general `model`."""
+
+    name: str | None = None
+    """The name of the model."""
+    version: str | int | None = None
+    """The version of the model."""
+
+
+class RecordOptions(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """How the records of a source are read, over the general settings; for each kind of source and format."""
+
+    where: Where = Where()
+    """The values by path that a line must have to be a record. Other lines are skipped."""
+    fields: dict[str, FieldRule] = {}
+    """The paths of record fields, over the general ones."""
+    model: SourceModel = SourceModel()
+    """The `name` and `version` of the model of records that do not name one."""
+    path_fields: NamedGroups | None = None
+    """A regular expression with named groups, which become fields of each record, that is searched for in the path of
+    its file."""
+    time_zone: TimeZone | None = None
+    """The zone of times without one."""
 
 
 class SourceConfig:
     """Where bytes come from, and how they are written: wrappers from the outside in, and the format of the records.
 
-    The options of both are keys of one mapping, as they have no names in common.
+    `records` says which lines are records, and where their fields lie. The options of all are keys of one mapping, as
+    they have no names in common.
     """
 
     # Not a dataclass: msgspec would decode one itself, and leave `parse` out.
-    __slots__ = ("formats", "options")
+    __slots__ = ("formats", "options", "records")
 
-    def __init__(self, options: SourceOptions, formats: tuple[Format, ...] = (JsonLines(),)) -> None:
+    def __init__(
+        self,
+        options: SourceOptions,
+        formats: tuple[Format, ...] = (JsonLines(),),
+        records: RecordOptions = RecordOptions(),  # noqa: B008  # immutable
+    ) -> None:
         self.options = options
         self.formats = formats
+        self.records = records
 
     def __eq__(self, other: object) -> bool:
-        return isinstance(other, SourceConfig) and (self.options, self.formats) == (other.options, other.formats)
+        if not isinstance(other, SourceConfig):
+            return False
+        return (self.options, self.formats, self.records) == (other.options, other.formats, other.records)
 
     def __hash__(self) -> int:
         return hash((self.options, self.formats))
@@ -59,7 +96,7 @@ class SourceConfig:
             fields = struct.__struct_fields__
             return msgspec.convert({k: v for k, v in keys.items() if k in fields}, struct, dec_hook=validation.parse)
 
-        return cls(convert(kind), tuple(map(convert, formats)))
+        return cls(convert(kind), tuple(map(convert, formats)), convert(RecordOptions))
 
     @classmethod
     def problems(cls, data: object, path: KeyPath) -> Iterator[Problem]:
@@ -79,7 +116,8 @@ class SourceConfig:
                 yield Problem(where, f"no such format: {name!r}{validation.nearest(str(name), FORMATS)}")
         formats = _formats(keys)
         yield from _unusable(kind, formats, path)
-        allowed = {field: struct for struct in (kind, *formats) if struct for field in struct.__struct_fields__}
+        structs: tuple[type[msgspec.Struct] | None, ...] = (kind, *formats, RecordOptions)
+        allowed = {field: struct for struct in structs if struct for field in struct.__struct_fields__}
         types = {field: _types(struct)[field] for field, struct in allowed.items()}
         for key, value in keys.items():
             if key in types and not (key == "url" and kind is None):
@@ -94,7 +132,7 @@ class SourceConfig:
 
     def below(self, folder: Path) -> SourceConfig:
         """Return the source with relative paths taken from `folder`."""
-        return SourceConfig(validation.below(self.options, folder), self.formats)
+        return SourceConfig(validation.below(self.options, folder), self.formats, self.records)
 
 
 def _keys(data: object) -> dict[str, Any]:
@@ -140,7 +178,8 @@ def _unknown_option(key: str, kind: type[SourceOptions], formats: list[type[Form
     owners = [f"`format: {name}`" for name, each in FORMATS.items() if key in each.__struct_fields__]
     if owners:
         return f"only a source of {' or '.join(owners)} has it"
-    known = [field for struct in (kind, *formats) for field in struct.__struct_fields__ if field != "url"]
+    structs: tuple[type[msgspec.Struct], ...] = (kind, *formats, RecordOptions)
+    known = [field for struct in structs for field in struct.__struct_fields__ if field != "url"]
     if any(key in options.__struct_fields__ for options in SOURCES):
         return f"a {kind.scheme} source has no such option; it has {', '.join(['format', *known])}"
     return f"unknown key{validation.nearest(key, ['url', 'format', *known])}"

@@ -6,7 +6,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from exporter.batch import Batch, Bools, Ints, Series
+from exporter.batch import Batch, Bools, Floats, Ints, Series
 from exporter.decoding.columns import SCORE_ROUNDING, label_of
 from exporter.encoded import Encoded
 from exporter.lines.rejects import Reason
@@ -38,7 +38,7 @@ class Checks:
     future_seconds: float
 
     def apply(self, batch: Batch, now: float, failed: Sequence[Failed] = ()) -> tuple[Batch, list[RejectedRows]]:
-        """Return the rows that pass, and the rejected ones: those that `failed` before, and impossible values.
+        """Return the rows that pass, and the rejected ones, those that `failed` before included.
 
         A row is rejected for one reason only.
         """
@@ -53,14 +53,10 @@ class Checks:
         return (batch.where(good).without_unused() if rejected else batch), rejected
 
     def _failed(self, batch: Batch, now: float) -> list[Failed]:
-        latency, probability = batch.latency_seconds, batch.probability
         missing = (batch.prediction.codes < 0) & (batch.error.codes < 0)
-        impossible = (latency < 0) | (latency > MAX_LATENCY_SECONDS)
-        impossible |= (probability < -SCORE_ROUNDING) | (probability > 1 + SCORE_ROUNDING)
         past = batch.time < now - self.past_seconds
         return [
             Failed(Reason.MISSING_FIELD, missing, "neither a prediction nor an error_type"),
-            Failed(Reason.OUT_OF_RANGE, impossible, "expected a latency of 0 or more and a probability from 0 to 1"),
             self._future(batch, now),
             Failed(Reason.TIMESTAMP_PAST, past, f"timestamp more than {self.past_seconds:.0f} s old"),
         ]
@@ -81,6 +77,17 @@ class LabelChecks(Checks):
             Failed(Reason.MISSING_FIELD, batch.prediction.codes < 0, "no actual"),
             self._future(batch, now),
         ]
+
+
+def without_impossible(latency_seconds: Floats, probability: Floats) -> tuple[Floats, Floats, dict[str, int]]:
+    """Return latencies and scores, NaN where they are impossible, and how many of each are."""
+    latencies = (latency_seconds < 0) | (latency_seconds > MAX_LATENCY_SECONDS)
+    scores = (probability < -SCORE_ROUNDING) | (probability > 1 + SCORE_ROUNDING)
+    found = {"latency": int(np.count_nonzero(latencies)), "probability": int(np.count_nonzero(scores))}
+    counts = {name: count for name, count in found.items() if count}
+    if not counts:
+        return latency_seconds, probability, {}
+    return np.where(latencies, np.nan, latency_seconds), np.where(scores, np.nan, probability), counts
 
 
 def series(columns: Sequence[Encoded[Any]], default: Series) -> Encoded[Series]:

@@ -6,13 +6,14 @@ A column is a tuple of Python objects, one per record, and becomes one array.
 import math
 import struct
 from collections.abc import Callable, Mapping, Sequence
-from datetime import UTC, datetime
+from datetime import UTC, datetime, tzinfo
 from itertools import chain
 from typing import Any, Literal
 
 import numpy as np
 
 from exporter.batch import NO_NUMBER, NOT_FINITE, Floats
+from exporter.decoding.conversions import EPOCH_UNITS, epoch, number_of, seconds_of
 from exporter.encoded import Encoded
 
 Column = tuple[Any, ...]
@@ -23,6 +24,11 @@ PredictionKind = Literal["class", "value"]
 Spelling = Callable[[Any], str]
 
 VALUE_CLASS = "value"
+# The field of a latency that is text with a unit, and that of a time in any format.
+DURATION = "latency"
+TIME = "timestamp"
+# From here on, the positive class is predicted.
+EVEN = 0.5
 NUMBERS = {int, float}
 # How far a score may be outside of 0 to 1.
 SCORE_ROUNDING = 1e-6
@@ -80,7 +86,7 @@ def _number(value: object) -> float:
 
 
 def amounts(values: Column) -> Floats:
-    """Return a column of amounts as Batch has them, true as 1 and false as 0; any text is not a number."""
+    """Return a column of amounts as Batch has them, true as 1 and false as 0."""
     return np.fromiter(map(_amount, values), np.float64, len(values))
 
 
@@ -88,7 +94,10 @@ def _amount(value: str | float | None) -> float:
     if value is None:
         return math.nan
     if isinstance(value, str):
-        return NO_NUMBER
+        text = number_of(value)
+        if text is None:
+            return NO_NUMBER
+        value = text
     try:
         number = float(value)
     except OverflowError:
@@ -125,23 +134,85 @@ def vectors(column: Column, dimension: int) -> Floats:
     return matrix(lists, dimension)
 
 
-def scaled(fields: Mapping[str, Column], units: Mapping[str, float], n: int) -> Floats:
-    """Return the column of `fields` whose name is in `units`, divided by its unit; NaN in n rows if there is none."""
+def latencies(fields: Mapping[str, Column], units: Mapping[str, float], n: int) -> Floats:
+    """Return the column of `fields` whose name is in `units`, in seconds; NaN in n rows if there is none."""
     name = next((name for name in units if name in fields), None)
-    return np.full(n, np.nan) if name is None else np.array(fields[name], dtype=np.float64) / units[name]
+    if name is None:
+        return np.full(n, np.nan)
+    values = fields[name]
+    if name == DURATION:
+        return np.array(tuple(map(seconds_of, values)), dtype=np.float64)
+    return np.array(values, dtype=np.float64) / units[name]
 
 
-def times(fields: Mapping[str, Column], units: Mapping[str, float], now: float, n: int) -> Floats:
-    """Return epoch seconds of n rows; an absent time is `now`, a date and time without a zone is in UTC."""
+def times(
+    fields: Mapping[str, Column],
+    units: Mapping[str, float],
+    absent: Callable[[], float | Floats],
+    n: int,
+    zone: tzinfo = UTC,
+) -> Floats:
+    """Return epoch seconds of n rows, for rows without a time what `absent` returns.
+
+    A time without a zone is in `zone`.
+    """
     name = next((name for name in units if name in fields), None)
     types = {type(None)} if name is None else set(map(type, fields[name]))
     if name is None or types == {type(None)}:
-        return np.full(n, now)
+        return np.full(n, absent())
     values = fields[name]
-    if datetime in types:
-        values = tuple(epoch(value) * units[name] if isinstance(value, datetime) else value for value in values)
-    time = np.array(values, dtype=np.float64) / units[name]
-    return np.where(np.isnan(time), now, time)
+    if datetime not in types:
+        time = _of_numbers(values, name, units)
+    else:
+        time = np.array([epoch(value, zone) if type(value) is datetime else math.nan for value in values])
+        if float in types:
+            numbers = tuple(None if type(value) is datetime else value for value in values)
+            time = np.where(np.isnan(time), _of_numbers(numbers, name, units), time)
+    missing = np.isnan(time)
+    return np.where(missing, absent(), time) if missing.any() else time
+
+
+def _of_numbers(values: Column, name: str, units: Mapping[str, float]) -> Floats:
+    numbers = np.array(values, dtype=np.float64)
+    return of_any_unit(numbers) if name == TIME else numbers / units[name]
+
+
+def of_any_unit(times: Floats) -> Floats:
+    """Return epoch seconds of numbers in seconds, milliseconds, microseconds or nanoseconds."""
+    sizes = np.abs(times)
+    limits, divisors = zip(*EPOCH_UNITS, strict=True)
+    return (
+        times / np.select([sizes < limit for limit in limits], divisors, 1.0) if (sizes >= limits[0]).any() else times
+    )
+
+
+def predictions(
+    predictions: Column, scores: Column, positive_class: str | None, negative_class: str | None
+) -> tuple[Column, Column]:
+    """Return predictions and scores, with the class of the highest score in the place of a missing prediction.
+
+    A prediction that is an object class -> number is in fact the scores. A single score is that of the
+    `positive_class`, which is predicted from 0.5 on.
+    """
+    types = set(map(type, predictions))
+    if dict in types:
+        scores = tuple(
+            chosen if isinstance(chosen, dict) and score is None else score
+            for chosen, score in zip(predictions, scores, strict=True)
+        )
+        predictions = tuple(None if isinstance(chosen, dict) else chosen for chosen in predictions)
+    elif type(None) not in types or (positive_class is None and dict not in set(map(type, scores))):
+        return predictions, scores
+    return tuple(
+        _likeliest(score, positive_class, negative_class) if chosen is None and score is not None else chosen
+        for chosen, score in zip(predictions, scores, strict=True)
+    ), scores
+
+
+def _likeliest(score: Any, positive_class: str | None, negative_class: str | None) -> str | None:
+    if isinstance(score, dict):
+        return max(score, key=score.__getitem__, default=None)
+    return positive_class if positive_class is None or score >= EVEN else negative_class
 
 
 def scores(
@@ -185,8 +256,3 @@ def scores_by_class(scores: Floats, values: Column, predictions: Encoded[str], c
         by_class[:, objects] = np.array(named, dtype=np.float64).T
     possible = (by_class > -SCORE_ROUNDING) & (by_class < 1 + SCORE_ROUNDING)
     return np.where(possible, by_class.clip(0, 1), np.nan)
-
-
-def epoch(moment: datetime) -> float:
-    """Return epoch seconds; a time without a zone is in UTC."""
-    return (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp()

@@ -4,6 +4,7 @@ The fast path decodes a whole block into typed Structs and transposes them. If a
 block is decoded line by line, and irregular lines are salvaged or rejected.
 """
 
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple, TypeVar
@@ -11,14 +12,14 @@ from typing import Any, NamedTuple, TypeVar
 import msgspec
 import numpy as np
 
-from exporter.batch import Batch, Ints, Marks, Series
+from exporter.batch import Batch, Floats, Ints, Marks, Series
 from exporter.decoding import columns
-from exporter.decoding.checks import Checks, RejectedRows, series
+from exporter.decoding.checks import Checks, RejectedRows, series, without_impossible
 from exporter.decoding.columns import Column, label_of
 from exporter.decoding.line_block import LineBlock, line_blocks
-from exporter.decoding.rows import LinePlace, Rows, json_value
-from exporter.decoding.salvage import Flaws, check_utf8, salvage
-from exporter.decoding.schema import LATENCY_UNITS, TIMESTAMP_UNITS, Schema
+from exporter.decoding.rows import Rows, json_value
+from exporter.decoding.salvage import Flaws, Reading, check_utf8, salvage
+from exporter.decoding.schema import LATENCY_UNITS, TIMESTAMP_UNITS, UNUSABLE_FIELDS, Schema
 from exporter.decoding.unknown_features import NO_SAMPLE, FeatureProbe, FeatureSample
 from exporter.encoded import Encoded
 from exporter.lines.buffer import BadLine, PendingLines
@@ -30,27 +31,37 @@ MAX_CELLS = 200_000
 MAX_LINES = 5000
 # Lines of up to this size are decoded once if they are rejected.
 JUNK_BYTES = 32
+# By the names of fields in a schema, UNUSABLE_FIELDS.
+UNUSABLE = {
+    **{name: name for name in UNUSABLE_FIELDS},
+    **dict.fromkeys(TIMESTAMP_UNITS, "timestamp"),
+    **dict.fromkeys(LATENCY_UNITS, "latency"),
+}
 
 T = TypeVar("T")
 
 
 class DecodeResult(NamedTuple):
-    """A batch and the rejected lines; lines == records in the batch + the counts of the rejected.
+    """A batch and the rejected lines; lines == records in the batch + the counts of the rejected + skipped.
 
     `sample` has the unknown features of one record of the batch. `waiting` and `repeated` are those of Rows.
+    `unusable` counts the values of records that could not be used, by field. `skipped` are those of the lines that
+    `where` leaves out.
     """
 
     batch: Batch | None
     rejected: tuple[BadLine, ...]
     lines: int
     sample: FeatureSample = NO_SAMPLE
+    unusable: Mapping[str, int] = {}
+    skipped: int = 0
     waiting: int = 0
     repeated: int = 0
 
 
 @dataclass(frozen=True, slots=True)
 class _DecodedRecords:
-    """Decoded records, the number of the line (or row) of each, unusable features by record, and rejected lines."""
+    """Decoded records, the number of the line (or row) of each, unusable values by record, and rejected lines."""
 
     values: list[Any]
     numbers: Sequence[int]
@@ -74,6 +85,8 @@ class Decoder:
         self._classes = schema.classes
         self._spell = columns.spelling(schema.prediction_kind)
         self._positive_class = schema.positive_class
+        self._negative_class = schema.negative_class
+        self._reading = Reading(schema.zone, schema.score_classes)
         self._reads_ids = "request_id" in schema.paths
         self._amounts = [self._tree.at(path).key for path in schema.amounts.values()]
         self._default = default
@@ -98,7 +111,7 @@ class Decoder:
         else:
             line = block.line
             unknown, seed = (lambda number: self._probe.unknown(line(number))), len(block.data)
-        return self._result(self._records(block), now, block.place, unknown, seed)
+        return self._result(self._records(block), now, block, unknown, seed)
 
     def series(self, block: LineBlock | Rows) -> tuple[Encoded[Series], Sequence[int]]:
         """Return the series of those lines or rows that are records, and their numbers."""
@@ -120,29 +133,39 @@ class Decoder:
         self,
         records: _DecodedRecords,
         now: float,
-        place: Callable[[int], LinePlace],
+        block: LineBlock | Rows,
         unknown: Callable[[int], tuple[str, ...]],
         seed: int,
     ) -> DecodeResult:
-        """Return the records that pass the checks, and the rejected ones.
+        """Return the records of a block that pass the checks, and the rejected ones.
 
-        `place` returns where a line is by its number, and `unknown` its unknown features. `seed` selects the sample.
+        `unknown` returns the unknown features of a line or row. `seed` selects the sample.
         """
+
+        def absent_times() -> float | Floats:
+            return block.times_or(now, records.numbers)
+
         batch, numbers, rejected_rows = None, records.numbers, records.rejected
+        unusable: Counter[str] = Counter()
         if records.values:
-            batch, failed = self._checks.apply(self._batch(records, now), now)
+            whole, impossible = self._batch(records, absent_times)
+            unusable.update(impossible)
+            for flaws in records.flaws.values():
+                unusable.update(UNUSABLE[name] for name in flaws.keys() & UNUSABLE.keys())
+            batch, failed = self._checks.apply(whole, now)
             if failed:
                 lines = np.array(numbers, np.int64)
                 rejected_rows = [*rejected_rows, *(each._replace(rows=lines[each.rows]) for each in failed)]
                 numbers = np.delete(lines, np.concatenate([each.rows for each in failed])).tolist()
         rejected = tuple(
-            BadLine(*place(int(rows[0])), reason, detail, len(rows)) for reason, rows, detail in rejected_rows
+            BadLine(*block.place(int(rows[0])), reason, detail, block.lines_among(rows))
+            for reason, rows, detail in rejected_rows
         )
-        lines_read = len(numbers) + sum(bad.count for bad in rejected)
+        lines_read = len(numbers) + sum(len(each.rows) for each in rejected_rows)
         if not numbers:
             return DecodeResult(None, rejected, lines_read)
         row = seed % len(numbers)
-        return DecodeResult(batch, rejected, lines_read, FeatureSample(row, unknown(numbers[row])))
+        return DecodeResult(batch, rejected, lines_read, FeatureSample(row, unknown(numbers[row])), unusable)
 
     def _whole(self, block: bytes, ends: Ints) -> _DecodedRecords | None:
         """Decode a block at once, given where its lines end; None if any line is irregular."""
@@ -191,7 +214,7 @@ class Decoder:
         try:
             return self._decoder.decode(line), {}
         except (msgspec.MsgspecError, RecursionError):
-            return salvage(json_value(line)[0], self._tree, self._struct)
+            return salvage(json_value(line)[0], self._tree, self._struct, self._reading)
 
     def _row(self, row: tuple[Any, bool]) -> tuple[Any, Flaws]:
         value, is_odd = row
@@ -200,26 +223,35 @@ class Decoder:
                 return msgspec.convert(value, self._struct), {}
             except (msgspec.ValidationError, RecursionError):
                 pass
-        return salvage(value, self._tree, self._struct)
+        return salvage(value, self._tree, self._struct, self._reading)
 
-    def _batch(self, records: _DecodedRecords, now: float) -> Batch:
+    def _batch(
+        self, records: _DecodedRecords, absent_times: Callable[[], float | Floats]
+    ) -> tuple[Batch, Mapping[str, int]]:
+        """Return records as a batch, and how many of their values are impossible, by field."""
         n = len(records.values)
         fields = {leaf.key: column for leaf, column in self._tree.columns(records.values)}
 
         def field(name: str) -> Column:
             return fields.get(name) or (None,) * n
 
-        prediction, score = field("prediction"), field("probability")
+        prediction, score = columns.predictions(
+            field("prediction"), field("probability"), self._positive_class, self._negative_class
+        )
+        fields["prediction"] = prediction
         classes = columns.labels(prediction, self._spell)
         probability = columns.scores(score, prediction, self._spell, self._positive_class)
         categories = {name: columns.labels(fields[name], label_of) for name in self._categorical}
-        return Batch(
-            time=columns.times(fields, TIMESTAMP_UNITS, now, n),
+        latencies, probability, impossible = without_impossible(
+            columns.latencies(fields, LATENCY_UNITS, n), probability
+        )
+        batch = Batch(
+            time=columns.times(fields, TIMESTAMP_UNITS, absent_times, n, self._reading.zone),
             series=self._series(fields, n),
             prediction=classes,
             # Some loggers write an empty error_type for success.
             error=columns.labels(tuple(value or None for value in field("error_type")), label_of),
-            latency_seconds=columns.scaled(fields, LATENCY_UNITS, n),
+            latency_seconds=latencies,
             probability=probability,
             value=columns.numbers(prediction),
             numbers=columns.matrix([fields[name] for name in self._numeric], n),
@@ -240,6 +272,7 @@ class Decoder:
             if self._attributions
             else None,
         )
+        return batch, impossible
 
     def _marks(self, flaws: dict[int, Flaws], n: int) -> Marks | None:
         if not flaws:
@@ -248,8 +281,9 @@ class Decoder:
         marks = np.zeros((len(places), n), np.uint8)
         for row, of_row in flaws.items():
             for name, mark in of_row.items():
-                marks[places[name], row] = mark
-        return marks
+                if name in places:
+                    marks[places[name], row] = mark
+        return marks if marks.any() else None
 
 
 def _contains_objects(block: bytes, ends: Ints) -> bool:

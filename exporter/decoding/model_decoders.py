@@ -8,6 +8,7 @@ import numpy as np
 
 from exporter.decoding.decode import Decoder, DecodeResult
 from exporter.decoding.line_block import LineBlock
+from exporter.decoding.line_filter import LineFilter
 from exporter.decoding.rows import KeyOf, Rows
 from exporter.lines.buffer import PendingLines
 from exporter.model_key import ModelKey
@@ -20,11 +21,19 @@ class ModelDecoders:
     """Decodes records by the settings of their models.
 
     `decoders` are by key. `scanner` is only used to find the series of records. `labels` are the JSON keys of the
-    labels of Series in a line. `models` is the number of keys of the last block.
+    labels of Series in a line. Lines that the `line_filter` leaves out are skipped. `models` is the number of keys of
+    the last block.
     """
 
-    def __init__(self, decoders: Mapping[ModelKey, Decoder], scanner: Decoder, labels: Sequence[str] = ()) -> None:
+    def __init__(
+        self,
+        decoders: Mapping[ModelKey, Decoder],
+        scanner: Decoder,
+        labels: Sequence[str] = (),
+        line_filter: LineFilter | None = None,
+    ) -> None:
         self._decoders = decoders
+        self._filter = line_filter
         self._scanner = scanner
         self._any = next(iter(decoders))
         # The key of all records of the last block. Most logs are of one model, and need no scan.
@@ -34,19 +43,25 @@ class ModelDecoders:
         self._labels = [json.dumps(label).encode() for label in labels[: None if has_versions else 1]]
         # Which key the lines with a text were of.
         self._guesses: dict[bytes, ModelKey] = {}
-        self._lines_at_once = min(decoder.lines_at_once for decoder in decoders.values())
+        self.lines_at_once = min(decoder.lines_at_once for decoder in decoders.values())
 
     def read(self, pending: PendingLines, now: float, key_of: KeyOf) -> Iterator[DecodeResult]:
         """Decode lines that arrived at epoch time `now`, as many at a time as keeps memory bounded."""
-        for block in self._decoders[self._any].blocks(pending, self._lines_at_once):
-            yield from self._decode(block, now, key_of)
+        for block in self._decoders[self._any].blocks(pending, self.lines_at_once):
+            kept, skipped = self._filter.kept(block) if self._filter else (block, 0)
+            if skipped:
+                yield DecodeResult(None, (), skipped, skipped=skipped)
+            if len(kept):
+                yield from self._decode(kept, now, key_of)
 
     def read_rows(self, rows: Rows, now: float, key_of: KeyOf) -> Iterator[DecodeResult]:
-        """Decode the rows of lines that arrived at epoch time `now`."""
+        """Decode the rows of lines that arrived at epoch time `now`, as many at a time as keeps memory bounded."""
         rejected = tuple(rows.rejected)
-        count = sum(bad.count for bad in rejected)
-        yield DecodeResult(None, rejected, count, waiting=rows.waiting, repeated=rows.repeated)
-        yield from self._decode(rows, now, key_of)
+        count = sum(bad.count for bad in rejected) + rows.skipped - rows.extra
+        yield DecodeResult(None, rejected, count, waiting=rows.waiting, repeated=rows.repeated, skipped=rows.skipped)
+        for start in range(0, len(rows), self.lines_at_once):
+            some = range(start, min(start + self.lines_at_once, len(rows)))
+            yield from self._decode(rows if len(some) == len(rows) else rows.some(some), now, key_of)
 
     def _decode(self, block: Any, now: float, key_of: KeyOf) -> Iterator[DecodeResult]:
         if len(self._decoders) == 1:

@@ -1,21 +1,22 @@
 """Rows: the stage between framing and decoding, for formats whose lines are not the records themselves.
 
 A row is a JSON object with the fields of one record at the paths of the schema. A line may become one row, several rows
-or none: it may be rejected, or wait for another line. Each row counts as a line.
+or none: it may be rejected, skipped, or wait for another line. A row counts as a line, unless it is `extra`.
 """
 
 from __future__ import annotations
 
 import json
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Protocol
 
 import msgspec
 import numpy as np
 
-from exporter.batch import Ints, Series
+from exporter.batch import Floats, Ints, Series
+from exporter.decoding.conversions import epoch_of
 from exporter.lines.buffer import BadLine, PendingLines
 from exporter.lines.rejects import Reason, RejectedError
 from exporter.lines.stream import Stream
@@ -34,20 +35,30 @@ KeyOf = Callable[[Series], ModelKey]
 LinePlace = tuple[Stream, int]
 
 
+class KeepsLines(Protocol):
+    """Leaves out lines."""
+
+    def keeps(self, line: bytes) -> bool: ...
+
+
 @dataclass(slots=True)
 class Rows:
     """Rows, the place of the line that each is from, and the rejected rows.
 
-    `odd` contains the numbers of the rows that may contain what `json_value` says. `waiting` lines wait
-    for others, and `repeated` lines completed rows that were counted before.
+    `odd` contains the numbers of the rows that may contain what `json_value` says. `times` are those of a container's
+    runtime, empty without one. `waiting` lines wait for others, and `repeated` lines completed rows that were counted
+    before, and `skipped` lines are left out. `extra` is the number of rows beyond the first of each line.
     """
 
     objects: list[Any] = field(default_factory=list)
     odd: set[int] = field(default_factory=set)
     places: list[LinePlace] = field(default_factory=list)
+    times: list[bytes] = field(default_factory=list)
     rejected: list[BadLine] = field(default_factory=list)
     waiting: int = 0
     repeated: int = 0
+    skipped: int = 0
+    extra: int = 0
 
     def add(self, place: LinePlace, objects: Iterable[Any], *, is_odd: bool = False) -> None:
         """Add the rows of the line at a place."""
@@ -59,18 +70,29 @@ class Rows:
             self.odd.update(range(before, after))
 
     def split(self, places: Ints, parts: int) -> list[Rows]:
-        """Return the rows of each part, without what was rejected, given the number of each row's part."""
-        return [self._some(np.flatnonzero(places == part).tolist()) for part in range(parts)]
+        """Return the rows of each part, given the number of each row's part."""
+        return [self.some(np.flatnonzero(places == part).tolist()) for part in range(parts)]
 
-    def _some(self, chosen: Sequence[int]) -> Rows:
+    def some(self, chosen: Sequence[int]) -> Rows:
+        """Return the rows with some numbers, without what was rejected."""
         return Rows(
             [self.objects[number] for number in chosen],
             {place for place, number in enumerate(chosen) if number in self.odd},
             [self.places[number] for number in chosen],
+            [self.times[number] for number in chosen] if self.times else [],
+            extra=self.extra,
         )
 
     def __len__(self) -> int:
         return len(self.objects)
+
+    def times_or(self, now: float, numbers: Sequence[int]) -> float | Floats:
+        """Return the runtime's times of rows in epoch seconds, by their numbers; `now` for rows without one."""
+        return runtime_times(self.times, now, numbers)
+
+    def lines_among(self, numbers: Ints) -> int:
+        """Return how many lines count for the rows with these numbers: if a line has several, one."""
+        return len({self.places[number] for number in numbers.tolist()}) if self.extra else len(numbers)
 
     def place(self, number: int) -> LinePlace:
         """Return where the line of a row is, by the row's number."""
@@ -88,15 +110,34 @@ class RowReader(ABC):
     def add(self, line: bytes, place: LinePlace, rows: Rows, now: float, is_new: IsNew, key_of: KeyOf) -> None:
         """Add the rows of a line that arrived at epoch time `now`; raises RejectedError."""
 
-    def read(self, pending: PendingLines, now: float, is_new: IsNew, key_of: KeyOf) -> Rows:
-        """Return the rows of lines that arrived at epoch time `now`."""
-        rows = Rows()
-        for stream, offset, line in pending.lines():
+    def read(
+        self,
+        pending: PendingLines,
+        now: float,
+        is_new: IsNew,
+        key_of: KeyOf,
+        at_once: int,
+        line_filter: KeepsLines | None = None,
+    ) -> Iterator[Rows]:
+        """Yield the rows of lines that arrived at epoch time `now`, those of whole lines after about `at_once` rows.
+
+        Lines that the filter leaves out are skipped.
+        """
+        rows, has_times = Rows(), any(chunk.time for chunk in pending.chunks)
+        for stream, offset, line, time in pending.lines():
+            if len(rows) + len(rows.rejected) >= at_once:
+                yield rows
+                rows = Rows()
+            if line_filter and not line_filter.keeps(line):
+                rows.skipped += 1
+                continue
             try:
                 self.add(line, (stream, offset), rows, now, is_new, key_of)
             except RejectedError as error:
                 rows.reject((stream, offset), error)
-        return rows
+            if has_times:
+                rows.times.extend([time] * (len(rows) - len(rows.times)))
+        yield rows
 
     def expire(self, now: float) -> int:
         """Return how many waiting lines were given up since the last call, those too old at `now` included."""
@@ -104,6 +145,14 @@ class RowReader(ABC):
 
     def resume(self, before: RowReader) -> None:  # noqa: B027  # no line waits
         """Take over the waiting lines of the reader that this one replaces."""
+
+
+def runtime_times(times: Sequence[bytes], now: float, numbers: Sequence[int]) -> float | Floats:
+    """Return some of the times of a container's runtime in epoch seconds; `now` where one is absent or unreadable."""
+    if not times:
+        return now
+    found = [epoch_of(times[number].decode(errors="replace")) for number in numbers]
+    return np.array([now if time is None else time for time in found])
 
 
 def json_value(line: bytes) -> tuple[Any, bool]:

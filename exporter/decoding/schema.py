@@ -8,7 +8,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import UTC, datetime, tzinfo
 from functools import cached_property
 from typing import Annotated, Any, Literal, NamedTuple
 
@@ -16,7 +16,7 @@ import msgspec
 from msgspec.structs import astuple
 
 from exporter.batch import Series
-from exporter.decoding.columns import PredictionKind
+from exporter.decoding.columns import DURATION, TIME, PredictionKind
 
 Path = tuple[str, ...]
 
@@ -24,27 +24,33 @@ Number = float | None
 Label = str | int | float | bool | None
 
 # A record field has one name per unit; its value is divided by the number.
-LATENCY_UNITS = {"latency_seconds": 1.0, "latency_ms": 1e3, "latency_us": 1e6, "latency_ns": 1e9}
-TIMESTAMP_UNITS = {"timestamp": 1.0, "timestamp_ms": 1e3}
+LATENCY_UNITS = {"latency_seconds": 1.0, "latency_ms": 1e3, "latency_us": 1e6, "latency_ns": 1e9, DURATION: 1.0}
+TIMESTAMP_UNITS = {TIME: 1.0, "timestamp_ms": 1e3}
 UNITS = {
+    "latency": "text with a unit, such as 47.9ms",
     "latency_seconds": "seconds",
     "latency_ms": "milliseconds",
     "latency_us": "microseconds",
     "latency_ns": "nanoseconds",
-    "timestamp": "seconds since epoch, or RFC 3339",
+    "timestamp": "a date and time, or a number since epoch in any unit",
     "timestamp_ms": "milliseconds since epoch",
 }
 
 FIELD_TYPES: dict[str, Any] = {
     **dict.fromkeys(Series._fields, str | int | float | None),
     **dict.fromkeys(TIMESTAMP_UNITS, float | datetime | None),
-    "prediction": Label,
+    # An object class -> number is the scores of the classes.
+    "prediction": Label | dict[str, float],
     "probability": float | dict[str, float] | None,
     **dict.fromkeys(LATENCY_UNITS, Number),
+    DURATION: str | None,
     "error_type": str | int | None,
     "request_id": str | int | None,
     "actual": Label,
 }
+# The fields whose value may be unusable in a record that is counted.
+UNUSABLE_FIELDS = ("timestamp", "latency", "probability", "error_type", "request_id")
+PREDICTION = FIELD_TYPES["prediction"]
 FEATURES = "features"
 ATTRIBUTIONS = "attributions"
 # msgspec cannot match keys that contain these, because JSON escapes them.
@@ -114,7 +120,7 @@ class Node:
             node = child
         taken = node.children.setdefault(path[-1], leaf)
         # A segment or an amount may also be read as another field.
-        shared = {"segment": (Label,), "amount": (Label, Number)}.get(leaf.kind, ())
+        shared = {"segment": (Label, PREDICTION), "amount": (Label, PREDICTION, Number)}.get(leaf.kind, ())
         if taken is not leaf and not (isinstance(taken, Leaf) and taken.type in shared):
             other = str(taken) if isinstance(taken, Leaf) else "an object of other fields"
             raise SchemaError(f"`{'.'.join(path)}` is read as {other} already, and cannot be {leaf} too")
@@ -162,7 +168,9 @@ class Schema:
     the record fields that are read; attributions are read if the profile has any. `vectors` has the dimension of each
     vector feature. `segments` maps a segment to its path, or None for the categorical feature of that name. `classes`
     are the classes whose scores are read (Batch.scores); a single score is that of the `positive_class`, if there is
-    one, and of the prediction otherwise. `amounts` are the paths of the amounts of business figures.
+    one, and of the prediction otherwise; `negative_class` is the other class. `score_classes` are the classes of a list
+    of scores, by default 0, 1, ... `amounts` are the paths of the amounts of business figures. A time without a zone is
+    in `zone`.
     """
 
     fields: Mapping[str, Path] = field(default_factory=dict)
@@ -177,6 +185,9 @@ class Schema:
     ignored: tuple[str, ...] = ()
     prediction_kind: PredictionKind | None = None
     positive_class: str | None = None
+    negative_class: str | None = None
+    score_classes: tuple[str, ...] = ()
+    zone: tzinfo = UTC
 
     @property
     def of_series(self) -> Schema:

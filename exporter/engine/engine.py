@@ -289,6 +289,9 @@ class Engine:
         """Count lines, and pass the records among them to the consumers."""
         counts, batch = self._sources[source], result.batch
         counts.lines += result.lines
+        counts.skipped += result.skipped
+        for name, count in result.unusable.items():
+            counts.unusable[name] = counts.unusable.get(name, 0) + count
         if batch is not None:
             counts.records += len(batch)
             counts.last_timestamp = max(counts.last_timestamp, float(batch.time.max()))

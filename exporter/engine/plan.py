@@ -5,12 +5,12 @@ from dataclasses import dataclass, field
 
 from exporter.batch import Series
 from exporter.decoding.pipeline import Pipeline
-from exporter.decoding.schema import Path
 from exporter.lines.framing import Framer
 from exporter.model_key import ModelKey
 from exporter.state.snapshot import Identities, ModelIdentities
 from exporter.stats import Statistic
 from exporter.tallies.windows import PANES, Window
+from exporter.units import FieldPath
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,7 +35,7 @@ class SegmentDimension:
     """
 
     name: str
-    path: Path | None
+    path: FieldPath | None
     known: tuple[str, ...] = ()
 
 

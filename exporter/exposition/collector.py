@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from typing import NamedTuple
 
 from exporter.batch import Series
+from exporter.decoding.schema import UNUSABLE_FIELDS
 from exporter.derived import Measures
 from exporter.derived.context import ReferenceInfo
 from exporter.derived.feature_health import AbsentFeatures
@@ -96,6 +97,12 @@ def _sources(snapshot: Snapshot) -> Families:
     read = CounterFamily(PREFIX + "source_bytes_total", "Bytes read.", ("source",))
     records = CounterFamily(PREFIX + "source_records_total", "Records accepted.", ("source",))
     rejected = CounterFamily(PREFIX + "source_rejected_lines_total", "Rejected lines, by reason.", ("source", "reason"))
+    skipped = CounterFamily(PREFIX + "source_skipped_lines_total", "Lines that `where` leaves out.", ("source",))
+    unusable = CounterFamily(
+        PREFIX + "source_unusable_values_total",
+        "Values in accepted records that were left out, because they have a wrong type or are impossible, by field.",
+        ("source", "field"),
+    )
     gaps = CounterFamily(
         PREFIX + "source_gaps_total", "Files that were removed before they were read completely.", ("source",)
     )
@@ -115,13 +122,16 @@ def _sources(snapshot: Snapshot) -> Families:
         records.add((source,), counts.records)
         for reason in Reason:
             rejected.add((source, reason), counts.rejected.get(reason, 0))
+        skipped.add((source,), counts.skipped)
+        for name in UNUSABLE_FIELDS:
+            unusable.add((source, name), counts.unusable.get(name, 0))
         gaps.add((source,), counts.gaps)
         if counts.last_timestamp:
             last.add((source,), counts.last_timestamp)
     of_segments = ("segment_value",) if any(labels.segments for labels in snapshot.labels.values()) else ()
     for label in ("model_version", "prediction_class", "error_type", *of_segments):
         capped.add((label,), snapshot.capped.get(label, 0))
-    yield from (lines, read, records, rejected, gaps, last, capped)
+    yield from (lines, read, records, rejected, skipped, unusable, gaps, last, capped)
 
 
 def _joins(counts: JoinCounts, stats: StoreStats) -> Families:

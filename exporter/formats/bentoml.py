@@ -3,8 +3,10 @@
 from collections.abc import Iterator, Mapping
 from typing import ClassVar
 
-from exporter.decoding.schema import FEATURES, Path
+from exporter.decoding.field_rule import FieldRule
+from exporter.decoding.schema import FEATURES
 from exporter.formats.format import Format
+from exporter.units import FieldPath
 
 
 class BentoMl(Format, frozen=True):
@@ -16,8 +18,9 @@ class BentoMl(Format, frozen=True):
     prediction: str | None = None
     """The column that is logged with `role="prediction"`; required."""
 
-    def fields(self, configured: Mapping[str, Path]) -> Mapping[str, Path]:
-        return {**configured, FEATURES: (), "prediction": (self.prediction or "prediction",)}
+    def fields(self, configured: Mapping[str, FieldRule]) -> Mapping[str, FieldRule]:
+        prediction = FieldRule(FieldPath((self.prediction or "prediction",)))
+        return {**configured, FEATURES: FieldRule(FieldPath()), "prediction": prediction}
 
     def problems(self) -> Iterator[str]:
         if not self.prediction:

@@ -13,11 +13,15 @@ FEW_PARTS = 16
 
 
 class Wrapped(NamedTuple):
-    """The content of a line of the runtime: text of one of the container's streams; `is_end` if its line ends there."""
+    """The content of a line of the runtime: text of one of the container's streams; `is_end` if its line ends there.
+
+    `time` is when it was written, as text; empty if the runtime did not say.
+    """
 
     stream: bytes
     text: bytes
     is_end: bool
+    time: bytes = b""
 
 
 class WrappedLines(Lines, ABC):
@@ -42,11 +46,12 @@ class WrappedLines(Lines, ABC):
 
     def _split(self, begin: int, data: bytes, start: int) -> tuple[int, list[tuple[int, bytes]], list[int]]:
         blocks: list[tuple[int, bytes]] = []
+        times: list[bytes] = []
         oversize: list[int] = []
         unfinished: dict[bytes, tuple[int, list[bytes]]] = {}
         at, last, complete = start, start, (0, 0)
         self._waiting = 0
-        for end, (stream, text, is_end) in self._wrapped(data, start):
+        for end, (stream, text, is_end, time) in self._wrapped(data, start):
             first, texts = unfinished.setdefault(stream, (begin + at, []))
             texts.append(text)
             at = end
@@ -58,8 +63,10 @@ class WrappedLines(Lines, ABC):
                     oversize.append(first)
                 else:
                     blocks.append((first, line + b"\n"))
+                    times.append(time)
             if not unfinished:
                 last, complete, self._waiting = end, (len(blocks), len(oversize)), 0
+        self._times = times[: complete[0]]
         # A line that ends within an unfinished line of the other stream waits for it.
         return last, blocks[: complete[0]], oversize[: complete[1]]
 

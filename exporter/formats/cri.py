@@ -17,10 +17,10 @@ class CriLines(WrappedLines):
         """Return the content of a line."""
         parts = line.split(b" ", 3)
         if len(parts) == len(("time", "stream", "tags", "text")):
-            _, stream, tags, text = parts
+            time, stream, tags, text = parts
             tag = tags.split(b":", 1)[0]
             if tag in (b"F", b"P"):
-                return Wrapped(stream, text, tag == b"F")
+                return Wrapped(stream, text, tag == b"F", time)
         return Wrapped(b"", line, is_end=True)
 
 

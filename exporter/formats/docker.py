@@ -15,6 +15,7 @@ from exporter.lines.framing import Framer
 class _Entry(msgspec.Struct):
     log: str
     stream: str = ""
+    time: str = ""
 
 
 class DockerLines(WrappedLines):
@@ -29,7 +30,7 @@ class DockerLines(WrappedLines):
         except (msgspec.MsgspecError, UnicodeDecodeError):
             return Wrapped(b"", line, is_end=True)
         text = entry.log.removesuffix("\n")
-        return Wrapped(entry.stream.encode(), text.encode(), is_end=len(text) < len(entry.log))
+        return Wrapped(entry.stream.encode(), text.encode(), len(text) < len(entry.log), entry.time.encode())
 
 
 class Docker(Format, frozen=True):

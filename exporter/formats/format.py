@@ -3,7 +3,7 @@
 A format is one module of this package with one subclass of `Format`. Its class attributes and methods define the stages
 in which it differs from JSON lines:
 
-    bytes --framer--> lines --rows--> objects --fields--> records
+    bytes --framer--> lines --parse, rows--> objects --fields--> records
 
 A *wrapper* (a container runtime's log, say) has only a framer, and carries another format's lines.
 """
@@ -15,11 +15,15 @@ import msgspec
 
 from exporter.batch import Series
 from exporter.decoding.checks import Checks
+from exporter.decoding.conditions import Where
 from exporter.decoding.decode import Decoder
+from exporter.decoding.field_rule import FieldRule
+from exporter.decoding.line_filter import LineFilter
+from exporter.decoding.mapping import MappedRows, Parse, RecordMapping
 from exporter.decoding.model_decoders import ModelDecoders
 from exporter.decoding.pipeline import Pipeline
 from exporter.decoding.rows import RowReader
-from exporter.decoding.schema import Path, Schema
+from exporter.decoding.schema import Schema
 from exporter.formats.bodies import ARROW, JSON_TYPES, json_lines, media_type
 from exporter.lines.buffer import IngestRequest
 from exporter.lines.framing import Framer, Lines
@@ -40,9 +44,14 @@ class Format(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     carries_labels: ClassVar[bool] = True
     expects: ClassVar[str] = f"a body of {', '.join(JSON_TYPES)}"
 
-    def fields(self, configured: Mapping[str, Path]) -> Mapping[str, Path]:
-        """Return where the fields of a record lie in a row; `configured` are the paths of the configuration."""
+    def fields(self, configured: Mapping[str, FieldRule]) -> Mapping[str, FieldRule]:
+        """Return where the fields of a record lie in a row; `configured` are the rules of the configuration."""
         return configured
+
+    @property
+    def parse(self) -> Parse | None:
+        """What makes an object of a line; None for JSON."""
+        return None
 
     def rows(self, features: Mapping[ModelKey, Sequence[str]], model: Series) -> RowReader | None:
         """Return a reader of rows; None if each line is a record.
@@ -62,16 +71,21 @@ class Format(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
         model: Series,
         checks: Checks,
         features: Mapping[ModelKey, Sequence[str]],
+        where: Where,
+        mapping: RecordMapping | None,
     ) -> Pipeline:
         """Return how a source's bytes become batches, by the schema of each model.
 
-        `framer` is that of the outermost wrapper; `model` names the model if a record does not.
+        `framer` is that of the outermost wrapper; `model` names the model if a record does not. Lines that do not match
+        `where` are skipped. With a `mapping`, schemas are those of the records that it makes.
         """
         decoders = {key: Decoder(schema, model, checks) for key, schema in schemas.items()}
         of_series = next(iter(schemas.values())).of_series
         scanner = Decoder(of_series, model, checks)
         labels = [of_series.paths[label][-1] for label in Series._fields]
-        return Pipeline(framer, ModelDecoders(decoders, scanner, labels), self.rows(features, model))
+        rows = MappedRows(mapping, where, self.parse) if mapping else self.rows(features, model)
+        line_filter = LineFilter(where) if where and not mapping else None
+        return Pipeline(framer, ModelDecoders(decoders, scanner, labels, line_filter), rows, line_filter)
 
     def accepts(self, headers: Mapping[str, str]) -> bool:
         """Return whether a request with these headers has a body of this format."""

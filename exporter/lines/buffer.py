@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Container, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
+from itertools import repeat
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -24,11 +25,15 @@ NEWLINE = ord("\n")
 
 
 class Chunk(NamedTuple):
-    """Whole lines of one stream (of Arrow: a record batch) that start at `offset`."""
+    """Whole lines of one stream (of Arrow: a record batch) that start at `offset`.
+
+    `time` is that of a container's runtime, for a chunk of one line; empty without one.
+    """
 
     stream: Stream
     offset: int
     block: Any
+    time: bytes = b""
 
     @property
     def lines(self) -> int:
@@ -118,12 +123,19 @@ class PendingLines:
         """All whole lines, joined."""
         return self.chunks[0].block if len(self.chunks) == 1 else b"".join(chunk.block for chunk in self.chunks)
 
-    def lines(self) -> Iterator[tuple[Stream, int, bytes]]:
-        """Yield each line without its newline, preceded by its stream and its offset there."""
-        for stream, start, block in self.chunks:
+    @property
+    def times(self) -> list[bytes]:
+        """The time of a container's runtime of each line; none without one."""
+        if not any(chunk.time for chunk in self.chunks):
+            return []
+        return [chunk.time for chunk in self.chunks for _ in range(chunk.lines)]
+
+    def lines(self) -> Iterator[tuple[Stream, int, bytes, bytes]]:
+        """Yield each line without its newline, after its stream and its offset there, and before its runtime's time."""
+        for stream, start, block, time in self.chunks:
             offset = start
             for line in block.split(b"\n")[:-1]:
-                yield stream, offset, line
+                yield stream, offset, line, time
                 offset += len(line) + 1
 
     def locate(self, at: int) -> tuple[Stream, int]:
@@ -240,7 +252,8 @@ class LineBuffer:
         too_long = f"longer than {self._line_bytes} bytes"
         pending.rejected.extend(BadLine(stream, offset, Reason.OVERSIZE, too_long) for offset in result.oversize)
         pending.rejected.extend(cut_off(stream, offset) for offset in result.incomplete)
-        chunks = [Chunk(stream, offset, block) for offset, block in result.blocks]
+        times = result.times or repeat(b"")
+        chunks = [Chunk(stream, *block, time) for block, time in zip(result.blocks, times, strict=False)]
         pending.chunks.extend(chunks)
         if result.broken:
             offset, error = result.broken

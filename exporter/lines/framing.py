@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import hashlib
 from abc import ABC, abstractmethod
+from collections.abc import Sequence
 from typing import Any, NamedTuple, Protocol
 
 import msgspec
@@ -63,13 +64,15 @@ class FrameResult(NamedTuple):
     """The lines that some bytes complete, each place as an offset in the stream.
 
     `blocks` are runs of whole lines (of Arrow: record batches). `oversize` are lines over the limit, and `incomplete`
-    is a record within which the stream ended. `broken` is where the stream became unreadable, and why.
+    is a record within which the stream ended. `broken` is where the stream became unreadable, and why. `times` has the
+    time that a container's runtime gave each block, which then is one line; it is empty without a runtime.
     """
 
     blocks: list[tuple[int, Any]]
     oversize: list[int]
     incomplete: list[int]
     broken: tuple[int, RejectedError] | None = None
+    times: Sequence[bytes] = ()
 
 
 NOTHING = FrameResult([], [], [])
@@ -126,6 +129,8 @@ class Lines(Framing):
         self._trail = position.trail
         # Joined once the newline arrives, so that a line that arrives byte by byte is not copied for each byte.
         self._rest: list[bytes] = []
+        # The runtime's times of the blocks of the last split.
+        self._times: Sequence[bytes] = ()
 
     @property
     def position(self) -> Position:
@@ -150,7 +155,7 @@ class Lines(Framing):
         self._advance(data, end)
         self.held = len(data) - end
         self._rest = [data[end:]] if self.held else []
-        return FrameResult(blocks, oversize, [])
+        return FrameResult(blocks, oversize, [], times=self._times)
 
     def end(self) -> FrameResult:
         """Treat the stream as ended: the rest is a line without its newline."""

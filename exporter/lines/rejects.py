@@ -15,7 +15,6 @@ class Reason(StrEnum):
     WRONG_TYPE = auto()
     MISSING_FIELD = auto()
     NON_FINITE = auto()
-    OUT_OF_RANGE = auto()
     TIMESTAMP_FUTURE = auto()
     TIMESTAMP_PAST = auto()
 

@@ -24,7 +24,10 @@ TalliesByWindow = Mapping[str, Mapping[int, AnyTallies]]
 
 
 class SourceCounts(msgspec.Struct):
-    """What a source has delivered since the state began."""
+    """What a source has delivered since the state began.
+
+    `skipped` lines are those that `where` leaves out; `unusable` counts values of accepted records, by field.
+    """
 
     lines: int = 0
     bytes: int = 0
@@ -32,10 +35,12 @@ class SourceCounts(msgspec.Struct):
     rejected: dict[str, int] = {}
     last_timestamp: float = 0.0
     gaps: int = 0
+    skipped: int = 0
+    unusable: dict[str, int] = {}
 
     def copy(self) -> SourceCounts:
         """Return an independent copy."""
-        return msgspec.structs.replace(self, rejected=dict(self.rejected))
+        return msgspec.structs.replace(self, rejected=dict(self.rejected), unusable=dict(self.unusable))
 
 
 class ModelIdentities(msgspec.Struct, frozen=True):

@@ -12,10 +12,40 @@ from exporter import units
 from exporter.configuration.settings import Config, FeatureConfig
 from exporter.configuration.source_config import SourceConfig
 from exporter.configuration.thresholds import MEANINGS, SHARES
+from exporter.decoding.conditions import Where
+from exporter.decoding.field_rule import FieldRule
 
 FIELDS = ["timestamp", "prediction", "probability", "latency_us", "features", "model_version", "request_id"]
 GOOD_PATHS = ["a", "a.b", "output.label", ["a.b", "c"], "prediction", "features.age", "x.y.z", "timestamp"]
 ODD_PATHS = [".", "a..b", "", 'a"b', [], ["a", ""], 5, None]
+GOOD_RULES = [
+    *GOOD_PATHS,
+    "a[0].b",
+    "a[-1]",
+    "items[*].label",
+    'a["b.c"]',
+    {"path": "a.b", "decode": ["base64", "json"]},
+    {"path": "a[*]", "names": ["age", "country"]},
+    {"path": "a", "names": "b.c", "decode": "csv"},
+    {"path": "status", "from": 400, "below": 600},
+    {"path": "ok", "when": False},
+    {"path": "scores", "classes": ["no", "yes"]},
+]
+ODD_RULES = [
+    *ODD_PATHS,
+    "a[*][*]",
+    "a[b]",
+    "$.a",
+    {},
+    {"path": "a", "decode": "xml"},
+    {"path": "a", "names": ["a", "a"]},
+    {"path": "a", "names": 5},
+    {"path": "a", "when": [], "from": "x"},
+    {"path": "a", "classes": 5},
+]
+GOOD_KEYS = ["event", "a.b", "a[0]"]
+GOOD_WANTED = ["prediction", 5, True, None, [1, "a", None], {"prefix": "/p"}, {"from": 1, "below": 2.5}]
+ODD_WANTED = [[], {}, {"until": 1}, {"from": "x"}, [[1]], float("nan")]
 GOOD_NAMES = ["credit", "age", "country", "plan", "revenue", "amount", "Grüße", "3"]
 ODD_NAMES = ["a.b", "", "x" * 300, "\x00", '"', 5]
 GOOD_NUMBERS = [1, 2, 0.5, 0.9, 3]
@@ -24,6 +54,11 @@ ODD_NUMBERS = [0, 1e-9, 1e300, 10**400, -1, float("nan"), float("inf"), 1_000_00
 
 def choice(good: list[Any], odd: list[Any], *, is_odd: bool) -> st.SearchStrategy[Any]:
     return st.sampled_from([*good, *odd] if is_odd else good)
+
+
+def fields(*, is_odd: bool) -> st.SearchStrategy[Any]:
+    rules = choice(GOOD_RULES, ODD_RULES, is_odd=is_odd)
+    return st.dictionaries(choice(FIELDS, ["x", "latency_ms"], is_odd=is_odd), rules, max_size=2)
 
 
 def sources(*, is_odd: bool) -> st.SearchStrategy[Any]:
@@ -41,6 +76,16 @@ def sources(*, is_odd: bool) -> st.SearchStrategy[Any]:
         st.fixed_dictionaries(
             {"url": st.sampled_from(["unix://c.sock", "tcp://127.0.0.1:0", "http:///v2"]), "format": of_streams},
         ),
+        st.fixed_dictionaries(
+            {"url": st.sampled_from(["c.jsonl", "http:///v3"])},
+            optional={
+                "where": st.dictionaries(st.sampled_from(GOOD_KEYS), st.sampled_from(GOOD_WANTED), max_size=2),
+                "fields": fields(is_odd=False),
+                "model": st.sampled_from([{"name": "credit"}, {"version": 3}]),
+                "path_fields": st.just("(?P<pod>[^/]+)$"),
+                "time_zone": st.just("UTC"),
+            },
+        ),
         st.fixed_dictionaries({"url": st.just("sqlite:///labels.db"), **query}, optional=waits),
         st.just({"url": "data.log", "format": ["cri", "bentoml"], "prediction": "pred"}),
         st.just({"url": "http:///events", "format": "kserve", "features": ["age", "country"]}),
@@ -56,6 +101,12 @@ def sources(*, is_odd: bool) -> st.SearchStrategy[Any]:
                 "prediction": st.sampled_from(ODD_PATHS),
                 "features": st.lists(st.sampled_from(ODD_NAMES), max_size=2),
                 "start": st.sampled_from(["middle"]),
+                "where": st.sampled_from(
+                    [5, {"a[*]": 1}, {"a": {}}, {"a": []}, {".": 1}, *({"a": x} for x in ODD_WANTED)]
+                ),
+                "fields": fields(is_odd=True),
+                "model": st.sampled_from([5, {"nam": "x"}]),
+                "path_fields": st.sampled_from(["(", "x", 5]),
                 "connections": st.sampled_from(ODD_NUMBERS),
                 "mode": st.sampled_from(["0600", 600]),
                 "owner": st.just("nobody-has-this-name"),
@@ -93,12 +144,15 @@ class Draws:
             units.Ascending: one([[0.1, 1], [-1, 0, 1e300], [5]], [[], [1, 1], [float("nan")], [float("inf")], [None]]),
             units.Listen: st.just("127.0.0.1:0"),
             units.FieldPath: paths,
+            units.TimeZone: one(["UTC"], ["Mars/Olympus", 5]),
+            Where: st.dictionaries(one(GOOD_KEYS, ODD_PATHS[:4]), one(GOOD_WANTED, ODD_WANTED), max_size=2),
+            FieldRule: one(GOOD_RULES, ODD_RULES),
             units.FilePath: one(["reference.json"], ["missing.json", ".", "x" * 300, ""]),
             SourceConfig: sources(is_odd=self.is_odd),
         }
         shares = [name for name in MEANINGS if name in SHARES]
         by_key = {
-            "fields": st.dictionaries(one(FIELDS, ["x", "latency_ms"]), paths, max_size=2),
+            "fields": fields(is_odd=self.is_odd),
             "thresholds": st.dictionaries(one(shares, ["x"]), one([0, 0.5, 1], ODD_NUMBERS), max_size=3),
             "features": st.dictionaries(
                 one(["age", "income"], ["country", "x"]), st.deferred(lambda: self.mappings(FeatureConfig)), max_size=2

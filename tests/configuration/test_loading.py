@@ -201,14 +201,14 @@ SOURCES = "sources: [/var/log/model.jsonl]\n"
             id="threshold",
         ),
         pytest.param(
-            SOURCES + "fields: {latency: a}",
-            "fields.latency: no such record field; did you mean `latency_seconds` (seconds), "
-            "`latency_ms` (milliseconds), `latency_us` (microseconds) or `latency_ns` (nanoseconds)?",
-            id="field without a unit",
+            SOURCES + "fields: {duration: a}",
+            "fields.duration: no such record field; known: actual, attributions, error_type, features, latency, ",
+            id="unknown field",
         ),
         pytest.param(
             SOURCES + "fields: {timestamp_us: a}",
-            "fields.timestamp_us: no such record field; did you mean `timestamp` (seconds since epoch, or RFC 3339) or "
+            "fields.timestamp_us: no such record field; did you mean `timestamp` (a date and time, or a "
+            "number since epoch in any unit) or "
             "`timestamp_ms` (milliseconds since epoch)?",
             id="field in another unit",
         ),
@@ -339,13 +339,13 @@ listn: 1
 sources: [/a, {url: /b, start: x}, {start: end}]
 windows: [5m, 1]
 reference: nowhere.json
-fields: {latency: a, latency_ms: ""}
+fields: {latencies: a, latency_ms: ""}
 thresholds: {accuracy: high, drift: 1}
 limits: {models: -1, past: never}
 """
     keys = [problem.split(":")[0] for problem in problems(tmp_path, text)]
     assert sorted(keys) == [
-        "fields.latency",
+        "fields.latencies",
         "fields.latency_ms",
         "limits.models",
         "limits.past",

@@ -201,9 +201,11 @@ class TestFeatures:
             pytest.param("41.5", 41.5, None, id="float"),
             pytest.param("18446744073709551617", 2.0**64, None, id="an integer of more than 64 bits"),
             pytest.param("null", None, None, id="null is missing"),
-            pytest.param('"41"', None, "wrong_type", id="text"),
+            pytest.param('"41"', 41.0, None, id="a number as text"),
+            pytest.param('"old"', None, "wrong_type", id="text"),
             pytest.param("true", None, "wrong_type", id="boolean"),
-            pytest.param("[41]", None, "wrong_type", id="array"),
+            pytest.param("[41]", 41.0, None, id="array of one item"),
+            pytest.param("[41, 42]", None, "wrong_type", id="array"),
             pytest.param('{"value":41}', None, "wrong_type", id="object"),
             pytest.param("NaN", None, "non_finite", id="NaN"),
             pytest.param("Infinity", math.inf, "non_finite", id="Infinity"),
@@ -225,7 +227,8 @@ class TestFeatures:
             pytest.param("1.5", "1.5", None, id="float"),
             pytest.param("true", "true", None, id="boolean"),
             pytest.param("null", None, None, id="null is missing"),
-            pytest.param('["DE"]', None, "wrong_type", id="array"),
+            pytest.param('["DE"]', "DE", None, id="array of one item"),
+            pytest.param('["DE", "FR"]', None, "wrong_type", id="array"),
             pytest.param("{}", None, "wrong_type", id="object"),
             pytest.param("NaN", None, "non_finite", id="NaN"),
         ],
@@ -262,7 +265,9 @@ class TestFeatures:
 
     def test_a_wrong_feature_affects_neither_its_record_nor_other_features(self) -> None:
         record = good(
-            latency_ms=250, probability=0.5, features={"age": "old", "income": 7, "country": ["DE"], "plan": "basic"}
+            latency_ms=250,
+            probability=0.5,
+            features={"age": "old", "income": 7, "country": ["DE", "FR"], "plan": "basic"},
         )
         (row,) = rows(read(json.dumps(record)))
         assert (row.prediction, row.latency_seconds, row.probability) == ("approve", 0.25, 0.5)

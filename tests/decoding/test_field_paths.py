@@ -80,14 +80,20 @@ def test_an_object_on_the_path_may_be_absent_or_null(data: dict[str, Any]) -> No
 
 @pytest.mark.parametrize("data", [{"data": 1}, {"data": []}, {"data": "x"}, {"data": {"in": True}}])
 def test_another_value_on_the_path_has_a_wrong_type(data: dict[str, Any]) -> None:
+    row = read(data | {"prediction": 1}, {"features": ("data", "in")})
+    assert set(row.flaws.values()) == {"wrong_type"}
+    assert set(row.features.values()) == {None}
+
+
+def test_another_value_on_the_path_of_the_model_s_name_rejects_the_record() -> None:
     decoded = decoded_block(
-        decoder(fields={"features": ("data", "in")}), json.dumps(data | {"prediction": 1}).encode() + b"\n"
+        decoder(fields={"model_name": ("model", "name")}), b'{"model": "credit", "prediction": 1}\n'
     )
     assert [reject.reason for reject in decoded.rejected] == ["wrong_type"]
 
 
 def test_a_wrong_feature_at_the_top_level_does_not_reject_its_record() -> None:
-    row = read({"prediction": 1, "age": "old", "country": ["DE"], "income": 1}, {"features": ()})
+    row = read({"prediction": 1, "age": "old", "country": ["DE", "FR"], "income": 1}, {"features": ()})
     assert row.flaws == {"age": "wrong_type", "country": "wrong_type"}
     assert row.features["income"] == 1.0
 

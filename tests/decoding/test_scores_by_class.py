@@ -73,7 +73,7 @@ def test_numbers_and_objects_may_be_mixed() -> None:
 
 
 def test_a_rejected_record_has_no_column() -> None:
-    records = [good(probability=0.75), good(probability=1.5), good(prediction="deny", probability=0.75), []]
+    records = [good(probability=0.75), {"probability": 0.5}, good(prediction="deny", probability=0.75), []]
     np.testing.assert_array_equal(by_line(records, TWO).scores, [[0.75, 0.25], [0.25, 0.75]])
 
 

@@ -74,7 +74,7 @@ def test_a_feature_of_every_record_is_found_in_the_first_block() -> None:
 
 
 def test_a_rejected_line_is_no_sample() -> None:
-    refused = good(latency_seconds=-1, features={"b": 1}, model_name="refused")
+    refused = good(timestamp=NOW + 1e6, features={"b": 1}, model_name="refused")
     for place in range(4):
         records = [good(features={"age": 41})] * 3
         records.insert(place, refused)

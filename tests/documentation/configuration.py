@@ -13,8 +13,10 @@ import msgspec
 from exporter import units
 from exporter.configuration import settings
 from exporter.configuration.schemas import LABEL_FIELDS
-from exporter.configuration.source_config import SourceConfig
+from exporter.configuration.source_config import RecordOptions, SourceConfig
 from exporter.configuration.thresholds import DEFAULT_THRESHOLDS, MEANINGS, SHARES, TRUTH_THRESHOLDS
+from exporter.decoding.conditions import Where
+from exporter.decoding.field_rule import FieldOptions, FieldRule, Names
 from exporter.decoding.schema import RECORD_FIELDS
 from exporter.formats import FORMATS
 from exporter.formats.format import Format
@@ -66,6 +68,11 @@ WORDS: Mapping[Any, str] = {
     units.FilePath: "path of a file",
     SourceConfig: "source",
     units.FieldPath: "path",
+    units.NamedGroups: "regular expression",
+    units.TimeZone: "time zone",
+    FieldRule: "path or mapping",
+    Names: "list of names, or path",
+    Where: "mapping to values",
     units.Bounds: "bounds",
     units.Limit: "limit",
     units.Tails: "two quantiles",
@@ -121,6 +128,7 @@ def _sections() -> Iterator[str]:
         yield from _table(struct)
     yield from _sources()
     yield from _fields()
+    yield from _where()
     yield from _thresholds()
     yield from _spellings()
     yield from _web()
@@ -128,6 +136,8 @@ def _sections() -> Iterator[str]:
 
 def _sources() -> Iterator[str]:
     yield SOURCES_INTRODUCTION
+    yield "#### All sources\n"
+    yield from _table(RecordOptions)
     for options in SOURCES:
         yield f"#### `{options.scheme}`\n\n{_first(options)[:-1]}, such as `{options.example}`.\n"
         yield from _table(options)
@@ -152,7 +162,20 @@ def _first(struct: type[msgspec.Struct]) -> str:
 def _fields() -> Iterator[str]:
     yield "### `fields`\n\nThe paths of these fields of a record can be set ([meanings](sources/README.md#the-log)):"
     yield f"{', '.join(f'`{name}`' for name in RECORD_FIELDS)}. The path `.` is the record itself, for `features` only."
-    yield f"\nIn `ground_truth.fields`: {', '.join(f'`{name}`' for name in LABEL_FIELDS)}.\n"
+    yield "Instead of a path, a field may have a mapping:\n"
+    yield from _table(FieldOptions)
+    yield f"In `ground_truth.fields`: {', '.join(f'`{name}`' for name in LABEL_FIELDS)}.\n"
+
+
+def _where() -> Iterator[str]:
+    yield "### `where`\n\nA mapping of paths to what the values there must be"
+    yield "([examples](LOGS.md#which-lines-are-records)):\n"
+    yield "| value | matches |\n| --- | --- |"
+    yield "| `prediction`, `200`, `true` | this value; `200` is also the text `200` |"
+    yield "| `[approve, deny]` | one of these values |"
+    yield "| `null` | no value: absent or null |"
+    yield "| `{prefix: /v1/}` | text that starts so |"
+    yield "| `{from: 200, below: 300}` | a number in these limits; either may be left out |\n"
 
 
 def _thresholds() -> Iterator[str]:

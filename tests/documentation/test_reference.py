@@ -49,7 +49,7 @@ def test_the_example_is_a_good_configuration(tmp_path: Path) -> None:
 
 def test_the_example_shows_every_key_but_the_rare_ones() -> None:
     shown = {*re.findall(r"^(\w+):", configuration.EXAMPLE.read_text(), re.MULTILINE)}
-    rare = {"reload_endpoint", "web_config", "smoothing", "prediction", "positive_class", "favourable"}
+    rare = {"reload_endpoint", "web_config", "smoothing", "prediction", "positive_class", "favourable", "time_zone"}
     assert {*Config.__struct_fields__} - shown == rare
 
 

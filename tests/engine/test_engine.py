@@ -576,7 +576,7 @@ class TestFloods:
         assert found[key("model_feature_quality_total", check="unseen_category", **labels)] == self.flood
 
     def test_of_refused_lines_takes_no_place_of_others(self) -> None:
-        bad = [good(prediction=f"class {n}", model_version=n, latency_seconds=-1) for n in range(500)]
+        bad = [good(prediction=f"class {n}", model_version=n, timestamp=0) for n in range(500)]
         bad += [{"timestamp": 0, "error_type": f"error {n}"} for n in range(500)]
         log = [*bad, good(prediction="review", model_version="9"), {"timestamp": NOW, "error_type": "timeout"}]
         found = fed(*log).snapshot(NOW)
@@ -838,7 +838,7 @@ class TestStreams:
                     (line(good()), None),
                     (b"not json\n", "invalid_json"),
                     (b"\n", "blank"),
-                    (line(good(latency_seconds=-1)), "out_of_range"),
+                    (line(good(timestamp=0)), "timestamp_past"),
                     (line(OVERSIZE), "oversize"),
                     (line(OVERSIZE | {"y": 1}), "oversize"),
                 ]

@@ -53,16 +53,20 @@ def count(*records: Any, limit: int = 50) -> float:
             0,
             id="an error is no duplicate",
         ),
-        pytest.param([good(request_id="a", latency_seconds=-1), good(request_id="a")], 0, id="of a refused record"),
+        pytest.param([good(request_id="a", timestamp=0), good(request_id="a")], 0, id="of a refused record"),
     ],
 )
 def test_what_is_a_duplicate(records: list[Any], expected: int) -> None:
     assert count(*records) == expected
 
 
-def test_an_id_of_the_wrong_type_refuses_the_record() -> None:
-    (reject,) = decoded_block(decoder(asked_for=("request_id",)), block([good(request_id=["a"])])).rejected
-    assert reject.reason == "wrong_type"
+def test_an_id_of_the_wrong_type_costs_the_id_only() -> None:
+    decoded = decoded_block(decoder(asked_for=("request_id",)), block([good(request_id={"id": "a"})]))
+    assert decoded.rejected == ()
+    assert decoded.unusable == {"request_id": 1}
+    assert decoded.batch is not None
+    assert decoded.batch.request_id is not None
+    assert decoded.batch.request_id.names == ()
 
 
 def test_ids_are_not_read_where_they_are_not_asked_for() -> None:

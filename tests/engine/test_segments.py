@@ -39,7 +39,7 @@ from tests.records import (
 )
 
 COUNTRY = SegmentDimension("country", None, ("DE", "FR", "1"))
-CHANNEL = SegmentDimension("channel", ("request", "channel"))
+CHANNEL = SegmentDimension("channel", FieldPath(("request", "channel")))
 SEGMENTS = (COUNTRY, CHANNEL)
 # As it is on the page, the metric of all and that of segments.
 METRICS = {
@@ -55,7 +55,7 @@ METRICS = {
 }
 
 channels = st.sampled_from(
-    ["web", "app", "missing", "other", "", 7, 7.0, True, None, [1], {"a": 1}, float("nan"), "x" * 300]
+    ["web", "app", "missing", "other", "", 7, 7.0, True, None, [1, 2], {"a": 1}, float("nan"), "x" * 300]
 )
 requests = st.one_of(
     st.just({}),
@@ -210,7 +210,7 @@ class TestBounds:
         assert by_value(found, "model_segment_predictions_total", "channel") == {"channel 0": 15, "channel 1": 15}
 
     def test_a_refused_record_takes_no_place(self) -> None:
-        log = [good(request={"channel": f"channel {n}"}, latency_seconds=-1) for n in range(50)]
+        log = [good(request={"channel": f"channel {n}"}, timestamp=0) for n in range(50)]
         running = fed(*log, good(request={"channel": "web"}), segments=(CHANNEL,), segment_values=1)
         assert by_value(shown(running), "model_segment_predictions_total", "channel") == {"web": 1}
 
@@ -377,7 +377,9 @@ class TestWhereValuesLie:
         for name in ("a", "b"):
             assert by_value(shown(running), "model_segment_predictions_total", name) == {"gold": 1}
 
-    @pytest.mark.parametrize("bad", [{"tier": [1]}, {"tier": {}}, {"tier": math.nan}, {"tier": None}, None, 5, [], "x"])
+    @pytest.mark.parametrize(
+        "bad", [{"tier": [1, 2]}, {"tier": {}}, {"tier": math.nan}, {"tier": None}, None, 5, [], "x"]
+    )
     def test_what_is_no_label_costs_no_record(self, bad: Any) -> None:
         segment = settings.SegmentConfig("tier", FieldPath.parse("request.tier"))
         log = good(request=bad), good(request={"tier": "gold"})

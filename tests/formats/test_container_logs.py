@@ -3,6 +3,7 @@
 import itertools
 import json
 from collections.abc import Callable, Sequence
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
@@ -16,7 +17,7 @@ from exporter.lines.framing import FrameResult, Framing, Lines
 from tests.process import exporter
 
 LIMIT = 20
-TIME = "2026-01-05T10:00:00.123456789Z"
+TIME = f"{datetime.now(UTC):%Y-%m-%dT%H:%M:%S}.123456789Z"
 Wrap = Callable[[str, str, bool], bytes]
 
 

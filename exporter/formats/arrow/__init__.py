@@ -10,6 +10,8 @@ from typing import ClassVar
 
 from exporter.batch import Series
 from exporter.decoding.checks import Checks
+from exporter.decoding.conditions import Where
+from exporter.decoding.mapping import RecordMapping
 from exporter.decoding.model_decoders import ModelDecoders
 from exporter.decoding.pipeline import Pipeline
 from exporter.decoding.schema import Schema
@@ -33,6 +35,8 @@ class Arrow(Format, frozen=True):
         model: Series,
         checks: Checks,
         features: Mapping[ModelKey, Sequence[str]],
+        where: Where,
+        mapping: RecordMapping | None,
     ) -> Pipeline:
         from exporter.formats.arrow.decode import ArrowDecoder, arrow_framer  # noqa: PLC0415  # pyarrow
 

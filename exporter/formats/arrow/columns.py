@@ -4,11 +4,11 @@ A column is a validated pyarrow ChunkedArray of a type that leaves.py leaves. On
 objects, except for scores by class. An absent or null value, and one of a wrong type, is NaN or has no label.
 """
 
-from collections.abc import Callable, Mapping, Sequence
-from datetime import datetime
+import math
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from datetime import datetime, tzinfo
 from typing import Any, get_args, get_origin
 
-import msgspec
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -17,7 +17,9 @@ from pyarrow import types
 from exporter.batch import NO_NUMBER, NON_FINITE, NOT_FINITE, WRONG_TYPE, Bools, Floats, Ints, Marks
 from exporter.decoding import columns
 from exporter.decoding.checks import Failed
-from exporter.decoding.columns import class_of, epoch, label_of, value_of
+from exporter.decoding.columns import DURATION, TIME, class_of, label_of, of_any_unit, value_of
+from exporter.decoding.conversions import epoch_of, seconds_of
+from exporter.decoding.salvage import REQUIRED
 from exporter.decoding.schema import FIELD_TYPES
 from exporter.encoded import Encoded, in_order
 from exporter.formats.arrow.leaves import NO_STRUCT, WRONG
@@ -132,36 +134,40 @@ class ArrowColumns:
         is_integer = types.is_integer(self._column("error_type").type)
         return self.labels("error_type").without("0" if is_integer else "")
 
-    def scaled(self, units: Mapping[str, float]) -> Floats:
-        """Return the column whose name is in `units`, divided by its unit."""
+    def latencies(self, units: Mapping[str, float]) -> Floats:
+        """Return the column whose name is in `units`, in seconds."""
         name = self._unit(units)
+        if name == DURATION:
+            return self._of_text(name, seconds_of)
         return floats(self._column(name)) / units[name]
 
-    def times(self, units: Mapping[str, float]) -> tuple[Floats, list[Failed]]:
-        """Return epoch seconds of the column whose name is in `units`, and the rows whose text is not a time."""
+    def times(self, units: Mapping[str, float], zone: tzinfo) -> Floats:
+        """Return epoch seconds of the column whose name is in `units`; NaN where text is not a time."""
         name = self._unit(units)
         column = self._column(name)
         if types.is_timestamp(column.type):
-            return _moments(column.combine_chunks(), UNIT_PARTS[column.type.unit]), []
+            return _moments(column.combine_chunks(), UNIT_PARTS[column.type.unit])
         if is_number(column):
-            return floats(column) / units[name], []
+            return of_any_unit(floats(column)) if name == TIME else floats(column) / units[name]
+        return self._of_text(name, lambda text: epoch_of(text, zone))
+
+    def _of_text(self, name: str, read: Callable[[str], float | None]) -> Floats:
         text = self.labels(name, str)
-        time = np.array([*map(_time, text.names), np.nan])[text.codes]
-        return time, [_wrong(name, np.isnan(time) & (text.codes >= 0))]
+        numbers = [math.nan if number is None else number for number in map(read, text.names)]
+        return np.array([*numbers, math.nan])[text.codes]
 
     def _unit(self, units: Mapping[str, float]) -> str:
         return next((name for name in units if name in self._columns), next(iter(units)))
 
     def scores(
         self, predictions: Encoded[str], classes: Sequence[str], positive_class: str | None = None
-    ) -> tuple[Floats, Floats | None, list[Failed]]:
-        """Return the scores of predictions, those of `classes` if any, and the rows where one is not finite.
+    ) -> tuple[Floats, Floats | None]:
+        """Return the scores of predictions, and those of `classes` if any; NaN where one is not finite.
 
         `positive_class` is that of decoding.columns.scores.
         """
         column = self._column("probability")
         values: tuple[Any, ...] = ()
-        failed: list[Failed] = []
         if not types.is_nested(column.type):
             scores = floats(column)
             if positive_class is not None:
@@ -173,11 +179,10 @@ class ArrowColumns:
                 None if pairs is None else {name: float(score) for name, score in pairs if score is not None}
                 for pairs in rows
             )
+            values = tuple(value if value and np.isfinite([*value.values()]).all() else None for value in values)
             chosen = tuple(None if code < 0 else predictions.names[code] for code in predictions.codes.tolist())
-            bad = np.array([value is not None and not np.isfinite([*value.values()]).all() for value in values])
             scores = columns.scores(values, chosen)
-            failed = [Failed(Reason.NON_FINITE, bad, "probability is not finite")]
-        return scores, columns.scores_by_class(scores, values, predictions, classes) if classes else None, failed
+        return scores, columns.scores_by_class(scores, values, predictions, classes) if classes else None
 
     def flaws(self, name: str) -> Marks:
         """Return why the values of a feature are unusable, 0 where they are usable."""
@@ -188,18 +193,28 @@ class ArrowColumns:
             return np.zeros(self.rows, np.uint8)
         return np.where(_is_not_finite(column), NON_FINITE, 0).astype(np.uint8)
 
-    def failed(self) -> tuple[list[Failed], list[Failed]]:
-        """Return the rows with a record field that is not finite, and those with a record field of a wrong type."""
+    def failed(self) -> list[Failed]:
+        """Return the rows whose prediction, or name or version of the model, is not finite or has a wrong type."""
         not_finite, wrong = [], []
         for name, column in self._columns.items():
-            if name in FIELD_TYPES and is_float(column):
+            if name in REQUIRED and is_float(column):
                 not_finite.append(Failed(Reason.NON_FINITE, _is_not_finite(column), f"{name} is not finite"))
             elif name.startswith(NO_STRUCT):
                 path = name.removeprefix(NO_STRUCT)
                 wrong.append(Failed(Reason.WRONG_TYPE, column.to_numpy(), f"{path}: expected a struct"))
-            elif (field := name.removeprefix(WRONG)) in FIELD_TYPES and field != name:
+            elif (field := name.removeprefix(WRONG)) in REQUIRED and field != name:
                 wrong.append(_wrong(field, column.to_numpy()))
-        return not_finite, wrong
+        return [*not_finite, *wrong]
+
+    def unusable(self) -> Iterator[tuple[str, int]]:
+        """Yield the other fields of a record, with how many of their values have a wrong type or are not finite."""
+        for name, column in self._columns.items():
+            field = name.removeprefix(WRONG)
+            if field in FIELD_TYPES and field not in REQUIRED:
+                if field != name:
+                    yield field, int(np.count_nonzero(column.to_numpy()))
+                elif is_float(column):
+                    yield field, int(np.count_nonzero(_is_not_finite(column)))
 
 
 def _wrong(name: str, rows: Bools) -> Failed:
@@ -265,11 +280,3 @@ def _moments(array: pa.Array, parts: int) -> Floats:
     # As a float, a number of nanoseconds would lose digits.
     seconds: Floats = whole // parts + whole % parts / parts
     return np.where(counts.is_valid().to_numpy(zero_copy_only=False), seconds, np.nan) if counts.null_count else seconds
-
-
-def _time(text: str) -> float:
-    """Return the epoch seconds of a time that is text; NaN if it is not a time."""
-    try:
-        return epoch(msgspec.convert(text, datetime))
-    except msgspec.ValidationError:
-        return float("nan")

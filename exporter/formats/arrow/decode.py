@@ -1,12 +1,13 @@
 """Flat record batches become a `Batch` and rejected rows, as lines do in decoding/decode.py.
 
-In JSON one value may have a wrong type, in Arrow a whole column. A feature's column is then marked; a record field's
-rejects the rows that have a value in it.
+In JSON one value may have a wrong type, in Arrow a whole column. A feature's column is then marked; that of a
+prediction, or of the name or version of the model, rejects the rows that have a value in it.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -14,9 +15,9 @@ import numpy as np
 import pyarrow as pa
 
 from exporter.batch import Batch, Floats, Ints, Marks, Series
-from exporter.decoding.checks import Checks, Failed, series
+from exporter.decoding.checks import Checks, Failed, series, without_impossible
 from exporter.decoding.columns import label_of
-from exporter.decoding.decode import MAX_CELLS, Decoder, DecodeResult
+from exporter.decoding.decode import MAX_CELLS, UNUSABLE, Decoder, DecodeResult
 from exporter.decoding.schema import LATENCY_UNITS, TIMESTAMP_UNITS, Node, Schema
 from exporter.encoded import Encoded
 from exporter.formats.arrow.columns import ArrowColumns, scores_per_row
@@ -59,7 +60,7 @@ class ArrowBlock:
         begins = np.cumsum([0, *(chunk.block.num_rows for chunk in self.chunks)])
         first = int(self.rows[rows[0]])
         number = int(np.searchsorted(begins, first, "right")) - 1
-        stream, offset, _ = self.chunks[number]
+        stream, offset, *_ = self.chunks[number]
         return BadLine(stream, offset, reason, detail, len(rows), first - int(begins[number]) + 1)
 
 
@@ -89,9 +90,10 @@ class ArrowDecoder(Decoder):
             yield from ArrowBlock.of(run)
 
     def decode(self, block: Any, now: float) -> DecodeResult:
-        batch, failed = self._read_columns(ArrowColumns(block.table, self._prefix), now)
+        batch, failed, unusable = self._read_columns(ArrowColumns(block.table, self._prefix), now)
         good, rejected = self._checks.apply(batch, now, failed)
-        return DecodeResult(good if len(good) else None, tuple(block.bad(*rows) for rows in rejected), len(block))
+        bad = tuple(block.bad(*rows) for rows in rejected)
+        return DecodeResult(good if len(good) else None, bad, len(block), unusable=unusable)
 
     def series(self, block: Any) -> tuple[Encoded[Series], Sequence[int]]:
         return self._series_of(ArrowColumns(block.table, self._prefix)), range(len(block))
@@ -99,19 +101,23 @@ class ArrowDecoder(Decoder):
     def _series_of(self, columns: ArrowColumns) -> Encoded[Series]:
         return series(list(map(columns.labels, Series._fields)), self._default)
 
-    def _read_columns(self, columns: ArrowColumns, now: float) -> tuple[Batch, list[Failed]]:
-        """Return the rows as a batch, and which of them cannot be records."""
+    def _read_columns(self, columns: ArrowColumns, now: float) -> tuple[Batch, list[Failed], Mapping[str, int]]:
+        """Return the rows as a batch, which of them cannot be records, and how many values are unusable, by field."""
         prediction = columns.labels("prediction", self._spell)
-        time, no_time = columns.times(TIMESTAMP_UNITS)
-        probability, scores, no_score = columns.scores(prediction, self._classes, self._positive_class)
+        time = columns.times(TIMESTAMP_UNITS, self._reading.zone)
+        probability, scores = columns.scores(prediction, self._classes, self._positive_class)
+        latencies, probability, impossible = without_impossible(columns.latencies(LATENCY_UNITS), probability)
+        unusable = Counter(impossible)
+        for name, count in columns.unusable():
+            unusable[UNUSABLE[name]] += count
         numbers = columns.matrix(self._numeric)
         vectors = [columns.vectors(name, dimension) for name, dimension in self._vectors.items()]
         batch = Batch(
-            time=np.where(np.isnan(time), now, time),
+            time=np.where(np.isfinite(time), time, now),
             series=self._series_of(columns),
             prediction=prediction,
             error=columns.errors(),
-            latency_seconds=columns.scaled(LATENCY_UNITS),
+            latency_seconds=latencies,
             probability=probability,
             value=columns.values(),
             numbers=numbers,
@@ -127,8 +133,7 @@ class ArrowDecoder(Decoder):
             amounts=columns.amounts(self._amounts) if self._amounts else None,
             attributions=columns.matrix(self._attributions) if self._attributions else None,
         )
-        not_finite, wrong = columns.failed()
-        return batch, [*not_finite, *no_score, *wrong, *no_time]
+        return batch, columns.failed(), unusable
 
     def _marks_of(self, columns: ArrowColumns, numbers: Floats, of_vectors: Sequence[Marks]) -> Marks | None:
         marks = np.zeros((len(self._numeric) + len(self._categorical) + len(of_vectors), columns.rows), np.uint8)

@@ -124,7 +124,8 @@ def _fits(wanted: Any, kind: pa.DataType) -> bool:
         if types.is_dictionary(kind) or types.is_nested(kind):
             return False
     if types.is_nested(kind):
-        return any(get_origin(choice) is dict for choice in choices) and _holds_scores(kind)
+        # A column of predictions has labels.
+        return str not in choices and any(get_origin(choice) is dict for choice in choices) and _holds_scores(kind)
     return any(choice in choices for choice in _choices(kind))
 
 

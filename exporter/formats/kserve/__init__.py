@@ -8,8 +8,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import ClassVar
 
 from exporter.batch import Series
+from exporter.decoding.field_rule import FieldRule
 from exporter.decoding.rows import RowReader
-from exporter.decoding.schema import Path
 from exporter.formats.bodies import media_type
 from exporter.formats.format import Format
 from exporter.formats.kserve.events import STRUCTURED, structured
@@ -30,7 +30,7 @@ class KServe(Format, frozen=True):
     """The names of the features in arrays, in order. The default is the features of the model's reference,
     in its order."""
 
-    def fields(self, configured: Mapping[str, Path]) -> Mapping[str, Path]:
+    def fields(self, configured: Mapping[str, FieldRule]) -> Mapping[str, FieldRule]:
         return {}
 
     def problems(self) -> Iterator[str]:

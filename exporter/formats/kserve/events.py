@@ -14,7 +14,7 @@ from datetime import datetime
 from typing import Any, NamedTuple
 from urllib.parse import unquote
 
-from exporter.decoding.columns import epoch
+from exporter.decoding.conversions import epoch
 from exporter.formats.bodies import BodyError, media_type
 
 # Whether an event is a response, by type.

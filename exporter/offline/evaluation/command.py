@@ -10,7 +10,7 @@ import msgspec
 
 from exporter.configuration import loading
 from exporter.counted import counted
-from exporter.decoding.columns import epoch
+from exporter.decoding.conversions import epoch
 from exporter.offline import OfflineError
 from exporter.offline.evaluation import figures
 from exporter.offline.evaluation.evaluate import Evaluation

@@ -112,7 +112,7 @@ class _Reader:
         self._key_of = key_of
         self._lines = pipeline(config, source, models)
         # Tables have no wrapper around their records.
-        self._records = pipeline(config, SourceConfig(source.options, source.formats[-1:]), models)
+        self._records = pipeline(config, SourceConfig(source.options, source.formats[-1:], source.records), models)
         # The paths of a record's fields are those of every model.
         self._schema = schema_of(models[OTHERS], source)
         self._line_bytes = config.limits.line_bytes

@@ -170,12 +170,6 @@ VIEWS = pa.Array.from_buffers(
 APART = stream(pa.table({"prediction": [1.0] * 100, "latency_seconds": [2.0] * 100}))
 # The second column's place and length.
 OVERLAP = int64(0, 1600).join(APART.rsplit(int64(800, 800), 1))
-TWICE = pa.table(
-    {
-        "prediction": ["a"],
-        "probability": pa.StructArray.from_arrays([pa.array([0.5]), pa.array([0.25])], names=["a", "a"]),
-    }
-)
 
 
 def nested(depth: int) -> pa.Table:
@@ -215,7 +209,6 @@ def nested(depth: int) -> pa.Table:
             lambda: stream(pa.table({f"c{i}": [1.0] for i in range(5000)})), "missing_field", id="thousands of columns"
         ),
         pytest.param(lambda: OVERLAP, "invalid_arrow", id="columns of the same bytes"),
-        pytest.param(lambda: stream(TWICE), "wrong_type", id="a class twice"),
         pytest.param(lambda: tampered(b"approve", b"appr\xffve"), "invalid_arrow", id="a label that is no UTF-8"),
     ],
 )

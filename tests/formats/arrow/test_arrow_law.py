@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from exporter.engine.engine import Engine
 from exporter.engine.plan import SegmentDimension
 from exporter.state.snapshot import Snapshot
+from exporter.units import FieldPath
 from tests import records
 from tests.formats.arrow.streams import arrow_decoder, arrow_engine, arrow_plan, batch, each, read, stream
 from tests.records import DEFAULT, NOW, RICH, SOURCE, STREAM, good
@@ -19,10 +20,10 @@ from tests.records import DEFAULT, NOW, RICH, SOURCE, STREAM, good
 # A feature, the prediction, a field and an object of its own, and a path into something that may not be an object.
 SEGMENTS = (
     SegmentDimension("country", None, ("DE", "FR")),
-    SegmentDimension("prediction", ("prediction",)),
-    SegmentDimension("tier", ("tier",)),
-    SegmentDimension("channel", ("request", "channel")),
-    SegmentDimension("below", ("features", "unknown")),
+    SegmentDimension("prediction", FieldPath(("prediction",))),
+    SegmentDimension("tier", FieldPath(("tier",))),
+    SegmentDimension("channel", FieldPath(("request", "channel"))),
+    SegmentDimension("below", FieldPath(("features", "unknown"))),
 )
 
 

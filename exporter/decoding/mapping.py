@@ -1,0 +1,242 @@
+"""Rows of any shape become rows of the ordinary shape: each field under its own name, one row per record.
+
+This is for what a schema's paths of keys cannot say: items of lists, text within text, names of positional features,
+conditions, and fields of the file's path.
+"""
+
+from __future__ import annotations
+
+import base64
+import csv
+import re
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import Any
+
+import msgspec
+
+from exporter.decoding.columns import label_of
+from exporter.decoding.conditions import Where, value_at
+from exporter.decoding.field_rule import FieldRule
+from exporter.decoding.line_filter import LineFilter
+from exporter.decoding.rows import IsNew, KeyOf, LinePlace, RowReader, Rows, json_value
+from exporter.decoding.schema import FEATURES, LATENCY_UNITS, RECORD_FIELDS
+from exporter.lines.rejects import Reason, RejectedError
+from exporter.units import EACH, FieldPath
+
+SEGMENTS, AMOUNTS = "segments", "amounts"
+MOST_RECORDS = 20_000
+# What belongs to a request, and would count several times as that of each of its records.
+ONCE = {*LATENCY_UNITS, "request_id"}
+# The type of an error that is only a flag.
+ERROR = "error"
+CSV = "csv"
+# Of files whose fields are remembered.
+MOST_PATHS = 10_000
+
+# Returns the value of a line, and whether it may contain what `json_value` says; raises RejectedError.
+Parse = Callable[[bytes], tuple[Any, bool]]
+# The texts of a row that were decoded already.
+Decoded = dict[tuple[tuple[str, ...], str], Any]
+
+
+@dataclass(frozen=True)
+class RecordMapping:
+    """Where the fields, segments and amounts of records lie in a row.
+
+    `fields` has a rule for each record field that is read, by its name in a schema, `segments` and `amounts` have paths
+    by name. `path_fields` finds further fields in a file's path.
+    """
+
+    fields: Mapping[str, FieldRule]
+    segments: Mapping[str, FieldPath] = field(default_factory=dict)
+    amounts: Mapping[str, FieldPath] = field(default_factory=dict)
+    path_fields: re.Pattern[str] | None = None
+
+    def records(self, row: Any) -> list[dict[str, Any]]:
+        """Return the records of a row; raises RejectedError."""
+        decoded: Decoded = {}
+        shared: dict[tuple[str, ...], Any] = {}
+        lists: dict[tuple[str, ...], list[Any]] = {}
+        for place, rule, has_each in self._rules:
+            value = self._read(row, rule, decoded)
+            if not has_each:
+                shared[place] = self._converted(place, rule, value, row, decoded)
+            elif value is not None:
+                lists[place] = [self._converted(place, rule, item, row, decoded) for item in value]
+        lengths = {len(items) for items in lists.values()}
+        if len(lengths) > 1:
+            spelt = ", ".join(f"{len(items)} of {'.'.join(place)}" for place, items in lists.items())
+            raise RejectedError(Reason.WRONG_TYPE, f"lists of unequal length: {spelt}")
+        count = lengths.pop() if lengths else 1
+        if count == 0:
+            raise RejectedError(Reason.MISSING_FIELD, "the lists are empty")
+        if count > MOST_RECORDS:
+            raise RejectedError(Reason.OVERSIZE, f"expected at most {MOST_RECORDS} records in a line")
+        return [
+            self._record(shared, {place: items[number] for place, items in lists.items()}, number, count)
+            for number in range(count)
+        ]
+
+    @cached_property
+    def _rules(self) -> list[tuple[tuple[str, ...], FieldRule, bool]]:
+        """The place of each value in a record, how it is read, and whether it is a list of one value per record."""
+        rules: dict[tuple[str, ...], FieldRule] = {(name,): rule for name, rule in self.fields.items()}
+        rules |= {(SEGMENTS, name): FieldRule(path) for name, path in self.segments.items()}
+        rules |= {(AMOUNTS, name): FieldRule(path) for name, path in self.amounts.items()}
+        return [(place, rule, EACH in rule.path) for place, rule in rules.items()]
+
+    @cached_property
+    def _taken(self) -> set[Any]:
+        """The keys of a row that are no features, if features lie at the top level."""
+        rules = [rule for name, rule in self.fields.items() if name != FEATURES]
+        return {*RECORD_FIELDS, *(rule.path[0] for rule in rules if rule.path)}
+
+    @staticmethod
+    def _record(
+        shared: Mapping[tuple[str, ...], Any], own: Mapping[tuple[str, ...], Any], number: int, count: int
+    ) -> dict[str, Any]:
+        record: dict[str, Any] = {}
+        for values in (shared, own):
+            for place, value in values.items():
+                if values is shared and count > 1 and (place[0] == "request_id" or (number and _counts_once(place))):
+                    continue
+                if len(place) == 1:
+                    record[place[0]] = value
+                else:
+                    record.setdefault(place[0], {})[place[1]] = value
+        return record
+
+    @staticmethod
+    def _read(row: Any, rule: FieldRule, decoded: Decoded) -> Any:
+        """Return the value at a rule's path; of a path with [*], the list of the values, or None."""
+        path = rule.path
+        if EACH not in path:
+            return _at(row, path, rule.decode, decoded, is_end=True)
+        at = path.index(EACH)
+        items = _at(row, path[:at], rule.decode, decoded, is_end=False)
+        if items is None:
+            return None
+        rest = path[at + 1 :]
+        return [
+            _at(item, rest, rule.decode, decoded, is_end=True)
+            for item in (items if isinstance(items, list) else [items])
+        ]
+
+    def _converted(self, place: tuple[str, ...], rule: FieldRule, value: Any, row: Any, decoded: Decoded) -> Any:
+        if rule.condition:
+            return _error(value) if rule.condition.matches(value) else None
+        if place == (FEATURES,):
+            if isinstance(value, dict) and not rule.path:
+                return {name: item for name, item in value.items() if name not in self._taken}
+            if rule.names is not None and isinstance(value, list):
+                names: Any = rule.names
+                if isinstance(names, FieldPath):
+                    names = _at(row, names, rule.decode, decoded, is_end=True)
+                return _named(names, value)
+        return value
+
+
+class MappedRows(RowReader):
+    """Reads the records of one source by a mapping, from lines that `parse` makes rows of; those of `where` only."""
+
+    def __init__(self, mapping: RecordMapping, where: Where, parse: Parse | None = None) -> None:
+        self._mapping = mapping
+        self._parse = parse or json_value
+        self._where = where
+        # Other lines than JSON may have the texts in other forms.
+        self._filter = LineFilter(where) if where and parse is None else None
+        self._path_fields: dict[str, dict[str, str]] = {}
+
+    def add(self, line: bytes, place: LinePlace, rows: Rows, now: float, is_new: IsNew, key_of: KeyOf) -> None:
+        """Add the records of a line; raises RejectedError."""
+        if self._filter and not self._filter.may_match(line):
+            rows.skipped += 1
+            return
+        try:
+            row, is_odd = self._parse(line)
+        except RejectedError:
+            if self._where and not (self._filter and self._filter.is_damaged(line)):
+                rows.skipped += 1
+                return
+            raise
+        if self._mapping.path_fields and isinstance(row, dict):
+            row = self._of_path(place[0].path, self._mapping.path_fields) | row
+        if self._where and not self._where.matches(row):
+            rows.skipped += 1
+            return
+        records = self._mapping.records(row)
+        rows.add(place, records, is_odd=is_odd)
+        rows.extra += len(records) - 1
+
+    def _of_path(self, path: str, pattern: re.Pattern[str]) -> dict[str, str]:
+        """Return the fields of a file's path; none if it does not match."""
+        if path not in self._path_fields:
+            match = pattern.search(path)
+            groups = match.groupdict() if match else {}
+            if len(self._path_fields) >= MOST_PATHS:
+                self._path_fields.clear()
+            self._path_fields[path] = {name: text for name, text in groups.items() if text is not None}
+        return self._path_fields[path]
+
+
+def _at(value: Any, path: Sequence[Any], decode: tuple[str, ...], decoded: Decoded, *, is_end: bool) -> Any:
+    """Return the value at a path; text that the path meets is decoded, and once also text at the end of a field."""
+    if not decode:
+        return value_at(value, path)
+    has_decoded = False
+    for step in path:
+        if isinstance(value, str):
+            value, has_decoded = _decoded(value, decode, decoded), True
+        value = value_at(value, (step,))
+    if isinstance(value, str) and not (has_decoded and is_end):
+        value = _decoded(value, decode, decoded)
+        # A single row of CSV needs no index.
+        if is_end and decode[-1] == CSV and isinstance(value, list) and len(value) == 1:
+            value = value[0]
+    return value
+
+
+def _decoded(text: str, decode: tuple[str, ...], known: Decoded) -> Any:
+    """Return what a text contains; the text itself if it cannot be decoded."""
+    key = (decode, text)
+    if key not in known:
+        known[key] = text
+        try:
+            value: Any = text
+            for encoding in decode:
+                value = _DECODE[encoding](value)
+            known[key] = value
+        except (ValueError, TypeError, RecursionError, csv.Error):  # among them are msgspec's and those of Unicode
+            pass
+    return known[key]
+
+
+def _csv_rows(text: str) -> list[list[str]]:
+    return [row for row in csv.reader(text.splitlines(), skipinitialspace=True) if row]
+
+
+_DECODE: Mapping[str, Callable[[Any], Any]] = {
+    "json": msgspec.json.decode,
+    "base64": lambda text: base64.b64decode(text, validate=True).decode(),
+    CSV: _csv_rows,
+}
+
+
+def _named(names: Any, values: list[Any]) -> Any:
+    """Return features by name; the list itself, which is unusable, if there are not as many names."""
+    if len(values) == 1 and isinstance(values[0], list):
+        values = values[0]
+    if not isinstance(names, (list, tuple)) or len(names) != len(values):
+        return values
+    return dict(zip(map(str, names), values, strict=True))
+
+
+def _error(value: Any) -> str:
+    """Return the type of an error that has a condition."""
+    return ERROR if value is None or isinstance(value, bool) else label_of(value)
+
+
+def _counts_once(place: tuple[str, ...]) -> bool:
+    return place[0] in ONCE or place[0] == AMOUNTS
