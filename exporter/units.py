@@ -262,7 +262,7 @@ def _steps(text: str) -> list[PathStep]:
 
 
 class NamedGroups(str):
-    """A regular expression with named groups, in Python's syntax: `(?P<model_name>[a-z]+)-(?P<pod>[^/]+)`."""
+    """A regular expression in Python's syntax whose named groups are fields: `(?P<model>[a-z]+)-(?P<pod>[^/]+)`."""
 
     __slots__ = ("pattern",)
     pattern: re.Pattern[str]
@@ -270,15 +270,18 @@ class NamedGroups(str):
     @classmethod
     def parse(cls, text: object) -> NamedGroups:
         """Raises ValueError with what was expected."""
-        if isinstance(text, str):
-            groups = cls(text)
-            try:
-                groups.pattern = re.compile(text)
-            except (re.error, RecursionError, OverflowError) as error:
-                raise ValueError(f"expected a regular expression, got {text!r}: {error}") from None
-            if groups.pattern.groupindex:
-                return groups
-        raise ValueError(f"expected a regular expression with named groups such as (?P<pod>[^/]+), got {text!r}")
+        if not isinstance(text, str) or not text:
+            raise ValueError(f"expected a regular expression such as (?P<pod>[^/]+), got {text!r}")
+        groups = cls(text)
+        try:
+            groups.pattern = re.compile(text)
+        except (re.error, RecursionError, OverflowError) as error:
+            raise ValueError(f"expected a regular expression, got {text!r}: {error}") from None
+        return groups
+
+    def groups(self, match: re.Match[str]) -> dict[str, str]:
+        """Return the named groups of a match that are not absent."""
+        return {name: text for name, text in match.groupdict().items() if text is not None}
 
 
 class TimeZone(str):

@@ -104,12 +104,11 @@ def mapping_of(models: LoadedModels, source: SourceConfig) -> RecordMapping | No
     read = dict.fromkeys(name for model in models.values() for name in schema_of(model, source).paths)
     split_by = [] if source in config.label_sources else [*models.values()]
     paths = [segment.path for model in split_by for segment in segments.resolve(model) if segment.path is not None]
-    groups = source.records.path_fields
     return RecordMapping(
         {name: rules.get(name) or FieldRule(FieldPath((name,))) for name in read},
         {str(path): path for path in paths},
         _amounts(config, source),
-        groups.pattern if groups else None,
+        source.records.path_fields,
     )
 
 

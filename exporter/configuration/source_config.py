@@ -14,6 +14,7 @@ from exporter.decoding.field_rule import FieldRule
 from exporter.formats import FORMATS
 from exporter.formats.format import Format
 from exporter.formats.json_lines import JsonLines
+from exporter.lines.framing import Lines
 from exporter.sources import BY_SCHEME, SOURCES
 from exporter.sources.source import SourceOptions
 from exporter.sources.url import split
@@ -165,7 +166,7 @@ def _unusable(kind: type[SourceOptions] | None, formats: list[type[Format]], pat
     if len(wrappers) > 1 or inner.is_wrapper or not all(wrapper.is_wrapper for wrapper in wrappers):
         names = ", ".join(name for name, each in FORMATS.items() if each.is_wrapper)
         yield Problem(where, f"expected at most one wrapper ({names}) followed by one other format")
-    elif wrappers and inner.needs_stream:
+    elif wrappers and (inner.needs_stream or inner.framer is not Lines):
         yield Problem(where, f"`{inner.name}` cannot be wrapped in `{wrappers[0].name}`")
     streamed = next((each for each in formats if each.needs_stream), None)
     if kind and streamed and not kind.carries_streams:

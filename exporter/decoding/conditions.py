@@ -16,7 +16,7 @@ SCALARS = (str, int, float, bool)
 EXPECTED = "expected a value, a list of values, nothing (for absence), or a mapping with `prefix`, `from` or `below`"
 
 
-class _Bounds(msgspec.Struct, frozen=True, forbid_unknown_fields=True, rename={"from_": "from"}):
+class _Within(msgspec.Struct, frozen=True, forbid_unknown_fields=True, rename={"from_": "from"}):
     prefix: str | None = None
     from_: float | None = None
     below: float | None = None
@@ -38,8 +38,8 @@ class Condition(msgspec.Struct, frozen=True):
     def of(cls, data: Any) -> Condition:
         """Return the condition that is written so; raises ValueError with what was expected."""
         if isinstance(data, dict):
-            limits = msgspec.convert(data, _Bounds)
-            if limits == _Bounds():
+            limits = msgspec.convert(data, _Within)
+            if limits == _Within():
                 raise ValueError(EXPECTED)
             return cls(None, False, limits.prefix, limits.from_, limits.below)
         values = data if isinstance(data, (list, tuple)) else [data]
@@ -98,7 +98,7 @@ class Where(tuple[tuple[FieldPath, Condition], ...]):
             try:
                 _path(key)
                 if isinstance(wanted, dict) and wanted:
-                    yield from problems(wanted, _Bounds, where)
+                    yield from problems(wanted, _Within, where)
                 else:
                     Condition.of(wanted)
             except ValueError as error:

@@ -43,11 +43,11 @@ class LineBlock:
     def split(self, places: Ints, parts: int) -> list[LineBlock]:
         """Return the lines of each part, given the number of each line's part."""
         lines = self.data.split(b"\n")
-        return [self.some(lines, np.flatnonzero(places == part)) for part in range(parts)]
+        numbers = (np.flatnonzero(places == part) for part in range(parts))
+        return [self.some([lines[number] for number in chosen.tolist()], chosen) for chosen in numbers]
 
-    def some(self, lines: Sequence[bytes], numbers: Ints) -> LineBlock:
-        """Return the lines with some numbers; `lines` are all."""
-        chosen = [lines[number] for number in numbers.tolist()]
+    def some(self, chosen: Sequence[bytes], numbers: Ints) -> LineBlock:
+        """Return some of the lines, which have these numbers."""
         ends = np.cumsum(np.fromiter(map(len, chosen), np.int64, len(chosen)) + 1) - 1
         times = [self.times[number] for number in numbers.tolist()] if self.times else ()
         return LineBlock(b"\n".join((*chosen, b"")), ends, lambda number: self.place(int(numbers[number])), times)

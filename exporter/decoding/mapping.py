@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import base64
 import csv
-import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -19,11 +18,10 @@ import msgspec
 from exporter.decoding.columns import label_of
 from exporter.decoding.conditions import Where, value_at
 from exporter.decoding.field_rule import FieldRule
-from exporter.decoding.line_filter import LineFilter
 from exporter.decoding.rows import IsNew, KeyOf, LinePlace, RowReader, Rows, json_value
 from exporter.decoding.schema import FEATURES, LATENCY_UNITS, RECORD_FIELDS
 from exporter.lines.rejects import Reason, RejectedError
-from exporter.units import EACH, FieldPath
+from exporter.units import EACH, FieldPath, NamedGroups
 
 SEGMENTS, AMOUNTS = "segments", "amounts"
 MOST_RECORDS = 20_000
@@ -32,13 +30,19 @@ ONCE = {*LATENCY_UNITS, "request_id"}
 # The type of an error that is only a flag.
 ERROR = "error"
 CSV = "csv"
+MAX_NESTED_TEXTS = 3
 # Of files whose fields are remembered.
 MOST_PATHS = 10_000
 
-# Returns the value of a line, and whether it may contain what `json_value` says; raises RejectedError.
+# Returns the value of a line, and whether it may contain what `json_value` says. Raises RejectedError, and
+# SkippedLineError for a line such as a header.
 Parse = Callable[[bytes], tuple[Any, bool]]
 # The texts of a row that were decoded already.
 Decoded = dict[tuple[tuple[str, ...], str], Any]
+
+
+class SkippedLineError(Exception):
+    """A line is skipped, such as a header."""
 
 
 @dataclass(frozen=True)
@@ -52,7 +56,7 @@ class RecordMapping:
     fields: Mapping[str, FieldRule]
     segments: Mapping[str, FieldPath] = field(default_factory=dict)
     amounts: Mapping[str, FieldPath] = field(default_factory=dict)
-    path_fields: re.Pattern[str] | None = None
+    path_fields: NamedGroups | None = None
 
     def records(self, row: Any) -> list[dict[str, Any]]:
         """Return the records of a row; raises RejectedError."""
@@ -139,28 +143,29 @@ class RecordMapping:
 
 
 class MappedRows(RowReader):
-    """Reads the records of one source by a mapping, from lines that `parse` makes rows of; those of `where` only."""
+    """Reads the records of one source by a mapping, from lines that `parse` makes rows of, by default of JSON.
 
-    def __init__(self, mapping: RecordMapping, where: Where, parse: Parse | None = None) -> None:
+    Rows that do not match `where` are skipped, and so are lines that cannot be read if there is a `where`.
+    """
+
+    def __init__(self, mapping: RecordMapping, where: Where, parse: Parse = json_value) -> None:
         self._mapping = mapping
-        self._parse = parse or json_value
+        self._parse = parse
         self._where = where
-        # Other lines than JSON may have the texts in other forms.
-        self._filter = LineFilter(where) if where and parse is None else None
         self._path_fields: dict[str, dict[str, str]] = {}
 
     def add(self, line: bytes, place: LinePlace, rows: Rows, now: float, is_new: IsNew, key_of: KeyOf) -> None:
         """Add the records of a line; raises RejectedError."""
-        if self._filter and not self._filter.may_match(line):
-            rows.skipped += 1
-            return
         try:
             row, is_odd = self._parse(line)
+        except SkippedLineError:
+            rows.skipped += 1
+            return
         except RejectedError:
-            if self._where and not (self._filter and self._filter.is_damaged(line)):
-                rows.skipped += 1
-                return
-            raise
+            if not self._where:
+                raise
+            rows.skipped += 1
+            return
         if self._mapping.path_fields and isinstance(row, dict):
             row = self._of_path(place[0].path, self._mapping.path_fields) | row
         if self._where and not self._where.matches(row):
@@ -170,14 +175,13 @@ class MappedRows(RowReader):
         rows.add(place, records, is_odd=is_odd)
         rows.extra += len(records) - 1
 
-    def _of_path(self, path: str, pattern: re.Pattern[str]) -> dict[str, str]:
+    def _of_path(self, path: str, groups: NamedGroups) -> dict[str, str]:
         """Return the fields of a file's path; none if it does not match."""
         if path not in self._path_fields:
-            match = pattern.search(path)
-            groups = match.groupdict() if match else {}
             if len(self._path_fields) >= MOST_PATHS:
                 self._path_fields.clear()
-            self._path_fields[path] = {name: text for name, text in groups.items() if text is not None}
+            match = groups.pattern.search(path)
+            self._path_fields[path] = groups.groups(match) if match else {}
         return self._path_fields[path]
 
 
@@ -187,7 +191,9 @@ def _at(value: Any, path: Sequence[Any], decode: tuple[str, ...], decoded: Decod
         return value_at(value, path)
     has_decoded = False
     for step in path:
-        if isinstance(value, str):
+        for _ in range(MAX_NESTED_TEXTS):
+            if not isinstance(value, str):
+                break
             value, has_decoded = _decoded(value, decode, decoded), True
         value = value_at(value, (step,))
     if isinstance(value, str) and not (has_decoded and is_end):

@@ -10,6 +10,7 @@ import json
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
+from itertools import repeat
 from typing import Any, Protocol
 
 import msgspec
@@ -17,7 +18,7 @@ import numpy as np
 
 from exporter.batch import Floats, Ints, Series
 from exporter.decoding.conversions import epoch_of
-from exporter.lines.buffer import BadLine, PendingLines
+from exporter.lines.buffer import NEWLINE, BadLine, PendingLines
 from exporter.lines.rejects import Reason, RejectedError
 from exporter.lines.stream import Stream
 from exporter.model_key import ModelKey
@@ -36,9 +37,9 @@ LinePlace = tuple[Stream, int]
 
 
 class KeepsLines(Protocol):
-    """Leaves out lines."""
+    """Returns the numbers of the lines that are kept, given where lines end."""
 
-    def keeps(self, line: bytes) -> bool: ...
+    def numbers(self, data: bytes, ends: Ints) -> Ints: ...
 
 
 @dataclass(slots=True)
@@ -124,11 +125,12 @@ class RowReader(ABC):
         Lines that the filter leaves out are skipped.
         """
         rows, has_times = Rows(), any(chunk.time for chunk in pending.chunks)
-        for stream, offset, line, time in pending.lines():
+        kept = _kept(pending, line_filter) if line_filter else repeat(True)  # all lines
+        for (stream, offset, line, time), is_kept in zip(pending.lines(), kept, strict=False):
             if len(rows) + len(rows.rejected) >= at_once:
                 yield rows
                 rows = Rows()
-            if line_filter and not line_filter.keeps(line):
+            if not is_kept:
                 rows.skipped += 1
                 continue
             try:
@@ -147,12 +149,31 @@ class RowReader(ABC):
         """Take over the waiting lines of the reader that this one replaces."""
 
 
+def _kept(pending: PendingLines, line_filter: KeepsLines) -> list[bool]:
+    """Return whether each line is kept."""
+    data = pending.block
+    ends = np.flatnonzero(np.frombuffer(data, np.uint8) == NEWLINE)
+    kept = np.zeros(len(ends), np.bool_)
+    kept[line_filter.numbers(data, ends)] = True
+    return kept.tolist()
+
+
 def runtime_times(times: Sequence[bytes], now: float, numbers: Sequence[int]) -> float | Floats:
     """Return some of the times of a container's runtime in epoch seconds; `now` where one is absent or unreadable."""
     if not times:
         return now
     found = [epoch_of(times[number].decode(errors="replace")) for number in numbers]
     return np.array([now if time is None else time for time in found])
+
+
+def as_text(line: bytes) -> str:
+    """Return a line as text; raises RejectedError."""
+    if not line.strip():
+        raise RejectedError(Reason.BLANK, "the line is blank")
+    try:
+        return line.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        raise RejectedError(Reason.INVALID_UTF8, f"not UTF-8 at byte {error.start + 1} of the line") from None
 
 
 def json_value(line: bytes) -> tuple[Any, bool]:
@@ -164,13 +185,9 @@ def json_value(line: bytes) -> tuple[Any, bool]:
         return msgspec.json.decode(line), False
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
         pass
-    if not line.strip():
-        raise RejectedError(Reason.BLANK, "the line is blank")
     try:
         # Given bytes, json.loads would guess the encoding, and might take the line for UTF-16.
-        return json.loads(line.decode("utf-8-sig")), True
-    except UnicodeDecodeError as error:
-        raise RejectedError(Reason.INVALID_UTF8, f"not UTF-8 at byte {error.start + 1} of the line") from None
+        return json.loads(as_text(line)), True
     except json.JSONDecodeError as error:
         text = JSON_MISTAKES.get(error.msg, error.msg[0].lower() + error.msg[1:])
         raise RejectedError(Reason.INVALID_JSON, f"character {error.pos + 1}: {text}") from None

@@ -22,7 +22,7 @@ from exporter.decoding.line_filter import LineFilter
 from exporter.decoding.mapping import MappedRows, Parse, RecordMapping
 from exporter.decoding.model_decoders import ModelDecoders
 from exporter.decoding.pipeline import Pipeline
-from exporter.decoding.rows import RowReader
+from exporter.decoding.rows import RowReader, json_value
 from exporter.decoding.schema import Schema
 from exporter.formats.bodies import ARROW, JSON_TYPES, json_lines, media_type
 from exporter.lines.buffer import IngestRequest
@@ -83,8 +83,12 @@ class Format(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
         of_series = next(iter(schemas.values())).of_series
         scanner = Decoder(of_series, model, checks)
         labels = [of_series.paths[label][-1] for label in Series._fields]
-        rows = MappedRows(mapping, where, self.parse) if mapping else self.rows(features, model)
-        line_filter = LineFilter(where) if where and not mapping else None
+        # Only of JSON the values can be compared before a line is read, unless they may be those of the file's path.
+        is_late = mapping is not None and (self.parse is not None or mapping.path_fields is not None)
+        line_filter = LineFilter(where) if where and not is_late else None
+        rows = self.rows(features, model)
+        if mapping:
+            rows = MappedRows(mapping, where if is_late else Where(), self.parse or json_value)
         return Pipeline(framer, ModelDecoders(decoders, scanner, labels, line_filter), rows, line_filter)
 
     def accepts(self, headers: Mapping[str, str]) -> bool:
