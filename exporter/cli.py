@@ -3,6 +3,7 @@
 import asyncio
 import os
 import sys
+import time
 from collections.abc import Coroutine
 from functools import partial
 from pathlib import Path
@@ -86,8 +87,12 @@ def run(config_file: Path | None, source: str | None, **options: str | None) -> 
 @main.command()
 @click.option("--config", "config_file", type=FILE, required=True, help="The configuration, a YAML file.")
 def check(config_file: Path) -> None:
-    """Validate a configuration and the files that it names, and list every mistake."""
+    """Validate a configuration and the files that it names, and list every mistake.
+
+    The first lines of each log that exists are read: how many would be accepted, and why others would not.
+    """
     from exporter.configuration import loading
+    from exporter.offline.preview import preview
 
     try:
         loaded = loading.load(config_file)
@@ -95,6 +100,12 @@ def check(config_file: Path) -> None:
         _fail(*error.problems)
     for note in loading.notes(loaded):
         click.echo(f"{config_file}: note: {note}")
+    findings = [*preview(loaded, time.time())]
+    for finding in findings:
+        if not finding.is_mistake:
+            click.echo(f"{config_file}: {finding.text}")
+    if mistakes := [f"{config_file}: {finding.text}" for finding in findings if finding.is_mistake]:
+        _fail(*mistakes)
     click.echo(f"{config_file}: good")
 
 

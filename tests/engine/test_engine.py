@@ -20,6 +20,7 @@ from prometheus_client.parser import text_string_to_metric_families
 from exporter.assembly.measures import measures
 from exporter.batch import Series
 from exporter.configuration.settings import Config
+from exporter.decoding.schema import UNUSABLE_FIELDS
 from exporter.derived import Measures
 from exporter.derived.context import Thresholds
 from exporter.engine.engine import Engine
@@ -244,6 +245,13 @@ def psi(window: Sequence[float], against: Sequence[float]) -> float:
     return sum((p - q) * math.log(p / q) for p, q in shares)
 
 
+def unusable(record: Any) -> Iterator[str]:
+    """Yield the fields of a record whose number is impossible."""
+    for name, field, greatest in (("latency", "latency_seconds", 1e7), ("probability", "probability", 1)):
+        if isinstance(record.get(field), (int, float)) and not 0 <= record[field] <= greatest:
+            yield name
+
+
 class TestWholeLog:
     """Some thousand records of two sources, in three files, in pieces: every sample of the page, counted plainly."""
 
@@ -284,7 +292,7 @@ class TestWholeLog:
                     good(timestamp=0),
                     good(timestamp=2 * NOW),
                     good(probability=math.nan),
-                    {"prediction": {}},
+                    {"prediction": {"class": "approve"}},
                     OVERSIZE,
                 ]
             )
@@ -296,7 +304,7 @@ class TestWholeLog:
                 ),
                 "income": rng.choice([rng.gauss(0.5, 4), 0.5, -8, 8.000001, True, [1]]),
                 "plan": rng.choice(["basic", "basic", "missing", "other", "gold", None, {}]),
-                "country": rng.choice(["DE", "DE", "FR", 1, 1.0, "1", "XX", "", True, None, math.nan, ["DE"]]),
+                "country": rng.choice(["DE", "DE", "FR", 1, 1.0, "1", "XX", "", True, None, math.nan, ["DE", "FR"]]),
                 "text": rng.choice([*[[rng.gauss(0.5, 2) for _ in range(3)]] * 6, [1, 2], [1, 2, math.nan], None]),
             },
             "latency_seconds": rng.choice([rng.expovariate(5), 0.01, 0.25, 1.0, 1, 0, None]),
@@ -325,6 +333,9 @@ class TestWholeLog:
             for reason in Reason:
                 found[key("prediction_exporter_source_rejected_lines_total", source=source, reason=reason)] = 0
             found[key("prediction_exporter_source_records_total", source=source)] = 0
+            found[key("prediction_exporter_source_skipped_lines_total", source=source)] = 0
+            for name in UNUSABLE_FIELDS:
+                found[key("prediction_exporter_source_unusable_values_total", source=source, field=name)] = 0
             for record in records:
                 found[key("prediction_exporter_source_lines_total", source=source)] += 1
                 found[key("prediction_exporter_source_bytes_total", source=source)] += len(json.dumps(record)) + 1
@@ -333,6 +344,8 @@ class TestWholeLog:
                     found[key("prediction_exporter_source_rejected_lines_total", source=source, reason=read)] += 1
                     continue
                 found[key("prediction_exporter_source_records_total", source=source)] += 1
+                for name in unusable(record):
+                    found[key("prediction_exporter_source_unusable_values_total", source=source, field=name)] += 1
                 newest = max(newest, read.time)
                 series_seen.add(read.series)
                 labels = dict(zip(("model_name", "model_version"), read.series, strict=True))
@@ -670,7 +683,7 @@ logs_with_oversize = st.tuples(logs, st.lists(st.integers(0, 10), max_size=2)).m
 
 
 # The one in the middle has labels that nobody else has.
-REFUSED_BETWEEN = [good(), good(prediction="refused", model_version="refused", latency_seconds=-1), good()]
+REFUSED_BETWEEN = [good(), good(prediction="refused", model_version="refused", timestamp=0), good()]
 
 
 class TestOneWay:

@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from exporter.batch import SegmentSeries, Series
 from exporter.configuration import settings
 from exporter.configuration.source_config import SourceConfig
+from exporter.decoding.field_rule import FieldRule
 from exporter.engine.engine import Engine
 from exporter.engine.plan import Plan, SegmentDimension
 from exporter.model_key import OTHERS
@@ -269,7 +270,7 @@ def planned(*segments: settings.SegmentConfig, profile: Profile = PROFILE, **mor
     """Return what the engine does by a configuration."""
     source = SourceConfig.parse(STREAM.source)
     model = settings.ModelConfig(DEFAULT.model_name, DEFAULT.model_version)
-    fields = {"latency_seconds": FieldPath.parse("latency_seconds")}
+    fields = {"latency_seconds": FieldRule.parse("latency_seconds")}
     config = settings.Config([source], model=model, fields=fields, segments=segments, **more)
     chosen, _ = plan(config, profile)
     return chosen

@@ -64,6 +64,12 @@ class FileOptions(SourceOptions, frozen=True, kw_only=True):
     def make(self, context: SourceContext) -> "FileSource":
         return FileSource(context, self.url.path, self.rotate_wait.seconds, from_end=self.start == "end")
 
+    def problems(self) -> Iterator[str]:
+        if str(self.url).removeprefix("file://").startswith("~"):
+            yield f"url: expected a whole path, because ~ is not replaced, got {self.url}"
+        elif self.url.path.endswith(COMPRESSED_SUFFIXES):
+            yield f"url: compressed files are only read as rotated ones; name the log itself, got {self.url}"
+
     def notes(self) -> Iterator[str]:
         if not Pattern(self.url.path).paths(0.0):
             yield f"url: nothing matches {self.url.path} yet"
