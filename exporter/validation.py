@@ -68,14 +68,18 @@ def problems(value: Any, expected: Any, path: KeyPath = ()) -> Iterator[Problem]
 def without(data: Mapping[str, Any], wrong: Iterable[Problem], expected: Any) -> dict[str, Any]:
     """Return the data without what is wrong, so that the rest can be converted to the expected type.
 
-    A list goes as a whole, and so does a mapping that has required keys.
+    A list goes as a whole, and so does a mapping that has required keys or is parsed.
     """
-    fields = {field.encode_name: field for field in msgspec.structs.fields(expected)} if _is_struct(expected) else {}
+    fields = (
+        {field.encode_name: field.type for field in msgspec.structs.fields(expected)} if _is_struct(expected) else {}
+    )
+    if get_origin(expected) is dict:
+        fields = dict.fromkeys(data, get_args(expected)[1])
     usable = dict(data)
     for problem in wrong:
         key, *deeper = problem.path or ("",)
-        inner, kind = usable.get(str(key)), _only(fields[str(key)].type) if key in fields else None
-        if deeper and isinstance(deeper[0], str) and isinstance(inner, Mapping) and not _has_required(kind):
+        inner, kind = usable.get(str(key)), _only(fields[str(key)]) if key in fields else None
+        if deeper and isinstance(deeper[0], str) and isinstance(inner, Mapping) and not _is_whole(kind):
             usable[str(key)] = without(inner, [Problem(tuple(deeper), problem.text)], kind)
         else:
             usable = {name: value for name, value in usable.items() if str(name) != str(key)}
@@ -138,8 +142,9 @@ def _in_literal(value: Any, choices: tuple[Any, ...], path: KeyPath) -> Iterator
         yield Problem(path, f"expected {' or '.join(map(str, choices))}, got {_spell(value)}")
 
 
-def _has_required(kind: Any) -> bool:
-    return _is_struct(kind) and any(field.required for field in msgspec.structs.fields(kind))
+def _is_whole(kind: Any) -> bool:
+    has_required = _is_struct(kind) and any(field.required for field in msgspec.structs.fields(kind))
+    return has_required or hasattr(kind, "parse")
 
 
 def _only(expected: Any) -> Any:

@@ -14,7 +14,7 @@ from exporter import validation, yamlfile
 from exporter.configuration import segments
 from exporter.configuration.contradictions import contradictions
 from exporter.configuration.models import LoadedModels, references, resolve
-from exporter.configuration.schemas import schema_of
+from exporter.configuration.schemas import needs_mapping, schema_of
 from exporter.configuration.settings import Config
 from exporter.decoding.schema import Schema
 from exporter.model_key import OTHERS
@@ -55,7 +55,10 @@ def load_fields(path: Path) -> Schema:
     data = _read(path)
     fields = data.get("fields") if isinstance(data, dict) else None
     config, models = _validated({"sources": ["-"], "fields": fields or {}}, path.parent, f"{path}: ")
-    return schema_of(models[OTHERS], config.sources[0])
+    (source,) = config.sources
+    if needs_mapping(config, source):
+        raise ConfigError([f"{path}: fields: `profile` reads paths of keys only, such as output.label"])
+    return schema_of(models[OTHERS], source)
 
 
 def from_options(source: str, reference: str | None, listen: str | None, web_config: str | None = None) -> LoadedConfig:

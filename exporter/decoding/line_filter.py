@@ -133,13 +133,7 @@ def _decoder(where: Where) -> tuple[msgspec.json.Decoder[Any], Node]:
             tree.put(path.keys or (), Leaf("field", str(number), Any))
     except SchemaError:
         return msgspec.json.Decoder(type=int), tree
-    leaves = [leaf.name for leaf in _leaves(tree)]
+    leaves = [leaf.name for leaf in tree.leaves()]
     if leaves != [str(number) for number in range(len(where))]:
         return msgspec.json.Decoder(type=int), tree
     return msgspec.json.Decoder(type=tree.struct()), tree
-
-
-def _leaves(node: Node) -> list[Leaf]:
-    return [
-        leaf for child in node.children.values() for leaf in ([child] if isinstance(child, Leaf) else _leaves(child))
-    ]

@@ -78,7 +78,7 @@ def _clean(node: Node, record: dict[str, Any], flaws: Flaws, reading: Reading) -
         elif child.kind == "feature" or child.is_optional:
             # An optional value of a wrong type counts as missing, and needs no mark.
             _clean_value(child, key, record, {} if child.is_optional else flaws)
-        elif child.name in REQUIRED:
+        elif child.key in REQUIRED:
             record[key] = _required(child.name, value, reading)
         else:
             record[key] = _field(child.name, value, reading)
@@ -88,13 +88,11 @@ def _clean(node: Node, record: dict[str, Any], flaws: Flaws, reading: Reading) -
 
 def _mark_all(node: Node, key: str, value: Any, flaws: Flaws) -> None:
     """Mark the values of an object in whose place is something else; raises RejectedError if it names the model."""
-    for child in node.children.values():
-        if isinstance(child, Node):
-            _mark_all(child, key, value, flaws)
-        elif child.name in Series._fields and child.kind == "field":
+    for leaf in node.leaves():
+        if leaf.key in Series._fields:
             raise RejectedError(Reason.WRONG_TYPE, f"{key}: expected an object, got {_kind(value)}")
-        elif not child.is_optional and child.name not in REQUIRED:
-            flaws[child.key] = WRONG_TYPE
+        if not leaf.is_optional and leaf.key not in REQUIRED:
+            flaws[leaf.key] = WRONG_TYPE
 
 
 def _clean_value(leaf: Leaf, key: str, record: dict[str, Any], flaws: Flaws) -> None:

@@ -148,6 +148,11 @@ class Node:
         rename = {f"f{index}": key for index, key in enumerate(self.children)}
         return msgspec.defstruct("Object", fields, rename=rename, gc=False)
 
+    def leaves(self) -> Iterator[Leaf]:
+        """Yield every leaf."""
+        for child in self.children.values():
+            yield from [child] if isinstance(child, Leaf) else child.leaves()
+
     def columns(self, rows: Sequence[Any]) -> Iterator[tuple[Leaf, tuple[Any, ...]]]:
         """Yield every leaf with its column of decoded rows, at least one; a row of an optional node may be None."""
         empty = (None,) * len(self.children)

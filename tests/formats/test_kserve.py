@@ -169,9 +169,9 @@ def decoded(complete: EventPair) -> tuple[int, dict[str, int]]:
 def feed(log: EventRows, headers: dict[str, str], body: bytes, now: float = NOW) -> Rows:
     """Read an event as the sidecar does that gets it by POST."""
     assert FORMAT.accepts(headers)
-    return log.read(
-        frame_whole(STREAM, 10**6, FORMAT.request(headers, body).lines), now, lambda _: True, lambda _: OTHERS
-    )
+    lines = frame_whole(STREAM, 10**6, FORMAT.request(headers, body).lines)
+    (rows,) = log.read(lines, now, lambda _: True, lambda _: OTHERS, 100)
+    return rows
 
 
 @pytest.mark.parametrize(

@@ -22,7 +22,7 @@ from exporter.decoding.conversions import epoch_of, seconds_of
 from exporter.decoding.salvage import REQUIRED
 from exporter.decoding.schema import FIELD_TYPES
 from exporter.encoded import Encoded, in_order
-from exporter.formats.arrow.leaves import NO_STRUCT, WRONG
+from exporter.formats.arrow.leaves import WRONG
 from exporter.lines.rejects import Reason
 
 TYPE_NAMES = {str: "text", int: "an integer", float: "a number", bool: "a boolean", datetime: "a time"}
@@ -199,9 +199,6 @@ class ArrowColumns:
         for name, column in self._columns.items():
             if name in REQUIRED and is_float(column):
                 not_finite.append(Failed(Reason.NON_FINITE, _is_not_finite(column), f"{name} is not finite"))
-            elif name.startswith(NO_STRUCT):
-                path = name.removeprefix(NO_STRUCT)
-                wrong.append(Failed(Reason.WRONG_TYPE, column.to_numpy(), f"{path}: expected a struct"))
             elif (field := name.removeprefix(WRONG)) in REQUIRED and field != name:
                 wrong.append(_wrong(field, column.to_numpy()))
         return [*not_finite, *wrong]

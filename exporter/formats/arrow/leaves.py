@@ -1,7 +1,7 @@
 """Where in an Arrow schema each record field and feature lies, and the columns of a batch that are read.
 
 The columns that are read make a flat batch, in which each is named by its leaf. A column of a wrong type, or one in the
-place of a struct, is replaced by where it has values, under a name with the prefix WRONG or NO_STRUCT.
+place of a struct that it lies in, is replaced by where it has values, under a name with the prefix WRONG.
 """
 
 from collections.abc import Iterator
@@ -18,7 +18,6 @@ from exporter.formats.arrow.messages import MESSAGE_BYTES
 from exporter.lines.rejects import Reason, RejectedError
 
 WRONG = "wrong type: "
-NO_STRUCT = "no struct: "
 VIEW_BYTES = 16
 
 
@@ -33,10 +32,10 @@ class Place:
 
 def places(schema: pa.Schema, tree: Node) -> list[Place]:
     """Return where the leaves of a tree lie in a schema, without those that it lacks."""
-    return list(_places(list(schema), tree, (), ""))
+    return list(_places(list(schema), tree, ()))
 
 
-def _places(fields: list[pa.Field], node: Node, path: tuple[int, ...], within: str) -> Iterator[Place]:
+def _places(fields: list[pa.Field], node: Node, path: tuple[int, ...]) -> Iterator[Place]:
     # Of duplicate names the last counts, as in JSON.
     numbers = {field.name: number for number, field in enumerate(fields)}
     for name, child in node.children.items():
@@ -49,9 +48,11 @@ def _places(fields: list[pa.Field], node: Node, path: tuple[int, ...], within: s
             is_wrong = not (_holds_vectors(kind) if child.dimension else _fits(child.type, kind))
             yield Place(below, (WRONG if is_wrong else "") + child.key, is_wrong)
         elif types.is_struct(kind):
-            yield from _places(list(kind), child, below, f"{within}{name}.")
-        elif not child.is_optional:
-            yield Place(below, f"{NO_STRUCT}{within}{name}", is_wrong=True)
+            yield from _places(list(kind), child, below)
+        else:
+            # A prediction in it is missing.
+            wrong = (leaf for leaf in child.leaves() if not leaf.is_optional and leaf.key != "prediction")
+            yield from (Place(below, WRONG + leaf.key, is_wrong=True) for leaf in wrong)
 
 
 def flat(batch: pa.RecordBatch, places: list[Place], columns: dict[int, int]) -> pa.RecordBatch:
