@@ -254,9 +254,7 @@ def test_a_log_of_another_shape_is_read_by_configuration_alone(tmp_path: Path) -
 
 
 def test_bad_lines_are_counted_and_told_by_place_but_never_by_content(tmp_path: Path) -> None:
-    append(
-        tmp_path / "log.jsonl", lines(3) + '{"prediction": "secret", "latency_ms": "slow"}\n' + '{"password": 1\n' * 5
-    )
+    append(tmp_path / "log.jsonl", lines(3) + '{"prediction": ["secret", "slow"]}\n' + '{"password": 1\n' * 5)
     with exporter("--config", configure(tmp_path)) as running:
         running.wait_for(LINES, 9)
         told = {entry["reason"]: entry for entry in running.entries("line rejected")}

@@ -17,7 +17,7 @@ from exporter.configuration.models import (
 from exporter.configuration.schemas import LABEL_FIELDS
 from exporter.configuration.settings import Config
 from exporter.configuration.thresholds import MEANINGS, SHARES
-from exporter.decoding.schema import RECORD_FIELDS, UNITS
+from exporter.decoding.schema import ATTRIBUTIONS, FEATURES, RECORD_FIELDS, UNITS
 from exporter.model_key import FIRST, OTHERS, ModelKey
 from exporter.reference.profile import Profile
 from exporter.units import MAX_WINDOWS_AGO
@@ -63,19 +63,33 @@ def _about_sources(config: Config) -> Iterator[str]:
                 yield f"{key}[{index}]: duplicate {source.options.url.place}: another source reads it"
             places.add(source.options.url.place)
             yield from (f"{key}[{index}].{problem}" for problem in source.mistakes())
+    for index, source in enumerate(config.sources):
+        if source.format.name == "arrow" and (source.records.where or config.where):
+            yield f"sources[{index}].where: `arrow` has columns, and no lines that could be skipped"
     for index, source in enumerate(config.label_sources):
         if not source.format.carries_labels:
             yield f"ground_truth.sources[{index}].format: `{source.format.name}` is for predictions"
 
 
 def _about_fields(config: Config) -> Iterator[str]:
-    for name in config.fields:
-        if name not in RECORD_FIELDS:
-            yield f"fields.{name}: no such record field{nearest(name, RECORD_FIELDS, UNITS)}"
-    for name in config.ground_truth.fields if config.ground_truth else ():
-        if name not in LABEL_FIELDS:
-            hint = nearest(name, LABEL_FIELDS, UNITS)
-            yield f"ground_truth.fields.{name}: a ground-truth label has no such field{hint}"
+    """Yield fields that records or labels do not have, and rules that their fields do not have."""
+    of_records = {"": config.fields} | {f"sources[{n}].": each.records.fields for n, each in enumerate(config.sources)}
+    of_labels = {"ground_truth.": config.ground_truth.fields if config.ground_truth else {}}
+    of_labels |= {f"ground_truth.sources[{n}].": each.records.fields for n, each in enumerate(config.label_sources)}
+    for path, rules in of_records.items():
+        for name in (name for name in rules if name not in RECORD_FIELDS):
+            yield f"{path}fields.{name}: no such record field{nearest(name, RECORD_FIELDS, UNITS)}"
+    for path, rules in of_labels.items():
+        for name in (name for name in rules if name not in LABEL_FIELDS):
+            yield f"{path}fields.{name}: a ground-truth label has no such field{nearest(name, LABEL_FIELDS, UNITS)}"
+    for path, rules in (of_records | of_labels).items():
+        for name, rule in rules.items():
+            if rule.condition and name != "error_type":
+                yield f"{path}fields.{name}: only `error_type` has `from`, `below`, `prefix` and `when`"
+            if rule.names is not None and name not in (FEATURES, ATTRIBUTIONS):
+                yield f"{path}fields.{name}.names: only `features` and `attributions` have names"
+            if rule.classes and name not in ("probability", "prediction"):
+                yield f"{path}fields.{name}.classes: only `probability` and `prediction` have classes"
 
 
 def _about_business(config: Config) -> Iterator[str]:

@@ -53,7 +53,11 @@ def schema_of(model: LoadedModel, source: SourceConfig) -> Schema:
     reads = (*DEFAULT_FIELDS, "request_id") if config.reads_request_ids else DEFAULT_FIELDS
     zone = source.records.time_zone or config.time_zone
     general = Schema(
-        {name: (name,) if is_mapped else rule.path.keys or () for name, rule in rules.items()},
+        {
+            name: (name,) if is_mapped else rule.path.keys or ()
+            for name, rule in rules.items()
+            if is_mapped or rule.path.keys is not None
+        },
         reads=("request_id", "prediction", "timestamp") if is_labels else reads,
         segments={} if is_labels else _segment_paths(model, is_mapped=is_mapped),
         amounts={
@@ -186,6 +190,8 @@ def _key(model: LoadedModel, key: str, source: SourceConfig, problem: SchemaProb
 
 def _unreadable(key: str, source: SourceConfig, rules: Mapping[str, FieldRule]) -> Iterator[str]:
     """Yield the rules that a format cannot use which makes rows, or columns, of its own."""
+    if source.records.fields and not rules:
+        yield f"{key}.fields: the fields of `format: {source.format.name}` are known"
     for name, rule in rules.items():
         if not rule.is_plain:
             yield f"{key}.fields.{name}: `format: {source.format.name}` reads paths of keys only"

@@ -41,7 +41,7 @@ class FieldOptions(msgspec.Struct, frozen=True, forbid_unknown_fields=True, rena
     decode: str | list[str] | None = None
     """How text is decoded that the path meets or ends at: `json`, `base64` or `csv`, or a list of them in order."""
     names: Names | None = None
-    """The names of features in a list, in order, or the path of a list of them."""
+    """The names of features or attributions in a list, in order, or the path of a list of them."""
     classes: tuple[str | int | bool, ...] = ()
     """The classes of a list of scores, in order; of two for a single score, which is that of the second one."""
     from_: float | None = None

@@ -131,14 +131,13 @@ class RecordMapping:
     def _converted(self, place: tuple[str, ...], rule: FieldRule, value: Any, row: Any, decoded: Decoded) -> Any:
         if rule.condition:
             return _error(value) if rule.condition.matches(value) else None
-        if place == (FEATURES,):
-            if isinstance(value, dict) and not rule.path:
-                return {name: item for name, item in value.items() if name not in self._taken}
-            if rule.names is not None and isinstance(value, list):
-                names: Any = rule.names
-                if isinstance(names, FieldPath):
-                    names = _at(row, names, rule.decode, decoded, is_end=True)
-                return _named(names, value)
+        if place == (FEATURES,) and isinstance(value, dict) and not rule.path:
+            return {name: item for name, item in value.items() if name not in self._taken}
+        if rule.names is not None and isinstance(value, list):
+            names: Any = rule.names
+            if isinstance(names, FieldPath):
+                names = _at(row, names, rule.decode, decoded, is_end=True)
+            return _named(names, value)
         return value
 
 

@@ -37,7 +37,7 @@ HTTP_SUCCESS = range(200, 400)
 MOST_SUCCESS = 0.5
 
 
-class Finding(NamedTuple):
+class LogFinding(NamedTuple):
     """What was found at a key of the configuration; `is_mistake` if it cannot be meant."""
 
     text: str
@@ -59,7 +59,7 @@ class _Seen:
     rows: list[Any] = field(default_factory=list)
 
 
-def preview(loaded: LoadedConfig, now: float) -> Iterator[Finding]:
+def preview(loaded: LoadedConfig, now: float) -> Iterator[LogFinding]:
     """Yield what the first lines of each file say that can be found, at epoch time `now`."""
     config = loaded.config
     for key, sources in (("sources", config.sources), ("ground_truth.sources", config.label_sources)):
@@ -120,49 +120,49 @@ def _rows(of: Format, pending: PendingLines) -> list[Any]:
     return rows
 
 
-def _findings(key: str, loaded: LoadedConfig, source: SourceConfig, seen: _Seen) -> Iterator[Finding]:
+def _findings(key: str, loaded: LoadedConfig, source: SourceConfig, seen: _Seen) -> Iterator[LogFinding]:
     parts = [counted(seen.records, "record", "records")]
     parts += [f"{seen.skipped} skipped"] if seen.skipped else []
     parts += [f"{seen.waiting} waiting for others"] if seen.waiting else []
     parts += [f"{seen.rejected.total()} rejected"] if seen.rejected else []
-    yield Finding(f"{key}: {counted(seen.lines, 'line', 'lines')} read: {', '.join(parts)}")
+    yield LogFinding(f"{key}: {counted(seen.lines, 'line', 'lines')} read: {', '.join(parts)}")
     for reason, count in seen.rejected.most_common(MOST_REASONS):
         detail = seen.details.get(reason)
-        yield Finding(f"{key}: {count} rejected as {reason}{f': {detail}' if detail else ''}")
+        yield LogFinding(f"{key}: {count} rejected as {reason}{f': {detail}' if detail else ''}")
     for name, count in seen.unusable.items():
-        yield Finding(f"{key}: {counted(count, 'value', 'values')} of {name} cannot be used")
+        yield LogFinding(f"{key}: {counted(count, 'value', 'values')} of {name} cannot be used")
     where = where_of(loaded.config, source)
     rows = [row for row in seen.rows if where.matches(row)]
     if rows and not seen.records:
         names = dict.fromkeys(name for row in rows if isinstance(row, dict) for name in row)
-        yield Finding(f"{key}: the lines have the keys {', '.join(islice(names, MOST_KEYS))}")
+        yield LogFinding(f"{key}: the lines have the keys {', '.join(islice(names, MOST_KEYS))}")
     rules = rules_of(loaded.config, source)
     if type(source.format).rows is Format.rows and source not in loaded.config.label_sources:
         yield from _near_misses(key, rows, rules)
     yield from _successes(key, seen, rules)
 
 
-def _near_misses(key: str, rows: Sequence[Any], rules: Any) -> Iterator[Finding]:
+def _near_misses(key: str, rows: Sequence[Any], rules: Any) -> Iterator[LogFinding]:
     """Yield the paths that no row has, and values that need another setting."""
     for name, rule in rules.items():
         path = rule.path[: rule.path.index(EACH)] if EACH in rule.path else rule.path
         if not rule.decode and path and rows and all(value_at(row, path) is None for row in rows):
-            yield Finding(f"{key}: fields.{name}: no line has a value at `{rule.path}`")
+            yield LogFinding(f"{key}: fields.{name}: no line has a value at `{rule.path}`")
     rule = rules.get("features") or FieldRule(FieldPath(("features",)))
     if rule.decode or rule.names is not None or EACH in rule.path:
         return
     kinds = {type(value_at(row, rule.path)) for row in rows} - {type(None)}
     if kinds == {str}:
-        yield Finding(f"{key}: `{rule.path}` is text: {{path: {rule.path}, decode: json}}?")
+        yield LogFinding(f"{key}: `{rule.path}` is text: {{path: {rule.path}, decode: json}}?")
     elif kinds == {list}:
         lists = [value for row in rows if (value := value_at(row, rule.path))]
         if lists and all(isinstance(item, (dict, list)) for value in lists for item in value):
-            yield Finding(f"{key}: `{rule.path}` is a list: `{rule.path}[*]`, for one record per item?")
+            yield LogFinding(f"{key}: `{rule.path}` is a list: `{rule.path}[*]`, for one record per item?")
         else:
-            yield Finding(f"{key}: `{rule.path}` is a list: {{path: {rule.path}, names: [...]}}?")
+            yield LogFinding(f"{key}: `{rule.path}` is a list: {{path: {rule.path}, names: [...]}}?")
 
 
-def _successes(key: str, seen: _Seen, rules: Any) -> Iterator[Finding]:
+def _successes(key: str, seen: _Seen, rules: Any) -> Iterator[LogFinding]:
     """Yield that most records are errors of a type that is none, if so."""
     rule = rules.get("error_type")
     for name, count in seen.errors.items():
@@ -170,7 +170,7 @@ def _successes(key: str, seen: _Seen, rules: Any) -> Iterator[Finding]:
             path = rule.path if rule else FieldPath(("error_type",))
             condition = "from: 400" if name.isdecimal() else "when: ..."
             text = f"`{path}` is {name} in {count} of {seen.records} records, which would all count as errors"
-            yield Finding(f"{key}: fields.error_type: {text}; write {{path: {path}, {condition}}}", is_mistake=True)
+            yield LogFinding(f"{key}: fields.error_type: {text}; write {{path: {path}, {condition}}}", is_mistake=True)
 
 
 def _is_success(name: str) -> bool:

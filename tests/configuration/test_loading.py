@@ -7,7 +7,9 @@ import pytest
 from click.testing import CliRunner, Result
 
 from exporter.cli import main
-from exporter.configuration import loading
+from exporter.configuration import loading, schemas
+from exporter.configuration.loading import load
+from exporter.configuration.settings import ModelConfig
 from exporter.reference import profile_file
 from tests.records import PROFILE, categorical, numeric, reference
 
@@ -490,3 +492,69 @@ def test_a_query_that_does_not_select_is_refused(tmp_path: Path, query: str) -> 
     pytest.importorskip("sqlalchemy")
     text = f"sources: [{{url: 'sqlite:////a', mark: m, query: {query!r}}}]"
     assert problems(tmp_path, text) == ["sources[0].query: expected one SELECT"]
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("- {url: a, fields: {lat: x}}", "sources[0].fields.lat: no such record field"),
+        ("- {url: a, fields: {prediction: {path: a, from: 3}}}", "sources[0].fields.prediction: only `error_type` has"),
+        (
+            "- {url: a, fields: {timestamp: {path: a, names: [b]}}}",
+            "sources[0].fields.timestamp.names: only `features`",
+        ),
+        ("- {url: a, fields: {features: {path: a, classes: [b]}}}", "sources[0].fields.features.classes: only `prob"),
+        (
+            "- {url: a, fields: {features: {path: a, decode: xml}}}",
+            "sources[0].fields.features.decode: expected json, ",
+        ),
+        (
+            "- {url: a, fields: {latency: a, latency_ms: b}}",
+            "sources[0].fields.latency_ms: give one of latency_ms, lat",
+        ),
+        ("- {url: a, where: {'b[*]': 1}}", "sources[0].where.b[*]: expected the path of one value"),
+        ("- {url: a, where: {b: {until: 1}}}", "sources[0].where.b.until: unknown key"),
+        ("- {url: a, path_fields: '('}", "sources[0].path_fields: expected a regular expression"),
+        ("- {url: a, time_zone: Mars/Olympus}", "sources[0].time_zone: expected a time zone such as Europe/Berlin"),
+        ("- {url: a, model: {nam: x}}", "sources[0].model.nam: unknown key; did you mean `name`?"),
+        ("- {url: a, format: csv}", "sources[0].columns: this key is required"),
+        ("- {url: a, format: text, pattern: x}", "sources[0].pattern: expected a regular expression with named groups"),
+        ("- {url: a, format: [cri, json]}", "sources[0].format: `json` cannot be wrapped in `cri`"),
+        (
+            "- {url: a, format: kserve, fields: {prediction: x}}",
+            "sources[0].fields: the fields of `format: kserve` are",
+        ),
+        ("- {url: 'tcp://127.0.0.1:1', format: arrow, where: {a: 1}}", "sources[0].where: `arrow` has columns"),
+        (
+            "- {url: 'tcp://127.0.0.1:1', format: arrow, fields: {prediction: 'a[0]'}}",
+            "sources[0].fields.prediction: `fo",
+        ),
+    ],
+)
+def test_a_mistake_in_a_source_of_any_log_is_told(tmp_path: Path, text: str, expected: str) -> None:
+    (told,) = problems(tmp_path, f"sources:\n  {text}\n")
+    assert told.startswith(expected)
+
+
+def test_a_source_s_settings_are_over_the_general_ones(tmp_path: Path) -> None:
+    text = """
+sources: [{url: a, fields: {latency_ms: b}, where: {kind: x}, model: {version: 2}}, c]
+fields: {latency_seconds: d, prediction: e}
+where: {event: prediction, kind: y}
+model: {name: credit, version: 1}
+"""
+    (tmp_path / "config.yaml").write_text(text)
+    config = load(tmp_path / "config.yaml").config
+    own, other = config.sources
+    assert {name: str(rule.path) for name, rule in schemas.rules_of(config, own).items()} == {
+        "prediction": "e",
+        "latency_ms": "b",
+    }
+    assert schemas.rules_of(config, other) == config.fields
+    assert {str(path): wanted.values for path, wanted in schemas.where_of(config, own)} == {
+        "event": ("prediction",),
+        "kind": ("x",),
+    }
+    assert schemas.where_of(config, other) == config.where
+    assert schemas.model_of(config, own) == ModelConfig("credit", 2)
+    assert schemas.model_of(config, other) == ModelConfig("credit", 1)
