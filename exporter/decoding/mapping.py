@@ -61,6 +61,7 @@ class RecordMapping:
     def records(self, row: Any) -> list[dict[str, Any]]:
         """Return the records of a row; raises RejectedError."""
         decoded: Decoded = {}
+        plain = {name: row.get(key) for name, key in self._plain.items()} if isinstance(row, dict) else {}
         shared: dict[tuple[str, ...], Any] = {}
         lists: dict[tuple[str, ...], list[Any]] = {}
         for place, rule, has_each in self._rules:
@@ -78,15 +79,31 @@ class RecordMapping:
             raise RejectedError(Reason.MISSING_FIELD, "the lists are empty")
         if count > MOST_RECORDS:
             raise RejectedError(Reason.OVERSIZE, f"expected at most {MOST_RECORDS} records in a line")
+        if count == 1:
+            return [_record(plain, shared, {place: items[0] for place, items in lists.items()})]
+        later = {name: value for name, value in plain.items() if name not in ONCE}
+        first = later | {name: value for name, value in plain.items() if name in ONCE and name != "request_id"}
+        shared.pop(("request_id",), None)
+        later_shared = {place: value for place, value in shared.items() if not {place[0]} & {*ONCE, AMOUNTS}}
         return [
-            self._record(shared, {place: items[number] for place, items in lists.items()}, number, count)
+            _record(
+                later if number else first,
+                later_shared if number else shared,
+                {place: items[number] for place, items in lists.items()},
+            )
             for number in range(count)
         ]
 
     @cached_property
+    def _plain(self) -> dict[str, str]:
+        """The keys of the fields that lie at the top level, and are read as they are, by name."""
+        return {name: str(rule.path[0]) for name, rule in self.fields.items() if rule.is_plain and len(rule.path) == 1}
+
+    @cached_property
     def _rules(self) -> list[tuple[tuple[str, ...], FieldRule, bool]]:
-        """The place of each value in a record, how it is read, and whether it is a list of one value per record."""
-        rules: dict[tuple[str, ...], FieldRule] = {(name,): rule for name, rule in self.fields.items()}
+        """The place of each other value in a record, how it is read, and whether it is a list of a value per record."""
+        others = {name: rule for name, rule in self.fields.items() if name not in self._plain}
+        rules: dict[tuple[str, ...], FieldRule] = {(name,): rule for name, rule in others.items()}
         rules |= {(SEGMENTS, name): FieldRule(path) for name, path in self.segments.items()}
         rules |= {(AMOUNTS, name): FieldRule(path) for name, path in self.amounts.items()}
         return [(place, rule, EACH in rule.path) for place, rule in rules.items()]
@@ -96,21 +113,6 @@ class RecordMapping:
         """The keys of a row that are no features, if features lie at the top level."""
         rules = [rule for name, rule in self.fields.items() if name != FEATURES]
         return {*RECORD_FIELDS, *(rule.path[0] for rule in rules if rule.path)}
-
-    @staticmethod
-    def _record(
-        shared: Mapping[tuple[str, ...], Any], own: Mapping[tuple[str, ...], Any], number: int, count: int
-    ) -> dict[str, Any]:
-        record: dict[str, Any] = {}
-        for values in (shared, own):
-            for place, value in values.items():
-                if values is shared and count > 1 and (place[0] == "request_id" or (number and _counts_once(place))):
-                    continue
-                if len(place) == 1:
-                    record[place[0]] = value
-                else:
-                    record.setdefault(place[0], {})[place[1]] = value
-        return record
 
     @staticmethod
     def _read(row: Any, rule: FieldRule, decoded: Decoded) -> Any:
@@ -243,5 +245,15 @@ def _error(value: Any) -> str:
     return ERROR if value is None or isinstance(value, bool) else label_of(value)
 
 
-def _counts_once(place: tuple[str, ...]) -> bool:
-    return place[0] in ONCE or place[0] == AMOUNTS
+def _record(
+    plain: Mapping[str, Any], shared: Mapping[tuple[str, ...], Any], own: Mapping[tuple[str, ...], Any]
+) -> dict[str, Any]:
+    """Return a record of fields by name, and of other values by their place."""
+    record = dict(plain)
+    for values in (shared, own):
+        for place, value in values.items():
+            if len(place) == 1:
+                record[place[0]] = value
+            else:
+                record.setdefault(place[0], {})[place[1]] = value
+    return record
