@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import re
+from datetime import UTC, date, datetime, time
 from itertools import pairwise
 from pathlib import Path
 from typing import Annotated, Any
@@ -106,6 +107,25 @@ class Limit(float):
         if limit >= 0 and not isinstance(value, bool):
             return limit
         raise ValueError(f"expected a number of at least 0, or for seconds a duration such as 14h, got {value!r}")
+
+
+class Day(str):
+    """A calendar day in UTC, such as 2026-12-31; `end` is its end, in seconds since epoch."""
+
+    __slots__ = ("end",)
+    end: float
+
+    @classmethod
+    def parse(cls, value: object) -> Day:
+        """Raises ValueError with what was expected."""
+        try:
+            # YAML reads a date as such.
+            day = cls(date.fromisoformat(str(value)).isoformat())
+        except ValueError:
+            raise ValueError(f"expected a date such as 2026-12-31, got {str(value)!r}") from None
+        midnight = datetime.combine(date.fromisoformat(day), time.max, UTC)
+        day.end = midnight.timestamp()
+        return day
 
 
 class Bounds(tuple[float, float]):

@@ -12,7 +12,7 @@ from exporter.configuration.thresholds import DEFAULT_THRESHOLDS, TRUTH_THRESHOL
 from exporter.decoding.columns import PredictionKind
 from exporter.derived.drift_statistics import DRIFT_STATISTICS
 from exporter.state.outlet import OutletOptions
-from exporter.units import Ascending, Before, Bounds, Duration, FieldPath, FilePath, Limit, Listen, Size, Tails
+from exporter.units import Ascending, Before, Bounds, Day, Duration, FieldPath, FilePath, Limit, Listen, Size, Tails
 
 LabelLimit = Annotated[int, msgspec.Meta(gt=0, le=10_000)]
 MAX_WAITING = 100_000_000
@@ -57,9 +57,10 @@ class DriftConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     methods: tuple[DriftMethod, ...] = DRIFT_METHODS
     """The statistics that are computed and exported."""
     significance: Annotated[float, msgspec.Meta(gt=0, lt=1)] = 0.01
-    """The accepted share of windows with a false alarm."""
-    overdispersion: Annotated[float, msgspec.Meta(ge=1)] = 1.0
-    """How many records count as one independent record, for example if clients retry or send batches."""
+    """The significance of critical values and of drops of performance. Levels of drift have their own, far smaller."""
+    overdispersion: Annotated[float, msgspec.Meta(ge=1)] | None = None
+    """How many records count as one independent record, for example if clients retry or send batches. The default is
+    what `profile` has found in the reference."""
     before: tuple[Before, ...] = ()
     """Earlier windows to compare each window with: `previous`, or how long ago, such as `1d`."""
     live_version: str | int | None = None
@@ -106,6 +107,17 @@ class FeatureConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """Whether the feature is not monitored."""
     importance: Annotated[float, msgspec.Meta(ge=0)] = 1.0
     """The weight of the feature in `model_drifted_features_ratio`."""
+    thresholds: dict[str, Limit] = {}
+    """Limits on the drift of this feature, instead of those for all: the `feature_drift_*` of `thresholds`."""
+
+
+class ExpectedChange(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """A known change of a feature, whose drift does not alert for some time."""
+
+    feature: str
+    """The name of the feature."""
+    until: Day
+    """The last day without alerts, in UTC, such as `2026-12-31`."""
 
 
 class VersionSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -119,6 +131,8 @@ class VersionSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """Dimensions by which predictions are broken down, instead of the general ones."""
     features: dict[str, FeatureConfig] = {}
     """Settings per feature."""
+    expected: tuple[ExpectedChange, ...] = ()
+    """Known changes of features that do not alert, besides the general ones."""
     prediction: PredictionKind | None = None
     """What predictions are: `class`, or `value` as of a regression. The default is what the reference says."""
     positive_class: str | int | None = None
@@ -210,6 +224,8 @@ class Config(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """The limits that alerts use, per metric."""
     features: dict[str, FeatureConfig] = {}
     """Settings per feature of the reference."""
+    expected: tuple[ExpectedChange, ...] = ()
+    """Known changes of features that do not alert."""
     prediction: PredictionKind | None = None
     """What predictions are: `class`, or `value` as of a regression. The default is what the reference says."""
     positive_class: str | int | None = None

@@ -74,6 +74,48 @@ class ReferenceMissing:
 
 
 @dataclass(frozen=True)
+class Overdispersion:
+    """`model_drift_overdispersion`: how many records count as one independent record."""
+
+    factor: float
+
+    def collect(self, view: View) -> Families:
+        text = "Records that count as one independent record in drift levels, p-values and standard errors."
+        family = GaugeFamily("model_drift_overdispersion", text, BASE_LABELS)
+        for series in view.series:
+            family.add(series, self.factor)
+        yield family
+
+
+@dataclass(frozen=True)
+class ExpectedChanges:
+    """`model_feature_drift_expected_until_timestamp_seconds`; `ends` are by feature, in seconds since epoch."""
+
+    ends: Mapping[str, float]
+
+    def collect(self, view: View) -> Families:
+        name = "model_feature_drift_expected_until_timestamp_seconds"
+        text = "Time until which a known change of a feature does not alert, in seconds since epoch."
+        present = {feature: end for feature, end in self.ends.items() if view.snapshot.time < end}
+        yield per_series(name, text, view, "feature_name", present)
+
+
+@dataclass(frozen=True)
+class FeatureThresholds:
+    """`model_feature_threshold`; `limits` are by feature and metric."""
+
+    limits: Mapping[str, Mapping[str, float]]
+
+    def collect(self, view: View) -> Families:
+        labels = (*BASE_LABELS, "feature_name", "metric")
+        family = GaugeFamily("model_feature_threshold", "Threshold of a metric for one feature, for alerts.", labels)
+        for series in view.series:
+            for feature, limits in self.limits.items():
+                family.extend([(*series, feature, metric) for metric in limits], [*limits.values()])
+        yield family
+
+
+@dataclass(frozen=True)
 class Thresholds:
     """`model_threshold`; `limits` are by metric."""
 

@@ -147,7 +147,8 @@ Feature = Numeric | Categorical
 class Profile(msgspec.Struct, frozen=True, forbid_unknown_fields=True, dict=True):
     """The reference of one model, made from `rows` records.
 
-    `actual` describes their ground truth, and `baseline` the performance of their predictions.
+    `actual` describes their ground truth, and `baseline` the performance of their predictions. So many records as
+    `overdispersion` count as one independent record.
 
     Fields that are UNSET are not written, so the `reference_id` of a profile without them is the same as before these
     fields existed.
@@ -163,6 +164,7 @@ class Profile(msgspec.Struct, frozen=True, forbid_unknown_fields=True, dict=True
     attributions: dict[str, Attribution] | UnsetType = UNSET
     baseline: Baseline | UnsetType = UNSET
     calibration: Calibration | UnsetType = UNSET
+    overdispersion: Annotated[float, Meta(ge=1)] | UnsetType = UNSET
     model_name: str | UnsetType = UNSET
     model_version: str | UnsetType = UNSET
     created: str = ""
@@ -171,7 +173,9 @@ class Profile(msgspec.Struct, frozen=True, forbid_unknown_fields=True, dict=True
     @cached_property
     def reference_id(self) -> str:
         """A hash of the distributions, independent of when, by which release and for which model it was made."""
-        content = msgspec.structs.replace(self, model_name=UNSET, model_version=UNSET, created="", made_by="")
+        content = msgspec.structs.replace(
+            self, model_name=UNSET, model_version=UNSET, overdispersion=UNSET, created="", made_by=""
+        )
         return hashlib.blake2b(msgspec.json.encode(content, order="sorted"), digest_size=6).hexdigest()
 
     def without(self, names: Collection[str]) -> Profile:

@@ -11,6 +11,7 @@ from exporter.derived.attribution_ranking import AttributionRanking
 from exporter.derived.context import ReferenceInfo
 from exporter.derived.distributions import shares
 from exporter.derived.drift import Drift
+from exporter.derived.drift_level import MAJOR
 from exporter.derived.drift_statistics import PSI
 from exporter.derived.feature_health import (
     AbsentFeatures,
@@ -41,7 +42,8 @@ class Bin(msgspec.Struct, frozen=True):
 class VariableStatus(msgspec.Struct, frozen=True, kw_only=True):
     """A feature, or an output of the model, against the reference.
 
-    `drifted`, `absent` and `stuck` are null if the window has too few records. `checks` counts values of the window
+    `drifted`, `level`, `absent` and `stuck` are null if the window has too few records. `level` is 1 for a moderate and
+    2 for a major drift, which counts as drifted. `checks` counts values of the window
     that failed a check. An embedding has no bins. Shares are rounded to 6 digits, and `psi_course` to 4.
     """
 
@@ -49,6 +51,7 @@ class VariableStatus(msgspec.Struct, frozen=True, kw_only=True):
     psi: float
     psi_critical: float
     drifted: bool | None
+    level: int | None = None
     absent: bool | None = None
     stuck: bool | None = None
     missing_ratio: float = math.nan
@@ -143,10 +146,10 @@ def drifted_features(selection: Selection) -> int | None:
     drift = selection.measures.find(Drift, kind=FEATURES)
     if drift is None:
         return None
-    result, embeddings = drift.calculator.drift(selection.tallies), _embeddings(selection).values()
-    if not result.is_enough.any() and not embeddings:
+    levels, embeddings = drift.levels(selection.tallies), _embeddings(selection).values()
+    if np.isnan(levels).all() and not embeddings:
         return None
-    return int(result.drifted.sum()) + sum(embedding.drifted is True for embedding in embeddings)
+    return int(np.count_nonzero(levels >= MAJOR)) + sum(embedding.drifted is True for embedding in embeddings)
 
 
 def attributions(selection: Selection) -> AttributionsStatus | None:
@@ -184,10 +187,17 @@ def _judged(selection: Selection, drift: Drift) -> dict[str, VariableStatus]:
     # PSI always decides about drift, but is only shown if it is exported.
     hidden = np.full(len(calculator.variables), np.nan)
     psi, critical = (result.psi, result.psi_critical) if PSI in drift.statistics else (hidden, hidden)
-    rows = zip(calculator.variables, psi.tolist(), critical.tolist(), result.verdict.tolist(), strict=True)
+    levels = [None if math.isnan(level) else int(level) for level in drift.levels(selection.tallies)]
+    rows = zip(calculator.variables, psi.tolist(), critical.tolist(), levels, strict=True)
     return {
-        name: VariableStatus(name=name, psi=value, psi_critical=by_chance, drifted=_flag(verdict))
-        for name, value, by_chance, verdict in rows
+        name: VariableStatus(
+            name=name,
+            psi=value,
+            psi_critical=by_chance,
+            drifted=None if level is None else level >= MAJOR,
+            level=level,
+        )
+        for name, value, by_chance, level in rows
     }
 
 
