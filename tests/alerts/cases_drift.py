@@ -60,8 +60,8 @@ CASES = [
         fires=140,
         resolves=160,
         summary="Features age, city have drifted moderately.",
-        says="2 inputs of credit, version 3, have moved a little away from the reference, by more than chance explains. "
-        "PSI by feature: age 0.24, city 0.17. First see whether they still move.",
+        says="2 inputs of credit, version 3, have moved a little away from the reference, by more than chance "
+        "explains. PSI by feature: age 0.24, city 0.17. First see whether they still move.",
     ),
     Case(
         "ModelDriftWidespread",

@@ -70,8 +70,8 @@ def test_a_rule_is_named_by_level_metric_and_operations() -> None:
     level = rf"{of_version}|model(_slo)?|job_source|instance_source_reason|slo"
     metric = r"(model|prediction_exporter)_[a-z0-9_]+|up"
     windows = "5m|15m|30m|1h|24h|2h|6h|1d|3d|30d"
-    known = r"count(_(1h|24h)_ago)?|known1h|judged(1h|24h)|(all_)?down|drifted|degraded|broken|max|sum|mean|increase|ratio(_of_pods)?"
-    known += r"|steady1h(_yesterday|_last_week)?|usually_gone|idle|last_timestamp|overdue"
+    known = r"count(_(1h|24h)_ago)?|known1h|(all_)?down|drifted|degraded|broken|max|sum|mean|increase|ratio(_of_pods)?"
+    known += r"|judged(1h|24h)|steady1h(_yesterday|_last_week)?|usually_gone|idle|last_timestamp|overdue"
     rates = rf"(avg_|p99_|ratio_)?rate({windows})|((sum|ratio)_)?increase({windows})(_offset1h)?|count({windows})"
     operations = rf"{known}|{rates}|(excess_ratio|median)({windows})"
     # Of objectives, the second part names what the series is.
