@@ -119,12 +119,13 @@ class Day(str):
     def parse(cls, value: object) -> Day:
         """Raises ValueError with what was expected."""
         try:
-            # YAML reads a date as such.
-            day = cls(date.fromisoformat(str(value)).isoformat())
+            parsed = date.fromisoformat(value) if isinstance(value, str) else None
         except ValueError:
-            raise ValueError(f"expected a date such as 2026-12-31, got {str(value)!r}") from None
-        midnight = datetime.combine(date.fromisoformat(day), time.max, UTC)
-        day.end = midnight.timestamp()
+            parsed = None
+        if parsed is None:
+            raise ValueError(f"expected a date such as 2026-12-31, got {value!r}")
+        day = cls(parsed.isoformat())
+        day.end = datetime.combine(parsed, time.max, UTC).timestamp()
         return day
 
 

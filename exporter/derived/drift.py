@@ -246,9 +246,13 @@ class Drift(Judged[Series]):
         variables = self.calculator.variables
         families = self.kind.families(GaugeFamily, variables, suffix, text, ("window",))
         for window in view.windows:
-            keys = [(variable, window.label) for variable in variables]
-            families.extend(window.series, keys, values(window).tolist())
+            families.extend(self._rows(window), values(window).tolist())
         yield from families
+
+    @once_per_window
+    def _rows(self, window: SeriesWindow) -> list[tuple[str, ...]]:
+        """Return the labels of each variable, which all gauges share."""
+        return self.kind.rows(window.series, [(variable, window.label) for variable in self.calculator.variables])
 
     def _judged(self, window: SeriesWindow) -> float:
         return float(np.count_nonzero(~np.isnan(self.levels(window))))

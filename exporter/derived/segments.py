@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -43,7 +43,7 @@ class SegmentDrift(Judged[SegmentSeries]):
         return view.segments
 
     def evidence(self, window: WindowTallies[SegmentSeries]) -> Evidence:
-        counts = self.calculator.reference._replace(bins=window[self.calculator.bins])
+        counts = replace(self.calculator.reference, bins=window[self.calculator.bins])
         found = self.calculator.compare(counts).evidence(SEGMENTS_JUDGED)
         is_own = np.array([name == window.series.segment for name in self.calculator.variables])
         return Evidence(np.where(is_own, np.nan, found.effect), np.where(is_own, np.nan, found.statistic))

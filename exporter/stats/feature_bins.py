@@ -106,7 +106,8 @@ class FeatureBins(Statistic):
         )
         keys, cells = self._exported_bins
         for series, tally in tallies.items():
-            counts.extend(series, keys, tally[cells].tolist())
-            reference.extend(series, keys, self.reference[cells].tolist())
+            rows = self.kind.rows(series, keys)
+            counts.extend(rows, tally[cells].tolist())
+            reference.extend(rows, self.reference[cells].tolist())
         yield from counts
         yield from reference
