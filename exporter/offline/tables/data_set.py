@@ -44,7 +44,7 @@ class DataSet:
         self._types = csv_file.column_types(batches, schema)
 
     def tables(self, file: DataFile, rows: int = BLOCK_ROWS) -> Iterator[AnyTable]:
-        """Yield the rows of a file, so many at a time; raises OfflineError."""
+        """Yield the rows of a file, at most `rows` at a time; raises OfflineError."""
         match file.type:
             case FileType.CSV:
                 return self._reported(file, csv_file.tables(file, rows, self._types))
