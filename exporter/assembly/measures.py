@@ -5,6 +5,7 @@ from dataclasses import replace
 
 from exporter.batch import Reads
 from exporter.configuration.settings import BusinessConfig, Config, FeatureConfig
+from exporter.configuration.thresholds import DEFAULT_THRESHOLDS
 from exporter.derived import Criteria, Measures
 from exporter.derived.attribution_ranking import AttributionRanking
 from exporter.derived.classification import Classification, Reliability, ScoreQuality
@@ -199,10 +200,11 @@ def _add_drift(
 
 
 def _drift_limits(config: Config, kind: VariableKind, feature: FeatureConfig | None) -> DriftLimits:
-    """Return the limits of a variable; attributions and labels may have a PSI of their own."""
+    """Return the limits of a variable; attributions and labels have a PSI of their own."""
     limits = config.limits_of_metrics | (feature.thresholds if feature else {})
+    own = limits.get(f"{kind.name}_drift_psi", DEFAULT_THRESHOLDS["feature_drift_psi"])
     return DriftLimits(
-        limits.get(f"{kind.name}_drift_psi", limits["feature_drift_psi"]),
+        own if kind in (ATTRIBUTIONS, LABELS) else limits["feature_drift_psi"],
         limits["feature_drift_wasserstein"],
         limits["feature_drift_psi_moderate"],
         limits["feature_drift_wasserstein_moderate"],

@@ -96,8 +96,11 @@ class ExpectedChanges:
     def collect(self, view: View) -> Families:
         name = "model_feature_drift_expected_until_timestamp_seconds"
         text = "Time until which a known change of a feature does not alert, in seconds since epoch."
-        present = {feature: end for feature, end in self.ends.items() if view.snapshot.time < end}
-        yield per_series(name, text, view, "feature_name", present)
+        yield per_series(name, text, view, "feature_name", self.present(view.snapshot.time))
+
+    def present(self, now: float) -> dict[str, float]:
+        """Return the ends that are after epoch time `now`, by feature."""
+        return {feature: end for feature, end in self.ends.items() if now < end}
 
 
 @dataclass(frozen=True)

@@ -3,12 +3,13 @@
 import math
 from collections import Counter
 from collections.abc import Sequence
+from datetime import UTC, datetime
 
 import msgspec
 import numpy as np
 
 from exporter.derived.attribution_ranking import AttributionRanking
-from exporter.derived.context import ReferenceInfo
+from exporter.derived.context import ExpectedChanges, ReferenceInfo
 from exporter.derived.distributions import shares
 from exporter.derived.drift import Drift
 from exporter.derived.drift_level import MAJOR
@@ -43,8 +44,9 @@ class VariableStatus(msgspec.Struct, frozen=True, kw_only=True):
     """A feature, or an output of the model, against the reference.
 
     `drifted`, `level`, `absent` and `stuck` are null if the window has too few records. `level` is 1 for a moderate and
-    2 for a major drift, which counts as drifted. `checks` counts values of the window
-    that failed a check. An embedding has no bins. Shares are rounded to 6 digits, and `psi_course` to 4.
+    2 for a major drift, which counts as drifted. `expected_until` is the last day on which its drift does not alert.
+    `checks` counts values of the window that failed a check. An embedding has no bins. Shares are rounded to 6 digits,
+    and `psi_course` to 4.
     """
 
     name: str
@@ -52,6 +54,7 @@ class VariableStatus(msgspec.Struct, frozen=True, kw_only=True):
     psi_critical: float
     drifted: bool | None
     level: int | None = None
+    expected_until: str | None = None
     absent: bool | None = None
     stuck: bool | None = None
     missing_ratio: float = math.nan
@@ -125,11 +128,14 @@ def features(selection: Selection) -> list[VariableStatus]:
     variables = _charted(selection, drift) | _embeddings(selection)
     absent = measures.one(AbsentFeatures).absent(tallies)
     stuck = measures.one(StuckFeatures).stuck(tallies)
+    changes = measures.find(ExpectedChanges)
+    expected = changes.present(selection.view.snapshot.time) if changes else {}
     missing = measures.one(FeatureHealth).missing_ratio(tallies)
     outliers = measures.one(OutlierRatio).ratio(tallies)
     found = [
         msgspec.structs.replace(
             variables.get(name) or VariableStatus(name=name, psi=math.nan, psi_critical=math.nan, drifted=None),
+            expected_until=_day(expected.get(name)),
             absent=absent.get(name),
             stuck=_flag(stuck.get(name, math.nan)),
             missing_ratio=missing.get(name, math.nan),
@@ -264,6 +270,10 @@ def quality(selection: Selection, found: Sequence[VariableStatus]) -> QualitySta
         records={check: int(count) for check, count in records.failures(selection.tallies[records]).items()},
         unknown_features=unknown.count(selection.view, selection.series),
     )
+
+
+def _day(end: float | None) -> str | None:
+    return None if end is None else datetime.fromtimestamp(end, UTC).date().isoformat()
 
 
 def _flag(value: float) -> bool | None:

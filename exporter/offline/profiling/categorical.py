@@ -10,6 +10,9 @@ import heapq
 from collections import Counter
 from collections.abc import Iterable, Mapping
 
+import numpy as np
+
+from exporter.batch import Floats
 from exporter.offline.profiling.column import Column, ToLabel
 from exporter.reference.profile import MISSING_BIN, Categorical
 
@@ -95,6 +98,11 @@ class CategoryTally:
                 self._counts[label] += count
             elif label != MISSING_BIN:
                 self._rare += count
+
+    @property
+    def counts(self) -> Floats:
+        """The number of values of each frequent label, and of the others."""
+        return np.array([*self._counts.values(), self._rare, self._unusable], np.float64)
 
     def feature(self, rows: int) -> Categorical:
         """Return the feature of data with `rows` rows; `other` counts rare labels, and values that are no labels.

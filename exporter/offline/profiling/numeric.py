@@ -110,6 +110,11 @@ class NumericTally:
         values = np.stack((deviations, deviations**2, deviations * lower, deviations * upper))
         self._sums = running_sums(self._sums, values)
 
+    @property
+    def counts(self) -> Floats:
+        """The number of values in each bin, and of those that are not finite numbers."""
+        return np.array([*self._between(self._edges), self._other], np.float64)
+
     def feature(self, rows: int) -> Numeric:
         """Return the feature of data with `rows` rows; `other` counts the values that are not finite numbers."""
         number, cut_counts = int(self._counts.sum()), self._between(self._cuts)

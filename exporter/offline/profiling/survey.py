@@ -233,6 +233,11 @@ class Survey:
         self._note_predictions()
         return tallies
 
+    def note_dependence(self, overdispersion: float, name: str) -> None:
+        """Note that records are not independent, according to a feature."""
+        alike = f"records near each other are alike, most in `{name}`, so {overdispersion:g} of them count as one"
+        self.notes.append(f"{alike}; set `drift.overdispersion` if that is only the order of this data")
+
     def _add(self, block: Block) -> None:
         self.rows += block.rows
         self.errors += block.errors
