@@ -85,7 +85,8 @@ class Feature:
         self.against = self.calculator.bins.reference[at]
         self.to_bins = _indicator(self.variable.bins, len(self.against))
         freedom = max(1, np.count_nonzero(self.against) - 1)
-        self.least_g = HELD_STATISTIC * scipy.special.chdtri(freedom, PART_OF_BINS * SIGNIFICANCE / shared_by)
+        part = PART_OF_BINS if self.is_numeric else 1.0
+        self.least_g = HELD_STATISTIC * scipy.special.chdtri(freedom, part * SIGNIFICANCE / shared_by)
         if self.is_numeric:
             self.to_cells = _indicator(self.variable.cuts, self.calculator.cuts.cells)
             cells = self.calculator.cuts.reference[at]
@@ -118,7 +119,7 @@ class Feature:
         calculator, rows = self.calculator, len(whole)
         reference, none = calculator.reference, np.zeros(rows)
         bins, against = whole @ self.to_bins, np.tile(self.against, (rows, 1))
-        distance, cells, cells_against = np.zeros(0), np.zeros((0, 1)), np.zeros((0, 1))
+        distance, cells, cells_against = none[:0], np.zeros((0, 1)), np.zeros((0, 1))
         if self.is_numeric:
             cells, cells_against = whole @ self.to_cells, np.tile(reference.cells[self.at], (rows, 1))
             window = Distributions(bins, cells, whole @ self.variable.below, whole @ self.variable.above)
