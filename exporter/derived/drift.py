@@ -68,8 +68,7 @@ class DriftResult:
     @property
     def detectable_psi(self) -> Floats:
         """The PSI of each variable from which on chance does not explain it."""
-        window, reference = self._compared.independent
-        return detectable_psi(window.bins, reference.bins)
+        return detectable_psi(self._compared.independent)
 
     @property
     def levels(self) -> Floats:

@@ -20,7 +20,7 @@ MODERATE, MAJOR = LEVELS = (1, 2)
 
 # The probability that chance alone raises the level of any variable, in one judgement of a window.
 SIGNIFICANCE = 3e-6
-# The test of the bins has this part of it, and the test of the location the rest.
+# Of a numeric variable, the test of the bins has this part of it, and the test of the location the rest.
 PART_OF_BINS = 0.25
 # Effective records of the window and of the reference.
 FEWEST_RECORDS = 50
@@ -135,7 +135,7 @@ def evidence(
     """
     window, reference = independent
     significance = SIGNIFICANCE / parts / max(len(window.bins), 1)
-    statistic = g(window.bins, reference.bins) / g_critical(window.bins, reference.bins, PART_OF_BINS * significance)
+    statistic = g(window.bins, reference.bins) / _g_limits(independent, significance)
     effect = floored_psi(*bins) / limits.psi
     numeric = slice(len(distance))
     farther = distance / limits.wasserstein[:, numeric]
@@ -184,16 +184,22 @@ def g(window: Floats, reference: Floats) -> Floats:
     return np.maximum(total, 0.0)
 
 
-def detectable_psi(window: Floats, reference: Floats) -> Floats:
-    """Return the PSI from which on chance does not explain a change of each variable, given independent counts by bin.
+def detectable_psi(independent: tuple[Distributions, Distributions]) -> Floats:
+    """Return the PSI from which on chance does not explain a change of each variable; NaN with too few records.
 
-    G is about PSI / (1/n + 1/m). NaN with too few records.
+    G is about PSI / (1/n + 1/m).
     """
-    n, m = window.sum(axis=-1), reference.sum(axis=-1)
-    significance = PART_OF_BINS * SIGNIFICANCE / max(len(window), 1)
+    n, m = (side.bins.sum(axis=-1) for side in independent)
     with np.errstate(divide="ignore"):
-        limit = g_critical(window, reference, significance) * (1 / n + 1 / m)
+        limit = _g_limits(independent, SIGNIFICANCE / max(len(n), 1)) * (1 / n + 1 / m)
     return np.where(_is_enough(n, m), limit, np.nan)
+
+
+def _g_limits(independent: tuple[Distributions, Distributions], significance: float) -> Floats:
+    """Return the critical value of G of each variable; numeric ones are tested by their location too."""
+    window, reference = independent
+    part = np.where(np.arange(len(window.bins)) < len(window.cells), PART_OF_BINS, 1.0)
+    return g_critical(window.bins, reference.bins, part * significance)
 
 
 def _is_enough(n: Floats, m: Floats) -> Bools:
@@ -201,10 +207,19 @@ def _is_enough(n: Floats, m: Floats) -> Bools:
     return enough
 
 
-def g_critical(window: Floats, reference: Floats, significance: float) -> Floats:
-    """Return the value that G exceeds with probability `significance` without drift; infinite with a single bin."""
+def g_critical(window: Floats, reference: Floats, significance: Floats) -> Floats:
+    """Return the value that G exceeds with probability `significance` without drift; infinite with a single bin.
+
+    It is that of chi-squared times Williams' correction, because with few records per bin the mean of G is larger:
+    by 1 / (6 e) for each bin and side with e expected records. That holds for e >= 1, and the rest is less than e / 6.
+    Reference: Williams (1976), Improved likelihood ratio tests for complete contingency tables.
+    """
+    n, m = window.sum(axis=-1, keepdims=True), reference.sum(axis=-1, keepdims=True)
     freedom = used(window, reference).sum(axis=-1) - 1.0
-    critical: Floats = scipy.special.chdtri(np.maximum(freedom, 1), significance)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        expected = (window + reference) / (n + m) * np.stack((n, m))
+        excess = np.minimum(expected, 1 / expected).sum(axis=(0, -1)) / 6
+        critical: Floats = scipy.special.chdtri(np.maximum(freedom, 1), significance) * (1 + excess / freedom)
     return np.where(freedom > 0, critical, np.inf)
 
 
@@ -230,7 +245,7 @@ def location(window: Floats, reference: Floats) -> Floats:
         statistic: Floats = x**2 / variance
     far = np.flatnonzero(statistic > NORMAL**2)
     if len(far):
-        statistic[far] = _deviance(scores[far], shares[far], x[far], n[far], m[far], (x / variance)[far])
+        statistic[far] = _deviance(scores[far], shares[far], x[far], n[far], m[far], x[far] / variance[far])
     return statistic
 
 
