@@ -86,8 +86,8 @@ def _now() -> Any:
         ),
         stat(
             "Drift of predictions",
-            "How far the predictions have moved from the reference, beyond chance. If they have but no feature has, look "
-            "at the model itself: its version and its code.",
+            "How far the predictions have moved from the reference, beyond chance. If they have but no feature has, "
+            "look at the model itself: its version and its code.",
             over_time(highest(drift.of_versions(metrics.PREDICTION_DRIFT_LEVEL)), "predictions"),
             "none",
             steps=LEVELS,
