@@ -32,6 +32,7 @@ from exporter.stats.class_scores import ScoreLosses, ScoresByTruth
 from exporter.stats.confidence import Confidence
 from exporter.stats.embedding import Embedding
 from exporter.stats.feature_quality import FeatureQuality
+from exporter.stats.feature_values import FeatureValues
 from exporter.stats.histogram import Histogram
 from exporter.stats.label_counts import LabelCounts
 from exporter.stats.labelled import Labelled
@@ -138,15 +139,15 @@ def _checks(config: Config, profile: Profile | None) -> tuple[str, ...]:
 
 def _add_features(chosen: Measures, config: Config, profile: Profile, records: RecordQuality) -> DriftCalculator:
     bounds = {name: feature.bounds for name, feature in config.features.items() if feature.bounds}
-    quality = FeatureQuality(profile, bounds)
+    quality, values = FeatureQuality(profile, bounds), FeatureValues(profile)
     chosen.derived.append(ReferenceInfo(profile.reference_id))
     features = _add_drift(chosen, config, profile, FEATURES)
-    chosen.statistics.append(quality)
+    chosen.statistics += [quality, values]
     chosen.derived += [
         FeatureHealth(features.bins, features.cuts, features.moments),
         AbsentFeatures(profile, quality, records),
         OutlierRatio(features.cuts, config.quality.outliers),
-        StuckFeatures(profile, features.bins, features.moments),
+        StuckFeatures(profile, features.bins, features.moments, values),
     ]
     return features
 
