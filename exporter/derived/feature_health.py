@@ -160,7 +160,7 @@ class StuckFeatures:
 
     No value if the window has so few values that the share of the reference's commonest value may explain it by chance;
     hence none for a feature that never varied. Numbers are the same if neither their standard deviation, but for
-    rounding, nor their hashes differ. Categories outside the reference, and values of the wrong type, are never the same.
+    rounding, nor their hashes differ. Categories outside the reference and values of a wrong type never are.
     """
 
     profile: Profile
@@ -173,14 +173,12 @@ class StuckFeatures:
         sums, counted = FeatureSums.of(window[self.moments]), ValueSums.of(window[self.values])
         numeric = len(sums.number)
         categories = window[self.bins][numeric:]
-        own, other = categories[:, :-2], categories[:, -1]
         # A category named "missing" shares the bin of missing values.
-        named_missing = np.maximum(counted.present[numeric:] - own.sum(axis=-1) - other, 0)
+        own = np.column_stack((categories[:, :-2], counted.named_missing[numeric:]))
+        is_one_category = (np.count_nonzero(own, axis=-1) == 1) & (categories[:, -1] == 0)
         is_one_number = (feature_moments.stddev(sums) == 0) & counted.have_one_hash[:numeric]
-        is_one_category = (np.count_nonzero(np.column_stack((own, named_missing)), axis=-1) == 1) & (other == 0)
-        values = np.concatenate((sums.number, own.sum(axis=-1) + other + named_missing))
         same = np.concatenate((is_one_number, is_one_category))
-        return _by_name(self.bins.features, np.where(values >= self._fewest, same, np.nan))
+        return _by_name(self.bins.features, np.where(counted.number >= self._fewest, same, np.nan))
 
     @cached_property
     def _fewest(self) -> Floats:

@@ -10,8 +10,9 @@ from typing import NamedTuple
 
 import numpy as np
 
-from exporter.batch import NON_FINITE, Batch, Bools, Floats
-from exporter.reference.profile import Profile
+from exporter.batch import Batch, Bools, Floats
+from exporter.encoded import Encoded
+from exporter.reference.profile import MISSING_BIN, Profile
 from exporter.stats import Statistic
 from exporter.tallies.tally import Tally
 
@@ -24,14 +25,14 @@ FACTOR = np.uint64(0x9E3779B97F4A7C15)
 class ValueSums(NamedTuple):
     """Sums over the values of each feature, shape (features,).
 
-    `present` counts the values that are neither missing nor marked as not finite, and `finite` the finite numbers.
-    `hashes` and `squares` are sums of the hashes of finite numbers, and of squared hashes.
+    `number` counts the finite numbers, or the categories; `hashes` and `squares` are sums of the hashes of numbers, and
+    of squared hashes. `named_missing` counts the categories named "missing".
     """
 
-    present: Floats
-    finite: Floats
+    number: Floats
     hashes: Floats
     squares: Floats
+    named_missing: Floats
 
     @classmethod
     def of(cls, tally: Floats) -> ValueSums:
@@ -39,8 +40,8 @@ class ValueSums(NamedTuple):
 
     @property
     def have_one_hash(self) -> Bools:
-        """Whether all finite numbers of each feature have the same hash."""
-        same: Bools = self.finite * self.squares == self.hashes**2
+        """Whether all numbers of each feature have the same hash."""
+        same: Bools = self.number * self.squares == self.hashes**2
         return same
 
 
@@ -58,15 +59,19 @@ class FeatureValues(Statistic):
         hashes = hashed(numbers)
         if not finite.all():
             hashes[~finite] = 0.0
-        absent = batch.absent()
-        if batch.marks is not None:
-            absent |= batch.marks == NON_FINITE
         sums = np.zeros((batch.groups, *self.shape))
-        sums[..., 0] = batch.sizes()[:, None] - batch.count(absent[: self.shape[0]])
-        sums[:, : len(numbers), 1] = batch.sizes()[:, None] - batch.count(~finite)
-        sums[:, : len(numbers), 2] = batch.summed(hashes)
-        sums[:, : len(numbers), 3] = batch.summed(np.square(hashes))
+        sums[:, : len(numbers), 0] = batch.count(finite)
+        sums[:, : len(numbers), 1] = batch.summed(hashes)
+        sums[:, : len(numbers), 2] = batch.summed(np.square(hashes))
+        for row, column in enumerate(batch.categories, len(numbers)):
+            sums[:, row, 0], sums[:, row, 3] = batch.count(np.stack((column.codes >= 0, _is_missing_bin(column)))).T
         return sums
+
+
+def _is_missing_bin(column: Encoded[str]) -> Bools:
+    """Return which values are the category "missing"."""
+    is_named = [name == MISSING_BIN for name in column.names]
+    return np.array([*is_named, False], np.bool_)[column.codes]
 
 
 def hashed(numbers: Floats) -> Floats:
