@@ -4,9 +4,9 @@ Memory does not grow with the number of distinct values. Beyond TRACKED of them,
 summary, which finds every category that more than one row in TRACKED has. The second pass counts the categories found.
 Misra and Gries (1982), Finding repeated elements.
 
-Of more than CATEGORIES, those with the most rows have a bin each. In these rows they have more than their true share, so
-that every other sample seems to have drifted. Therefore a random half of the rows chooses them, and the other half is
-counted.
+Of more than CATEGORIES, those with the most rows have a bin each. In these rows they have more than their true share,
+so that every other sample seems to have drifted. Therefore a random half of the rows chooses them, and the other half
+is counted.
 """
 
 import hashlib
@@ -21,7 +21,7 @@ CATEGORIES = 50
 TRACKED = 10_000
 HASHES = 4096
 HASH_BYTES = 8
-# Of more than CATEGORIES, the least share with a bin. Rarer ones have few records in a window, and p-values would be wrong.
+# Of more than CATEGORIES, the least share with a bin. With few records in a bin, p-values would be wrong.
 FREQUENT = 0.005
 # Of more rows, exactly half are as good as a random half.
 MOST_TOSSED = 1 << 23
@@ -107,8 +107,8 @@ class CategoryTally:
     def feature(self, rows: int) -> Categorical:
         """Return the feature of data with `rows` rows; `other` counts rare labels, and values that are no labels.
 
-        A rare label with the name of the bin of missing values counts there, as in the sidecar. With more than CATEGORIES
-        labels, the counts are those of about half of the rows.
+        A rare label with the name of the bin of missing values counts there, as in the sidecar. With more labels than
+        CATEGORIES, the counts are those of about half of the rows.
         """
         counts, rest = self.counts, {"rare": self._rare, "unusable": self._unusable}
         rest["missing"] = rows - sum(counts.values()) - sum(rest.values())
