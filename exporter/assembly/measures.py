@@ -8,7 +8,7 @@ from exporter.configuration.settings import BusinessConfig, Config
 from exporter.derived import Criteria, Measures
 from exporter.derived.attribution_ranking import AttributionRanking
 from exporter.derived.classification import Classification, Reliability, ScoreQuality
-from exporter.derived.context import Coverage, ReferenceInfo, ReferenceMissing, Thresholds, WindowSamples
+from exporter.derived.context import Coverage, ReferenceInfo, ReferenceMissing, ScoreCoverage, Thresholds, WindowSamples
 from exporter.derived.degradation import ConceptDrift, Degradation, Performance
 from exporter.derived.drift import Drift, DriftAgainstPast, DriftCalculator
 from exporter.derived.drift_statistics import DRIFT_STATISTICS
@@ -60,6 +60,9 @@ def measures(config: Config, profile: Profile | None) -> Measures:
         frozenset(known_classes(profile)),
     )
     _add_requests(chosen, config, predictions)
+    if not predicts_values(config, profile):
+        scores = chosen.one(Histogram, column="probability")
+        chosen.derived.append(ScoreCoverage(predictions, scores))
     checks = _checks(config, profile)
     records = RecordQuality(profile.reference_id if profile else None, checks)
     if checks:
@@ -86,6 +89,11 @@ def measures(config: Config, profile: Profile | None) -> Measures:
         chosen.derived.append(UnknownFeatureCount())
     chosen.derived += [ReferenceMissing(profile is None), Thresholds(config.limits_of_metrics)]
     return chosen
+
+
+def predicts_values(config: Config, profile: Profile | None) -> bool:
+    """Return whether the configuration or the reference declares that predictions are values."""
+    return config.prediction == "value" or (profile is not None and profile.predicts_values)
 
 
 def known_classes(profile: Profile | None) -> tuple[str, ...]:
@@ -200,7 +208,7 @@ def _add_performance(chosen: Measures, config: Config, profile: Profile | None, 
     """Add what is measured of outcomes. Predictions are classes, unless something declares them to be values."""
     prediction = profile.prediction if profile else None
     performance: Classification | Regression
-    if config.prediction == "value" or isinstance(prediction, Numeric):
+    if predicts_values(config, profile):
         values = prediction if isinstance(prediction, Numeric) else None
         performance = Regression(Residuals(values), ResidualBins(values))
         chosen.statistics += [performance.residuals, performance.counted]
