@@ -58,10 +58,10 @@ class Batch:
 
     Predictions: `prediction` is the class. Once the number of classes has been limited, `predicted` is the class before
     that. `value` is the prediction if it is a number, otherwise NaN. `scores` has shape (classes of the reference, n):
-    the model's score of each class, 0 to 1, NaN if unknown. `attributions` has shape (attributed features, n), NaN for a
-    missing value. `amounts` has shape (business figures, n), NaN for none, NO_NUMBER or NOT_FINITE for an unusable one.
-    `segments` has a column per segment. `request_id`, `scores`, `attributions` and `amounts` are None unless the schema
-    reads them.
+    the model's score of each class, 0 to 1, NaN if unknown. `attributions` has shape (attributed features, n), NaN for
+    a missing value. `amounts` has shape (business figures, n), NaN for none, NO_NUMBER or NOT_FINITE for an unusable
+    one. `segments` has a column per segment. `request_id`, `scores`, `attributions` and `amounts` are None unless the
+    schema reads them.
 
     A batch of outcomes, which are predictions joined with their ground truth, also has `actual` and `actual_value`,
     like `prediction` and `value`, and `delay_seconds` from prediction to ground truth. Its `time` is that of the

@@ -61,8 +61,7 @@ def measures(config: Config, profile: Profile | None) -> Measures:
     )
     _add_requests(chosen, config, predictions)
     if not predicts_values(config, profile):
-        scores = chosen.one(Histogram, column="probability")
-        chosen.derived.append(ScoreCoverage(predictions, scores))
+        chosen.derived.append(ScoreCoverage(predictions, chosen.one(Histogram, column="probability")))
     checks = _checks(config, profile)
     records = RecordQuality(profile.reference_id if profile else None, checks)
     if checks:
