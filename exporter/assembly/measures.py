@@ -5,6 +5,7 @@ from dataclasses import replace
 
 from exporter.batch import Reads
 from exporter.configuration.settings import BusinessConfig, Config
+from exporter.decoding.columns import PredictionKind
 from exporter.derived import Criteria, Measures
 from exporter.derived.attribution_ranking import AttributionRanking
 from exporter.derived.classification import Classification, Reliability, ScoreQuality
@@ -22,6 +23,7 @@ from exporter.derived.feature_health import (
     UnknownFeatureCount,
 )
 from exporter.derived.multivariate_drift import EmbeddingDrift, MultivariateDrift
+from exporter.derived.prediction_kind import LoggedPredictions
 from exporter.derived.regression import Regression
 from exporter.derived.segments import SegmentAccuracy, SegmentDrift, SegmentTotals
 from exporter.reference.profile import Categorical, Numeric, Profile
@@ -60,8 +62,12 @@ def measures(config: Config, profile: Profile | None) -> Measures:
         frozenset(known_classes(profile)),
     )
     _add_requests(chosen, config, predictions)
+    scored = chosen.one(Histogram, column="probability")
+    chosen.derived.append(
+        LoggedPredictions(predictions, scored, _prediction_kind(config, profile), config.positive_class)
+    )
     if not predicts_values(config, profile):
-        chosen.derived.append(ScoreCoverage(predictions, chosen.one(Histogram, column="probability")))
+        chosen.derived.append(ScoreCoverage(predictions, scored))
     checks = _checks(config, profile)
     records = RecordQuality(profile.reference_id if profile else None, checks)
     if checks:
@@ -90,9 +96,15 @@ def measures(config: Config, profile: Profile | None) -> Measures:
     return chosen
 
 
+def _prediction_kind(config: Config, profile: Profile | None) -> PredictionKind | None:
+    """Return what the configuration or the reference declares predictions to be."""
+    of_reference = None if profile is None or profile.prediction is None else profile.predicts_values
+    return config.prediction or (None if of_reference is None else "value" if of_reference else "class")
+
+
 def predicts_values(config: Config, profile: Profile | None) -> bool:
     """Return whether the configuration or the reference declares that predictions are values."""
-    return config.prediction == "value" or (profile is not None and profile.predicts_values)
+    return _prediction_kind(config, profile) == "value"
 
 
 def known_classes(profile: Profile | None) -> tuple[str, ...]:
