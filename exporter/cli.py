@@ -184,6 +184,9 @@ def health(url: str) -> None:
 )
 @click.option("--positive-class", metavar="CLASS", help="The class that a single probability belongs to.")
 @click.option("--exclude", multiple=True, metavar="NAME", help="A column to leave out. May be repeated.")
+@click.option(
+    "--include", multiple=True, metavar="NAME", help="A column to keep that looks like an id. May be repeated."
+)
 def profile(
     inputs: tuple[Path, ...], output: Path | None, folder: Path | None, config_file: Path | None, **options: Any
 ) -> None:

@@ -28,7 +28,7 @@ LARGE_EXPONENT = 400
 
 
 class NumericSketch:
-    """The first pass over a column: its extremes, its distinct values while they are few, and a sample."""
+    """The first pass over a column: its extremes, its distinct values while they are `few`, and a sample."""
 
     def __init__(self) -> None:
         self.finite = 0
@@ -36,7 +36,7 @@ class NumericSketch:
         self.fractional = False
         self.low = math.inf
         self.high = -math.inf
-        self._few: Floats | None = np.empty(0)
+        self.few: Floats | None = np.empty(0)
         self._sample = Sample()
 
     def add(self, numbers: NDArray[Any]) -> None:
@@ -49,9 +49,9 @@ class NumericSketch:
         self.fractional = self.fractional or bool((values % 1 != 0).any())
         self.low = min(self.low, float(values.min()))
         self.high = max(self.high, float(values.max()))
-        if self._few is not None:
-            distinct = np.union1d(self._few, values)
-            self._few = distinct if len(distinct) < CUTS else None
+        if self.few is not None:
+            distinct = np.union1d(self.few, values)
+            self.few = distinct if len(distinct) < CUTS else None
         self._sample.add(values)
 
     @property
@@ -67,12 +67,18 @@ class NumericSketch:
         of its own. `quantile`: equal numbers of values in each, equal edges merged. A value has a bin of its own if it
         is one of at most `bins` distinct values, or CODES whole numbers, or if it has many rows.
         """
-        if self._few is not None and len(self._few) <= (self._most_apart(bins) if binning == "quantile" else 1):
-            return self._apart(self._few) if len(self._few) > 1 else _each(self._few)
+        if self.few is not None and len(self.few) <= (self._most_apart(bins) if binning == "quantile" else 1):
+            return self._apart(self.few) if len(self.few) > 1 else _each(self.few)
         if binning == "quantile":
             return self._quantiles_and_atoms(bins)
         low, high = (math.ldexp(value, -self.exponent) for value in (self.low, self.high))
         return np.unique(np.ldexp(np.linspace(low, high, bins + 1)[1:-1], self.exponent))
+
+    @property
+    def distinct_share(self) -> float:
+        """The share of distinct values in the sample; 0 without values."""
+        values = self._sample.values() if self.finite else np.empty(0)
+        return len(np.unique(values)) / len(values) if len(values) else 0.0
 
     def scaled_median(self) -> float:
         """Return a value near the median of the sample, divided by two to the power of `exponent`."""
@@ -84,8 +90,8 @@ class NumericSketch:
 
         The second of equal quantiles is just above the value, so that a cell has either only this value or none of it.
         """
-        if self._few is not None:
-            return _each(self._few)
+        if self.few is not None:
+            return _each(self.few)
         quantiles, times = np.unique(self._quantiles(self._sample.values(), CUTS + 1), return_counts=True)
         cuts = np.union1d(quantiles, _next(quantiles[times > 1]))
         if cuts[-1] > quantiles[-1]:
@@ -98,7 +104,7 @@ class NumericSketch:
     def _most_apart(self, bins: int) -> int:
         """Return how many distinct values have a bin each."""
         most = min(bins, MAX_BINS - 2)
-        has_codes = not self.fractional and self._few is not None and self.finite >= FEWEST_ROWS * len(self._few)
+        has_codes = not self.fractional and self.few is not None and self.finite >= FEWEST_ROWS * len(self.few)
         return max(most, CODES) if has_codes else most
 
     def _quantiles_and_atoms(self, bins: int) -> Floats:

@@ -253,7 +253,7 @@ def test_a_column_of_distinct_texts_is_left_out_unless_it_is_declared(tmp_path: 
     rows = [{"id": f"user {index}", "x": index} for index in range(1200)]
     source = write(tmp_path / "a.jsonl", rows)
     result = run(source, "--output", tmp_path / "out.json")
-    assert "left out: id: identifies rows: 1200 distinct texts in 1200; --categorical id keeps it" in result.stdout
+    assert "left out: id: identifies rows: 1200 distinct texts in 1200; --include id keeps it" in result.stdout
     assert list(made(source, output=tmp_path / "out.json").features) == ["x"]
     kept = made(source, "--categorical", "id", output=tmp_path / "out.json").features["id"]
     assert isinstance(kept, Categorical)

@@ -71,7 +71,7 @@ def test_the_kind_of_a_column_depends_on_all_of_its_values(
         pytest.param([float("inf"), -float("inf")], "has no finite number", id="infinities"),
         pytest.param(
             [f"user {index}" for index in range(1001)],
-            "identifies rows: 1001 distinct texts in 1001; --categorical x keeps it",
+            "identifies rows: 1001 distinct texts in 1001; --include x keeps it",
             id="identifiers",
         ),
     ],
