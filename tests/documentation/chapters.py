@@ -40,8 +40,11 @@ CHAPTERS = (
         "Serving",
         "Exported from the first record of a model and version, or from the start if `model` is configured.",
         r"model_(prediction_latency_seconds|predictions_total|prediction_errors_total|prediction_probability"
-        r"|window_samples|threshold|favourable_ratio)",
-        {"favourable": "`favourable` is not configured, or the window has no predictions"},
+        r"|probability_coverage_ratio|window_samples|threshold|favourable_ratio)",
+        {
+            "favourable": "`favourable` is not configured, or the window has no predictions",
+            "coverage_ratio": "predictions are declared to be values, or the window has none",
+        },
         {
             "99th percentile of latency, over all pods": "histogram_quantile(0.99, sum by (le, model_name) "
             "(rate(model_prediction_latency_seconds_bucket[5m])))",

@@ -12,7 +12,7 @@ FEWEST_ROWS = 100
 ID_SHARE = 0.5
 FEWEST_CODES = 3
 ID = re.compile(
-    r"(.*[^a-z0-9])?(id|ids|uuid|guid|rowid|row_?num(ber)?)|index|unnamed: \d+|"
+    r"(.*[^a-z0-9])?(id|ids|uuid|guid|rowid|row_?num|row_?number)|index|unnamed: \d+|"
     r".*(customer|user|passenger|client|account|session|request|transaction|order|record|row)id",
     re.IGNORECASE,
 )
