@@ -283,8 +283,8 @@ class Survey:
         if isinstance(tally, NumericTally) and others:
             self.notes.append(f"{name}: {others:,} values are no numbers and count as `other`: {column.others()}")
         if isinstance(tally, CategoryTally) and distinct > CATEGORIES:
-            rest = f"the {CATEGORIES} most frequent have a bin each, the others are `other`"
-            self.notes.append(f"{name}: {distinct:,} categories: {rest}")
+            bins = f"up to {CATEGORIES} frequent ones have a bin each, the others are `other`"
+            self.notes.append(f"{name}: {distinct:,} categories: {bins}; half of the rows are counted")
 
     def _note_predictions(self) -> None:
         scores = self.targets["probability"].values

@@ -58,7 +58,7 @@ def test_the_50_most_frequent_have_a_bin_each_and_the_rest_is_other(tmp_path: Pa
     assert feature.missing == pytest.approx(200, abs=50)
     assert feature.distinct == 120
     noted = run(tmp_path / "a.jsonl", "--output", tmp_path / "again.json").stdout
-    assert "120 categories: the 50 most frequent have a bin each, the others are `other`" in noted
+    assert "120 categories: up to 50 frequent ones have a bin each, the others are `other`; half of the rows" in noted
 
 
 def test_categories_with_few_rows_among_many_have_no_bin(tmp_path: Path) -> None:
