@@ -120,7 +120,7 @@ class NumericSketch:
         if len(atoms):
             share = len(others) / len(values)
             slices = max(1, min(bins - len(atoms), MAX_BINS - 2 * len(atoms), int(share * bins / SLICE)))
-        edges: Floats = np.unique(np.concatenate((atoms, self._above(atoms), self._quantiles(others, slices))))
+        edges: Floats = np.unique(np.concatenate((atoms, _next(atoms), self._quantiles(others, slices))))
         return edges
 
     def _apart(self, values: Floats) -> Floats:

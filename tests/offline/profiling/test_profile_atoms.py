@@ -76,6 +76,13 @@ def test_the_values_beside_an_atom_have_several_bins_and_their_drift_shows() -> 
     assert moved(feature, np.where(rng.random(5000) < 0.92, 0.0, rng.gamma(2.0, 200.0, 5000))) > 0.05
 
 
+def test_a_fraction_beside_an_atom_of_whole_numbers_shows() -> None:
+    rng = np.random.default_rng(6)
+    feature = profiled(np.where(rng.random(10_000) < 0.92, 0.0, rng.integers(0, 9999, 10_000)))
+    assert bin_labels(feature)[:2] == ("0: (-inf, 0)", "1: 0")
+    assert moved(feature, np.where(rng.random(5000) < 0.92, 0.5, rng.integers(0, 9999, 5000))) > 1
+
+
 def test_cells_between_cuts_contain_an_atom_alone_or_not_at_all() -> None:
     rng = np.random.default_rng(3)
     for values in (
