@@ -41,12 +41,13 @@ def suspicions(
     """
     are_numbers = numbers.finite > 0
     is_named_id = bool(ID.fullmatch(name) or CAMEL_CASE_ID.fullmatch(name))
-    distinct = numbers.distinct_share if are_numbers else labels.distinct / max(values, 1)
     are_codes = not are_numbers or not numbers.fractional
-    if is_named_id and are_codes and values >= FEWEST_ROWS and distinct >= ID_SHARE:
-        yield Suspicion("is named like an id, and most values are distinct", is_obvious=True)
-    if are_numbers and are_codes and values >= FEWEST_ROWS and distinct == 1:
-        yield Suspicion("has another whole number in each row, like an id or a time")
+    if are_codes and values >= FEWEST_ROWS:
+        distinct = numbers.distinct_share if are_numbers else labels.distinct / values
+        if is_named_id and distinct >= ID_SHARE:
+            yield Suspicion("is named like an id, and most values are distinct", is_obvious=True)
+        if are_numbers and distinct == 1:
+            yield Suspicion("has another whole number in each row, like an id or a time")
     if is_named_id:
         yield Suspicion("is named like an id")
     if (numbers.low == numbers.high) if are_numbers else labels.distinct == 1:
