@@ -3,6 +3,7 @@
 import asyncio
 import os
 import sys
+import time
 from collections.abc import Coroutine
 from functools import partial
 from pathlib import Path
@@ -86,14 +87,18 @@ def run(config_file: Path | None, source: str | None, **options: str | None) -> 
 @main.command()
 @click.option("--config", "config_file", type=FILE, required=True, help="The configuration, a YAML file.")
 def check(config_file: Path) -> None:
-    """Validate a configuration and the files that it names, and list every mistake."""
+    """Validate a configuration and the files that it names, and list every mistake.
+
+    The first records of logs are read too, and what they contradict is noted.
+    """
     from exporter.configuration import loading
+    from exporter.offline import first_records
 
     try:
         loaded = loading.load(config_file)
     except loading.ConfigError as error:
         _fail(*error.problems)
-    for note in loading.notes(loaded):
+    for note in (*loading.notes(loaded), *first_records.notes(loaded, time.time())):
         click.echo(f"{config_file}: note: {note}")
     click.echo(f"{config_file}: good")
 
@@ -111,6 +116,11 @@ def check(config_file: Path) -> None:
     default="last",
     show_default=True,
     help="Which of several ground-truth labels of a request counts.",
+)
+@click.option(
+    "--prediction",
+    type=click.Choice(["class", "value"]),
+    help="What predictions are, if neither the configuration nor a reference does. The default is what they look like.",
 )
 @click.option("--least", multiple=True, metavar="FIGURE=VALUE", help="Fail if a figure is below this, such as f1=0.8.")
 @click.option("--max-drop", multiple=True, metavar="FIGURE=VALUE", help="Fail if it is further below its baseline.")
@@ -174,6 +184,9 @@ def health(url: str) -> None:
 )
 @click.option("--positive-class", metavar="CLASS", help="The class that a single probability belongs to.")
 @click.option("--exclude", multiple=True, metavar="NAME", help="A column to leave out. May be repeated.")
+@click.option(
+    "--include", multiple=True, metavar="NAME", help="A column to keep that looks like an id. May be repeated."
+)
 def profile(
     inputs: tuple[Path, ...], output: Path | None, folder: Path | None, config_file: Path | None, **options: Any
 ) -> None:

@@ -6,6 +6,7 @@ from dataclasses import replace
 from exporter.batch import Reads
 from exporter.configuration.settings import BusinessConfig, Config, FeatureConfig
 from exporter.configuration.thresholds import DEFAULT_THRESHOLDS
+from exporter.decoding.columns import PredictionKind
 from exporter.derived import Criteria, Measures
 from exporter.derived.attribution_ranking import AttributionRanking
 from exporter.derived.classification import Classification, Reliability, ScoreQuality
@@ -16,6 +17,7 @@ from exporter.derived.context import (
     Overdispersion,
     ReferenceInfo,
     ReferenceMissing,
+    ScoreCoverage,
     Thresholds,
     WindowSamples,
 )
@@ -33,6 +35,7 @@ from exporter.derived.feature_health import (
     UnknownFeatureCount,
 )
 from exporter.derived.multivariate_drift import EmbeddingDrift, MultivariateDrift
+from exporter.derived.prediction_kind import LoggedPredictions
 from exporter.derived.regression import Regression
 from exporter.derived.segments import SegmentAccuracy, SegmentDrift, SegmentTotals
 from exporter.reference.profile import Categorical, Numeric, Profile
@@ -43,6 +46,7 @@ from exporter.stats.class_scores import ScoreLosses, ScoresByTruth
 from exporter.stats.confidence import Confidence
 from exporter.stats.embedding import Embedding
 from exporter.stats.feature_quality import FeatureQuality
+from exporter.stats.feature_values import FeatureValues
 from exporter.stats.histogram import Histogram
 from exporter.stats.label_counts import LabelCounts
 from exporter.stats.labelled import Labelled
@@ -70,6 +74,12 @@ def measures(config: Config, profile: Profile | None) -> Measures:
         frozenset(known_classes(profile)),
     )
     _add_requests(chosen, config, predictions)
+    scored = chosen.one(Histogram, column="probability")
+    chosen.derived.append(
+        LoggedPredictions(predictions, scored, _prediction_kind(config, profile), config.positive_class)
+    )
+    if not predicts_values(config, profile):
+        chosen.derived.append(ScoreCoverage(predictions, scored))
     checks = _checks(config, profile)
     records = RecordQuality(profile.reference_id if profile else None, checks)
     if checks:
@@ -94,10 +104,20 @@ def measures(config: Config, profile: Profile | None) -> Measures:
         _add_segments(chosen, config, predictions, features)
     if profile:
         chosen.derived.append(UnknownFeatureCount())
-    if config.expected:
-        chosen.derived.append(ExpectedChanges({change.feature: change.until.end for change in config.expected}))
-    chosen.derived += [ReferenceMissing(profile is None), Thresholds(config.limits_of_metrics)]
+    chosen.derived.append(ReferenceMissing(profile is None))
+    _add_limits(chosen, config)
     return chosen
+
+
+def _prediction_kind(config: Config, profile: Profile | None) -> PredictionKind | None:
+    """Return what the configuration or the reference declares predictions to be."""
+    of_reference = None if profile is None or profile.prediction is None else profile.predicts_values
+    return config.prediction or (None if of_reference is None else "value" if of_reference else "class")
+
+
+def predicts_values(config: Config, profile: Profile | None) -> bool:
+    """Return whether the configuration or the reference declares that predictions are values."""
+    return _prediction_kind(config, profile) == "value"
 
 
 def known_classes(profile: Profile | None) -> tuple[str, ...]:
@@ -105,6 +125,16 @@ def known_classes(profile: Profile | None) -> tuple[str, ...]:
     variables = (profile.prediction, profile.actual) if profile else ()
     categories = [name for variable in variables if isinstance(variable, Categorical) for name in variable.categories]
     return tuple(dict.fromkeys(categories))
+
+
+def _add_limits(chosen: Measures, config: Config) -> None:
+    """Add what alerts compare with."""
+    chosen.derived.append(Thresholds(config.limits_of_metrics))
+    own = {name: feature.thresholds for name, feature in config.features.items() if feature.thresholds}
+    if own:
+        chosen.derived.append(FeatureThresholds(own))
+    if config.expected:
+        chosen.derived.append(ExpectedChanges({change.feature: change.until.end for change in config.expected}))
 
 
 def _add_requests(chosen: Measures, config: Config, predictions: LabelCounts) -> None:
@@ -151,18 +181,15 @@ def _checks(config: Config, profile: Profile | None) -> tuple[str, ...]:
 
 def _add_features(chosen: Measures, config: Config, profile: Profile, records: RecordQuality) -> DriftCalculator:
     bounds = {name: feature.bounds for name, feature in config.features.items() if feature.bounds}
-    quality = FeatureQuality(profile, bounds)
+    quality, values = FeatureQuality(profile, bounds), FeatureValues(profile)
     chosen.derived += [ReferenceInfo(profile.reference_id), Overdispersion(_overdispersion(config, profile))]
     features = _add_drift(chosen, config, profile, FEATURES, _overdispersion(config, profile))
-    own = {name: feature.thresholds for name, feature in config.features.items() if feature.thresholds}
-    if own:
-        chosen.derived.append(FeatureThresholds(own))
-    chosen.statistics.append(quality)
+    chosen.statistics += [quality, values]
     chosen.derived += [
         FeatureHealth(features.bins, features.cuts, features.moments),
         AbsentFeatures(profile, quality, records),
         OutlierRatio(features.cuts, config.quality.outliers),
-        StuckFeatures(profile, features.bins, features.moments),
+        StuckFeatures(profile, features.bins, features.moments, values),
     ]
     return features
 
@@ -238,7 +265,7 @@ def _add_performance(chosen: Measures, config: Config, profile: Profile | None, 
     """Add what is measured of outcomes. Predictions are classes, unless something declares them to be values."""
     prediction, overdispersion = profile.prediction if profile else None, _overdispersion(config, profile)
     performance: Classification | Regression
-    if config.prediction == "value" or isinstance(prediction, Numeric):
+    if predicts_values(config, profile):
         values = prediction if isinstance(prediction, Numeric) else None
         performance = Regression(Residuals(values), ResidualBins(values))
         chosen.statistics += [performance.residuals, performance.counted]

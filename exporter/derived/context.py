@@ -9,6 +9,7 @@ from exporter.derived.gauges import per_series, per_window
 from exporter.derived.view import SeriesWindow, View, WindowTallies
 from exporter.families import Families, GaugeFamily
 from exporter.stats import BASE_LABELS, SEGMENTS, SERIES, Scope, Statistic
+from exporter.stats.histogram import Histogram
 
 # The name that alerts/ and dashboards/ use.
 REFERENCE_INFO = "model_reference_info"
@@ -47,6 +48,23 @@ class Coverage:
     def collect(self, view: View) -> Families:
         text = "Share of the predictions made in a window that have their ground truth."
         yield per_window("model_ground_truth_coverage", text, view.windows, self.share)
+
+
+@dataclass(frozen=True)
+class ScoreCoverage:
+    """`model_probability_coverage_ratio`: the share of predictions that have a usable score."""
+
+    predictions: Statistic
+    scores: Histogram
+
+    def share(self, window: SeriesWindow) -> float:
+        """Return the share of a window's predictions with a score; NaN without predictions."""
+        predictions = window[self.predictions].sum()
+        return self.scores.count(window[self.scores]) / float(predictions) if predictions else math.nan
+
+    def collect(self, view: View) -> Families:
+        text = "Share of the predictions in a window that have a usable score, 0 to 1."
+        yield per_window("model_probability_coverage_ratio", text, view.windows, self.share)
 
 
 @dataclass(frozen=True)

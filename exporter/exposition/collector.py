@@ -12,6 +12,7 @@ from exporter.derived.context import ReferenceInfo
 from exporter.derived.drift import Judged
 from exporter.derived.drift_level import Judgement
 from exporter.derived.feature_health import AbsentFeatures
+from exporter.derived.prediction_kind import LoggedPredictions
 from exporter.derived.view import View, panes_in_view
 from exporter.families import CounterFamily, Families, GaugeFamily, merged
 from exporter.joins.join import JoinCounts
@@ -99,6 +100,21 @@ class Collector:
             if measures.find(ReferenceInfo) is None
             for series in view.series
         }
+
+    def contradictions(self, snapshot: Snapshot) -> dict[Series, list[str]]:
+        """Return what the records of each series contradict, and what to set."""
+        return {
+            series: list(measures.one(LoggedPredictions).notes(view, series))
+            for measures, view in self.views(snapshot)
+            for series in view.series
+        }
+
+    def undeclared_values(self, snapshot: Snapshot) -> Iterator[Series]:
+        """Yield the series whose predictions look like values, and of which nothing declares what they are."""
+        for measures, view in self.views(snapshot):
+            logged = measures.one(LoggedPredictions)
+            if logged.kind is None:
+                yield from (series for series in view.series if logged.looks_like(view, series) == "value")
 
     def _views(self, snapshot: Snapshot) -> Iterator[ModelView]:
         keys = ModelKeys(self.models, snapshot.first_model)

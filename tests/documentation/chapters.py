@@ -42,9 +42,10 @@ CHAPTERS = (
         "Serving",
         "Exported from the first record of a model and version, or from the start if `model` is configured.",
         r"model_(prediction_latency_seconds|predictions_total|prediction_errors_total|prediction_probability"
-        r"|window_samples|threshold|feature_threshold|favourable_ratio)",
+        r"|probability_coverage_ratio|window_samples|threshold|feature_threshold|favourable_ratio)",
         {
             "favourable": "`favourable` is not configured, or the window has no predictions",
+            "coverage_ratio": "predictions are declared to be values, or the window has none",
             "feature_threshold": "the feature has no `thresholds` of its own",
         },
         {

@@ -78,6 +78,7 @@ class Block:
     attributions: Mapping[str, Column]
     outcomes: LabelledPredictions | None
     fields: Iterable[str]
+    is_flat: bool
 
 
 def blocks(data: DataSet, options: Options, rows: int = BLOCK_ROWS) -> Iterator[Block]:
@@ -128,6 +129,7 @@ class Records:
             attributions={name: column(values) for name, values in self._below(kept, ATTRIBUTIONS).items()},
             outcomes=self._outcomes(targets),
             fields=fields,
+            is_flat=bool(self._is_flat),
         )
 
     def _models(self, table: AnyTable) -> list[NamedModel]:

@@ -28,7 +28,7 @@ class Binned(Protocol):
     """The tally of a column."""
 
     @property
-    def counts(self) -> Floats:
+    def by_bin(self) -> Floats:
         """The number of values so far in each bin, which stay the same bins, shape (bins,)."""
         ...
 
@@ -46,7 +46,7 @@ class StretchDispersion:
         self._rows = rows
         self._pending = 0
         self._stretches = 0
-        self._before: dict[str, Floats] = {name: tally.counts for name, tally in tallies.items()}
+        self._before: dict[str, Floats] = {name: tally.by_bin for name, tally in tallies.items()}
         self._last: dict[str, Floats] = {}
         # Chi-squared and its degrees of freedom.
         self._sums = {name: np.zeros(2) for name in tallies}
@@ -56,7 +56,7 @@ class StretchDispersion:
         self._pending += rows
         if self._pending < self._rows:
             return
-        counts = {name: tally.counts for name, tally in self._tallies.items()}
+        counts = {name: tally.by_bin for name, tally in self._tallies.items()}
         stretch = {name: _with_missing(counts[name] - self._before[name], self._pending) for name in counts}
         self._before, self._pending = counts, 0
         self._stretches += 1
