@@ -66,8 +66,8 @@ CATEGORICAL: Sequence[Callable[[Rng, int], Floats]] = (
 class Variable:
     """The cells of a population, and what a record in each of them adds to the distributions of its feature.
 
-    `cells` are those of the members of the population. `bins` and `cuts` are the positions in the counts of a feature; a cell of
-    missing values has a cut of -1. `below` and `above` are the distances from the outermost cuts.
+    `cells` are those of the members of the population. `bins` and `cuts` are the positions in the counts of
+    a feature; a cell of missing values has a cut of -1. `below` and `above` are the distances from the outermost cuts.
     """
 
     cells: Ints
