@@ -40,14 +40,19 @@ def nanny(reference, window, _):
 
 def main():
     warnings.simplefilter("ignore")
-    data = np.load(sys.argv[1])
+    print(json.dumps([shares(np.load(file)) for file in sys.argv[1:]]))
+
+
+def shares(data):
+    """Return the share of columns that each tool reports."""
     is_categorical = bool(data["is_categorical"])
     pairs = [
         (frame(reference, is_categorical), frame(window, is_categorical))
         for reference, window in zip(data["reference"], data["window"], strict=True)
     ]
     tools = {"Evidently": evidently, "NannyML": nanny}
-    print(json.dumps({name: [tool(*pair, is_categorical) for pair in pairs] for name, tool in tools.items()}))
+    reported = {name: np.array([tool(*pair, is_categorical) for pair in pairs]) for name, tool in tools.items()}
+    return {name: float(found.mean()) for name, found in reported.items()}
 
 
 if __name__ == "__main__":

@@ -4,7 +4,7 @@ A population is a large sample; reference and windows are drawn from it with rep
 same, and known exactly.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -14,8 +14,6 @@ from exporter.derived.drift import DriftCalculator
 from exporter.offline.profiling.column import Column
 from exporter.offline.profiling.numeric import NumericSketch, NumericTally
 from exporter.reference.profile import Categorical, Numeric, Profile
-from exporter.stats.feature_moments import FeatureSums
-from tests.records import columns, reference
 
 Rng = np.random.Generator
 
@@ -68,8 +66,8 @@ CATEGORICAL: Sequence[Callable[[Rng, int], Floats]] = (
 class Variable:
     """The cells of a population, and what a record in each of them adds to the distributions of its feature.
 
-    `cells` are those of the members of the population. `bins` and `cuts` are the positions in the counts of a feature; a cell of missing
-    values has a cut of -1. `below` and `above` are the distances from the outermost cuts.
+    `cells` are those of the members of the population. `bins` and `cuts` are the positions in the counts of
+    a feature; a cell of missing values has a cut of -1. `below` and `above` are the distances from the outermost cuts.
     """
 
     cells: Ints

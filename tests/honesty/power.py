@@ -19,7 +19,9 @@ from tests.records import DEFAULT, columns
 
 OTHERS = Path(__file__).parent / "other_tools.py"
 # Each feature of these models changes; one that does is judged in the same way, whatever the others do.
-MODELS, FEATURES = 5, 20
+MODELS, FEATURES = 10, 20
+# Other tools take seconds per model.
+MODELS_OF_OTHERS = 2
 
 Draw = Callable[[Rng, int], Floats]
 
@@ -60,8 +62,8 @@ EVENTS = [
     Event("mean + 0.2 sd", _normal, lambda rng, n: rng.normal(0.2, 1, n)),
     Event("mean + 0.3 sd", _normal, lambda rng, n: rng.normal(0.3, 1, n)),
     Event("mean + 0.5 sd", _normal, lambda rng, n: rng.normal(0.5, 1, n)),
-    Event("variance × 1.5", _normal, lambda rng, n: rng.normal(0, 1.5**0.5, n)),
-    Event("variance × 2", _normal, lambda rng, n: rng.normal(0, 2**0.5, n)),
+    Event("variance × 1.5", _normal, lambda rng, n: rng.normal(0, 1.5**0.5, n)),  # noqa: RUF001
+    Event("variance × 2", _normal, lambda rng, n: rng.normal(0, 2**0.5, n)),  # noqa: RUF001
     Event("5% missing", _normal, _missing),
     Event("new category, 3%", codes(8, 0.5), _new, is_categorical=True),
     Event("2 of 18 codes vanish, 7%", EIGHTEEN, _two_vanish, is_categorical=True),
@@ -111,19 +113,20 @@ def power(event: Event, m: int, n: int, features: int = FEATURES) -> tuple[float
     return float((found >= MODERATE).mean()), float((found >= MAJOR).mean())
 
 
-def power_of_others(python: Path, event: Event, m: int, n: int) -> Mapping[str, Sequence[Sequence[bool]]]:
-    """Return by tool, for each model and feature, whether the tool reports a change."""
-    drawn = [*samples(event, m, n)]
+def power_of_others(python: Path, cases: Sequence[tuple[Event, int, int]]) -> list[Mapping[str, float]]:
+    """Return for each event, m and n the share of changes that each tool reports, by tool and model."""
     with tempfile.TemporaryDirectory() as folder:
-        file = Path(folder) / "samples.npz"
-        np.savez(
-            file,
-            reference=np.stack([each.reference for each in drawn]),
-            window=np.stack([each.window for each in drawn]),
-            is_categorical=event.is_categorical,
-        )
-        done = subprocess.run([python, OTHERS, file], capture_output=True, text=True, check=False)
+        files = [Path(folder) / f"{number}.npz" for number in range(len(cases))]
+        for file, (event, m, n) in zip(files, cases, strict=True):
+            drawn = [*samples(event, m, n)][:MODELS_OF_OTHERS]
+            np.savez(
+                file,
+                reference=np.stack([each.reference for each in drawn]),
+                window=np.stack([each.window for each in drawn]),
+                is_categorical=event.is_categorical,
+            )
+        done = subprocess.run([python, OTHERS, *files], capture_output=True, text=True, check=False)
     if done.returncode:
         raise RuntimeError(done.stderr[-2000:])
-    found: Mapping[str, Sequence[Sequence[bool]]] = json.loads(done.stdout.splitlines()[-1])
+    found: list[Mapping[str, float]] = json.loads(done.stdout.splitlines()[-1])
     return found

@@ -106,7 +106,6 @@ def label(n: int, at: float, actual: str) -> dict[str, Any]:
 
 def play(state: DurableState, engine: Engine) -> Snapshot:
     """Read the scenario's records; return the last snapshot, of which the checkpoint is saved, but not the store."""
-
     _, collector = planned()
     last: Snapshot | None = None
 
