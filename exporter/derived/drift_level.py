@@ -20,8 +20,8 @@ MODERATE, MAJOR = LEVELS = (1, 2)
 
 # The probability that chance alone raises the level of any variable, in one judgement of a window.
 SIGNIFICANCE = 3e-6
-# Of a numeric variable, the test of the bins has this part of it, and the test of the location the rest.
-PART_OF_BINS = 0.25
+# The parts of it that the tests of a variable have: of all bins, of a single bin, and of the location.
+PARTS_OF_NUMERIC, PARTS_OF_CATEGORICAL = (0.15, 0.15, 0.7), (0.5, 0.5)
 # Effective records of the window and of the reference.
 FEWEST_RECORDS = 50
 FEWEST_OF_REFERENCE = 100
@@ -135,12 +135,16 @@ def evidence(
     """
     window, reference = independent
     significance = SIGNIFICANCE / parts / max(len(window.bins), 1)
-    statistic = g(window.bins, reference.bins) / _g_limits(independent, significance)
+    of_bins, of_a_bin = _parts(independent) * significance
+    statistic = np.fmax(
+        g(window.bins, reference.bins) / g_critical(window.bins, reference.bins, of_bins),
+        largest_bin(window.bins, reference.bins) / largest_bin_critical(window.bins, reference.bins, of_a_bin),
+    )
     effect = floored_psi(*bins) / limits.psi
     numeric = slice(len(distance))
     farther = distance / limits.wasserstein[:, numeric]
     effect[:, numeric] = np.fmax(effect[:, numeric], farther)
-    by_location = location(window.cells, reference.cells) / location_critical((1 - PART_OF_BINS) * significance)
+    by_location = location(window.cells, reference.cells) / location_critical(PARTS_OF_NUMERIC[-1] * significance)
     statistic[numeric] = np.fmax(statistic[numeric], by_location)
     is_enough = _is_enough(window.bins.sum(axis=-1), reference.bins.sum(axis=-1))
     return Evidence(np.where(is_enough, effect, np.nan), np.where(is_enough, statistic, np.nan))
@@ -189,17 +193,19 @@ def detectable_psi(independent: tuple[Distributions, Distributions]) -> Floats:
 
     G is about PSI / (1/n + 1/m).
     """
-    n, m = (side.bins.sum(axis=-1) for side in independent)
+    window, reference = (side.bins for side in independent)
+    n, m = window.sum(axis=-1), reference.sum(axis=-1)
+    of_bins, _ = _parts(independent) * SIGNIFICANCE / max(len(n), 1)
     with np.errstate(divide="ignore"):
-        limit = _g_limits(independent, SIGNIFICANCE / max(len(n), 1)) * (1 / n + 1 / m)
+        limit = g_critical(window, reference, of_bins) * (1 / n + 1 / m)
     return np.where(_is_enough(n, m), limit, np.nan)
 
 
-def _g_limits(independent: tuple[Distributions, Distributions], significance: float) -> Floats:
-    """Return the critical value of G of each variable; numeric ones are tested by their location too."""
-    window, reference = independent
-    part = np.where(np.arange(len(window.bins)) < len(window.cells), PART_OF_BINS, 1.0)
-    return g_critical(window.bins, reference.bins, part * significance)
+def _parts(independent: tuple[Distributions, Distributions]) -> Floats:
+    """Return the part of the significance that each test of bins has, for each variable, shape (tests, variables)."""
+    window, _ = independent
+    is_numeric = np.arange(len(window.bins)) < len(window.cells)
+    return np.where(is_numeric, *(np.array(parts[:2])[:, None] for parts in (PARTS_OF_NUMERIC, PARTS_OF_CATEGORICAL)))
 
 
 def _is_enough(n: Floats, m: Floats) -> Bools:
@@ -221,6 +227,40 @@ def g_critical(window: Floats, reference: Floats, significance: Floats) -> Float
         excess = np.minimum(expected, 1 / expected).sum(axis=(0, -1)) / 6
         critical: Floats = scipy.special.chdtri(np.maximum(freedom, 1), significance) * (1 + excess / freedom)
     return np.where(freedom > 0, critical, np.inf)
+
+
+def largest_bin(window: Floats, reference: Floats) -> Floats:
+    """Return the G of the bin along the last axis that differs most, each against all other bins together.
+
+    It finds the change of a few values, such as a new category, however many bins there are. Counts are moved towards
+    the expected ones by half a record (Yates' correction), because far in the tail of a binomial distribution G would
+    be too large.
+
+    >>> float(largest_bin(np.array([60.0, 1940.0]), np.array([0.0, 1000.0])).round(1))
+    44.1
+    """
+    n, m = window.sum(axis=-1, keepdims=True), reference.sum(axis=-1, keepdims=True)
+    both = window + reference
+    xlogy = scipy.special.xlogy
+    with np.errstate(divide="ignore", invalid="ignore"):
+        expected = both * n / (n + m)
+        rest = both - expected
+        inside = window - np.clip(window - expected, -0.5, 0.5)
+        outside = both - inside
+        terms = (
+            xlogy(inside, inside / expected)
+            + xlogy(outside, outside / rest)
+            + xlogy(n - inside, (n - inside) / (n - expected))
+            + xlogy(m - outside, (m - outside) / (m - rest))
+        )
+    largest: Floats = 2 * np.where((both > 0) & (both < n + m), terms, 0.0).max(axis=-1)
+    return largest
+
+
+def largest_bin_critical(window: Floats, reference: Floats, significance: Floats) -> Floats:
+    """Return the value that the statistic of the largest bin exceeds with probability `significance` at most."""
+    critical: Floats = scipy.special.chdtri(1, significance / np.maximum(used(window, reference).sum(axis=-1), 1))
+    return critical
 
 
 def location(window: Floats, reference: Floats) -> Floats:

@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import assume, given
 from hypothesis import strategies as st
 from scipy import stats
 
@@ -17,7 +17,8 @@ from exporter.derived.drift_level import (
     HELD_STATISTIC,
     LEAST_SHARE,
     NORMAL,
-    PART_OF_BINS,
+    PARTS_OF_CATEGORICAL,
+    PARTS_OF_NUMERIC,
     SIGNIFICANCE,
     DriftLimits,
     Evidence,
@@ -27,6 +28,8 @@ from exporter.derived.drift_level import (
     floored_psi,
     g,
     g_critical,
+    largest_bin,
+    largest_bin_critical,
     location,
     location_critical,
     next_levels,
@@ -173,12 +176,48 @@ def test_a_variable_that_is_not_numeric_has_the_whole_significance() -> None:
     independent = distributions(window, window[:1]), distributions(against, against[:1])
     limits = LimitArrays.of([DriftLimits()] * 2)
     numeric_one, category = evidence(np.zeros(1), (window, against), independent, limits).statistic
-    assert category == pytest.approx(
-        g(window, against)[0] / g_critical(window, against, np.full(2, SIGNIFICANCE / 2))[0]
-    )
-    by_location = location(window, against)[0] / location_critical((1 - PART_OF_BINS) * SIGNIFICANCE / 2)
-    by_bins = g(window, against)[0] / g_critical(window, against, np.full(2, PART_OF_BINS * SIGNIFICANCE / 2))[0]
-    assert numeric_one == pytest.approx(max(by_location, by_bins))
+
+    def by_bins(parts: tuple[float, ...]) -> float:
+        of_bins, of_a_bin = (np.full(2, part * SIGNIFICANCE / 2) for part in parts[:2])
+        all_bins = g(window, against) / g_critical(window, against, of_bins)
+        a_bin = largest_bin(window, against) / largest_bin_critical(window, against, of_a_bin)
+        return max(float(all_bins[0]), float(a_bin[0]))
+
+    assert category == pytest.approx(by_bins(PARTS_OF_CATEGORICAL))
+    by_location = location(window, against)[0] / location_critical(PARTS_OF_NUMERIC[-1] * SIGNIFICANCE / 2)
+    assert numeric_one == pytest.approx(max(by_location, by_bins(PARTS_OF_NUMERIC)))
+
+
+TABLES = st.lists(st.tuples(st.integers(0, 300), st.integers(0, 300)), min_size=2, max_size=8)
+
+
+@given(TABLES)
+def test_the_largest_bin_is_that_of_tables_of_two_bins(counts: list[tuple[int, int]]) -> None:
+    window, against = np.array(counts, np.float64).T
+    n, m = window.sum(), against.sum()
+    assume(n > 0 and m > 0)
+    largest = 0.0
+    for w, r in zip(window, against, strict=True):
+        expected = (w + r) * n / (n + m)
+        moved = w - np.clip(w - expected, -0.5, 0.5)
+        table = np.array([[moved, n - moved], [w + r - moved, m - w - r + moved]])
+        if (table.sum(axis=0) > 0).all():
+            largest = max(largest, stats.chi2_contingency(table, correction=False, lambda_="log-likelihood").statistic)
+    assert largest_bin(window, against) == pytest.approx(largest, abs=1e-9)
+
+
+@pytest.mark.parametrize("m", [1000, 10_000])
+@pytest.mark.parametrize("share", [0.01, 0.1, 0.5])
+def test_chance_exceeds_the_critical_value_of_a_bin_as_seldom_as_it_should(m: int, share: float) -> None:
+    n, level = 200, 1e-8
+    window, against = np.arange(n + 1.0), np.arange(m + 1.0)
+    # All tables of two bins that are not impossibly rare.
+    likely = stats.binom.pmf(against, m, share) > 1e-16
+    w, r = (side.ravel() for side in np.meshgrid(window, against[likely]))
+    tables = np.stack((w, n - w), axis=-1), np.stack((r, m - r), axis=-1)
+    beyond = largest_bin(*tables) >= largest_bin_critical(*tables, np.full(len(w), 2 * level))
+    probability = (stats.binom.pmf(w, n, share) * stats.binom.pmf(r, m, share))[beyond].sum()
+    assert probability <= 3 * level
 
 
 AGES = reference({"age": numeric([30.0, 40.0, 50.0], [250, 250, 250, 250])})

@@ -17,7 +17,8 @@ from exporter.derived.drift_level import (
     HELD_STATISTIC,
     LEVELS,
     NORMAL,
-    PART_OF_BINS,
+    PARTS_OF_CATEGORICAL,
+    PARTS_OF_NUMERIC,
     SIGNIFICANCE,
     Evidence,
     LimitArrays,
@@ -85,8 +86,11 @@ class Feature:
         self.against = self.calculator.bins.reference[at]
         self.to_bins = _indicator(self.variable.bins, len(self.against))
         freedom = max(1, np.count_nonzero(self.against) - 1)
-        part = PART_OF_BINS if self.is_numeric else 1.0
-        self.least_g = HELD_STATISTIC * scipy.special.chdtri(freedom, part * SIGNIFICANCE / shared_by)
+        parts = PARTS_OF_NUMERIC if self.is_numeric else PARTS_OF_CATEGORICAL
+        of_bins, of_a_bin = (part * SIGNIFICANCE / shared_by for part in parts[:2])
+        # G of a single bin is at most that of all bins.
+        least = min(scipy.special.chdtri(freedom, of_bins), scipy.special.chdtri(1, of_a_bin / (freedom + 1)))
+        self.least_g = HELD_STATISTIC * least
         if self.is_numeric:
             self.to_cells = _indicator(self.variable.cuts, self.calculator.cuts.cells)
             cells = self.calculator.cuts.reference[at]
