@@ -33,6 +33,8 @@ STRETCHES = PANES // PANES_PER_JUDGEMENT
 # The windows of 30 days, for windows of 5 minutes, an hour and a day; and how many times the records each contains.
 WINDOWS = {"5m": (8640, 1), "1h": (720, 12), "24h": (30, 288)}
 MOST_STRETCHES = 10_000
+# In squared standard errors. G of a bin is at most about twice that, and its critical value is above 30.
+FAR_BIN = 8.0
 MOST_RECORDS = 4_000_000
 
 
@@ -86,11 +88,8 @@ class Feature:
         self.against = self.calculator.bins.reference[at]
         self.to_bins = _indicator(self.variable.bins, len(self.against))
         freedom = max(1, np.count_nonzero(self.against) - 1)
-        parts = PARTS_OF_NUMERIC if self.is_numeric else PARTS_OF_CATEGORICAL
-        of_bins, of_a_bin = (part * SIGNIFICANCE / shared_by for part in parts[:2])
-        # G of a single bin is at most that of all bins.
-        least = min(scipy.special.chdtri(freedom, of_bins), scipy.special.chdtri(1, of_a_bin / (freedom + 1)))
-        self.least_g = HELD_STATISTIC * least
+        part, *_ = PARTS_OF_NUMERIC if self.is_numeric else PARTS_OF_CATEGORICAL
+        self.least_g = HELD_STATISTIC * scipy.special.chdtri(freedom, part * SIGNIFICANCE / shared_by)
         if self.is_numeric:
             self.to_cells = _indicator(self.variable.cuts, self.calculator.cuts.cells)
             cells = self.calculator.cuts.reference[at]
@@ -165,6 +164,7 @@ class Feature:
         bins = _windows(np.bincount(at, recent.count, recent.number * width).reshape(-1, width))
         n = bins.sum(axis=-1)
         near = self._g(bins.astype(np.int64), n) >= self.least_g
+        near |= self._largest_square(bins, n) > FAR_BIN
         if self.is_numeric:
             is_value = self.variable.cuts >= 0
             values, scores = (
@@ -177,6 +177,15 @@ class Feature:
                 variance = self.variance * m / (m + values) * (1 / values + 1 / m)
                 near |= (scores / values) ** 2 > NORMAL**2 * variance
         return np.flatnonzero(near & (n >= FEWEST_RECORDS))
+
+    def _largest_square(self, bins: Ints, n: Floats) -> Floats:
+        """Return the largest square of a bin's difference in standard errors."""
+        m = self.against.sum()
+        with np.errstate(divide="ignore", invalid="ignore"):
+            pooled = (bins + self.against) / (n + m)[:, None]
+            variance = pooled * (1 - pooled) * (1 / n + 1 / m)[:, None]
+            squares = (bins / n[:, None] - self.against / m) ** 2 / variance
+        return np.nan_to_num(squares).max(axis=-1)
 
     def _g(self, bins: Ints, n: Floats) -> Floats:
         """Return G from tables of k * ln(k), which is fast."""
