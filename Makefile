@@ -6,7 +6,7 @@ PACKAGES := prometheus prometheus-alertmanager mtail postgresql chromium systemd
 LOCK := --quiet --upgrade --universal --python-version 3.13 --generate-hashes --no-annotate --custom-compile-command "make lock"
 export REQUIRE_SERVERS
 
-.PHONY: demo test lint format rules dashboards reference manifests lock screenshots sbom image chaos bench sizing servers clean
+.PHONY: demo test lint format rules dashboards reference manifests lock screenshots sbom image chaos bench honesty sizing servers clean
 
 demo: $(VENV)/demo  ## a real model, monitored through several incidents; SECONDS=100 runs the whole scenario in 100 seconds
 	@$(BIN)/python -m deploy.demo $(if $(SECONDS),--seconds $(SECONDS))
@@ -62,6 +62,15 @@ chaos: $(VENV)/installed servers  ## five million records, a hundred kills; then
 
 bench: $(VENV)/installed servers  ## the tables of measurements in the README; half an hour
 	$(BIN)/python -m tests.benchmarks
+
+honesty: $(VENV)/installed .venv-honesty/installed  ## tests/honesty/results.md: power and false alarms, beside other tools; ten minutes
+	OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1 $(BIN)/python -m tests.honesty .venv-honesty/bin/python
+
+# The other tools need other versions of libraries.
+.venv-honesty/installed: tests/honesty/requirements.txt
+	$(PYTHON) -m venv .venv-honesty
+	.venv-honesty/bin/pip install --quiet --disable-pip-version-check --requirement tests/honesty/requirements.txt
+	@touch $@
 
 sizing: $(VENV)/installed  ## the tables of deploy/SIZING.md; half an hour
 	$(BIN)/python -m tests.benchmarks.sizing

@@ -35,7 +35,7 @@ ALERTS: Mapping[str, Mapping[str, Sequence[str]]] = {
     "drift": {
         "Drifted features": ("ModelFeatureDrift",),
         "Share of features": ("ModelDriftWidespread",),
-        "Predictions drifted": ("ModelPredictionDrift",),
+        "Drift of predictions": ("ModelPredictionDrift",),
         "References": ("ModelReferencesDiffer", "PredictionExporterReferenceMissing"),
         "PSI": ("ModelFeatureDrift",),
         "Multivariate drift": ("ModelMultivariateDrift",),

@@ -10,12 +10,12 @@ from dashboards.panels import bar_gauge, row, stat, state_timeline, timeseries
 from dashboards.promql import drift, limits, traffic
 from dashboards.promql.selection import highest, in_all, largest, largest_first, lowest
 from dashboards.queries import FEATURE, as_rows, now, over_time
-from dashboards.style import ANY, GREEN, NO_DRIFT, NO_RECORDED_DRIFT, OF_LIMIT, RED, YELLOW, said
+from dashboards.style import ANY, GREEN, LEVELS, NO_DRIFT, NO_RECORDED_DRIFT, OF_LIMIT, RED, YELLOW, said
 
 # Yellow is below 0.05, red below 0.01, which is the default of `drift.significance`.
 CHANCE = [(None, RED), (0.01, YELLOW), (0.05, GREEN)]
 COLUMNS: Columns = {
-    "Drifted": lambda: drift.of_features(metrics.DRIFTED),
+    "Drift": lambda: drift.of_features(metrics.DRIFT_LEVEL),
     "PSI": lambda: drift.of_features(metrics.DRIFT_PSI),
     "PSI, % of limit": limits.psi_of_features,
     "PSI by chance": lambda: drift.of_features(metrics.DRIFT_PSI_CRITICAL),
@@ -27,7 +27,7 @@ COLUMNS: Columns = {
     "Wasserstein": lambda: drift.of_features(metrics.DRIFT_WASSERSTEIN),
     "Missing": lambda: drift.of_features(metrics.MISSING_RATIO),
 }
-SAID = said("no", "DRIFTED")
+SAID = said("none", "moderate", "major")
 
 
 def dashboard() -> Dashboard:
@@ -35,8 +35,8 @@ def dashboard() -> Dashboard:
         "drift",
         "Drift",
         "Which features have moved away from the training data, since when and how far. A feature has drifted only if "
-        "its PSI is above the limit and chance does not explain it. For several pods, the one that has moved most is "
-        "shown.",
+        "the change is above the limit and chance does not explain it. For several pods, the one that has moved most "
+        "is shown.",
         (*variables.OF_MODELS, variables.FEATURE),
         (
             _now(),
@@ -85,12 +85,12 @@ def _now() -> Any:
             empty="no records",
         ),
         stat(
-            "Predictions drifted",
-            "Whether the predictions have drifted from the reference. If they have but no feature has, look at the "
-            "model itself: its version and its code.",
-            over_time(highest(drift.of_versions(metrics.PREDICTION_DRIFTED)), "predictions"),
+            "Drift of predictions",
+            "How far the predictions have moved from the reference, beyond chance. If they have but no feature has, "
+            "look at the model itself: its version and its code.",
+            over_time(highest(drift.of_versions(metrics.PREDICTION_DRIFT_LEVEL)), "predictions"),
             "none",
-            steps=ANY,
+            steps=LEVELS,
             mappings=SAID,
             empty="too few records",
         ),
@@ -163,7 +163,7 @@ def _table() -> Any:
             sort=("PSI", True),
             unit="none",
             overrides=(
-                coloured("Drifted", ANY, mappings=SAID),
+                coloured("Drift", LEVELS, mappings=SAID),
                 of_limit("PSI, % of limit"),
                 *(column(title, decimals=3) for title in ("PSI", "PSI by chance", "KS", "JS", "Wasserstein")),
                 *(coloured(title, CHANCE, decimals=3) for title in COLUMNS if title.startswith("p-value")),

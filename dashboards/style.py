@@ -19,6 +19,8 @@ GREEN, YELLOW, RED, GREY = "green", "yellow", "red", "text"
 OF_LIMIT = [(None, GREEN), (0.8, YELLOW), (1.0, RED)]
 # For counts that should be 0.
 ANY = [(None, GREEN), (1.0, RED)]
+# For levels of drift.
+LEVELS = [(None, GREEN), (1.0, YELLOW), (2.0, RED)]
 # For values that should be 1 rather than 0.
 WELL = [(None, RED), (1.0, GREEN)]
 PLAIN = [(None, GREY)]
@@ -27,9 +29,9 @@ Steps = Sequence[tuple[float | None, str]]
 Overrides = Sequence[dict[str, Any]]
 
 
-def said(no: str, yes: str) -> list[dict[str, Any]]:
-    """Return a value mapping that shows 0 and 1 as words."""
-    return [{"type": "value", "options": {"0": {"text": no, "index": 0}, "1": {"text": yes, "index": 1}}}]
+def said(*words: str) -> list[dict[str, Any]]:
+    """Return a value mapping that shows 0, 1 and so on as words."""
+    return [{"type": "value", "options": {str(at): {"text": word, "index": at} for at, word in enumerate(words)}}]
 
 
 def override(matcher: str, name: str, **properties: Any) -> dict[str, Any]:

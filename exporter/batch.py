@@ -56,11 +56,12 @@ class Batch:
     or unusable vector. `marks` has shape (numeric, then categorical, then vector features, n) and says why a value is
     unusable: WRONG_TYPE, NON_FINITE, or 0. It is None if all values are usable, which is nearly always.
 
-    Predictions: `value` is the prediction if it is a number, otherwise NaN. `scores` has shape (classes of the
-    reference, n): the model's score of each class, 0 to 1, NaN if unknown. `attributions` has shape (attributed
-    features, n), NaN for a missing value. `amounts` has shape (business figures, n), NaN for none, NO_NUMBER or
-    NOT_FINITE for an unusable one. `segments` has a column per segment. `request_id`, `scores`, `attributions` and
-    `amounts` are None unless the schema reads them.
+    Predictions: `prediction` is the class. Once the number of classes has been limited, `predicted` is the class before
+    that. `value` is the prediction if it is a number, otherwise NaN. `scores` has shape (classes of the reference, n):
+    the model's score of each class, 0 to 1, NaN if unknown. `attributions` has shape (attributed features, n), NaN for
+    a missing value. `amounts` has shape (business figures, n), NaN for none, NO_NUMBER or NOT_FINITE for an unusable
+    one. `segments` has a column per segment. `request_id`, `scores`, `attributions` and `amounts` are None unless the
+    schema reads them.
 
     A batch of outcomes, which are predictions joined with their ground truth, also has `actual` and `actual_value`,
     like `prediction` and `value`, and `delay_seconds` from prediction to ground truth. Its `time` is that of the
@@ -92,6 +93,7 @@ class Batch:
     delay_seconds: Floats | None = None
     attributions: Floats | None = None
     amounts: Floats | None = None
+    predicted: Encoded[str] | None = None
 
     def __len__(self) -> int:
         return len(self.time)
@@ -119,6 +121,7 @@ class Batch:
             actual=self.actual and self.actual.where(mask),
             actual_value=None if self.actual_value is None else self.actual_value[mask],
             amounts=None if self.amounts is None else self.amounts[:, mask],
+            predicted=self.predicted and self.predicted.where(mask),
             delay_seconds=None if self.delay_seconds is None else self.delay_seconds[mask],
             attributions=None if self.attributions is None else self.attributions[:, mask],
         )
@@ -150,6 +153,7 @@ class Batch:
             categories=tuple(column.without_unused() for column in self.categories),
             segments=tuple(column.without_unused() for column in self.segments),
             actual=self.actual and self.actual.without_unused(),
+            predicted=self.predicted and self.predicted.without_unused(),
         )
 
     def read_as(self, kind: Reads) -> Batch:

@@ -89,16 +89,18 @@ def run(config_file: Path | None, source: str | None, **options: str | None) -> 
 def check(config_file: Path) -> None:
     """Validate a configuration and the files that it names, and list every mistake.
 
-    The first lines of each log that exists are read: how many would be accepted, and why others would not.
+    The first lines of each log that exists are read: how many would be accepted, why others would not, and what they
+    contradict.
     """
     from exporter.configuration import loading
+    from exporter.offline import first_records
     from exporter.offline.preview import preview
 
     try:
         loaded = loading.load(config_file)
     except loading.ConfigError as error:
         _fail(*error.problems)
-    for note in loading.notes(loaded):
+    for note in (*loading.notes(loaded), *first_records.notes(loaded, time.time())):
         click.echo(f"{config_file}: note: {note}")
     findings = [*preview(loaded, time.time())]
     for finding in findings:
@@ -122,6 +124,11 @@ def check(config_file: Path) -> None:
     default="last",
     show_default=True,
     help="Which of several ground-truth labels of a request counts.",
+)
+@click.option(
+    "--prediction",
+    type=click.Choice(["class", "value"]),
+    help="What predictions are, if neither the configuration nor a reference does. The default is what they look like.",
 )
 @click.option("--least", multiple=True, metavar="FIGURE=VALUE", help="Fail if a figure is below this, such as f1=0.8.")
 @click.option("--max-drop", multiple=True, metavar="FIGURE=VALUE", help="Fail if it is further below its baseline.")
@@ -185,6 +192,9 @@ def health(url: str) -> None:
 )
 @click.option("--positive-class", metavar="CLASS", help="The class that a single probability belongs to.")
 @click.option("--exclude", multiple=True, metavar="NAME", help="A column to leave out. May be repeated.")
+@click.option(
+    "--include", multiple=True, metavar="NAME", help="A column to keep that looks like an id. May be repeated."
+)
 def profile(
     inputs: tuple[Path, ...], output: Path | None, folder: Path | None, config_file: Path | None, **options: Any
 ) -> None:

@@ -84,7 +84,8 @@ class SchemaLog:
     """Logs features that have become absent, are present again, or are new, from one committed snapshot to the next.
 
     Features with too few records keep their state. Each model without a reference is logged once, if another has one,
-    and so is the model that a reference without a name belongs to.
+    and so is the model that a reference without a name belongs to, and a version whose predictions or scores contradict
+    what is declared.
     """
 
     def __init__(self, collector: Collector, restored: Snapshot | None = None) -> None:
@@ -93,9 +94,14 @@ class SchemaLog:
         self._unknown = _names(restored) if restored else set()
         self._without_reference: set[str] = set()
         self._first_model: str | None = None
+        self._contradicting: set[Series] = set()
 
     def __call__(self, snapshot: Snapshot) -> None:
         self._log_references(snapshot)
+        for series, notes in self.collector.contradictions(snapshot).items():
+            if notes and series not in self._contradicting:
+                self._contradicting.add(series)
+                log.warning("log contradicts the configuration", **series._asdict(), note="; ".join(notes))
         for key, is_absent in self.collector.absent(snapshot).items():
             if is_absent != self._was_absent.get(key, False):
                 _changed(*key, "vanished" if is_absent else "returned")

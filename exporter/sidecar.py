@@ -28,6 +28,7 @@ from exporter.serving import server
 from exporter.sources.source import FULL_SECONDS, Source, SourceContext, SourceError
 from exporter.state.commit import Committer
 from exporter.state.durable_state import DurableState
+from exporter.state.snapshot import Snapshot
 from exporter.status.handlers import StatusHandlers
 from exporter.store_error import StoreError
 from exporter.telemetry import Telemetry
@@ -71,7 +72,9 @@ class Sidecar:
             self._births.restore(collector.totals(restored))
         self._expositions = ExpositionCache(collector, self._telemetry, self._births)
         self._schema_log = SchemaLog(collector, restored)
-        self._committer = Committer(self._engine, self._state, self._telemetry, clock, self._schema_log)
+        self._committer = Committer(
+            self._engine, self._state, self._telemetry, clock, self._judged, on_commit=self._schema_log
+        )
         self._sources = RunningSources(self._make, self._engine.release)
         on_reload = self._telemetry.web_config_successful.set
         self._auth = (
@@ -200,6 +203,9 @@ class Sidecar:
             self._births.restore(collector.totals(self._committer.last.kept(plan.identities)))
         self._expositions = ExpositionCache(collector, self._telemetry, self._births)
         self._schema_log.collector = collector
+
+    def _judged(self, snapshot: Snapshot, before: Snapshot | None) -> Snapshot:
+        return self._expositions.collector.judged(snapshot, before)
 
     def _succeeded(self) -> None:
         self._telemetry.config_successful.set(1)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import math
 import re
-from datetime import UTC, tzinfo
+from datetime import UTC, date, datetime, time, tzinfo
 from enum import Enum
 from itertools import pairwise
 from pathlib import Path
@@ -113,6 +113,26 @@ class Limit(float):
         if limit >= 0 and not isinstance(value, bool):
             return limit
         raise ValueError(f"expected a number of at least 0, or for seconds a duration such as 14h, got {value!r}")
+
+
+class Day(str):
+    """A calendar day in UTC, such as 2026-12-31; `end` is its end, in seconds since epoch."""
+
+    __slots__ = ("end",)
+    end: float
+
+    @classmethod
+    def parse(cls, value: object) -> Day:
+        """Raises ValueError with what was expected."""
+        try:
+            parsed = date.fromisoformat(value) if isinstance(value, str) else None
+        except ValueError:
+            parsed = None
+        if parsed is None:
+            raise ValueError(f"expected a date such as 2026-12-31, got {value!r}")
+        day = cls(parsed.isoformat())
+        day.end = datetime.combine(parsed, time.max, UTC).timestamp()
+        return day
 
 
 class Bounds(tuple[float, float]):

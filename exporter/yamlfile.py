@@ -56,8 +56,13 @@ class _StrictLoader(yaml.SafeLoader):
         except ValueError:
             raise _error(node, "this number is too long") from None
 
+    def construct_text(self, node: yaml.ScalarNode) -> str:
+        """Return a date as text. A version may look like one, and it may be none, such as 2026-13-31."""
+        return str(node.value)
+
 
 _StrictLoader.add_constructor("tag:yaml.org,2002:int", _StrictLoader.construct_yaml_int)
+_StrictLoader.add_constructor("tag:yaml.org,2002:timestamp", _StrictLoader.construct_text)
 
 
 def _size(node: yaml.Node, sizes: dict[int, int | None]) -> int:

@@ -4,13 +4,26 @@ from collections.abc import Iterator
 from dataclasses import replace
 
 from exporter.batch import Reads
-from exporter.configuration.settings import BusinessConfig, Config
+from exporter.configuration.settings import BusinessConfig, Config, FeatureConfig
+from exporter.configuration.thresholds import DEFAULT_THRESHOLDS
+from exporter.decoding.columns import PredictionKind
 from exporter.derived import Criteria, Measures
 from exporter.derived.attribution_ranking import AttributionRanking
 from exporter.derived.classification import Classification, Reliability, ScoreQuality
-from exporter.derived.context import Coverage, ReferenceInfo, ReferenceMissing, Thresholds, WindowSamples
+from exporter.derived.context import (
+    Coverage,
+    ExpectedChanges,
+    FeatureThresholds,
+    Overdispersion,
+    ReferenceInfo,
+    ReferenceMissing,
+    ScoreCoverage,
+    Thresholds,
+    WindowSamples,
+)
 from exporter.derived.degradation import ConceptDrift, Degradation, Performance
 from exporter.derived.drift import Drift, DriftAgainstPast, DriftCalculator
+from exporter.derived.drift_level import DriftLimits
 from exporter.derived.drift_statistics import DRIFT_STATISTICS
 from exporter.derived.estimated_performance import EstimatedPerformance
 from exporter.derived.favourable import FavourableRatio
@@ -22,6 +35,7 @@ from exporter.derived.feature_health import (
     UnknownFeatureCount,
 )
 from exporter.derived.multivariate_drift import EmbeddingDrift, MultivariateDrift
+from exporter.derived.prediction_kind import LoggedPredictions
 from exporter.derived.regression import Regression
 from exporter.derived.segments import SegmentAccuracy, SegmentDrift, SegmentTotals
 from exporter.reference.profile import Categorical, Numeric, Profile
@@ -32,6 +46,7 @@ from exporter.stats.class_scores import ScoreLosses, ScoresByTruth
 from exporter.stats.confidence import Confidence
 from exporter.stats.embedding import Embedding
 from exporter.stats.feature_quality import FeatureQuality
+from exporter.stats.feature_values import FeatureValues
 from exporter.stats.histogram import Histogram
 from exporter.stats.label_counts import LabelCounts
 from exporter.stats.labelled import Labelled
@@ -59,6 +74,12 @@ def measures(config: Config, profile: Profile | None) -> Measures:
         frozenset(known_classes(profile)),
     )
     _add_requests(chosen, config, predictions)
+    scored = chosen.one(Histogram, column="probability")
+    chosen.derived.append(
+        LoggedPredictions(predictions, scored, _prediction_kind(config, profile), config.positive_class)
+    )
+    if not predicts_values(config, profile):
+        chosen.derived.append(ScoreCoverage(predictions, scored))
     checks = _checks(config, profile)
     records = RecordQuality(profile.reference_id if profile else None, checks)
     if checks:
@@ -83,8 +104,20 @@ def measures(config: Config, profile: Profile | None) -> Measures:
         _add_segments(chosen, config, predictions, features)
     if profile:
         chosen.derived.append(UnknownFeatureCount())
-    chosen.derived += [ReferenceMissing(profile is None), Thresholds(config.limits_of_metrics)]
+    chosen.derived.append(ReferenceMissing(profile is None))
+    _add_limits(chosen, config)
     return chosen
+
+
+def _prediction_kind(config: Config, profile: Profile | None) -> PredictionKind | None:
+    """Return what the configuration or the reference declares predictions to be."""
+    of_reference = None if profile is None or profile.prediction is None else profile.predicts_values
+    return config.prediction or (None if of_reference is None else "value" if of_reference else "class")
+
+
+def predicts_values(config: Config, profile: Profile | None) -> bool:
+    """Return whether the configuration or the reference declares that predictions are values."""
+    return _prediction_kind(config, profile) == "value"
 
 
 def known_classes(profile: Profile | None) -> tuple[str, ...]:
@@ -92,6 +125,16 @@ def known_classes(profile: Profile | None) -> tuple[str, ...]:
     variables = (profile.prediction, profile.actual) if profile else ()
     categories = [name for variable in variables if isinstance(variable, Categorical) for name in variable.categories]
     return tuple(dict.fromkeys(categories))
+
+
+def _add_limits(chosen: Measures, config: Config) -> None:
+    """Add what alerts compare with."""
+    chosen.derived.append(Thresholds(config.limits_of_metrics))
+    own = {name: feature.thresholds for name, feature in config.features.items() if feature.thresholds}
+    if own:
+        chosen.derived.append(FeatureThresholds(own))
+    if config.expected:
+        chosen.derived.append(ExpectedChanges({change.feature: change.until.end for change in config.expected}))
 
 
 def _add_requests(chosen: Measures, config: Config, predictions: LabelCounts) -> None:
@@ -138,34 +181,44 @@ def _checks(config: Config, profile: Profile | None) -> tuple[str, ...]:
 
 def _add_features(chosen: Measures, config: Config, profile: Profile, records: RecordQuality) -> DriftCalculator:
     bounds = {name: feature.bounds for name, feature in config.features.items() if feature.bounds}
-    quality = FeatureQuality(profile, bounds)
-    chosen.derived.append(ReferenceInfo(profile.reference_id))
-    features = _add_drift(chosen, config, profile, FEATURES)
-    chosen.statistics.append(quality)
+    quality, values = FeatureQuality(profile, bounds), FeatureValues(profile)
+    chosen.derived += [ReferenceInfo(profile.reference_id), Overdispersion(_overdispersion(config, profile))]
+    features = _add_drift(chosen, config, profile, FEATURES, _overdispersion(config, profile))
+    chosen.statistics += [quality, values]
     chosen.derived += [
         FeatureHealth(features.bins, features.cuts, features.moments),
         AbsentFeatures(profile, quality, records),
         OutlierRatio(features.cuts, config.quality.outliers),
-        StuckFeatures(profile, features.bins, features.moments),
+        StuckFeatures(profile, features.bins, features.moments, values),
     ]
     return features
 
 
 def _add_outputs(chosen: Measures, config: Config, profile: Profile) -> None:
+    overdispersion = _overdispersion(config, profile)
     if profile.outputs.features:
-        _add_drift(chosen, config, profile.outputs, OUTPUTS)
+        _add_drift(chosen, config, profile.outputs, OUTPUTS, overdispersion)
     if profile.attributions:
-        _add_drift(chosen, config, profile.attributed, ATTRIBUTIONS)
+        _add_drift(chosen, config, profile.attributed, ATTRIBUTIONS, overdispersion)
         absolute = AbsoluteAttributions(profile.attributed)
         chosen.statistics.append(absolute)
         chosen.derived.append(AttributionRanking(profile.attributions, absolute))
 
 
-def _add_drift(chosen: Measures, config: Config, variables: Profile, kind: VariableKind) -> DriftCalculator:
+def _add_drift(
+    chosen: Measures, config: Config, variables: Profile, kind: VariableKind, overdispersion: float
+) -> DriftCalculator:
     """Add the drift of the features of a profile, which are variables of a kind."""
     exported = config.exported_bins if kind == FEATURES else None
-    importance = {name: feature.importance for name, feature in config.features.items()} if kind == FEATURES else {}
-    calculator = DriftCalculator(variables, kind, _criteria(config, "feature_drift_psi"), exported, importance)
+    own = config.features if kind == FEATURES else {}
+    calculator = DriftCalculator(
+        variables,
+        kind,
+        _criteria(config, overdispersion),
+        exported,
+        {name: feature.importance for name, feature in own.items()},
+        {name: _drift_limits(config, kind, own.get(name)) for name in variables.features},
+    )
     parts = (calculator.bins, calculator.cuts, calculator.moments)
     chosen.statistics += parts if kind == FEATURES else [OnColumns(part, kind, variables) for part in parts]
     drift_statistics = (statistic for statistic in DRIFT_STATISTICS if statistic.name in config.drift.methods)
@@ -173,33 +226,46 @@ def _add_drift(chosen: Measures, config: Config, variables: Profile, kind: Varia
     return calculator
 
 
-def _criteria(config: Config, threshold: str) -> Criteria:
-    limits = config.limits_of_metrics
-    return Criteria(
-        config.drift.significance,
-        config.drift.overdispersion,
-        limits.get(threshold, limits["feature_drift_psi"]),
-        config.smoothing.epsilon,
+def _drift_limits(config: Config, kind: VariableKind, feature: FeatureConfig | None) -> DriftLimits:
+    """Return the limits of a variable; attributions and labels have a PSI of their own."""
+    limits = config.limits_of_metrics | (feature.thresholds if feature else {})
+    own = limits.get(f"{kind.name}_drift_psi", DEFAULT_THRESHOLDS["feature_drift_psi"])
+    return DriftLimits(
+        own if kind in (ATTRIBUTIONS, LABELS) else limits["feature_drift_psi"],
+        limits["feature_drift_wasserstein"],
+        limits["feature_drift_psi_moderate"],
+        limits["feature_drift_wasserstein_moderate"],
     )
+
+
+def _criteria(config: Config, overdispersion: float, threshold: float = 0.0) -> Criteria:
+    return Criteria(config.drift.significance, overdispersion, threshold, config.smoothing.epsilon)
+
+
+def _overdispersion(config: Config, profile: Profile | None) -> float:
+    """Return how many records count as one independent record."""
+    return config.drift.overdispersion or (profile and profile.overdispersion) or 1.0
 
 
 def _add_joint_distributions(chosen: Measures, config: Config, profile: Profile) -> None:
     """Add what describes several numbers together: reconstruction errors and embeddings."""
+    overdispersion, limits = _overdispersion(config, profile), config.limits_of_metrics
     if profile.components:
         errors = ReconstructionError(profile, profile.components)
         chosen.statistics.append(errors)
-        chosen.derived.append(MultivariateDrift(errors))
+        chosen.derived.append(MultivariateDrift(errors, overdispersion))
     if profile.vectors:
         embeddings = [Embedding(profile, feature) for feature in profile.vectors]
         chosen.statistics += embeddings
-        chosen.derived.append(EmbeddingDrift(embeddings, _criteria(config, "embedding_drift_psi")))
+        threshold = limits.get("embedding_drift_psi", limits["feature_drift_psi"])
+        chosen.derived.append(EmbeddingDrift(embeddings, _criteria(config, overdispersion, threshold)))
 
 
 def _add_performance(chosen: Measures, config: Config, profile: Profile | None, predictions: LabelCounts) -> None:
     """Add what is measured of outcomes. Predictions are classes, unless something declares them to be values."""
-    prediction = profile.prediction if profile else None
+    prediction, overdispersion = profile.prediction if profile else None, _overdispersion(config, profile)
     performance: Classification | Regression
-    if config.prediction == "value" or isinstance(prediction, Numeric):
+    if predicts_values(config, profile):
         values = prediction if isinstance(prediction, Numeric) else None
         performance = Regression(Residuals(values), ResidualBins(values))
         chosen.statistics += [performance.residuals, performance.counted]
@@ -214,7 +280,8 @@ def _add_performance(chosen: Measures, config: Config, profile: Profile | None, 
             chosen.statistics += [scores, losses]
             chosen.derived += [ScoreQuality(scores, losses)]
     if profile and profile.baseline and isinstance(performance, Performance):
-        chosen.derived.append(Degradation(performance, profile.baseline, _criteria(config, "performance_tolerance")))
+        criteria = _criteria(config, overdispersion, config.limits_of_metrics["performance_tolerance"])
+        chosen.derived.append(Degradation(performance, profile.baseline, criteria))
     labelled = Labelled()
     delay = Histogram(
         "model_ground_truth_delay_seconds",
@@ -226,10 +293,10 @@ def _add_performance(chosen: Measures, config: Config, profile: Profile | None, 
     chosen.statistics += [delay, labelled]
     chosen.derived.append(Coverage(predictions, labelled))
     if profile and profile.actual:
-        _add_drift(chosen, config, profile.labels, LABELS)
+        _add_drift(chosen, config, profile.labels, LABELS, overdispersion)
     if isinstance(performance, Classification):
         chosen.derived.append(performance)
-    chosen.derived.append(ConceptDrift(performance, config.drift.overdispersion))
+    chosen.derived.append(ConceptDrift(performance, overdispersion))
 
 
 def _add_segments(chosen: Measures, config: Config, predictions: LabelCounts, features: DriftCalculator | None) -> None:

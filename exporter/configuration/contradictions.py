@@ -8,6 +8,7 @@ from pathlib import Path
 from exporter.configuration import schemas, segments
 from exporter.configuration.models import (
     ALL_MODELS,
+    LoadedModel,
     LoadedModels,
     is_within,
     owner_of_reference,
@@ -15,8 +16,8 @@ from exporter.configuration.models import (
     settings,
 )
 from exporter.configuration.schemas import LABEL_FIELDS
-from exporter.configuration.settings import Config
-from exporter.configuration.thresholds import MEANINGS, SHARES
+from exporter.configuration.settings import Config, VersionSettings
+from exporter.configuration.thresholds import FEATURE_MEANINGS, MEANINGS, SHARES
 from exporter.decoding.schema import ATTRIBUTIONS, FEATURES, RECORD_FIELDS, UNITS
 from exporter.model_key import FIRST, OTHERS, ModelKey
 from exporter.reference.profile import Profile
@@ -64,7 +65,7 @@ def _about_sources(config: Config) -> Iterator[str]:
             places.add(source.options.url.place)
             yield from (f"{key}[{index}].{problem}" for problem in source.mistakes())
     for index, source in enumerate(config.sources):
-        if source.format.name == "arrow" and (source.records.where or config.where):
+        if source.format.name == "arrow" and source.records.where:
             yield f"sources[{index}].where: `arrow` has columns, and no lines that could be skipped"
     for index, source in enumerate(config.label_sources):
         if not source.format.carries_labels:
@@ -151,22 +152,25 @@ def _about_predictions(config: Config, models: LoadedModels) -> Iterator[str]:
 
 def _about_features(config: Config, models: LoadedModels) -> Iterator[str]:
     """Yield the features that no reference of the models has that the settings are for, or only with another kind."""
-    of_all = ("", config.features, [*models.values()])
+    of_all: tuple[str, Config | VersionSettings, list[LoadedModel]] = ("", config, [*models.values()])
     of_one = [
-        (f"{each.path}.", each.own.features, [model for key, model in models.items() if is_within(key, each.key)])
+        (f"{each.path}.", each.own, [model for key, model in models.items() if is_within(key, each.key)])
         for each in settings(config)
     ]
-    for path, features, of_models in (of_all, *of_one):
+    for path, own, of_models in (of_all, *of_one):
         names = {name for model in of_models for name in model.features}
         numeric = {name for model in of_models if model.profile for name in model.profile.numeric}
-        for name, feature in features.items():
-            at = f"{path}features.{name}"
+        expected = [(f"{path}expected[{place}].feature", change.feature) for place, change in enumerate(own.expected)]
+        for at, name in (*((f"{path}features.{name}", name) for name in own.features), *expected):
             if not names:
                 yield f"{at}: the features are those of the reference, and there is none"
             elif name not in names:
                 yield f"{at}: no such feature of the reference{nearest(name, names)}"
-            elif feature.bounds and not feature.ignore and name not in numeric:
+        for name, feature in own.features.items():
+            at = f"{path}features.{name}"
+            if feature.bounds and not feature.ignore and name in names - numeric:
                 yield f"{at}.bounds: only a numeric feature has bounds"
+            yield from _about_thresholds(f"{at}.", feature.thresholds, FEATURE_MEANINGS)
 
 
 def _about_exported_bins(config: Config, features: Collection[str]) -> Iterator[str]:
@@ -190,10 +194,12 @@ def _about_windows(config: Config) -> Iterator[str]:
             yield f"drift.before[{index}]: {before} is {limits}"
 
 
-def _about_thresholds(path: str, thresholds: Mapping[str, float]) -> Iterator[str]:
+def _about_thresholds(
+    path: str, thresholds: Mapping[str, float], meanings: Mapping[str, str] = MEANINGS
+) -> Iterator[str]:
     for name in thresholds:
-        if name not in MEANINGS:
-            yield f"{path}thresholds.{name}: no such threshold{nearest(name, MEANINGS, MEANINGS)}"
+        if name not in meanings:
+            yield f"{path}thresholds.{name}: no such threshold{nearest(name, meanings, meanings)}"
     for name in sorted(thresholds.keys() & SHARES):
         if thresholds[name] > 1:
             yield f"{path}thresholds.{name}: expected a share from 0 to 1, got {thresholds[name]:g}"

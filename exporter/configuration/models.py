@@ -98,6 +98,7 @@ def _with(model: LoadedModel, settings: Settings) -> LoadedModel:
             thresholds=config.thresholds | own.thresholds,
             segments=config.segments if own.segments is None else own.segments,
             features=config.features | own.features,
+            expected=(*config.expected, *own.expected),
             prediction=config.prediction if own.prediction is None else own.prediction,
             positive_class=config.positive_class if own.positive_class is None else own.positive_class,
             favourable=config.favourable if own.favourable is None else own.favourable,

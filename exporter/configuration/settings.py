@@ -18,6 +18,7 @@ from exporter.units import (
     Ascending,
     Before,
     Bounds,
+    Day,
     Duration,
     FieldPath,
     FilePath,
@@ -71,9 +72,10 @@ class DriftConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     methods: tuple[DriftMethod, ...] = DRIFT_METHODS
     """The statistics that are computed and exported."""
     significance: Annotated[float, msgspec.Meta(gt=0, lt=1)] = 0.01
-    """The accepted share of windows with a false alarm."""
-    overdispersion: Annotated[float, msgspec.Meta(ge=1)] = 1.0
-    """How many records count as one independent record, for example if clients retry or send batches."""
+    """The significance of critical values and of drops of performance. Levels of drift have their own, far smaller."""
+    overdispersion: Annotated[float, msgspec.Meta(ge=1)] | None = None
+    """How many records count as one independent record, for example if clients retry or send batches. The default is
+    what `profile` has found in the reference."""
     before: tuple[Before, ...] = ()
     """Earlier windows to compare each window with: `previous`, or how long ago, such as `1d`."""
     live_version: str | int | None = None
@@ -120,6 +122,17 @@ class FeatureConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """Whether the feature is not monitored."""
     importance: Annotated[float, msgspec.Meta(ge=0)] = 1.0
     """The weight of the feature in `model_drifted_features_ratio`."""
+    thresholds: dict[str, Limit] = {}
+    """Limits on the drift of this feature, instead of those for all: the `feature_drift_*` of `thresholds`."""
+
+
+class ExpectedChange(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """A known change of a feature, whose drift does not alert for some time."""
+
+    feature: str
+    """The name of the feature."""
+    until: Day
+    """The last day without alerts, in UTC, such as `2026-12-31`."""
 
 
 class VersionSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -133,6 +146,8 @@ class VersionSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """Dimensions by which predictions are broken down, instead of the general ones."""
     features: dict[str, FeatureConfig] = {}
     """Settings per feature."""
+    expected: tuple[ExpectedChange, ...] = ()
+    """Known changes of features that do not alert, besides the general ones."""
     prediction: PredictionKind | None = None
     """What predictions are: `class`, or `value` as of a regression. The default is what the reference says."""
     positive_class: str | int | None = None
@@ -213,7 +228,7 @@ class Config(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     fields: dict[str, FieldRule] = {}
     """The paths of record fields in your log, if they differ from the defaults."""
     where: Where = Where()
-    """The values by path that a line must have to be a record. Other lines are skipped. Not for ground truth."""
+    """The values by path that a line must have to be a record. Other lines are skipped. Not for ground truth and Arrow."""
     time_zone: TimeZone | None = None
     """The zone of times without one. The default is UTC."""
     segments: tuple[SegmentConfig, ...] = ()
@@ -228,6 +243,8 @@ class Config(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """The limits that alerts use, per metric."""
     features: dict[str, FeatureConfig] = {}
     """Settings per feature of the reference."""
+    expected: tuple[ExpectedChange, ...] = ()
+    """Known changes of features that do not alert."""
     prediction: PredictionKind | None = None
     """What predictions are: `class`, or `value` as of a regression. The default is what the reference says."""
     positive_class: str | int | None = None

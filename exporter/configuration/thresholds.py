@@ -1,7 +1,13 @@
 """The limits in `thresholds`: their meanings and defaults. All are exported as `model_threshold`, which alerts use."""
 
-MEANINGS = {
-    "feature_drift_psi": "maximum PSI of a feature, if chance does not explain it",
+# The limits of one feature, which may differ from those of others.
+FEATURE_MEANINGS = {
+    "feature_drift_psi": "PSI of a feature from which its drift is major, if chance does not explain it",
+    "feature_drift_psi_moderate": "PSI from which it is moderate, at most the one above",
+    "feature_drift_wasserstein": "Wasserstein distance from which it is major, in standard deviations of the reference",
+    "feature_drift_wasserstein_moderate": "Wasserstein distance from which it is moderate",
+}
+MEANINGS = FEATURE_MEANINGS | {
     "latency_p99_seconds": "maximum 99th percentile of latency",
     "accuracy": "minimum accuracy",
     "idle_seconds": "maximum time without requests, at most 7 days; without it, alerts compare with earlier days",
@@ -25,6 +31,9 @@ MEANINGS = {
 }
 DEFAULT_THRESHOLDS = {
     "feature_drift_psi": 0.25,
+    "feature_drift_psi_moderate": 0.1,
+    "feature_drift_wasserstein": 0.4,
+    "feature_drift_wasserstein_moderate": 0.1,
     "latency_p99_seconds": 0.5,
     "accuracy": 0.8,
     "attribution_ranking_ndcg": 0.9,

@@ -4,6 +4,7 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
+from typing import NamedTuple
 
 import numpy as np
 
@@ -17,6 +18,7 @@ from exporter.stats.class_scores import ScoreLosses, ScoreLossSums, ScoresByTrut
 from exporter.stats.confidence import Confidence, ConfidenceSums
 from exporter.stats.outcomes import Outcomes, matrix
 from exporter.tallies.tally import Tally
+from exporter.tallies.vocabulary import DIFFERENT_OTHER, OTHER
 
 # Help texts by name of a figure of ClassRates.
 FIGURES = {
@@ -27,6 +29,14 @@ FIGURES = {
 # The bins of the reliability diagram, and those of the calibration error.
 BINS = 10
 CALIBRATION_BINS = 15
+
+
+class Confusion(NamedTuple):
+    """Outcomes by predicted and actual class, shape (classes, classes), and the correct ones of each class."""
+
+    names: Sequence[str]
+    counts: Floats
+    correct: Floats
 
 
 @dataclass(frozen=True)
@@ -42,27 +52,26 @@ class Classification:
 
     def accuracy(self, window: SeriesWindow) -> float:
         """Return the accuracy in a window; NaN without outcomes."""
-        counts = self._counts(window)
-        return float(counts.trace() / counts.sum()) if counts.any() else math.nan
+        _, counts, correct = self._confusion(window)
+        return float(correct.sum() / counts.sum()) if counts.any() else math.nan
 
     def figure(self, name: str, window: SeriesWindow) -> ClassFigure | None:
         """Return one of FIGURES; None without outcomes."""
-        counts = self._counts(window)
+        names, counts, correct = self._confusion(window)
         if not counts.any():
             return None
-        rates = ClassRates.of(counts)
+        rates = ClassRates.of(counts, correct)
         values: Floats = getattr(rates, name)
-        names = [window.classes[place] for place in self._places(window.classes)]
-        by_class = dict(zip(names, values.tolist(), strict=True))
-        return ClassFigure(rates.weighted(values), rates.macro(values), by_class)
+        return ClassFigure(rates.weighted(values), rates.macro(values), dict(zip(names, values.tolist(), strict=True)))
 
     def samples(self, window: SeriesWindow) -> float:
         """Return the number of outcomes in a window."""
-        return float(self._counts(window).sum())
+        return float(self._confusion(window).counts.sum())
 
     def estimates(self, window: SeriesWindow) -> dict[str, Estimate]:
         """Return the figures of a window that a baseline has; empty without outcomes."""
-        return figures(self._counts(window))
+        _, counts, correct = self._confusion(window)
+        return figures(counts, correct)
 
     def errors(self, panes: Sequence[Tally], classes: Sequence[str]) -> tuple[Floats, Floats]:
         """Return how many predicted classes of each pane were not the actual class, and how many there were."""
@@ -80,10 +89,16 @@ class Classification:
     def _places(self, classes: Sequence[str]) -> list[int]:
         return [place for place, name in enumerate(classes) if self.is_declared or name != VALUE_CLASS]
 
-    def _counts(self, window: SeriesWindow) -> Floats:
-        places = self._places(window.classes)
-        counts: Floats = matrix(window[self.counted], len(window.classes))[np.ix_(places, places)]
-        return counts
+    def _confusion(self, window: SeriesWindow) -> Confusion:
+        """Return the outcomes of a window."""
+        names, counts = list(window.classes), matrix(window[self.counted], len(window.classes))
+        correct = counts.diagonal().copy()
+        places = self._places(names)
+        if DIFFERENT_OTHER in names and OTHER in names:
+            different, other = names.index(DIFFERENT_OTHER), names.index(OTHER)
+            counts[:, other] += counts[:, different]
+            places.remove(different)
+        return Confusion([names[place] for place in places], counts[np.ix_(places, places)], correct[places])
 
 
 def auc(others: Floats, of_class: Floats) -> Floats:

@@ -83,7 +83,7 @@ def least_drop(before: Estimate, samples_before: float, now: Estimate, samples: 
     Newcombe (1998), Interval estimation for the difference between independent proportions, method 10.
     """
     z = float(scipy.special.ndtri(1 - criteria.significance))
-    low, _ = before.interval(samples_before, z)
+    low, _ = before.interval(samples_before, z, criteria.overdispersion)
     _, high = now.interval(samples, z, criteria.overdispersion)
     return before.value - now.value - math.hypot(before.value - low, high - now.value)
 

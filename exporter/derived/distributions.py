@@ -6,7 +6,8 @@ of counts is the bins, or the cells, of one variable.
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from dataclasses import dataclass, replace
+from functools import cached_property
 
 import numpy as np
 
@@ -17,7 +18,8 @@ JEFFREYS = 0.5
 SAMPLES_PER_BIN = 10
 
 
-class Distributions(NamedTuple):
+@dataclass(frozen=True)
+class Distributions:
     """Counts of all variables by bin, shape (variables, bins), and where the values of numeric variables lie.
 
     `cells` counts their values between the cuts, shape (numeric variables, cells). `below` and `above` are the sums of
@@ -33,7 +35,14 @@ class Distributions(NamedTuple):
         """Return the counts of that many times fewer records."""
         if overdispersion == 1:
             return self
-        return self._replace(bins=self.bins / overdispersion, cells=self.cells / overdispersion)
+        return replace(self, bins=self.bins / overdispersion, cells=self.cells / overdispersion)
+
+    @cached_property
+    def cumulative(self) -> Floats:
+        """The share of each numeric variable's values in each cell and those below it, NaN without values."""
+        with np.errstate(divide="ignore", invalid="ignore"):
+            result: Floats = self.cells.cumsum(axis=-1) / self.cells.sum(axis=-1, keepdims=True)
+        return result
 
 
 def used(a: Floats, b: Floats) -> Bools:

@@ -4,18 +4,29 @@ For features, also which of them have moved most, and in which bins; and how far
 from another version's traffic.
 """
 
-from collections.abc import Callable, Collection, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property, partial
+from typing import Generic
 
 import numpy as np
 
-from exporter.batch import Bools, Floats
+from exporter.batch import Bools, Floats, Series
 from exporter.derived import Criteria
 from exporter.derived.distributions import Distributions, is_enough, shares
-from exporter.derived.drift_statistics import PSI, Comparison, DriftStatistic, psi, psi_terms
+from exporter.derived.drift_level import (
+    MAJOR,
+    DriftLimits,
+    Evidence,
+    Judgement,
+    LimitArrays,
+    detectable_psi,
+    evidence,
+    next_levels,
+)
+from exporter.derived.drift_statistics import PSI, WASSERSTEIN, Comparison, DriftStatistic, psi, psi_terms
 from exporter.derived.gauges import per_label, per_window
-from exporter.derived.view import SeriesWindow, View, once_per_window
+from exporter.derived.view import SeriesWindow, View, WindowTallies, once_per_window
 from exporter.families import Families, GaugeFamily
 from exporter.reference.profile import Profile
 from exporter.stats import BASE_LABELS
@@ -23,6 +34,7 @@ from exporter.stats.feature_bins import FeatureBins
 from exporter.stats.feature_cuts import FeatureCuts
 from exporter.stats.feature_moments import LARGEST, FeatureMoments, FeatureSums
 from exporter.stats.variable_kind import FEATURES, VariableKind
+from exporter.tallies.tally import S
 
 # The number of features with the highest PSI whose bins are exported.
 EXPLAINED = 5
@@ -35,9 +47,10 @@ class DriftResult:
     statistic are computed on first use.
     """
 
-    def __init__(self, compared: Comparison) -> None:
+    def __init__(self, compared: Comparison, limits: LimitArrays) -> None:
         self._compared = compared
-        self._results: dict[str, Mapping[str, Floats]] = {}
+        self._limits = limits
+        self._computed: dict[str, tuple[Floats, ...]] = {}
 
     @cached_property
     def is_enough(self) -> Bools:
@@ -45,11 +58,22 @@ class DriftResult:
         window, reference = self._compared.independent
         return is_enough(window.bins, reference.bins)
 
-    @cached_property
-    def drifted(self) -> Bools:
-        """Whether the PSI of each variable is above its threshold and not due to chance."""
-        criteria = self._compared.criteria
-        return (self.psi > criteria.threshold) & rejected(self.of(PSI)["psi_pvalue"], criteria.significance)
+    def evidence(self, parts: int = 1) -> Evidence:
+        """Return the evidence for a change of each variable; `parts` windows share a rate of false alarms."""
+        compared = self._compared
+        (distance,) = self._compute(WASSERSTEIN)
+        bins = compared.window.bins, compared.reference.bins
+        return evidence(distance, bins, compared.independent, self._limits, parts)
+
+    @property
+    def detectable_psi(self) -> Floats:
+        """The PSI of each variable from which on chance does not explain it."""
+        return detectable_psi(self._compared.independent)
+
+    @property
+    def levels(self) -> Floats:
+        """The level of each variable if there was none before; NaN with too few records."""
+        return next_levels(self.evidence(), np.full(len(self.is_enough), np.nan))
 
     @property
     def psi(self) -> Floats:
@@ -60,17 +84,14 @@ class DriftResult:
         """The PSI that chance alone exceeds with probability `significance`."""
         return self.of(PSI)["psi_critical"]
 
-    @property
-    def verdict(self) -> Floats:
-        """Whether each variable has drifted, 0 or 1; NaN with too few records."""
-        return np.where(self.is_enough, self.drifted, np.nan)
-
     def of(self, statistic: DriftStatistic) -> Mapping[str, Floats]:
         """Return the results of a statistic by name."""
-        if statistic.name not in self._results:
-            results = map(self._of_all, statistic.compute(self._compared))
-            self._results[statistic.name] = dict(zip(statistic.results, results, strict=True))
-        return self._results[statistic.name]
+        return dict(zip(statistic.results, map(self._of_all, self._compute(statistic)), strict=True))
+
+    def _compute(self, statistic: DriftStatistic) -> tuple[Floats, ...]:
+        if statistic.name not in self._computed:
+            self._computed[statistic.name] = statistic.compute(self._compared)
+        return self._computed[statistic.name]
 
     def _of_all(self, values: Floats) -> Floats:
         """Return values of all variables, or of the numeric ones, as values of all."""
@@ -79,29 +100,11 @@ class DriftResult:
         return np.where(self.is_enough, result, np.nan)
 
 
-def rejected(pvalues: Floats, significance: float) -> Bools:
-    """Return which of many features have drifted, with a bound on the share of false alarms; NaN p-values are left out.
-
-    Of the p-values in ascending order, those up to the last one with p(k) <= k / features * significance are rejected.
-    Then at most the share `significance` of the features reported as drifted has not drifted, and without any drift the
-    probability that any feature is reported is at most `significance`.
-    Reference: Benjamini & Hochberg (1995), Controlling the false discovery rate.
-
-    >>> rejected(np.array([0.001, 0.2, 0.012, np.nan]), 0.02).tolist()
-    [True, False, True, False]
-    """
-    tested = np.sort(pvalues[~np.isnan(pvalues)])
-    is_small = tested <= np.arange(1, len(tested) + 1) / len(tested) * significance
-    limit = tested[is_small].max(initial=-1.0)
-    below: Bools = pvalues <= limit
-    return below
-
-
 class DriftCalculator:
     """Compares the variables of a kind with those of a profile. `bins`, `cuts` and `moments` are tallied for it.
 
     `exported` names the features whose bins are exported; None means all. `importance` has the weights of features that
-    are not 1.
+    are not 1, and `limits` the changes that matter of variables for which they are not the default.
     """
 
     def __init__(
@@ -111,6 +114,7 @@ class DriftCalculator:
         criteria: Criteria = Criteria(),  # noqa: B008  # it is frozen
         exported: Collection[str] | None = None,
         importance: Mapping[str, float] = {},
+        limits: Mapping[str, DriftLimits] = {},
     ) -> None:
         self.kind = kind
         self.criteria = criteria
@@ -119,6 +123,7 @@ class DriftCalculator:
         self.moments = FeatureMoments(profile, kind)
         self.variables = self.bins.features
         self.weights = np.array([importance.get(name, 1.0) for name in self.variables])
+        self.limits = LimitArrays.of([limits.get(name, DriftLimits()) for name in self.variables])
 
     @cached_property
     def reference(self) -> Distributions:
@@ -142,22 +147,63 @@ class DriftCalculator:
         return self.compare(self.distributions(window))
 
     def compare(self, window: Distributions, other: Distributions | None = None) -> DriftResult:
-        """Compare a window with another window, or with the profile, whose records are taken to be independent."""
+        """Compare a window with another window, or with the profile."""
         overdispersion = self.criteria.overdispersion
         reference = other or self.reference
-        independent = window.divided(overdispersion), reference.divided(overdispersion if other else 1.0)
-        return DriftResult(Comparison(window, reference, independent, self.cuts, self.criteria))
+        independent = window.divided(overdispersion), reference.divided(overdispersion)
+        return DriftResult(Comparison(window, reference, independent, self.cuts, self.criteria), self.limits)
 
     def psi(self, counts: Floats) -> Floats:
         """Return the PSI of counts by variable and bin, the last two axes; NaN with too few records."""
-        enough = is_enough(counts / self.criteria.overdispersion, self.bins.reference)
+        overdispersion = self.criteria.overdispersion
+        enough = is_enough(counts / overdispersion, self.bins.reference / overdispersion)
         if not enough.any():
             return np.full(enough.shape, np.nan)
         return np.where(enough, psi(counts, self.bins.reference, self.criteria.epsilon), np.nan)
 
 
+class Judged(Generic[S]):
+    """Variables whose level of drift depends on the level before, and is therefore part of the state."""
+
+    calculator: DriftCalculator
+
+    def windows(self, view: View) -> Iterable[WindowTallies[S]]:
+        """Return the windows of a view that are judged."""
+        raise NotImplementedError
+
+    def evidence(self, window: WindowTallies[S]) -> Evidence:
+        """Return the evidence for a change of each variable of a window."""
+        raise NotImplementedError
+
+    def judge(self, window: WindowTallies[S], before: Judgement | None, number: int, *, at_once: bool) -> Judgement:
+        """Return the judgement of a window, which is the one before until the next is due.
+
+        `number` is that of the present stretch of time. With `at_once`, it is due in any case.
+        """
+        records = self._records(window)
+        if before is None:
+            before = Judgement(number, records, np.full(len(self.calculator.variables), np.nan))
+        elif not at_once and not before.is_due(number, records):
+            return before
+        return Judgement(number, records, next_levels(self.evidence(window), before.levels))
+
+    def levels(self, window: WindowTallies[S]) -> Floats:
+        """Return the level of each variable, shape (variables,), NaN before it is judged.
+
+        A window without a judgement is judged here, and one without records has no levels.
+        """
+        stored = window.judgements.get(self.calculator.bins.name)
+        if stored is None:
+            return self.judge(window, None, 0, at_once=True).levels
+        return Judgement.of(stored).levels if self._records(window) else np.full(len(self.calculator.variables), np.nan)
+
+    def _records(self, window: WindowTallies[S]) -> float:
+        """Return the number of records; each of them is counted once for each variable."""
+        return float(window[self.calculator.bins][:1].sum())
+
+
 @dataclass(frozen=True)
-class Drift:
+class Drift(Judged[Series]):
     """The results of some statistics for each variable; no value with too few records."""
 
     calculator: DriftCalculator
@@ -167,14 +213,24 @@ class Drift:
     def kind(self) -> VariableKind:
         return self.calculator.kind
 
+    def windows(self, view: View) -> Iterable[SeriesWindow]:
+        return view.windows
+
+    def evidence(self, window: SeriesWindow) -> Evidence:
+        return self.calculator.drift(window).evidence()
+
     def collect(self, view: View) -> Families:
         for statistic in self.statistics:
             for name, text in statistic.results.items():
-                yield from self._gauges(view, f"drift_{name}", text, partial(_value, statistic, name))
-        text = "Whether {} has drifted, beyond its threshold and beyond chance."
-        yield from self._gauges(view, "drifted", text, lambda result: result.verdict)
+                yield from self._gauges(view, f"drift_{name}", text, partial(self._value, statistic, name))
+        text = "Level of the drift of {} beyond chance: 0 none, 1 moderate, 2 major."
+        yield from self._gauges(view, "drift_level", text, self.levels)
+        text = "Whether the drift of {} is major, which is level 2."
+        yield from self._gauges(view, "drifted", text, lambda window: _is_major(self.levels(window)))
         if self.kind == FEATURES:
-            text = "Features with enough records in a window to compute their drift."
+            text = "Largest PSI of a feature that chance may cause in a window of so many records."
+            yield per_window("model_drift_detectable_psi", text, view.windows, self._detectable)
+            text = "Features with enough records in a window to judge their drift."
             yield per_window("model_drift_judged_features", text, view.windows, self._judged)
             text = "Share of features with enough records that have drifted, 0 to 1."
             yield per_window("model_drifted_features_ratio", text, view.windows, self._drifted_ratio)
@@ -182,21 +238,32 @@ class Drift:
             yield per_label("model_feature_drift_rank", text, view.windows, self._ranks)
             yield from self._explained(view)
 
-    def _gauges(self, view: View, suffix: str, text: str, values: Callable[[DriftResult], Floats]) -> Families:
+    def _value(self, statistic: DriftStatistic, name: str, window: SeriesWindow) -> Floats:
+        return self.calculator.drift(window).of(statistic)[name]
+
+    def _gauges(self, view: View, suffix: str, text: str, values: Callable[[SeriesWindow], Floats]) -> Families:
         variables = self.calculator.variables
         families = self.kind.families(GaugeFamily, variables, suffix, text, ("window",))
         for window in view.windows:
-            keys = [(variable, window.label) for variable in variables]
-            families.extend(window.series, keys, values(self.calculator.drift(window)).tolist())
+            families.extend(self._rows(window), values(window).tolist())
         yield from families
 
+    @once_per_window
+    def _rows(self, window: SeriesWindow) -> list[tuple[str, ...]]:
+        """Return the labels of each variable, which all gauges share."""
+        return self.kind.rows(window.series, [(variable, window.label) for variable in self.calculator.variables])
+
     def _judged(self, window: SeriesWindow) -> float:
-        return float(self.calculator.drift(window).is_enough.sum())
+        return float(np.count_nonzero(~np.isnan(self.levels(window))))
+
+    def _detectable(self, window: SeriesWindow) -> float:
+        limits = self.calculator.drift(window).detectable_psi
+        return float(limits[np.isfinite(limits)].max(initial=-np.inf)) if np.isfinite(limits).any() else np.nan
 
     def _drifted_ratio(self, window: SeriesWindow) -> float:
-        result, weights = self.calculator.drift(window), self.calculator.weights
-        judged = weights[result.is_enough].sum()
-        return float(weights[result.is_enough & result.drifted].sum() / judged) if judged else np.nan
+        levels, weights = self.levels(window), self.calculator.weights
+        judged = weights[~np.isnan(levels)].sum()
+        return float(weights[levels >= MAJOR].sum() / judged) if judged else np.nan
 
     def _ranks(self, window: SeriesWindow) -> dict[str, int]:
         order = ranking(self.calculator.drift(window).psi)
@@ -229,8 +296,8 @@ class Drift:
         yield from (terms, changes)
 
 
-def _value(statistic: DriftStatistic, name: str, result: DriftResult) -> Floats:
-    return result.of(statistic)[name]
+def _is_major(levels: Floats) -> Floats:
+    return np.where(np.isnan(levels), np.nan, levels >= MAJOR)
 
 
 def ranking(values: Floats) -> list[int]:
@@ -271,7 +338,7 @@ class DriftAgainstPast:
             keys = [(*window.series, variable, window.label, against) for variable in self.calculator.variables]
             values.extend(keys, result.psi.tolist())
             critical.extend(keys, result.psi_critical.tolist())
-            changed.extend(keys, result.verdict.tolist())
+            changed.extend(keys, _is_major(result.levels).tolist())
         yield from families
 
     def _live(self, view: View) -> Iterator[tuple[SeriesWindow, str, SeriesWindow]]:

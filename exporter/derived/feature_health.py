@@ -21,6 +21,7 @@ from exporter.stats.feature_bins import FeatureBins
 from exporter.stats.feature_cuts import FeatureCuts
 from exporter.stats.feature_moments import FeatureMoments, FeatureSums
 from exporter.stats.feature_quality import FeatureQuality
+from exporter.stats.feature_values import FeatureValues, ValueSums
 from exporter.stats.record_quality import RecordQuality
 
 QUANTILES = (0.05, 0.5, 0.95)
@@ -158,23 +159,26 @@ class StuckFeatures:
     """`model_feature_stuck`: whether all values of a feature in a window are the same.
 
     No value if the window has so few values that the share of the reference's commonest value may explain it by chance;
-    hence none for a feature that never varied. Numbers are the same if their standard deviation is a rounding error.
-    Categories outside the reference, and values of the wrong type, are never taken to be the same.
+    hence none for a feature that never varied. Numbers are the same if neither their standard deviation, but for
+    rounding, nor their hashes differ. Categories outside the reference and values of a wrong type never are.
     """
 
     profile: Profile
     bins: FeatureBins
     moments: FeatureMoments
+    values: FeatureValues
 
     def stuck(self, window: SeriesWindow) -> dict[str, float]:
         """Return whether each feature is stuck, 0 or 1; NaN with too few values."""
-        sums = FeatureSums.of(window[self.moments])
-        categories = window[self.bins][len(self.moments.means) :]
-        own, other = categories[:, :-2], categories[:, -1]
-        values = np.concatenate((sums.number, own.sum(axis=-1) + other))
-        is_one = (np.count_nonzero(own, axis=-1) == 1) & (other == 0)
-        same = np.concatenate((feature_moments.stddev(sums) == 0, is_one))
-        return _by_name(self.bins.features, np.where(values >= self._fewest, same, np.nan))
+        sums, counted = FeatureSums.of(window[self.moments]), ValueSums.of(window[self.values])
+        numeric = len(sums.number)
+        categories = window[self.bins][numeric:]
+        # A category named "missing" shares the bin of missing values.
+        own = np.column_stack((categories[:, :-2], counted.named_missing[numeric:]))
+        is_one_category = (np.count_nonzero(own, axis=-1) == 1) & (categories[:, -1] == 0)
+        is_one_number = (feature_moments.stddev(sums) == 0) & counted.have_one_hash[:numeric]
+        same = np.concatenate((is_one_number, is_one_category))
+        return _by_name(self.bins.features, np.where(counted.number >= self._fewest, same, np.nan))
 
     @cached_property
     def _fewest(self) -> Floats:

@@ -24,11 +24,12 @@ class MultivariateDrift:
         shift = (mean of the window - mean of the reference) / standard deviation of the reference
         z = shift / sqrt(1/n + 1/m)
 
-    Without drift, z of n records against the m of the reference is approximately standard normal. No value with fewer
-    than FEWEST_RECORDS in a window.
+    Without drift, z of n records against the m of the reference is approximately standard normal; of dependent records,
+    `overdispersion` count as one. No value with fewer than FEWEST_RECORDS in a window.
     """
 
     errors: ReconstructionError
+    overdispersion: float = 1.0
 
     def shift(self, window: SeriesWindow) -> float:
         """Return the shift of a window; NaN with too few records."""
@@ -39,7 +40,9 @@ class MultivariateDrift:
     def zscore(self, window: SeriesWindow) -> float:
         """Return the shift in its standard errors."""
         count = float(window[self.errors][0])
-        return self.shift(window) / math.sqrt(1 / count + 1 / self.errors.components.rows) if count else math.nan
+        if not count:
+            return math.nan
+        return self.shift(window) / math.sqrt(self.overdispersion * (1 / count + 1 / self.errors.components.rows))
 
     def collect(self, view: View) -> Families:
         text = "Mean PCA reconstruction error in a window minus the reference's, in standard deviations of the latter."
@@ -83,8 +86,8 @@ class EmbeddingDrift:
             counts, reference = embedding.counts(tally), embedding.reference
             if counts[0].sum() >= FEWEST_VECTORS:
                 value = float(psi(counts, reference, self.criteria.epsilon).mean())
-                independent = counts / self.criteria.overdispersion
-                limit = float(psi_critical(independent, reference, self.criteria.significance).max())
+                independent = counts / self.criteria.overdispersion, reference / self.criteria.overdispersion
+                limit = float(psi_critical(*independent, self.criteria.significance).max())
                 drifted = value > self.criteria.threshold and value > limit
                 found[embedding.feature] = EmbeddingResult(value, limit, drifted, embedding.mean_shift(tally))
         return found

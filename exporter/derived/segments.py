@@ -1,16 +1,22 @@
 """Segments: totals, drift and accuracy of the records that share a value of a segment."""
 
 import math
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
 
 from exporter.batch import SegmentSeries
-from exporter.derived.drift import DriftCalculator
+from exporter.derived.drift import DriftCalculator, Judged
+from exporter.derived.drift_level import Evidence
 from exporter.derived.gauges import per_label, per_window
 from exporter.derived.view import View, WindowTallies
 from exporter.families import Families
 from exporter.stats import SEGMENTS, Statistic
 from exporter.stats.outcomes import Outcomes, matrix
+
+# So many segments share a rate of false alarms.
+SEGMENTS_JUDGED = 20
 
 
 @dataclass(frozen=True)
@@ -25,10 +31,22 @@ class SegmentTotals:
 
 
 @dataclass(frozen=True)
-class SegmentDrift:
-    """The PSI of each feature in each segment against the whole reference; no value with too few records."""
+class SegmentDrift(Judged[SegmentSeries]):
+    """The PSI and the level of each feature in each segment against the whole reference.
+
+    Segments have bins only. A feature that defines a segment has no values in it.
+    """
 
     calculator: DriftCalculator
+
+    def windows(self, view: View) -> Iterable[WindowTallies[SegmentSeries]]:
+        return view.segments
+
+    def evidence(self, window: WindowTallies[SegmentSeries]) -> Evidence:
+        counts = replace(self.calculator.reference, bins=window[self.calculator.bins])
+        found = self.calculator.compare(counts).evidence(SEGMENTS_JUDGED)
+        is_own = np.array([name == window.series.segment for name in self.calculator.variables])
+        return Evidence(np.where(is_own, np.nan, found.effect), np.where(is_own, np.nan, found.statistic))
 
     def psi(self, window: WindowTallies[SegmentSeries]) -> dict[str, float]:
         """Return the PSI of the features of a window that have one, without the feature that defines the segment."""
@@ -42,6 +60,11 @@ class SegmentDrift:
     def collect(self, view: View) -> Families:
         text = "Population stability index of a feature of a segment in a window against the reference, unitless."
         yield per_label("model_segment_feature_drift_psi", text, view.segments, self.psi, scope=SEGMENTS)
+        text = "Level of the drift of a feature of a segment beyond chance: 0 none, 1 moderate, 2 major."
+        yield per_label("model_segment_feature_drift_level", text, view.segments, self._levels, scope=SEGMENTS)
+
+    def _levels(self, window: WindowTallies[SegmentSeries]) -> dict[str, float]:
+        return dict(zip(self.calculator.variables, self.levels(window).tolist(), strict=True))
 
 
 @dataclass(frozen=True)

@@ -3,6 +3,9 @@
 Sums over panes are computed on first use, and results that have several readers only once.
 """
 
+from __future__ import annotations
+
+import copy
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from functools import cached_property, wraps
@@ -13,7 +16,7 @@ from exporter.batch import Floats, SegmentSeries, Series
 from exporter.state.snapshot import Snapshot
 from exporter.stats import LabelNames, Statistic
 from exporter.tallies import history
-from exporter.tallies.tally import AnySeries, S, StatisticArrays, Tally, add, base, of_kind
+from exporter.tallies.tally import AnySeries, AnyTallies, S, StatisticArrays, Tally, add, base, of_kind
 from exporter.tallies.vocabulary import CLASS_LABEL
 from exporter.tallies.windows import Window
 
@@ -27,13 +30,22 @@ PanesByWindow = Mapping[tuple[str, AnySeries], Mapping[int, StatisticArrays]]
 class WindowTallies(Generic[S]):
     """What a rolling window, such as "5m", contains of one series, or of one segment of a series.
 
-    `panes` are its parts, and `names` the admitted values of labels. `results` are those of `once_per_window`.
+    `panes` are its parts, and `names` the admitted values of labels. `judgements` are those of drift, by the name of a
+    statistic. `results` are those of `once_per_window`.
     """
 
-    def __init__(self, label: str, series: S, panes: Iterable[StatisticArrays], names: LabelNames) -> None:
+    def __init__(
+        self,
+        label: str,
+        series: S,
+        panes: Iterable[StatisticArrays],
+        names: LabelNames,
+        judgements: StatisticArrays | None = None,
+    ) -> None:
         self.label = label
         self.series = series
         self.names = names
+        self.judgements = judgements or {}
         self._panes = panes
         self._sums: dict[str, Floats] = {}
         self.results: dict[MethodType, Any] = {}
@@ -54,6 +66,12 @@ class WindowTallies(Generic[S]):
         if name not in self._sums:
             self._sums[name] = _sum((pane[name] for pane in self._panes if name in pane), statistic)
         return self._sums[name]
+
+    def judged(self, judgements: Mapping[str, AnyTallies]) -> WindowTallies[S]:
+        """Return the window with other judgements, by window and series; it shares everything else."""
+        window = copy.copy(self)
+        window.judgements = _of_window(judgements, self.label, self.series)
+        return window
 
 
 SeriesWindow = WindowTallies[Series]
@@ -138,9 +156,23 @@ class View:
         """Return the panes of a window that are in view, by number, in the order of time."""
         return dict(sorted(self._panes.get((window.label, series), {}).items()))
 
+    def judged(self, snapshot: Snapshot) -> View:
+        """Return the view of a snapshot with the same tallies and other judgements; sums and results are shared."""
+        view = copy.copy(self)
+        view.snapshot = snapshot
+        view.windows = tuple(window.judged(snapshot.judgements) for window in self.windows)
+        view.segments = tuple(window.judged(snapshot.judgements) for window in self.segments)
+        return view
+
     def _windows(self, series: Sequence[S]) -> tuple[WindowTallies[S], ...]:
         return tuple(
-            WindowTallies(window.label, each, self._panes.get((window.label, each), {}).values(), self.names)
+            WindowTallies(
+                window.label,
+                each,
+                self._panes.get((window.label, each), {}).values(),
+                self.names,
+                _of_window(self.snapshot.judgements, window.label, each),
+            )
             for window in self.rolling_windows
             for each in series
         )
@@ -164,6 +196,10 @@ def panes_in_view(snapshot: Snapshot, rolling_windows: Sequence[Window]) -> Pane
             for series, row in tallies.items() if number >= first else ():
                 found[window.label, series][number] = row
     return found
+
+
+def _of_window(judgements: Mapping[str, AnyTallies], label: str, series: AnySeries) -> StatisticArrays:
+    return judgements.get(label, AnyTallies()).get(series, {})
 
 
 def _sum(tallies: Iterable[Tally], statistic: Statistic) -> Floats:

@@ -15,12 +15,14 @@ from exporter.engine.plan import ModelPlan, Plan
 from exporter.state.snapshot import ModelLabels, Snapshot
 from exporter.tallies.vocabulary import (
     CLASS_LABEL,
+    DIFFERENT_OTHER,
     ERROR_LABEL,
     MISSING,
     SEGMENT_LABEL,
     SERIES_LABEL,
     SeriesVocabulary,
     Vocabulary,
+    class_vocabulary,
     labels,
     printable,
     segment_vocabulary,
@@ -33,7 +35,7 @@ class _ModelVocabularies:
     def __init__(self, plan: Plan, state: ModelLabels) -> None:
         self._plan = plan
         self._state = state
-        self.classes = labels(plan.limits.prediction_classes, state.names.get(CLASS_LABEL, ()))
+        self.classes = class_vocabulary(plan.limits.prediction_classes, state.names.get(CLASS_LABEL, ()))
         self.errors = labels(plan.limits.error_types, state.names.get(ERROR_LABEL, ()))
         self.segments: dict[str, Vocabulary[str]] = {}
 
@@ -128,14 +130,25 @@ class LabelLimiter:
         series = batch.series.names[batch.series.codes[0]]
         vocabularies = self._models[series.model_name]
         segments = zip(self._plan_of(series).segments, batch.segments, strict=True)
+        predicted, actual = _map_labels(batch.prediction), batch.actual and _map_labels(batch.actual)
+        if actual is None:
+            prediction = self._limit_label(CLASS_LABEL, vocabularies.classes, predicted)
+        else:
+            # What is replaced in a prediction is counted when the prediction arrives, and not with its outcome.
+            prediction, _ = vocabularies.classes.encode(predicted)
+            # A predicted class and a true one share a place.
+            limited = self._limit_label(CLASS_LABEL, vocabularies.classes, actual)
+            actual = _without_confusion(vocabularies.classes, (predicted, actual), prediction, limited)
         return replace(
             batch,
-            prediction=self._limit_label(CLASS_LABEL, vocabularies.classes, batch.prediction),
-            error=self._limit_label(ERROR_LABEL, vocabularies.errors, batch.error),
-            # A predicted class and a true one share a place.
-            actual=batch.actual and self._limit_label(CLASS_LABEL, vocabularies.classes, batch.actual),
+            prediction=prediction,
+            predicted=predicted,
+            error=self._limit_label(ERROR_LABEL, vocabularies.errors, _map_labels(batch.error)),
+            actual=actual,
             segments=tuple(
-                self._limit_label(SEGMENT_LABEL, vocabularies.segments[segment.name], _with_missing(column))
+                self._limit_label(
+                    SEGMENT_LABEL, vocabularies.segments[segment.name], _map_labels(_with_missing(column))
+                )
                 for segment, column in segments
             ),
         )
@@ -143,7 +156,7 @@ class LabelLimiter:
     def _limit_label(self, label: str, vocabulary: Vocabulary[str], column: Encoded[str]) -> Encoded[str]:
         if not column.names:
             return column
-        admitted, capped = vocabulary.encode(Encoded(tuple(map(printable, column.names)), column.codes))
+        admitted, capped = vocabulary.encode(column)
         self._cap(label, capped)
         return admitted
 
@@ -158,6 +171,26 @@ def _with_missing(column: Encoded[str]) -> Encoded[str]:
     if not absent.any():
         return column
     return Encoded((*column.names, MISSING), np.where(absent, len(column.names), column.codes))
+
+
+def _without_confusion(
+    vocabulary: Vocabulary[str],
+    before: tuple[Encoded[str], Encoded[str]],
+    prediction: Encoded[str],
+    actual: Encoded[str],
+) -> Encoded[str]:
+    """Return the limited actual classes, equal to the limited predictions only if both were equal `before`."""
+    names = {name: number for number, name in enumerate((*before[0].names, *before[1].names))}
+    numbers = [np.array([names[name] for name in column.names] + [-1])[column.codes] for column in before]
+    is_confused = (actual.codes == prediction.codes) & (numbers[0] != numbers[1])
+    if not is_confused.any():
+        return actual
+    code, _ = vocabulary.code(DIFFERENT_OTHER)
+    return Encoded(vocabulary.names, np.where(is_confused, code, actual.codes))
+
+
+def _map_labels(column: Encoded[str]) -> Encoded[str]:
+    return Encoded(tuple(map(printable, column.names)), column.codes)
 
 
 def _map_series(column: Encoded[Series]) -> Encoded[Series]:

@@ -4,11 +4,16 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
+import msgspec
+
 from exporter.batch import Series
 from exporter.decoding.schema import UNUSABLE_FIELDS
 from exporter.derived import Measures
 from exporter.derived.context import ReferenceInfo
+from exporter.derived.drift import Judged
+from exporter.derived.drift_level import Judgement
 from exporter.derived.feature_health import AbsentFeatures
+from exporter.derived.prediction_kind import LoggedPredictions
 from exporter.derived.view import View, panes_in_view
 from exporter.families import CounterFamily, Families, GaugeFamily, merged
 from exporter.joins.join import JoinCounts
@@ -16,7 +21,7 @@ from exporter.joins.store import StoreStats
 from exporter.lines.rejects import Reason
 from exporter.model_key import ModelKey, ModelKeys
 from exporter.state.snapshot import ModelLabels, Snapshot
-from exporter.tallies.tally import of_kind
+from exporter.tallies.tally import AnyTallies, of_kind
 from exporter.tallies.windows import Window
 from exporter.telemetry import PREFIX
 
@@ -35,13 +40,35 @@ class Collector:
     models: Mapping[ModelKey, Measures]
     windows: Sequence[Window]
     _last: tuple[Snapshot, list[ModelView]] | None = field(default=None, init=False)
+    _has_judged: bool = field(default=False, init=False)
 
     def views(self, snapshot: Snapshot) -> list[ModelView]:
         """Return the views of a snapshot, one for each model and key, which their readers share."""
         last = self._last
-        if last is None or last[0] is not snapshot:
+        if last is None or last[0].windows is not snapshot.windows:
             last = self._last = snapshot, list(self._views(snapshot))
+        elif last[0] is not snapshot:
+            last = self._last = snapshot, [ModelView(each.measures, each.view.judged(snapshot)) for each in last[1]]
         return last[1]
+
+    def judged(self, snapshot: Snapshot, before: Snapshot | None) -> Snapshot:
+        """Return a snapshot with the levels of drift, which depend on those of the snapshot before.
+
+        The first time, all windows are judged, because the limits may have changed.
+        """
+        earlier = before.kept(snapshot.identities).judgements if before else {}
+        numbers = {window.label: window.judgement(snapshot.time) for window in self.windows}
+        judgements: dict[str, AnyTallies] = {window.label: AnyTallies() for window in self.windows}
+        for measures, view in self.views(snapshot):
+            for drift in measures.every(Judged):
+                name = drift.calculator.bins.name
+                for window in drift.windows(view):
+                    stored = earlier.get(window.label, AnyTallies()).get(window.series, {}).get(name)
+                    last = None if stored is None else Judgement.of(stored)
+                    judgement = drift.judge(window, last, numbers[window.label], at_once=not self._has_judged)
+                    judgements[window.label].setdefault(window.series, {})[name] = judgement.stored
+        self._has_judged = True
+        return msgspec.structs.replace(snapshot, judgements=judgements)
 
     def collect(self, snapshot: Snapshot) -> Families:
         """Yield all families of a snapshot."""
@@ -74,6 +101,21 @@ class Collector:
             if measures.find(ReferenceInfo) is None
             for series in view.series
         }
+
+    def contradictions(self, snapshot: Snapshot) -> dict[Series, list[str]]:
+        """Return what the records of each series contradict, and what to set."""
+        return {
+            series: list(measures.one(LoggedPredictions).notes(view, series))
+            for measures, view in self.views(snapshot)
+            for series in view.series
+        }
+
+    def undeclared_values(self, snapshot: Snapshot) -> Iterator[Series]:
+        """Yield the series whose predictions look like values, and of which nothing declares what they are."""
+        for measures, view in self.views(snapshot):
+            logged = measures.one(LoggedPredictions)
+            if logged.kind is None:
+                yield from (series for series in view.series if logged.looks_like(view, series) == "value")
 
     def _views(self, snapshot: Snapshot) -> Iterator[ModelView]:
         keys = ModelKeys(self.models, snapshot.first_model)

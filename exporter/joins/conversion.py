@@ -20,7 +20,7 @@ def predictions(batch: Batch, now: float) -> list[tuple[int, PendingPrediction]]
     if batch.request_id is None:
         return []
     n = len(batch)
-    classes: list[str | None] = _values(batch.prediction)
+    classes: list[str | None] = _values(batch.predicted or batch.prediction)
     scores = _tuples(batch.scores, n)
     segments = list(zip(*map(_values, batch.segments), strict=True)) if batch.segments else [()] * n
     columns = zip(

@@ -71,8 +71,9 @@ class ClassRates(NamedTuple):
     f1: Floats
 
     @classmethod
-    def of(cls, counts: Floats) -> ClassRates:
-        return cls.of_totals(counts.sum(axis=1), counts.sum(axis=0), counts.diagonal())
+    def of(cls, counts: Floats, correct: Floats) -> ClassRates:
+        """Return the rates of a confusion matrix; `correct` is its diagonal, or less than that as for `figures`."""
+        return cls.of_totals(counts.sum(axis=1), counts.sum(axis=0), correct)
 
     @classmethod
     def of_totals(cls, predicted: Floats, actual: Floats, correct: Floats) -> ClassRates:
@@ -89,8 +90,10 @@ class ClassRates(NamedTuple):
         return float(np.nan_to_num(values)[self.predicted + self.actual > 0].mean())
 
 
-def figures(counts: Floats) -> dict[str, Estimate]:
+def figures(counts: Floats, correct: Floats | None = None) -> dict[str, Estimate]:
     """Return accuracy and the weighted precision, recall and F1, with their standard errors; empty without outcomes.
+
+    `correct` is the diagonal of the counts, or less than that if a class stands for several.
 
     Standard errors come from the delta method: outcomes are a sample of a multinomial distribution over the cells, and
     to first order a figure is the mean over outcomes of its derivative with respect to the share of their cell.
@@ -98,30 +101,37 @@ def figures(counts: Floats) -> dict[str, Estimate]:
     n = counts.sum()
     if not n:
         return {}
-    share = counts / n
-    rates = ClassRates.of(share)
-    correct = np.eye(len(counts))
+    share, right = counts / n, (counts.diagonal() if correct is None else correct) / n
+    wrong = share - np.diag(right)
+    rates = ClassRates.of(share, right)
     precision, f1 = np.nan_to_num(rates.precision), np.nan_to_num(rates.f1)
     either = rates.predicted + rates.actual
     with np.errstate(divide="ignore", invalid="ignore"):
         by_correct = np.nan_to_num(rates.actual / rates.predicted, posinf=0.0)
         by_either = np.nan_to_num(rates.actual / either)
+    # The derivatives by the shares of wrong outcomes, and what the derivatives by those of correct ones are more.
+    none, one = np.zeros_like(share), np.ones_like(right)
     slopes = {
-        "accuracy": correct,
-        "precision": correct * by_correct + precision - (by_correct * precision)[:, None],
-        "recall": correct,
-        "f1": 2 * correct * by_either + f1 * (1 - by_either) - (f1 * by_either)[:, None],
+        "accuracy": (none, one),
+        "precision": (precision - (by_correct * precision)[:, None], by_correct),
+        "recall": (none, one),
+        "f1": (f1 * (1 - by_either) - (f1 * by_either)[:, None], 2 * by_either),
     }
     values = {
-        "accuracy": float(share.diagonal().sum()),
+        "accuracy": float(right.sum()),
         "precision": rates.weighted(rates.precision),
         "recall": rates.weighted(rates.recall),
         "f1": rates.weighted(rates.f1),
     }
+    stderrs = {
+        name: _stderr(wrong, slope, right, slope.diagonal() + more, float(n)) for name, (slope, more) in slopes.items()
+    }
     # Rounding may put a value slightly above 1.
-    return {name: Estimate(min(1.0, value), _stderr(share, slopes[name], float(n))) for name, value in values.items()}
+    return {name: Estimate(min(1.0, value), stderrs[name]) for name, value in values.items()}
 
 
-def _stderr(share: Floats, slope: Floats, n: float) -> float:
-    mean = (share * slope).sum()
-    return float(np.sqrt((share * np.square(slope - mean)).sum() / n))
+def _stderr(wrong: Floats, of_wrong: Floats, right: Floats, of_right: Floats, n: float) -> float:
+    """Return the standard error of a figure from the shares of outcomes and the figure's derivatives by them."""
+    mean = (wrong * of_wrong).sum() + (right * of_right).sum()
+    variance = (wrong * np.square(of_wrong - mean)).sum() + (right * np.square(of_right - mean)).sum()
+    return float(np.sqrt(variance / n))

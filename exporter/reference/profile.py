@@ -147,7 +147,8 @@ Feature = Numeric | Categorical
 class Profile(msgspec.Struct, frozen=True, forbid_unknown_fields=True, dict=True):
     """The reference of one model, made from `rows` records.
 
-    `actual` describes their ground truth, and `baseline` the performance of their predictions.
+    `actual` describes their ground truth, and `baseline` the performance of their predictions. So many records as
+    `overdispersion` count as one independent record.
 
     Fields that are UNSET are not written, so the `reference_id` of a profile without them is the same as before these
     fields existed.
@@ -163,6 +164,7 @@ class Profile(msgspec.Struct, frozen=True, forbid_unknown_fields=True, dict=True
     attributions: dict[str, Attribution] | UnsetType = UNSET
     baseline: Baseline | UnsetType = UNSET
     calibration: Calibration | UnsetType = UNSET
+    overdispersion: Annotated[float, Meta(ge=1)] | UnsetType = UNSET
     model_name: str | UnsetType = UNSET
     model_version: str | UnsetType = UNSET
     created: str = ""
@@ -171,7 +173,9 @@ class Profile(msgspec.Struct, frozen=True, forbid_unknown_fields=True, dict=True
     @cached_property
     def reference_id(self) -> str:
         """A hash of the distributions, independent of when, by which release and for which model it was made."""
-        content = msgspec.structs.replace(self, model_name=UNSET, model_version=UNSET, created="", made_by="")
+        content = msgspec.structs.replace(
+            self, model_name=UNSET, model_version=UNSET, overdispersion=UNSET, created="", made_by=""
+        )
         return hashlib.blake2b(msgspec.json.encode(content, order="sorted"), digest_size=6).hexdigest()
 
     def without(self, names: Collection[str]) -> Profile:
@@ -230,14 +234,23 @@ def bin_labels(feature: Feature) -> tuple[str, ...]:
     """Return the label of each bin; a numeric bin's label starts with its number, so that labels sort."""
     if isinstance(feature, Categorical):
         return tuple(name for name in feature.categories if name not in (MISSING_BIN, OTHER_BIN))
-    edges = [f"{edge:.6g}" for edge in feature.edges]
-    if len(set(edges)) < len(edges):
-        edges = [repr(edge) for edge in feature.edges]
-    bounds = ["-inf", *edges, "+inf"]
-    width = len(str(len(feature.edges)))
-    return tuple(
-        f"{index:0{width}}: {'[' if index else '('}{low}, {high})" for index, (low, high) in enumerate(pairwise(bounds))
-    )
+    edges = feature.edges
+    # An edge just above another one ends the bin of a single value.
+    ends_value = [low < high == math.nextafter(low, math.inf) for low, high in pairwise(edges)]
+    ends_value = [False, *(ends and not before for before, ends in pairwise([False, *ends_value]))]
+    values = [low if ends else edge for low, edge, ends in zip([math.nan, *edges], edges, ends_value, strict=False)]
+    distinct = len(edges) - sum(ends_value)
+    texts = [f"{value:.6g}" for value in values]
+    if len(set(texts)) < distinct:
+        texts = list(map(repr, values))
+    width = len(str(len(edges)))
+    labels = []
+    for index in range(len(edges) + 1):
+        is_value = index < len(edges) and ends_value[index]
+        opening = "(" if not index or ends_value[index - 1] else "["
+        low, high = texts[index - 1] if index else "-inf", texts[index] if index < len(edges) else "+inf"
+        labels.append(f"{index:0{width}}: " + (low if is_value else f"{opening}{low}, {high})"))
+    return tuple(labels)
 
 
 def reference_counts(feature: Feature) -> tuple[Floats, float, float]:

@@ -37,7 +37,8 @@ class Committable(Protocol):
 class Committer:
     """Commits the engine's state, one commit at a time; without a state folder, to memory.
 
-    `on_commit` is called with each committed snapshot; `last` is the newest.
+    `judge` adds what depends on the last snapshot to a new one. `on_commit` is called with each committed snapshot;
+    `last` is the newest.
     """
 
     def __init__(
@@ -46,12 +47,14 @@ class Committer:
         state: DurableState,
         telemetry: Telemetry,
         clock: Callable[[], float],
+        judge: Callable[[Snapshot, Snapshot | None], Snapshot] = lambda snapshot, _: snapshot,
         on_commit: Callable[[Snapshot], None] = lambda _: None,
     ) -> None:
         self._engine = engine
         self._state = state
         self._telemetry = telemetry
         self._clock = clock
+        self._judge = judge
         self._on_commit = on_commit
         self._running: asyncio.Task[Snapshot] | None = None
         # Changes take turns, so that a commit waits for one of them at most.
@@ -113,6 +116,7 @@ class Committer:
         try:
             async with self._whole:
                 snapshot = self._engine.snapshot(self._clock())
+            snapshot = await asyncio.to_thread(self._judge, snapshot, self.last or self._state.restored)
             await asyncio.to_thread(self._state.save, snapshot)
         except StoreError as error:
             self._telemetry.commits.labels("failure").inc()

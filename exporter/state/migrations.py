@@ -69,8 +69,13 @@ def from_2(content: Content) -> Content:
     }
 
 
+def from_3(content: Content) -> Content:
+    """Drift has levels, which depend on the level before; there are none yet."""
+    return content | {"judgements": {}}
+
+
 # The first step is from version 1 to version 2, and so on.
-STEPS: Sequence[Callable[[Content], Content]] = (from_1, from_2)
+STEPS: Sequence[Callable[[Content], Content]] = (from_1, from_2, from_3)
 VERSION = len(STEPS) + 1
 
 

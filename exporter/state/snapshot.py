@@ -73,6 +73,7 @@ class Snapshot(msgspec.Struct, frozen=True, eq=False):
     A change of a field, or of its type, needs a new version: see state.migrations.
 
     `windows` has tallies by window and pane, and `history` those that have left a window, by window and quarter.
+    `judgements` has the judgements of drift, as arrays, by window and by the statistic that they are of.
     `identities` are those of the plan by which the tallies were made, and `first_model` the name of the model that
     FIRST stands for. `series` are the admitted series, with the time of each one's last record, and `labels` the
     admitted labels by model; `capped` counts the rows whose label was not admitted. `seen_batches` and `seen_requests`
@@ -86,6 +87,7 @@ class Snapshot(msgspec.Struct, frozen=True, eq=False):
     totals: AnyTallies = msgspec.field(default_factory=AnyTallies)
     windows: TalliesByWindow = {}
     history: TalliesByWindow = {}
+    judgements: Mapping[str, AnyTallies] = {}
     identities: Identities = Identities()
     first_model: str | None = None
     series: Mapping[Series, float] = {}
@@ -139,6 +141,7 @@ class Snapshot(msgspec.Struct, frozen=True, eq=False):
             totals=only(self.totals),
             windows=of(self.windows),
             history=of(self.history),
+            judgements={label: only(of_window) for label, of_window in self.judgements.items() if label in windows},
             labels={
                 model: ModelLabels(
                     labels.names,

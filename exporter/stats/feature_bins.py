@@ -19,6 +19,7 @@ from exporter.tallies.tally import COUNTS, S, Tally
 # Names that alerts/ and dashboards/ use.
 FEATURE_BIN = FEATURES.metric("bin_total")
 REFERENCE_BIN = FEATURES.metric("reference_bin")
+FEW_EDGES = 24
 
 
 class FeatureBins(Statistic):
@@ -45,8 +46,11 @@ class FeatureBins(Statistic):
             counts, missing, other = reference_counts(feature)
             row[: len(counts)] = counts
             row[-2:] = missing, other
+        edges = [np.array(feature.edges) for feature in profile.numeric.values()]
+        self._many = [(row, values) for row, values in enumerate(edges) if len(values) > FEW_EDGES]
         # Shape (positions, numeric features, 1); +inf after a feature's last edge.
-        self._edges = padded([feature.edges for feature in profile.numeric.values()], np.inf).T[..., None]
+        few = [values.tolist() if len(values) <= FEW_EDGES else [] for values in edges]
+        self._few = padded(few, np.inf).T[..., None]
         special = {MISSING_BIN: self._width - 2, OTHER_BIN: self._width - 1}
         self._category_cells = [
             special | {label: cell for cell, label in enumerate(labels)}
@@ -81,11 +85,13 @@ class FeatureBins(Statistic):
         return counts.reshape(batch.groups, *self.shape).astype(COUNTS)
 
     def _numeric_cells(self, numbers: Floats) -> Ints:
-        """Return the cell of each number; comparing all numbers with each edge beats a binary search per number."""
+        """Return the cell of each number; to compare all numbers with few edges beats a binary search per number."""
         passed = np.zeros(numbers.shape, np.int8)
-        for edges in self._edges:
+        for edges in self._few:
             passed += (numbers >= edges).view(np.int8)
         cells = passed.astype(np.int64)
+        for row, edges in self._many:
+            cells[row] = np.searchsorted(edges, numbers[row], side="right")
         unusable = ~np.isfinite(numbers)
         if np.count_nonzero(unusable):
             cells[unusable] = np.where(np.isnan(numbers[unusable]), self._width - 2, self._width - 1)
@@ -106,7 +112,8 @@ class FeatureBins(Statistic):
         )
         keys, cells = self._exported_bins
         for series, tally in tallies.items():
-            counts.extend(series, keys, tally[cells].tolist())
-            reference.extend(series, keys, self.reference[cells].tolist())
+            rows = self.kind.rows(series, keys)
+            counts.extend(rows, tally[cells].tolist())
+            reference.extend(rows, self.reference[cells].tolist())
         yield from counts
         yield from reference

@@ -31,7 +31,10 @@ class FeatureQuality(Statistic):
         ranges = [bounds.get(name, (feature.min, feature.max)) for name, feature in profile.numeric.items()]
         self._least, self._greatest = np.array(ranges).reshape(-1, 2).T[..., None]
         self._categories = tuple(frozenset(feature.categories) for feature in profile.categorical.values())
-        self._all_named = tuple(feature.other == 0 for feature in profile.categorical.values())
+        self._all_named = tuple(
+            feature.other == 0 and feature.distinct <= len(feature.categories)
+            for feature in profile.categorical.values()
+        )
 
     def tally(self, batch: Batch) -> Tally:
         counts = np.zeros((batch.groups, *self.shape), COUNTS)

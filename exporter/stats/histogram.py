@@ -47,6 +47,10 @@ class Histogram(Statistic):
             family.add(series, np.cumsum(tally[:-1]).tolist(), tally[-1])
         yield family
 
+    def count(self, tally: Floats) -> float:
+        """Return the number of values observed."""
+        return float(tally[:-1].sum())
+
     def buckets(self, tally: Floats) -> CumulativeBuckets:
         """Return the upper bound and the cumulative count of each bucket."""
         return list(zip((*self.bounds, np.inf), np.cumsum(tally[:-1]).tolist(), strict=True))

@@ -32,6 +32,15 @@ class VariableKind:
         """Return the name of a metric that the variables share."""
         return f"model_{self.name}_{suffix}"
 
+    def rows(self, base: tuple[str, ...], keys: Iterable[tuple[str, ...]]) -> list[tuple[str, ...]]:
+        """Return the rows of keys, each a variable's name and further label values, for `VariableFamilies.extend`.
+
+        A row has the values of all labels, after the variable's name if the variables do not share metrics.
+        """
+        if self.name in SHARED:
+            return [(*base, *key) for key in keys]
+        return [(variable, *base, *labels) for variable, *labels in keys]
+
     def families(
         self,
         family_type: type[GaugeFamily | CounterFamily],
@@ -58,13 +67,13 @@ class VariableFamilies:
     shared: GaugeFamily | CounterFamily | None
     own: dict[str, GaugeFamily | CounterFamily]
 
-    def extend(self, base: tuple[str, ...], keys: Iterable[tuple[str, ...]], values: Sequence[float]) -> None:
-        """Add a series per key, which is a variable's name and further label values; NaN values are left out."""
+    def extend(self, rows: Sequence[tuple[str, ...]], values: Sequence[float]) -> None:
+        """Add a series per row, as `VariableKind.rows` returns them; NaN values are left out."""
         if self.shared is not None:
-            self.shared.extend([(*base, *key) for key in keys], values)
+            self.shared.extend(rows, values)
             return
-        for (variable, *labels), value in zip(keys, values, strict=True):
-            self.own[variable].extend([(*base, *labels)], [value])
+        for (variable, *labels), value in zip(rows, values, strict=True):
+            self.own[variable].extend([tuple(labels)], [value])
 
     def __iter__(self) -> Families:
         return iter([self.shared] if self.shared is not None else self.own.values())

@@ -56,10 +56,11 @@ def _of_performance(model: ModelStatus, thresholds: Mapping[str, float]) -> Iter
 
 
 def _of_features(model: ModelStatus) -> Iterator[Finding]:
+    drifted = [each for each in model.features if each.drifted and each.expected_until is None]
     for check, severity, one, many, found in (
         ("absent", CRITICAL, "is absent", "are absent", [each for each in model.features if each.absent]),
         ("stuck", WARNING, "is stuck at one value", "are stuck at one value", [e for e in model.features if e.stuck]),
-        ("drift", WARNING, "has drifted", "have drifted", [each for each in model.features if each.drifted]),
+        ("drift", WARNING, "has drifted", "have drifted", drifted),
     ):
         if found:
             what = counted(len(found), f"feature {one}", f"features {many}")

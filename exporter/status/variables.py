@@ -3,14 +3,16 @@
 import math
 from collections import Counter
 from collections.abc import Sequence
+from datetime import UTC, datetime
 
 import msgspec
 import numpy as np
 
 from exporter.derived.attribution_ranking import AttributionRanking
-from exporter.derived.context import ReferenceInfo
+from exporter.derived.context import ExpectedChanges, ReferenceInfo
 from exporter.derived.distributions import shares
 from exporter.derived.drift import Drift
+from exporter.derived.drift_level import MAJOR
 from exporter.derived.drift_statistics import PSI
 from exporter.derived.feature_health import (
     AbsentFeatures,
@@ -41,14 +43,18 @@ class Bin(msgspec.Struct, frozen=True):
 class VariableStatus(msgspec.Struct, frozen=True, kw_only=True):
     """A feature, or an output of the model, against the reference.
 
-    `drifted`, `absent` and `stuck` are null if the window has too few records. `checks` counts values of the window
-    that failed a check. An embedding has no bins. Shares are rounded to 6 digits, and `psi_course` to 4.
+    `drifted`, `level`, `absent` and `stuck` are null if the window has too few records. `level` is 1 for a moderate and
+    2 for a major drift, which counts as drifted. `expected_until` is the last day on which its drift does not alert.
+    `checks` counts values of the window that failed a check. An embedding has no bins. Shares are rounded to 6 digits,
+    and `psi_course` to 4.
     """
 
     name: str
     psi: float
     psi_critical: float
     drifted: bool | None
+    level: int | None = None
+    expected_until: str | None = None
     absent: bool | None = None
     stuck: bool | None = None
     missing_ratio: float = math.nan
@@ -122,11 +128,14 @@ def features(selection: Selection) -> list[VariableStatus]:
     variables = _charted(selection, drift) | _embeddings(selection)
     absent = measures.one(AbsentFeatures).absent(tallies)
     stuck = measures.one(StuckFeatures).stuck(tallies)
+    changes = measures.find(ExpectedChanges)
+    expected = changes.present(selection.view.snapshot.time) if changes else {}
     missing = measures.one(FeatureHealth).missing_ratio(tallies)
     outliers = measures.one(OutlierRatio).ratio(tallies)
     found = [
         msgspec.structs.replace(
             variables.get(name) or VariableStatus(name=name, psi=math.nan, psi_critical=math.nan, drifted=None),
+            expected_until=_day(expected.get(name)),
             absent=absent.get(name),
             stuck=_flag(stuck.get(name, math.nan)),
             missing_ratio=missing.get(name, math.nan),
@@ -143,10 +152,10 @@ def drifted_features(selection: Selection) -> int | None:
     drift = selection.measures.find(Drift, kind=FEATURES)
     if drift is None:
         return None
-    result, embeddings = drift.calculator.drift(selection.tallies), _embeddings(selection).values()
-    if not result.is_enough.any() and not embeddings:
+    levels, embeddings = drift.levels(selection.tallies), _embeddings(selection).values()
+    if np.isnan(levels).all() and not embeddings:
         return None
-    return int(result.drifted.sum()) + sum(embedding.drifted is True for embedding in embeddings)
+    return int(np.count_nonzero(levels >= MAJOR)) + sum(embedding.drifted is True for embedding in embeddings)
 
 
 def attributions(selection: Selection) -> AttributionsStatus | None:
@@ -184,10 +193,17 @@ def _judged(selection: Selection, drift: Drift) -> dict[str, VariableStatus]:
     # PSI always decides about drift, but is only shown if it is exported.
     hidden = np.full(len(calculator.variables), np.nan)
     psi, critical = (result.psi, result.psi_critical) if PSI in drift.statistics else (hidden, hidden)
-    rows = zip(calculator.variables, psi.tolist(), critical.tolist(), result.verdict.tolist(), strict=True)
+    levels = [None if math.isnan(level) else int(level) for level in drift.levels(selection.tallies)]
+    rows = zip(calculator.variables, psi.tolist(), critical.tolist(), levels, strict=True)
     return {
-        name: VariableStatus(name=name, psi=value, psi_critical=by_chance, drifted=_flag(verdict))
-        for name, value, by_chance, verdict in rows
+        name: VariableStatus(
+            name=name,
+            psi=value,
+            psi_critical=by_chance,
+            drifted=None if level is None else level >= MAJOR,
+            level=level,
+        )
+        for name, value, by_chance, level in rows
     }
 
 
@@ -254,6 +270,10 @@ def quality(selection: Selection, found: Sequence[VariableStatus]) -> QualitySta
         records={check: int(count) for check, count in records.failures(selection.tallies[records]).items()},
         unknown_features=unknown.count(selection.view, selection.series),
     )
+
+
+def _day(end: float | None) -> str | None:
+    return None if end is None else datetime.fromtimestamp(end, UTC).date().isoformat()
 
 
 def _flag(value: float) -> bool | None:

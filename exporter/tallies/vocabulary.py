@@ -16,6 +16,8 @@ ERROR_LABEL = "error_type"
 SERIES_LABEL = "model_version"
 SEGMENT_LABEL = "segment_value"
 OTHER = "other"
+# The actual class of an outcome whose predicted class is `other` too, but not the same class.
+DIFFERENT_OTHER = "other (different)"
 MISSING = "missing"
 MAX_LABEL_CHARACTERS = 128
 
@@ -91,6 +93,11 @@ def other_label(_: str) -> str:
 def labels(limit: int, names: Iterable[str] = ()) -> Vocabulary[str]:
     """Return a vocabulary of plain labels."""
     return Vocabulary(limit, other_label, names)
+
+
+def class_vocabulary(limit: int, names: Iterable[str] = ()) -> Vocabulary[str]:
+    """Return a vocabulary of classes; DIFFERENT_OTHER has a place outside the limit."""
+    return Vocabulary(limit, lambda name: name if name == DIFFERENT_OTHER else OTHER, names)
 
 
 def segment_vocabulary(limit: int, names: Iterable[str] = ()) -> Vocabulary[str]:

@@ -11,6 +11,8 @@ import numpy as np
 from exporter.batch import Floats, Ints
 
 PANES = 60
+# A window is judged once per so many panes, at most.
+PANES_PER_JUDGEMENT = 3
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,3 +33,7 @@ class Window:
     def first_in_view(self, now: float) -> int:
         """Return the oldest pane that is in view at epoch time `now`."""
         return int(now // (self.seconds / PANES)) - PANES + 1
+
+    def judgement(self, now: float) -> int:
+        """Return the number of the stretch of time in which the window is judged once, at epoch time `now`."""
+        return int(now // (self.seconds / PANES * PANES_PER_JUDGEMENT))

@@ -18,12 +18,19 @@ from tests.servers import require
 DRIFT = ("feature-drift", "feature-drift-24h", "feature-drift-comparisons", "feature-drift-instances")
 # What counts as drifted is for the tests of alerts.
 VERDICTS = {
+    "model_version_feature:model_feature_drift_level:judged1h",
+    "model_version_feature:model_feature_drift_level:judged24h",
+    "model_version_feature:model_feature_drift_level:max",
+    "model_version_feature:model_feature_drift_psi:max",
     "model_version_feature:model_feature_drift_psi:drifted",
     "model_version:model_drifted_features_per_feature:ratio",
 }
+# Of each version, which models.yaml records.
+LIMITS = {"feature_drift_psi": 0.25, "feature_drift_psi_moderate": 0.1}
 MINUTES = 5  # between scrapes
 
 Labels = Mapping[str, str]
+VERSION_LABELS = ("cluster", "namespace", "model_name", "model_version")
 
 
 def rule_names() -> set[str]:
@@ -73,9 +80,16 @@ class Scenario:
     series: dict[str, str] = field(default_factory=dict)
     tests: list[dict[str, Any]] = field(default_factory=list)
     checked: set[str] = field(default_factory=set)
+    overdispersion: int = 1
 
     def add(self, name: str, labels: Labels, values: str) -> None:
         self.series[f"{name}{_spelt(labels)}"] = values
+        if "model_version" in labels:
+            version = {key: labels[key] for key in VERSION_LABELS if key in labels}
+            known = {f"model_version:model_drift_overdispersion:max{_spelt(version)}": self.overdispersion}
+            for metric, limit in LIMITS.items():
+                known[f"model_version_metric:model_threshold:max{_spelt({**version, 'metric': metric})}"] = limit
+            self.series |= {series: f"{value}x3000" for series, value in known.items()}
 
     def expect(self, hour: int, name: str, labels: Labels, value: float, *, relative: float = 1e-9) -> None:
         """Expect that a recorded series is there, and of that value."""

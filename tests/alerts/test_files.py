@@ -71,7 +71,7 @@ def test_a_rule_is_named_by_level_metric_and_operations() -> None:
     metric = r"(model|prediction_exporter)_[a-z0-9_]+|up"
     windows = "5m|15m|30m|1h|24h|2h|6h|1d|3d|30d"
     known = r"count(_(1h|24h)_ago)?|known1h|(all_)?down|drifted|degraded|broken|max|sum|mean|increase|ratio(_of_pods)?"
-    known += r"|steady1h(_yesterday|_last_week)?|usually_gone|idle|last_timestamp|overdue"
+    known += r"|judged(1h|24h)|steady1h(_yesterday|_last_week)?|usually_gone|idle|last_timestamp|overdue"
     rates = rf"(avg_|p99_|ratio_)?rate({windows})|((sum|ratio)_)?increase({windows})(_offset1h)?|count({windows})"
     operations = rf"{known}|{rates}|(excess_ratio|median)({windows})"
     # Of objectives, the second part names what the series is.
@@ -108,6 +108,7 @@ def test_counts_and_the_alerts_on_them_are_evaluated_together() -> None:
     assert [rule["alert"] for rule in group["rules"] if "alert" in rule] == [
         "ModelFeatureDrift",
         "ModelDriftWidespread",
+        "ModelFeatureDriftModerate",
     ]
 
 

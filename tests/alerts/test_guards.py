@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from exporter.configuration.thresholds import MEANINGS
-from tests.alerts.cases_drift import bins, even
+from tests.alerts.cases_drift import bins, even, reference
 from tests.alerts.cases_quality import failing
 from tests.alerts.rule_files import ALERTS, RECORDINGS
 from tests.alerts.timeline import HEALTHY, STEP, VERSION, Case, Level, Series, firing, of, run, thresholds
@@ -27,11 +27,45 @@ def case(healthy: Series, fault: Series, *, begins: int = 80, fires: int = 80) -
     return Case("", fault, {}, "", "", healthy=healthy, begins=begins, fires=fires, resolves=STEP)
 
 
-def test_drift_of_fewer_than_a_hundred_values_is_not_told(tmp_path: Path) -> None:
-    # 90 values in the hour, of one bin alone: by itself beyond chance.
+def test_drift_of_fewer_than_fifty_values_does_not_alert(tmp_path: Path) -> None:
+    # 45 values in the hour, of one bin alone: beyond chance.
     few = even("age") | bins({"age": (0.75, 0.75)})
-    fires(tmp_path, case(few, bins({"age": (1.5, 0.0)})))
-    fires(tmp_path, case(few, bins({"age": (2.0, 0.0)})), "ModelFeatureDrift")
+    fires(tmp_path, case(few, bins({"age": (0.75, 0.0)})))
+    fires(tmp_path, case(few, bins({"age": (1.0, 0.0)})), "ModelFeatureDrift")
+
+
+def test_dependent_records_count_as_fewer(tmp_path: Path) -> None:
+    few = even("age") | bins({"age": (2.0, 2.0)})
+    alike = {of("model_drift_overdispersion"): Level(10)}
+    fires(tmp_path, case(few | alike, bins({"age": (4.0, 0.0)})))
+    fires(tmp_path, case(few, bins({"age": (4.0, 0.0)})), "ModelFeatureDrift")
+
+
+def test_a_single_pod_s_level_is_that_of_its_sidecar(tmp_path: Path) -> None:
+    age = 'feature_name="age",window="1h"'
+    healthy = reference("age") | bins({"age": (30, 30)})
+    gauges = {of("model_feature_drift_psi", age): Level(0.06), of("model_feature_drift_level", age): Level(2)}
+    fires(tmp_path, case(healthy, DRIFTING))
+    fires(tmp_path, case(healthy | {name: Level(0) for name in gauges}, gauges), "ModelFeatureDrift")
+
+
+def test_an_expected_change_does_not_alert_until_its_day(tmp_path: Path) -> None:
+    name = of("model_feature_drift_expected_until_timestamp_seconds", 'feature_name="age"')
+    fires(tmp_path, case(even("age") | {name: Level(86400)}, DRIFTING))
+    fires(tmp_path, case(even("age") | {name: Level(5000)}, DRIFTING), "ModelFeatureDrift")
+    other = name.replace("age", "income")
+    fires(tmp_path, case(even("age") | {other: Level(86400)}, DRIFTING), "ModelFeatureDrift")
+
+
+def test_a_feature_may_have_a_limit_of_its_own(tmp_path: Path) -> None:
+    own = of("model_feature_threshold", 'feature_name="age",metric="feature_drift_psi"')
+    drifting = bins({"age": (50, 10), "income": (50, 10)})
+    fires(tmp_path, case(even("age") | {own: Level(0.6)}, DRIFTING))
+    fires(
+        tmp_path,
+        case(even("age", "income", "city", "size", "d", "e", "f") | {own: Level(0.6)}, drifting),
+        "ModelFeatureDrift",
+    )
 
 
 def test_a_new_version_is_not_told_of_drift_until_its_window_is_full(tmp_path: Path) -> None:
@@ -56,7 +90,7 @@ def test_a_model_s_owner_may_set_its_limit(tmp_path: Path) -> None:
 
 def test_drift_is_told_by_the_pods_where_bins_are_not_exported(tmp_path: Path) -> None:
     age = 'feature_name="age",window="1h"'
-    gauges = {of("model_feature_drift_psi", age): Level(0.4), of("model_feature_drifted", age): Level(1)}
+    gauges = {of("model_feature_drift_psi", age): Level(0.4), of("model_feature_drift_level", age): Level(2)}
     fires(tmp_path, case({name: Level(0) for name in gauges}, gauges), "ModelFeatureDrift")
 
 

@@ -47,3 +47,25 @@ def test_figures_of_a_fleet_are_those_of_all_its_outcomes(tmp_path: Path) -> Non
                 else:
                     scenario.expect_nothing(HOURS, series, {**VERSION, "class": of_class})
     scenario.run()
+
+
+def test_different_classes_that_are_counted_as_other_are_wrong(tmp_path: Path) -> None:
+    pairs = {
+        ("other", "other"): 4,
+        ("other", "other (different)"): 6,
+        ("other", "a"): 2,
+        ("a", "other"): 1,
+        ("a", "a"): 5,
+    }
+    scenario = Scenario(tmp_path, ("outcomes",))
+    for (predicted, actual), step in pairs.items():
+        labels = {**VERSION, "pod": "a", "predicted": predicted, "actual": actual}
+        scenario.add("model_outcomes_total", labels, Counter([step] * (HOURS + 1)).spelt)
+    expected = {"precision": 4 / 12, "recall": 4 / 11, "f1": 2 * 4 / (12 + 11)}
+    for window in ("1h", "24h"):
+        scenario.expect(HOURS, f"model_version:model_accuracy:increase{window}", VERSION, 9 / 18)
+        for name, value in expected.items():
+            series = f"model_version_class:model_{name}:increase{window}"
+            scenario.expect(HOURS, series, {**VERSION, "class": "other"}, value)
+            scenario.expect_nothing(HOURS, series, {**VERSION, "class": "other (different)"})
+    scenario.run()

@@ -4,13 +4,15 @@ import math
 import random
 from collections import Counter as Total
 from collections.abc import Mapping
+from functools import partial
 from pathlib import Path
 
 import pytest
 from scipy.stats import chi2
 
 from exporter.reference.profile import bin_labels
-from tests.alerts.oracle import Drift, drift
+from tests.alerts import oracle
+from tests.alerts.oracle import Drift, wilson_hilferty
 from tests.alerts.promtool import DRIFT as DRIFT_FILES
 from tests.alerts.promtool import Counter, Scenario, rule_names
 from tests.records import numeric
@@ -36,6 +38,8 @@ AGE = {**VERSION, **REFERENCE, "feature_name": "age"}
 DRIFT = "model_version_feature:model_feature_drift_psi:increase1h"
 ENOUGH = "model_version_feature:model_feature_drift_enough:increase1h"
 COUNTED = "model_version_feature_bin:model_feature_bin:increase1h"
+OVERDISPERSION = 2
+drift = partial(oracle.drift, overdispersion=OVERDISPERSION)
 EARLIER = {"yesterday": 24, "last_week": 168}
 
 
@@ -71,7 +75,7 @@ def labels_of(version: str, feature: str, **more: str) -> dict[str, str]:
 def scenario_of(
     folder: Path, counters: dict[tuple[str, str, str, str], Counter], reference: dict[str, Total]
 ) -> Scenario:
-    scenario = Scenario(folder)
+    scenario = Scenario(folder, overdispersion=OVERDISPERSION)
     for version, pods in PODS.items():
         for pod in pods:
             target = {"job": "model", "pod": pod, "instance": f"{pod}:9465"}
@@ -125,7 +129,7 @@ def compared_with_earlier() -> set[str]:
 
 
 def test_every_comparison_with_an_earlier_day_is_what_plain_loops_say(tmp_path: Path, rng: random.Random) -> None:
-    scenario = Scenario(tmp_path, DRIFT_FILES[:3], scrapes=60)
+    scenario = Scenario(tmp_path, DRIFT_FILES[:3], scrapes=60, overdispersion=OVERDISPERSION)
     for feature in BINS:
         # Shares move from day to day.
         hours = [
@@ -216,12 +220,20 @@ def against_reference(
         "drift_enough": 1,
         "drift_psi": expected.psi,
         "drift_chi2": expected.chi2,
+        "drift_effect": expected.effect,
+        "drift_g": expected.g,
+        "drift_level": expected.level(),
         **({} if math.isnan(expected.ks) else {"drift_ks": expected.ks}),
     }
     for name, value in values.items():
         scenario.expect(NOW, f"{level}:model_feature_{name}:increase{window}", labels, value)
     critical = f"{level}:model_feature_drift_psi_critical:increase{window}"
     scenario.expect(NOW, critical, labels, expected.critical, relative=0.003)
+    for limit, psi in (("limit", 0.25), ("moderate_limit", 0.1)):
+        ratio = f"{level}:model_feature_drift_effect_per_{limit}:ratio_increase{window}"
+        scenario.expect(NOW, ratio, labels, expected.effect / psi)
+    ratio = f"{level}:model_feature_drift_g_per_critical:ratio_increase{window}"
+    scenario.expect(NOW, ratio, labels, expected.g / expected.g_critical, relative=0.02)
     scenario.expect(NOW, f"{level}:model_feature_reference_bin:sum", labels, expected.m)
     for name, count in now.items():
         scenario.expect(NOW, f"{level}_bin:model_feature_bin:increase{window}", {**labels, "bin": name}, count)
@@ -372,3 +384,9 @@ def test_the_critical_value_is_within_what_is_said_of_scipy_s(tmp_path: Path) ->
         labels = {**VERSION, **REFERENCE, "feature_name": f"of {degrees}"}
         scenario.expect(1, name, labels, expected, relative=0.008 if degrees == 1 else 0.003)
     scenario.run()
+
+
+def test_the_critical_value_of_g_is_that_of_a_thousand_features_or_stricter() -> None:
+    for freedom in range(1, 102):
+        exact = chi2.isf(3e-6 / 1000, freedom)
+        assert exact * 0.99 <= wilson_hilferty(5.8, freedom) <= exact * 1.25

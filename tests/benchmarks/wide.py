@@ -11,6 +11,7 @@ from exporter.assembly import planning
 from exporter.configuration import loading
 from exporter.engine.engine import Engine
 from exporter.lines.stream import Stream
+from exporter.state.snapshot import Snapshot
 from exporter.status import rendering
 from exporter.status.document import StatusQuery, status
 from exporter.status.operation import Operation
@@ -84,11 +85,22 @@ def _cost(features: int, reference: Path) -> Cost:
     snapshot = engine.snapshot(now)
     operation = Operation()
 
-    def page() -> bytes:
-        return rendering.page(status(collector, replace(snapshot), StatusQuery(), operation))
+    # The shortest window is judged at each scrape, and the others seldom.
+    before = collector.judged(replace(snapshot, time=now - 15), None)
+    judged = collector.judged(snapshot, before)
 
-    # A snapshot of its own each time, because a collector keeps what it has derived of the last one.
-    return Cost(record_us, _median_ms(lambda: [*collector.collect(replace(snapshot))]), _median_ms(page))
+    def scrape() -> list[object]:
+        return [*collector.collect(collector.judged(_anew(snapshot), before))]
+
+    def page() -> bytes:
+        return rendering.page(status(collector, _anew(judged), StatusQuery(), operation))
+
+    return Cost(record_us, _median_ms(scrape), _median_ms(page))
+
+
+def _anew(snapshot: Snapshot) -> Snapshot:
+    """Return a copy, of which a collector has derived nothing yet."""
+    return replace(snapshot, windows=dict(snapshot.windows))
 
 
 def _median_ms(work: Callable[[], object]) -> float:

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from exporter import units
 from exporter.configuration.settings import Config, FeatureConfig
 from exporter.configuration.source_config import SourceConfig
-from exporter.configuration.thresholds import MEANINGS, SHARES
+from exporter.configuration.thresholds import FEATURE_MEANINGS, MEANINGS, SHARES
 from exporter.decoding.conditions import Where
 from exporter.decoding.field_rule import FieldRule
 
@@ -142,6 +142,8 @@ class Draws:
             units.Bounds: one([[0, 1], [None, None], [-5, None]], [[1, 0], [float("nan"), 1], [10**400, None]]),
             units.Tails: one([[0.01, 0.99], [0, 1], [0.3, 0.7]], [[0.5, 0.5], [0.9, 0.1]]),
             units.Ascending: one([[0.1, 1], [-1, 0, 1e300], [5]], [[], [1, 1], [float("nan")], [float("inf")], [None]]),
+            units.Day: one(["2026-12-31", "2000-02-29"], ["2026-13-01", "soon", 5]),
+            units.Limit: one([0.1, 0, 5], ["x", -1]),
             units.Listen: st.just("127.0.0.1:0"),
             units.FieldPath: paths,
             units.TimeZone: one(["UTC"], ["Mars/Olympus", 5]),
@@ -151,11 +153,15 @@ class Draws:
             SourceConfig: sources(is_odd=self.is_odd),
         }
         shares = [name for name in MEANINGS if name in SHARES]
+        limits = st.dictionaries(one([*FEATURE_MEANINGS], ["x"]), one([0, 0.5, 1], ODD_NUMBERS), max_size=3)
         by_key = {
+            "feature": one(["age", "country"], ["x"]),
             "fields": fields(is_odd=self.is_odd),
             "thresholds": st.dictionaries(one(shares, ["x"]), one([0, 0.5, 1], ODD_NUMBERS), max_size=3),
             "features": st.dictionaries(
-                one(["age", "income"], ["country", "x"]), st.deferred(lambda: self.mappings(FeatureConfig)), max_size=2
+                one(["age", "income"], ["country", "x"]),
+                st.deferred(lambda: self.mappings(FeatureConfig, thresholds=limits)),
+                max_size=2,
             ),
             "exported_bins": st.lists(one(["age", "country", "plan"], ["x", ""]), max_size=2, unique=True),
             "windows": st.lists(one(["1m", "5m", "1h"], ["1ms", "x"]), min_size=1, max_size=3, unique=True),
@@ -185,12 +191,12 @@ class Draws:
             return self.mappings(kind)
         return self.by_type[kind]
 
-    def mappings(self, struct: type[msgspec.Struct]) -> st.SearchStrategy[dict[str, Any]]:
-        """Return mappings with some of the keys of a Struct."""
-        fields = msgspec.structs.fields(struct)
-        keys = {
-            each.name: self.by_key[each.name] if each.name in self.by_key else self.values(each.type) for each in fields
-        }
+    def mappings(
+        self, struct: type[msgspec.Struct], **own: st.SearchStrategy[Any]
+    ) -> st.SearchStrategy[dict[str, Any]]:
+        """Return mappings with some of the keys of a Struct, some of them with values of their own."""
+        fields, by_key = msgspec.structs.fields(struct), {**self.by_key, **own}
+        keys = {each.name: by_key[each.name] if each.name in by_key else self.values(each.type) for each in fields}
         required = {each.name: keys.pop(each.name) for each in fields if each.required}
         return st.fixed_dictionaries(required, optional=keys)
 

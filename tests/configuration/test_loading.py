@@ -168,7 +168,7 @@ SOURCES = "sources: [/var/log/model.jsonl]\n"
         pytest.param(SOURCES + "listn: :1", "listn: unknown key; did you mean `listen`?", id="unknown key"),
         pytest.param(
             SOURCES + "zzz: 1",
-            "zzz: unknown key; known: buckets, business, drift, exported_bins, favourable, features",
+            "zzz: unknown key; known: buckets, business, drift, expected, exported_bins, favourable, features",
             id="no key near",
         ),
         pytest.param(SOURCES + "limits: {model: 1}", "limits.model: unknown key; did you mean `models`?", id="nested"),

@@ -143,4 +143,4 @@ def test_the_distribution_of_attributions_drifts_as_that_of_a_feature_does() -> 
 
 
 def test_drift_of_few_attributions_has_no_value() -> None:
-    assert not drift([0.5] * 50, [math.nan] * 50)
+    assert not drift([0.5] * 49, [math.nan] * 49)

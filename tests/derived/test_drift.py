@@ -2,12 +2,13 @@
 
 import numpy as np
 import pytest
+from msgspec.structs import replace
 
 from exporter.assembly.measures import measures
 from exporter.batch import Series
-from exporter.configuration.settings import Config, DriftConfig
-from exporter.derived import Criteria
-from exporter.derived.drift import Drift, DriftCalculator
+from exporter.configuration.settings import Config, DriftConfig, FeatureConfig
+from exporter.configuration.thresholds import FEATURE_MEANINGS
+from exporter.derived.drift import Drift
 from exporter.families import Family
 from exporter.reference.profile import Profile
 from exporter.stats.variable_kind import FEATURES
@@ -73,9 +74,6 @@ def test_there_is_no_value_under_ten_records_a_bin(
     for method in ("psi", "chi2", "js", "psi_pvalue", "psi_critical", "chi2_pvalue"):
         assert {name for (name,) in told[f"model_feature_drift_{method}"]} == judged
     assert {name for (name,) in told["model_feature_drift_ks"]} == judged & {"age"}
-    assert {name for (name,) in told["model_feature_drifted"]} == judged
-    assert told["model_drift_judged_features"] == {(): len(judged)}
-    assert (() in told["model_drifted_features_ratio"]) == bool(judged)
 
 
 def test_the_reference_is_told_by_the_hash_of_its_content() -> None:
@@ -132,7 +130,13 @@ def test_methods_that_are_not_wanted_are_not_told() -> None:
     told = tallied(drift=DriftConfig(methods=("ks",)), numbers=[LIKE], categories=[PLACES])
     assert {name for name in told if "_drift_" in name} == {
         f"model_{subject}_drift_{field}" for subject in ("feature", "prediction") for field in ("ks", "ks_pvalue")
-    } | {"model_feature_bin_drift_psi", "model_feature_drift_rank", "model_drift_judged_features"}
+    } | {f"model_{subject}_drift_level" for subject in ("feature", "prediction")} | {
+        "model_feature_bin_drift_psi",
+        "model_feature_drift_rank",
+        "model_drift_judged_features",
+        "model_drift_detectable_psi",
+        "model_drift_overdispersion",
+    }
     assert told["model_feature_drifted"]
 
 
@@ -159,18 +163,57 @@ def test_values_of_a_regression_and_probabilities_drift_too() -> None:
     assert told["model_probability_drift_ks"] == {(): pytest.approx(0, abs=1e-12)}
 
 
-def test_a_stricter_limit_and_significance_change_the_verdict_alone() -> None:
-    judged = []
-    for threshold, significance in ((0.25, 0.01), (5.0, 0.01), (0.25, 1e-300)):
-        chosen = measures(Config(sources=[], thresholds={"feature_drift_psi": threshold}), PROFILE)
-        drift = chosen.one(Drift, kind=FEATURES)
-        assert drift.calculator.criteria == Criteria(threshold=threshold)
-        calculator = DriftCalculator(PROFILE, criteria=Criteria(significance, 1.0, threshold))
+@pytest.mark.parametrize("records", [49, 50])
+def test_levels_need_fifty_records(records: int) -> None:
+    found = tallied(numbers=[[20.0] * records], categories=[["DE"] * records])
+    names = {"age", "place"} if records == 50 else set()
+    for metric in ("drift_level", "drifted"):
+        assert {name for (name,) in found[f"model_feature_{metric}"]} == names
+    assert found["model_drift_judged_features"] == {(): len(names)}
+    assert (() in found["model_drifted_features_ratio"]) == bool(names)
+    assert (() in found["model_drift_detectable_psi"]) == bool(names)
+
+
+@pytest.mark.parametrize("records", [99, 100])
+def test_levels_need_a_hundred_records_of_the_reference(records: int) -> None:
+    profile = reference({"age": numeric([30.0, 40.0], [10, 10, records - 20])})
+    assert bool(tallied(profile, numbers=[[20.0] * 500])["model_feature_drift_level"]) == (records == 100)
+
+
+def test_dependent_records_count_as_fewer_on_both_sides() -> None:
+    found = []
+    for overdispersion, records in ((1.0, 60), (2.0, 120)):
+        profile = reference({"age": numeric([30.0, 40.0], [100 * int(overdispersion)] * 3)})
+        drift = DriftConfig(overdispersion=overdispersion)
+        found.append(tallied(profile, drift, numbers=[ages(records // 2, records // 2, 0)]))
+        assert found[-1]["model_drift_overdispersion"] == {(): overdispersion}
+    for metric in ("model_drift_detectable_psi", "model_feature_drift_psi_critical", "model_feature_drift_level"):
+        assert list(found[0][metric].values()) == pytest.approx([*found[1][metric].values()], rel=1e-12)
+    few = tallied(drift=DriftConfig(overdispersion=2.0), numbers=[ages(99, 0, 0)], categories=[["DE"] * 99])
+    assert few["model_feature_drift_level"] == {}
+
+
+def test_the_overdispersion_of_the_profile_is_the_default() -> None:
+    profile = replace(PROFILE, overdispersion=3.0)
+    assert tallied(profile, numbers=[LIKE], categories=[PLACES])["model_drift_overdispersion"] == {(): 3.0}
+
+
+def test_limits_change_the_level_alone() -> None:
+    found = []
+    for thresholds, own, level in (
+        ({}, {}, 2),
+        ({"feature_drift_psi": 50.0, "feature_drift_wasserstein": 50.0}, {}, 1),
+        ({}, {"feature_drift_psi": 50.0, "feature_drift_wasserstein": 50.0}, 1),
+        (dict.fromkeys(FEATURE_MEANINGS, 50.0), {}, 0),
+        (dict.fromkeys(FEATURE_MEANINGS, 50.0), {"feature_drift_psi": 0.25}, 2),
+    ):
+        config = Config(sources=[], thresholds=thresholds, features={"age": FeatureConfig(thresholds=own)})
+        calculator = measures(config, PROFILE).one(Drift, kind=FEATURES).calculator
         batch = columns(60, numbers=[ages(60, 0, 0)], categories=[PLACES])
         row = {
             s.name: s.tally(batch)[0].astype(np.float64) for s in (calculator.bins, calculator.cuts, calculator.moments)
         }
         result = calculator.drift(window_of(row))
-        judged.append((bool(result.drifted[0]), float(result.psi[0])))
-    assert [verdict for verdict, _ in judged] == [True, False, False]
-    assert len({value for _, value in judged}) == 1
+        assert result.levels.tolist() == [level, 0]
+        found.append(result.psi.tolist())
+    assert all(psi == found[0] for psi in found)

@@ -38,7 +38,7 @@ def test_values_are_compared() -> None:
 def test_the_metrics_are_those_of_prediction_drift() -> None:
     profile = with_truth(of_classes("ab"), {"a": 700, "b": 300})
     found = told(outcomes("ab" * 50, "ab" * 50, classes="ab"), profile)
-    results = ("psi", "psi_critical", "psi_pvalue", "chi2", "chi2_pvalue", "js")
+    results = ("psi", "psi_critical", "psi_pvalue", "chi2", "chi2_pvalue", "js", "level")
     assert {name for name in found if name.startswith("model_label_drift_")} == {
         f"model_label_drift_{result}" for result in results
     }

@@ -11,6 +11,7 @@ from exporter.derived.feature_health import StuckFeatures
 from exporter.reference.profile import Profile
 from exporter.stats.feature_bins import FeatureBins
 from exporter.stats.feature_moments import FeatureMoments
+from exporter.stats.feature_values import FeatureValues
 from exporter.tallies import tally
 from tests.derived.views import view_of
 from tests.records import categorical, columns, numeric, reference
@@ -22,7 +23,7 @@ PROFILE = reference({"place": categorical({"DE": 1, "FR": 1}), "age": numeric([3
 
 def stuck(batches: list[Batch], profile: Profile = PROFILE) -> dict[str, float]:
     """Return what is exported for a window that holds the batches."""
-    counted = FeatureBins(profile), FeatureMoments(profile)
+    counted = FeatureBins(profile), FeatureMoments(profile), FeatureValues(profile)
     parts = [{SERIES: {statistic.name: statistic.tally(batch)[0] for statistic in counted}} for batch in batches]
     (family,) = StuckFeatures(profile, *counted).collect(view_of({"5m": tally.merge(parts)}))
     assert (family.name, family.type) == ("model_feature_stuck", "gauge")
@@ -48,6 +49,38 @@ def test_a_single_other_value_and_it_is_not(other: float) -> None:
 
 def test_zero_with_and_without_a_sign_is_one_value() -> None:
     assert stuck(window([0.0, -0.0] * 100, ["DE"] * 200))["age"] == 1
+
+
+@pytest.mark.parametrize(
+    "values",
+    [
+        pytest.param([1e9 + index for index in range(200)], id="a standard deviation near 58, a billion away"),
+        pytest.param([1e300, 1e300 * (1 + 2**-52)], id="neighbours at 1e300"),
+        pytest.param([1.7e18 + 1e9 * index for index in range(200)], id="times in nanoseconds"),
+        pytest.param([1e-300, 2e-300], id="squares are 0"),
+        pytest.param([0.0, 5e-324], id="zero and the least number"),
+        pytest.param([5e-324, -5e-324], id="signs"),
+        pytest.param([30.0, math.nextafter(30.0, 31.0)], id="neighbours at the reference's mean"),
+        pytest.param([-1e200, 1e200], id="beyond the largest difference on both sides"),
+        pytest.param([1e200, 2e200], id="beyond the largest difference"),
+    ],
+)
+@pytest.mark.parametrize("scale", [1.0, 1e-9, 1e-300, 1e9])
+def test_several_values_far_away_or_close_together_are_not_stuck(values: list[float], scale: float) -> None:
+    profile = reference({"place": categorical({"DE": 1, "FR": 1}), "age": numeric([30.0 * scale, 40.0 * scale])})
+    log = (values * 200)[:200]
+    assert stuck(window(log, ["FR"] * 200), profile)["age"] == 0
+    assert stuck(window(log[:1] * 200, ["FR"] * 200), profile)["age"] == 1
+
+
+@pytest.mark.parametrize("known", [{"DE": 1, "missing": 1}, {"DE": 1, "FR": 1}])
+def test_a_category_named_missing_is_a_category(known: dict[str, int]) -> None:
+    profile = reference({"place": categorical(known), "age": numeric([30.0, 40.0])})
+    ages = [41.0] * 300
+    assert stuck(window(ages, ["DE", "missing", None] * 100), profile)["place"] == 0
+    assert stuck(window(ages, ["missing", None, "missing"] * 100), profile)["place"] == 1
+    assert stuck(window(ages, ["DE", None, "DE"] * 100), profile)["place"] == 1
+    assert "place" not in stuck(window(ages, ["missing", None, None] * 20 + [None] * 240), profile)
 
 
 def test_absent_values_are_none_and_too_few_others_are_not_judged() -> None:

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from exporter.derived.attribution_ranking import MIN_SAMPLES as FEWEST_ATTRIBUTED
 from exporter.derived.degradation import FEWEST_FOR_CONCEPT_DRIFT, FEWEST_OUTCOMES
 from exporter.derived.distributions import SAMPLES_PER_BIN
+from exporter.derived.drift_level import FEWEST_OF_REFERENCE, FEWEST_RECORDS
 from exporter.derived.drift_statistics import DRIFT_STATISTICS
 from exporter.derived.estimated_performance import FEWEST_PREDICTIONS
 from exporter.derived.feature_health import FEWEST_VALUES
@@ -13,9 +14,10 @@ from exporter.derived.multivariate_drift import FEWEST_RECORDS as FEWEST_RECONST
 from exporter.derived.multivariate_drift import FEWEST_VECTORS
 
 FEW = f"the window has fewer than {SAMPLES_PER_BIN} records per bin"
+NOT_JUDGED = f"the window has fewer than {FEWEST_RECORDS} independent records, or the reference {FEWEST_OF_REFERENCE}"
 NUMERIC = f"{FEW}, or the variable is categorical"
 NUMERIC_STATISTICS = "|".join(statistic.name for statistic in DRIFT_STATISTICS if statistic.is_numeric)
-DRIFT = {f"_({NUMERIC_STATISTICS})": NUMERIC, "_drift": FEW}
+DRIFT = {"_drift_level|_drifted": NOT_JUDGED, f"_({NUMERIC_STATISTICS})": NUMERIC, "_drift": FEW}
 EMPTY = "the window has no values"
 NO_OUTCOME = "the window has no outcomes"
 NO_BASELINE = "the reference has no `actual` with its predictions"
@@ -40,8 +42,12 @@ CHAPTERS = (
         "Serving",
         "Exported from the first record of a model and version, or from the start if `model` is configured.",
         r"model_(prediction_latency_seconds|predictions_total|prediction_errors_total|prediction_probability"
-        r"|window_samples|threshold|favourable_ratio)",
-        {"favourable": "`favourable` is not configured, or the window has no predictions"},
+        r"|probability_coverage_ratio|window_samples|threshold|feature_threshold|favourable_ratio)",
+        {
+            "favourable": "`favourable` is not configured, or the window has no predictions",
+            "coverage_ratio": "predictions are declared to be values, or the window has none",
+            "feature_threshold": "the feature has no `thresholds` of its own",
+        },
         {
             "99th percentile of latency, over all pods": "histogram_quantile(0.99, sum by (le, model_name) "
             "(rate(model_prediction_latency_seconds_bucket[5m])))",
@@ -56,9 +62,11 @@ CHAPTERS = (
         "Feature drift",
         "Needs a [`reference`](derived/README.md#drift).",
         r"model_(feature_(drift_.*|drifted|bin_.*|reference_bin)|drifted_features_ratio|drift_judged_features"
-        r"|reference_info|reference_missing)",
+        r"|drift_overdispersion|drift_detectable_psi|reference_info|reference_missing)",
         {
-            "judged": "",
+            "judged|overdispersion": "",
+            "expected": "the feature has no change in `expected`, or its last day is over",
+            "detectable": NOT_JUDGED,
             "bin_(drift_psi|share_change)": f"{FEW}, or the feature is not among the five with the highest PSI",
             "bin_total|reference_bin": "`exported_bins` does not list the feature, or it is an embedding",
             "drifted_features_ratio": "no feature has enough records",
@@ -66,7 +74,8 @@ CHAPTERS = (
         },
         {
             "The features with the highest PSI": 'topk(5, model_feature_drift_psi{window="1h"})',
-            "Features that have drifted, beyond chance": 'model_feature_drifted{window="1h"} == 1',
+            "Features whose drift is major": 'model_feature_drift_level{window="1h"} == 2',
+            "Windows with too few records to see a major drift": "model_drift_detectable_psi > 0.25",
             "PSI relative to its critical value": 'model_feature_drift_psi{window="1h"} / '
             'model_feature_drift_psi_critical{window="1h"}',
             "Shares of a feature's bins, over all pods": "sum by (bin) "
@@ -111,7 +120,7 @@ CHAPTERS = (
         "Needs a `reference` that has [attributions](derived/README.md#attributions).",
         r"model_attribution_.*",
         {
-            "_drift": FEW,
+            **DRIFT,
             "": f"fewer than {FEWEST_ATTRIBUTED} records of the window have attributions",
         },
         {"The features that a model relies on most": 'topk(5, model_attribution_share{window="24h"})'},

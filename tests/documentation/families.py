@@ -12,6 +12,8 @@ from exporter.configuration.settings import BusinessConfig as Business
 from exporter.configuration.settings import (
     Config,
     DriftConfig,
+    ExpectedChange,
+    FeatureConfig,
     GroundTruthConfig,
     ModelConfig,
     QualityConfig,
@@ -22,7 +24,7 @@ from exporter.joins.memory_store import MemoryStore
 from exporter.reference.performance import Baseline, Estimate
 from exporter.reference.profile import Profile
 from exporter.telemetry import Telemetry
-from exporter.units import Before, FieldPath
+from exporter.units import Before, Day, FieldPath, Limit
 from tests.records import NOW, PROFILE, categorical, numeric, plan
 
 FIGURE = Estimate(0.9, 0.01)
@@ -40,6 +42,8 @@ EVERYTHING = Config(
     # Without a series, there are no metrics of models.
     model=ModelConfig(),
     favourable="approve",
+    features={"age": FeatureConfig(thresholds={"feature_drift_psi": Limit(0.2)})},
+    expected=(ExpectedChange("age", Day.parse("9999-12-31")),),
     ground_truth=GroundTruthConfig(sources=[]),
     drift=DriftConfig(before=(Before.parse("previous"),), live_version="3"),
     segments=(SegmentConfig("country"),),

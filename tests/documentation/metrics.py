@@ -35,6 +35,7 @@ UNITS = {
     "_(ratio|coverage|accuracy|share|pvalue|precision|recall|f1|auc|ks|js|probability)": "0 to 1",
     "_wasserstein|model_multivariate_drift": "standard deviations",
     "_zscore": "standard errors",
+    "_drift_level": "0, 1 or 2",
     "_(drifted|changed|absent|stuck|degraded|concept_drift|successful|info)": "0 or 1",
 }
 

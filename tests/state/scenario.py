@@ -26,6 +26,7 @@ from exporter.configuration.settings import (
 from exporter.configuration.source_config import SourceConfig
 from exporter.engine.engine import Engine
 from exporter.engine.plan import Plan
+from exporter.exposition.collector import Collector
 from exporter.joins.join import NAME as JOINS
 from exporter.joins.stores import open_store
 from exporter.lines.buffer import IngestRequest
@@ -48,8 +49,8 @@ LOG, HTTP, LABELS = "/log", "http:///v1/predictions", "/labels"
 LOG_STREAM, LABEL_STREAM = Stream(LOG, "/log", 1, 2, 3), Stream(LABELS, "/labels", 1, 4)
 
 
-def plan() -> Plan:
-    """Return the plan by which all states were made."""
+def planned() -> tuple[Plan, Collector]:
+    """Return the plan by which all states were made, and what judges their drift."""
     config = Config(
         sources=[SourceConfig.parse("/log"), SourceConfig.parse("http:///v1/predictions")],
         model=ModelConfig("credit", "3"),
@@ -65,7 +66,11 @@ def plan() -> Plan:
     )
     profile = profile_file.load((VERSIONS / "reference.json").read_bytes())
     credit = LoadedModel(config, profile, tuple(profile.features))
-    return planning.plan(config, {OTHERS: LoadedModel(config), ModelKey("credit"): credit})[0]
+    return planning.plan(config, {OTHERS: LoadedModel(config), ModelKey("credit"): credit})
+
+
+def plan() -> Plan:
+    return planned()[0]
 
 
 def block(records: Iterable[Any]) -> bytes:
@@ -101,9 +106,12 @@ def label(n: int, at: float, actual: str) -> dict[str, Any]:
 
 def play(state: DurableState, engine: Engine) -> Snapshot:
     """Read the scenario's records; return the last snapshot, of which the checkpoint is saved, but not the store."""
+    _, collector = planned()
+    last: Snapshot | None = None
 
     def commit(now: float) -> None:
-        snapshot = engine.snapshot(now)
+        nonlocal last
+        last = snapshot = collector.judged(engine.snapshot(now), last)
         state.save(snapshot)
         engine.committed(snapshot)
 
@@ -127,7 +135,7 @@ def play(state: DurableState, engine: Engine) -> Snapshot:
     engine.feed(LOG_STREAM, late + b'{"half', NOW - 1)
     third = [label(10, NOW - 1, "approve"), label(61, NOW - 1, "deny"), label(4, NOW - 1, "approve")]
     engine.feed(LABEL_STREAM, block(third), NOW - 1)
-    last = engine.snapshot(NOW)
+    last = collector.judged(engine.snapshot(NOW), last)
     assert state._checkpoint
     state._checkpoint.save(last)
     return last

@@ -39,6 +39,7 @@ from tests.state.scenario import (
     block,
     label,
     plan,
+    planned,
     prediction,
     summary,
 )
@@ -311,5 +312,6 @@ def test_content_of_another_schema_stops_the_start_or_is_continued(
         return
     predictions(70, 71)(restored.engine)
     labels(0, 70)(restored.engine)
-    restored.commit()
+    _, collector = planned()
+    collector.judged(restored.commit(), restored.state.restored)
     restored.state.close()

@@ -9,7 +9,9 @@ from pathlib import Path
 import msgspec
 
 from exporter.configuration import loading
+from exporter.configuration.loading import LoadedConfig
 from exporter.counted import counted
+from exporter.decoding.columns import PredictionKind
 from exporter.decoding.conversions import epoch
 from exporter.offline import OfflineError
 from exporter.offline.evaluation import figures
@@ -33,6 +35,7 @@ def evaluate(
     begin: str | None,
     end: str | None,
     revision: Revision,
+    prediction: PredictionKind | None,
     least: Sequence[str],
     max_drop: Sequence[str],
     is_json: bool,
@@ -45,6 +48,8 @@ def evaluate(
     if config_file and reference:
         raise OfflineError("--reference cannot be given with --config; in a configuration it is a key")
     loaded = loading.load(config_file) if config_file else loading.from_options("archive.jsonl", reference, None)
+    if prediction:
+        loaded = _declared(loaded, prediction)
     if not truths and not any(isinstance(source.options, QueryOptions) for source in loaded.config.label_sources):
         raise OfflineError("--truth: expected a file of ground truth, or a configuration whose databases have it")
     try:
@@ -56,6 +61,16 @@ def evaluate(
         found.failed.append("no prediction has ground truth")
     lines = [msgspec.json.format(msgspec.json.encode(found), indent=2).decode()] if is_json else _table(found)
     return lines, bool(found.failed)
+
+
+def _declared(loaded: LoadedConfig, kind: PredictionKind) -> LoadedConfig:
+    """Return the configuration with the kind of all predictions; raises OfflineError if a reference contradicts it."""
+    models = {}
+    for key, model in loaded.models.items():
+        if model.profile and model.profile.prediction and model.profile.predicts_values != (kind == "value"):
+            raise OfflineError(f"--prediction {kind}: the reference was made with another kind of predictions")
+        models[key] = model._replace(config=msgspec.structs.replace(model.config, prediction=kind))
+    return LoadedConfig(loaded.config, models)
 
 
 def _time(option: str, text: str | None, otherwise: float) -> float:
@@ -91,4 +106,5 @@ def _table(found: Evaluation) -> list[str]:
         *((count, "line", "lines", f" rejected: {reason}") for reason, count in sorted(found.rejected_lines.items())),
     ]
     lines += [counted(count, one, many) + text for count, one, many, text in counts if count]
+    lines += [f"note: {note}" for note in found.notes]
     return [*lines, *(f"FAILED {line}" for line in found.failed)] or ["no predictions"]

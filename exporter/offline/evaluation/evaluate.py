@@ -15,11 +15,12 @@ from exporter.configuration.loading import LoadedConfig
 from exporter.configuration.schemas import schema_of
 from exporter.configuration.settings import Config, GroundTruthConfig
 from exporter.configuration.source_config import SourceConfig
+from exporter.counted import shortened
 from exporter.decoding.pipeline import Pipeline
 from exporter.decoding.rows import KeyOf
 from exporter.lines.buffer import BadLine, LineBuffer
 from exporter.lines.stream import Stream
-from exporter.model_key import OTHERS
+from exporter.model_key import OTHERS, ModelKey
 from exporter.offline import OfflineError
 from exporter.offline.evaluation.figures import ModelFigures, model_figures
 from exporter.offline.evaluation.join import OfflineJoin, Revision
@@ -45,6 +46,8 @@ _encoder = msgspec.json.Encoder(enc_hook=str, decimal_format="number")
 class Evaluation(msgspec.Struct):
     """The result, as it is written in JSON; `failed` has a line for each figure that falls short.
 
+    `notes` point out predictions of another kind than declared.
+
     `unused_truths` counts labels without a prediction in the time span, `rejected_lines` rejected lines by reason.
     """
 
@@ -53,6 +56,7 @@ class Evaluation(msgspec.Struct):
     repeated_truths: int
     revised_truths: int
     rejected_lines: dict[str, int]
+    notes: list[str] = []
     failed: list[str] = []
 
 
@@ -67,20 +71,40 @@ def evaluate(
 ) -> Evaluation:
     """Join the predictions from `begin` until before `end` with their ground truth; times are epoch seconds.
 
-    Ground truth is also read from the databases of the configuration. Raises OfflineError and QueryError.
+    Ground truth is also read from the databases of the configuration. If nothing declares what the predictions of a
+    model are, they are values if they look like it. Raises OfflineError and QueryError.
     """
-    config = _archived(loaded.config)
-    models = {key: model._replace(config=_archived(model.config)) for key, model in loaded.models.items()}
-    plan, collector = planning.plan(config, models)
+    of_archive = archived(loaded)
+    plan, collector = planning.plan(*of_archive)
     join, rejected = OfflineJoin(plan, now, revision), Counter[str]()
-    of_predictions = _Reader(LoadedConfig(config, models), config.sources, join.key_of, now, rejected)
-    of_truths = _Reader(LoadedConfig(config, models), config.label_sources, join.key_of, now, rejected)
+    of_predictions = Reader(of_archive, of_archive.config.sources, join.key_of, now, rejected)
+    of_truths = Reader(of_archive, of_archive.config.label_sources, join.key_of, now, rejected)
     for batch in chain(of_truths.files(truths), of_truths.databases()):
         join.add_truths(batch)
     for batch in of_predictions.files(predictions):
         join.add_predictions(batch, begin, end)
-    figures = model_figures(collector.collect(join.snapshot()))
-    return Evaluation(figures, join.unused, join.repeated, join.revised, dict(rejected))
+    snapshot = join.snapshot()
+    if values := [*collector.undeclared_values(snapshot)]:
+        models = dict(loaded.models)
+        for series in values:
+            key = join.key_of(series)
+            as_values = msgspec.structs.replace(models[key].config, prediction="value")
+            models[ModelKey(series.model_name) if key == OTHERS else key] = models[key]._replace(config=as_values)
+        found = evaluate(LoadedConfig(loaded.config, models), predictions, truths, begin, end, revision, now)
+        names = shortened(sorted({series.model_name for series in values}))
+        found.notes.insert(0, f"predictions of {names} are taken for values; --prediction class changes this")
+        return found
+    notes = [
+        f"{' '.join(series)}: {note}" for series, found in collector.contradictions(snapshot).items() for note in found
+    ]
+    figures = model_figures(collector.collect(snapshot))
+    return Evaluation(figures, join.unused, join.repeated, join.revised, dict(rejected), notes)
+
+
+def archived(loaded: LoadedConfig) -> LoadedConfig:
+    """Return the configuration for archives of any age, with one window that contains all records."""
+    models = {key: model._replace(config=_archived(model.config)) for key, model in loaded.models.items()}
+    return LoadedConfig(_archived(loaded.config), models)
 
 
 def _archived(config: Config) -> Config:
@@ -95,8 +119,11 @@ def _archived(config: Config) -> Config:
     )
 
 
-class _Reader:
-    """Reads archives as the first source of files would, and tables as records of the same schema."""
+class Reader:
+    """Reads archives as the first source of files would, and tables as records of the same schema.
+
+    Rejected lines are counted in `rejected`, by reason.
+    """
 
     def __init__(
         self,
@@ -139,6 +166,11 @@ class _Reader:
                     column = ".".join(self._schema.paths[field])
                     raise OfflineError(f"{file.path}: no column `{column}`{nearest(column, table.columns)}")
             yield table
+
+    def start(self, path: Path) -> Iterator[Batch]:
+        """Yield the records in the first CHUNK_BYTES of a file of lines; raises OSError."""
+        with path.open("rb") as file:
+            yield from self._batches([file.read(CHUNK_BYTES)], self._lines)
 
     def databases(self) -> Iterator[Batch]:
         """Yield the records of the sources that are databases; raises QueryError."""

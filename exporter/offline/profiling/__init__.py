@@ -24,8 +24,10 @@ from exporter.offline.profiling.components import RowSample
 from exporter.offline.profiling.numeric import NumericTally
 from exporter.offline.profiling.options import Options
 from exporter.offline.profiling.outcomes import OutcomeTally, ScoreSample
+from exporter.offline.profiling.overdispersion import StretchDispersion, rows_of_stretch
 from exporter.offline.profiling.report import summary
 from exporter.offline.profiling.survey import Survey, target_tallies
+from exporter.offline.profiling.vector import VectorTally
 from exporter.offline.tables import files
 from exporter.offline.tables.data_set import DataSet, Progress
 from exporter.reference.profile import VERSION, Categorical, Numeric, Profile
@@ -60,8 +62,11 @@ def make_profile(
     outcomes = OutcomeTally(are_values=are_values)
     has_classes = isinstance(targets.get("prediction"), CategoryTally)
     scored = ScoreSample(survey.targets["prediction"].labels.frequent if has_classes else ())
+    size = rows_of_stretch(survey.rows)
+    binned = {name: tally for name, tally in features.items() if not isinstance(tally, VectorTally)}
+    dispersion = StretchDispersion(binned, size)
     rows = 0
-    for block in blocks(data, options):
+    for block in blocks(data, options, size):
         rows += block.rows
         for tallies, columns in ((features, block.features), (targets, block.targets)):
             for name, column in columns.items():
@@ -69,12 +74,14 @@ def make_profile(
                     tally.add(column)
         for sample in (together, attributions, outcomes, scored):
             sample.add(block)
+        dispersion.add(block.rows)
     if rows != survey.rows:
         raise OfflineError(f"{names}: the data changed while it was read")
     made = {name: tally.feature(rows) for name, tally in features.items()}
     numeric = {name: feature for name, feature in made.items() if isinstance(feature, Numeric)}
     of_targets = {name: tally.feature(rows) for name, tally in targets.items()}
     prediction, probability = of_targets.get("prediction"), of_targets.get("probability")
+    dependent = dispersion.factor()
     profile = Profile(
         version=VERSION,
         rows=rows,
@@ -86,11 +93,14 @@ def make_profile(
         attributions=attributions.attributions(),
         baseline=outcomes.baseline(),
         calibration=scored.calibration(prediction.categories) if isinstance(prediction, Categorical) else UNSET,
+        overdispersion=UNSET if dependent is None else dependent[0],
         model_name=UNSET if model.name is None else model.name,
         model_version=UNSET if model.name is None or model.version is None else model.version,
         created=(now or datetime.now(UTC)).isoformat(timespec="seconds"),
         made_by=f"prediction-exporter {__version__}",
     )
+    if dependent:
+        survey.note_dependence(*dependent)
     return profile, summary(profile, survey)
 
 

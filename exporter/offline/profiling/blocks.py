@@ -20,7 +20,7 @@ from exporter.encoded import Encoded
 from exporter.offline import OfflineError
 from exporter.offline.profiling.column import Column, column
 from exporter.offline.profiling.options import Options
-from exporter.offline.tables.data_set import AnyTable, DataSet
+from exporter.offline.tables.data_set import BLOCK_ROWS, AnyTable, DataSet
 from exporter.offline.tables.files import DataFile, FileType
 from exporter.offline.tables.json_lines import ObjectTable
 from exporter.offline.tables.table import Cells, Table, Values, json_values
@@ -78,13 +78,14 @@ class Block:
     attributions: Mapping[str, Column]
     outcomes: LabelledPredictions | None
     fields: Iterable[str]
+    is_flat: bool
 
 
-def blocks(data: DataSet, options: Options) -> Iterator[Block]:
-    """Yield the blocks of all files, in order; raises OfflineError."""
+def blocks(data: DataSet, options: Options, rows: int = BLOCK_ROWS) -> Iterator[Block]:
+    """Yield the blocks of all files, each of so many rows of a file, in order; raises OfflineError."""
     for file in data.files:
         records = Records(file, options)
-        yield from map(records.block, data.tables(file))
+        yield from map(records.block, data.tables(file, rows))
 
 
 class Records:
@@ -128,6 +129,7 @@ class Records:
             attributions={name: column(values) for name, values in self._below(kept, ATTRIBUTIONS).items()},
             outcomes=self._outcomes(targets),
             fields=fields,
+            is_flat=bool(self._is_flat),
         )
 
     def _models(self, table: AnyTable) -> list[NamedModel]:

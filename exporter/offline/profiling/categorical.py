@@ -3,6 +3,10 @@
 Memory does not grow with the number of distinct values. Beyond TRACKED of them, the first pass is a Misra-Gries
 summary, which finds every category that more than one row in TRACKED has. The second pass counts the categories found.
 Misra and Gries (1982), Finding repeated elements.
+
+Of more than CATEGORIES, those with the most rows have a bin each. In these rows they have more than their true share,
+so that every other sample seems to have drifted. Therefore a random half of the rows chooses them, and the other half
+is counted.
 """
 
 import hashlib
@@ -10,6 +14,9 @@ import heapq
 from collections import Counter
 from collections.abc import Iterable, Mapping
 
+import numpy as np
+
+from exporter.batch import Floats
 from exporter.offline.profiling.column import Column, ToLabel
 from exporter.reference.profile import MISSING_BIN, Categorical
 
@@ -17,6 +24,10 @@ CATEGORIES = 50
 TRACKED = 10_000
 HASHES = 4096
 HASH_BYTES = 8
+# Of more than CATEGORIES, the least share with a bin. With few records in a bin, p-values would be wrong.
+FREQUENT = 0.005
+# Of more rows, exactly half are as good as a random half.
+MOST_TOSSED = 1 << 23
 
 
 class LabelSketch:
@@ -78,12 +89,12 @@ class Distinct:
 
 
 class CategoryTally:
-    """The second pass: exact counts of the frequent labels, over all rows."""
+    """The second pass: `counts` are exact counts of the frequent labels, over all rows."""
 
     def __init__(self, sketch: LabelSketch, to_label: ToLabel) -> None:
         self._to_label = to_label
         self._distinct = sketch.distinct
-        self._counts = dict.fromkeys(sketch.frequent, 0)
+        self.counts = dict.fromkeys(sketch.frequent, 0)
         self._rare = 0
         self._unusable = 0
 
@@ -91,22 +102,45 @@ class CategoryTally:
         """Count the next values."""
         self._unusable += column.other_than_labels
         for label, count in column.labels(self._to_label).items():
-            if label in self._counts:
-                self._counts[label] += count
+            if label in self.counts:
+                self.counts[label] += count
             elif label != MISSING_BIN:
                 self._rare += count
+
+    @property
+    def by_bin(self) -> Floats:
+        """The number of values of each frequent label, and of the others."""
+        return np.array([*self.counts.values(), self._rare, self._unusable], np.float64)
 
     def feature(self, rows: int) -> Categorical:
         """Return the feature of data with `rows` rows; `other` counts rare labels, and values that are no labels.
 
-        A rare label with the name of the bin of missing values counts there, as in the sidecar.
+        A rare label with the name of the bin of missing values counts there, as in the sidecar. With more labels than
+        CATEGORIES, the counts are those of about half of the rows.
         """
-        ranked = sorted(self._counts.items(), key=lambda item: (-item[1], item[0]))
-        frequent = dict(ranked[:CATEGORIES])
-        rare = self._rare + sum(count for label, count in ranked[CATEGORIES:] if label != MISSING_BIN)
+        counts, rest = self.counts, {"rare": self._rare, "unusable": self._unusable}
+        rest["missing"] = rows - sum(counts.values()) - sum(rest.values())
+        kept = sorted(counts, key=lambda label: (-counts[label], label))
+        if self._distinct > CATEGORIES:
+            chosen = {label: half(f"label {label}", count) for label, count in counts.items()}
+            counts = {label: count - chosen[label] for label, count in counts.items()}
+            rest = {name: count - half(name, count) for name, count in rest.items()}
+            least = FREQUENT * (sum(chosen.values()) + self._rare / 2)
+            ranked = sorted(filter(counts.get, counts), key=lambda label: (-chosen[label], label))
+            kept = [label for label in ranked[:CATEGORIES] if chosen[label] >= least] or ranked[:1]
+        missing = 0 if MISSING_BIN in kept else counts.get(MISSING_BIN, 0)
+        rare = sum(counts.values()) - sum(counts[label] for label in kept) - missing
         return Categorical(
-            categories=frequent,
-            missing=rows - rare - self._unusable - sum(frequent.values()),
-            other=rare + self._unusable,
+            categories={label: counts[label] for label in kept},
+            missing=rest["missing"] + missing,
+            other=rest["rare"] + rest["unusable"] + rare,
             distinct=self._distinct,
         )
+
+
+def half(name: str, count: int) -> int:
+    """Return how many of `count` rows are in the first half: a binomial number that depends only on the arguments."""
+    if count > MOST_TOSSED:
+        return count // 2
+    tosses = int.from_bytes(hashlib.shake_128(name.encode()).digest((count + 7) // 8))
+    return (tosses >> -count % 8).bit_count()

@@ -16,12 +16,19 @@ from exporter.offline.profiling.sample import Sample
 from exporter.reference.profile import MAX_BINS, Numeric
 
 CUTS = 127
+# A column of so many distinct whole numbers may be one of codes, and has a bin for each.
+CODES = 50
+# With fewer rows on average, distinct whole numbers have no bins of their own, and with fewer rows, no value has.
+FEWEST_ROWS = 20
+# As parts of an equal share: the least of a value with a bin of its own, and of each bin of the other values.
+ATOM = 0.5
+SLICE = 0.2
 # Beyond this power of two, squares and differences are taken of scaled values, or their sums would overflow.
 LARGE_EXPONENT = 400
 
 
 class NumericSketch:
-    """The first pass over a column: its extremes, its distinct values while they are few, and a sample."""
+    """The first pass over a column: its extremes, its distinct values while they are `few`, and a sample."""
 
     def __init__(self) -> None:
         self.finite = 0
@@ -29,7 +36,7 @@ class NumericSketch:
         self.fractional = False
         self.low = math.inf
         self.high = -math.inf
-        self._few: Floats | None = np.empty(0)
+        self.few: Floats | None = np.empty(0)
         self._sample = Sample()
 
     def add(self, numbers: NDArray[Any]) -> None:
@@ -42,9 +49,9 @@ class NumericSketch:
         self.fractional = self.fractional or bool((values % 1 != 0).any())
         self.low = min(self.low, float(values.min()))
         self.high = max(self.high, float(values.max()))
-        if self._few is not None:
-            distinct = np.union1d(self._few, values)
-            self._few = distinct if len(distinct) < CUTS else None
+        if self.few is not None:
+            distinct = np.union1d(self.few, values)
+            self.few = distinct if len(distinct) < CUTS else None
         self._sample.add(values)
 
     @property
@@ -56,18 +63,22 @@ class NumericSketch:
     def edges(self, bins: int, binning: str) -> Floats:
         """Return the edges between about `bins` bins; at least one value must be finite.
 
-        `quantile`: equal numbers of values in each, equal edges merged; a column of at most `bins` distinct values
-        gets a bin for each. `uniform`: equal widths, the inner edges of numpy.histogram_bin_edges. The value of a
-        constant column always has a bin of its own.
+        `uniform`: equal widths, the inner edges of numpy.histogram_bin_edges; the value of a constant column has a bin
+        of its own. `quantile`: equal numbers of values in each, equal edges merged. A value has a bin of its own if it
+        is one of at most `bins` distinct values, or CODES whole numbers, or if it has many rows.
         """
-        most = min(bins, MAX_BINS - 2) if binning == "quantile" else 1
-        if self._few is not None and len(self._few) <= most:
-            gap = np.diff(np.ldexp(self._few, -self.exponent)).min() if len(self._few) > 1 else 0.0
-            return _each(self._few, float(np.ldexp(gap, self.exponent)))
+        if self.few is not None and len(self.few) <= (self._most_apart(bins) if binning == "quantile" else 1):
+            return self._apart(self.few) if len(self.few) > 1 else _each(self.few)
         if binning == "quantile":
-            return self._quantiles(bins)
+            return self._quantiles_and_atoms(bins)
         low, high = (math.ldexp(value, -self.exponent) for value in (self.low, self.high))
         return np.unique(np.ldexp(np.linspace(low, high, bins + 1)[1:-1], self.exponent))
+
+    @property
+    def distinct_share(self) -> float:
+        """The share of distinct values in the sample; 0 without values."""
+        values = self._sample.values() if self.finite else np.empty(0)
+        return len(np.unique(values)) / len(values) if len(values) else 0.0
 
     def scaled_median(self) -> float:
         """Return a value near the median of the sample, divided by two to the power of `exponent`."""
@@ -75,12 +86,59 @@ class NumericSketch:
         return float(np.ldexp(np.partition(values, len(values) // 2)[len(values) // 2], -self.exponent))
 
     def cuts(self) -> Floats:
-        """Return CUTS fine quantiles, equal ones merged; every value of a column with fewer distinct ones."""
-        return self._quantiles(CUTS + 1) if self._few is None else _each(self._few, 0.0)
+        """Return CUTS fine quantiles; every value of a column with fewer distinct ones.
 
-    def _quantiles(self, parts: int) -> Floats:
-        scaled = np.ldexp(self._sample.values(), -self.exponent)
-        return np.unique(np.ldexp(np.quantile(scaled, np.linspace(0, 1, parts + 1)[1:-1]), self.exponent))
+        The second of equal quantiles is just above the value, so that a cell has either only this value or none of it.
+        """
+        if self.few is not None:
+            return _each(self.few)
+        quantiles, times = np.unique(self._quantiles(self._sample.values(), CUTS + 1), return_counts=True)
+        cuts = np.union1d(quantiles, _next(quantiles[times > 1]))
+        if cuts[-1] > quantiles[-1]:
+            # Only the last cut of a column with few distinct values is just above the one before it.
+            last = float(quantiles[-1])
+            beyond = max(self.high, last + (last - self.low))
+            cuts = np.append(cuts, beyond) if cuts[-1] < beyond < math.inf else quantiles
+        return cuts
+
+    def _most_apart(self, bins: int) -> int:
+        """Return how many distinct values have a bin each."""
+        most = min(bins, MAX_BINS - 2)
+        has_codes = not self.fractional and self.few is not None and self.finite >= FEWEST_ROWS * len(self.few)
+        return max(most, CODES) if has_codes else most
+
+    def _quantiles_and_atoms(self, bins: int) -> Floats:
+        """Return quantiles of the values that have few rows, and edges around each of the others, the atoms."""
+        values = self._sample.values()
+        distinct, counts = np.unique(values, return_counts=True)
+        has_many = np.flatnonzero(counts >= max(ATOM * len(values) / bins, FEWEST_ROWS))
+        atoms = distinct[has_many[np.argsort(-counts[has_many], kind="stable")][: min(bins, (MAX_BINS - 1) // 2)]]
+        others = values[~np.isin(values, atoms)]
+        if not len(others):
+            return self._apart(np.sort(atoms))
+        slices = bins
+        if len(atoms):
+            share = len(others) / len(values)
+            slices = max(1, min(bins - len(atoms), MAX_BINS - 2 * len(atoms), int(share * bins / SLICE)))
+        edges: Floats = np.unique(np.concatenate((atoms, _next(atoms), self._quantiles(others, slices))))
+        return edges
+
+    def _apart(self, values: Floats) -> Floats:
+        """Return edges around each of the ascending values; between neighbours only if there is room for a bin."""
+        above = self._above(values)
+        with np.errstate(over="ignore"):
+            widest = np.argsort(above[:-1] - values[1:], kind="stable")[: MAX_BINS - 2 - len(values)]
+        return np.union1d(values, above[[*widest, -1]])
+
+    def _above(self, values: Floats) -> Floats:
+        """Return the upper edges of the bins of values: one more for whole numbers, otherwise the next float."""
+        return _next(values) if self.fractional else np.maximum(_next(values), values + 1)
+
+    def _quantiles(self, values: Floats, parts: int) -> Floats:
+        """Return the edges between `parts` parts of the values with the same number in each."""
+        scaled = np.ldexp(values, -self.exponent)
+        quantiles: Floats = np.ldexp(np.quantile(scaled, np.linspace(0, 1, parts + 1)[1:-1]), self.exponent)
+        return quantiles
 
 
 class NumericTally:
@@ -109,6 +167,11 @@ class NumericTally:
         lower, upper = values < self._cuts[0], values >= self._cuts[-1]
         values = np.stack((deviations, deviations**2, deviations * lower, deviations * upper))
         self._sums = running_sums(self._sums, values)
+
+    @property
+    def by_bin(self) -> Floats:
+        """The number of values in each bin, and of those that are not finite numbers."""
+        return np.array([*self._between(self._edges), self._other], np.float64)
 
     def feature(self, rows: int) -> Numeric:
         """Return the feature of data with `rows` rows; `other` counts the values that are not finite numbers."""
@@ -155,8 +218,12 @@ def finite(numbers: NDArray[Any]) -> Floats:
     return values if good.all() else values[good]
 
 
-def _each(values: Floats, gap: float) -> Floats:
-    """Return edges that give each of the ascending values its own bin, the last of which is at least `gap` wide."""
-    last = float(values[-1])
-    upper = max(math.nextafter(last, math.inf), last + gap)
-    return np.append(values, upper) if math.isfinite(upper) else values
+def _each(values: Floats) -> Floats:
+    """Return edges that give each of the ascending values a bin, from the value until before the next one."""
+    return np.union1d(values, _next(values[-1:]))
+
+
+def _next(values: Floats) -> Floats:
+    """Return the next larger float of each value, or the largest one."""
+    with np.errstate(over="ignore"):
+        return np.minimum(np.nextafter(values, np.inf), np.finfo(np.float64).max)

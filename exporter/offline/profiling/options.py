@@ -15,7 +15,8 @@ MIN_BINS = 2
 class Options:
     """How to make a profile; raises OfflineError if options contradict each other.
 
-    `numeric` and `categorical` declare features whose values suggest another kind; `exclude` leaves features out.
+    `numeric` and `categorical` declare features whose values suggest another kind; `exclude` leaves features out, and
+    `include` keeps columns that are hardly features.
     `schema` has the paths of the fields of a record. Only records of `model` and `version` are described, if they are
     given, and records that name none. A single score is that of the `positive_class`, if there is one. `named` maps all
     features that are named to the option.
@@ -26,6 +27,7 @@ class Options:
     numeric: tuple[str, ...] = ()
     categorical: tuple[str, ...] = ()
     exclude: tuple[str, ...] = ()
+    include: tuple[str, ...] = ()
     schema: Schema = field(default_factory=Schema)
     model: str | None = None
     version: str | None = None
@@ -43,7 +45,12 @@ class Options:
             raise OfflineError("--version: give --model too")
         if not MIN_BINS <= self.bins <= MAX_BINS:
             raise OfflineError(f"--bins: expected {MIN_BINS} to {MAX_BINS}, got {self.bins}")
-        options = {"--exclude": self.exclude, "--categorical": self.categorical, "--numeric": self.numeric}
+        options = {
+            "--exclude": self.exclude,
+            "--include": self.include,
+            "--categorical": self.categorical,
+            "--numeric": self.numeric,
+        }
         for option, names in options.items():
             for name in names:
                 if self.named.setdefault(name, option) != option:

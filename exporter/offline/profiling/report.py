@@ -2,7 +2,7 @@
 
 from exporter.counted import counted
 from exporter.offline.profiling.survey import Survey
-from exporter.reference.profile import Categorical, Numeric, Profile
+from exporter.reference.profile import Categorical, Feature, Numeric, Profile, Vector, missing_share
 
 MOST_NAMED = 5
 
@@ -38,8 +38,20 @@ def summary(profile: Profile, survey: Survey) -> list[str]:
         lines.append(f"skipped: {counted(survey.errors, 'record', 'records')} with an error_type")
     if survey.fields:
         lines.append(f"fields of a record, not features: {', '.join(survey.fields)}")
+    lines += [_feature(name, feature, survey.suspicions.get(name)) for name, feature in profile.features.items()]
     lines += [f"left out: {name}: {why}" for name, why in survey.left_out.items()]
     return lines + [f"note: {note}" for note in survey.notes]
+
+
+def _feature(name: str, feature: Feature | Vector, suspicion: str | None) -> str:
+    if isinstance(feature, Vector):
+        kind = f"vectors of {feature.dimension} numbers"
+    elif isinstance(feature, Numeric):
+        kind = f"numeric, {counted(len(feature.counts), 'bin', 'bins')}"
+    else:
+        kind = f"categorical, {counted(feature.distinct, 'category', 'categories')}"
+    line = f"feature {name}: {kind}, {missing_share(feature):.1%} missing"
+    return f"{line}; {suspicion}" if suspicion else line
 
 
 def _describe(feature: Numeric | Categorical | None) -> str:

@@ -22,6 +22,7 @@ from exporter.offline.profiling.categorical import CATEGORIES, CategoryTally, La
 from exporter.offline.profiling.column import LISTS, Column, ToLabel
 from exporter.offline.profiling.numeric import NumericSketch, NumericTally
 from exporter.offline.profiling.options import Options
+from exporter.offline.profiling.suspicion import suspicions
 from exporter.offline.profiling.vector import VectorSketch, VectorTally
 from exporter.offline.tables.table import NUMERIC_SHARE
 from exporter.reference.profile import MAX_DIMENSION
@@ -110,8 +111,8 @@ def feature_tally(name: str, column: ColumnSketch, options: Options) -> FeatureT
         return VectorTally(column.vectors)
     if not numbers:
         distinct = column.labels.distinct
-        if distinct > max(IDENTIFIERS, IDENTIFIER_SHARE * labels):
-            raise LeftOutError(f"identifies rows: {distinct} distinct texts in {labels}; --categorical {name} keeps it")
+        if distinct > max(IDENTIFIERS, IDENTIFIER_SHARE * labels) and option != "--include":
+            raise LeftOutError(f"identifies rows: {distinct} distinct texts in {labels}; --include {name} keeps it")
         return column.categorical()
     if not column.numbers.finite and not column.other_than_numbers:
         raise LeftOutError("has no finite number")
@@ -169,7 +170,8 @@ class Survey:
     `models` counts the predictions by the model and version that they name, and `other_models` those that are left out.
 
     `fields` are the columns of flat data that are fields of a record. `left_out` maps other columns that are not
-    features to the reason. `notes` point out what the user may not have meant.
+    features to the reason. `suspicions` are the reasons why features may be none, and `notes` point out what else the
+    user may not have meant.
     """
 
     def __init__(self, blocks: Iterable[Block], options: Options) -> None:
@@ -181,7 +183,9 @@ class Survey:
         self._low_scores = 0
         self.fields: dict[str, None] = {}
         self.left_out: dict[str, str] = {}
+        self.suspicions: dict[str, str] = {}
         self.notes: list[str] = []
+        self._is_flat = False
         self.features: dict[str, ColumnSketch] = {}
         self.attributions: dict[str, ColumnSketch] = {}
         self.targets = {
@@ -214,7 +218,11 @@ class Survey:
                 continue
             try:
                 tally = feature_tally(name, column, self._options)
+                if tally is not None:
+                    self._suspect(name, column, tally)
             except LeftOutError as error:
+                if self._options.named.get(name) == "--include":
+                    raise OfflineError(f"--include {name}: {error}") from None
                 self.left_out[name] = str(error)
                 continue
             if tally is None:
@@ -233,6 +241,11 @@ class Survey:
         self._note_predictions()
         return tallies
 
+    def note_dependence(self, overdispersion: float, name: str) -> None:
+        """Note that records are not independent, according to a feature."""
+        alike = f"records near each other are alike, most in `{name}`, so {overdispersion:g} of them count as one"
+        self.notes.append(f"{alike}; set `drift.overdispersion` if that is only the order of this data")
+
     def _add(self, block: Block) -> None:
         self.rows += block.rows
         self.errors += block.errors
@@ -240,6 +253,7 @@ class Survey:
         self.models.update(block.models)
         self._low_scores += block.low_scores
         self.fields.update(dict.fromkeys(block.fields))
+        self._is_flat = self._is_flat or block.is_flat
         for name, column in block.features.items():
             option = self._options.named.get(name)
             sketch = self.features.setdefault(name, ColumnSketch(label_of if option == "--categorical" else None))
@@ -258,13 +272,24 @@ class Survey:
                 raise OfflineError(f"{option} {name}: this is a field of a record, not a feature")
             raise OfflineError(f"{option} {name}: no such feature{nearest(name, self.features)}")
 
+    def _suspect(self, name: str, column: ColumnSketch, tally: FeatureTally) -> None:
+        """Note why a column is hardly a feature; raises LeftOutError if that is obvious, and no option names it."""
+        if isinstance(tally, VectorTally) or self._options.named.get(name) in ("--numeric", "--categorical"):
+            return
+        found = next(suspicions(name, column.numbers, column.labels, column.values, is_flat=self._is_flat), None)
+        if found is None:
+            return
+        if found.is_obvious and self._options.named.get(name) != "--include":
+            raise LeftOutError(f"{found.why}; --include {name} keeps it")
+        self.suspicions[name] = found.why
+
     def _note(self, name: str, column: ColumnSketch, tally: FeatureTally) -> None:
         others, distinct = column.other_than_numbers, column.labels.distinct
         if isinstance(tally, NumericTally) and others:
             self.notes.append(f"{name}: {others:,} values are no numbers and count as `other`: {column.others()}")
         if isinstance(tally, CategoryTally) and distinct > CATEGORIES:
-            rest = f"the {CATEGORIES} most frequent have a bin each, the rest is `other`"
-            self.notes.append(f"{name}: {distinct:,} categories; {rest}")
+            bins = f"up to {CATEGORIES} frequent ones have a bin each, the others are `other`"
+            self.notes.append(f"{name}: {distinct:,} categories: {bins}; half of the rows are counted")
 
     def _note_predictions(self) -> None:
         scores = self.targets["probability"].values

@@ -43,15 +43,15 @@ class DataSet:
         batches = (batch for file in csv_files for batch in self._reported(file, csv_file.text_batches(file)))
         self._types = csv_file.column_types(batches, schema)
 
-    def tables(self, file: DataFile) -> Iterator[AnyTable]:
-        """Yield the rows of a file, at most BLOCK_ROWS at a time; raises OfflineError."""
+    def tables(self, file: DataFile, rows: int = BLOCK_ROWS) -> Iterator[AnyTable]:
+        """Yield the rows of a file, at most `rows` at a time; raises OfflineError."""
         match file.type:
             case FileType.CSV:
-                return self._reported(file, csv_file.tables(file, BLOCK_ROWS, self._types))
+                return self._reported(file, csv_file.tables(file, rows, self._types))
             case FileType.PARQUET:
-                return self._reported(file, parquet_file.tables(file, BLOCK_ROWS))
+                return self._reported(file, parquet_file.tables(file, rows))
             case FileType.JSON_LINES:
-                return self._reported(file, json_lines.tables(file, BLOCK_ROWS))
+                return self._reported(file, json_lines.tables(file, rows))
 
     def _reported(self, file: DataFile, read: Iterable[tuple[T, int]]) -> Iterator[T]:
         """Yield the items read from a file, and report progress; each comes with the number of bytes read so far."""

@@ -54,7 +54,9 @@ def test_the_kind_of_a_column_depends_on_all_of_its_values(
     feature = profile.features["x"]
     assert expected == kind(feature)
     counts = feature.counts if isinstance(feature, Numeric) else feature.categories.values()
-    assert len(values) == sum(counts) + feature.missing + feature.other
+    has_many = isinstance(feature, Categorical) and feature.distinct > 50  # of which a random half is counted
+    total = sum(counts) + feature.missing + feature.other
+    assert 0.45 < total / len(values) < 0.55 if has_many else len(values) == total
     assert values.count(None) == feature.missing
 
 
@@ -69,7 +71,7 @@ def test_the_kind_of_a_column_depends_on_all_of_its_values(
         pytest.param([float("inf"), -float("inf")], "has no finite number", id="infinities"),
         pytest.param(
             [f"user {index}" for index in range(1001)],
-            "identifies rows: 1001 distinct texts in 1001; --categorical x keeps it",
+            "identifies rows: 1001 distinct texts in 1001; --include x keeps it",
             id="identifiers",
         ),
     ],

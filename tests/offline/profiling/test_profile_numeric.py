@@ -130,8 +130,8 @@ def test_a_constant_column_has_a_bin_for_its_value_and_none_for_others(
 def test_each_of_a_few_distinct_values_has_a_bin_of_its_own(tmp_path: Path) -> None:
     values = [0] * 50 + [1] * 30 + [2] * 15 + [5] * 5
     feature = numeric(tmp_path / "a.jsonl", values)
-    assert feature.edges == [0.0, 1.0, 2.0, 5.0, 6.0]  # the last bin is as wide as the narrowest other one
-    assert feature.counts == [0, 50, 30, 15, 5, 0]
+    assert feature.edges == [0.0, 1.0, 2.0, 3.0, 5.0, 6.0]
+    assert feature.counts == [0, 50, 30, 15, 0, 5, 0]
 
 
 def test_missing_infinite_and_finite_values_add_up_to_the_rows(tmp_path: Path) -> None:

@@ -23,7 +23,8 @@ from exporter.engine.engine import Engine
 from exporter.engine.plan import Limits, ModelPlan, Plan
 from exporter.lines.stream import Stream
 from exporter.model_key import OTHERS
-from exporter.reference.profile import Profile
+from exporter.offline.profiling.categorical import CATEGORIES
+from exporter.reference.profile import Categorical, Profile
 from exporter.stats import Statistic
 from exporter.stats.feature_bins import FeatureBins
 from exporter.tallies.tally import StatisticArrays
@@ -77,10 +78,16 @@ def assert_no_drift(folder: Path, log: Sequence[Mapping[str, Any]], *options: st
     statistics, row = as_sidecar(source.read_bytes(), profile)
     (bins,) = [statistic for statistic in statistics if isinstance(statistic, FeatureBins)]
     counts = row[bins.name]
-    for name, expected, actual in zip(bins.features, bins.reference.tolist(), counts.tolist(), strict=True):
-        assert (name, expected) == (name, actual)
+    for name, expected, actual in zip(bins.features, bins.reference, counts, strict=True):
+        feature = profile.features[name]
+        if isinstance(feature, Categorical) and feature.distinct > CATEGORIES:
+            # A random half of the records is counted.
+            assert expected.sum() == pytest.approx(actual.sum() / 2, rel=0.05)
+            assert psi(actual, expected) < 0.01
+        else:
+            assert (name, expected.tolist()) == (name, actual.tolist())
+            assert psi(actual, expected) == 0
     assert counts.sum(axis=-1).tolist() == [profile.rows] * len(profile.features)
-    assert psi(counts, bins.reference).tolist() == [0.0] * len(profile.features)
     return profile
 
 
@@ -127,7 +134,7 @@ def test_own_data_of_many_categories_and_errors_has_no_drift(tmp_path: Path) -> 
     profile = assert_no_drift(tmp_path, log)
     assert 20_000 - len(log[100::50]) == profile.rows
     rare = [record["features"].get("rare") for record in log if not record["error_type"]]
-    assert rare.count("missing") == profile.features["rare"].missing
+    assert 0 < profile.features["rare"].missing < rare.count("missing")
 
 
 @given(st.lists(st.one_of(st.dictionaries(st.sampled_from("ab"), anything), st.none()), max_size=60))

@@ -97,6 +97,8 @@ def test_without_a_terminal_only_the_summary_is_printed(tmp_path: Path) -> None:
         "2 predictions: 1 numeric and 1 categorical features",
         "prediction: 2 classes; probability: 0.25 to 0.75, mean 0.5",
         "skipped: 1 record with an error_type",
+        "feature age: numeric, 4 bins, 0.0% missing",
+        "feature plan: categorical, 2 categories, 0.0% missing",
         "left out: id: contains only lists",
         f"{tmp_path / 'out.json'}: {size} KiB",
     ]
