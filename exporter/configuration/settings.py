@@ -228,7 +228,7 @@ class Config(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     fields: dict[str, FieldRule] = {}
     """The paths of record fields in your log, if they differ from the defaults."""
     where: Where = Where()
-    """The values by path that a line must have to be a record. Other lines are skipped. Not for ground truth and Arrow."""
+    """The values by path that lines must have to be records. Others are skipped. Not for ground truth and Arrow."""
     time_zone: TimeZone | None = None
     """The zone of times without one. The default is UTC."""
     segments: tuple[SegmentConfig, ...] = ()
