@@ -47,8 +47,12 @@ ALERTS: Mapping[str, Mapping[str, Sequence[str]]] = {
         "Features absent": ("ModelFeatureAbsent",),
         "Features stuck": ("ModelFeatureStuck",),
         "Unknown features": ("ModelUnknownFeatures",),
-        "Failed checks per prediction": ("ModelFeatureInvalid", "ModelFeatureUnseen"),
+        "Missing, % of limit": ("ModelFeatureMissing",),
+        "Unseen, % of limit": ("ModelFeatureUnseen",),
+        "Invalid, % of limit": ("ModelFeatureInvalid",),
+        "Features beyond a limit": ("ModelFeatureMissing", "ModelFeatureUnseen", "ModelFeatureInvalid"),
         "Missing values": ("ModelFeatureMissing",),
+        "Unseen values": ("ModelFeatureUnseen",),
         "Rejected lines": ("PredictionExporterRejecting",),
     },
     "performance": {

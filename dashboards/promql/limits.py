@@ -2,7 +2,15 @@
 
 from collections.abc import Callable, Mapping
 
-from dashboards.metrics import ALERTS, DRIFT_PSI, DRIFTED_RATIO, RECORDED_LARGEST_PSI, RECORDED_REQUESTS, THRESHOLD
+from dashboards.metrics import (
+    ALERTS,
+    DRIFT_PSI,
+    DRIFTED_RATIO,
+    RECORDED_LARGEST_PSI,
+    RECORDED_REQUESTS,
+    RECORDED_THRESHOLD,
+    THRESHOLD,
+)
 from dashboards.promql import traffic, truth
 from dashboards.promql.selection import OF_FEATURE, OF_VERSION, all_pods, models, per, windowed
 
@@ -11,6 +19,8 @@ ERROR_LIMIT = "error_ratio"
 DRIFT_LIMIT = "feature_drift_psi"
 ACCURACY_LIMIT = "accuracy"
 MISSING_LIMIT = "missing_ratio"
+UNSEEN_LIMIT = "unseen_ratio"
+INVALID_LIMIT = "invalid_ratio"
 NDCG_LIMIT = "attribution_ranking_ndcg"
 TOLERANCE_LIMIT = "performance_tolerance"
 
@@ -22,6 +32,16 @@ def limit(metric: str) -> str:
 def one_limit(metric: str) -> str:
     """Return the strictest limit of the chosen models, for a chart that shows several."""
     return f"min({models(THRESHOLD, _named(metric))})"
+
+
+def recorded_limit(metric: str) -> str:
+    """Return the limit that alerts compare with, which is the default of the rules in alerts/ unless it is set."""
+    return per(all_pods(RECORDED_THRESHOLD, _named(metric)), OF_VERSION)
+
+
+def one_recorded_limit(metric: str) -> str:
+    """Return the strictest of these limits, for a chart that shows several models."""
+    return f"min({all_pods(RECORDED_THRESHOLD, _named(metric))})"
 
 
 def of_limit(value: str, metric: str) -> str:

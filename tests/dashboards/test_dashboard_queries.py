@@ -183,6 +183,23 @@ def test_a_model_of_values_has_bins_of_values_and_no_classes(asked: Asked) -> No
     assert found["Class mix", "A"] == []
 
 
+def test_data_quality_shows_the_feature_with_most_unseen_values_and_that_it_exceeds_its_limit(asked: Asked) -> None:
+    dashboard = read("quality")
+    filled = chosen(dashboard, asked, scrape=SCRAPE_SECONDS, picked={"model_name": "credit"})
+    titles = ["Unseen, % of limit", "Features beyond a limit", "Features"]
+    stat, timeline, rows = (next(panel for panel in panels(dashboard) if panel["title"] == title) for title in titles)
+    ((labels, [share]),) = asked.series(fill_in(stat["targets"][0]["expr"], filled), instant=True)
+    # A third of the countries are not in the reference.
+    assert labels["feature_name"] == "country"
+    assert share > 1
+    assert {"color": "red", "value": 1.0} in stat["fieldConfig"]["defaults"]["thresholds"]["steps"]
+    states = [asked.series(fill_in(target["expr"], filled), instant=False) for target in timeline["targets"]]
+    assert any(metric["feature_name"] == "country" and values[-1] > 1 for each in states for metric, values in each)
+    worst = rows["targets"][2]["expr"]
+    found = asked.series(fill_in(worst, filled), instant=True)
+    assert max(found, key=lambda each: each[1][0])[0]["feature_name"] == "country"
+
+
 def _bins(series: list[tuple[Mapping[str, str], list[float]]]) -> Iterator[tuple[str, float]]:
     for labels, [value] in series:
         yield labels["bin"], value
