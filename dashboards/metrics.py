@@ -169,3 +169,4 @@ FLEET_PSI = "model_version_feature:model_feature_drift_psi:increase1h"
 # Prometheus's own.
 UP = "up"
 ALERTS = "ALERTS"
+ALERTS_FOR_STATE = "ALERTS_FOR_STATE"

@@ -3,7 +3,6 @@
 from collections.abc import Callable, Mapping
 
 from dashboards.metrics import (
-    ALERTS,
     DRIFT_PSI,
     DRIFTED_RATIO,
     RECORDED_LARGEST_PSI,
@@ -121,19 +120,6 @@ def _passed(limits: Limits) -> str:
 def in_trouble() -> str:
     """Return how many versions exceed a limit."""
     return f"count(({broken()}) > 0) or vector(0)"
-
-
-def alerts() -> str:
-    """Return how many alerts are firing for a version, also if that is 0."""
-    return f"{per(_firing(), OF_VERSION, 'count')} or 0 * {per(models(THRESHOLD), OF_VERSION)}"
-
-
-def firing(severity: str) -> str:
-    return _firing(f'severity="{severity}"')
-
-
-def _firing(*matchers: str) -> str:
-    return all_pods(ALERTS, 'alertstate="firing"', *matchers)
 
 
 def _named(metric: str) -> str:
