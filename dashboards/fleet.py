@@ -116,14 +116,12 @@ def _since_when() -> Any:
             height=9,
         ),
         bar_gauge(
-            "Most drifted features",
-            "The ten features of all models whose PSI is the largest share of its limit, even if chance could explain "
-            "it; a full bar is at the limit or above. If a model with a problem has no feature here, look at its "
-            "errors and latency.",
-            [now(largest_first(largest(10, limits.psi_of_features())), FEATURE)],
+            "Most drifted features, % of limit",
+            "The ten features of all models whose PSI is the highest percentage of its limit, even if chance could "
+            "explain it. If a model with a problem has no feature here, look at its errors and latency.",
+            [now(largest_first(largest(10, limits.psi_of_features())), FEATURE), now(limits.whole_limit(), "limit")],
             "percentunit",
             steps=OF_LIMIT,
-            most=1,
             decimals=0,
             width=8,
             height=9,

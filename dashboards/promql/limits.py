@@ -43,6 +43,11 @@ def one_recorded_limit(metric: str) -> str:
     return f"min({all_pods(RECORDED_THRESHOLD, _named(metric))})"
 
 
+def whole_limit() -> str:
+    """Return 1, which is the limit itself as a share of the limit, for a bar to compare others with."""
+    return f"max({models(THRESHOLD, _named(DRIFT_LIMIT))} > bool 0)"
+
+
 def of_limit(value: str, metric: str) -> str:
     """Return a value as a share of its limit. `value` has the labels of a version, and may have others."""
     return f"({value}) / on ({OF_VERSION}) group_left () ({limit(metric)} > 0)"
@@ -105,15 +110,15 @@ def nearest_recorded() -> str:
 
 def broken() -> str:
     """Return how many limits are exceeded, also if that is 0."""
-    return f"{_passed(NOW)} or 0 * {per(models(THRESHOLD), OF_VERSION)}"
+    return f"{_exceeded(NOW)} or 0 * {per(models(THRESHOLD), OF_VERSION)}"
 
 
 def broken_recorded() -> str:
     """Return the same from recorded series; 0 only if requests are recorded, because it is unknown otherwise."""
-    return f"{_passed(RECORDED)} or 0 * {per(models(RECORDED_REQUESTS), OF_VERSION, 'group')}"
+    return f"{_exceeded(RECORDED)} or 0 * {per(models(RECORDED_REQUESTS), OF_VERSION, 'group')}"
 
 
-def _passed(limits: Limits) -> str:
+def _exceeded(limits: Limits) -> str:
     return per(f"({each(limits)}) > 1", OF_VERSION, "count")
 
 

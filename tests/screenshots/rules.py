@@ -40,14 +40,27 @@ def evaluate(folder: Path, end: int, span: int) -> None:
 
 
 def layers(rules: Sequence[Rule]) -> Iterator[list[Rule]]:
-    """Yield rules in the order in which they can be evaluated: first those that need no other."""
+    """Yield rules in the order in which they can be evaluated: first those that need no other.
+
+    Rules that need their own earlier values are evaluated without them.
+    """
     left = [*rules]
     while left:
-        missing = {rule["record"] for rule in left if "record" in rule}
-        layer = [rule for rule in left if not missing & {*RECORDED.findall(rule["expr"])}]
-        assert layer, missing
+        needs = {rule["record"]: {*RECORDED.findall(rule["expr"])} for rule in left if "record" in rule}
+        layer = [rule for rule in left if not needs.keys() & {*RECORDED.findall(rule["expr"])} - {rule.get("record")}]
+        layer = layer or [next(rule for rule in left if rule.get("record") in _needed(rule, needs))]
         yield layer
         left = [rule for rule in left if rule not in layer]
+
+
+def _needed(rule: Rule, needs: Mapping[str, set[str]]) -> set[str]:
+    """Return everything that a rule needs, also of the rules that it needs."""
+    found: set[str] = set()
+    new = {*RECORDED.findall(rule["expr"])}
+    while new:
+        found |= new
+        new = {name for each in new for name in needs.get(each, ())} - found
+    return found
 
 
 def _evaluate(rule: Rule, asked: Asked, blocks: Blocks) -> None:
