@@ -9,7 +9,7 @@ from dashboards.panels import bar_chart, bar_gauge, row, stat, state_timeline, t
 from dashboards.promql import drift, limits
 from dashboards.promql.selection import highest, largest, largest_first, smallest
 from dashboards.queries import FEATURE, VERSION, as_rows, now, over_time
-from dashboards.style import ANY, GREEN, NO_DRIFT, RED, said
+from dashboards.style import ANY, GREEN, NO_DRIFT, RED, TINY, said
 
 # The number of models shown that have the same feature.
 MOST = 20
@@ -79,6 +79,7 @@ def one() -> Any:
             ],
             "none",
             most=1,
+            mappings=[TINY],
             decimals=3,
             empty=NO_DRIFT,
         ),

@@ -7,7 +7,7 @@ from dashboards.links import ALERTS, of_row
 from dashboards.panels import stat
 from dashboards.promql import alerts
 from dashboards.queries import as_rows, over_time
-from dashboards.style import ANY, NOTHING
+from dashboards.style import ANY, NOTHING, override
 
 SEVERITIES = {"critical": "red", "warning": "orange", "info": "blue"}
 LABELS = {"alertname": "Alert", "severity": "Severity", "cluster": "Cluster", "namespace": "Namespace"}
@@ -28,7 +28,7 @@ def count(which: str, *, width: int = 4) -> Any:
     )
 
 
-def list_of_all(which: str, *, width: int = 24, height: int = 7) -> Any:
+def list_of_all(which: str, *, width: int = 24, height: int = 9) -> Any:
     """Return the table of firing alerts."""
     of_models = which == alerts.OF_MODELS
     colours = {name: {"color": colour, "index": index} for index, (name, colour) in enumerate(SEVERITIES.items())}
@@ -46,6 +46,8 @@ def list_of_all(which: str, *, width: int = 24, height: int = 7) -> Any:
                 custom__cellOptions={"type": "color-background", "mode": "basic"},
             ),
             column("Since", unit="dateTimeFromNow"),
+            # An alert on a whole model has no version.
+            override("byRegexp", "/^(Model|Version|Cluster|Namespace)$/", noValue="-"),
             column(
                 "Alert",
                 custom__width=260,

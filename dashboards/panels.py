@@ -47,6 +47,7 @@ def timeseries(
     empty: str = NO_DATA,
     links: Sequence[dict[str, Any]] = (),
     overrides: Overrides = (),
+    mappings: Sequence[dict[str, Any]] = (),
 ) -> Any:
     """Return lines over time, or stacked areas.
 
@@ -72,6 +73,7 @@ def timeseries(
         tooltipMode="multi",
         tooltipSort="desc",
         overrides=[LIMIT_LINE, *overrides],
+        mappings=[*mappings],
         thresholds=steps_of(PLAIN),
         extraJson=defaults(empty, min=least, max=most, links=[*links], custom={"axisSoftMax": soft_most})
         | {"options": {"legend": {"sortBy": "Last *", "sortDesc": not selection.is_smallest(targets[0].expr)}}},

@@ -20,7 +20,7 @@ SHARE = [(None, GREEN), (0.05, YELLOW), (0.2, RED)]
 COLUMNS: Columns = {
     "Absent": lambda: drift.of_features(metrics.ABSENT),
     "Stuck": lambda: drift.of_features(metrics.STUCK),
-    "Worst check, % of limit": quality.worst_share_of_limit,
+    "Worst, % of limit": quality.worst_share_of_limit,
     "Missing": lambda: quality.share("missing"),
     "Unseen": lambda: quality.share("unseen"),
     "Invalid": lambda: quality.share("invalid"),
@@ -186,12 +186,13 @@ def _over_time() -> Any:
         _shares("Unseen values", "unseen", "Share of numbers out of the reference's range, and of unknown categories"),
         timeseries(
             "Outliers beyond the reference",
-            "Share of outliers minus that of the reference, for the ten worst features. If it is far above 0, the "
+            "Share of outliers minus that of the reference, for the five worst features. If it is far above 0, the "
             "unit or the population has changed.",
-            [over_time(quality.outliers_beyond_reference(), FEATURE)],
+            [over_time(quality.outliers_beyond_reference(5), FEATURE)],
             "percentunit",
             least=None,
             width=8,
+            height=10,
             empty="No value. The window has fewer than 100 values.",
         ),
     )
@@ -200,14 +201,15 @@ def _over_time() -> Any:
 def _shares(title: str, kind: str, share: str) -> Any:
     return timeseries(
         title,
-        f"{share}, over the last hour, for the ten worst features. The dashed line is the limit, "
+        f"{share}, over the last hour, for the five worst features. The dashed line is the limit, "
         f"`thresholds.{quality.SHARES[kind][1]}`.",
         [
-            over_time(largest(10, quality.share(kind)), FEATURE),
+            over_time(largest(5, quality.share(kind)), FEATURE),
             over_time(limits.one_recorded_limit(quality.SHARES[kind][1]), "limit"),
         ],
         "percentunit",
         width=8,
+        height=10,
         empty=NOT_RECORDED_SHARES,
     )
 
@@ -223,11 +225,11 @@ def _table() -> Any:
             "distribution.",
             [as_rows(of()) for of in COLUMNS.values()],
             transformations=joined(FEATURE_LABELS, [*COLUMNS]),
-            sort=("Worst check, % of limit", True),
+            sort=("Worst, % of limit", True),
             overrides=(
                 coloured("Absent", ANY, mappings=FLAGGED),
                 coloured("Stuck", ANY, mappings=FLAGGED),
-                of_limit("Worst check, % of limit"),
+                of_limit("Worst, % of limit"),
                 *(
                     column(title, unit="percentunit", decimals=1)
                     for title in ("Missing", "Unseen", "Invalid", "Outliers")
