@@ -15,15 +15,16 @@ from dashboards.links import uid
 # By dashboard and title of the panel.
 ALERTS: Mapping[str, Mapping[str, Sequence[str]]] = {
     "fleet": {
+        "Alerts firing": ("ModelFeatureAbsent", "PredictionExporterAllDown"),
         "Models": ("ModelReferencesDiffer",),
-        "Requests": ("ModelPredictionsStopped", "ModelTrafficLow"),
-        "Error ratio": ("ModelErrorRatioHigh",),
-        "p99 latency": ("ModelLatencyHigh",),
+        "Requests": ("ModelPredictionsStopped", "ModelTrafficLow", "ModelTrafficHigh"),
+        "Error ratio": ("ModelErrorRatioHigh", "ModelErrorBudgetBurnFast", "ModelErrorBudgetBurnSlow"),
+        "p99 latency": ("ModelLatencyHigh", "ModelErrorBudgetBurnFast", "ModelErrorBudgetBurnSlow"),
         "Drifted features": ("ModelFeatureDrift", "ModelDriftWidespread"),
         "Accuracy": ("ModelAccuracyLow",),
     },
     "model": {
-        "Requests": ("ModelPredictionsStopped", "ModelTrafficLow"),
+        "Requests": ("ModelPredictionsStopped", "ModelTrafficLow", "ModelTrafficHigh"),
         "p99 latency": ("ModelLatencyHigh",),
         "Drifted features": ("ModelFeatureDrift", "ModelDriftWidespread"),
         "Accuracy": ("ModelAccuracyLow",),
@@ -37,7 +38,7 @@ ALERTS: Mapping[str, Mapping[str, Sequence[str]]] = {
         "Share of features": ("ModelDriftWidespread",),
         "Drift of predictions": ("ModelPredictionDrift",),
         "References": ("ModelReferencesDiffer", "PredictionExporterReferenceMissing"),
-        "PSI": ("ModelFeatureDrift",),
+        "PSI": ("ModelFeatureDrift", "ModelFeatureDriftModerate"),
         "Multivariate drift": ("ModelMultivariateDrift",),
         "Embeddings": ("ModelEmbeddingDrift",),
         "Predictions and probabilities": ("ModelPredictionDrift", "ModelLabelDrift"),
@@ -47,8 +48,12 @@ ALERTS: Mapping[str, Mapping[str, Sequence[str]]] = {
         "Features absent": ("ModelFeatureAbsent",),
         "Features stuck": ("ModelFeatureStuck",),
         "Unknown features": ("ModelUnknownFeatures",),
-        "Failed checks per prediction": ("ModelFeatureInvalid", "ModelFeatureUnseen"),
+        "Missing, % of limit": ("ModelFeatureMissing",),
+        "Unseen, % of limit": ("ModelFeatureUnseen",),
+        "Invalid, % of limit": ("ModelFeatureInvalid",),
+        "Features beyond a limit": ("ModelFeatureMissing", "ModelFeatureUnseen", "ModelFeatureInvalid"),
         "Missing values": ("ModelFeatureMissing",),
+        "Unseen values": ("ModelFeatureUnseen",),
         "Rejected lines": ("PredictionExporterRejecting",),
     },
     "performance": {
@@ -79,7 +84,7 @@ ALERTS: Mapping[str, Mapping[str, Sequence[str]]] = {
         "Accuracy": ("ModelAccuracyLow",),
     },
     "exporter": {
-        "Sidecars down": ("PredictionExporterAllDown", "PredictionExporterDown"),
+        "Sidecars down": ("PredictionExporterAbsent", "PredictionExporterAllDown", "PredictionExporterDown"),
         "Scraped": ("PredictionExporterAllDown", "PredictionExporterDown"),
         "Sources": ("PredictionExporterSourceFailing", "PredictionExporterReferenceMissing"),
         "Furthest behind": ("PredictionExporterLagging",),

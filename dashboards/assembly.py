@@ -11,7 +11,7 @@ from grafanalib._gen import DashboardEncoder
 
 from dashboards import alerting, links
 from dashboards.mend import mended, panels
-from dashboards.promql import limits, traffic
+from dashboards.promql import alerts, traffic
 from dashboards.queries import DATA_SOURCE
 
 COLUMNS = 24
@@ -36,7 +36,8 @@ NOTES = {
 class Dashboard:
     """A dashboard.
 
-    `name` is the end of its UID and the name of its file. With `of_models`, alerts and new versions are annotated.
+    `name` is the end of its UID and the name of its file. Alerts are annotated: those of
+    the chosen models and new versions with `of_models`, else those of sidecars.
     `points` is the number of points in each chart, by default depending on the panel.
     """
 
@@ -65,7 +66,7 @@ class Dashboard:
             time=core.Time("now-6h", "now"),
             links=[links.to_all(), *alerting.of_dashboard(self.name, runbooks)],
             templating=core.Templating(list=[*self.variables]),
-            annotations=core.Annotations(list=[NOTES, *(_annotations() if self.of_models else ())]),
+            annotations=core.Annotations(list=[NOTES, *_annotations(of_models=self.of_models)]),
             panels=[*_placed(self.rows)],
         ).auto_panel_ids()
         dashboard = mended(json.loads(json.dumps(made.to_json_data(), cls=DashboardEncoder)))
@@ -106,10 +107,16 @@ def _placed(rows: Sequence[Any]) -> Iterator[Any]:
             yield from placed
 
 
-def _annotations() -> Iterator[dict[str, Any]]:
-    yield _annotation("Critical alerts", limits.firing("critical"), "red", "{{alertname}}")
-    yield _annotation("Warnings", limits.firing("warning"), "orange", "{{alertname}}")
-    yield _annotation("New versions", traffic.versions_that_began(), "blue", "New version")
+def _annotations(*, of_models: bool) -> Iterator[dict[str, Any]]:
+    which = alerts.OF_MODELS if of_models else alerts.OF_SIDECARS
+    for severity, name, color in (
+        ("critical", "Critical alerts", "red"),
+        ("warning", "Warnings", "orange"),
+        ("info", "Information", "purple"),
+    ):
+        yield _annotation(name, alerts.of_severity(which, severity), color, "{{alertname}}")
+    if of_models:
+        yield _annotation("New versions", traffic.versions_that_began(), "blue", "New version")
 
 
 def _annotation(name: str, expression: str, color: str, title: str) -> dict[str, Any]:

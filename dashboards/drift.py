@@ -10,7 +10,7 @@ from dashboards.panels import bar_gauge, row, stat, state_timeline, timeseries
 from dashboards.promql import drift, limits, traffic
 from dashboards.promql.selection import highest, in_all, largest, largest_first, lowest
 from dashboards.queries import FEATURE, as_rows, now, over_time
-from dashboards.style import ANY, GREEN, LEVELS, NO_DRIFT, NO_RECORDED_DRIFT, OF_LIMIT, RED, YELLOW, said
+from dashboards.style import ANY, GREEN, LEVELS, NO_DRIFT, NO_RECORDED_DRIFT, OF_LIMIT, RED, TINY, YELLOW, said
 
 # Yellow is below 0.05, red below 0.01, which is the default of `drift.significance`.
 CHANCE = [(None, RED), (0.01, YELLOW), (0.05, GREEN)]
@@ -110,21 +110,19 @@ def _since_when() -> Any:
     return row(
         "Which feature has drifted, and since when?",
         bar_gauge(
-            "Most drifted features",
-            "PSI of the ten features that have moved most, as a share of the limit (`thresholds.feature_drift_psi`); "
-            "a full bar is at the limit or above. With few records this may be chance, so check in the table below "
-            "whether the feature has drifted.",
-            [now(largest_first(largest(10, limits.psi_of_features())), FEATURE)],
+            "Most drifted features, % of limit",
+            "PSI of the ten features that have moved most, in percent of the limit (`thresholds.feature_drift_psi`). "
+            "With few records this may be chance, so check in the table below whether the feature has drifted.",
+            [now(largest_first(largest(10, limits.psi_of_features())), FEATURE), now(limits.whole_limit(), "limit")],
             "percentunit",
             steps=OF_LIMIT,
-            most=1,
             decimals=0,
             width=9,
             height=11,
             empty=NO_DRIFT,
         ),
         state_timeline(
-            "Features over time",
+            "Features over time, % of limit",
             "PSI of the 20 features that moved most, as a share of the limit: green below 80%, yellow below 100%, red "
             "above, empty with too few records. If many turn red at once, suspect a broken input or a deployment; if "
             "only one does, suspect its own source.",
@@ -166,7 +164,11 @@ def _table() -> Any:
                 coloured("Drift", LEVELS, mappings=SAID),
                 of_limit("PSI, % of limit"),
                 *(column(title, decimals=3) for title in ("PSI", "PSI by chance", "KS", "JS", "Wasserstein")),
-                *(coloured(title, CHANCE, decimals=3) for title in COLUMNS if title.startswith("p-value")),
+                *(
+                    coloured(title, CHANCE, mappings=[TINY], decimals=3)
+                    for title in COLUMNS
+                    if title.startswith("p-value")
+                ),
                 column("Missing", unit="percentunit", decimals=1),
                 column(
                     "Feature",

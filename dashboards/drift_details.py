@@ -9,7 +9,7 @@ from dashboards.panels import bar_chart, bar_gauge, row, stat, state_timeline, t
 from dashboards.promql import drift, limits
 from dashboards.promql.selection import highest, largest, largest_first, smallest
 from dashboards.queries import FEATURE, VERSION, as_rows, now, over_time
-from dashboards.style import ANY, GREEN, NO_DRIFT, RED, said
+from dashboards.style import ANY, GREEN, NO_DRIFT, RED, TINY, said
 
 # The number of models shown that have the same feature.
 MOST = 20
@@ -57,20 +57,16 @@ def one() -> Any:
             empty=NO_DRIFT,
         ),
         timeseries(
-            "$feature: mean and spread",
-            "Mean, standard deviation and quantiles of the values in the window, for numeric features only. A jump by "
-            "a factor of 100 or 1000 is usually a change of unit.",
+            "$feature: values",
+            "Mean, standard deviation and quantiles of the values in the window, or the number of categories of a "
+            "categorical feature. A jump by a factor of 100 or 1000 is usually a change of unit.",
             [
-                over_time(largest(MOST, drift.of_one_feature(metrics.MEAN)), f"mean · {VERSION}"),
-                over_time(largest(MOST, drift.of_one_feature(metrics.STDDEV)), f"standard deviation · {VERSION}"),
-                over_time(
-                    largest(MOST, drift.quantiles_of_one_feature()),
-                    "quantile {{quantile}} · {{model_name}} {{model_version}}",
-                ),
+                over_time(drift.values_of_one_feature(MOST), f"{{{{figure}}}} · {VERSION}"),
+                over_time(largest(MOST, drift.quantiles_of_one_feature()), f"quantile {{{{quantile}}}} · {VERSION}"),
             ],
             "short",
             least=None,
-            empty="No values. The feature is categorical, or there are too few records.",
+            empty="No values. There are too few records.",
         ),
         timeseries(
             "$feature: p-values",
@@ -83,6 +79,7 @@ def one() -> Any:
             ],
             "none",
             most=1,
+            mappings=[TINY],
             decimals=3,
             empty=NO_DRIFT,
         ),

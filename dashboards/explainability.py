@@ -10,7 +10,7 @@ from dashboards.panels import bar_gauge, row, stat, timeseries
 from dashboards.promql import attribution, drift, limits
 from dashboards.promql.selection import largest, largest_first, lowest, smallest
 from dashboards.queries import FEATURE, VERSION, as_rows, now, over_time
-from dashboards.style import GREEN, RED
+from dashboards.style import GREEN, RED, TINY
 
 MOST = 10
 NO_ATTRIBUTIONS = "The log or the reference has no `attributions` (such as SHAP values)."
@@ -162,6 +162,7 @@ def _one() -> Any:
             [over_time(smallest(MOST, attribution.one(metrics.ATTRIBUTION_DRIFT_PSI_PVALUE)))],
             "none",
             most=1,
+            mappings=[TINY],
             decimals=3,
             width=8,
             empty=NO_ATTRIBUTIONS,

@@ -2,19 +2,19 @@
 
 from typing import Any
 
-from dashboards import variables
+from dashboards import firing, variables
 from dashboards.assembly import Dashboard
 from dashboards.columns import OF_VERSION, VERSION_LABELS, Columns, coloured, column, joined, of_limit, table
-from dashboards.links import ALERTS, of_row, of_series
+from dashboards.links import of_row, of_series
 from dashboards.panels import bar_gauge, row, stat, state_timeline, timeseries
-from dashboards.promql import drift, limits, traffic, truth
+from dashboards.promql import alerts, drift, limits, traffic, truth
 from dashboards.promql.selection import in_all, largest, largest_first, number_of, smallest
 from dashboards.queries import FEATURE, as_rows, now, over_time
 from dashboards.style import ANY, NO_DRIFT, NO_TRUTH, NOT_RECORDED, OF_LIMIT
 
 COLUMNS: Columns = {
     "Limits exceeded": limits.broken,
-    "Alerts": limits.alerts,
+    "Alerts": alerts.of_versions,
     "Requests": traffic.requests,
     "Errors": traffic.error_ratio,
     "Errors, % of limit": limits.errors,
@@ -53,17 +53,7 @@ def _now() -> Any:
             width=6,
             empty="no response",
         ),
-        stat(
-            "Alerts firing",
-            "Alerts that are firing for the chosen models, counted per version. The annotations in the charts show "
-            "since when.",
-            over_time(in_all(limits.alerts()), "firing"),
-            "none",
-            steps=ANY,
-            width=6,
-            links=[ALERTS],
-            empty="no models",
-        ),
+        firing.count(alerts.OF_MODELS, width=6),
         stat(
             "Models",
             "Model versions that are being served. If there are fewer than you expect, a sidecar may be down; see the "
@@ -105,6 +95,7 @@ def _now() -> Any:
             ),
             height=10,
         ),
+        firing.list_of_all(alerts.OF_MODELS),
     )
 
 
@@ -125,14 +116,12 @@ def _since_when() -> Any:
             height=9,
         ),
         bar_gauge(
-            "Most drifted features",
-            "The ten features of all models whose PSI is the largest share of its limit, even if chance could explain "
-            "it; a full bar is at the limit or above. If a model with a problem has no feature here, look at its "
-            "errors and latency.",
-            [now(largest_first(largest(10, limits.psi_of_features())), FEATURE)],
+            "Most drifted features, % of limit",
+            "The ten features of all models whose PSI is the highest percentage of its limit, even if chance could "
+            "explain it. If a model with a problem has no feature here, look at its errors and latency.",
+            [now(largest_first(largest(10, limits.psi_of_features())), FEATURE), now(limits.whole_limit(), "limit")],
             "percentunit",
             steps=OF_LIMIT,
-            most=1,
             decimals=0,
             width=8,
             height=9,

@@ -158,9 +158,15 @@ RECORDED_SEGMENT_REQUESTS = "model_version_segment:model_segment_requests:rate5m
 RECORDED_SEGMENT_ERRORS = "model_version_segment:model_segment_prediction_errors:rate5m"
 RECORDED_SEGMENT_LATENCY = "model_version_segment_le:model_segment_prediction_latency_seconds_bucket:rate5m"
 RECORDED_SEGMENT_PSI = "model_version_feature_segment_window:model_segment_feature_drift_psi:max"
+# Recorded by alerts/quality.yaml and alerts/models.yaml: shares of values and the limits that alerts compare them with.
+MISSING_SHARE = "model_version_feature:model_feature_missing_per_prediction:excess_ratio1h"
+UNSEEN_SHARE = "model_version_feature:model_feature_unseen_per_prediction:excess_ratio1h"
+INVALID_SHARE = "model_version_feature:model_feature_invalid_per_prediction:ratio_increase1h"
+RECORDED_THRESHOLD = "model_version_metric:model_threshold:max"
 # Recorded by alerts/feature-drift.yaml.
 FLEET_PSI = "model_version_feature:model_feature_drift_psi:increase1h"
 
 # Prometheus's own.
 UP = "up"
 ALERTS = "ALERTS"
+ALERTS_FOR_STATE = "ALERTS_FOR_STATE"

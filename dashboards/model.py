@@ -2,11 +2,11 @@
 
 from typing import Any
 
-from dashboards import model_predictions, variables
+from dashboards import firing, model_predictions, variables
 from dashboards.assembly import Dashboard
-from dashboards.links import ALERTS, to
+from dashboards.links import to
 from dashboards.panels import heatmap, row, stat, state_timeline, timeseries
-from dashboards.promql import drift, limits, traffic, truth
+from dashboards.promql import alerts, drift, limits, traffic, truth
 from dashboards.promql.selection import highest, in_all, largest, lowest
 from dashboards.queries import buckets, now, over_time
 from dashboards.style import ANY, NOT_RECORDED, OF_LIMIT
@@ -36,15 +36,7 @@ def _now() -> Any:
             steps=OF_LIMIT,
             empty="no traffic",
         ),
-        stat(
-            "Alerts firing",
-            "Alerts that are firing for the chosen versions. The annotations in the charts show since when.",
-            over_time(in_all(limits.alerts()), "firing"),
-            "none",
-            steps=ANY,
-            links=[ALERTS],
-            empty="no models",
-        ),
+        firing.count(alerts.OF_MODELS),
         stat(
             "Requests",
             "Predictions and errors per second. If there are none, callers have stopped or the sidecar does not read "
@@ -80,6 +72,7 @@ def _now() -> Any:
             empty="no ground truth",
             links=[to("Performance", "performance")],
         ),
+        firing.list_of_all(alerts.OF_MODELS, height=6),
     )
 
 

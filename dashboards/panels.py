@@ -11,6 +11,7 @@ from grafanalib import core
 
 from dashboards.promql import selection
 from dashboards.style import (
+    LIMIT_BAR,
     LIMIT_LINE,
     NO_DATA,
     PLAIN,
@@ -24,6 +25,10 @@ from dashboards.style import (
 # The soft maximum of an axis without data above 0, where Grafana would choose 10,000% or 100 per second.
 SOFT_MOST = {"percentunit": 0.01, "cps": 1.0, "reqps": 0.1}
 SOFT_MOST_OF_COUNTS = 1.0
+# The palette in which a series keeps its colour when others come and go.
+BY_NAME = "palette-classic-by-name"
+# From this width, a chart has room for a legend beside it.
+WIDE = 12
 
 
 def timeseries(
@@ -42,12 +47,14 @@ def timeseries(
     empty: str = NO_DATA,
     links: Sequence[dict[str, Any]] = (),
     overrides: Overrides = (),
+    mappings: Sequence[dict[str, Any]] = (),
 ) -> Any:
     """Return lines over time, or stacked areas.
 
-    A legend seldom has room for all series, so it starts with the highest current value, or with the lowest if the
-    query selects the smallest.
+    The legend is beside a wide chart, where it has a row for each series, and a list below a narrow one. It starts with
+    the highest current value, or with the lowest if the query selects the smallest.
     """
+    is_wide = width >= WIDE
     soft_most = SOFT_MOST_OF_COUNTS if decimals == 0 else SOFT_MOST.get(unit)
     return core.TimeSeries(
         **common(title, description, targets, width, height),
@@ -59,11 +66,14 @@ def timeseries(
         lineInterpolation="stepAfter" if stepped else "linear",
         showPoints="auto",
         stacking={"mode": "normal"} if stacked else {},
-        legendDisplayMode="table",
-        legendCalcs=["mean", "max", "lastNotNull"],
+        colorMode=BY_NAME,
+        legendDisplayMode="table" if is_wide else "list",
+        legendPlacement="right" if is_wide else "bottom",
+        legendCalcs=["max", "lastNotNull"] if is_wide else ["lastNotNull"],
         tooltipMode="multi",
         tooltipSort="desc",
         overrides=[LIMIT_LINE, *overrides],
+        mappings=[*mappings],
         thresholds=steps_of(PLAIN),
         extraJson=defaults(empty, min=least, max=most, links=[*links], custom={"axisSoftMax": soft_most})
         | {"options": {"legend": {"sortBy": "Last *", "sortDesc": not selection.is_smallest(targets[0].expr)}}},
@@ -119,7 +129,10 @@ def bar_gauge(
     empty: str = NO_DATA,
     links: Sequence[dict[str, Any]] = (),
 ) -> Any:
-    """Return a bar for each series, in the order of the query."""
+    """Return a bar for each series, in the order of the query.
+
+    Without `most`, the longest bar fills the panel. A query with the legend `limit` then shows how long the limit is.
+    """
     return core.BarGauge(
         **common(title, description, targets, width, height),
         calc="lastNotNull",
@@ -130,8 +143,11 @@ def bar_gauge(
         max=most,
         dataLinks=[*links],
         thresholds=steps_of(steps),
-        extraJson=defaults(empty, color={"mode": "thresholds"}, decimals=decimals)
-        | {
+        extraJson={
+            "fieldConfig": {
+                "defaults": {"noValue": empty, "color": {"mode": "thresholds"}, "decimals": decimals},
+                "overrides": [LIMIT_BAR],
+            },
             "options": {
                 "showUnfilled": True,
                 "valueMode": "color",
@@ -139,7 +155,7 @@ def bar_gauge(
                 "namePlacement": "auto",
                 "sizing": "auto",
                 "text": {"valueSize": 16},
-            }
+            },
         },
     )
 
@@ -225,7 +241,7 @@ def bar_chart(
         legendPlacement="bottom",
         transformations=[*transformations],
         thresholdSteps=steps_of(PLAIN),
-        extraJson=defaults(empty, unit=unit, min=0, max=most, color={"mode": "palette-classic", "fixedColor": None})
+        extraJson=defaults(empty, unit=unit, min=0, max=most, color={"mode": BY_NAME, "fixedColor": None})
         | {"options": {"xField": x, "fullHighlight": False}},
     )
 

@@ -4,21 +4,26 @@ from typing import Any
 
 from dashboards import metrics, variables
 from dashboards.assembly import POINTS_OF_STATES, Dashboard
-from dashboards.columns import FEATURE_LABELS, OF_FEATURE, Columns, coloured, column, joined, table
+from dashboards.columns import FEATURE_LABELS, OF_FEATURE, Columns, coloured, column, joined, of_limit, table
 from dashboards.links import of_row
 from dashboards.panels import bar_gauge, row, stat, state_timeline, timeseries
 from dashboards.promql import drift, limits, quality, sidecar
 from dashboards.promql.selection import highest, largest, largest_first
 from dashboards.queries import FEATURE, VERSION, as_rows, now, over_time
-from dashboards.style import ANY, GREEN, NO_REFUSED, RED, YELLOW, said
+from dashboards.style import ANY, GREEN, NO_REFUSED, OF_LIMIT, RED, YELLOW, said
 
 NO_FEATURES = "No features. Is there a reference, and does the log contain `features`?"
+NOT_ENOUGH = "too few records, or no rules"
+NOT_RECORDED_SHARES = "No value. Are there 100 predictions per hour, and are the rules in alerts/ loaded?"
 CHECK = f"{{{{check}}}} · {VERSION}"
 SHARE = [(None, GREEN), (0.05, YELLOW), (0.2, RED)]
 COLUMNS: Columns = {
     "Absent": lambda: drift.of_features(metrics.ABSENT),
     "Stuck": lambda: drift.of_features(metrics.STUCK),
-    "Missing": lambda: drift.of_features(metrics.MISSING_RATIO),
+    "Worst, % of limit": quality.worst_share_of_limit,
+    "Missing": lambda: quality.share("missing"),
+    "Unseen": lambda: quality.share("unseen"),
+    "Invalid": lambda: quality.share("invalid"),
     "Outliers": lambda: drift.of_features(metrics.OUTLIER_RATIO),
     "Categories": lambda: drift.of_features(metrics.DISTINCT_CATEGORIES),
     "Mean": lambda: drift.of_features(metrics.MEAN),
@@ -49,6 +54,7 @@ def _now() -> Any:
             now(quality.all_flagged(metrics.ABSENT), "absent"),
             "none",
             steps=ANY,
+            width=3,
             empty="no reference",
         ),
         stat(
@@ -58,6 +64,7 @@ def _now() -> Any:
             now(quality.all_flagged(metrics.STUCK), "stuck"),
             "none",
             steps=ANY,
+            width=3,
             empty="no reference",
         ),
         stat(
@@ -67,24 +74,24 @@ def _now() -> Any:
             over_time(highest(quality.unknown_features()), "unknown"),
             "none",
             steps=[(None, GREEN), (1.0, YELLOW)],
+            width=3,
             empty="no reference",
         ),
-        stat(
-            "Highest missing ratio",
-            "Share of missing values of the feature with most of them. The chart of missing values below names the "
-            "feature.",
-            over_time(highest(quality.missing(1)), "missing"),
-            "percentunit",
-            decimals=1,
-            empty="no records",
+        _worst_of_limit(
+            "Missing, % of limit",
+            "missing",
+            "Share of missing values of the feature with most of them, above the reference's share",
         ),
-        stat(
-            "Failed checks per prediction",
-            "Failed checks per prediction, over all features. A value of 1 means one invalid value per prediction on "
-            "average.",
-            now(highest(quality.all_failed_checks()), "per prediction"),
-            "short",
-            empty="needs the rules in alerts/",
+        _worst_of_limit(
+            "Unseen, % of limit",
+            "unseen",
+            "Share of values that the reference does not have (numbers out of its range and unknown categories) of the "
+            "feature with most of them",
+        ),
+        _worst_of_limit(
+            "Invalid, % of limit",
+            "invalid",
+            "Share of values of the wrong type, NaN or infinite, of the feature with most of them",
         ),
         stat(
             "Rejected lines",
@@ -94,8 +101,23 @@ def _now() -> Any:
             "percentunit",
             decimals=2,
             steps=[(None, GREEN), (0.001, YELLOW), (0.05, RED)],
+            width=3,
             empty="no lines",
         ),
+    )
+
+
+def _worst_of_limit(title: str, kind: str, share: str) -> Any:
+    return stat(
+        title,
+        f"{share}, over the last hour and in percent of its limit, `thresholds.{quality.SHARES[kind][1]}`. Above 100% "
+        "for ten minutes, an alert fires.",
+        now(largest(1, quality.share_of_limit(kind)), "{{feature_name}}"),
+        "percentunit",
+        decimals=0,
+        steps=OF_LIMIT,
+        text="value_and_name",
+        empty=NOT_ENOUGH,
     )
 
 
@@ -112,8 +134,23 @@ def _over_time() -> Any:
             "none",
             steps=ANY,
             mappings=FLAGGED,
+            width=12,
             height=9,
             empty=NO_FEATURES,
+        ),
+        state_timeline(
+            "Features beyond a limit",
+            "The share of missing, unseen and invalid values as a share of its limit, for the five features that had "
+            "most of each: yellow from 80%, red from 100%. Look for a change upstream at the time when red starts.",
+            [
+                over_time(quality.worst_over_time(kind), f"{{{{feature_name}}}} {kind} · {VERSION}")
+                for kind in quality.SHARES
+            ],
+            "percentunit",
+            steps=OF_LIMIT,
+            width=12,
+            height=9,
+            empty=NOT_RECORDED_SHARES,
         ),
         timeseries(
             "Failed checks per prediction",
@@ -121,7 +158,7 @@ def _over_time() -> Any:
             "unseen category.",
             [over_time(largest(20, quality.failed_checks()), CHECK)],
             "short",
-            width=12,
+            width=8,
             empty="Needs the recording rules in alerts/ and a reference.",
         ),
         bar_gauge(
@@ -133,30 +170,8 @@ def _over_time() -> Any:
             steps=SHARE,
             most=1,
             decimals=1,
-            width=12,
-            empty=NO_FEATURES,
-        ),
-        timeseries(
-            "Missing values",
-            "Share of missing values in the window, for the ten worst features. The dashed line is the limit, if "
-            "`thresholds.missing_ratio` is set.",
-            [
-                over_time(quality.missing(), FEATURE),
-                over_time(limits.one_limit(limits.MISSING_LIMIT), "limit"),
-            ],
-            "percentunit",
             width=8,
             empty=NO_FEATURES,
-        ),
-        timeseries(
-            "Outliers beyond the reference",
-            "Share of outliers minus that of the reference, for the ten worst features. If it is far above 0, the "
-            "unit or the population has changed.",
-            [over_time(quality.outliers_beyond_reference(), FEATURE)],
-            "percentunit",
-            least=None,
-            width=8,
-            empty="No value. The window has fewer than 100 values.",
         ),
         timeseries(
             "Failed record checks",
@@ -167,6 +182,35 @@ def _over_time() -> Any:
             width=8,
             empty=NO_FEATURES,
         ),
+        _shares("Missing values", "missing", "Share of missing values above the reference's share"),
+        _shares("Unseen values", "unseen", "Share of numbers out of the reference's range, and of unknown categories"),
+        timeseries(
+            "Outliers beyond the reference",
+            "Share of outliers minus that of the reference, for the five worst features. If it is far above 0, the "
+            "unit or the population has changed.",
+            [over_time(quality.outliers_beyond_reference(5), FEATURE)],
+            "percentunit",
+            least=None,
+            width=8,
+            height=10,
+            empty="No value. The window has fewer than 100 values.",
+        ),
+    )
+
+
+def _shares(title: str, kind: str, share: str) -> Any:
+    return timeseries(
+        title,
+        f"{share}, over the last hour, for the five worst features. The dashed line is the limit, "
+        f"`thresholds.{quality.SHARES[kind][1]}`.",
+        [
+            over_time(largest(5, quality.share(kind)), FEATURE),
+            over_time(limits.one_recorded_limit(quality.SHARES[kind][1]), "limit"),
+        ],
+        "percentunit",
+        width=8,
+        height=10,
+        empty=NOT_RECORDED_SHARES,
     )
 
 
@@ -175,17 +219,21 @@ def _table() -> Any:
         "All features",
         table(
             "Features",
-            "Statistics of each feature in the window, those with most missing values first. Compare mean and "
-            "standard deviation with the values that you expect; a change of unit shows here. Click a feature to see "
-            "its distribution.",
+            "Features, those that exceed a limit by most first. Missing, unseen and invalid are shares of values in "
+            "the last hour, above those of the reference; the rest is from the window. Compare mean and standard "
+            "deviation with the values that you expect; a change of unit shows here. Click a feature to see its "
+            "distribution.",
             [as_rows(of()) for of in COLUMNS.values()],
             transformations=joined(FEATURE_LABELS, [*COLUMNS]),
-            sort=("Missing", True),
+            sort=("Worst, % of limit", True),
             overrides=(
                 coloured("Absent", ANY, mappings=FLAGGED),
                 coloured("Stuck", ANY, mappings=FLAGGED),
-                coloured("Missing", SHARE, unit="percentunit", decimals=1),
-                column("Outliers", unit="percentunit", decimals=1),
+                of_limit("Worst, % of limit"),
+                *(
+                    column(title, unit="percentunit", decimals=1)
+                    for title in ("Missing", "Unseen", "Invalid", "Outliers")
+                ),
                 column("Categories", decimals=0),
                 column(
                     "Feature",

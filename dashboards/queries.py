@@ -8,11 +8,12 @@ from grafanalib import core
 
 # The data source of all panels, chosen by the variable `datasource`.
 DATA_SOURCE = {"type": "prometheus", "uid": "${datasource}"}
-VERSION = "{{model_name}} {{model_version}}"
+# Without a label, its part of a legend is empty.
+VERSION = "{{model_name}} {{model_version}} {{namespace}} {{cluster}}"
 POD = "{{instance}}"
 SOURCE = "{{source}} · {{instance}}"
-SEGMENT = "{{segment}}={{segment_value}} · {{model_name}} {{model_version}}"
-FEATURE = "{{feature_name}} · {{model_name}} {{model_version}}"
+SEGMENT = f"{{{{segment}}}}={{{{segment_value}}}} · {VERSION}"
+FEATURE = f"{{{{feature_name}}}} · {VERSION}"
 
 
 def over_time(expression: str, legend: str = VERSION) -> Any:

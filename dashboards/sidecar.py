@@ -2,11 +2,11 @@
 
 from typing import Any
 
-from dashboards import metrics, sidecar_internals, variables
+from dashboards import firing, metrics, sidecar_internals, variables
 from dashboards.assembly import POINTS_OF_STATES, Dashboard
 from dashboards.columns import Columns, coloured, column, joined, table
 from dashboards.panels import row, stat, state_timeline, timeseries
-from dashboards.promql import sidecar
+from dashboards.promql import alerts, sidecar
 from dashboards.promql.selection import highest, in_all, largest
 from dashboards.queries import POD, SOURCE, as_rows, now, over_time
 from dashboards.style import ANY, GREEN, NO_REFUSED, RED, WELL, YELLOW, said
@@ -36,6 +36,7 @@ def dashboard() -> Dashboard:
         variables.OF_SIDECARS,
         (
             _now(),
+            _alerts(),
             _pods(),
             _sources(),
             *sidecar_internals.rows(),
@@ -104,6 +105,10 @@ def _now() -> Any:
             empty="no response",
         ),
     )
+
+
+def _alerts() -> Any:
+    return row("Which alert fires?", firing.list_of_all(alerts.OF_SIDECARS, height=6))
 
 
 def _pods() -> Any:

@@ -42,8 +42,12 @@ def override(matcher: str, name: str, **properties: Any) -> dict[str, Any]:
     }
 
 
+# A p-value that three decimals would show as 0.
+TINY = {"type": "range", "options": {"from": None, "to": 0.0009999, "result": {"text": "< 0.001"}}}
 # A cell without a value is neither good nor bad. Without this, it would have the colour of the lowest step.
 NOTHING = {"type": "special", "options": {"match": "null+nan", "result": {"text": "-", "color": "transparent"}}}
+# The bar of the limit itself is neither good nor bad.
+LIMIT_BAR = override("byName", "limit", color={"fixedColor": GREY, "mode": "fixed"})
 # A query whose legend starts with `limit` is drawn as a dashed red line.
 LIMIT_LINE = override(
     "byRegexp",

@@ -87,6 +87,19 @@ def of_one_feature(metric: str, *matchers: str) -> str:
     return per(windowed(metric, ONE_FEATURE, *matchers), OF_FEATURE)
 
 
+def values_of_one_feature(count: int = MOST) -> str:
+    """Return the mean and standard deviation of a numeric feature, or the number of categories of another."""
+    figures = {
+        "mean": metrics.MEAN,
+        "standard deviation": metrics.STDDEV,
+        "categories": metrics.DISTINCT_CATEGORIES,
+    }
+    return "\nor ".join(
+        f'label_replace({largest(count, of_one_feature(metric))}, "figure", "{figure}", "", "")'
+        for figure, metric in figures.items()
+    )
+
+
 def quantiles_of_one_feature() -> str:
     return per(windowed(metrics.QUANTILE, ONE_FEATURE), f"{OF_FEATURE}, quantile")
 

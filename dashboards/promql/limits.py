@@ -2,7 +2,14 @@
 
 from collections.abc import Callable, Mapping
 
-from dashboards.metrics import ALERTS, DRIFT_PSI, DRIFTED_RATIO, RECORDED_LARGEST_PSI, RECORDED_REQUESTS, THRESHOLD
+from dashboards.metrics import (
+    DRIFT_PSI,
+    DRIFTED_RATIO,
+    RECORDED_LARGEST_PSI,
+    RECORDED_REQUESTS,
+    RECORDED_THRESHOLD,
+    THRESHOLD,
+)
 from dashboards.promql import traffic, truth
 from dashboards.promql.selection import OF_FEATURE, OF_VERSION, all_pods, models, per, windowed
 
@@ -11,6 +18,8 @@ ERROR_LIMIT = "error_ratio"
 DRIFT_LIMIT = "feature_drift_psi"
 ACCURACY_LIMIT = "accuracy"
 MISSING_LIMIT = "missing_ratio"
+UNSEEN_LIMIT = "unseen_ratio"
+INVALID_LIMIT = "invalid_ratio"
 NDCG_LIMIT = "attribution_ranking_ndcg"
 TOLERANCE_LIMIT = "performance_tolerance"
 
@@ -22,6 +31,21 @@ def limit(metric: str) -> str:
 def one_limit(metric: str) -> str:
     """Return the strictest limit of the chosen models, for a chart that shows several."""
     return f"min({models(THRESHOLD, _named(metric))})"
+
+
+def recorded_limit(metric: str) -> str:
+    """Return the limit that alerts compare with, which is the default of the rules in alerts/ unless it is set."""
+    return per(all_pods(RECORDED_THRESHOLD, _named(metric)), OF_VERSION)
+
+
+def one_recorded_limit(metric: str) -> str:
+    """Return the strictest of these limits, for a chart that shows several models."""
+    return f"min({all_pods(RECORDED_THRESHOLD, _named(metric))})"
+
+
+def whole_limit() -> str:
+    """Return 1, which is the limit itself as a share of the limit, for a bar to compare others with."""
+    return f"max({models(THRESHOLD, _named(DRIFT_LIMIT))} > bool 0)"
 
 
 def of_limit(value: str, metric: str) -> str:
@@ -86,34 +110,21 @@ def nearest_recorded() -> str:
 
 def broken() -> str:
     """Return how many limits are exceeded, also if that is 0."""
-    return f"{_passed(NOW)} or 0 * {per(models(THRESHOLD), OF_VERSION)}"
+    return f"{_exceeded(NOW)} or 0 * {per(models(THRESHOLD), OF_VERSION)}"
 
 
 def broken_recorded() -> str:
     """Return the same from recorded series; 0 only if requests are recorded, because it is unknown otherwise."""
-    return f"{_passed(RECORDED)} or 0 * {per(models(RECORDED_REQUESTS), OF_VERSION, 'group')}"
+    return f"{_exceeded(RECORDED)} or 0 * {per(models(RECORDED_REQUESTS), OF_VERSION, 'group')}"
 
 
-def _passed(limits: Limits) -> str:
+def _exceeded(limits: Limits) -> str:
     return per(f"({each(limits)}) > 1", OF_VERSION, "count")
 
 
 def in_trouble() -> str:
     """Return how many versions exceed a limit."""
     return f"count(({broken()}) > 0) or vector(0)"
-
-
-def alerts() -> str:
-    """Return how many alerts are firing for a version, also if that is 0."""
-    return f"{per(_firing(), OF_VERSION, 'count')} or 0 * {per(models(THRESHOLD), OF_VERSION)}"
-
-
-def firing(severity: str) -> str:
-    return _firing(f'severity="{severity}"')
-
-
-def _firing(*matchers: str) -> str:
-    return all_pods(ALERTS, 'alertstate="firing"', *matchers)
 
 
 def _named(metric: str) -> str:

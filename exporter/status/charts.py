@@ -28,12 +28,16 @@ def bars(bins: Sequence[Bin]) -> Markup:
         f"{_upright('now', (place + INSET) * step, step * (1 - 2 * INSET), each.share / most)}</g>"
         for place, each in enumerate(shown)
     ]
-    filled = [each for each in bins if not math.isnan(each.share - each.reference_share)]
     label = "Share by bin: no values in the window"
-    if filled:
-        changed = max(filled, key=lambda each: abs(each.share - each.reference_share))
+    if changed := most_changed(bins):
         label = f"Share by bin, now before the reference. Most changed is {_text(changed)}"
     return _svg("bars", label, "".join(drawn))
+
+
+def most_changed(bins: Sequence[Bin]) -> Bin | None:
+    """Return the bin whose share has changed most; None without values in the window."""
+    filled = [each for each in bins if not math.isnan(each.share - each.reference_share)]
+    return max(filled, key=lambda each: abs(each.share - each.reference_share), default=None)
 
 
 def share(each: Bin) -> Markup:

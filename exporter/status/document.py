@@ -5,7 +5,8 @@ Field names are a public interface: fields are added and never renamed. Times ar
 for each of `course.times`.
 """
 
-from collections.abc import Mapping
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import msgspec
@@ -29,7 +30,7 @@ class UnknownError(LookupError):
 
 @dataclass(frozen=True)
 class StatusQuery:
-    """The window and model to show; None stands for the shortest window, and for the busiest model or version."""
+    """The window and model to show; None stands for the shortest window with enough records, and for the busiest."""
 
     window: str | None = None
     model: str | None = None
@@ -61,53 +62,70 @@ class Status(msgspec.Struct, frozen=True, kw_only=True):
 def status(collector: Collector, snapshot: Snapshot, query: StatusQuery, operation: Operation) -> Status:
     """Return the document. Raises UnknownError."""
     windows = sorted(collector.windows, key=lambda window: window.seconds)
-    window = _window(windows, query.window)
-    sparkline = Sparkline(windows, window, snapshot.time)
-    selections = {
-        tallies.series: Selection(measures, view, window, tallies, sparkline)
-        for measures, view in collector.views(snapshot)
-        for tallies in view.windows
-        if tallies.label == window.label
-    }
-    served = {series: serving(selection) for series, selection in selections.items()}
-    summaries = {series: summary(selection, served[series]) for series, selection in selections.items()}
-    series = _series(summaries, query)
+    by_label = {window.label: window for window in windows}
+    if query.window not in (None, *by_label):
+        raise UnknownError(f"window: expected one of {', '.join(by_label)}")
+    sparklines = {label: Sparkline(windows, window, snapshot.time) for label, window in by_label.items()}
+    selections: defaultdict[Series, dict[str, Selection]] = defaultdict(dict)
+    for measures, view in collector.views(snapshot):
+        for tallies in view.windows:
+            label = tallies.label
+            selection = Selection(measures, view, by_label[label], tallies, sparklines[label])
+            selections[tallies.series][label] = selection
+    series = _series(selections, query, windows)
+    window = by_label[query.window] if query.window else _window(windows, selections[series] if series else {})
+    served = {each: serving(of[window.label]) for each, of in selections.items()}
     sources, checkpoint = operation.sources(snapshot), operation.checkpoint(snapshot)
     shown, found = None, [*findings.of_operation(sources, checkpoint)]
     if series:
-        shown = model(selections[series], served[series])
-        limits = selections[series].thresholds
-        found += findings.of_model(shown, limits, window.label, had_requests=requests(selections[series]) > 0)
+        selection = selections[series][window.label]
+        shown = model(selection, served[series])
+        verdicts = [findings.Verdicts.of(selections[series][each.label]) for each in windows]
+        found += findings.of_model(verdicts, selection.thresholds, had_requests=requests(selection) > 0)
+    summaries = [summary(of[window.label], served[each]) for each, of in selections.items()]
     return Status(
         version=__version__,
         time=snapshot.time,
         window=WindowStatus(label=window.label, seconds=window.seconds, labels=[each.label for each in windows]),
-        course=sparkline.status,
+        course=sparklines[window.label].status,
         findings=sorted(found, key=lambda finding: finding.severity != findings.CRITICAL),
-        models=sorted(summaries.values(), key=lambda each: (each.name, each.version)),
+        models=sorted(summaries, key=lambda each: (each.name, each.version)),
         model=shown,
         sources=sources,
         checkpoint=checkpoint,
     )
 
 
-def _window(windows: list[Window], label: str | None) -> Window:
-    by_label = {window.label: window for window in windows}
-    if label is None:
-        return windows[0]
-    if label not in by_label:
-        raise UnknownError(f"window: expected one of {', '.join(by_label)}")
-    return by_label[label]
+def _window(windows: Sequence[Window], selections: Mapping[str, Selection]) -> Window:
+    """Return the shortest window with enough records, or else the shortest of those with the most predictions."""
+    for window in windows if selections else ():
+        if selections[window.label].has_enough_records:
+            return window
+    return max(windows, key=lambda window: _predictions(selections, window), default=windows[0])
 
 
-def _series(summaries: Mapping[Series, ModelSummary], query: StatusQuery) -> Series | None:
-    """Return the requested model, or the busiest of those that match; None if there is no model."""
+def _series(
+    selections: Mapping[Series, Mapping[str, Selection]], query: StatusQuery, windows: Sequence[Window]
+) -> Series | None:
+    """Return the requested model, or the busiest of those that match; None if there is no model.
+
+    The busiest has the most predictions in the requested window, or else in the shortest window.
+    """
     matching = [
         series
-        for series, each in summaries.items()
-        if query.model in (None, each.name) and query.version in (None, each.version)
+        for series in selections
+        if query.model in (None, series.model_name) and query.version in (None, series.model_version)
     ]
     if not matching and (query.model, query.version) != (None, None):
-        models = ", ".join(f"{summaries[series].name} {summaries[series].version}" for series in sorted(summaries))
+        models = ", ".join(f"{series.model_name} {series.model_version}" for series in sorted(selections))
         raise UnknownError(f"model and version: expected one of {models or 'none yet'}")
-    return max(matching, key=lambda series: (summaries[series].predictions, series), default=None)
+    compared = [window for window in windows if query.window in (None, window.label)]
+    return max(
+        matching,
+        key=lambda series: ([_predictions(selections[series], window) for window in compared], series),
+        default=None,
+    )
+
+
+def _predictions(selections: Mapping[str, Selection], window: Window) -> float:
+    return sum(selections[window.label].counts("prediction").values()) if selections else 0.0

@@ -11,7 +11,7 @@ from exporter.status.variables import AttributionsStatus, DriftStatus, QualitySt
 
 
 class ModelStatus(msgspec.Struct, frozen=True, kw_only=True):
-    """One version of a model. Features are sorted by drift, the most drifted first.
+    """One version of a model. Features are sorted by how far their drift is over its limit.
 
     `drift` and `quality` are null without a reference, `performance` without ground truth, `attributions` if the
     reference has none, and `estimated` (figures that need no ground truth) if nothing can be estimated.
@@ -57,7 +57,7 @@ def model(selection: Selection, served: ServingStatus) -> ModelStatus:
         drift=variables.drift(selection, features),
         features=features,
         quality=variables.quality(selection, features),
-        performance=performance.performance(selection),
+        performance=performance.performance(selection, charted=True),
         estimated=performance.estimated(selection),
         attributions=variables.attributions(selection),
         business=breakdown.business(selection),

@@ -14,12 +14,16 @@ from exporter.derived.regression import Regression
 from exporter.stats import SERIES
 from exporter.status.selection import Selection
 
+# The figures that may have a limit in `thresholds`.
+LIMITED = ("accuracy", "mae", "rmse", "mape")
+
 
 class PerformanceStatus(msgspec.Struct, frozen=True, kw_only=True):
     """Performance in the window according to ground truth: figures by metric, such as `accuracy` of `model_accuracy`.
 
     `samples` is the number of outcomes in the window, and `coverage` the share of its predictions with ground truth.
-    `classes` has figures by class. `degraded` lists the metrics that dropped by more than chance.
+    `classes` has figures by class. `degraded` lists the metrics that dropped by more than chance. `limits` are those of
+    `thresholds`, by metric. `courses` are sparklines of the metrics that have a trend.
     """
 
     samples: int
@@ -29,10 +33,12 @@ class PerformanceStatus(msgspec.Struct, frozen=True, kw_only=True):
     baseline: dict[str, float]
     degraded: list[str]
     concept_drift: bool | None
+    limits: dict[str, float]
+    courses: dict[str, list[float]]
 
 
-def performance(selection: Selection) -> PerformanceStatus | None:
-    """Return the measured performance; None without ground truth."""
+def performance(selection: Selection, *, charted: bool = False) -> PerformanceStatus | None:
+    """Return the measured performance, with sparklines if it is `charted`; None without ground truth."""
     measures, tallies = selection.measures, selection.tallies
     samples = measures.find(WindowSamples, metric="model_window_outcomes", scope=SERIES)
     if samples is None:
@@ -47,8 +53,22 @@ def performance(selection: Selection) -> PerformanceStatus | None:
         classes=_classes(by_class),
         baseline={name: each.value for name, each in degradation.baseline.figures.items()} if degradation else {},
         degraded=[metric for metric, is_degraded in degraded.items() if is_degraded],
+        limits={name: limit for name, limit in selection.thresholds.items() if name in LIMITED},
+        courses=_courses(selection) if charted else {},
         concept_drift=measures.one(ConceptDrift).has_risen(selection.view, selection.series),
     )
+
+
+def _courses(selection: Selection) -> dict[str, list[float]]:
+    classification, regression = selection.measures.find(Classification), selection.measures.find(Regression)
+    past = selection.past_windows
+    courses: dict[str, list[float]] = {}
+    if classification:
+        courses["accuracy"] = [classification.accuracy(window) for window in past]
+    if regression:
+        figures = [regression.figures(window) for window in past]
+        courses |= {name: [each.get(name, math.nan) for each in figures] for name in ("mae", "rmse", "mape")}
+    return courses
 
 
 def estimated(selection: Selection) -> dict[str, float] | None:

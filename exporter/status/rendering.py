@@ -2,6 +2,7 @@
 
 import base64
 import hashlib
+import math
 from importlib import resources
 from urllib.parse import urlencode
 
@@ -43,6 +44,7 @@ ENVIRONMENT.filters |= {
     for name in ("number", "percent", "duration", "size", "moment", "iso", "index", "ranking")
 }
 ENVIRONMENT.globals |= {"bars": charts.bars, "line": charts.line, "share": charts.share, "CHARTED": CHARTED}
+ENVIRONMENT.globals |= {"most_changed": charts.most_changed, "nan": math.nan}
 ENVIRONMENT.globals |= {"STYLE": Markup(STYLE), "SCRIPT": Markup(SCRIPT)}  # noqa: S704  # our own files
 _TEMPLATE = ENVIRONMENT.get_template("page.html")
 

@@ -13,16 +13,21 @@ import numpy as np
 
 from exporter.batch import Floats, Series
 from exporter.derived import Measures
-from exporter.derived.context import Thresholds
+from exporter.derived.context import FeatureThresholds, Thresholds
+from exporter.derived.drift import Drift
 from exporter.derived.view import SeriesWindow, View
 from exporter.stats import Statistic
 from exporter.stats.label_counts import LabelCounts
+from exporter.stats.variable_kind import FEATURES
 from exporter.tallies.tally import StatisticArrays
 from exporter.tallies.windows import PANES, Window
 
 # A point ends with every second pane, so that there are at most 30.
 STEP = 2
 PART_OF_LONGEST = 5
+# A window of a model without a reference has enough records from here.
+FEWEST_REQUESTS = 100
+PSI_LIMIT = "feature_drift_psi"
 
 
 class SparklineStatus(msgspec.Struct, frozen=True, kw_only=True):
@@ -67,6 +72,21 @@ class Sparkline:
         sums: Floats = total[self._ends] - total[self._ends - self._span]
         return sums
 
+    def windows(self, view: View, series: Series) -> list[SeriesWindow]:
+        """Return what the window contained of a series at each point."""
+        panes = view.panes(self.over, series)
+        # Records with a time in the future belong to the last pane.
+        last = self._first + PANES - 1
+        return [
+            SeriesWindow(
+                self.over.label,
+                series,
+                [row for number, row in panes.items() if end - self._span <= min(number, last) - self._first < end],
+                view.names,
+            )
+            for end in self._ends.tolist()
+        ]
+
 
 @dataclass(frozen=True)
 class Selection:
@@ -90,6 +110,25 @@ class Selection:
     def sums(self, statistic: Statistic) -> Floats | None:
         """Return the sum of a statistic at each point of the sparklines; None if nothing is in view."""
         return self.sparkline.sums(self.view.panes(self.sparkline.over, self.series), statistic)
+
+    @cached_property
+    def past_windows(self) -> list[SeriesWindow]:
+        """What the window contained at each point of the sparklines."""
+        return self.sparkline.windows(self.view, self.series)
+
+    @property
+    def has_enough_records(self) -> bool:
+        """Whether the drift of a feature is judged in the window; without a reference, whether it has 100 requests."""
+        drift = self.measures.find(Drift, kind=FEATURES)
+        if drift is not None:
+            return not np.isnan(drift.levels(self.tallies)).all()
+        return sum(map(sum, (self.counts(column).values() for column in ("prediction", "error")))) >= FEWEST_REQUESTS
+
+    def limit(self, feature: str) -> float:
+        """Return the PSI from which the drift of a feature is major."""
+        own = self.measures.find(FeatureThresholds)
+        limits = own.limits.get(feature, {}) if own else {}
+        return limits.get(PSI_LIMIT, self.thresholds[PSI_LIMIT])
 
     @cached_property
     def thresholds(self) -> dict[str, float]:

@@ -45,14 +45,15 @@ class VariableStatus(msgspec.Struct, frozen=True, kw_only=True):
 
     `drifted`, `level`, `absent` and `stuck` are null if the window has too few records. `level` is 1 for a moderate and
     2 for a major drift, which counts as drifted. `expected_until` is the last day on which its drift does not alert.
-    `checks` counts values of the window that failed a check. An embedding has no bins. Shares are rounded to 6 digits,
-    and `psi_course` to 4.
+    `checks` counts values of the window that failed a check. `psi_limit` is the PSI from which its drift is major. An
+    embedding has no bins. Shares are rounded to 6 digits, and `psi_course` to 4.
     """
 
     name: str
     psi: float
     psi_critical: float
     drifted: bool | None
+    psi_limit: float = math.nan
     level: int | None = None
     expected_until: str | None = None
     absent: bool | None = None
@@ -67,13 +68,16 @@ class VariableStatus(msgspec.Struct, frozen=True, kw_only=True):
 class DriftStatus(msgspec.Struct, frozen=True, kw_only=True):
     """How many features were judged, how many of them have drifted, and the PSI above which drift matters.
 
-    The course counts the features above that PSI, whether by chance or not.
+    The reference was made of `reference_rows` records at `reference_created` (ISO 8601, empty if unknown). The course
+    counts the features above that PSI, whether by chance or not.
     """
 
     judged: int
     drifted: int
     threshold: float
     reference_id: str
+    reference_created: str
+    reference_rows: int
     over_threshold_course: list[float]
 
 
@@ -112,29 +116,41 @@ class AttributionsStatus(msgspec.Struct, frozen=True, kw_only=True):
     features: list[AttributionStatus]
 
 
-def outputs(selection: Selection) -> list[VariableStatus]:
+def outputs(selection: Selection, *, charted: bool = True) -> list[VariableStatus]:
     """Return the prediction and its probability, if the reference describes them."""
     drift = selection.measures.find(Drift, kind=OUTPUTS)
-    return [*_charted(selection, drift).values()] if drift else []
+    if drift is None:
+        return []
+    found = _charted(selection, drift) if charted else _judged(selection, drift)
+    limit = selection.thresholds["feature_drift_psi"]
+    return [msgspec.structs.replace(each, psi_limit=limit) for each in found.values()]
 
 
-def features(selection: Selection) -> list[VariableStatus]:
-    """Return the features, embeddings among them: absent and drifted ones first, then by PSI."""
+def features(selection: Selection, *, charted: bool = True) -> list[VariableStatus]:
+    """Return the features, embeddings among them.
+
+    Absent features are first, then those that are furthest over their limit, and those with too few records last.
+    """
     measures, tallies = selection.measures, selection.tallies
     drift = measures.find(Drift, kind=FEATURES)
     if drift is None:
         return []
     quality = measures.one(FeatureQuality)
-    variables = _charted(selection, drift) | _embeddings(selection)
+    variables = _charted(selection, drift) if charted else _judged(selection, drift)
+    variables |= _embeddings(selection, charted=charted)
     absent = measures.one(AbsentFeatures).absent(tallies)
     stuck = measures.one(StuckFeatures).stuck(tallies)
     changes = measures.find(ExpectedChanges)
     expected = changes.present(selection.view.snapshot.time) if changes else {}
     missing = measures.one(FeatureHealth).missing_ratio(tallies)
     outliers = measures.one(OutlierRatio).ratio(tallies)
+    embeddings = measures.find(EmbeddingDrift)
+    embedding_limit = embeddings.criteria.threshold if embeddings else math.nan
+    embedded = {each.feature for each in embeddings.embeddings} if embeddings else set()
     found = [
         msgspec.structs.replace(
             variables.get(name) or VariableStatus(name=name, psi=math.nan, psi_critical=math.nan, drifted=None),
+            psi_limit=embedding_limit if name in embedded else selection.limit(name),
             expected_until=_day(expected.get(name)),
             absent=absent.get(name),
             stuck=_flag(stuck.get(name, math.nan)),
@@ -144,7 +160,7 @@ def features(selection: Selection) -> list[VariableStatus]:
         )
         for name, failures in quality.failures(tallies[quality]).items()
     ]
-    return sorted(found, key=_by_drift)
+    return sorted(found, key=by_drift)
 
 
 def drifted_features(selection: Selection) -> int | None:
@@ -152,7 +168,7 @@ def drifted_features(selection: Selection) -> int | None:
     drift = selection.measures.find(Drift, kind=FEATURES)
     if drift is None:
         return None
-    levels, embeddings = drift.levels(selection.tallies), _embeddings(selection).values()
+    levels, embeddings = drift.levels(selection.tallies), _embeddings(selection, charted=False).values()
     if np.isnan(levels).all() and not embeddings:
         return None
     return int(np.count_nonzero(levels >= MAJOR)) + sum(embedding.drifted is True for embedding in embeddings)
@@ -229,13 +245,22 @@ def _bins(selection: Selection, counted: FeatureBins) -> list[list[Bin]]:
     return [[each for each in bins if each.share > 0 or each.reference_share > 0] for bins in variables]
 
 
-def _embeddings(selection: Selection) -> dict[str, VariableStatus]:
+def _embeddings(selection: Selection, *, charted: bool) -> dict[str, VariableStatus]:
     """Return the embeddings of which the window has enough vectors."""
     drift = selection.measures.find(EmbeddingDrift)
-    results = drift.results(selection.tallies) if drift else {}
+    if drift is None:
+        return {}
+    past = [drift.results(window) for window in selection.past_windows] if charted else []
     return {
-        name: VariableStatus(name=name, psi=each.psi, psi_critical=each.psi_critical, drifted=each.drifted)
-        for name, each in results.items()
+        name: VariableStatus(
+            name=name,
+            psi=each.psi,
+            psi_critical=each.psi_critical,
+            drifted=each.drifted,
+            level=MAJOR if each.drifted else 0,
+            psi_course=[round(then[name].psi, PSI_DIGITS) if name in then else math.nan for then in past],
+        )
+        for name, each in drift.results(selection.tallies).items()
     }
 
 
@@ -245,19 +270,22 @@ def drift(selection: Selection, found: Sequence[VariableStatus]) -> DriftStatus 
     if reference is None:
         return None
     threshold = selection.thresholds["feature_drift_psi"]
-    courses = [feature.psi_course for feature in found if feature.psi_course]
+    profile = selection.measures.one(AbsentFeatures).profile
+    courses = [feature.psi_course for feature in found if feature.bins]
     return DriftStatus(
         judged=sum(feature.drifted is not None for feature in found),
         drifted=sum(feature.drifted is True for feature in found),
         threshold=threshold,
         reference_id=reference.reference_id,
+        reference_created=profile.created,
+        reference_rows=profile.rows,
         over_threshold_course=[_count_over(threshold, values) for values in zip(*courses, strict=True)],
     )
 
 
 def quality(selection: Selection, found: Sequence[VariableStatus]) -> QualityStatus | None:
     """Return the failed checks, summed up over all features; None without a reference."""
-    unknown = selection.measures.find(UnknownFeatureCount)
+    unknown = unknown_features(selection)
     if unknown is None:
         return None
     checks: Counter[str] = Counter()
@@ -268,8 +296,14 @@ def quality(selection: Selection, found: Sequence[VariableStatus]) -> QualitySta
     return QualityStatus(
         checks=dict(checks),
         records={check: int(count) for check, count in records.failures(selection.tallies[records]).items()},
-        unknown_features=unknown.count(selection.view, selection.series),
+        unknown_features=unknown,
     )
+
+
+def unknown_features(selection: Selection) -> int | None:
+    """Return how many features in the log are not in the reference; None without a reference."""
+    unknown = selection.measures.find(UnknownFeatureCount)
+    return None if unknown is None else unknown.count(selection.view, selection.series)
 
 
 def _day(end: float | None) -> str | None:
@@ -285,7 +319,13 @@ def _count_over(threshold: float, values: Sequence[float]) -> float:
     return math.nan if all(map(math.isnan, values)) else float(sum(value > threshold for value in values))
 
 
-def _by_drift(feature: VariableStatus) -> tuple[bool, float, str]:
-    """Sort absent and drifted features first, then by descending PSI, and those without a PSI last."""
-    least = math.inf if math.isnan(feature.psi) else -feature.psi
-    return not (feature.drifted or feature.absent), least, feature.name
+def by_drift(feature: VariableStatus) -> tuple[bool, bool, int, float, str]:
+    """Sort absent features first, then by level and by PSI as a share of its limit; those with too few records last."""
+    share = feature.psi / feature.psi_limit
+    return (
+        not feature.absent,
+        feature.drifted is None,
+        -(feature.level or 0),
+        math.inf if math.isnan(share) else -share,
+        feature.name,
+    )

@@ -46,6 +46,12 @@ def test_panels_lead_to_their_alerts_runbooks_and_rules() -> None:
     assert [file for file in files if not (ROOT / "alerts" / "runbooks" / file).exists()] == []
 
 
+def test_every_alert_belongs_to_a_panel_and_a_critical_one_to_fleet_too() -> None:
+    assert ALL.keys() - {name for *_, name in PLACES} == set()
+    on_fleet = {name for names in ALERTS["fleet"].values() for name in names}
+    assert {name for name, rule in ALL.items() if rule["labels"]["severity"] == "critical"} <= on_fleet
+
+
 def test_an_alert_is_led_to_from_the_dashboard_that_it_opens() -> None:
     assert {opened_by(name) for name in ALL} - {*NAMES} == set()
     text = {name: json.dumps(read(name)) for name in NAMES}

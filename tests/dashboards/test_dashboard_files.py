@@ -148,9 +148,9 @@ def test_links_lead_to_dashboards_that_are_there_and_keep_what_is_chosen(name: s
         assert {*re.findall(r"var-(\w+)=", chosen)} <= known
 
 
-def test_alerts_and_new_versions_are_marked_on_all_dashboards_of_models() -> None:
+def test_alerts_are_marked_on_all_dashboards_and_new_versions_on_those_of_models() -> None:
     for name in (*NAMES,):
         marks = [mark["name"] for mark in read(name)["annotations"]["list"]]
         assert marks[0] == "Annotations & Alerts"
-        expected = [] if name == "exporter" else ["Critical alerts", "Warnings", "New versions"]
-        assert marks[1:] == expected
+        alerts = ["Critical alerts", "Warnings", "Information"]
+        assert marks[1:] == (alerts if name == "exporter" else [*alerts, "New versions"])

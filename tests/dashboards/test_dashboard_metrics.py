@@ -82,7 +82,7 @@ def is_served(series: str) -> bool:
 
 SERVED = served()
 RECORDED = {*recordings(load())}
-ELSEWHERE = {metrics.UP, metrics.ALERTS} | RECORDED
+ELSEWHERE = {metrics.UP, metrics.ALERTS, metrics.ALERTS_FOR_STATE} | RECORDED
 
 
 def test_what_is_not_served_is_found() -> None:

@@ -25,6 +25,8 @@ SPAN_SECONDS = 300.0
 STEP_SECONDS = 2.0
 # A scrape that takes longer fails, and what the dashboards show of its target is gone until the next.
 SCRAPE_SECONDS = 4
+# Labels that only series of several clusters or namespaces have.
+PLACE = {"cluster", "namespace"}
 WEEK_SECONDS = 7 * 86400
 PARTS = 3
 # What fires here fires always; the rules of alerts/ are tested where they are.
@@ -33,8 +35,19 @@ groups:
 - name: firing
   interval: 1s
   rules:
-  - {alert: Critical, expr: 'model_threshold{metric="accuracy"} > 0', labels: {severity: critical}}
-  - {alert: Warning, expr: 'model_threshold{metric="accuracy"} > 0', labels: {severity: warning}}
+  - alert: Critical
+    expr: 'model_threshold{metric="accuracy"} > 0'
+    labels: {severity: critical, ruleset: prediction-exporter}
+  - alert: Warning
+    expr: 'model_threshold{metric="accuracy"} > 0'
+    labels: {severity: warning, ruleset: prediction-exporter}
+  - alert: Whole
+    expr: 'max by (model_name) (model_threshold{metric="accuracy"}) > 0'
+    labels: {severity: info, ruleset: prediction-exporter}
+  - {alert: Down, expr: 'vector(1)', labels: {severity: critical, ruleset: prediction-exporter, theme: sidecar}}
+  - {alert: Behind, expr: 'vector(1)', labels: {severity: warning, ruleset: prediction-exporter, theme: sidecar}}
+  - {alert: Capped, expr: 'vector(1)', labels: {severity: info, ruleset: prediction-exporter, theme: sidecar}}
+  - {alert: NotOurs, expr: 'vector(1)', labels: {severity: critical}}
 """
 # What the dashboard of comparisons asks about last week.
 COMPARED = re.compile(
@@ -121,12 +134,12 @@ def test_every_query_gives_something_and_what_its_legend_names(name: str, asked:
             named = {*re.findall(r"{{(\w+)}}", target["legendFormat"])}
             if not found or all(math.isnan(value) for _, values in found for value in values):
                 wrong.append(f"{where}: nothing")
-            elif not named <= labels:
-                wrong.append(f"{where}: no label {named - labels}")
+            elif not named <= labels | PLACE:
+                wrong.append(f"{where}: no label {named - labels - PLACE}")
         for transformation in panel["transformations"]:
             if transformation["id"] == "organize":
                 titles = {key for key in transformation["options"]["renameByName"] if not key.startswith("Value")}
-                if missing := titles - columns - {"cluster", "namespace"}:
+                if missing := titles - columns - PLACE:
                     wrong.append(f"{panel['title']}: no column {missing}")
     assert not wrong, "\n".join(wrong)
 
@@ -181,6 +194,44 @@ def test_a_model_of_values_has_bins_of_values_and_no_classes(asked: Asked) -> No
     assert sum(now.values()) == pytest.approx(1)
     assert sum(reference.values()) == pytest.approx(1)
     assert found["Class mix", "A"] == []
+
+
+def test_alerts_on_a_model_or_on_a_sidecar_are_counted_and_listed(asked: Asked) -> None:
+    def found(name: str, title: str, **picked: str) -> list[tuple[Mapping[str, str], list[float]]]:
+        dashboard = read(name)
+        filled = chosen(dashboard, asked, scrape=SCRAPE_SECONDS, picked=picked)
+        (panel,) = (panel for panel in panels(dashboard) if panel["title"] == title)
+        return asked.series(fill_in(panel["targets"][0]["expr"], filled), instant=True)
+
+    listed = [labels for labels, _ in found("fleet", "Firing alerts", model_name="credit")]
+    names = {labels["alertname"] for labels in listed}
+    assert {"Critical", "Warning", "Whole", "Down", "Behind", "Capped"} <= names
+    assert "NotOurs" not in names
+    assert {labels.get("model_name", "credit") for labels in listed} == {"credit"}
+    of_sidecars = {labels["alertname"] for labels, _ in found("exporter", "Firing alerts")}
+    assert {"Down", "Behind", "Capped"} <= of_sidecars
+    assert not {"Critical", "Warning", "Whole", "NotOurs"} & of_sidecars
+    for _, [since] in found("fleet", "Firing alerts"):
+        assert asked.end - 600 < since / 1000 <= asked.end
+    ((_, [count]),) = found("fleet", "Alerts firing")
+    assert count >= len(listed)
+
+
+def test_data_quality_shows_the_feature_with_most_unseen_values_and_that_it_exceeds_its_limit(asked: Asked) -> None:
+    dashboard = read("quality")
+    filled = chosen(dashboard, asked, scrape=SCRAPE_SECONDS, picked={"model_name": "credit"})
+    titles = ["Unseen, % of limit", "Features beyond a limit", "Features"]
+    stat, timeline, rows = (next(panel for panel in panels(dashboard) if panel["title"] == title) for title in titles)
+    ((labels, [share]),) = asked.series(fill_in(stat["targets"][0]["expr"], filled), instant=True)
+    # A third of the countries are not in the reference.
+    assert labels["feature_name"] == "country"
+    assert share > 1
+    assert {"color": "red", "value": 1.0} in stat["fieldConfig"]["defaults"]["thresholds"]["steps"]
+    states = [asked.series(fill_in(target["expr"], filled), instant=False) for target in timeline["targets"]]
+    assert any(metric["feature_name"] == "country" and values[-1] > 1 for each in states for metric, values in each)
+    worst = rows["targets"][2]["expr"]
+    found = asked.series(fill_in(worst, filled), instant=True)
+    assert max(found, key=lambda each: each[1][0])[0]["feature_name"] == "country"
 
 
 def _bins(series: list[tuple[Mapping[str, str], list[float]]]) -> Iterator[tuple[str, float]]:

@@ -40,14 +40,27 @@ def evaluate(folder: Path, end: int, span: int) -> None:
 
 
 def layers(rules: Sequence[Rule]) -> Iterator[list[Rule]]:
-    """Yield rules in the order in which they can be evaluated: first those that need no other."""
+    """Yield rules in the order in which they can be evaluated: first those that need no other.
+
+    Rules that need their own earlier values are evaluated without them.
+    """
     left = [*rules]
     while left:
-        missing = {rule["record"] for rule in left if "record" in rule}
-        layer = [rule for rule in left if not missing & {*RECORDED.findall(rule["expr"])}]
-        assert layer, missing
+        needs = {rule["record"]: {*RECORDED.findall(rule["expr"])} for rule in left if "record" in rule}
+        layer = [rule for rule in left if not needs.keys() & {*RECORDED.findall(rule["expr"])} - {rule.get("record")}]
+        layer = layer or [next(rule for rule in left if rule.get("record") in _needed(rule, needs))]
         yield layer
         left = [rule for rule in left if rule not in layer]
+
+
+def _needed(rule: Rule, needs: Mapping[str, set[str]]) -> set[str]:
+    """Return everything that a rule needs, also of the rules that it needs."""
+    found: set[str] = set()
+    new = {*RECORDED.findall(rule["expr"])}
+    while new:
+        found |= new
+        new = {name for each in new for name in needs.get(each, ())} - found
+    return found
 
 
 def _evaluate(rule: Rule, asked: Asked, blocks: Blocks) -> None:
@@ -60,11 +73,29 @@ def _evaluate(rule: Rule, asked: Asked, blocks: Blocks) -> None:
             samples = {int(time): value for time, value in series["values"]}
         else:
             metric |= {"__name__": "ALERTS", "alertname": rule["alert"], "alertstate": "firing"}
-            samples = dict.fromkeys(firing([int(time) for time, _ in series["values"]], rule), "1")
-        name = metric.pop("__name__")
-        labels = ",".join(f"{label}={json.dumps(value, ensure_ascii=False)}" for label, value in metric.items())
-        for time, value in samples.items():
-            blocks.add(f"{name}{{{labels}}}", value, time)
+            true = [int(time) for time, _ in series["values"]]
+            fires = [*firing(true, rule)]
+            samples = dict.fromkeys(fires, "1")
+            _began(metric, true, fires, blocks)
+        _add(metric, samples, blocks)
+
+
+def _began(alert: Mapping[str, str], true: Sequence[int], fires: Sequence[int], blocks: Blocks) -> None:
+    """Add when the condition of a firing alert began to hold, as Prometheus does."""
+    metric = {label: value for label, value in alert.items() if label != "alertstate"}
+    held = {*true}
+    begins = [time for time in true if time - SCRAPE_SECONDS not in held]
+    # An alert that is kept firing has the time at which its condition last began to hold.
+    starts = {time: str(max(begin for begin in begins if begin <= time)) for time in fires}
+    _add(metric | {"__name__": "ALERTS_FOR_STATE"}, starts, blocks)
+
+
+def _add(metric: Mapping[str, str], samples: Mapping[int, str], blocks: Blocks) -> None:
+    labels = ",".join(
+        f"{label}={json.dumps(value, ensure_ascii=False)}" for label, value in metric.items() if label != "__name__"
+    )
+    for time, value in samples.items():
+        blocks.add(f"{metric['__name__']}{{{labels}}}", value, time)
 
 
 def firing(times: Sequence[int], rule: Rule) -> Iterator[int]:

@@ -168,6 +168,10 @@ def test_while_the_state_cannot_be_saved_it_shows_what_was_saved_last(tmp_path: 
 
 # What is too wide, what cannot be read on its background (WCAG AA), and what has no name.
 OVERFLOW = "document.documentElement.scrollWidth - innerWidth"
+CUT = """
+[...document.querySelectorAll("section, .scroll, table")]
+  .filter(each => each.scrollWidth > each.clientWidth + 1).map(each => each.outerHTML.slice(0, 80))
+"""
 CONTRAST = """
 (() => {
   const rgb = color => color.match(/[\\d.]+/g).map(Number);
@@ -203,10 +207,12 @@ def test_in_a_browser_it_fits_is_readable_and_refreshes_itself(tmp_path: Path) -
         address = str(client._base_url).rstrip("/") + "/"
         async with chromium(tmp_path) as tab:
             await tab.open(address)
-            for width in (360, 768, 1280):
+            for width in (360, 390, 768, 1280):
                 for scheme in ("light", "dark"):
                     await tab.look(width, scheme=scheme)
                     assert await tab.run(OVERFLOW) <= 0, width
+                    # On a phone, nobody scrolls a table sideways.
+                    assert width > 390 or await tab.run(CUT) == [], width
                     assert await tab.run(CONTRAST) == [], scheme
             assert await tab.run(NAMELESS) == []
             headings = await tab.run(HEADINGS)

@@ -16,6 +16,7 @@ from exporter.batch import Series
 from exporter.configuration.settings import Config, GroundTruthConfig, ModelConfig
 from exporter.configuration.source_config import SourceConfig
 from exporter.derived import Measures
+from exporter.derived.context import ExpectedChanges
 from exporter.derived.multivariate_drift import EmbeddingDrift
 from exporter.encoded import Encoded
 from exporter.engine.engine import Engine
@@ -29,6 +30,7 @@ from exporter.state.snapshot import ModelLabels, Snapshot
 from exporter.status import findings, rendering
 from exporter.status.document import Status, StatusQuery, UnknownError, status
 from exporter.status.operation import Operation
+from exporter.status.variables import VariableStatus, by_drift
 from exporter.tallies.tally import add
 from exporter.tallies.vocabulary import CLASS_LABEL, ERROR_LABEL
 from exporter.tallies.windows import Window
@@ -194,11 +196,11 @@ def test_a_rate_is_of_the_time_since_the_first_record() -> None:
 
 
 def test_a_window_with_nothing_in_it_says_so(records: list[Record]) -> None:
-    status = look(records, now=NOW + 2 * HOUR)
+    status = look(records, "5m", now=NOW + 2 * HOUR)
     assert status.model is not None
     assert status.model.serving.requests_per_second == 0
     assert math.isnan(status.model.serving.error_ratio)
-    assert [finding.check for finding in status.findings] == ["traffic"]
+    assert status.findings[0].text == "No predictions in the last 1h."
     assert all(feature.drifted is None for feature in status.model.features)
 
 
@@ -238,9 +240,68 @@ def test_findings_name_what_is_over_its_limit(records: list[Record]) -> None:
     slow = [each | {"latency_ms": 900.0} for each in records]
     checks = {finding.check: finding for finding in look(slow).findings}
     assert checks.keys() == {"latency_p99_seconds", "feature_drift"}
-    assert checks["feature_drift"].text == "1 feature has drifted: place."
+    assert checks["feature_drift"].text == "2 features have drifted: place (5m, 1h, 24h), age (1h, 24h)."
     assert checks["feature_drift"].severity == findings.WARNING
     assert [finding.severity for finding in look(slow).findings] == ["critical", "warning"]
+
+
+def test_the_page_opens_on_the_shortest_window_with_enough_records(records: list[Record]) -> None:
+    assert look(records).window.label == "5m"
+    # Of the last five minutes there are six records, which judge nothing.
+    assert (
+        look([each for each in records if each["timestamp"] < NOW - 300 or each["timestamp"] % 50 < 2]).window.label
+        == "1h"
+    )
+    assert look(records, now=NOW + 2 * HOUR).window.label == "24h"
+    few = [{"timestamp": NOW - back, "prediction": "yes"} for back in range(5)]
+    assert look(few).window.label == "5m"
+    assert document(*seen([], profile=False)).window.label == "5m"
+    assert document(*seen(records, profile=False)).window.label == "5m"
+
+
+def test_findings_are_of_all_windows_whichever_is_shown(records: list[Record]) -> None:
+    shown = {window: look(records, window).findings for window in WINDOWS}
+    assert shown["5m"] == shown["1h"] == shown["24h"]
+    # Only the longest window contains the records, two hours later.
+    later = {finding.check: finding.text for finding in look(records, "5m", now=NOW + 2 * HOUR).findings}
+    assert "place (24h)" in later["feature_drift"]
+
+
+def test_a_change_that_is_expected_is_no_finding(records: list[Record]) -> None:
+    collector, snapshot = seen(records)
+    for each in collector.views(snapshot):
+        each.measures.derived.append(ExpectedChanges({"place": NOW + HOUR}))
+    found = {finding.check: finding.text for finding in document(collector, snapshot).findings}
+    assert "place" not in found.get("feature_drift", "")
+
+
+def test_features_are_sorted_by_their_share_of_the_limit_and_those_with_too_few_records_are_last() -> None:
+    def feature(name: str, psi: float, limit: float, level: int | None, *, absent: bool = False) -> VariableStatus:
+        drifted = None if level is None else level == 2
+        return VariableStatus(
+            name=name, psi=psi, psi_critical=0.01, psi_limit=limit, drifted=drifted, level=level, absent=absent
+        )
+
+    found = [
+        feature("unknown", math.nan, 0.25, None),
+        feature("few", 3.0, 0.25, None),
+        feature("none", 0.2, 0.25, 0),
+        feature("own_limit", 0.6, 1.0, 1),
+        feature("moderate", 0.2, 0.25, 1),
+        feature("major", 0.5, 0.25, 2),
+        feature("absent", math.nan, 0.25, None, absent=True),
+    ]
+    names = [each.name for each in sorted(found, key=by_drift)]
+    assert names == ["absent", "major", "moderate", "own_limit", "none", "few", "unknown"]
+
+
+def test_the_reference_is_shown_by_date_and_size(records: list[Record]) -> None:
+    profile = msgspec.structs.replace(PROFILE, created="2026-03-05T10:00:00+00:00")
+    shown = document(*seen(records, profile=profile))
+    assert shown.model is not None
+    assert shown.model.drift is not None
+    assert (shown.model.drift.reference_created[:10], shown.model.drift.reference_rows) == ("2026-03-05", PROFILE.rows)
+    assert f"reference of 2026-03-05, {PROFILE.rows:,} records" in rendering.page(shown).decode()
 
 
 def test_a_state_that_cannot_be_saved_and_a_source_that_cannot_be_read_are_findings() -> None:
@@ -321,7 +382,11 @@ def test_performance_is_shown_where_there_is_ground_truth() -> None:
     assert {"accuracy", "performance", "concept_drift"} <= {finding.check for finding in shown.findings}
     page = rendering.page(shown).decode()
     assert "200 predictions were joined with ground truth in the last 5m; coverage 100%." in page
-    assert re.search(r"<dt>accuracy</dt><dd>75%</dd>", page)
+    # Measured, estimated, the baseline and the limit.
+    assert re.search(r"<td>accuracy[^\n]*</td>\s*<td>75%</td>\s*<td>90%</td>\s*<td>95%</td><td>80%</td>", page)
+    assert performance.limits == {"accuracy": 0.8}
+    assert performance.courses["accuracy"][-1] == pytest.approx(0.75)
+    assert "Accuracy over the last 1h; the dashes are the limit" in page
     assert re.search(r"<tr><td>yes</td><td>50%</td>", page)
     assert "no ground truth has come" not in page
 
@@ -381,6 +446,8 @@ def test_the_drift_of_an_embedding_is_shown(mean: float | None, drifted: bool | 
             if sample.name == "model_embedding_drift_psi" and sample.labels["window"] == "5m"
         )
         assert text.psi == metric
+        assert (text.level, text.psi_limit) == (2 if drifted else 0, 0.25)
+        assert text.psi_course[-1] == pytest.approx(text.psi, abs=1e-4)
         # The quantile of chi-squared with 3 degrees of freedom.
         assert text.psi_critical == pytest.approx(11.345 * (1 / 400 + 1 / 4000), rel=1e-3)
         assert f"chance {text.psi_critical:.3f}" in rendering.page(shown).decode()
