@@ -159,30 +159,32 @@ class ArrowColumns:
     def _unit(self, units: Mapping[str, float]) -> str:
         return next((name for name in units if name in self._columns), next(iter(units)))
 
-    def scores(
-        self, predictions: Encoded[str], classes: Sequence[str], positive_class: str | None = None
-    ) -> tuple[Floats, Floats | None]:
-        """Return the scores of predictions, and those of `classes` if any; NaN where one is not finite.
+    def outputs(
+        self,
+        spell: Callable[[Any], str],
+        classes: Sequence[str],
+        positive_class: str | None = None,
+        negative_class: str | None = None,
+    ) -> tuple[Encoded[str], Floats, Floats | None]:
+        """Return the predictions, their scores, and those of `classes` if any; NaN where one is not finite.
 
-        `positive_class` is that of decoding.columns.scores.
+        The classes are those of decoding.columns.predictions, which says what a missing prediction becomes.
         """
+        predictions = self.labels("prediction", spell)
         column = self._column("probability")
         values: tuple[Any, ...] = ()
         if not types.is_nested(column.type):
             scores = floats(column)
             if positive_class is not None:
+                known = tuple(score if math.isfinite(score) else None for score in scores.tolist())
+                predictions = _completed(predictions, known, spell, positive_class, negative_class)
                 is_other = np.array([name != positive_class for name in predictions.names] + [False])
                 scores = np.where(is_other[predictions.codes], 1 - scores, scores)
         else:
-            rows = (value.items() if isinstance(value, dict) else value for value in column.to_pylist())
-            values = tuple(
-                None if pairs is None else {name: float(score) for name, score in pairs if score is not None}
-                for pairs in rows
-            )
-            values = tuple(value if value and np.isfinite([*value.values()]).all() else None for value in values)
-            chosen = tuple(None if code < 0 else predictions.names[code] for code in predictions.codes.tolist())
-            scores = columns.scores(values, chosen)
-        return scores, columns.scores_by_class(scores, values, predictions, classes) if classes else None
+            values = _scores_of_rows(column)
+            predictions = _completed(predictions, values, spell, positive_class, negative_class)
+            scores = columns.scores(values, _labels(predictions))
+        return predictions, scores, columns.scores_by_class(scores, values, predictions, classes) if classes else None
 
     def flaws(self, name: str) -> Marks:
         """Return why the values of a feature are unusable, 0 where they are usable."""
@@ -268,6 +270,40 @@ def _spelt(parts: list[tuple[list[Any], Ints]], spell: Callable[[Any], str]) -> 
         ]
         joined.append(np.array([*spelt, -1], np.int64)[codes])
     return Encoded(tuple(known), np.concatenate(joined))
+
+
+def _scores_of_rows(column: pa.ChunkedArray) -> tuple[dict[str, float] | None, ...]:
+    """Return the score by class of each row, None where there are none, or one is not finite."""
+    rows = (value.items() if isinstance(value, dict) else value for value in column.to_pylist())
+    values = (
+        None if pairs is None else {name: float(score) for name, score in pairs if score is not None} for pairs in rows
+    )
+    return tuple(value if value and np.isfinite([*value.values()]).all() else None for value in values)
+
+
+def _labels(column: Encoded[str]) -> tuple[str | None, ...]:
+    names = (*column.names, None)
+    return tuple(names[code] for code in column.codes.tolist())
+
+
+def _completed(
+    predictions: Encoded[str],
+    scores: tuple[Any, ...],
+    spell: Callable[[Any], str],
+    positive_class: str | None,
+    negative_class: str | None,
+) -> Encoded[str]:
+    """Return predictions with the likeliest class in the place of a missing one."""
+    if not (predictions.codes < 0).any():
+        return predictions
+    labels = _labels(predictions)
+    completed, _ = columns.predictions(labels, scores, positive_class, negative_class)
+    return Encoded.of(
+        tuple(
+            spell(chosen) if label is None and chosen is not None else label
+            for label, chosen in zip(labels, completed, strict=True)
+        )
+    )
 
 
 def _moments(array: pa.Array, parts: int) -> Floats:

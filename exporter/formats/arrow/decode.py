@@ -103,9 +103,10 @@ class ArrowDecoder(Decoder):
 
     def _read_columns(self, columns: ArrowColumns, now: float) -> tuple[Batch, list[Failed], Mapping[str, int]]:
         """Return the rows as a batch, which of them cannot be records, and how many values are unusable, by field."""
-        prediction = columns.labels("prediction", self._spell)
         time = columns.times(TIMESTAMP_UNITS, self._reading.zone)
-        probability, scores = columns.scores(prediction, self._classes, self._positive_class)
+        prediction, probability, scores = columns.outputs(
+            self._spell, self._classes, self._positive_class, self._negative_class
+        )
         latencies, probability, impossible = without_impossible(columns.latencies(LATENCY_UNITS), probability)
         unusable = Counter(impossible)
         for name, count in columns.unusable():
