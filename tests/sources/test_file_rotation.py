@@ -100,6 +100,22 @@ def test_several_renames_with_dates_within_one_poll(log: Log) -> None:
         log.poll(seconds=RETIRE_SECONDS)
 
 
+@NARROW_AND_WIDE
+def test_a_log_that_logrotate_backs_up_before_it_creates_one(logs: Logs, pattern: str) -> None:
+    log = logs(pattern)
+    log.write(3)
+    log.poll()
+    log.rotate()
+    log.write(2)
+    log.path.rename(log.path.with_name("app.jsonl-20240131103000.backup"))
+    log.write(1)
+    log.check()
+    log.poll(seconds=RETIRE_SECONDS)
+    log.rotate()
+    log.write(1)
+    log.check()
+
+
 def test_several_renames_and_no_new_file_yet(log: Log) -> None:
     log.write(3)
     log.poll()

@@ -20,6 +20,8 @@ from exporter.sources.file.names import added_number, log_names
 MAX_OTHERS = 1000
 # How many folders below a log's are searched, because rotated files may be moved there.
 MAX_FOLDERS = 100
+# What logrotate adds to the name of a log that is there again before it has created a new one.
+BACKUP_SHAPE = "-#.backup"
 # The least time between two listings of a folder that takes longer than this, as a multiple of how long it takes.
 QUICK_SECONDS = 0.002
 LISTING_PAUSE = 10
@@ -207,7 +209,10 @@ def rotated_between(siblings: Siblings, path: str, first: Key, last: Key | None,
     since = -1 if is_enough else since or begin.modified
     between = [other for other in among if other.modified >= since]
     between = [other for other in between if numbers[other.key][0] == shape and low < numbers[other.key][1] < high]
-    return _by_number(between, numbers)
+    backups = [
+        other for other in among if numbers[other.key][0] == BACKUP_SHAPE != shape and other.modified >= begin.modified
+    ]
+    return _by_number(between, numbers) + _by_number(backups, numbers)
 
 
 def rotated_since(siblings: Siblings, path: str, since: int) -> list[list[Sibling]]:
