@@ -93,20 +93,19 @@ def check(config_file: Path) -> None:
     contradict.
     """
     from exporter.configuration import loading
-    from exporter.offline import first_records
-    from exporter.offline.preview import preview
+    from exporter.offline.findings import findings
 
     try:
         loaded = loading.load(config_file)
     except loading.ConfigError as error:
         _fail(*error.problems)
-    for note in (*loading.notes(loaded), *first_records.notes(loaded, time.time())):
+    for note in loading.notes(loaded):
         click.echo(f"{config_file}: note: {note}")
-    findings = [*preview(loaded, time.time())]
-    for finding in findings:
+    found = [*findings(loaded, time.time())]
+    for finding in found:
         if not finding.is_mistake:
             click.echo(f"{config_file}: {finding.text}")
-    if mistakes := [f"{config_file}: {finding.text}" for finding in findings if finding.is_mistake]:
+    if mistakes := [f"{config_file}: {finding.text}" for finding in found if finding.is_mistake]:
         _fail(*mistakes)
     click.echo(f"{config_file}: good")
 
