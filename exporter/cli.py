@@ -112,6 +112,34 @@ def check(config_file: Path) -> None:
 
 @main.command()
 @click.argument("logs", nargs=-1, required=True, type=FILE, metavar="LOG...")
+@click.option("--reference", type=FILE, help="Training data (Parquet, CSV or JSON lines), or a profile of it.")
+@click.option("--output", "-o", type=FILE, help="Where to write the configuration.  [default: standard output]")
+@click.option("--force", is_flag=True, help="Overwrite the output file.")
+def init(logs: tuple[Path, ...], reference: Path | None, output: Path | None, force: bool) -> None:  # noqa: FBT001
+    """Look at logs, and write a configuration that reads them, with a comment for each guess.
+
+    The first lines of each LOG are read. Training data names the features and the classes, so that less is guessed.
+    """
+    from exporter.configuration.loading import ConfigError
+    from exporter.offline import OfflineError
+    from exporter.offline.output import write_new
+    from exporter.offline.proposal.proposal import propose
+    from exporter.offline.proposal.training import read_training
+    from exporter.offline.proposal.writing import configuration
+
+    try:
+        training = read_training(reference) if reference else None
+        text = configuration([propose(log, training, time.time()) for log in logs], training)
+        if output is None or str(output) == "-":
+            click.echo(text, nl=False)
+        else:
+            write_new(text.encode(), output, force=force)
+    except (ConfigError, OfflineError) as error:
+        _fail(*(f"init: {problem}" for problem in error.problems))
+
+
+@main.command()
+@click.argument("logs", nargs=-1, required=True, type=FILE, metavar="LOG...")
 @click.option("--truth", "truths", multiple=True, type=FILE, help="Ground truth, like LOG. May be repeated.")
 @click.option("--config", "config_file", type=FILE, help="The configuration: fields, and databases of ground truth.")
 @click.option("--reference", help="The reference profile with the baseline, instead of --config.")

@@ -50,6 +50,11 @@ def load(path: Path) -> LoadedConfig:
     return _validated(_read(path), path.parent, f"{path}: ")
 
 
+def from_data(data: Any) -> LoadedConfig:
+    """Validate a configuration that is data already; raises ConfigError with every mistake."""
+    return _validated(data, Path(), "")
+
+
 def load_fields(path: Path) -> Schema:
     """Read only `fields` of a configuration file, whose reference may not exist yet; raises ConfigError."""
     data = _read(path)
