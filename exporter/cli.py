@@ -201,7 +201,7 @@ def health(url: str) -> None:
 )
 @click.option("--model", help="The model that the profile is for; records of other models are left out.")
 @click.option("--version", help="The version of the model; records of other versions are left out.")
-@click.option("--config", "config_file", type=FILE, help="The configuration, of which only `fields` is used.")
+@click.option("--config", "config_file", type=FILE, help="The configuration, which says how logs are read.")
 @click.option("--bins", default=10, show_default=True, help="The number of bins of a numeric feature.")
 @click.option(
     "--binning",
@@ -229,19 +229,22 @@ def profile(
 
     An INPUT is a Parquet, CSV or JSON-lines file (.parquet, .csv, .jsonl; .gz may follow the last two), a folder of
     them or a glob pattern. All inputs make one profile, of one model. A column is a feature unless it has the name of
-    another field of a record.
+    another field of a record. With --config, logs are read as the sidecar reads them: by the `format`, `where` and
+    `fields` of the source that reads the file, else of the first source.
     """
     from exporter.configuration import loading
-    from exporter.decoding.schema import Schema
     from exporter.offline import OfflineError
     from exporter.offline.output import make_folder, progress_bar, write
     from exporter.offline.profiling import Options, files_by_model, make_profile
+    from exporter.offline.profiling.logs import read_by
     from exporter.reference import profile_file
 
     if (output is None) == (folder is None):
         _fail("profile: expected either --output or --by-model")
     try:
-        chosen = Options(**options, schema=loading.load_fields(config_file) if config_file else Schema())
+        if config_file:
+            options |= read_by(loading.load_reading(config_file), time.time(), options["positive_class"])
+        chosen = Options(**options)
         targets = [(output, chosen)] if output else []
         if folder:
             make_folder(folder)

@@ -14,9 +14,25 @@ from exporter.offline.proposal.training import TrainingData
 
 # Each the most certain first. Names are compared without case, - and _.
 PREDICTIONS = (
-    "prediction", "predictions", "predictedclass", "predictedlabel", "predictedvalue", "predicted", "ypred", "yhat",
-    "pred", "preds", "label", "class", "decision", "result", "output", "outputs", "outcome", "response",
-)  # fmt: skip
+    "prediction",
+    "predictions",
+    "predictedclass",
+    "predictedlabel",
+    "predictedvalue",
+    "predicted",
+    "ypred",
+    "yhat",
+    "pred",
+    "preds",
+    "label",
+    "class",
+    "decision",
+    "result",
+    "output",
+    "outputs",
+    "outcome",
+    "response",
+)
 # These alone do not make a value a prediction that is not known from training data.
 VAGUE = ("decision", "result", "output", "outputs", "outcome", "response")
 OUTPUT = re.compile(r"output|response|predict|answer|result", re.IGNORECASE)
@@ -26,20 +42,58 @@ METADATA = re.compile(
 )
 SCORES = ("probability", "probabilities", "predictproba", "proba", "prob", "scores", "score", "confidence")
 TIMES = (
-    "timestamp", "time", "ts", "eventtime", "inferencetime", "timestampns", "timestampus", "timestampms", "timeiso8601",
-    "starttime", "requesttime", "createdat", "created", "datetime", "asctime", "date", "loggedat",
-)  # fmt: skip
+    "timestamp",
+    "time",
+    "ts",
+    "eventtime",
+    "inferencetime",
+    "timestampns",
+    "timestampus",
+    "timestampms",
+    "timeiso8601",
+    "starttime",
+    "requesttime",
+    "createdat",
+    "created",
+    "datetime",
+    "asctime",
+    "date",
+    "loggedat",
+)
 LATENCIES = (
-    "latency", "predictionlatency", "inferencelatency", "inferencetime", "predicttime", "predictiontime", "took",
-    "elapsed", "elapsedtime", "duration", "processingtime", "executiontime", "responsetime", "requesttime", "runtime",
+    "latency",
+    "predictionlatency",
+    "inferencelatency",
+    "inferencetime",
+    "predicttime",
+    "predictiontime",
+    "took",
+    "elapsed",
+    "elapsedtime",
+    "duration",
+    "processingtime",
+    "executiontime",
+    "responsetime",
+    "requesttime",
+    "runtime",
     "upstreamresponsetime",
-)  # fmt: skip
+)
 UNITS = {
-    "ms": "latency_ms", "millis": "latency_ms", "milliseconds": "latency_ms", "msec": "latency_ms",
-    "us": "latency_us", "micros": "latency_us", "microseconds": "latency_us",
-    "ns": "latency_ns", "nanos": "latency_ns", "nanoseconds": "latency_ns",
-    "s": "latency_seconds", "sec": "latency_seconds", "secs": "latency_seconds", "seconds": "latency_seconds",
-}  # fmt: skip
+    "ms": "latency_ms",
+    "millis": "latency_ms",
+    "milliseconds": "latency_ms",
+    "msec": "latency_ms",
+    "us": "latency_us",
+    "micros": "latency_us",
+    "microseconds": "latency_us",
+    "ns": "latency_ns",
+    "nanos": "latency_ns",
+    "nanoseconds": "latency_ns",
+    "s": "latency_seconds",
+    "sec": "latency_seconds",
+    "secs": "latency_seconds",
+    "seconds": "latency_seconds",
+}
 # Without a unit in the name, servers that are widespread write seconds here.
 SECONDS = ("requesttime", "responsetime", "upstreamresponsetime")
 MOST_SECONDS = 60.0
@@ -248,7 +302,7 @@ def request_id(found: Sequence[Candidate]) -> Guess | None:
 
 
 def model(found: Sequence[Candidate]) -> Iterable[Guess]:
-    """Yield the guesses of the model's name and version, of which there are few."""
+    """Yield the guesses of the model's name and version, which have few values."""
     for field, names in MODELS.items():
         best = _best(
             found, names, lambda value: isinstance(value, (str, int)) and not isinstance(value, bool), lambda name: name
