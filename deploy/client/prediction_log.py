@@ -48,7 +48,7 @@ class Sender:
 
     def send(self, record: dict[str, Any] | Callable[[], dict[str, Any]]) -> bool:
         """Queue a record, or a function that returns it in the thread; return whether there was room."""
-        if self._pid != os.getpid():  # the thread is not there after a fork
+        if self._pid != os.getpid():  # a child process has no threads of its parent
             self._start()
         try:
             self._queue.put_nowait(record)

@@ -67,13 +67,16 @@ class LogReader:
             yield from self._pipeline.read(pending, self._now, lambda _: True, self._key_of)
 
     def values(self, pending: PendingLines) -> list[Any]:
-        """Return the values of the lines that can be read, those that are skipped included."""
-        parse, values = self._source.format.parse or json_value, []
-        for _, _, line, _ in pending.lines():
+        """Return the values of the lines that can be read with the fields of the path, skipped ones included."""
+        parse, groups = self._source.format.parse or json_value, self._source.records.path_fields
+        values: list[Any] = []
+        for stream, _, line, _ in pending.lines():
             try:
-                values.append(parse(line)[0])
+                value = parse(line)[0]
             except (RejectedError, SkippedLineError):
                 continue
+            match = groups.pattern.search(stream.path) if groups else None
+            values.append(groups.groups(match) | value if groups and match and isinstance(value, dict) else value)
         return values
 
     def rows(self, pending: PendingLines) -> Iterator[Rows]:
