@@ -123,13 +123,13 @@ def init(logs: tuple[Path, ...], reference: Path | None, output: Path | None, fo
     from exporter.configuration.loading import ConfigError
     from exporter.offline import OfflineError
     from exporter.offline.output import write_new
-    from exporter.offline.proposal.proposal import propose
+    from exporter.offline.proposal.proposal import proposals
     from exporter.offline.proposal.training import read_training
     from exporter.offline.proposal.writing import configuration
 
     try:
         training = read_training(reference) if reference else None
-        text = configuration([propose(log, training, time.time()) for log in logs], training)
+        text = configuration(proposals(logs, training, time.time()), training)
         if output is None or str(output) == "-":
             click.echo(text, nl=False)
         else:

@@ -146,6 +146,23 @@ def test_a_log_that_cannot_be_read_is_one_line(tmp_path: Path, content: bytes | 
     assert result.output.count("\n") == 1
 
 
+def test_several_logs_are_several_sources(tmp_path: Path) -> None:
+    logs = [tmp_path / "a.jsonl", tmp_path / "b.jsonl"]
+    for log, name in zip(logs, ("label", "class"), strict=True):
+        log.write_text(json.dumps({name: "yes"}) + "\n")
+    sources = yaml.safe_load(run("init", *logs).output)["sources"]
+    assert sources == [
+        {"url": str(logs[0]), "fields": {"prediction": "label"}},
+        {"url": str(logs[1]), "fields": {"prediction": "class"}},
+    ]
+
+
+def test_a_log_that_the_exporter_would_not_read_is_reported(tmp_path: Path) -> None:
+    log = written(tmp_path, [GOOD])
+    assert "sources[1]: duplicate" in run("init", log, log).output
+    assert "compressed files are only read as rotated ones" in run("init", tmp_path / "app.log.gz").output
+
+
 def test_training_data_that_cannot_be_read_is_one_line(tmp_path: Path) -> None:
     log = written(tmp_path, [GOOD])
     (tmp_path / "empty.csv").write_text("a,b\n")

@@ -49,6 +49,12 @@ class Proposal:
         return self.keys | {key: value for key, value in optional.items() if value}
 
 
+def proposals(logs: Sequence[Path], training: TrainingData | None, now: float) -> list[Proposal]:
+    """Return what the source of each log should be, at epoch time `now`; raises OfflineError and ConfigError."""
+    loading.from_data({"sources": [str(log.absolute()) for log in logs]})
+    return [propose(log, training, now) for log in logs]
+
+
 def propose(log: Path, training: TrainingData | None, now: float) -> Proposal:
     """Return what a source of a log should be, at epoch time `now`; raises OfflineError and ConfigError."""
     if not log.is_file():

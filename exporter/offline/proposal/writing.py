@@ -55,8 +55,8 @@ def _sources(proposals: Sequence[Proposal]) -> Iterator[str]:
             yield _line(f"    {key}: {_flow(value)}", each.why if place == 0 else "")
         if each.where:
             yield _line(f"    where: {_flow(dict(each.where.where))}", each.where.why)
-        if any(not guess.is_default for guess in each.fields):
-            yield "    fields:"
+        if each.fields:
+            yield "    fields:" if any(not guess.is_default for guess in each.fields) else "    # fields:"
         for guess in each.fields:
             # A field that has its own name needs no setting.
             mark = "# " if guess.is_default else ""
