@@ -105,6 +105,17 @@ def test_scores_of_one_class_and_values_are_told_from_others(tmp_path: Path) -> 
     assert yaml.safe_load(run("init", written(tmp_path, rows)).output)["prediction"] == "value"
 
 
+def test_a_value_with_the_classes_of_training_data_is_the_prediction_whatever_its_name(
+    tmp_path: Path, training: Path
+) -> None:
+    log = written(
+        tmp_path, [{"x": {"age": 1, "income": 2, "country": "DE"}, "cls": n % 2, "dur_ms": 3.5} for n in range(9)]
+    )
+    fields = {"features": "x", "prediction": "cls", "latency_ms": "dur_ms"}
+    assert proposed(log, "--reference", training) == {"fields": fields}
+    assert "# prediction: PATH" in run("init", log).output
+
+
 def test_a_profile_may_take_the_place_of_training_data(tmp_path: Path) -> None:
     (tmp_path / "reference.json").write_bytes(profile_file.dump(PROFILE))
     log = written(tmp_path, [{"prediction": 1, "x": {"y": {"age": 1, "income": 2, "country": "DE"}}}] * 3)

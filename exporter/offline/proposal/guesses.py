@@ -40,7 +40,7 @@ METADATA = re.compile(
     r"mode|type|encoding|version|id$|time|date|level|status|code|reason|duration|latency|cost|count|token",
     re.IGNORECASE,
 )
-SCORES = ("probability", "probabilities", "predictproba", "proba", "prob", "scores", "score", "confidence")
+SCORES = ("probability", "probabilities", "predictproba", "proba", "prob", "scores", "score", "confidence", "conf")
 TIMES = (
     "timestamp",
     "time",
@@ -68,6 +68,7 @@ LATENCIES = (
     "predicttime",
     "predictiontime",
     "took",
+    "dur",
     "elapsed",
     "elapsedtime",
     "duration",
@@ -109,6 +110,7 @@ EARLIEST, LATEST = 1e9, 4e9
 MOST_CLASSES, MOST_TEXT = 50, 64
 # Of a value in an object that is named like an output.
 VAGUE_SCORE = 1.0
+OTHER_SCORE = 0.5
 MOSTLY, HALF = 0.9, 0.5
 # Scores of all classes add up to one.
 ROUNDING = 0.02
@@ -144,25 +146,30 @@ def _prediction_score(candidate: Candidate, training: TrainingData | None, has_e
     if not values or not names:
         return 0.0
     are_scores = all(map(_is_scores, values)) and names[0] in PREDICTIONS
-    score = _name_score(candidate, names)
-    if not score or not (are_scores or all(map(_is_label, values))):
+    if METADATA.search(candidate.names[0]) and names[0] not in PREDICTIONS:
+        return 0.0
+    if not (are_scores or all(map(_is_label, values))):
         return 0.0
     labels = set() if are_scores else {label_of(value) for value in values}
     # A constant agrees with anything.
     known = bool(training and len(labels) > 1 and labels <= {*training.classes})
+    # A value that has all classes may have any name.
+    score = _name_score(candidate, names) or (
+        OTHER_SCORE if known and training and labels == {*training.classes} else 0
+    )
     has_classes = bool(training and training.classes)
     is_vague = score == VAGUE_SCORE or (names[0] in VAGUE and (has_classes or len(labels) > MOST_CLASSES))
     if is_vague and not (known or are_scores or _are_values(values, training)):
         return 0.0
     matches = candidate.has_each == has_each
-    return score + 20 * known + 3 * matches - len(candidate.path) / 10 - 2 * bool(candidate.decode)
+    return score and score + 20 * known + 3 * matches - len(candidate.path) / 10 - 2 * bool(candidate.decode)
 
 
 def _name_score(candidate: Candidate, names: Sequence[str]) -> float:
     """Return how well the last two keys of a path name a prediction."""
     if names[0] in PREDICTIONS:
         return 30.0 - PREDICTIONS.index(names[0])
-    if METADATA.search(candidate.names[0]) or names[0] in SCORES:
+    if names[0] in SCORES:
         return 0.0
     if len(names) > 1 and names[1] in PREDICTIONS:
         return 10.0 - PREDICTIONS.index(names[1]) / 2

@@ -57,6 +57,8 @@ def _sources(proposals: Sequence[Proposal]) -> Iterator[str]:
             yield _line(f"    where: {_flow(dict(each.where.where))}", each.where.why)
         if each.fields:
             yield "    fields:" if any(not guess.is_default for guess in each.fields) else "    # fields:"
+        if not each.accepted:
+            yield _line("      # prediction: PATH", "nothing looks like a prediction; without one, a line is rejected")
         for guess in each.fields:
             # A field that has its own name needs no setting.
             mark = "# " if guess.is_default else ""
