@@ -1,8 +1,8 @@
-"""`python -m deploy`: update the lists of files in alerts/ and dashboards/ for kustomize and Helm."""
+"""`python -m deploy`: update what kustomize and Helm need of alerts/, dashboards/ and the configuration."""
 
 from pathlib import Path
 
-from deploy import listing
+from deploy import config_schema, listing
 
 ROOT = Path(__file__).parent.parent
 
@@ -12,3 +12,5 @@ for link, target in listing.links(ROOT).items():
     link.parent.mkdir(parents=True, exist_ok=True)
     link.unlink(missing_ok=True)
     link.symlink_to(target)
+chart, schema = config_schema.values_schema(ROOT)
+chart.write_text(schema)

@@ -93,22 +93,49 @@ def check(config_file: Path) -> None:
     contradict.
     """
     from exporter.configuration import loading
-    from exporter.offline import first_records
-    from exporter.offline.preview import preview
+    from exporter.offline.findings import findings
 
     try:
         loaded = loading.load(config_file)
     except loading.ConfigError as error:
         _fail(*error.problems)
-    for note in (*loading.notes(loaded), *first_records.notes(loaded, time.time())):
+    for note in loading.notes(loaded):
         click.echo(f"{config_file}: note: {note}")
-    findings = [*preview(loaded, time.time())]
-    for finding in findings:
+    found = [*findings(loaded, time.time())]
+    for finding in found:
         if not finding.is_mistake:
             click.echo(f"{config_file}: {finding.text}")
-    if mistakes := [f"{config_file}: {finding.text}" for finding in findings if finding.is_mistake]:
+    if mistakes := [f"{config_file}: {finding.text}" for finding in found if finding.is_mistake]:
         _fail(*mistakes)
     click.echo(f"{config_file}: good")
+
+
+@main.command()
+@click.argument("logs", nargs=-1, required=True, type=FILE, metavar="LOG...")
+@click.option("--reference", type=FILE, help="Training data (Parquet, CSV or JSON lines), or a profile of it.")
+@click.option("--output", "-o", type=FILE, help="Where to write the configuration.  [default: standard output]")
+@click.option("--force", is_flag=True, help="Overwrite the output file.")
+def init(logs: tuple[Path, ...], reference: Path | None, output: Path | None, force: bool) -> None:  # noqa: FBT001
+    """Look at logs, and write a configuration that reads them, with a comment for each guess.
+
+    The first lines of each LOG are read. Training data names the features and the classes, so that less is guessed.
+    """
+    from exporter.configuration.loading import ConfigError
+    from exporter.offline import OfflineError
+    from exporter.offline.output import write_new
+    from exporter.offline.proposal.proposal import proposals
+    from exporter.offline.proposal.training import read_training
+    from exporter.offline.proposal.writing import configuration
+
+    try:
+        training = read_training(reference) if reference else None
+        text = configuration(proposals(logs, training, time.time()), training)
+        if output is None or str(output) == "-":
+            click.echo(text, nl=False)
+        else:
+            write_new(text.encode(), output, force=force)
+    except (ConfigError, OfflineError) as error:
+        _fail(*(f"init: {problem}" for problem in error.problems))
 
 
 @main.command()
@@ -174,7 +201,7 @@ def health(url: str) -> None:
 )
 @click.option("--model", help="The model that the profile is for; records of other models are left out.")
 @click.option("--version", help="The version of the model; records of other versions are left out.")
-@click.option("--config", "config_file", type=FILE, help="The configuration, of which only `fields` is used.")
+@click.option("--config", "config_file", type=FILE, help="The configuration, which says how logs are read.")
 @click.option("--bins", default=10, show_default=True, help="The number of bins of a numeric feature.")
 @click.option(
     "--binning",
@@ -202,19 +229,22 @@ def profile(
 
     An INPUT is a Parquet, CSV or JSON-lines file (.parquet, .csv, .jsonl; .gz may follow the last two), a folder of
     them or a glob pattern. All inputs make one profile, of one model. A column is a feature unless it has the name of
-    another field of a record.
+    another field of a record. With --config, logs are read as the sidecar reads them: by the `format`, `where` and
+    `fields` of the source that reads the file, else of the first source.
     """
     from exporter.configuration import loading
-    from exporter.decoding.schema import Schema
     from exporter.offline import OfflineError
     from exporter.offline.output import make_folder, progress_bar, write
     from exporter.offline.profiling import Options, files_by_model, make_profile
+    from exporter.offline.profiling.logs import read_by
     from exporter.reference import profile_file
 
     if (output is None) == (folder is None):
         _fail("profile: expected either --output or --by-model")
     try:
-        chosen = Options(**options, schema=loading.load_fields(config_file) if config_file else Schema())
+        if config_file:
+            options |= read_by(loading.load_reading(config_file), time.time(), options["positive_class"])
+        chosen = Options(**options)
         targets = [(output, chosen)] if output else []
         if folder:
             make_folder(folder)

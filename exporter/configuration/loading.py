@@ -14,15 +14,15 @@ from exporter import validation, yamlfile
 from exporter.configuration import segments
 from exporter.configuration.contradictions import contradictions
 from exporter.configuration.models import LoadedModels, references, resolve
-from exporter.configuration.schemas import needs_mapping, schema_of
 from exporter.configuration.settings import Config
-from exporter.decoding.schema import Schema
-from exporter.model_key import OTHERS
 from exporter.reference import profile_file
 from exporter.reference.profile import Profile
 from exporter.reference.profile_file import ProfileError
 from exporter.web import loading as web
 from exporter.yamlfile import YamlError
+
+# The keys that say how records are read.
+READING = ("sources", "where", "fields", "model", "time_zone", "positive_class")
 
 
 class ConfigError(Exception):
@@ -50,15 +50,16 @@ def load(path: Path) -> LoadedConfig:
     return _validated(_read(path), path.parent, f"{path}: ")
 
 
-def load_fields(path: Path) -> Schema:
-    """Read only `fields` of a configuration file, whose reference may not exist yet; raises ConfigError."""
+def from_data(data: Any) -> LoadedConfig:
+    """Validate a configuration that is data already; raises ConfigError with every mistake."""
+    return _validated(data, Path(), "")
+
+
+def load_reading(path: Path) -> LoadedConfig:
+    """Read only how records are read; the reference of the file may not exist yet. Raises ConfigError."""
     data = _read(path)
-    fields = data.get("fields") if isinstance(data, dict) else None
-    config, models = _validated({"sources": ["-"], "fields": fields or {}}, path.parent, f"{path}: ")
-    (source,) = config.sources
-    if needs_mapping(config, source):
-        raise ConfigError([f"{path}: fields: `profile` reads paths of keys only, such as output.label"])
-    return schema_of(models[OTHERS], source)
+    keys = {key: data[key] for key in READING if key in data} if isinstance(data, dict) else {}
+    return _validated({"sources": ["-"]} | keys, path.parent, f"{path}: ")
 
 
 def from_options(source: str, reference: str | None, listen: str | None, web_config: str | None = None) -> LoadedConfig:

@@ -79,9 +79,9 @@ def _clean(node: Node, record: dict[str, Any], flaws: Flaws, reading: Reading) -
             # An optional value of a wrong type counts as missing, and needs no mark.
             _clean_value(child, key, record, {} if child.is_optional else flaws)
         elif child.key in REQUIRED:
-            record[key] = _required(child.name, value, reading)
+            record[key] = required_value(child.name, value, reading)
         else:
-            record[key] = _field(child.name, value, reading)
+            record[key] = field_value(child.name, value, reading)
             if record[key] is None and value is not False:
                 flaws[child.key] = WRONG_TYPE
 
@@ -101,7 +101,7 @@ def _clean_value(leaf: Leaf, key: str, record: dict[str, Any], flaws: Flaws) -> 
         flaw, unreadable = _vector_flaw(value, leaf.dimension), True
     else:
         numeric = leaf.type is Number
-        value = record[key] = _unwrapped(value)
+        value = record[key] = unwrapped(value)
         if numeric and isinstance(value, str) and (number := number_of(value)) is not None:
             value = record[key] = number
         if numeric and _is_beyond_float(value):
@@ -122,9 +122,9 @@ def _remove_unreadable_keys(record: dict[str, Any]) -> None:
         del record[key]
 
 
-def _required(name: str, value: Any, reading: Reading) -> Any:
+def required_value(name: str, value: Any, reading: Reading) -> Any:
     """Return a prediction, or the name or version of the model; raises RejectedError if it is unusable."""
-    value = _unwrapped(value)
+    value = unwrapped(value)
     if name == "prediction" and isinstance(value, (list, dict)) and (scores := _scores(value, reading)):
         return scores
     if isinstance(value, str) and not _is_unicode(value):
@@ -134,9 +134,9 @@ def _required(name: str, value: Any, reading: Reading) -> Any:
     return value
 
 
-def _field(name: str, value: Any, reading: Reading) -> Any:
+def field_value(name: str, value: Any, reading: Reading) -> Any:
     """Return a field that a record may lack, as its type; None if it is unusable, or false."""
-    value = _unwrapped(value)
+    value = unwrapped(value)
     if name in ("error_type", "request_id"):
         return _label(name, value)
     if name == "probability" and isinstance(value, (list, dict)):
@@ -184,7 +184,7 @@ def _finite(value: Any) -> float | None:
     return float(number)
 
 
-def _unwrapped(value: Any) -> Any:
+def unwrapped(value: Any) -> Any:
     """Return the item of a list of one item, which some servers send for each value."""
     for _ in range(MAX_WRAPPING):
         if not isinstance(value, list) or len(value) != 1:

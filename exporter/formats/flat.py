@@ -16,7 +16,8 @@ from exporter.formats.format import Format
 from exporter.lines.rejects import Reason, RejectedError
 from exporter.units import NamedGroups
 
-PAIR = re.compile(r'([^\s="]+)=("(?:[^"\\]|\\.)*"|[^\s"]*)(?=\s|$)')
+# A name is only searched for after a space, so that the time grows with the length of the line alone.
+PAIR = re.compile(r'(?<!\S)([^\s="]+)=("(?:[^"\\]|\\.)*"|[^\s"]*)(?=\s|$)')
 
 
 class Logfmt(Format, frozen=True):

@@ -30,6 +30,20 @@ def make_folder(path: Path) -> None:
         raise OfflineError(f"--by-model {path}: {error.strerror}") from None
 
 
+def write_new(data: bytes, path: Path, *, force: bool) -> None:
+    """Write a file that does not exist yet, or any with `force`; raises OfflineError."""
+    if force:
+        write(data, path)
+        return
+    try:
+        with path.open("xb") as file:
+            file.write(data)
+    except FileExistsError:
+        raise OfflineError(f"--output {path}: exists; --force overwrites it") from None
+    except OSError as error:
+        raise OfflineError(f"--output {path}: {error.strerror}") from None
+
+
 def write(data: bytes, path: Path) -> None:
     """Write a file completely or not at all, so that a sidecar never reads half a profile; raises OfflineError."""
     try:

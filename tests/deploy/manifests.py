@@ -66,7 +66,7 @@ def named(found: list[Object]) -> dict[tuple[str, str], Object]:
 
 def pods(found: list[Object]) -> list[Object]:
     """Return the specs of all pods that are made."""
-    return [made["spec"]["template"]["spec"] for made in found if made["kind"] == "Deployment"]
+    return [made["spec"]["template"]["spec"] for made in found if made["kind"] in ("Deployment", "DaemonSet")]
 
 
 def exporter_in(pod: Object) -> Object:

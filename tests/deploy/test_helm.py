@@ -30,6 +30,7 @@ VALUES: dict[str, Object] = {
     "file": {"source": "file", "model": MODEL, "config": {"model": {"name": "model", "version": "1"}}},
     "unix-socket": {"source": "unix", "model": MODEL, "config": {"model": {"name": "model", "version": "1"}}},
     "kserve": {"source": "kserve"},
+    "pod-logs": {"source": "pods"},
 }
 WITHOUT_MONITORING = {"monitoring": {"enabled": False}}
 
@@ -55,14 +56,14 @@ def test_lint_finds_nothing(values: Object, version: str) -> None:
     assert {message["error"] for message in report["messages"]} <= {"icon is recommended"}
 
 
-@pytest.mark.parametrize("overlay", OVERLAYS)
+@pytest.mark.parametrize("overlay", [*OVERLAYS, "pod-logs"])
 def test_each_object_is_valid(overlay: str) -> None:
     for made in rendered(overlay):
         validate(made, VERSIONS[0])
         validate(made, VERSIONS[-1])
 
 
-@pytest.mark.parametrize("overlay", OVERLAYS)
+@pytest.mark.parametrize("overlay", [*OVERLAYS, "pod-logs"])
 def test_it_renders_what_kustomize_builds(overlay: str) -> None:
     mine, theirs = named(rendered(overlay)), named(kustomize(KUBERNETES / "overlays" / overlay))
     assert theirs.keys() - mine.keys() <= {("InferenceService", "model")}  # an example
@@ -117,6 +118,9 @@ def test_dashboards_are_taken_up_as_they_are(tmp_path: Path) -> None:
         ({"sorce": "file"}, "sorce"),
         ({"resources": {"limits": {"memory": 256}}}, "/resources/limits/memory"),
         ({"model": {"port": 9465}}, "/model/port"),
+        ({"config": {"window": ["5m"]}}, "/config"),
+        ({"config": {"models": {"credit": {"versions": {"4": {"referense": "a"}}}}}}, "referense"),
+        ({"source": "pods", "pods": {"container": "", "where": {}}}, "/pods/container"),
         ({"model": {"terminationGracePeriodSeconds": 5}}, "/model/terminationGracePeriodSeconds"),
         ({"monitoring": {"podMonitor": {"interval": "30"}}}, "/monitoring/podMonitor/interval"),
         ({"monitoring": {"dashboards": {"operator": {"resyncPeriod": 10}}}}, "/operator/resyncPeriod"),

@@ -10,9 +10,10 @@ from pathlib import Path
 import pytest
 import yaml
 
-from deploy import listing
+from deploy import config_schema, listing
 from exporter import __version__
 from exporter.configuration import loading
+from exporter.offline.first_records import files_of, first_records
 from tests.deploy.manifests import (
     KUBERNETES,
     OVERLAYS,
@@ -28,6 +29,8 @@ from tests.deploy.manifests import (
 )
 from tests.process import DEADLINE_SECONDS
 
+# One exporter per node, which reads what is already there.
+POD_LOGS = "pod-logs"
 ONCE_A_CLUSTER = ("monitoring", "grafana-operator")
 # What `kubectl apply` may keep in an annotation.
 LARGEST_CONFIGMAP = 262_144
@@ -37,14 +40,14 @@ README = (ROOT / "README.md").read_text()
 @pytest.fixture(scope="module")
 def built() -> dict[str, list[Object]]:
     return {
-        **{overlay: kustomize(KUBERNETES / "overlays" / overlay) for overlay in OVERLAYS},
+        **{overlay: kustomize(KUBERNETES / "overlays" / overlay) for overlay in (*OVERLAYS, POD_LOGS)},
         **{folder: kustomize(KUBERNETES / folder) for folder in ONCE_A_CLUSTER},
         "retrain": kustomize(ROOT / "alerts" / "retrain"),
     }
 
 
 @pytest.mark.parametrize("version", VERSIONS)
-@pytest.mark.parametrize("what", [*OVERLAYS, *ONCE_A_CLUSTER, "retrain"])
+@pytest.mark.parametrize("what", [*OVERLAYS, POD_LOGS, *ONCE_A_CLUSTER, "retrain"])
 def test_each_object_is_valid(built: dict[str, list[Object]], what: str, version: str) -> None:
     assert built[what]
     for made in built[what]:
@@ -100,7 +103,7 @@ def test_the_schemas_refuse_what_they_do_not_know(built: dict[str, list[Object]]
             validate({**dashboard, "spec": {**dashboard["spec"], **wrong}}, "1.33")
 
 
-@pytest.mark.parametrize("overlay", [*OVERLAYS, "retrain"])
+@pytest.mark.parametrize("overlay", [*OVERLAYS, POD_LOGS, "retrain"])
 def test_every_container_is_restricted(built: dict[str, list[Object]], overlay: str) -> None:
     for pod in pods(built[overlay]):
         assert pod["automountServiceAccountToken"] is False
@@ -160,6 +163,33 @@ def test_the_configuration_is_good_and_reads_and_writes_what_is_mounted(
         assert mount_path(pod["containers"][0], volume) == folder
 
 
+def test_the_exporter_of_a_node_reads_namespace_pod_and_model_of_logs_that_are_root_s(
+    built: dict[str, list[Object]], tmp_path: Path
+) -> None:
+    (pod,) = pods(built[POD_LOGS])
+    exporter = exporter_in(pod)
+    assert exporter["securityContext"]["runAsGroup"] == 0
+    (mount,) = (mount for mount in exporter["volumeMounts"] if mount["name"] == "pod-logs")
+    assert (mount["mountPath"], mount["readOnly"]) == ("/var/log/pods", True)
+    assert {"name": "pod-logs", "hostPath": {"path": "/var/log/pods", "type": "Directory"}} in pod["volumes"]
+    text = one(built[POD_LOGS], "ConfigMap")["data"]["config.yaml"]
+    file = tmp_path / "config.yaml"
+    file.write_text(
+        text.replace("file:///var/log/pods", str(tmp_path / "pods")).replace("/var/lib/prediction-exporter", "state")
+    )
+    for name in ("ml_credit-7c9d8b6f5d-x2x7k_1b2c", "web_churn-0_9f8e", "web_rank-abcde_77"):
+        folder = tmp_path / "pods" / name / "model"
+        folder.mkdir(parents=True)
+        lines = ('{"event": "start"}', '{"event": "prediction", "prediction": "yes"}')
+        (folder / "0.log").write_text("".join(f"2026-12-01T04:36:00.1Z stdout F {line}\n" for line in lines))
+    loaded = loading.load(file)
+    (source,) = loaded.config.sources
+    seen = first_records(loaded, source, files_of(source), 1_796_100_000.0)
+    assert (seen.accepted, seen.skipped, seen.rejected.total()) == (3, 3, 0)
+    assert {series.model_name for batch in seen.batches for series in batch.series.names} == {"credit", "churn", "rank"}
+    assert {name for batch in seen.batches for name in batch.segments[0].names} == {"ml", "web"}
+
+
 def test_a_socket_s_group_is_the_folder_s(built: dict[str, list[Object]]) -> None:
     (pod,) = pods(built["unix-socket"])
     assert pod["securityContext"]["fsGroup"] == exporter_in(pod)["securityContext"]["runAsGroup"]
@@ -209,6 +239,12 @@ def test_what_lies_in_the_folders_is_listed() -> None:
     """`make manifests` writes the lists."""
     assert {file: file.read_text() for file in listing.kustomizations(ROOT)} == listing.kustomizations(ROOT)
     assert {link: str(link.readlink()) for link in listing.links(ROOT)} == listing.links(ROOT)
+
+
+def test_the_schema_of_the_chart_has_the_keys_of_the_configuration() -> None:
+    """`make manifests` writes it."""
+    file, text = config_schema.values_schema(ROOT)
+    assert file.read_text() == text
 
 
 def test_each_rule_file_becomes_an_object(built: dict[str, list[Object]]) -> None:

@@ -1,27 +1,17 @@
 """The configurations in exporter/LOGS.md, each run with a log of the server that it is for."""
 
 import re
-from collections import defaultdict
 from pathlib import Path
 
 import pytest
 
-from exporter.assembly import planning
-from exporter.configuration import loading
-from exporter.engine.engine import Engine
-from exporter.lines.stream import Stream
 from exporter.reference import profile_file
-from tests.records import categorical, numeric, reference
-from tests.server_logs import ALL, BEGIN, LOGS, NAMES, REQUESTS
+from tests.counted_log import PROFILE, assert_counted
+from tests.server_logs import LOGS
 
 PAGE = (Path(__file__).parents[2] / "exporter" / "LOGS.md").read_text()
 # By the name of the log in the first line of the configuration.
 EXAMPLES = dict(re.findall(r"^```yaml\n# ([a-z0-9-]+)[^\n]*\n(.*?)^```$", PAGE, re.MULTILINE | re.DOTALL))
-PROFILE = reference(
-    {"age": numeric([40.0]), "income": numeric([50_000.0]), "country": categorical({"DE": 1, "FR": 1, "US": 1})}
-)
-NOW = BEGIN + REQUESTS / 2
-PREFIX = "prediction_exporter_source_"
 
 
 def test_every_log_has_an_example() -> None:
@@ -35,36 +25,6 @@ def test_an_example_is_short(name: str) -> None:
 
 @pytest.mark.parametrize("name", EXAMPLES)
 def test_the_exporter_counts_the_log_of_an_example(tmp_path: Path, name: str) -> None:
-    log = LOGS[name]
     (tmp_path / "reference.json").write_bytes(profile_file.dump(PROFILE))
     (tmp_path / "config.yaml").write_text(f"reference: reference.json\n{EXAMPLES[name]}")
-    config, models = loading.load(tmp_path / "config.yaml")
-    plan, collector = planning.plan(config, models)
-    rejected: list[str] = []
-    engine = Engine(plan, report=lambda line: rejected.append(line.detail))
-    stream = Stream(config.sources[0].name, "/var/log/app.log", 1, 2, 3)
-    engine.open(stream)
-    engine.feed(stream, log.text.encode(), NOW)
-    snapshot = engine.snapshot(NOW)
-
-    found: dict[str, dict[str, float]] = defaultdict(lambda: defaultdict(float))
-    for sample in (sample for family in collector.collect(snapshot) for sample in family.samples):
-        labels = {"prediction_class", "error_type", "check", "field"} & sample.labels.keys()
-        if sample.value and sample.labels.get("window") in (None, "5m"):
-            found[sample.name][sample.labels[labels.pop()] if labels else ""] += sample.value
-
-    assert rejected == []
-    assert found["model_predictions_total"] == log.predictions
-    assert found["model_prediction_errors_total"] == log.errors
-    assert found["model_prediction_latency_seconds_count"][""] == log.latencies
-    if log.latencies == REQUESTS:
-        expected = sum(request.latency for request in ALL)
-        assert found["model_prediction_latency_seconds_sum"][""] == pytest.approx(expected, abs=REQUESTS * log.rounding)
-    assert found[PREFIX + "skipped_lines_total"][""] == log.skipped
-    assert found[PREFIX + "unusable_values_total"] == {}
-    # By their times, all records are of the last five minutes.
-    assert found["model_window_samples"][""] == sum(log.predictions.values())
-    assert found[PREFIX + "last_record_timestamp_seconds"][""] == pytest.approx(NOW - 0.5, abs=0.51)
-    quality = found["model_feature_quality_total"]
-    assert quality["wrong_type"] == quality["unseen_category"] == 0
-    assert quality["missing"] == (0 if log.has_features else len(NAMES) * sum(log.predictions.values()))
+    assert_counted(tmp_path / "config.yaml", LOGS[name])

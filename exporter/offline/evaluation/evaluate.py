@@ -167,11 +167,6 @@ class Reader:
                     raise OfflineError(f"{file.path}: no column `{column}`{nearest(column, table.columns)}")
             yield table
 
-    def start(self, path: Path) -> Iterator[Batch]:
-        """Yield the records in the first CHUNK_BYTES of a file of lines; raises OSError."""
-        with path.open("rb") as file:
-            yield from self._batches([file.read(CHUNK_BYTES)], self._lines)
-
     def databases(self) -> Iterator[Batch]:
         """Yield the records of the sources that are databases; raises QueryError."""
         for source in self._sources:

@@ -28,8 +28,7 @@ from exporter.offline.profiling.overdispersion import StretchDispersion, rows_of
 from exporter.offline.profiling.report import summary
 from exporter.offline.profiling.survey import Survey, target_tallies
 from exporter.offline.profiling.vector import VectorTally
-from exporter.offline.tables import files
-from exporter.offline.tables.data_set import DataSet, Progress
+from exporter.offline.tables.data_set import Progress
 from exporter.reference.profile import VERSION, Categorical, Numeric, Profile
 
 __all__ = ["Options", "files_by_model", "make_profile"]
@@ -47,13 +46,14 @@ def make_profile(
     progress: Progress = lambda _done, _total: None,
 ) -> tuple[Profile, list[str]]:
     """Return the profile of the records in `paths` together, and the lines of a summary; raises OfflineError."""
-    data = DataSet(files.find(paths), options.schema, passes=PASSES, progress=progress)
+    data = options.data(paths, PASSES, progress)
     survey = Survey(blocks(data, options), options)
     names = ", ".join(map(str, paths))
     if not survey.rows:
         found = sorted({model.name for model in survey.models if model.name is not None})
         of_model = f" of model {options.model}; found {shortened(found)}" if found else ""
-        raise OfflineError(f"{names}: no predictions{of_model}")
+        taken = f" ({'; '.join(options.logs.summary())})" if options.logs and options.logs.summary() else ""
+        raise OfflineError(f"{names}: no predictions{of_model}{taken}")
     model = survey.model()
     features, targets = survey.feature_tallies(), target_tallies(survey.targets, options)
     together = RowSample([name for name, tally in features.items() if isinstance(tally, NumericTally)])
@@ -101,13 +101,13 @@ def make_profile(
     )
     if dependent:
         survey.note_dependence(*dependent)
-    return profile, summary(profile, survey)
+    return profile, [*(options.logs.summary() if options.logs else ()), *summary(profile, survey)]
 
 
 def files_by_model(paths: Sequence[Path], options: Options, folder: Path) -> Iterator[tuple[Path, Options]]:
     """Yield the file and the options of the profile of each model and version in `paths`. Raises OfflineError."""
     found: Counter[NamedModel] = Counter()
-    for block in blocks(DataSet(files.find(paths), options.schema), options):
+    for block in blocks(options.data(paths), options):
         found.update(block.models)
         if len(found) > MOST_MODELS:
             raise OfflineError(f"more than {MOST_MODELS} models and versions; choose one with --model")

@@ -96,7 +96,7 @@ class Records:
     """
 
     def __init__(self, file: DataFile, options: Options) -> None:
-        schema = options.schema
+        schema = options.schema_of(file)
         self._file = file
         self._wanted = options.model, options.version
         self._spell = options.spell

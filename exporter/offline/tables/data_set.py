@@ -17,6 +17,9 @@ AnyTable = Table | ObjectTable
 
 T = TypeVar("T")
 
+# Returns the tables of so many rows of a file that is read by the configuration, each with the number of bytes read so
+# far; None for another file.
+LogTables = Callable[[DataFile, int], Iterator[tuple[ObjectTable, int]] | None]
 # Called with the number of bytes read so far, and the total.
 Progress = Callable[[int, int], None]
 
@@ -24,7 +27,7 @@ Progress = Callable[[int, int], None]
 class DataSet:
     """Files with records as described by `schema`; a CSV column has the same type in all of them.
 
-    They are read up to `passes` times, and `progress` is called meanwhile.
+    They are read up to `passes` times, and `progress` is called meanwhile. `logs` reads those of the configuration.
     """
 
     def __init__(
@@ -34,10 +37,12 @@ class DataSet:
         *,
         passes: int = 1,
         progress: Progress = lambda _done, _total: None,
+        logs: LogTables = lambda _file, _rows: None,
     ) -> None:
         self.files = files
+        self._logs = logs
         self._progress = progress
-        csv_files = [file for file in files if file.type is FileType.CSV]
+        csv_files = [file for file in files if file.type is FileType.CSV and logs(file, BLOCK_ROWS) is None]
         self._done = 0
         self._total = sum(file.size for file in csv_files) + passes * sum(file.size for file in files)
         batches = (batch for file in csv_files for batch in self._reported(file, csv_file.text_batches(file)))
@@ -45,6 +50,8 @@ class DataSet:
 
     def tables(self, file: DataFile, rows: int = BLOCK_ROWS) -> Iterator[AnyTable]:
         """Yield the rows of a file, at most `rows` at a time; raises OfflineError."""
+        if (log := self._logs(file, rows)) is not None:
+            return self._reported(file, log)
         match file.type:
             case FileType.CSV:
                 return self._reported(file, csv_file.tables(file, rows, self._types))

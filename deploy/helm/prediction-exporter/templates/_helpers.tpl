@@ -24,6 +24,9 @@ prediction-exporter: enabled
 {{- else if eq .Values.source "unix" }}
 - name: model-socket
   emptyDir: {medium: Memory, sizeLimit: 1Mi}
+{{- else if eq .Values.source "pods" }}
+- name: pod-logs
+  hostPath: {path: /var/log/pods, type: Directory}
 {{- end }}
 - name: prediction-exporter-config
   configMap: {name: {{ .Values.name }}}
@@ -55,7 +58,8 @@ resources:
 securityContext:
   runAsNonRoot: true
   runAsUser: 65532
-  runAsGroup: 65532
+  # The kubelet and the container runtime write logs as root, readable for root's group (0640).
+  runAsGroup: {{ eq .Values.source "pods" | ternary 0 65532 }}
   allowPrivilegeEscalation: false
   readOnlyRootFilesystem: true
   capabilities: {drop: [ALL]}
@@ -65,6 +69,8 @@ volumeMounts:
   - {name: model-log, mountPath: /var/log/model, readOnly: true}
   {{- else if eq .Values.source "unix" }}
   - {name: model-socket, mountPath: /run/model}
+  {{- else if eq .Values.source "pods" }}
+  - {name: pod-logs, mountPath: /var/log/pods, readOnly: true}
   {{- end }}
   - {name: prediction-exporter-config, mountPath: /etc/prediction-exporter, readOnly: true}
   - {name: prediction-exporter-state, mountPath: /var/lib/prediction-exporter}
@@ -76,6 +82,14 @@ sources:
   - file:///var/log/model/*.jsonl
   {{- else if eq .Values.source "unix" }}
   - unix:///run/model/predictions.sock
+  {{- else if eq .Values.source "pods" }}
+  - url: file:///var/log/pods/*/{{ .Values.pods.container }}/*.log
+    format: cri
+    start: end
+    path_fields: '/pods/(?P<namespace>[^_]+)_(?P<pod>(?P<model>[^_]+?)(?:(?:-[a-z0-9]{6,10})?-[a-z0-9]{5}|-\d+)?)_'
+    fields: {model_name: model}
+    where: {{ .Values.pods.where | toJson }}
+segments: [namespace]
   {{- else }}
   - {url: http:///v1/predictions, format: kserve}
   {{- end }}

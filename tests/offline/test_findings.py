@@ -31,6 +31,7 @@ def test_records_and_rejected_lines_are_counted_with_the_reasons(tmp_path: Path)
         "sources[0]: 1 rejected as invalid_json: character 1: expected a JSON value",
         "sources[0]: 1 rejected as missing_field: neither a prediction nor an error_type",
         "sources[0]: 1 value of latency cannot be used",
+        "sources[0]: fields: features (age), prediction, latency_ms",
         "good",
     ]
 
@@ -52,6 +53,21 @@ def test_skipped_lines_are_counted(tmp_path: Path) -> None:
             "sources[0]: `features` is a list: `features[*]`, for one record per item?",
         ),
         (GOOD, "fields: {features: in.x}", "sources[0]: fields.features: no line has a value at `in.x`"),
+        (
+            GOOD | {"out": {"score": 0.5}},
+            "fields: {probability: score}",
+            "sources[0]: fields.probability: no line has a value at `score`; did you mean `out.score`?",
+        ),
+        (
+            GOOD | {"took": 1},
+            "fields: {latency_ms: tock}",
+            "sources[0]: fields.latency_ms: no line has a value at `tock`; did you mean `took`?",
+        ),
+        (
+            GOOD | {"event": "prediction"},
+            "where: {evnt: prediction}",
+            "sources[0]: where: no line has a value at `evnt`; did you mean `event`?",
+        ),
         (GOOD, 'fields: {features: "in[*].x"}', "sources[0]: fields.features: no line has a value at `in[*].x`"),
     ],
 )
