@@ -95,8 +95,9 @@ ATTRIBUTION_DRIFT_PSI = "model_attribution_drift_psi"
 ATTRIBUTION_DRIFT_PSI_CRITICAL = "model_attribution_drift_psi_critical"
 ATTRIBUTION_DRIFT_PSI_PVALUE = "model_attribution_drift_psi_pvalue"
 
-# Business figures, whose names come from the configuration: a pattern for all of them, and the chosen one.
-BUSINESS_FIGURES = "model_business_(.+)_negative_count"
+# Business figures, whose names come from the configuration: a pattern for all of them, as classic or native histograms,
+# and the chosen one.
+BUSINESS_FIGURES = "model_business_(.+)_negative(?:_count)?"
 BUSINESS = "model_business_${figure}"
 BUSINESS_NEGATIVE = BUSINESS + "_negative"
 
