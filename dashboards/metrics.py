@@ -163,7 +163,7 @@ RECORDED_SEGMENT_PSI = "model_version_feature_segment_window:model_segment_featu
 MISSING_SHARE = "model_version_feature:model_feature_missing_per_prediction:excess_ratio1h"
 UNSEEN_SHARE = "model_version_feature:model_feature_unseen_per_prediction:excess_ratio1h"
 INVALID_SHARE = "model_version_feature:model_feature_invalid_per_prediction:ratio_increase1h"
-RECORDED_THRESHOLD = "model_version_metric:model_threshold:max"
+VERSION_LIMIT = "model_version_metric:model_threshold:max"
 # Recorded by alerts/feature-drift.yaml.
 FLEET_PSI = "model_version_feature:model_feature_drift_psi:increase1h"
 
