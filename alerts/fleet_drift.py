@@ -67,7 +67,7 @@ class Group:
 
     name: str
     rules: Iterable[Recording]
-    interval: str = "2m"
+    interval: str = "4m"
     limit: int = 50_000
 
 
@@ -102,7 +102,7 @@ def instances() -> str:
         "Drift of each feature at one pod from all other pods of its version. Needs feature-drift.yaml, and costs "
         "more, because the counts of every pod are recorded."
     )
-    group = Group("model-feature-drift-instances", _instances(), interval="4m", limit=500_000)
+    group = Group("model-feature-drift-instances", _instances(), limit=500_000)
     return _file("feature-drift-instances", comment, [group])
 
 

@@ -129,7 +129,7 @@ def _annotation(name: str, expression: str, color: str, title: str) -> dict[str,
         "name": name,
         "step": "60s",
         "tagKeys": "model_name,model_version,feature_name",
-        "textFormat": "{{model_name}} {{model_version}} {{feature_name}}",
+        "textFormat": "{{model_name}} {{model_version}} {{feature_name}} {{namespace}} {{cluster}}",
         "titleFormat": title,
         "useValueForTime": False,
     }

@@ -95,8 +95,9 @@ ATTRIBUTION_DRIFT_PSI = "model_attribution_drift_psi"
 ATTRIBUTION_DRIFT_PSI_CRITICAL = "model_attribution_drift_psi_critical"
 ATTRIBUTION_DRIFT_PSI_PVALUE = "model_attribution_drift_psi_pvalue"
 
-# Business figures, whose names come from the configuration: a pattern for all of them, and the chosen one.
-BUSINESS_FIGURES = "model_business_(.+)_negative_count"
+# Business figures, whose names come from the configuration: a pattern for all of them, as classic or native histograms,
+# and the chosen one.
+BUSINESS_FIGURES = "model_business_(.+)_negative(?:_count)?"
 BUSINESS = "model_business_${figure}"
 BUSINESS_NEGATIVE = BUSINESS + "_negative"
 
@@ -162,7 +163,7 @@ RECORDED_SEGMENT_PSI = "model_version_feature_segment_window:model_segment_featu
 MISSING_SHARE = "model_version_feature:model_feature_missing_per_prediction:excess_ratio1h"
 UNSEEN_SHARE = "model_version_feature:model_feature_unseen_per_prediction:excess_ratio1h"
 INVALID_SHARE = "model_version_feature:model_feature_invalid_per_prediction:ratio_increase1h"
-VERSION_THRESHOLD = "model_version_metric:model_threshold:max"
+VERSION_LIMIT = "model_version_metric:model_threshold:max"
 # Recorded by alerts/feature-drift.yaml.
 FLEET_PSI = "model_version_feature:model_feature_drift_psi:increase1h"
 

@@ -5,7 +5,7 @@ from typing import Any
 
 from dashboards import metrics
 from dashboards.panels import row, state_timeline, timeseries
-from dashboards.promql import sidecar, truth
+from dashboards.promql import business, sidecar, truth
 from dashboards.promql.selection import largest, smallest
 from dashboards.queries import VERSION, over_time
 from dashboards.style import ANY, NO_TRUTH, said
@@ -132,7 +132,7 @@ def _business() -> Any:
             "$figure: records by class",
             "Predictions or ground-truth records per second that contain the chosen business figure, by predicted "
             "class. If it falls while requests do not, the field is no longer logged.",
-            [over_time(largest(20, truth.business_records()), BY_CLASS)],
+            [over_time(largest(20, business.BY_CLASS.records()), BY_CLASS)],
             "cps",
             width=8,
             empty=NO_BUSINESS,
@@ -141,7 +141,7 @@ def _business() -> Any:
             "$figure: sum by class",
             "Net sum of the figure per second, such as revenue, by predicted class. It usually changes last; look for "
             "the cause in the panels above.",
-            [over_time(largest(20, truth.business_sum()), BY_CLASS)],
+            [over_time(largest(20, business.BY_CLASS.sum()), BY_CLASS)],
             "short",
             least=None,
             width=8,
@@ -150,7 +150,7 @@ def _business() -> Any:
         timeseries(
             "$figure: mean by class",
             "Mean of the figure in the window, by predicted class: the value of one decision.",
-            [over_time(largest(20, truth.business_mean()), BY_CLASS)],
+            [over_time(largest(20, business.BY_CLASS.mean()), BY_CLASS)],
             "short",
             least=None,
             width=8,

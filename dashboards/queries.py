@@ -9,7 +9,8 @@ from grafanalib import core
 # The data source of all panels, chosen by the variable `datasource`.
 DATA_SOURCE = {"type": "prometheus", "uid": "${datasource}"}
 # Without a label, its part of a legend is empty.
-VERSION = "{{model_name}} {{model_version}} {{namespace}} {{cluster}}"
+PLACE = "{{namespace}} {{cluster}}"
+VERSION = f"{{{{model_name}}}} {{{{model_version}}}} {PLACE}"
 POD = "{{instance}}"
 SOURCE = "{{source}} · {{instance}}"
 SEGMENT = f"{{{{segment}}}}={{{{segment_value}}}} · {VERSION}"
@@ -18,12 +19,12 @@ FEATURE = f"{{{{feature_name}}}} · {VERSION}"
 
 def over_time(expression: str, legend: str = VERSION) -> Any:
     """Return a query over the whole time range, with a line for each series."""
-    return core.Target(expr=expression, legendFormat=legend, datasource=DATA_SOURCE)
+    return core.Target(expr=expression, legendFormat=_with_place(legend), datasource=DATA_SOURCE)
 
 
 def now(expression: str, legend: str = VERSION) -> Any:
     """Return a query at the end of the time range, with a number for each series."""
-    return core.Target(expr=expression, legendFormat=legend, instant=True, datasource=DATA_SOURCE)
+    return core.Target(expr=expression, legendFormat=_with_place(legend), instant=True, datasource=DATA_SOURCE)
 
 
 def as_rows(expression: str) -> Any:
@@ -34,6 +35,11 @@ def as_rows(expression: str) -> Any:
 def buckets(expression: str) -> Any:
     """Return a query for a histogram's buckets over time."""
     return core.Target(expr=expression, format="heatmap", legendFormat="{{le}}", datasource=DATA_SOURCE)
+
+
+def _with_place(legend: str) -> str:
+    """Return a legend that also says where a version runs, because several clusters may serve the same one."""
+    return legend if PLACE in legend or "{{model_version}}" not in legend else f"{legend} {PLACE}"
 
 
 def lettered(targets: Sequence[Any]) -> list[Any]:

@@ -5,7 +5,7 @@ from typing import Any
 
 from dashboards.columns import VERSION_LABELS, joined, table
 from dashboards.panels import row, timeseries
-from dashboards.promql import limits, segments
+from dashboards.promql import business, limits, segments
 from dashboards.promql.selection import largest, largest_first, smallest
 from dashboards.queries import SEGMENT, as_rows, over_time
 from dashboards.style import NO_TRUTH
@@ -72,7 +72,7 @@ def _business() -> Any:
             "$figure: records by segment",
             "Predictions or ground-truth records per second that contain the chosen business figure, by segment. If "
             "it falls while requests do not, the field is no longer logged.",
-            [over_time(largest(20, segments.business_records()), SEGMENT)],
+            [over_time(largest(20, business.BY_SEGMENT.records()), SEGMENT)],
             "cps",
             width=8,
             empty=NO_BUSINESS,
@@ -81,7 +81,7 @@ def _business() -> Any:
             "$figure: sum by segment",
             "Net sum of the figure per second, such as revenue, by segment. If only one segment falls, look at its "
             "traffic and accuracy.",
-            [over_time(largest(20, segments.business_sum()), SEGMENT)],
+            [over_time(largest(20, business.BY_SEGMENT.sum()), SEGMENT)],
             "short",
             least=None,
             width=8,
@@ -90,7 +90,7 @@ def _business() -> Any:
         timeseries(
             "$figure: mean by segment",
             "Mean of the figure in the window, by segment: the value of one decision.",
-            [over_time(largest(20, segments.business_mean()), SEGMENT)],
+            [over_time(largest(20, business.BY_SEGMENT.mean()), SEGMENT)],
             "short",
             least=None,
             width=8,

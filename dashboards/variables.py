@@ -7,7 +7,7 @@ from grafanalib import core
 
 from dashboards import metrics
 from dashboards.mend import ALL
-from dashboards.promql import attribution, drift, truth
+from dashboards.promql import attribution, business, drift
 from dashboards.promql.selection import PLACE, SIDECARS, models
 from dashboards.queries import DATA_SOURCE
 
@@ -70,7 +70,7 @@ USED_FEATURE = _one_feature(attribution.ranking_of_features())
 FIGURE = core.Template(
     name="figure",
     label="Business figure",
-    query=f"label_values({truth.business_figures()}, __name__)",
+    query=f"label_values({business.figures()}, __name__)",
     regex=f"/{metrics.BUSINESS_FIGURES}/",
     dataSource=DATA_SOURCE,
 )

@@ -8,6 +8,7 @@ from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 
+import msgspec
 import structlog
 
 from exporter import garbage
@@ -31,6 +32,8 @@ from exporter.state.durable_state import DurableState
 from exporter.state.snapshot import Snapshot
 from exporter.status.handlers import StatusHandlers
 from exporter.store_error import StoreError
+from exporter.tallies.tally import AnyTallies
+from exporter.tallies.unseen import unseen, without
 from exporter.telemetry import Telemetry
 from exporter.web.middleware import AuthMiddleware
 
@@ -68,8 +71,11 @@ class Sidecar:
         restored = self._state.restored and self._state.restored.kept(plan.identities)
         self._engine = Engine(plan, restored, RejectedLineLog(time.monotonic), store, outlets)
         self._births = Births()
+        # The newest totals that a scraper has been shown. None if it may have been shown all that are committed.
+        self._seen: AnyTallies | None = AnyTallies()
         if restored:
-            self._births.restore(collector.totals(restored))
+            self._seen = without(restored.totals, restored.unseen)
+            self._births.restore(collector.totals(msgspec.structs.replace(restored, totals=self._seen)))
         self._expositions = ExpositionCache(collector, self._telemetry, self._births)
         self._schema_log = SchemaLog(collector, restored)
         self._committer = Committer(
@@ -147,9 +153,15 @@ class Sidecar:
         """
         # Before the commit, during which a reload may replace the cache.
         expositions = self._expositions
+        if self._stopping:
+            # This scrape may be the last one, so no value is held back. After a restart, none may be held back either.
+            self._seen = None
+            return await expositions.exposition(await self._committer.commit_all(), accept)
         snapshot = await self._committer.commit()
-        # A scrape while the exporter stops may be the last one.
-        return await expositions.exposition(snapshot, accept, None if self._stopping else scraper)
+        exposition = await expositions.exposition(snapshot, accept, scraper)
+        if scraper is not None and self._seen is not None:
+            self._seen = snapshot.totals
+        return exposition
 
     async def reload(self) -> list[str]:
         """Reload the configuration. Return its mistakes; if there are any, nothing has changed."""
@@ -205,7 +217,10 @@ class Sidecar:
         self._schema_log.collector = collector
 
     def _judged(self, snapshot: Snapshot, before: Snapshot | None) -> Snapshot:
-        return self._expositions.collector.judged(snapshot, before)
+        judged = self._expositions.collector.judged(snapshot, before)
+        if self._seen is None:
+            return judged
+        return msgspec.structs.replace(judged, unseen=unseen(judged.totals, self._seen))
 
     def _succeeded(self) -> None:
         self._telemetry.config_successful.set(1)

@@ -89,20 +89,20 @@ def prometheus(
     interval: str = "1s",
     rules: str = "",
     alertmanager: str = "",
-    labels: Mapping[str, str] | None = None,
+    labels: Sequence[Mapping[str, str]] = ({},),
     options: Sequence[str] = (),
 ) -> Iterator[Prometheus]:
     """Run a Prometheus that scrapes targets, HOST:PORT each; `rules` are files of rules, a pattern.
 
-    `labels` are those of the targets, and `options` are more of its command line.
+    The targets are scraped once for each of `labels`, and get these. `options` are more of its command line.
     """
     told = json.dumps([{"static_configs": [{"targets": [alertmanager]}]}] if alertmanager else [])
-    static = {"targets": targets, "labels": dict(labels or {})}
+    static = [{"targets": targets, "labels": {**each}} for each in labels]
     program = require("prometheus")
     config = folder / "prometheus.yml"
     config.write_text(
         f"global: {{scrape_interval: {interval}, scrape_timeout: {interval}}}\n"
-        f"scrape_configs: [{{job_name: model, static_configs: {json.dumps([static])}}}]\n"
+        f"scrape_configs: [{{job_name: model, static_configs: {json.dumps(static)}}}]\n"
         f"rule_files: {json.dumps([rules] if rules else [])}\n"
         f"alerting: {{alertmanagers: {told}}}\n"
     )

@@ -8,7 +8,7 @@ from dashboards.metrics import (
     RECORDED_LARGEST_PSI,
     RECORDED_REQUESTS,
     THRESHOLD,
-    VERSION_THRESHOLD,
+    VERSION_LIMIT,
 )
 from dashboards.promql import traffic, truth
 from dashboards.promql.selection import OF_FEATURE, OF_VERSION, all_pods, models, per, windowed
@@ -35,12 +35,12 @@ def one_limit(metric: str) -> str:
 
 def recorded_limit(metric: str) -> str:
     """Return the limit that alerts compare with, which is the default of the rules in alerts/ unless it is set."""
-    return per(all_pods(VERSION_THRESHOLD, _named(metric)), OF_VERSION)
+    return per(all_pods(VERSION_LIMIT, _named(metric)), OF_VERSION)
 
 
 def one_recorded_limit(metric: str) -> str:
     """Return the strictest of these limits, for a chart that shows several models."""
-    return f"min({all_pods(VERSION_THRESHOLD, _named(metric))})"
+    return f"min({all_pods(VERSION_LIMIT, _named(metric))})"
 
 
 def whole_limit() -> str:

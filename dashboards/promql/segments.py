@@ -1,6 +1,4 @@
-"""Queries by segment: traffic, errors, latency, drift, accuracy and business figures."""
-
-from collections.abc import Callable
+"""Queries by segment: traffic, errors, latency, drift and accuracy."""
 
 from dashboards import metrics
 from dashboards.promql.selection import (
@@ -95,31 +93,6 @@ def confusion() -> str:
     """Return the share of each pair of actual and predicted class among the outcomes of a segment in the window."""
     counted = per(in_window(models(metrics.SEGMENT_OUTCOMES, *CHOSEN)), f"{OF_SEGMENT}, actual, predicted", "sum")
     return f"{counted} / on ({OF_SEGMENT}) group_left () ({per(counted, OF_SEGMENT, 'sum')} > 0)"
-
-
-def business_records() -> str:
-    """Return how many records per second have the chosen business figure."""
-    return _business(rate, f"{metrics.SEGMENT_BUSINESS}_count")
-
-
-def business_sum() -> str:
-    """Return the net sum of the chosen business figure per second."""
-    positive, negative = (
-        _business(rate, f"{name}_sum") for name in (metrics.SEGMENT_BUSINESS, metrics.SEGMENT_BUSINESS_NEGATIVE)
-    )
-    return f"{positive} - {negative}"
-
-
-def business_mean() -> str:
-    """Return the mean of the chosen business figure in the window."""
-    positive, negative = (
-        _business(in_window, f"{name}_sum") for name in (metrics.SEGMENT_BUSINESS, metrics.SEGMENT_BUSINESS_NEGATIVE)
-    )
-    return f"({positive} - {negative}) / ({_business(in_window, f'{metrics.SEGMENT_BUSINESS}_count')} > 0)"
-
-
-def _business(over: Callable[[str], str], metric: str) -> str:
-    return per(over(models(metric, *CHOSEN)), OF_SEGMENT, "sum")
 
 
 def _recorded(metric: str) -> str:

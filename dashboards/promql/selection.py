@@ -88,6 +88,21 @@ def quantile_of_rate(quantile: float, histogram: Callable[[str], str], labels: s
     return f"(histogram_quantile({quantile}, {classic}) or histogram_quantile({quantile}, {native})) >= 0"
 
 
+def sum_of(histogram: Callable[[str], str], over: Callable[[str], str], labels: str) -> str:
+    """Return the sum by labels of what was observed, as a rate or an increase; `histogram` as above."""
+    return _of_histogram("sum", histogram, over, labels)
+
+
+def number_observed(histogram: Callable[[str], str], over: Callable[[str], str], labels: str) -> str:
+    """Return how many values were observed, by labels."""
+    return _of_histogram("count", histogram, over, labels)
+
+
+def _of_histogram(part: str, histogram: Callable[[str], str], over: Callable[[str], str], labels: str) -> str:
+    classic, native = (per(over(histogram(suffix)), labels, "sum") for suffix in (f"_{part}", ""))
+    return f"({classic} or histogram_{part}({native}))"
+
+
 def observed_by_bucket(histogram: Callable[[str], str]) -> str:
     """Return how many values were observed in each bucket of a histogram, or a native histogram of them."""
     classic, native = (f"increase({histogram(suffix)}[$__rate_interval])" for suffix in ("_bucket", ""))

@@ -14,11 +14,13 @@ from dashboards.promql.selection import (
     OF_MODEL,
     OF_VERSION,
     models,
+    number_observed,
     observed_by_bucket,
     offset,
     per,
     quantile_of_rate,
     rate,
+    sum_of,
     windowed,
 )
 from exporter.decoding.columns import VALUE_CLASS
@@ -92,7 +94,10 @@ def classes() -> str:
 
 
 def mean_probability(at: str = "") -> str:
-    total, count = (per(rate(models(f"{PROBABILITY}_{part}"), at), OF_VERSION, "sum") for part in ("sum", "count"))
+    total, count = (
+        part(lambda suffix: models(f"{PROBABILITY}{suffix}"), lambda selected: rate(selected, at), OF_VERSION)
+        for part in (sum_of, number_observed)
+    )
     return f"{total} / ({count} > 0)"
 
 

@@ -1,9 +1,7 @@
 """Queries for performance: measured with ground truth, and estimated until it arrives."""
 
-from collections.abc import Callable
-
 from dashboards import metrics
-from dashboards.promql.selection import OF_VERSION, in_window, models, offset, per, quantile_of_rate, rate, windowed
+from dashboards.promql.selection import OF_VERSION, in_window, models, offset, per, quantile_of_rate, windowed
 
 # An empty matcher also selects series without the label, that is, the value for all classes together.
 WEIGHTED = 'average="weighted"'
@@ -101,31 +99,3 @@ def residuals() -> str:
 
 def concept_drift() -> str:
     return per(models(metrics.CONCEPT_DRIFT), OF_VERSION)
-
-
-def business_figures() -> str:
-    """Return a selector of all business figures. Each figure has a metric name of its own."""
-    return models("", f'__name__=~"{metrics.BUSINESS_FIGURES}"')
-
-
-def business_records() -> str:
-    """Return how many records per second have the chosen business figure, by class."""
-    return _business(rate, f"{metrics.BUSINESS}_count")
-
-
-def business_sum() -> str:
-    """Return the net sum of the chosen business figure per second, by class."""
-    return f"{_business(rate, f'{metrics.BUSINESS}_sum')} - {_business(rate, f'{metrics.BUSINESS_NEGATIVE}_sum')}"
-
-
-def business_mean() -> str:
-    """Return the mean of the chosen business figure in the window, by class."""
-    positive, negative, count = (
-        _business(in_window, name)
-        for name in (f"{metrics.BUSINESS}_sum", f"{metrics.BUSINESS_NEGATIVE}_sum", f"{metrics.BUSINESS}_count")
-    )
-    return f"({positive} - {negative}) / ({count} > 0)"
-
-
-def _business(over: Callable[[str], str], metric: str) -> str:
-    return per(over(models(metric)), f"{OF_VERSION}, prediction_class", "sum")

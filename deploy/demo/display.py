@@ -11,8 +11,9 @@ from rich.live import Live
 from rich.table import Table
 
 from deploy.demo.exporter import Exporter, Status
+from deploy.demo.firing import FiringAlerts
 from deploy.demo.model import Model
-from deploy.demo.scenario import MIN_SECONDS, Scenario
+from deploy.demo.scenario import INCIDENTS, Scenario
 
 TOP_FEATURES = 8
 BAR_WIDTH = 10
@@ -22,7 +23,8 @@ ALERTS = """\
 The alerts are the shipped ones, with all durations divided by {speedup}: {windows}.
 Alerts that compare with the previous day cannot fire this soon (unusual traffic,
 unknown features, label drift). Others may follow from an incident, for example
-while a window still contains the missing values."""
+while a window still contains the missing values. An incident lasts until its alert
+has fired, so a short demo, or one on a busy machine, takes longer."""
 NEXT_STEPS = """\
 The exporter counted every record exactly once. Its configuration was:
 
@@ -54,36 +56,41 @@ def introduction(links: Mapping[str, str], scenario: Scenario, missing: Collecti
     else:
         windows = ", ".join(f"{name} is {window}" for name, window in scenario.windows.items())
         lines.append(ALERTS.format(speedup=scenario.speedup, windows=windows))
-        if scenario.seconds < MIN_SECONDS:
-            lines.append(f"Some alerts fire only in demos of at least {MIN_SECONDS} seconds.")
     end = "when you press Ctrl-C" if seconds is None else f"after {seconds:g} seconds"
     return "\n".join([*lines, f"The demo ends {end}.\n"])
 
 
 @contextmanager
-def live(console: Console, scenario: Scenario, exporter: Exporter) -> Iterator[Show]:
-    """Yield a function that shows the model: as a table that changes in place, or as lines if not on a terminal."""
+def live(
+    console: Console, scenario: Scenario, exporter: Exporter, alerts: FiringAlerts | None = None
+) -> Iterator[Show]:
+    """Yield a function that shows the model and the alerts that fire.
+
+    On a terminal, they are a table that changes in place, and otherwise lines.
+    """
     windows = [*scenario.windows.values()]
     if console.is_terminal:
         with Live(console=console, auto_refresh=False) as table:
 
             async def show_table(seconds: float) -> None:
-                heading = f"{exporter.url}/   {seconds:.0f} s\n{scenario.headline(seconds)}"
+                heading = f"{exporter.url}/   {seconds:.0f} s\n{scenario.headline(seconds)}{_firing(alerts)}"
                 statuses = {window: await exporter.status(window) for window in windows}
                 table.update(dashboard(heading, statuses), refresh=True)
 
             yield show_table
         return
-    last = ""
+    last = ("", -1.0, "")
 
     async def show_line(seconds: float) -> None:
         nonlocal last
-        headline = scenario.headline(seconds)
-        if headline != last:
+        headline, firing = scenario.headline(seconds), _firing(alerts)
+        if headline != last[0]:
             console.print(headline)
-        if headline != last or seconds % LINE_SECONDS == 0:
+        if firing != last[2]:
+            console.print(firing.strip() or "No alert fires.")
+        if headline != last[0] or (seconds % LINE_SECONDS == 0 and seconds != last[1]):
             console.print(f"{seconds:5.0f} s  {line(await exporter.status(windows[0]))}")
-        last = headline
+        last = (headline, seconds, firing)
 
     yield show_line
 
@@ -120,6 +127,22 @@ def line(status: Status) -> str:
         f"drifted: {drifted}" if drifted else "no drift" if model["drift"]["judged"] else "too few records for drift"
     )
     return f"{figures}  {shares}  {drift}"
+
+
+def alerts_fired(scenario: Scenario, last: Mapping[str, float]) -> RenderableType:
+    """Return a table of the incidents and whether their alerts fired, and the other alerts that fired.
+
+    `last` says when each alert fired last, in seconds of the scenario.
+    """
+    table = _table("Incident", "", "alert")
+    for each in INCIDENTS:
+        table.add_row(each.text, each.alert, "fired" if scenario.fired(each, last) else "did not fire")
+    others = sorted(last.keys() - {each.alert for each in INCIDENTS})
+    return Group(table, f"\nOther alerts that fired: {', '.join(others)}.") if others else table
+
+
+def _firing(alerts: FiringAlerts | None) -> str:
+    return f"\nFiring: {', '.join(sorted(alerts.now))}." if alerts and alerts.now else ""
 
 
 def summary(logged: Counter[str], counted: Counter[str]) -> RenderableType:

@@ -14,6 +14,7 @@ import aiohttp
 import yaml
 
 from deploy.demo import process
+from deploy.demo.firing import FiringAlerts
 from deploy.demo.process import HOST, free_port, is_ok
 
 REPOSITORY = Path(__file__).parents[2]
@@ -33,8 +34,8 @@ def missing() -> list[str]:
 
 async def start(
     stack: AsyncExitStack, http: aiohttp.ClientSession, folder: Path, exporter: str, slack: str, speedup: int
-) -> dict[str, str]:
-    """Start both programs until the stack is closed, and return the URLs of their pages. Raises DemoError.
+) -> tuple[dict[str, str], FiringAlerts]:
+    """Start both programs until the stack is closed. Return the URLs of their pages, and the alerts. Raises DemoError.
 
     `exporter` is the URL to scrape. Notifications are sent to the URL `slack`, and their links lead there.
     """
@@ -50,7 +51,8 @@ async def start(
     await _start(stack, http, folder, PROMETHEUS, prometheus, config, storage)
     pages = [f"http://{prometheus}{path}" for path in ALERT_PAGES]
     existing = [page for page in pages if await is_ok(http, page)]
-    return {"Prometheus": existing[0], "Alertmanager": f"http://{alertmanager}/"}
+    links = {"Prometheus": existing[0], "Alertmanager": f"http://{alertmanager}/"}
+    return links, FiringAlerts(http, f"http://{prometheus}")
 
 
 async def _start(

@@ -19,11 +19,12 @@ from rich.console import Console
 from deploy.demo import DemoError, display, exporter, monitoring, on_signal
 from deploy.demo.client import Client
 from deploy.demo.exporter import Exporter
+from deploy.demo.firing import FiringAlerts
 from deploy.demo.json_log import JsonLog
 from deploy.demo.model import Model, train
 from deploy.demo.model_server import ModelServer
 from deploy.demo.process import HOST, free_port, listen_error
-from deploy.demo.scenario import Scenario
+from deploy.demo.scenario import Scenario, ScenarioClock
 from deploy.demo.slack import Slack
 
 EXPORTER_PORT, SLACK_PORT = 9465, 9466
@@ -36,7 +37,7 @@ DRAIN_SECONDS, DRAIN_POLL_SECONDS = 60.0, 0.1
 
 @dataclass(frozen=True)
 class Session:
-    """A running demo. `links` are the URLs of the pages to open, by name."""
+    """A running demo. `links` are the URLs of the pages to open, by name; without Prometheus, there are no `alerts`."""
 
     scenario: Scenario
     rate: int
@@ -44,6 +45,7 @@ class Session:
     server: ModelServer
     client: Client
     links: Mapping[str, str]
+    alerts: FiringAlerts | None
 
     @classmethod
     async def start(
@@ -57,35 +59,45 @@ class Session:
             "JSON": f"{running.url}/api/v1/status",
             "Metrics": f"{running.url}/metrics",
         }
+        alerts = None
         if not monitoring.missing():
             slack = await _serve(stack, Slack(running.url, scenario.speedup).app(), free_port(SLACK_PORT))
             links["Slack"] = f"{slack}/"
-            links |= await monitoring.start(stack, http, folder, running.url, slack, scenario.speedup)
+            pages, alerts = await monitoring.start(stack, http, folder, running.url, slack, scenario.speedup)
+            links |= pages
         predictions = stack.enter_context(closing(JsonLog(folder / "predictions.jsonl")))
         labels = stack.enter_context(closing(JsonLog(folder / "labels.jsonl")))
         server = ModelServer(model, predictions)
         client = Client(model, http, await _serve(stack, server.app(), 0), labels)
-        return cls(scenario, rate, running, server, client, links)
+        return cls(scenario, rate, running, server, client, links, alerts)
 
     async def send(self, limit: float, show: display.Show, stop: asyncio.Event) -> None:
         """Send requests at the rate, or as fast as the model allows, and call `show` every second.
 
-        Ends after `limit` seconds or when `stop` is set. During a longer interruption the clock stands still, so that
-        even on a busy machine every incident affects some requests.
+        Ends after `limit` seconds of the scenario or when `stop` is set. During a longer interruption the clock stands
+        still, so that even on a busy machine every incident affects some requests.
         """
         start = last = time.monotonic()
-        due = shown = 0.0
+        due = shown = before = 0.0
+        clock = ScenarioClock(self.scenario)
         for number in itertools.count():
             await asyncio.sleep(max(0.0, start + due - time.monotonic()))
             now = time.monotonic()
             start += max(0.0, now - last - MAX_INTERRUPTION_SECONDS)
             last, seconds = now, now - start
-            if stop.is_set() or seconds >= limit:
+            if self.alerts:
+                clock.advance(seconds - before, self.alerts.last)
+            else:
+                clock.seconds = seconds
+            before = seconds
+            if stop.is_set() or clock.seconds >= limit:
                 return
             if seconds >= shown + 1:
                 shown += 1
-                await show(shown)
-            self.server.incidents = self.scenario.incidents(seconds)
+                if self.alerts:
+                    await self.alerts.update(clock.seconds)
+                await show(math.floor(clock.seconds))
+            self.server.incidents = self.scenario.incidents(clock.seconds)
             await self.client.send(number, seconds, self.server.incidents)
             due = max(due, seconds - MAX_BEHIND_SECONDS) + 1 / self.rate
 
@@ -117,9 +129,11 @@ async def run(scenario: Scenario, seconds: float | None, rate: int, port: int | 
         console.print(display.introduction(session.links, scenario, monitoring.missing(), seconds))
         stop = asyncio.Event()
         on_signal(stop.set)
-        with display.live(console, scenario, session.exporter) as show:
+        with display.live(console, scenario, session.exporter, session.alerts) as show:
             await session.send(math.inf if seconds is None else seconds, show, stop)
         logged, counted = await session.counts()
+    if session.alerts:
+        console.print("", display.alerts_fired(scenario, session.alerts.last), sep="\n")
     console.print("", display.summary(logged, counted), "", sep="\n")
     if logged != counted:
         raise DemoError("the exporter's counts differ from the model's log")

@@ -72,6 +72,8 @@ class Snapshot(msgspec.Struct, frozen=True, eq=False):
 
     A change of a field, or of its type, needs a new version: see state.migrations.
 
+    `unseen` is the part of the totals that no scraper has been shown, not even as 0.
+
     `windows` has tallies by window and pane, and `history` those that have left a window, by window and quarter.
     `judgements` has the judgements of drift, as arrays, by window and by the statistic that they are of.
     `identities` are those of the plan by which the tallies were made, and `first_model` the name of the model that
@@ -85,6 +87,7 @@ class Snapshot(msgspec.Struct, frozen=True, eq=False):
 
     time: float
     totals: AnyTallies = msgspec.field(default_factory=AnyTallies)
+    unseen: AnyTallies = msgspec.field(default_factory=AnyTallies)
     windows: TalliesByWindow = {}
     history: TalliesByWindow = {}
     judgements: Mapping[str, AnyTallies] = {}
@@ -139,6 +142,7 @@ class Snapshot(msgspec.Struct, frozen=True, eq=False):
             self,
             identities=identities,
             totals=only(self.totals),
+            unseen=only(self.unseen),
             windows=of(self.windows),
             history=of(self.history),
             judgements={label: only(of_window) for label, of_window in self.judgements.items() if label in windows},

@@ -94,6 +94,16 @@ def test_drift_is_told_by_the_pods_where_bins_are_not_exported(tmp_path: Path) -
     fires(tmp_path, case({name: Level(0) for name in gauges}, gauges), "ModelFeatureDrift")
 
 
+def test_many_drifted_features_are_many_too_if_only_a_day_has_enough_records(tmp_path: Path) -> None:
+    gauges = [
+        of(name, f'feature_name="{feature}",window="24h"')
+        for name in ("model_feature_drift_psi", "model_feature_drift_level")
+        for feature in ("age", "income", "city")
+    ]
+    drifted = case(dict.fromkeys(gauges, Level(0)), dict.fromkeys(gauges, Level(2)), begins=1500)
+    fires(tmp_path, drifted, "ModelDriftWidespread")
+
+
 def test_one_pod_of_three_that_says_so_by_chance_is_not_told(tmp_path: Path) -> None:
     hour = 'window="1h"'
     pods = [f'job="model",pod="{pod}",instance="{pod}:9465"' for pod in ("a", "c", "d")]

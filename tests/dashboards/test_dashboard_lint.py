@@ -20,14 +20,14 @@ from dashboards.metrics import (
     INVALID_SHARE,
     MISSING_SHARE,
     UNSEEN_SHARE,
-    VERSION_THRESHOLD,
+    VERSION_LIMIT,
 )
 from tests.dashboards.grafana import EXAMPLE, NAMES, fill_in, panels, queries, read, variables
 
 # Series that Prometheus makes itself of sums over pods have no job and no instance: a matcher would find nothing, and
 # show that all is well. Of segments there are thousands in a hundred pods: kept apart by pod, a chart takes a second.
 (OF_SEGMENTS,) = (group for file in load() for group in file.groups if group["name"] == "model-dashboards-segments")
-OF_ALL_PODS = {ALERTS, ALERTS_FOR_STATE, FLEET_PSI, INVALID_SHARE, MISSING_SHARE, VERSION_THRESHOLD, UNSEEN_SHARE}
+OF_ALL_PODS = {ALERTS, ALERTS_FOR_STATE, FLEET_PSI, INVALID_SHARE, MISSING_SHARE, VERSION_LIMIT, UNSEEN_SHARE}
 OF_ALL_PODS |= {rule["record"] for rule in OF_SEGMENTS["rules"]}
 EXCLUDED = {"target-job": OF_ALL_PODS, "target-instance": OF_ALL_PODS}
 UNITS = {value for name, value in vars(units).items() if isinstance(value, str) and not name.startswith("__")}

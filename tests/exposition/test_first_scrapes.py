@@ -6,6 +6,8 @@ import time
 import urllib.request
 from pathlib import Path
 
+import pytest
+
 from exporter.serving.server import SCRAPER_HEADER
 from tests.process import DEADLINE_SECONDS, Exporter, Samples, exporter, samples_of, wait_until
 
@@ -46,6 +48,29 @@ def test_new_counters_are_zero_in_the_first_scrape_of_a_prometheus_and_those_of_
         running.wait_for(LINES, 42)
         assert scrape(running, CLASSES) == {("approve",): 30, ("deny",): 5, ("review",): 0}
         assert scrape(running, CLASSES) == {("approve",): 30, ("deny",): 5, ("review",): 7}
+
+
+@pytest.mark.parametrize("end", [signal.SIGKILL, signal.SIGTERM])
+def test_what_was_saved_but_not_scraped_before_a_restart_is_still_new(tmp_path: Path, end: signal.Signals) -> None:
+    (tmp_path / "config.yaml").write_text("listen: 127.0.0.1:0\nsources: [log.jsonl]\nstate_dir: state\n")
+    arguments = ["--config", tmp_path / "config.yaml"]
+    append(tmp_path, "approve", 30)
+    for _ in range(2):
+        with exporter(*arguments) as running:
+            # A person's request saves the state, too.
+            running.wait_for(LINES, 30)
+            running.stop(end)
+    with exporter(*arguments) as running:
+        running.wait_for(LINES, 30)
+        assert [scrape(running, CLASSES) for _ in range(2)] == [{("approve",): 0}, {("approve",): 30}]
+        append(tmp_path, "deny", 5)
+        running.wait_for(LINES, 35)
+        running.stop(end)
+    with exporter(*arguments) as running:
+        append(tmp_path, "deny", 2)
+        running.wait_for(LINES, 37)
+        assert scrape(running, CLASSES) == {("approve",): 30, ("deny",): 0}
+        assert scrape(running, CLASSES) == {("approve",): 30, ("deny",): 7}
 
 
 def test_a_reload_makes_nothing_new_that_was_there_before(tmp_path: Path) -> None:

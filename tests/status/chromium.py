@@ -5,6 +5,7 @@ import json
 import subprocess
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +20,8 @@ OPTIONS = (
     *("--disable-background-networking", "--disable-component-update", "--disable-dev-shm-usage"),
     "--remote-debugging-port=0",
 )
+
+AXE = files("axe_core_python") / "axe.min.js"
 
 
 class Tab:
@@ -58,6 +61,12 @@ class Tab:
             "Emulation.setDeviceMetricsOverride", width=width, height=900, deviceScaleFactor=1, mobile=False
         )
         await self.send("Emulation.setEmulatedMedia", features=[{"name": "prefers-color-scheme", "value": scheme}])
+
+    async def violations(self) -> list[str]:
+        """Return the accessibility rules that the page violates, according to axe-core, each with elements."""
+        await self.send("Runtime.evaluate", expression=AXE.read_text())
+        found = await self.run("axe.run().then(found => found.violations)")
+        return [f"{each['id']}: {', '.join(node['html'] for node in each['nodes'])}" for each in found]
 
     def requested(self) -> set[str]:
         """Return the addresses that were asked for."""

@@ -191,6 +191,7 @@ def test_in_a_browser_all_of_it_fits_and_is_readable(tmp_path: Path) -> None:
                     await tab.look(width, scheme=scheme)
                     assert await tab.run(OVERFLOW) <= 0, width
                     assert await tab.run(CONTRAST) == [], scheme
+                    assert await tab.violations() == []
             assert set((await tab.run(HEADINGS))[1:]) == {2}
             assert tab.complaints() == []
 

@@ -4,6 +4,7 @@ import asyncio
 import io
 import re
 from collections import Counter
+from collections.abc import Collection, Sequence
 from typing import Any
 
 import pytest
@@ -11,7 +12,8 @@ from rich.console import Console, RenderableType
 
 from deploy.demo import display
 from deploy.demo.exporter import Exporter, Status
-from deploy.demo.scenario import SENSOR, Scenario
+from deploy.demo.firing import FiringAlerts
+from deploy.demo.scenario import DRIFT, LATENCY, SENSOR, Scenario
 
 HEADING = "http://127.0.0.1:9465/   75 s\nNo incident."
 
@@ -114,6 +116,7 @@ def test_the_dashboard_fits_a_terminal_of_80_columns_and_24_lines() -> None:
         features=[feature(name, 10.99, drifted=True) for name in names],
     )
     heading = f"http://127.0.0.1:65535/   86400 s\n{Scenario().headline(SENSOR.start * 300)}"
+    heading += "\nFiring: ModelErrorRatioHigh, ModelFeatureAbsent, ModelFeatureDrift, ModelFeatureMissing."
     text = rendered(display.dashboard(heading, dict.fromkeys(("36s", "1m12s", "14m24s"), full)), 80)
     assert len(text.splitlines()) < 24
     assert len(re.findall(r"10.99 +10.99 +10.99 .* drifted *$", text, re.MULTILINE)) == 8
@@ -152,8 +155,16 @@ def test_an_empty_summary_is_one_of_zeros() -> None:
     assert rendered(display.summary(Counter(), Counter())).splitlines()[-1].split() == ["total", "0", "0"]
 
 
-def lines(**options: Any) -> list[str]:
-    """Return what is printed in the first twelve seconds of a scenario of 100 seconds."""
+class Firing(FiringAlerts):
+    """Alerts that fire as a test says."""
+
+    def __init__(self) -> None:
+        self.now = frozenset()
+
+
+def lines(firing: Sequence[Collection[str]] = (), **options: Any) -> list[str]:
+    """Return the first twelve seconds of the output of a scenario of 100 seconds; `firing` has the alerts by second."""
+    alerts = Firing()
     console = Console(file=io.StringIO(), width=200, **options)
 
     class Fake(Exporter):
@@ -166,8 +177,9 @@ def lines(**options: Any) -> list[str]:
             return QUIET
 
     async def show() -> None:
-        with display.live(console, Scenario(100), Fake()) as show:
+        with display.live(console, Scenario(100), Fake(), alerts) as show:
             for seconds in range(1, 13):
+                alerts.now = frozenset(firing[seconds]) if seconds < len(firing) else frozenset()
                 await show(seconds)
 
     asyncio.run(show())
@@ -176,6 +188,23 @@ def lines(**options: Any) -> list[str]:
 
 def test_without_a_terminal_there_is_a_line_every_five_seconds_and_when_an_incident_starts() -> None:
     assert [line[:7] for line in lines()] == ["No inci", "    1 s", "Inciden", "    5 s", "   10 s"]
+
+
+def test_what_begins_and_ends_to_fire_has_a_line() -> None:
+    firing = [[], ["ModelLatencyHigh"], ["ModelFeatureDrift", "ModelLatencyHigh"], []]
+    assert [line for line in lines(firing) if "fire" in line.lower() or "firing" in line.lower()] == [
+        "Firing: ModelLatencyHigh.",
+        "Firing: ModelFeatureDrift, ModelLatencyHigh.",
+        "No alert fires.",
+    ]
+
+
+def test_at_the_end_there_is_a_line_per_incident_and_the_other_alerts_that_fired() -> None:
+    last = {DRIFT.alert: 20.0, LATENCY.alert: 2.0, "ModelFeatureMissing": 30.0}
+    text = rendered(display.alerts_fired(Scenario(100), last))
+    assert re.search(r"(?m)^a new camera: .* ModelFeatureDrift +fired *$", text)
+    assert re.search(r"(?m)^one prediction .* ModelLatencyHigh +did not fire *$", text)
+    assert "Other alerts that fired: ModelFeatureMissing." in text
 
 
 def test_on_a_terminal_there_is_a_table() -> None:
@@ -189,9 +218,7 @@ def test_the_introduction_names_links_incidents_and_missing_packages() -> None:
     assert re.search(r"(?m)^  15-105 s +a new camera: .* ModelFeatureDrift$", text)
     assert "divided by 60: 5m is 5s, 1h is 1m, 24h is 24m." in text
     assert text.endswith("The demo ends when you press Ctrl-C.\n")
-    assert "at least 90 seconds" not in text
     text = display.introduction(links, Scenario(60), [], 60)
-    assert "at least 90 seconds" in text
     assert text.endswith("The demo ends after 60 seconds.\n")
     text = display.introduction(links, Scenario(60), ["prometheus-alertmanager"], 60)
     assert "apt-get install prometheus-alertmanager\n" in text

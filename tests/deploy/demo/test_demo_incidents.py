@@ -20,7 +20,17 @@ from deploy.demo.client import LABEL_DELAY_SECONDS, MISSING, Client
 from deploy.demo.json_log import JsonLog
 from deploy.demo.model import Model
 from deploy.demo.model_server import ERROR_TYPE, SLOW_SECONDS, ModelServer
-from deploy.demo.scenario import DRIFT, FAILURE, INCIDENTS, LATENCY, SENSOR, Incident, Scenario
+from deploy.demo.scenario import (
+    DRIFT,
+    FAILURE,
+    INCIDENTS,
+    LATENCY,
+    MAX_WAIT_SECONDS,
+    SENSOR,
+    Incident,
+    Scenario,
+    ScenarioClock,
+)
 
 
 @pytest.fixture(scope="module")
@@ -149,6 +159,25 @@ def test_a_scenario_has_every_incident_and_the_last_one_continues() -> None:
     assert {incident for incidents in seen for incident in incidents} == {*INCIDENTS}
     assert scenario.incidents(50) == scenario.incidents(5000) == (FAILURE,)
     assert len(scenario.outline()) == len(INCIDENTS)
+
+
+def test_an_incident_lasts_until_its_alert_has_fired_since_it_began() -> None:
+    clock = ScenarioClock(Scenario(100))
+    for _ in range(40):
+        clock.advance(1, {DRIFT.alert: 4})
+    assert clock.seconds == 34
+    assert DRIFT in clock.scenario.incidents(clock.seconds)
+    clock.advance(1, {DRIFT.alert: 34})
+    assert clock.seconds == 35
+    assert clock.scenario.incidents(clock.seconds) == ()
+
+
+def test_an_incident_ends_at_last_if_its_alert_does_not_fire() -> None:
+    clock, seconds = ScenarioClock(Scenario(100)), 0
+    while clock.seconds < 100:
+        clock.advance(1, {})
+        seconds += 1
+    assert seconds == 100 + len(INCIDENTS) * MAX_WAIT_SECONDS
 
 
 def test_incidents_name_alerts_that_exist() -> None:

@@ -272,7 +272,7 @@ def test_a_difference_between_logged_and_counted_records_is_an_error(
             return Counter(yes=3), counted
 
     async def start(*_: object) -> Miscounting:
-        return Miscounting(links={}, exporter=None)
+        return Miscounting(links={}, exporter=None, alerts=None)
 
     async def configure(*_: object) -> str:
         return "the configuration"
