@@ -62,7 +62,7 @@ ALERTS: Mapping[str, Mapping[str, Sequence[str]]] = {
         "Accuracy": ("ModelAccuracyLow", "ModelEstimatedAccuracyLow"),
         "Coverage": ("ModelGroundTruthStopped",),
         "Joins": ("ModelGroundTruthStopped", "PredictionExporterJoinsEvicted"),
-        "Concept drift": ("ModelConceptDrift",),
+        "Error rate drift": ("ModelErrorRateDrift",),
         "Label drift": ("ModelLabelDrift",),
         "Errors": ("ModelRegressionErrorHigh",),
     },

@@ -1,4 +1,4 @@
-"""Rows of the Performance dashboard: ground truth, concept and label drift, regression and business figures."""
+"""Rows of the Performance dashboard: ground truth, error-rate and label drift, regression and business figures."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -57,12 +57,12 @@ def _truth() -> Any:
 
 def _change() -> Any:
     return row(
-        "Concept and label drift",
+        "Error rate and label drift",
         state_timeline(
-            "Concept drift",
+            "Error rate drift",
             "Red if the error rate has risen within the longest window by more than chance explains. The relation "
             "between inputs and ground truth has probably changed: find out why, then retrain the model.",
-            [over_time(largest(20, truth.concept_drift()))],
+            [over_time(largest(20, truth.error_rate_drift()))],
             "none",
             steps=ANY,
             width=12,

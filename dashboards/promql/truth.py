@@ -19,7 +19,7 @@ WORST_IS_MOST = {
     metrics.LABEL_DRIFT_PSI,
     metrics.PERFORMANCE_DROP,
     metrics.PERFORMANCE_DEGRADED,
-    metrics.CONCEPT_DRIFT,
+    metrics.ERROR_RATE_DRIFT,
 }
 
 
@@ -99,8 +99,8 @@ def residuals() -> str:
     return per(windowed(metrics.RESIDUAL_QUANTILE), f"{OF_VERSION}, quantile", "avg")
 
 
-def concept_drift() -> str:
-    return per(models(metrics.CONCEPT_DRIFT), OF_VERSION)
+def error_rate_drift() -> str:
+    return per(models(metrics.ERROR_RATE_DRIFT), OF_VERSION)
 
 
 def business_figures() -> str:

@@ -28,6 +28,8 @@ def plan(config: Config, models: LoadedModels) -> tuple[Plan, Collector]:
     chosen = {key: measures(model.config, model.profile) for key, model in models.items()}
     windows = [Window(str(window), window.seconds, _before(config, window)) for window in config.windows]
     labels = config.ground_truth
+    by_half_days = frozenset(name for each in chosen.values() for name in each.by_half_days)
+    outcome_windows = [Window.of_outcomes(labels.view_seconds, by_half_days)] if labels else []
     limits = Limits(
         line_bytes=config.limits.line_bytes,
         models=config.limits.models,
@@ -51,7 +53,7 @@ def plan(config: Config, models: LoadedModels) -> tuple[Plan, Collector]:
     return (
         Plan(
             plans,
-            windows,
+            [*windows, *outcome_windows],
             {source.name: pipeline(config, source, models) for source in config.all_sources},
             limits,
             arrow={
@@ -62,7 +64,7 @@ def plan(config: Config, models: LoadedModels) -> tuple[Plan, Collector]:
             truths=frozenset(source.name for source in config.label_sources),
             wait_seconds=labels.wait.seconds if labels else 0.0,
         ),
-        Collector(chosen, windows),
+        Collector(chosen, windows, *outcome_windows),
     )
 
 

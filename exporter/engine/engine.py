@@ -7,11 +7,9 @@ consistent.
 
 import math
 from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
-from dataclasses import replace
 from functools import partial
 
 import msgspec
-import numpy as np
 
 from exporter.batch import Batch, Series
 from exporter.decoding.decode import DecodeResult
@@ -317,12 +315,9 @@ class Engine:
         for pair in pairs:
             by_key.setdefault(self._keys.of(pair.prediction.series), []).append(pair)
         for key, of_key in by_key.items():
-            joined = outcomes(of_key, self._now, len(self._plan.models[key].segments))
-            predicted = np.array([pair.prediction.time for pair in of_key])
-            limited = self._labels.limit_series(replace(joined, time=predicted), self._now)
-            for batch in self._labels.limit(limited):
-                self._tallies.accept(replace(batch, time=np.full(len(batch), self._now)), self._now, ("outcomes",))
-                self._tallies.accept(batch, self._now, ("labelled",))
+            joined = outcomes(of_key, len(self._plan.models[key].segments))
+            for batch in self._labels.limit(self._labels.limit_series(joined, self._now)):
+                self._tallies.accept(batch, self._now, ("outcomes",))
 
     def _plan_of(self, series: Series) -> ModelPlan:
         return self._plan.models[self._keys.of(series)]

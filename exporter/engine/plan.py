@@ -9,7 +9,7 @@ from exporter.lines.framing import Framer
 from exporter.model_key import ModelKey
 from exporter.state.snapshot import Identities, ModelIdentities
 from exporter.stats import Statistic
-from exporter.tallies.windows import PANES, Window
+from exporter.tallies.windows import Window
 from exporter.units import FieldPath
 
 
@@ -90,5 +90,5 @@ class Plan:
         """What tallies by this plan mean."""
         return Identities(
             models={key: model.identities for key, model in self.models.items()},
-            windows={window.label: f"{PANES} panes, {window.seconds:g} s" for window in self.windows},
+            windows={window.label: f"{window.number} panes, {window.seconds:g} s" for window in self.windows},
         )

@@ -17,6 +17,9 @@ from exporter.tallies.windows import Window
 # In all tallies of a batch.
 MAX_CELLS = 2_000_000
 
+# Arrays to add to, and the names of the statistics that they have, if not all.
+Target = tuple[StatisticArrays, frozenset[str] | None]
+
 
 class Panes:
     """Tallies by window and pane. `remembered` names the statistics that are kept when they roll out of a window.
@@ -131,14 +134,17 @@ class TallyStore:
         for part, some in parts(batch, groups, max(1, MAX_CELLS // max(1, cells))):
             _add(statistics, {kind: part.read_as(kind) for kind in reads}, self._targets(some, now))
 
-    def _targets(self, groups: Sequence[Group], now: float) -> list[list[StatisticArrays]]:
-        """Return what each group is added to: its series' totals, and its panes that are in view."""
-        targets = [[self._totals[group.series]] for group in groups]
+    def _targets(self, groups: Sequence[Group], now: float) -> list[list[Target]]:
+        """Return what each group is added to: its series' totals, and its panes that are in view.
+
+        Windows of some statistics have no tallies of segments.
+        """
+        targets: list[list[Target]] = [[(self._totals[group.series], None)] for group in groups]
         for index, window in enumerate(self._windows):
-            first = window.first_in_view(now)
+            first, some = window.first_in_view(now), window.statistics
             for group, of_group in zip(groups, targets, strict=True):
-                if group.panes[index] >= first:
-                    of_group.append(self.panes.arrays(window, group.panes[index], group.series))
+                if group.panes[index] >= first and (some is None or group.series.segment is None):
+                    of_group.append((self.panes.arrays(window, group.panes[index], group.series), some))
         return targets
 
     def _add_series(self, series: AnySeries) -> None:
@@ -175,16 +181,15 @@ def _reading(reads: Sequence[Reads], statistics: Iterable[Statistic]) -> list[St
     return [statistic for statistic in statistics if statistic.reads in reads]
 
 
-def _add(
-    statistics: Sequence[Statistic], read: Mapping[Reads, Batch], targets: Sequence[Sequence[StatisticArrays]]
-) -> None:
+def _add(statistics: Sequence[Statistic], read: Mapping[Reads, Batch], targets: Sequence[Sequence[Target]]) -> None:
     for statistic in statistics:
         records = read[statistic.reads]
         if not len(records):
             continue
         for of_group, added in zip(targets, statistic.tally(records), strict=True):
-            for arrays in of_group:
-                accumulate(arrays, statistic.name, added)
+            for arrays, some in of_group:
+                if some is None or statistic.name in some:
+                    accumulate(arrays, statistic.name, added)
 
 
 def _copy(by_window: TalliesByWindow) -> dict[str, dict[int, AnyTallies]]:

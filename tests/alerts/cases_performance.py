@@ -47,9 +47,9 @@ CASES = [
         "First see whether inputs have drifted, and get ground truth for a sample of the last hours.",
     ),
     Case(
-        "ModelConceptDrift",
-        healthy=gauge("model_concept_drift", 0, ""),
-        fault=gauge("model_concept_drift", 1, ""),
+        "ModelErrorRateDrift",
+        healthy=gauge("model_error_rate_drift", 0, ""),
+        fault=gauge("model_error_rate_drift", 1, ""),
         near={},
         summary="The error rate has risen.",
         says="Within the last day, the error rate of credit, version 3, has risen by more than chance explains: the "
