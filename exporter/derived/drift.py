@@ -35,7 +35,7 @@ from exporter.stats.feature_bins import FeatureBins
 from exporter.stats.feature_cuts import FeatureCuts
 from exporter.stats.feature_moments import LARGEST, FeatureMoments, FeatureSums
 from exporter.stats.variable_kind import FEATURES, VariableKind
-from exporter.tallies.tally import S
+from exporter.tallies.tally import S, StatisticArrays
 
 # The number of features with the highest PSI whose bins are exported.
 EXPLAINED = 5
@@ -193,10 +193,14 @@ class Judged(Generic[S]):
 
         A window without a judgement is judged here, and one without records has no levels.
         """
-        stored = window.judgements.get(self.calculator.bins.name)
-        if stored is None:
+        judgement = self.judgement(window.judgements)
+        if judgement is None:
             return self.judge(window, None, 0, at_once=True).levels
-        return Judgement.of(stored).levels if self._records(window) else np.full(len(self.calculator.variables), np.nan)
+        return judgement.levels if self._records(window) else np.full(len(self.calculator.variables), np.nan)
+
+    def judgement(self, judgements: StatisticArrays) -> Judgement | None:
+        """Return the judgement among those of a window, by the name of a statistic; None if there is none."""
+        return Judgement.of(judgements.get(self.calculator.bins.name), len(self.calculator.variables))
 
     def _records(self, window: WindowTallies[S]) -> float:
         """Return the number of records; each of them is counted once for each variable."""

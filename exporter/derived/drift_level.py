@@ -93,7 +93,10 @@ class Judgement(NamedTuple):
     levels: Floats
 
     @classmethod
-    def of(cls, stored: Floats) -> Judgement:
+    def of(cls, stored: Floats | None, variables: int) -> Judgement | None:
+        """Return the judgement in a state; None if there is none of so many variables."""
+        if stored is None or stored.shape != (2 + variables,):
+            return None
         number, records = stored[:2].tolist()
         return cls(number, records, stored[2:])
 

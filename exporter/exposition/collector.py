@@ -11,7 +11,6 @@ from exporter.decoding.schema import UNUSABLE_FIELDS
 from exporter.derived import Measures
 from exporter.derived.context import ReferenceInfo
 from exporter.derived.drift import Judged
-from exporter.derived.drift_level import Judgement
 from exporter.derived.feature_health import AbsentFeatures
 from exporter.derived.prediction_kind import LoggedPredictions
 from exporter.derived.view import View, panes_in_view
@@ -64,8 +63,7 @@ class Collector:
             for drift in measures.every(Judged):
                 name = drift.calculator.bins.name
                 for window in drift.windows(view):
-                    stored = earlier.get(window.label, AnyTallies()).get(window.series, {}).get(name)
-                    last = None if stored is None else Judgement.of(stored)
+                    last = drift.judgement(earlier.get(window.label, AnyTallies()).get(window.series, {}))
                     judgement = drift.judge(window, last, numbers[window.label], at_once=not self._has_judged)
                     judgements[window.label].setdefault(window.series, {})[name] = judgement.stored
         self._has_judged = True

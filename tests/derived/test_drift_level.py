@@ -245,7 +245,10 @@ def test_a_window_is_judged_once_per_stretch_of_time_or_when_it_has_grown() -> N
     assert drift.judge(alike, first, 8, at_once=False).levels.tolist() == [0]
     grown = window_with(drift, *[50 * GROWTH] * 4)
     assert drift.judge(grown, first, 7, at_once=False).levels.tolist() == [0]
-    assert Judgement.of(first.stored).stored.tolist() == first.stored.tolist()
+    again = Judgement.of(first.stored, len(first.levels))
+    assert again is not None
+    assert again.stored.tolist() == first.stored.tolist()
+    assert Judgement.of(first.stored, len(first.levels) + 1) is None
 
 
 @given(st.lists(st.integers(0, 40), min_size=1, max_size=80), st.integers(2, 9))
