@@ -78,14 +78,14 @@ def p_value(rates: Floats, outcomes: Floats) -> float:
     True
     """
     days = len(rates)
-    found = 1.0
-    for split in range(1, days):
-        before, after = rates[:split], rates[split:]
-        squares = sum(float(np.square(side - side.mean()).sum()) for side in (before, after))
-        overall = rates.mean()
-        independent = overall * (1 - overall) * float((1 / outcomes).mean())
-        variance = max(squares / (days - 2), independent)
-        if variance:
-            t = (after.mean() - before.mean()) / np.sqrt(variance * (1 / split + 1 / (days - split)))
-            found = min(found, (days - 1) * float(scipy.special.stdtr(days - 2, -t)))
-    return found
+    before, after = np.arange(1, days), np.arange(days - 1, 0, -1)
+    centred = rates - rates.mean()
+    sums = centred.cumsum()[:-1]
+    # The sum of both sides is 0.
+    difference = -sums / after - sums / before
+    within = np.maximum(np.square(centred).sum() - np.square(sums) * (1 / before + 1 / after), 0.0)
+    independent = rates.mean() * (1 - rates.mean()) * (1 / outcomes).mean()
+    variance = np.maximum(within / (days - 2), independent) * (1 / before + 1 / after)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        t = np.where(difference > 0, difference / np.sqrt(variance), 0.0).max(initial=0.0)
+    return min(1.0, (days - 1) * float(scipy.special.stdtr(days - 2, -t))) if t else 1.0
