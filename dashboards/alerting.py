@@ -60,6 +60,7 @@ ALERTS: Mapping[str, Mapping[str, Sequence[str]]] = {
         "Degraded": ("ModelPerformanceDegraded",),
         "Degraded over time": ("ModelPerformanceDegraded",),
         "Accuracy": ("ModelAccuracyLow", "ModelEstimatedAccuracyLow"),
+        "Judged": ("ModelGroundTruthLate",),
         "Coverage": ("ModelGroundTruthStopped",),
         "Joins": ("ModelGroundTruthStopped", "PredictionExporterJoinsEvicted"),
         "Error rate drift": ("ModelErrorRateDrift",),

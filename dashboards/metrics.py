@@ -57,6 +57,7 @@ QUANTILE = FEATURES.metric("quantile")
 # Ground truth.
 OUTCOMES = "model_outcomes_total"
 WINDOW_OUTCOMES = "model_window_outcomes"
+JUDGED_UNTIL = "model_ground_truth_judged_until_timestamp_seconds"
 TRUTH_DELAY = "model_ground_truth_delay_seconds"
 TRUTH_COVERAGE = "model_ground_truth_coverage"
 ACCURACY = "model_accuracy"
