@@ -274,8 +274,7 @@ def _add_performance(
     """Add what is measured of outcomes. Predictions are classes, unless something declares them to be values."""
     prediction, overdispersion = profile.prediction if profile else None, _overdispersion(config, profile)
     performance: Classification | Regression
-    settled = labels.settled.seconds if labels.settled else 0.0
-    judge = OutcomeJudge(predictions, Outcomes(), labels.wait.seconds, labels.coverage, settled)
+    judge = OutcomeJudge(predictions, Outcomes(), labels.wait.seconds, labels.coverage, labels.settled_seconds)
     if predicts_values(config, profile):
         values = prediction if isinstance(prediction, Numeric) else None
         counted = ResidualBins(values)

@@ -1,5 +1,6 @@
 """From the configuration to what the engine does, and how its results are shown."""
 
+import math
 from collections.abc import Callable, Iterator
 from functools import cache
 
@@ -63,6 +64,8 @@ def plan(config: Config, models: LoadedModels) -> tuple[Plan, Collector]:
             remembered=frozenset().union(*(each.remembered for each in chosen.values())),
             truths=frozenset(source.name for source in config.label_sources),
             wait_seconds=labels.wait.seconds if labels else 0.0,
+            settled_seconds=labels.settled_seconds if labels else 0.0,
+            view_seconds=labels.view_seconds if labels else math.inf,
         ),
         Collector(chosen, windows, *outcome_windows),
     )

@@ -190,7 +190,12 @@ class GroundTruthConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True)
     shown as they arrive."""
     settled: Duration | None = None
     """How old predictions must be before precision, recall and F1 are computed, because labels of one class may come
-    late or be revised. By default, any age will do."""
+    late or be revised. Until then, a revised label takes the place of the one before. By default, any age will do, and
+    the first label counts."""
+
+    @property
+    def settled_seconds(self) -> float:
+        return self.settled.seconds if self.settled else 0.0
 
     @property
     def view_seconds(self) -> float:

@@ -1,5 +1,6 @@
 """The plan of an engine: what is counted of each model, windows, limits, and how the bytes of each source are read."""
 
+import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
@@ -79,6 +80,8 @@ class Plan:
     remembered: frozenset[str] = frozenset()
     truths: frozenset[str] = frozenset()
     wait_seconds: float = 0.0
+    settled_seconds: float = 0.0
+    view_seconds: float = math.inf
 
     @property
     def framers(self) -> dict[str, Framer]:

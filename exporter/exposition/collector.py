@@ -183,7 +183,7 @@ def _joins(counts: JoinCounts, stats: StoreStats) -> Families:
     waiting = GaugeFamily(
         PREFIX + "joins_waiting", "Predictions and ground-truth labels that wait to be joined.", ("side",)
     )
-    for result in ("joined", "repeated", "revised"):
+    for result in ("joined", "repeated", "revised", "late"):
         results.add((result,), getattr(counts, result))
     for result in ("expired", "orphaned", "evicted"):
         results.add((result,), getattr(stats, result))
