@@ -48,8 +48,8 @@ def _now() -> Any:
         ),
         stat(
             "Accuracy",
-            "Share of correct predictions among those with ground truth, in the window. For several versions, the "
-            "lowest is shown.",
+            "Share of correct predictions among the newest that have enough ground truth (see Judged). For several "
+            "versions, the lowest is shown.",
             over_time(lowest(truth.accuracy()), "accuracy"),
             "percentunit",
             decimals=1,
@@ -73,10 +73,18 @@ def _now() -> Any:
         ),
         stat(
             "Outcomes",
-            "Predictions in the window that have ground truth. All figures here are computed from them; with fewer "
-            "than a few hundred, the figures are mostly noise.",
+            "The newest predictions that have enough ground truth, at least 100. All figures here are computed from "
+            "them.",
             over_time(in_all(truth.outcomes()), "outcomes"),
             "short",
+            empty="no ground truth",
+        ),
+        stat(
+            "Judged",
+            "Age of the newest predictions that have enough ground truth of each class. It is about as long as labels "
+            "take to arrive.",
+            over_time(highest(truth.judged_age()), "age"),
+            "s",
             empty="no ground truth",
         ),
         stat(
@@ -214,9 +222,9 @@ def _confusion() -> Any:
             "How far probabilities are from actual outcomes; lower is better. If they rise while accuracy stays the "
             "same, probabilities are no longer reliable: recalibrate the model.",
             [
-                over_time(largest(MOST, truth.worst(metrics.CALIBRATION_ERROR)), f"calibration error · {VERSION}"),
-                over_time(largest(MOST, truth.worst(metrics.BRIER_SCORE)), f"Brier score · {VERSION}"),
-                over_time(largest(MOST, truth.worst(metrics.LOG_LOSS)), f"log loss · {VERSION}"),
+                over_time(largest(MOST, truth.measured(metrics.CALIBRATION_ERROR)), f"calibration error · {VERSION}"),
+                over_time(largest(MOST, truth.measured(metrics.BRIER_SCORE)), f"Brier score · {VERSION}"),
+                over_time(largest(MOST, truth.measured(metrics.LOG_LOSS)), f"log loss · {VERSION}"),
             ],
             "none",
             width=16,

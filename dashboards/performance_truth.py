@@ -1,4 +1,4 @@
-"""Rows of the Performance dashboard: ground truth, concept and label drift, regression and business figures."""
+"""Rows of the Performance dashboard: ground truth, error-rate and label drift, regression and business figures."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -34,7 +34,7 @@ def _truth() -> Any:
         ),
         timeseries(
             "Delay",
-            "Time until ground truth arrived: median and p95. Choose a window that is longer than this.",
+            "Time until ground truth arrived: median and p95. Figures are of predictions that are about this old.",
             [
                 over_time(largest(MOST, truth.delay(quantile)), f"p{100 * quantile:.0f} · {VERSION}")
                 for quantile in (0.5, 0.95)
@@ -57,12 +57,12 @@ def _truth() -> Any:
 
 def _change() -> Any:
     return row(
-        "Concept and label drift",
+        "Error rate and label drift",
         state_timeline(
-            "Concept drift",
-            "Red if the error rate has risen within the longest window by more than chance explains. The relation "
-            "between inputs and ground truth has probably changed: find out why, then retrain the model.",
-            [over_time(largest(20, truth.concept_drift()))],
+            "Error rate drift",
+            "Red if the model is wrong more often than on the days before, by more than days differ anyway. Either the "
+            "inputs have become harder, or they mean something else now.",
+            [over_time(largest(20, truth.error_rate_drift()))],
             "none",
             steps=ANY,
             width=12,
@@ -89,9 +89,9 @@ def _regression() -> Any:
             "Mean absolute error, root mean squared error and bias, in the unit of the target. If bias is above 0, "
             "predictions are too high; if RMSE is far above MAE, there are a few large errors.",
             [
-                over_time(largest(MOST, truth.worst(metrics.MAE)), f"MAE · {VERSION}"),
-                over_time(largest(MOST, truth.worst(metrics.RMSE)), f"RMSE · {VERSION}"),
-                over_time(largest(MOST, truth.worst(metrics.BIAS)), f"bias · {VERSION}"),
+                over_time(largest(MOST, truth.measured(metrics.MAE)), f"MAE · {VERSION}"),
+                over_time(largest(MOST, truth.measured(metrics.RMSE)), f"RMSE · {VERSION}"),
+                over_time(largest(MOST, truth.measured(metrics.BIAS)), f"bias · {VERSION}"),
             ],
             "short",
             least=None,
@@ -103,8 +103,8 @@ def _regression() -> Any:
             "R² is the share of variance that the model explains; below 0, a constant would be better. MAPE is the "
             "mean absolute error as a share of the actual value.",
             [
-                over_time(smallest(MOST, truth.worst(metrics.R2)), f"R² · {VERSION}"),
-                over_time(largest(MOST, truth.worst(metrics.MAPE)), f"MAPE · {VERSION}"),
+                over_time(smallest(MOST, truth.measured(metrics.R2)), f"R² · {VERSION}"),
+                over_time(largest(MOST, truth.measured(metrics.MAPE)), f"MAPE · {VERSION}"),
             ],
             "percentunit",
             least=None,

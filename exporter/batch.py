@@ -21,9 +21,8 @@ NON_FINITE = 2
 # In the place of an amount that is not a number, or not a finite one.
 NO_NUMBER, NOT_FINITE = -math.inf, math.inf
 
-# The records that a statistic reads. `outcomes` are predictions joined with their ground truth, at the time of the
-# join; `labelled` are the same at the time of the prediction.
-Reads = Literal["predictions", "errors", "outcomes", "labelled"]
+# The records that a statistic reads. `outcomes` are predictions joined with their ground truth.
+Reads = Literal["predictions", "errors", "outcomes"]
 LOGGED: tuple[Reads, ...] = ("predictions", "errors")
 
 
@@ -65,7 +64,7 @@ class Batch:
 
     A batch of outcomes, which are predictions joined with their ground truth, also has `actual` and `actual_value`,
     like `prediction` and `value`, and `delay_seconds` from prediction to ground truth. Its `time` is that of the
-    join, and it has no features.
+    prediction, and it has no features.
 
     The engine sets `repeated`, whether a row's request id was seen before, and `group`, the number of the series and
     the panes that a row is tallied under, less than `groups`.

@@ -1,5 +1,7 @@
 """Queries for performance: measured with ground truth, and estimated until it arrives."""
 
+from collections.abc import Callable
+
 from dashboards import metrics
 from dashboards.promql.selection import OF_VERSION, in_window, models, offset, per, quantile_of_rate, windowed
 
@@ -17,27 +19,41 @@ WORST_IS_MOST = {
     metrics.LABEL_DRIFT_PSI,
     metrics.PERFORMANCE_DROP,
     metrics.PERFORMANCE_DEGRADED,
-    metrics.CONCEPT_DRIFT,
+    metrics.ERROR_RATE_DRIFT,
 }
 
 
 def worst(metric: str, *matchers: str, labels: str = OF_VERSION) -> str:
-    return per(windowed(metric, *matchers), labels, "max" if metric in WORST_IS_MOST else "min")
+    return _worst(windowed, metric, *matchers, labels=labels)
+
+
+def measured(metric: str, *matchers: str, labels: str = OF_VERSION) -> str:
+    """Return a figure of the newest predictions that are judged, of the worst pod."""
+    return _worst(judged, metric, *matchers, labels=labels)
+
+
+def judged(metric: str, *matchers: str) -> str:
+    """Return a selector of the newest predictions that have enough ground truth, however long ago they were."""
+    return models(metric, 'window="latest"', *matchers)
+
+
+def _worst(select: Callable[..., str], metric: str, *matchers: str, labels: str) -> str:
+    return per(select(metric, *matchers), labels, "max" if metric in WORST_IS_MOST else "min")
 
 
 def accuracy(at: str = "") -> str:
     """Return the share of correct predictions over all pods: the mean, weighted by the outcomes of each pod."""
-    outcomes = offset(windowed(metrics.WINDOW_OUTCOMES), at)
-    right = f"{offset(windowed(metrics.ACCURACY), at)} * {outcomes}"
+    outcomes = offset(judged(metrics.WINDOW_OUTCOMES), at)
+    right = f"{offset(judged(metrics.ACCURACY), at)} * {outcomes}"
     return f"{per(right, OF_VERSION, 'sum')} / ({per(outcomes, OF_VERSION, 'sum')} > 0)"
 
 
 def overall(metric: str) -> str:
-    return worst(metric, WEIGHTED)
+    return measured(metric, WEIGHTED)
 
 
 def by_class(metric: str) -> str:
-    return worst(metric, OF_CLASS, labels=f"{OF_VERSION}, class")
+    return measured(metric, OF_CLASS, labels=f"{OF_VERSION}, class")
 
 
 def estimated(metric: str, *matchers: str) -> str:
@@ -55,11 +71,11 @@ def baseline(metric: str) -> str:
 
 
 def drops() -> str:
-    return worst(metrics.PERFORMANCE_DROP, labels=f"{OF_VERSION}, metric")
+    return measured(metrics.PERFORMANCE_DROP, labels=f"{OF_VERSION}, metric")
 
 
 def degraded() -> str:
-    return worst(metrics.PERFORMANCE_DEGRADED, labels=f"{OF_VERSION}, metric")
+    return measured(metrics.PERFORMANCE_DEGRADED, labels=f"{OF_VERSION}, metric")
 
 
 def any_degraded() -> str:
@@ -67,7 +83,12 @@ def any_degraded() -> str:
 
 
 def outcomes() -> str:
-    return per(windowed(metrics.WINDOW_OUTCOMES), OF_VERSION, "sum")
+    return per(judged(metrics.WINDOW_OUTCOMES), OF_VERSION, "sum")
+
+
+def judged_age() -> str:
+    """Return how many seconds ago the newest predictions were made that are judged."""
+    return f"time() - {per(models(metrics.JUDGED_UNTIL), OF_VERSION)}"
 
 
 def coverage() -> str:
@@ -85,17 +106,17 @@ def confusion() -> str:
 
 def reliability(metric: str) -> str:
     """Return a metric by bin of probability over all pods: the mean, weighted by the samples of each pod."""
-    samples = windowed(metrics.RELIABILITY_SAMPLES)
-    return f"{per(f'{windowed(metric)} * {samples}', 'bin', 'sum')} / ({per(samples, 'bin', 'sum')} > 0)"
+    samples = judged(metrics.RELIABILITY_SAMPLES)
+    return f"{per(f'{judged(metric)} * {samples}', 'bin', 'sum')} / ({per(samples, 'bin', 'sum')} > 0)"
 
 
 def reliability_samples() -> str:
-    return per(windowed(metrics.RELIABILITY_SAMPLES), "bin", "sum")
+    return per(judged(metrics.RELIABILITY_SAMPLES), "bin", "sum")
 
 
 def residuals() -> str:
-    return per(windowed(metrics.RESIDUAL_QUANTILE), f"{OF_VERSION}, quantile", "avg")
+    return per(judged(metrics.RESIDUAL_QUANTILE), f"{OF_VERSION}, quantile", "avg")
 
 
-def concept_drift() -> str:
-    return per(models(metrics.CONCEPT_DRIFT), OF_VERSION)
+def error_rate_drift() -> str:
+    return per(models(metrics.ERROR_RATE_DRIFT), OF_VERSION)

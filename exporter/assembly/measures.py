@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 
 from exporter.batch import Reads
-from exporter.configuration.settings import BusinessConfig, Config, FeatureConfig
+from exporter.configuration.settings import BusinessConfig, Config, FeatureConfig, GroundTruthConfig
 from exporter.configuration.thresholds import DEFAULT_THRESHOLDS
 from exporter.decoding.columns import PredictionKind
 from exporter.derived import Criteria, Measures
@@ -21,10 +21,11 @@ from exporter.derived.context import (
     Thresholds,
     WindowSamples,
 )
-from exporter.derived.degradation import ConceptDrift, Degradation, Performance
+from exporter.derived.degradation import Degradation, Performance
 from exporter.derived.drift import Drift, DriftAgainstPast, DriftCalculator
 from exporter.derived.drift_level import DriftLimits
 from exporter.derived.drift_statistics import DRIFT_STATISTICS
+from exporter.derived.error_rate_drift import ErrorRateDrift
 from exporter.derived.estimated_performance import EstimatedPerformance
 from exporter.derived.favourable import FavourableRatio
 from exporter.derived.feature_health import (
@@ -34,12 +35,13 @@ from exporter.derived.feature_health import (
     StuckFeatures,
     UnknownFeatureCount,
 )
+from exporter.derived.judged_outcomes import OutcomeJudge
 from exporter.derived.multivariate_drift import EmbeddingDrift, MultivariateDrift
 from exporter.derived.prediction_kind import LoggedPredictions
 from exporter.derived.regression import Regression
 from exporter.derived.segments import SegmentAccuracy, SegmentDrift, SegmentTotals
 from exporter.reference.profile import Categorical, Numeric, Profile
-from exporter.stats import SEGMENTS, SERIES, Scope, Statistic
+from exporter.stats import SEGMENTS, Scope, Statistic
 from exporter.stats.absolute_attributions import AbsoluteAttributions
 from exporter.stats.business import Business, RejectedAmounts
 from exporter.stats.class_scores import ScoreLosses, ScoresByTruth
@@ -93,7 +95,7 @@ def measures(config: Config, profile: Profile | None) -> Measures:
             chosen.statistics.append(scores)
             chosen.derived.append(EstimatedPerformance(scores, predictions))
     if config.ground_truth:
-        _add_performance(chosen, config, profile, predictions)
+        _add_performance(chosen, config, config.ground_truth, profile, predictions)
     if features and (config.drift.before or config.drift.live_version is not None):
         live = config.drift.live_version
         chosen.derived.append(DriftAgainstPast(features, None if live is None else str(live)))
@@ -206,9 +208,14 @@ def _add_outputs(chosen: Measures, config: Config, profile: Profile) -> None:
 
 
 def _add_drift(
-    chosen: Measures, config: Config, variables: Profile, kind: VariableKind, overdispersion: float
+    chosen: Measures,
+    config: Config,
+    variables: Profile,
+    kind: VariableKind,
+    overdispersion: float,
+    judge: OutcomeJudge | None = None,
 ) -> DriftCalculator:
-    """Add the drift of the features of a profile, which are variables of a kind."""
+    """Add the drift of the features of a profile, which are variables of a kind; `judge` is for those of outcomes."""
     exported = config.exported_bins if kind == FEATURES else None
     own = config.features if kind == FEATURES else {}
     calculator = DriftCalculator(
@@ -222,7 +229,7 @@ def _add_drift(
     parts = (calculator.bins, calculator.cuts, calculator.moments)
     chosen.statistics += parts if kind == FEATURES else [OnColumns(part, kind, variables) for part in parts]
     drift_statistics = (statistic for statistic in DRIFT_STATISTICS if statistic.name in config.drift.methods)
-    chosen.derived.append(Drift(calculator, tuple(drift_statistics)))
+    chosen.derived.append(Drift(calculator, tuple(drift_statistics), judge))
     return calculator
 
 
@@ -261,24 +268,30 @@ def _add_joint_distributions(chosen: Measures, config: Config, profile: Profile)
         chosen.derived.append(EmbeddingDrift(embeddings, _criteria(config, overdispersion, threshold)))
 
 
-def _add_performance(chosen: Measures, config: Config, profile: Profile | None, predictions: LabelCounts) -> None:
+def _add_performance(
+    chosen: Measures, config: Config, labels: GroundTruthConfig, profile: Profile | None, predictions: LabelCounts
+) -> None:
     """Add what is measured of outcomes. Predictions are classes, unless something declares them to be values."""
     prediction, overdispersion = profile.prediction if profile else None, _overdispersion(config, profile)
     performance: Classification | Regression
+    judge = OutcomeJudge(predictions, Outcomes(), labels.wait.seconds, labels.coverage, labels.settled_seconds)
     if predicts_values(config, profile):
         values = prediction if isinstance(prediction, Numeric) else None
-        performance = Regression(Residuals(values), ResidualBins(values))
+        counted = ResidualBins(values)
+        judge = replace(judge, counted=counted)
+        performance = Regression(Residuals(values), counted, judge)
         chosen.statistics += [performance.residuals, performance.counted]
-        chosen.derived += [_outcome_samples(performance.counted), performance]
+        chosen.derived += [judge, performance]
     else:
         outcomes, confidence = Outcomes(frozenset(known_classes(profile))), Confidence()
-        performance = Classification(outcomes, is_declared=prediction is not None)
+        judge = replace(judge, counted=outcomes)
+        performance = Classification(outcomes, prediction is not None, judge)
         chosen.statistics += [outcomes, confidence]
-        chosen.derived += [_outcome_samples(outcomes), Reliability(confidence)]
+        chosen.derived += [judge, Reliability(confidence, judge)]
         if isinstance(prediction, Categorical):
             scores, losses = ScoresByTruth(prediction), ScoreLosses(prediction)
             chosen.statistics += [scores, losses]
-            chosen.derived += [ScoreQuality(scores, losses)]
+            chosen.derived += [ScoreQuality(scores, losses, judge)]
     if profile and profile.baseline and isinstance(performance, Performance):
         criteria = _criteria(config, overdispersion, config.limits_of_metrics["performance_tolerance"])
         chosen.derived.append(Degradation(performance, profile.baseline, criteria))
@@ -293,10 +306,13 @@ def _add_performance(chosen: Measures, config: Config, profile: Profile | None, 
     chosen.statistics += [delay, labelled]
     chosen.derived.append(Coverage(predictions, labelled))
     if profile and profile.actual:
-        _add_drift(chosen, config, profile.labels, LABELS, overdispersion)
+        _add_drift(chosen, config, profile.labels, LABELS, overdispersion, judge)
     if isinstance(performance, Classification):
         chosen.derived.append(performance)
-    chosen.derived.append(ConceptDrift(performance, overdispersion))
+    chosen.derived.append(ErrorRateDrift(performance, overdispersion))
+    chosen.by_half_days = frozenset(
+        {predictions.name} | {each.name for each in chosen.statistics if each.reads == "outcomes"}
+    )
 
 
 def _add_segments(chosen: Measures, config: Config, predictions: LabelCounts, features: DriftCalculator | None) -> None:
@@ -317,8 +333,8 @@ def _add_segments(chosen: Measures, config: Config, predictions: LabelCounts, fe
         chosen.segmented.append(features.bins)
         chosen.derived.append(SegmentDrift(features))
     if has_classes:
-        chosen.derived += [_outcome_samples(outcomes, SEGMENTS), SegmentAccuracy(outcomes)]
+        chosen.derived += [_outcome_samples(outcomes, SEGMENTS), SegmentAccuracy(outcomes, chosen.one(OutcomeJudge))]
 
 
-def _outcome_samples(counted: Statistic, scope: Scope = SERIES) -> WindowSamples:
+def _outcome_samples(counted: Statistic, scope: Scope) -> WindowSamples:
     return WindowSamples(counted, scope, "model_window_outcomes", "Outcomes in a rolling window.")

@@ -1,5 +1,6 @@
 """From the configuration to what the engine does, and how its results are shown."""
 
+import math
 from collections.abc import Callable, Iterator
 from functools import cache
 
@@ -28,6 +29,8 @@ def plan(config: Config, models: LoadedModels) -> tuple[Plan, Collector]:
     chosen = {key: measures(model.config, model.profile) for key, model in models.items()}
     windows = [Window(str(window), window.seconds, _before(config, window)) for window in config.windows]
     labels = config.ground_truth
+    by_half_days = frozenset(name for each in chosen.values() for name in each.by_half_days)
+    outcome_windows = [Window.of_outcomes(labels.view_seconds, by_half_days)] if labels else []
     limits = Limits(
         line_bytes=config.limits.line_bytes,
         models=config.limits.models,
@@ -51,7 +54,7 @@ def plan(config: Config, models: LoadedModels) -> tuple[Plan, Collector]:
     return (
         Plan(
             plans,
-            windows,
+            [*windows, *outcome_windows],
             {source.name: pipeline(config, source, models) for source in config.all_sources},
             limits,
             arrow={
@@ -61,8 +64,10 @@ def plan(config: Config, models: LoadedModels) -> tuple[Plan, Collector]:
             remembered=frozenset().union(*(each.remembered for each in chosen.values())),
             truths=frozenset(source.name for source in config.label_sources),
             wait_seconds=labels.wait.seconds if labels else 0.0,
+            settled_seconds=labels.settled_seconds if labels else 0.0,
+            view_seconds=labels.view_seconds if labels else math.inf,
         ),
-        Collector(chosen, windows),
+        Collector(chosen, windows, *outcome_windows),
     )
 
 

@@ -31,6 +31,8 @@ from exporter.units import (
 
 LabelLimit = Annotated[int, msgspec.Meta(gt=0, le=10_000)]
 MAX_WAITING = 100_000_000
+# How long outcomes are kept after their labels may arrive.
+VIEW_SECONDS = 30 * 86400.0
 DEFAULT_LISTEN = "0.0.0.0:9465"
 MOST_IDS = 1_000_000
 DRIFT_METHODS = tuple(statistic.name for statistic in DRIFT_STATISTICS)
@@ -181,6 +183,24 @@ class GroundTruthConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True)
     """How long a prediction waits for its label, and a label for its prediction, from its arrival."""
     waiting: Annotated[int, msgspec.Meta(gt=0, le=MAX_WAITING)] = 1_000_000
     """How many predictions may wait. Beyond that, the oldest are evicted."""
+    view: Duration | None = None
+    """How long outcomes are kept by the time of their prediction. The default is `wait` and 30 days."""
+    coverage: Annotated[float, msgspec.Meta(ge=0, le=1)] = 0.9
+    """The share of the expected labels of each class from which a stretch of time is judged. With 0, all outcomes are
+    shown as they arrive."""
+    settled: Duration | None = None
+    """How old predictions must be before precision, recall and F1 are computed, because labels of one class may come
+    late or be revised. Until then, a revised label takes the place of the one before. By default, any age will do, and
+    the first label counts."""
+
+    @property
+    def settled_seconds(self) -> float:
+        return self.settled.seconds if self.settled else 0.0
+
+    @property
+    def view_seconds(self) -> float:
+        return self.view.seconds if self.view else self.wait.seconds + VIEW_SECONDS
+
     fields: dict[str, FieldRule] = {}
     """The paths of `request_id`, `actual` and `timestamp` in a label record."""
 

@@ -39,13 +39,14 @@ class Measures:
     """The statistics of a model, and the values derived from them, in the order of export.
 
     `segmented` are the statistics that are tallied by segment too, and `remembered` names those whose tallies are kept
-    after they have left a window.
+    after they have left a window. `by_half_days` names those that are tallied by half-days too.
     """
 
     statistics: list[Statistic] = field(default_factory=list)
     derived: list[Derived] = field(default_factory=list)
     segmented: list[Statistic] = field(default_factory=list)
     remembered: frozenset[str] = frozenset()
+    by_half_days: frozenset[str] = frozenset()
 
     def collect(self, view: View) -> Families:
         """Yield all families of a view."""

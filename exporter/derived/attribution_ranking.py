@@ -21,7 +21,7 @@ import numpy as np
 from exporter.batch import Floats
 from exporter.derived.drift import ranking
 from exporter.derived.gauges import per_label, per_window
-from exporter.derived.view import SeriesWindow, View, once_per_window
+from exporter.derived.view import SeriesWindow, View, computed_once
 from exporter.families import Families
 from exporter.reference.profile import Attribution
 from exporter.stats.absolute_attributions import AbsoluteAttributions
@@ -67,7 +67,7 @@ class AttributionRanking:
     reference: Mapping[str, Attribution]
     absolute: AbsoluteAttributions
 
-    @once_per_window
+    @computed_once
     def result(self, window: SeriesWindow) -> RankingResult:
         """Return the ranking of a window, or NO_RESULT with too few records."""
         tally, features = window[self.absolute], tuple(self.reference)

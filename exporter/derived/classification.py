@@ -11,6 +11,7 @@ import numpy as np
 from exporter.batch import Floats
 from exporter.decoding.columns import VALUE_CLASS
 from exporter.derived.gauges import ClassFigure, per_class, per_label, per_window
+from exporter.derived.judged_outcomes import OutcomeJudge
 from exporter.derived.view import SeriesWindow, View
 from exporter.families import Families
 from exporter.reference.performance import ClassRates, Estimate, figures
@@ -49,6 +50,7 @@ class Classification:
 
     counted: Outcomes
     is_declared: bool
+    judge: OutcomeJudge
 
     def accuracy(self, window: SeriesWindow) -> float:
         """Return the accuracy in a window; NaN without outcomes."""
@@ -65,7 +67,7 @@ class Classification:
         return ClassFigure(rates.weighted(values), rates.macro(values), dict(zip(names, values.tolist(), strict=True)))
 
     def samples(self, window: SeriesWindow) -> float:
-        """Return the number of outcomes in a window."""
+        """Return the effective number of outcomes in a window."""
         return float(self._confusion(window).counts.sum())
 
     def estimates(self, window: SeriesWindow) -> dict[str, Estimate]:
@@ -82,9 +84,9 @@ class Classification:
 
     def collect(self, view: View) -> Families:
         text = "Accuracy of predictions with ground truth in a window, 0 to 1."
-        yield per_window("model_accuracy", text, view.windows, self.accuracy)
+        yield per_window("model_accuracy", text, self.judge.windows(view), self.accuracy)
         for name, text in FIGURES.items():
-            yield per_class(f"model_{name}", text, view.windows, partial(self.figure, name))
+            yield per_class(f"model_{name}", text, self.judge.settled(view), partial(self.figure, name))
 
     def _places(self, classes: Sequence[str]) -> list[int]:
         return [place for place, name in enumerate(classes) if self.is_declared or name != VALUE_CLASS]
@@ -92,6 +94,8 @@ class Classification:
     def _confusion(self, window: SeriesWindow) -> Confusion:
         """Return the outcomes of a window."""
         names, counts = list(window.classes), matrix(window[self.counted], len(window.classes))
+        if window.weights is not None:
+            counts = counts * window.weights[:, None]
         correct = counts.diagonal().copy()
         places = self._places(names)
         if DIFFERENT_OTHER in names and OTHER in names:
@@ -128,6 +132,7 @@ class ScoreQuality:
 
     scores: ScoresByTruth
     losses: ScoreLosses
+    judge: OutcomeJudge
 
     def auc(self, window: SeriesWindow) -> ClassFigure | None:
         """Return the AUC of a window; None if no class has one."""
@@ -151,11 +156,11 @@ class ScoreQuality:
 
     def collect(self, view: View) -> Families:
         text = "Area under the ROC curve of a class against the rest in a window, 0 to 1."
-        yield per_class("model_auc", text, view.windows, self.auc)
+        yield per_class("model_auc", text, self.judge.settled(view), self.auc)
         text = "Log loss in a window: mean of -ln of the score of the actual class."
-        yield per_window("model_log_loss", text, view.windows, self.log_loss)
+        yield per_window("model_log_loss", text, self.judge.windows(view), self.log_loss)
         text = "Brier score in a window: mean squared difference of scores and ground truth; 0 is best."
-        yield per_window("model_brier_score", text, view.windows, self.brier_score)
+        yield per_window("model_brier_score", text, self.judge.windows(view), self.brier_score)
 
 
 @dataclass(frozen=True)
@@ -163,6 +168,7 @@ class Reliability:
     """The expected calibration error over CALIBRATION_BINS bins of equal width, and the reliability diagram of BINS."""
 
     confidence: Confidence
+    judge: OutcomeJudge
 
     def calibration_error(self, window: SeriesWindow) -> float:
         """Return the expected calibration error of a window; NaN without outcomes that have a score.
@@ -174,14 +180,15 @@ class Reliability:
         return float(np.abs(sums.correct - sums.scores).sum() / sums.number.sum()) if sums.number.any() else math.nan
 
     def collect(self, view: View) -> Families:
+        windows = self.judge.windows(view)
         text = "Expected calibration error in a window: mean difference of confidence and accuracy, 0 to 1."
-        yield per_window("model_expected_calibration_error", text, view.windows, self.calibration_error)
+        yield per_window("model_expected_calibration_error", text, windows, self.calibration_error)
         text = "Outcomes in a window, by score bin."
-        yield per_label("model_reliability_samples", text, view.windows, partial(self._bins, "number"), "bin")
+        yield per_label("model_reliability_samples", text, windows, partial(self._bins, "number"), "bin")
         text = "Mean score of the predictions in a score bin, 0 to 1."
-        yield per_label("model_reliability_confidence", text, view.windows, partial(self._bins, "scores"), "bin")
+        yield per_label("model_reliability_confidence", text, windows, partial(self._bins, "scores"), "bin")
         text = "Accuracy of the predictions in a score bin, 0 to 1."
-        yield per_label("model_reliability_accuracy", text, view.windows, partial(self._bins, "correct"), "bin")
+        yield per_label("model_reliability_accuracy", text, windows, partial(self._bins, "correct"), "bin")
 
     def _bins(self, name: str, window: SeriesWindow) -> dict[str, float]:
         """Return the number of outcomes of each bin, or the mean of another of the sums; empty without outcomes."""

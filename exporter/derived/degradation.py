@@ -1,33 +1,30 @@
-"""Degradation: whether performance has fallen, by more than chance, below the reference's or within a window."""
+"""Degradation: whether performance has fallen below the reference's, by more than chance."""
 
 import math
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import partial
 from typing import Protocol, runtime_checkable
 
-import numpy as np
 import scipy
 
-from exporter.batch import Floats, Series
 from exporter.derived import Criteria
-from exporter.derived.classification import Classification
 from exporter.derived.gauges import per_label, per_series
-from exporter.derived.regression import Regression
+from exporter.derived.judged_outcomes import OutcomeJudge
 from exporter.derived.view import SeriesWindow, View
-from exporter.families import Families, GaugeFamily
+from exporter.families import Families
 from exporter.reference.performance import Baseline, Estimate
-from exporter.stats import BASE_LABELS
 
 # With fewer, the confidence interval of a drop is too narrow.
 FEWEST_OUTCOMES = 50
-FEWEST_FOR_CONCEPT_DRIFT = 100
-# Without change it is exceeded at most once in a hundred windows, at any error rate and traffic, according to the
-# simulation in tests/derived/test_concept_drift.py.
-CRITICAL = 23.0
+ACCURACY = "accuracy"
 
 
 @runtime_checkable
 class Performance(Protocol):
     """Performance of a kind of model that has a baseline."""
+
+    judge: OutcomeJudge
 
     def samples(self, window: SeriesWindow) -> float:
         """Return the number of outcomes in a window."""
@@ -69,10 +66,20 @@ class Degradation:
         baseline = {metric: figure.value for metric, figure in self.baseline.figures.items()}
         text = "Performance on the reference data, 0 to 1."
         yield per_series("model_performance_baseline", text, view, "metric", baseline)
+        windows = dict.fromkeys((*self.performance.judge.windows(view), *self.performance.judge.settled(view)))
         text = "Baseline minus the performance in a window."
-        yield per_label("model_performance_drop", text, view.windows, self.drops, "metric")
+        yield per_label("model_performance_drop", text, windows, partial(self._shown, view, self.drops), "metric")
         text = "Whether the drop below the baseline exceeds the tolerance, beyond chance."
-        yield per_label("model_performance_degraded", text, view.windows, self.degraded, "metric")
+        yield per_label(
+            "model_performance_degraded", text, windows, partial(self._shown, view, self.degraded), "metric"
+        )
+
+    def _shown(
+        self, view: View, values: Callable[[SeriesWindow], Mapping[str, float]], window: SeriesWindow
+    ) -> dict[str, float]:
+        """Return the values of a window by metric that are shown: accuracy if it is judged, others if it is settled."""
+        judged, settled = window in self.performance.judge.windows(view), window in self.performance.judge.settled(view)
+        return {name: value for name, value in values(window).items() if (judged if name == ACCURACY else settled)}
 
 
 def least_drop(before: Estimate, samples_before: float, now: Estimate, samples: float, criteria: Criteria) -> float:
@@ -86,68 +93,3 @@ def least_drop(before: Estimate, samples_before: float, now: Estimate, samples: 
     low, _ = before.interval(samples_before, z, criteria.overdispersion)
     _, high = now.interval(samples, z, criteria.overdispersion)
     return before.value - now.value - math.hypot(before.value - low, high - now.value)
-
-
-@dataclass(frozen=True)
-class ConceptDrift:
-    """`model_concept_drift`: whether a model's error rate has risen, judged as ground truth arrives.
-
-    The test replays the panes of the longest window in the order of time. After each pane it asks whether the error
-    rate since some earlier pane is higher than before it, by more than chance. The answer depends only on the panes, so
-    it is the same after a restart, and a detected rise stays detected while its panes are in view.
-
-    No value with fewer than FEWEST_FOR_CONCEPT_DRIFT outcomes, of which `overdispersion` count as one.
-    """
-
-    performance: Classification | Regression
-    overdispersion: float = 1.0
-
-    def has_risen(self, view: View, series: Series) -> bool | None:
-        """Return whether the error rate has risen within the longest window; None with too few outcomes."""
-        name = self.performance.counted.name
-        panes = [row[name] for row in view.panes(view.longest, series).values() if name in row]
-        if not panes:
-            return None
-        errors, total = self.performance.errors(panes, view.classes)
-        if total.sum() < FEWEST_FOR_CONCEPT_DRIFT:
-            return None
-        return rise(errors, total) / self.overdispersion > CRITICAL
-
-    def collect(self, view: View) -> Families:
-        text = "Whether the error rate has risen within the longest window, by more than chance."
-        family = GaugeFamily("model_concept_drift", text, BASE_LABELS)
-        for series in view.series:
-            has_risen = self.has_risen(view, series)
-            if has_risen is not None:
-                family.add(series, has_risen)
-        yield family
-
-
-def rise(errors: Floats, total: Floats) -> float:
-    """Return twice the log-likelihood ratio of the clearest rise of the error rate; 0 without a rise.
-
-    `errors` and `total` are counts by pane. For k1 errors in n1 before and k2 in n2 after, where k2/n2 > k1/n1:
-
-        2 (l(k1, n1) + l(k2, n2) - l(k1 + k2, n1 + n2)),    l(k, n) = k ln(k/n) + (n - k) ln(1 - k/n)
-
-    References: Worsley (1983), The power of likelihood ratio and cumulative sum tests for a change in a binomial
-    probability; Bifet and Gavalda (2007), Learning from time-changing data with adaptive windowing (the panes are its
-    buckets).
-
-    >>> round(rise(np.array([10.0, 10.0, 40.0]), np.array([100.0, 100.0, 100.0])), 2)
-    35.61
-    """
-    has_outcomes = total > 0
-    k, n = errors[has_outcomes].cumsum(), total[has_outcomes].cumsum()
-    change, end = np.triu_indices(len(n), 1)
-    after, of_after = k[end] - k[change], n[end] - n[change]
-    until = _likelihood(k, n)
-    ratios = until[change] + _likelihood(after, of_after) - until[end]
-    rising = after * n[change] > k[change] * of_after
-    return 2 * float(ratios[rising].max(initial=0.0))
-
-
-def _likelihood(errors: Floats, total: Floats) -> Floats:
-    xlogy = scipy.special.xlogy
-    likelihood: Floats = xlogy(errors, errors / total) + xlogy(total - errors, 1 - errors / total)
-    return likelihood

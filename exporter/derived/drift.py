@@ -26,7 +26,8 @@ from exporter.derived.drift_level import (
 )
 from exporter.derived.drift_statistics import PSI, WASSERSTEIN, Comparison, DriftStatistic, psi, psi_terms
 from exporter.derived.gauges import per_label, per_window
-from exporter.derived.view import SeriesWindow, View, WindowTallies, once_per_window
+from exporter.derived.judged_outcomes import OutcomeJudge
+from exporter.derived.view import SeriesWindow, View, WindowTallies, computed_once
 from exporter.families import Families, GaugeFamily
 from exporter.reference.profile import Profile
 from exporter.stats import BASE_LABELS
@@ -141,7 +142,7 @@ class DriftCalculator:
         sums = FeatureSums.of(window[self.moments])
         return Distributions(window[self.bins], window[self.cuts], sums.below, sums.above)
 
-    @once_per_window
+    @computed_once
     def drift(self, window: SeriesWindow) -> DriftResult:
         """Return how far a window has moved from the reference."""
         return self.compare(self.distributions(window))
@@ -208,17 +209,21 @@ class Judged(Generic[S]):
 
 @dataclass(frozen=True)
 class Drift(Judged[Series]):
-    """The results of some statistics for each variable; no value with too few records."""
+    """The results of some statistics for each variable; no value with too few records.
+
+    A variable of outcomes has values in windows that are judged.
+    """
 
     calculator: DriftCalculator
     statistics: tuple[DriftStatistic, ...]
+    outcomes: OutcomeJudge | None = None
 
     @property
     def kind(self) -> VariableKind:
         return self.calculator.kind
 
     def windows(self, view: View) -> Iterable[SeriesWindow]:
-        return view.windows
+        return self.outcomes.rolling(view) if self.outcomes else view.windows
 
     def evidence(self, window: SeriesWindow) -> Evidence:
         return self.calculator.drift(window).evidence()
@@ -248,11 +253,11 @@ class Drift(Judged[Series]):
     def _gauges(self, view: View, suffix: str, text: str, values: Callable[[SeriesWindow], Floats]) -> Families:
         variables = self.calculator.variables
         families = self.kind.families(GaugeFamily, variables, suffix, text, ("window",))
-        for window in view.windows:
+        for window in self.windows(view):
             families.extend(self._rows(window), values(window).tolist())
         yield from families
 
-    @once_per_window
+    @computed_once
     def _rows(self, window: SeriesWindow) -> list[tuple[str, ...]]:
         """Return the labels of each variable, which all gauges share."""
         return self.kind.rows(window.series, [(variable, window.label) for variable in self.calculator.variables])

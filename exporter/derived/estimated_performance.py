@@ -16,7 +16,7 @@ import numpy as np
 from exporter.batch import Floats
 from exporter.derived.classification import auc
 from exporter.derived.gauges import ClassFigure, per_class, per_label, per_window
-from exporter.derived.view import SeriesWindow, View, once_per_window
+from exporter.derived.view import SeriesWindow, View, computed_once
 from exporter.families import Families
 from exporter.reference.calibration import CalibratedRates
 from exporter.reference.performance import ClassRates, Estimate
@@ -132,7 +132,7 @@ class EstimatedPerformance:
     def _rates(self) -> CalibratedRates:
         return CalibratedRates.of(self.bins.calibration)
 
-    @once_per_window
+    @computed_once
     def expected(self, window: SeriesWindow) -> Expected | None:
         """Return what to expect of a window; None if it cannot be estimated."""
         expected = Expected.of(window[self.bins], self._rates)
@@ -150,7 +150,7 @@ class EstimatedPerformance:
         )
         return ClassFigure(*averages, dict(zip(self.bins.classes, values.tolist(), strict=True)))
 
-    @once_per_window
+    @computed_once
     def estimates(self, window: SeriesWindow) -> dict[str, Estimate]:
         """Return the accuracy, the weighted figures and the AUC, as far as they can be estimated."""
         expected = self.expected(window)

@@ -13,7 +13,7 @@ import numpy as np
 
 from exporter.batch import Bools, Floats, Series
 from exporter.derived.gauges import per_label, per_series
-from exporter.derived.view import SeriesWindow, View, once_per_window
+from exporter.derived.view import SeriesWindow, View, computed_once
 from exporter.families import Families, GaugeFamily, SummaryFamily
 from exporter.reference.profile import Numeric, Profile, commonest_share, missing_share
 from exporter.stats import BASE_LABELS, feature_moments
@@ -136,7 +136,7 @@ class AbsentFeatures:
     quality: FeatureQuality
     records: RecordQuality
 
-    @once_per_window
+    @computed_once
     def absent(self, window: SeriesWindow) -> dict[str, bool]:
         """Return whether each feature is absent, for those with enough records."""
         records = float(window[self.records][0])

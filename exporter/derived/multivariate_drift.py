@@ -8,7 +8,7 @@ from functools import partial
 from exporter.derived import Criteria
 from exporter.derived.drift_statistics import psi, psi_critical
 from exporter.derived.gauges import per_label, per_window
-from exporter.derived.view import SeriesWindow, View, once_per_window
+from exporter.derived.view import SeriesWindow, View, computed_once
 from exporter.families import Families
 from exporter.stats.embedding import Embedding
 from exporter.stats.reconstruction_error import ReconstructionError
@@ -77,7 +77,7 @@ class EmbeddingDrift:
     embeddings: Sequence[Embedding]
     criteria: Criteria
 
-    @once_per_window
+    @computed_once
     def results(self, window: SeriesWindow) -> dict[str, EmbeddingResult]:
         """Return the results of each feature with enough vectors."""
         found = {}

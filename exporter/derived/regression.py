@@ -10,6 +10,7 @@ import numpy as np
 from exporter.batch import Floats
 from exporter.derived.feature_health import QUANTILES, quantiles
 from exporter.derived.gauges import per_window
+from exporter.derived.judged_outcomes import OutcomeJudge
 from exporter.derived.view import SeriesWindow, View
 from exporter.families import Families, SummaryFamily
 from exporter.stats import BASE_LABELS
@@ -55,6 +56,7 @@ class Regression:
 
     residuals: Residuals
     counted: ResidualBins
+    judge: OutcomeJudge
 
     def figures(self, window: SeriesWindow) -> dict[str, float]:
         """Return the figures of a window; empty without outcomes."""
@@ -74,12 +76,12 @@ class Regression:
 
     def collect(self, view: View) -> Families:
         for name, text in TEXTS.items():
-            yield per_window(f"model_{name}", text, view.windows, partial(self._figure, name))
+            yield per_window(f"model_{name}", text, self.judge.windows(view), partial(self._figure, name))
         labels = (*BASE_LABELS, "window", "quantile")
         quantile = SummaryFamily(
             "model_residual_quantile", "Quantile of prediction minus actual value in a window.", labels
         )
-        for window in view.windows:
+        for window in self.judge.windows(view):
             quantile.extend([(*window.labels, str(q)) for q in QUANTILES], self._quantiles(window[self.counted]))
         yield quantile
 

@@ -10,10 +10,12 @@ from exporter.batch import SegmentSeries
 from exporter.derived.drift import DriftCalculator, Judged
 from exporter.derived.drift_level import Evidence
 from exporter.derived.gauges import per_label, per_window
+from exporter.derived.judged_outcomes import OutcomeJudge
 from exporter.derived.view import View, WindowTallies
 from exporter.families import Families
 from exporter.stats import SEGMENTS, Statistic
 from exporter.stats.outcomes import Outcomes, matrix
+from exporter.tallies.tally import base
 
 # So many segments share a rate of false alarms.
 SEGMENTS_JUDGED = 20
@@ -69,16 +71,25 @@ class SegmentDrift(Judged[SegmentSeries]):
 
 @dataclass(frozen=True)
 class SegmentAccuracy:
-    """`model_segment_accuracy`; no value without outcomes."""
+    """`model_segment_accuracy`, in windows that are judged for the whole series; no value without outcomes."""
 
     outcomes: Outcomes
+    judge: OutcomeJudge
 
     def accuracy(self, window: WindowTallies[SegmentSeries]) -> float:
         """Return the accuracy in a window; NaN without outcomes."""
-        counts = matrix(window[self.outcomes])
+        counts = matrix(window[self.outcomes], len(window.classes))
+        if window.weights is not None:
+            counts = counts * window.weights[:, None]
         total = counts.sum()
         return float(counts.trace() / total) if total else math.nan
 
     def collect(self, view: View) -> Families:
         text = "Accuracy of a segment's predictions with ground truth in a window, 0 to 1."
-        yield per_window("model_segment_accuracy", text, view.segments, self.accuracy, SEGMENTS)
+        judged = {window.labels: window.weights for window in self.judge.rolling(view)}
+        windows = [
+            window.weighted(judged[*base(window.series), window.label])
+            for window in view.segments
+            if (*base(window.series), window.label) in judged
+        ]
+        yield per_window("model_segment_accuracy", text, windows, self.accuracy, SEGMENTS)

@@ -10,7 +10,7 @@ from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from functools import cached_property, wraps
 from types import MethodType
-from typing import Any, Generic, TypeVar
+from typing import Any, Generic, Protocol, TypeVar
 
 from exporter.batch import Floats, SegmentSeries, Series
 from exporter.state.snapshot import Snapshot
@@ -31,7 +31,8 @@ class WindowTallies(Generic[S]):
     """What a rolling window, such as "5m", contains of one series, or of one segment of a series.
 
     `panes` are its parts, and `names` the admitted values of labels. `judgements` are those of drift, by the name of a
-    statistic. `results` are those of `once_per_window`.
+    statistic. `weights` are those of outcomes, by predicted class; None for equal weights. `results` are those of
+    `computed_once`.
     """
 
     def __init__(
@@ -41,11 +42,13 @@ class WindowTallies(Generic[S]):
         panes: Iterable[StatisticArrays],
         names: LabelNames,
         judgements: StatisticArrays | None = None,
+        weights: Floats | None = None,
     ) -> None:
         self.label = label
         self.series = series
         self.names = names
         self.judgements = judgements or {}
+        self.weights = weights
         self._panes = panes
         self._sums: dict[str, Floats] = {}
         self.results: dict[MethodType, Any] = {}
@@ -67,6 +70,18 @@ class WindowTallies(Generic[S]):
             self._sums[name] = _sum((pane[name] for pane in self._panes if name in pane), statistic)
         return self._sums[name]
 
+    def named(self, label: str) -> WindowTallies[S]:
+        """Return the window with another label; it shares everything else."""
+        window = copy.copy(self)
+        window.label = label
+        return window
+
+    def weighted(self, weights: Floats | None) -> WindowTallies[S]:
+        """Return the window with weights of outcomes; it shares everything else."""
+        window = copy.copy(self)
+        window.weights = weights
+        return window
+
     def judged(self, judgements: Mapping[str, AnyTallies]) -> WindowTallies[S]:
         """Return the window with other judgements, by window and series; it shares everything else."""
         window = copy.copy(self)
@@ -77,15 +92,24 @@ class WindowTallies(Generic[S]):
 SeriesWindow = WindowTallies[Series]
 
 
-def once_per_window(method: Callable[[D, WindowTallies[S]], T]) -> Callable[[D, WindowTallies[S]], T]:
-    """Make a method of a derived value compute its result once per window, for all callers."""
+class HasResults(Protocol):
+    """A window or a view."""
+
+    results: dict[MethodType, Any]
+
+
+R = TypeVar("R", bound=HasResults)
+
+
+def computed_once(method: Callable[[D, R], T]) -> Callable[[D, R], T]:
+    """Make a method of a derived value compute its result once per window, or per view, for all callers."""
 
     @wraps(method)
-    def shared(self: D, window: WindowTallies[S]) -> T:
+    def shared(self: D, of: R) -> T:
         bound = MethodType(method, self)
-        if bound not in window.results:
-            window.results[bound] = method(self, window)
-        result: T = window.results[bound]
+        if bound not in of.results:
+            of.results[bound] = method(self, of)
+        result: T = of.results[bound]
         return result
 
     return shared
@@ -94,7 +118,8 @@ def once_per_window(method: Callable[[D, WindowTallies[S]], T]) -> Callable[[D, 
 class View:
     """What a snapshot contains of some series of one model.
 
-    `names` are the admitted values of labels, and `panes` those in view, by window and series.
+    `names` are the admitted values of labels, and `panes` those in view, by window and series. `outcome_window` is the
+    one of half-days, if there is ground truth.
     """
 
     def __init__(
@@ -104,11 +129,14 @@ class View:
         series: Sequence[Series],
         names: LabelNames,
         panes: PanesByWindow,
+        outcome_window: Window | None = None,
     ) -> None:
         self.snapshot = snapshot
         self.rolling_windows = rolling_windows
         self.series = series
         self.names = names
+        self.outcome_window = outcome_window
+        self.results: dict[MethodType, Any] = {}
         self._panes = panes
 
     @property
@@ -160,6 +188,7 @@ class View:
         """Return the view of a snapshot with the same tallies and other judgements; sums and results are shared."""
         view = copy.copy(self)
         view.snapshot = snapshot
+        view.results = {}
         view.windows = tuple(window.judged(snapshot.judgements) for window in self.windows)
         view.segments = tuple(window.judged(snapshot.judgements) for window in self.segments)
         return view

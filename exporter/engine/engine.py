@@ -7,11 +7,9 @@ consistent.
 
 import math
 from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
-from dataclasses import replace
 from functools import partial
 
 import msgspec
-import numpy as np
 
 from exporter.batch import Batch, Series
 from exporter.decoding.decode import DecodeResult
@@ -117,6 +115,9 @@ class Engine:
                 self._add_outcomes,
                 state.join_counts or JoinCounts(),
                 state.deltas.get(JOINS, StoreDelta()),
+                revise=self._revise_outcomes,
+                settled_seconds=plan.settled_seconds,
+                view_seconds=plan.view_seconds,
             )
 
     def release(self, source: str) -> None:
@@ -313,16 +314,21 @@ class Engine:
                 consumer.accept(batch, self._now)
 
     def _add_outcomes(self, pairs: Sequence[JoinedPair]) -> None:
+        for batch in self._outcomes(pairs):
+            self._tallies.accept(batch, self._now, ("outcomes",))
+
+    def _revise_outcomes(self, before: Sequence[JoinedPair], after: Sequence[JoinedPair]) -> None:
+        for was, now in zip(self._outcomes(before), self._outcomes(after), strict=True):
+            self._tallies.revise(was, now, self._now)
+
+    def _outcomes(self, pairs: Sequence[JoinedPair]) -> Iterator[Batch]:
+        """Yield pairs as batches, each of one plan, with admitted labels only."""
         by_key: dict[ModelKey, list[JoinedPair]] = {}
         for pair in pairs:
             by_key.setdefault(self._keys.of(pair.prediction.series), []).append(pair)
         for key, of_key in by_key.items():
-            joined = outcomes(of_key, self._now, len(self._plan.models[key].segments))
-            predicted = np.array([pair.prediction.time for pair in of_key])
-            limited = self._labels.limit_series(replace(joined, time=predicted), self._now)
-            for batch in self._labels.limit(limited):
-                self._tallies.accept(replace(batch, time=np.full(len(batch), self._now)), self._now, ("outcomes",))
-                self._tallies.accept(batch, self._now, ("labelled",))
+            joined = outcomes(of_key, len(self._plan.models[key].segments))
+            yield from self._labels.limit(self._labels.limit_series(joined, self._now))
 
     def _plan_of(self, series: Series) -> ModelPlan:
         return self._plan.models[self._keys.of(series)]

@@ -1,5 +1,6 @@
 """The plan of an engine: what is counted of each model, windows, limits, and how the bytes of each source are read."""
 
+import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
@@ -9,7 +10,7 @@ from exporter.lines.framing import Framer
 from exporter.model_key import ModelKey
 from exporter.state.snapshot import Identities, ModelIdentities
 from exporter.stats import Statistic
-from exporter.tallies.windows import PANES, Window
+from exporter.tallies.windows import Window
 from exporter.units import FieldPath
 
 
@@ -79,6 +80,8 @@ class Plan:
     remembered: frozenset[str] = frozenset()
     truths: frozenset[str] = frozenset()
     wait_seconds: float = 0.0
+    settled_seconds: float = 0.0
+    view_seconds: float = math.inf
 
     @property
     def framers(self) -> dict[str, Framer]:
@@ -90,5 +93,5 @@ class Plan:
         """What tallies by this plan mean."""
         return Identities(
             models={key: model.identities for key, model in self.models.items()},
-            windows={window.label: f"{PANES} panes, {window.seconds:g} s" for window in self.windows},
+            windows={window.label: f"{window.number} panes, {window.seconds:g} s" for window in self.windows},
         )

@@ -1,7 +1,7 @@
 """The tallies of all statistics, by series and segment: totals since the start, and the panes of windows."""
 
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
-from functools import cache
+from functools import cache, partial
 from itertools import chain
 
 from exporter.batch import LOGGED, Batch, Reads, SegmentSeries, Series
@@ -11,11 +11,26 @@ from exporter.stats import Statistic
 from exporter.store_error import StoreError
 from exporter.tallies.grouping import Group, grouped, parts, split
 from exporter.tallies.history import forget, remember
-from exporter.tallies.tally import AnySeries, AnyTallies, StatisticArrays, accumulate, base, compact, copy
+from exporter.tallies.tally import (
+    AnySeries,
+    AnyTallies,
+    StatisticArrays,
+    Tally,
+    accumulate,
+    base,
+    compact,
+    copy,
+    subtract,
+)
 from exporter.tallies.windows import Window
 
 # In all tallies of a batch.
 MAX_CELLS = 2_000_000
+
+# Arrays to add to, and the names of the statistics that they have, if not all.
+Target = tuple[StatisticArrays, frozenset[str] | None]
+Targets = Callable[[Sequence[Group], float], list[list[Target]]]
+Change = Callable[[StatisticArrays, str, Tally], None]
 
 
 class Panes:
@@ -102,12 +117,22 @@ class TallyStore:
 
     def accept(self, batch: Batch, now: float, reads: Sequence[Reads] = LOGGED) -> None:
         """Add records of one plan, which arrived at epoch time `now`, to the statistics that read such records."""
+        self._change(batch, now, reads, partial(self._targets, has_totals=True), accumulate)
+
+    def revise(self, before: Batch, after: Batch, now: float) -> None:
+        """Replace outcomes in windows; the totals, which must not step back, stay as they are."""
+        targets = partial(self._targets, has_totals=False)
+        self._change(before, now, ("outcomes",), targets, subtract)
+        self._change(after, now, ("outcomes",), targets, accumulate)
+
+    def _change(self, batch: Batch, now: float, reads: Sequence[Reads], targets: Targets, change: Change) -> None:
         plan = self._plan_of(batch.series.names[batch.series.codes[0]])
         batch, groups = grouped(batch, self._windows, now)
-        self._tally(_reading(reads, plan.statistics), reads, batch, groups, now)
+        self._tally(_reading(reads, plan.statistics), reads, batch, groups, now, targets, change)
         segmented = _reading(reads, plan.segmented)
         for segment, values in zip(plan.segments, batch.segments, strict=True):
-            self._tally(segmented, reads, *split(batch, groups, segment.name, values), now)
+            of_values = split(batch, groups, segment.name, values)
+            self._tally(segmented, reads, *of_values, now, targets, change)
 
     def forget(self, gone: Collection[Series]) -> None:
         """Forget series and their segments."""
@@ -122,23 +147,28 @@ class TallyStore:
         batch: Batch,
         groups: Sequence[Group],
         now: float,
+        targets: Targets,
+        change: Change,
     ) -> None:
-        """Add the tallies of a batch to the totals and to the pane of each window."""
+        """Change the targets of a batch's groups by its tallies."""
         for series in dict.fromkeys(group.series for group in groups):
             if series not in self._totals:
                 self._add_series(series)
         cells = sum(statistic.zero().size for statistic in statistics)
         for part, some in parts(batch, groups, max(1, MAX_CELLS // max(1, cells))):
-            _add(statistics, {kind: part.read_as(kind) for kind in reads}, self._targets(some, now))
+            _apply(change, statistics, {kind: part.read_as(kind) for kind in reads}, targets(some, now))
 
-    def _targets(self, groups: Sequence[Group], now: float) -> list[list[StatisticArrays]]:
-        """Return what each group is added to: its series' totals, and its panes that are in view."""
-        targets = [[self._totals[group.series]] for group in groups]
+    def _targets(self, groups: Sequence[Group], now: float, *, has_totals: bool) -> list[list[Target]]:
+        """Return what each group is added to: its series' totals, and its panes that are in view.
+
+        Windows of some statistics have no tallies of segments.
+        """
+        targets: list[list[Target]] = [[(self._totals[group.series], None)] if has_totals else [] for group in groups]
         for index, window in enumerate(self._windows):
-            first = window.first_in_view(now)
+            first, some = window.first_in_view(now), window.statistics
             for group, of_group in zip(groups, targets, strict=True):
-                if group.panes[index] >= first:
-                    of_group.append(self.panes.arrays(window, group.panes[index], group.series))
+                if group.panes[index] >= first and (some is None or group.series.segment is None):
+                    of_group.append((self.panes.arrays(window, group.panes[index], group.series), some))
         return targets
 
     def _add_series(self, series: AnySeries) -> None:
@@ -175,16 +205,17 @@ def _reading(reads: Sequence[Reads], statistics: Iterable[Statistic]) -> list[St
     return [statistic for statistic in statistics if statistic.reads in reads]
 
 
-def _add(
-    statistics: Sequence[Statistic], read: Mapping[Reads, Batch], targets: Sequence[Sequence[StatisticArrays]]
+def _apply(
+    change: Change, statistics: Sequence[Statistic], read: Mapping[Reads, Batch], targets: Sequence[Sequence[Target]]
 ) -> None:
     for statistic in statistics:
         records = read[statistic.reads]
         if not len(records):
             continue
         for of_group, added in zip(targets, statistic.tally(records), strict=True):
-            for arrays in of_group:
-                accumulate(arrays, statistic.name, added)
+            for arrays, some in of_group:
+                if some is None or statistic.name in some:
+                    change(arrays, statistic.name, added)
 
 
 def _copy(by_window: TalliesByWindow) -> dict[str, dict[int, AnyTallies]]:

@@ -34,10 +34,11 @@ class ModelView(NamedTuple):
 
 @dataclass
 class Collector:
-    """Collects the metrics of each model's measures, by key, over rolling windows."""
+    """Collects the metrics of each model's measures, by key, over rolling windows, and half-days of outcomes if any."""
 
     models: Mapping[ModelKey, Measures]
     windows: Sequence[Window]
+    outcome_window: Window | None = None
     _last: tuple[Snapshot, list[ModelView]] | None = field(default=None, init=False)
     _has_judged: bool = field(default=False, init=False)
 
@@ -117,13 +118,14 @@ class Collector:
 
     def _views(self, snapshot: Snapshot) -> Iterator[ModelView]:
         keys = ModelKeys(self.models, snapshot.first_model)
-        panes = panes_in_view(snapshot, self.windows)
+        of_outcomes = [self.outcome_window] if self.outcome_window else []
+        panes = panes_in_view(snapshot, [*self.windows, *of_outcomes])
         series_of: dict[tuple[ModelKey, str], list[Series]] = {}
         for series in of_kind(Series, snapshot.totals):
             series_of.setdefault((keys.of(series), series.model_name), []).append(series)
         for (key, model), of_key in series_of.items():
             names = snapshot.labels.get(model, ModelLabels()).names
-            yield ModelView(self.models[key], View(snapshot, self.windows, of_key, names, panes))
+            yield ModelView(self.models[key], View(snapshot, self.windows, of_key, names, panes, self.outcome_window))
 
 
 def _operation(snapshot: Snapshot) -> Families:
@@ -181,7 +183,7 @@ def _joins(counts: JoinCounts, stats: StoreStats) -> Families:
     waiting = GaugeFamily(
         PREFIX + "joins_waiting", "Predictions and ground-truth labels that wait to be joined.", ("side",)
     )
-    for result in ("joined", "repeated", "revised"):
+    for result in ("joined", "repeated", "revised", "late"):
         results.add((result,), getattr(counts, result))
     for result in ("expired", "orphaned", "evicted"):
         results.add((result,), getattr(stats, result))

@@ -56,15 +56,15 @@ def truths(batch: Batch) -> list[tuple[int, GroundTruthLabel]]:
     ]
 
 
-def outcomes(pairs: Sequence[JoinedPair], now: float, segments: int = 0) -> Batch:
-    """Return what was joined at epoch time `now`, at least one pair, as a batch of outcomes with so many segments."""
+def outcomes(pairs: Sequence[JoinedPair], segments: int = 0) -> Batch:
+    """Return pairs, at least one, as a batch of outcomes with so many segments."""
     n = len(pairs)
     predictions, found = zip(*pairs, strict=True)
     time = np.array([prediction.time for prediction in predictions])
     truth_time = np.array([truth.time for truth in found])
     of_segments = zip(*(_of_width(prediction.segments, segments) for prediction in predictions), strict=True)
     return Batch(
-        time=np.full(n, now),
+        time=time,
         series=Encoded.of(tuple(prediction.series for prediction in predictions)),
         prediction=Encoded.of(tuple(prediction.prediction for prediction in predictions)),
         error=Encoded((), np.full(n, -1)),

@@ -14,6 +14,17 @@ from exporter.joins.migrations import request_from_1
 
 Content = dict[str, Any]
 
+# The statistics of outcomes in version 4, besides those of labels.
+OF_OUTCOMES = {
+    "model_outcomes_total",
+    "confidence",
+    "scores_by_truth",
+    "score_losses",
+    "residual_sums",
+    "residual_bins",
+    "model_ground_truth_delay_seconds",
+}
+
 SECONDS = {"ms": 0.001, "s": 1, "m": 60, "h": 3600, "d": 86400, "w": 604800}
 
 
@@ -74,8 +85,23 @@ def from_3(content: Content) -> Content:
     return content | {"judgements": {}}
 
 
+def from_4(content: Content) -> Content:
+    """Outcomes are counted by the time of their prediction; those in windows were by the time of the label."""
+    windows = {
+        label: {
+            pane: {
+                series: {name: tally for name, tally in arrays.items() if not _is_of_outcomes(name)}
+                for series, arrays in tallies.items()
+            }
+            for pane, tallies in panes.items()
+        }
+        for label, panes in content["windows"].items()
+    }
+    return content | {"windows": windows}
+
+
 # The first step is from version 1 to version 2, and so on.
-STEPS: Sequence[Callable[[Content], Content]] = (from_1, from_2, from_3)
+STEPS: Sequence[Callable[[Content], Content]] = (from_1, from_2, from_3, from_4)
 VERSION = len(STEPS) + 1
 
 
@@ -84,6 +110,10 @@ def migrate(content: Content, version: int) -> Content:
     for step in STEPS[version - 1 :]:
         content = step(content)
     return content
+
+
+def _is_of_outcomes(name: str) -> bool:
+    return name in OF_OUTCOMES or name.startswith("label_")
 
 
 def _statistic(name: str) -> str:

@@ -9,7 +9,7 @@ class Labelled(Statistic):
     """The number of predictions that have been joined with their ground truth."""
 
     name = "labelled"
-    reads = "labelled"
+    reads = "outcomes"
     shape = (1,)
 
     def tally(self, batch: Batch) -> Tally:

@@ -110,8 +110,8 @@ def _of_performance(verdicts: Sequence[Verdicts], thresholds: Mapping[str, float
     if degraded := _by_name((window, each.degraded) for window, each in measured):
         text = f"Below the baseline by more than chance: {_listed(degraded, len(degraded))}."
         yield Finding(WARNING, "performance", text)
-    if any(each.concept_drift for _, each in measured):
-        yield Finding(WARNING, "concept_drift", "The rate of wrong predictions has risen.")
+    if any(each.error_rate_drift for _, each in measured):
+        yield Finding(WARNING, "error_rate_drift", "The rate of wrong predictions has risen.")
 
 
 def _of_features(verdicts: Sequence[Verdicts]) -> Iterator[Finding]:

@@ -15,6 +15,7 @@ from exporter.batch import Floats, Series
 from exporter.derived import Measures
 from exporter.derived.context import FeatureThresholds, Thresholds
 from exporter.derived.drift import Drift
+from exporter.derived.judged_outcomes import LATEST, OutcomeJudge
 from exporter.derived.view import SeriesWindow, View
 from exporter.stats import Statistic
 from exporter.stats.label_counts import LabelCounts
@@ -110,6 +111,13 @@ class Selection:
     def sums(self, statistic: Statistic) -> Floats | None:
         """Return the sum of a statistic at each point of the sparklines; None if nothing is in view."""
         return self.sparkline.sums(self.view.panes(self.sparkline.over, self.series), statistic)
+
+    @cached_property
+    def outcomes(self) -> SeriesWindow | None:
+        """The window if its outcomes are judged, else the latest that is judged; None if there is none."""
+        judge = self.measures.find(OutcomeJudge)
+        windows = {each.labels: each for each in judge.windows(self.view)} if judge else {}
+        return windows.get(self.tallies.labels) or windows.get((*self.series, LATEST))
 
     @cached_property
     def past_windows(self) -> list[SeriesWindow]:

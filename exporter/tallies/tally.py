@@ -75,6 +75,13 @@ def accumulate(arrays: StatisticArrays, name: str, tally: Tally) -> None:
     arrays[name] = add(arrays[name], tally) if name in arrays else tally.copy()
 
 
+def subtract(arrays: StatisticArrays, name: str, tally: Tally) -> None:
+    """Take a tally that was added before from the array of its statistic, which an older state may lack."""
+    if name in arrays:
+        left = add(arrays[name].astype(np.float64), -tally.astype(np.float64))
+        arrays[name] = np.maximum(left, 0).astype(COUNTS) if tally.dtype == COUNTS else left
+
+
 def merge(parts: Iterable[Mapping[S, Mapping[str, Tally]]]) -> dict[S, StatisticArrays]:
     """Return the sum of several tallies as float64: panes of a window, or workers, or pods."""
     total: dict[S, StatisticArrays] = {}

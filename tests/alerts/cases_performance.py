@@ -1,18 +1,22 @@
 """Cases of the alerts of performance."""
 
-from tests.alerts.timeline import Case, Level, Rate, Shape, of, thresholds
+from tests.alerts.timeline import Case, Clock, Level, Rate, Shape, of, thresholds
 
 
-def gauge(name: str, value: float, labels: str = 'window="1h"') -> dict[str, Shape]:
+def gauge(name: str, value: float, labels: str = 'window="latest"') -> dict[str, Shape]:
     return {of(name, labels): Level(value)}
 
 
 def dropped(value: float, degraded: float) -> dict[str, Shape]:
-    labels = 'metric="f1",window="24h"'
-    return gauge("model_performance_drop", value, labels) | gauge("model_performance_degraded", degraded, labels)
+    labels = 'metric="f1",window="latest"'
+    found = gauge("model_performance_drop", value, labels) | gauge("model_performance_degraded", degraded, labels)
+    return found | gauge("model_window_outcomes", 400)
 
 
+DAY = 24 * 60
+JUDGED = of("model_ground_truth_judged_until_timestamp_seconds")
 OUTCOMES = of("model_outcomes_total", 'predicted="approve",actual="approve"')
+HOUR = 'window="1h"'
 STDERR = 'window="1h",metric="accuracy"'
 
 CASES = [
@@ -24,8 +28,9 @@ CASES = [
         near=gauge("model_accuracy", 0.76),
         summary="Accuracy is 70%, below the limit of 80%.",
         says="The accuracy of credit, version 3, measured with ground truth, is below the limit of 80% by more than "
-        "chance explains (three standard errors). Accuracy by window: 1h 70%. First see which classes are "
-        "confused, and whether inputs have drifted; consider a rollback to the previous version.",
+        "chance explains (three standard errors). This is about 400 predictions, the newest that have enough ground "
+        "truth. First see which classes are confused, and whether inputs have drifted; consider a rollback to the "
+        "previous version.",
     ),
     Case(
         "ModelPerformanceDegraded",
@@ -39,34 +44,51 @@ CASES = [
     ),
     Case(
         "ModelEstimatedAccuracyLow",
-        healthy=gauge("model_estimated_accuracy", 0.9) | gauge("model_estimated_stderr", 0.01, STDERR),
-        fault=gauge("model_estimated_accuracy", 0.75),
-        near=gauge("model_estimated_accuracy", 0.775),
+        healthy=gauge("model_estimated_accuracy", 0.9, HOUR) | gauge("model_estimated_stderr", 0.01, STDERR),
+        fault=gauge("model_estimated_accuracy", 0.75, HOUR),
+        near=gauge("model_estimated_accuracy", 0.775, HOUR),
         summary="Estimated accuracy is 75%, below the limit of 80%.",
         says="The accuracy of credit, version 3, estimated from its own probabilities, is 75%; the limit is 80%. "
         "First see whether inputs have drifted, and get ground truth for a sample of the last hours.",
     ),
     Case(
-        "ModelConceptDrift",
-        healthy=gauge("model_concept_drift", 0, ""),
-        fault=gauge("model_concept_drift", 1, ""),
+        "ModelErrorRateDrift",
+        healthy=gauge("model_error_rate_drift", 0, ""),
+        fault=gauge("model_error_rate_drift", 1, ""),
         near={},
         summary="The error rate has risen.",
-        says="Within the last day, the error rate of credit, version 3, has risen by more than chance explains: the "
-        "relationship between inputs and outcomes has changed. First find out whether the world or the way "
-        "labels are made has changed, then retrain.",
+        says="credit, version 3, is wrong more often than on the days before, by more than days differ anyway. Either "
+        "the inputs have become harder, or they mean something else now. First see whether inputs have drifted and "
+        "whether the way labels are made has changed.",
     ),
     Case(
         "ModelRegressionErrorHigh",
         healthy=thresholds(mae=10, rmse=20)
-        | gauge("model_mae", 5, 'window="24h"')
-        | gauge("model_mape", 9, 'window="24h"'),
-        fault=gauge("model_mae", 12.5, 'window="24h"'),
+        | gauge("model_window_outcomes", 400)
+        | gauge("model_mae", 5)
+        | gauge("model_mape", 9),
+        fault=gauge("model_mae", 12.5),
         # Of the percentage error no limit is set.
-        near=gauge("model_mae", 9.9, 'window="24h"') | gauge("model_mape", 99, 'window="24h"'),
+        near=gauge("model_mae", 9.9) | gauge("model_mape", 99),
         summary="The error of the predictions is above its limit: mae 12.5.",
-        says="In the last day, the error of credit, version 3, was above the limit. Errors: mae 12.5. Limits: mae 10. "
-        "First see whether the error is one-sided (bias), and whether inputs have drifted.",
+        says="The error of credit, version 3, is above the limit for the newest predictions that have ground truth. "
+        "Errors: mae 12.5. Limits: mae 10. First see whether the error is one-sided (bias), and whether inputs have "
+        "drifted.",
+    ),
+    Case(
+        "ModelGroundTruthLate",
+        # The newest predictions that are judged are always new, and then stay the same.
+        healthy={JUDGED: Clock(), of("model_version:model_predictions:rate5m", pod=""): Level(1)},
+        fault={JUDGED: Level(9 * DAY * 60.0)},
+        near={JUDGED: Clock(2 * DAY)},
+        begins=9 * DAY,
+        fires=2 * DAY + 120,
+        resolves=60,
+        step=60,
+        summary="Performance has not been measured for 2d 2h 0m 0s.",
+        says="The newest predictions of credit, version 3, with enough ground truth to measure performance are 2d 2h "
+        "0m 0s old, two days more than in any week before. First see whether labels still arrive for each class, and "
+        "whether request ids still match.",
     ),
     Case(
         "ModelGroundTruthStopped",

@@ -30,7 +30,7 @@ COMING = {
     "model_performance_baseline",
     "model_performance_drop",
     "model_performance_degraded",
-    "model_concept_drift",
+    "model_error_rate_drift",
     "model_concept_drift_detections_total",
     "model_label_drift_psi",
     "model_label_drift_psi_critical",

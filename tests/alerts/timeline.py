@@ -46,17 +46,24 @@ class Rate:
 
 
 @dataclass(frozen=True)
+class Clock:
+    """A timestamp so many minutes ago."""
+
+    minutes_ago: int = 0
+
+
+@dataclass(frozen=True)
 class Gone:
     """No sample."""
 
 
-Shape = Level | Rate | Gone
+Shape = Level | Rate | Clock | Gone
 Series = Mapping[str, Shape]
 
 
 def spelt(pieces: Sequence[tuple[int, Shape]], step: int) -> str:
     """Return promtool's notation of shapes that last so many minutes each, scraped every `step` minutes."""
-    text, count = [], 0.0
+    text, count, begin = [], 0.0, 0
     for minutes, shape in pieces:
         samples = minutes // step
         match shape:
@@ -65,8 +72,11 @@ def spelt(pieces: Sequence[tuple[int, Shape]], step: int) -> str:
             case Rate(a_minute):
                 text.append(f"{count!r}+{a_minute * step!r}x{samples - 1}")
                 count += a_minute * step * samples
+            case Clock(minutes_ago):
+                text.append(f"{60 * (begin - minutes_ago)}+{60 * step}x{samples - 1}")
             case Gone():
                 text.append(f"_x{samples}")
+        begin += samples * step
     return " ".join(text)
 
 

@@ -15,6 +15,8 @@ from tests.servers import free_port
 
 REFERENCE = 2000
 PART = 300
+# Days before today, each with so many predictions.
+DAYS, PER_DAY = 12, 20
 CLASSES = """\
 listen: 127.0.0.1:0
 state_dir: {folder}/state
@@ -25,7 +27,7 @@ sources:
   - "{folder}/log.jsonl"
   - {{url: "tcp://127.0.0.1:{tcp}", connections: 1}}
   - "udp://127.0.0.1:{udp}"
-ground_truth: {{sources: ["{folder}/truth.jsonl"]}}
+ground_truth: {{sources: ["{folder}/truth.jsonl"], coverage: 0.8}}
 business:
   - {{name: amount, field: amount, buckets: [100, 1000]}}
   - {{name: repaid, truth: repaid}}
@@ -114,6 +116,18 @@ class Model:
         self._append("log", log, "no JSON\n")
         self.records += PART + len(truths)
 
+    def serve_past_days(self) -> None:
+        """Log predictions of the days before, and their truth."""
+        log, truths = [], []
+        for index in range(DAYS * PER_DAY):
+            made = self.make(self.rng, drifted=False)
+            record = {"timestamp": time.time() - (1 + index / PER_DAY) * 86400, "request_id": f"past {index}"}
+            truths.append({"request_id": record["request_id"], "actual": made.pop("actual")})
+            log.append(record | {"features": {}, "prediction": made["prediction"]})
+        self._append("truth", truths)
+        self._append("log", log)
+        self.records += 2 * len(log)
+
     def wait(self) -> None:
         """Wait until all is counted."""
         self.sidecar.wait_for("prediction_exporter_source_records_total", self.records)
@@ -135,6 +149,7 @@ def model(folder: Path, make: Make, config: str, **ports: int) -> Iterator[Model
     (folder / "config.yaml").write_text(config.format(folder=folder, **ports))
     with exporter("--config", folder / "config.yaml") as sidecar:
         served = Model(folder, make, sidecar, rng)
+        served.serve_past_days()
         served.serve()
         served.wait()
         yield served

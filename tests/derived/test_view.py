@@ -10,7 +10,7 @@ import pytest
 from exporter.batch import SegmentSeries, Series
 from exporter.derived import drift, drift_statistics
 from exporter.derived.feature_health import AbsentFeatures
-from exporter.derived.view import WindowTallies, once_per_window
+from exporter.derived.view import WindowTallies, computed_once
 from exporter.exposition.collector import Collector
 from exporter.model_key import OTHERS
 from exporter.state.snapshot import ModelLabels, Snapshot
@@ -73,13 +73,13 @@ class Total:
     def __init__(self) -> None:
         self.calls: list[str] = []
 
-    @once_per_window
+    @computed_once
     def total(self, window: WindowTallies[Any]) -> float:
         self.calls.append(window.label)
         return float(window[COUNTS].sum())
 
 
-def test_a_result_is_computed_once_per_window_and_derived_value() -> None:
+def test_a_result_is_computed_computed_once_and_derived_value() -> None:
     view = whole(snapshot(ago0={DEFAULT: counted(2.0)}), [MINUTE, replace(MINUTE, label="60s")])
     one, other = Total(), Total()
     assert [one.total(window) for window in view.windows for _ in range(3)] == [2.0] * 3 + [0.0] * 9

@@ -4,10 +4,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from exporter.derived.attribution_ranking import MIN_SAMPLES as FEWEST_ATTRIBUTED
-from exporter.derived.degradation import FEWEST_FOR_CONCEPT_DRIFT, FEWEST_OUTCOMES
+from exporter.derived.degradation import FEWEST_OUTCOMES
 from exporter.derived.distributions import SAMPLES_PER_BIN
 from exporter.derived.drift_level import FEWEST_OF_REFERENCE, FEWEST_RECORDS
 from exporter.derived.drift_statistics import DRIFT_STATISTICS
+from exporter.derived.error_rate_drift import FEWEST_DAYS
 from exporter.derived.estimated_performance import FEWEST_PREDICTIONS
 from exporter.derived.feature_health import FEWEST_VALUES
 from exporter.derived.multivariate_drift import FEWEST_RECORDS as FEWEST_RECONSTRUCTED
@@ -158,12 +159,12 @@ CHAPTERS = (
         "figures per class.",
         r"model_(outcomes_total|window_outcomes|ground_truth_.*|accuracy|precision|recall|f1|auc|log_loss|brier_score"
         r"|expected_calibration_error|reliability_.*|mae|rmse|mape|r2|bias|residual_quantile|performance_.*"
-        r"|concept_drift)",
+        r"|error_rate_drift)",
         {
             "performance_baseline": NO_BASELINE,
             "performance_drop": f"{NO_OUTCOME}, or {NO_BASELINE}",
             "performance_degraded": f"the window has fewer than {FEWEST_OUTCOMES} outcomes, or {NO_BASELINE}",
-            "concept_drift": f"the longest window has fewer than {FEWEST_FOR_CONCEPT_DRIFT} outcomes",
+            "error_rate_drift": f"fewer than {FEWEST_DAYS} whole days are judged",
             "brier": f"{NO_OUTCOME} with a score for each class of the reference",
             "log_loss": f"{NO_OUTCOME} with a score for the actual class",
             "auc": f"{NO_OUTCOME} with scores, or they are all of one class",

@@ -36,7 +36,7 @@ UNITS = {
     "_wasserstein|model_multivariate_drift": "standard deviations",
     "_zscore": "standard errors",
     "_drift_level": "0, 1 or 2",
-    "_(drifted|changed|absent|stuck|degraded|concept_drift|successful|info)": "0 or 1",
+    "_(drifted|changed|absent|stuck|degraded|error_rate_drift|successful|info)": "0 or 1",
 }
 
 

@@ -312,8 +312,8 @@ def test_a_request_knows_what_was_joined_for_as_long_as_its_truth_may_be_revised
 def test_an_outcome_has_what_both_sides_say(stored: Stored) -> None:
     stored.predict("a", "b")
     stored.take(Arrival(True, (("b", "", "y"),), 5), NOW + 5)
-    batch = outcomes(stored.pairs, NOW + 7)
-    assert batch.time.tolist() == [NOW + 7]
+    batch = outcomes(stored.pairs)
+    assert batch.time.tolist() == [NOW]
     assert batch.delay_seconds is not None
     assert batch.delay_seconds.tolist() == [5]
     assert batch.prediction.names == ("x",)

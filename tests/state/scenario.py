@@ -6,7 +6,7 @@ the state changes.
 
 import json
 import shutil
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from pathlib import Path
 from typing import Any
 
@@ -43,8 +43,8 @@ from tests.records import result
 
 VERSIONS = Path(__file__).parent / "versions"
 NOW = 1_700_000_000.0
-# Statistics that the releases of version 1 did not have.
-NEWER = {"business_revenue_negative", "business_repaid_negative"}
+# Statistics that older releases did not have.
+NEWER = {"business_revenue_negative", "business_repaid_negative", "feature_values"}
 LOG, HTTP, LABELS = "/log", "http:///v1/predictions", "/labels"
 LOG_STREAM, LABEL_STREAM = Stream(LOG, "/log", 1, 2, 3), Stream(LABELS, "/labels", 1, 4)
 
@@ -148,17 +148,23 @@ def _without_gaps(counts: SourceCounts) -> dict[str, Any]:
     return values
 
 
-def sums(tallies: AnyTallies) -> dict[str, dict[str, float]]:
+def sums(tallies: AnyTallies, without: Collection[str] = ()) -> dict[str, dict[str, float]]:
     """Return the sum of each tally, by the labels of its series and the name of its statistic.
 
-    Those that are 0 are left out, as are those of statistics that an older release does not have.
+    Those that are 0 are left out, as are those of statistics that an older release does not have, or `without` some.
     """
     return {
         " ".join(series): {
-            name: float(array.sum()) for name, array in arrays.items() if array.any() and name not in NEWER
+            name: float(array.sum()) for name, array in arrays.items() if array.any() and name not in {*NEWER, *without}
         }
         for series, arrays in sorted(tallies.items())
     }
+
+
+def of_outcomes() -> set[str]:
+    """Return the names of the statistics that read outcomes."""
+    statistics = (statistic for model in plan().models.values() for statistic in (*model.statistics, *model.segmented))
+    return {statistic.name for statistic in statistics if statistic.reads == "outcomes"}
 
 
 def summary(snapshot: Snapshot) -> dict[str, Any]:
@@ -167,8 +173,14 @@ def summary(snapshot: Snapshot) -> dict[str, Any]:
         "time": snapshot.time,
         "totals": sums(snapshot.totals),
         "windows": {
-            label: {str(pane): sums(tallies) for pane, tallies in panes.items()}
+            # In older versions, outcomes were in the pane of their label.
+            label: {
+                str(pane): {series: row for series, row in sums(tallies, of_outcomes()).items() if row}
+                for pane, tallies in panes.items()
+                if any(sums(tallies, of_outcomes()).values())
+            }
             for label, panes in snapshot.windows.items()
+            if label != "outcomes"
         },
         "history": {
             label: {str(quarter): sums(tallies) for quarter, tallies in quarters.items()}

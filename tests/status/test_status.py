@@ -361,7 +361,7 @@ def test_performance_is_shown_where_there_is_ground_truth() -> None:
     assert shown.model is not None
     performance = shown.model.performance
     assert performance is not None
-    assert (performance.samples, performance.coverage, performance.concept_drift) == (200, 1, True)
+    assert (performance.samples, performance.coverage, performance.error_rate_drift) == (200, 1, None)
     assert performance.figures["accuracy"] == pytest.approx(0.75)
     # A third of the records of class `no` have the score of those of class `yes`, and the others a lower one.
     of_yes = {"precision": 0.5, "recall": 1.0, "f1": pytest.approx(2 / 3), "auc": pytest.approx(5 / 6)}
@@ -379,7 +379,7 @@ def test_performance_is_shown_where_there_is_ground_truth() -> None:
         assert value == metrics[f"model_{name}", average]
     assert shown.model.estimated is not None
     assert shown.model.estimated["accuracy"] == metrics["model_estimated_accuracy", ""] == pytest.approx(0.9)
-    assert {"accuracy", "performance", "concept_drift"} <= {finding.check for finding in shown.findings}
+    assert {"accuracy", "performance"} <= {finding.check for finding in shown.findings}
     page = rendering.page(shown).decode()
     assert "200 predictions were joined with ground truth in the last 5m; coverage 100%." in page
     # Measured, estimated, the baseline and the limit.

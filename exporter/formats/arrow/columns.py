@@ -273,7 +273,7 @@ def _spelt(parts: list[tuple[list[Any], Ints]], spell: Callable[[Any], str]) -> 
 
 
 def _scores_of_rows(column: pa.ChunkedArray) -> tuple[dict[str, float] | None, ...]:
-    """Return the score by class of each row, None where there are none, or one is not finite."""
+    """Return the score by class of each row, None if it has none, or one is not finite."""
     rows = (value.items() if isinstance(value, dict) else value for value in column.to_pylist())
     values = (
         None if pairs is None else {name: float(score) for name, score in pairs if score is not None} for pairs in rows

@@ -113,7 +113,7 @@ def _archived(config: Config) -> Config:
     return msgspec.structs.replace(
         config,
         sources=[*config.sources, PREDICTIONS],
-        ground_truth=msgspec.structs.replace(labels, sources=[*labels.sources, LABELS]),
+        ground_truth=msgspec.structs.replace(labels, sources=[*labels.sources, LABELS], coverage=0.0, settled=None),
         windows=(WINDOW,),
         limits=msgspec.structs.replace(config.limits, past=EVER),
     )

@@ -58,14 +58,17 @@ class OfflineJoin:
         if not inside.any():
             return
         for admitted in self._labels.limit(self._labels.limit_series(batch.where(inside), self._now)):
-            # All of them are tallied at the same time, so that the window contains them.
-            self._tallies.accept(replace(admitted, time=np.full(len(admitted), self._now)), self._now)
+            self._tallies.accept(self._now_only(admitted), self._now)
             pairs = [*self._pairs(conversion.predictions(admitted, self._now))]
             if pairs:
                 plan = self._plan_of(pairs[0].prediction.series)
-                joined = conversion.outcomes(pairs, self._now, len(plan.segments))
+                joined = conversion.outcomes(pairs, len(plan.segments))
                 for outcomes in self._labels.limit(self._labels.limit_series(joined, self._now)):
-                    self._tallies.accept(outcomes, self._now, ("outcomes", "labelled"))
+                    self._tallies.accept(self._now_only(outcomes), self._now, ("outcomes",))
+
+    def _now_only(self, batch: Batch) -> Batch:
+        """Return a batch whose records are all of the same time, so that the window contains them."""
+        return replace(batch, time=np.full(len(batch), self._now))
 
     def snapshot(self) -> Snapshot:
         """Return the tallies."""
