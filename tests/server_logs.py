@@ -333,7 +333,7 @@ def _log(lines: Callable[[Request], Iterator[Any]], **expected: Any) -> ServerLo
 
 
 PLAIN = {"has_features": False}
-STATUS = {"predictions": {"200": len(GOOD)}, "errors": {"500": FAILED}, "has_features": False, "latencies": len(GOOD)}
+STATUS = {"predictions": {"200": len(GOOD)}, "errors": {"500": FAILED}, "has_features": False, "latencies": REQUESTS}
 LOGS = {
     "nginx": _log(nginx, **STATUS, skipped=REQUESTS, rounding=1e-3),
     "envoy": _log(envoy, **STATUS, rounding=1e-3),

@@ -146,9 +146,10 @@ def _add_requests(chosen: Measures, config: Config, predictions: LabelCounts) ->
     )
     latency = Histogram(
         "model_prediction_latency_seconds",
-        "Latency of predictions.",
+        "Latency of requests, those that failed included.",
         "latency_seconds",
         config.buckets.latency_seconds,
+        "requests",
     )
     probability = Histogram(
         "model_prediction_probability",

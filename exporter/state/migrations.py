@@ -25,6 +25,7 @@ OF_OUTCOMES = {
     "model_ground_truth_delay_seconds",
 }
 
+LATENCY = "model_prediction_latency_seconds"
 SECONDS = {"ms": 0.001, "s": 1, "m": 60, "h": 3600, "d": 86400, "w": 604800}
 
 
@@ -86,7 +87,14 @@ def from_3(content: Content) -> Content:
 
 
 def from_4(content: Content) -> Content:
-    """Outcomes are counted by the time of their prediction; those in windows were by the time of the label."""
+    """Outcomes are counted by the time of their prediction; those in windows were by the time of the label.
+
+    Latencies are those of requests, no longer of predictions alone.
+    """
+    for model in content["identities"].get("models", {}).values():
+        statistics = model.get("statistics", {})
+        if LATENCY in statistics:
+            statistics[LATENCY] = statistics[LATENCY].replace("reads='predictions'", "reads='requests'")
     windows = {
         label: {
             pane: {

@@ -357,7 +357,7 @@ def test_the_logger_posts_to_a_running_sidecar(tmp_path: Path) -> None:
         predictions = running.samples("model_predictions_total")
         assert (predictions["1",], sum(predictions.values())) == (2, 2)
         assert running.samples("model_prediction_errors_total") == {("422",): 2}
-        assert running.total("model_prediction_latency_seconds_count") == 2
+        assert running.total("model_prediction_latency_seconds_count") == 4
         assert 'model_name="sklearn-iris"' in running.get("/metrics")
         assert running.samples("model_feature_quality_total")[("missing", "petal_width")] == 0
         assert (

@@ -119,7 +119,7 @@ def play(state: DurableState, engine: Engine) -> Snapshot:
     engine.open(LABEL_STREAM)
     # These roll out of the shorter window.
     engine.feed(LOG_STREAM, block(prediction(n, NOW - 200 + n) for n in range(10)), NOW - 180)
-    again = [prediction(90, NOW - 180, error_type="timeout"), prediction(3, NOW - 180)]
+    again = [prediction(90, NOW - 180, error_type="timeout", latency_ms=None, amount=None), prediction(3, NOW - 180)]
     engine.feed(LOG_STREAM, b"not json\n" + block(again), NOW - 180)
     first = [label(1, NOW - 170, "approve"), label(2, NOW - 170, "deny"), label(50, NOW - 170, "approve")]
     engine.feed(LABEL_STREAM, block(first), NOW - 170)
