@@ -21,8 +21,8 @@ NON_FINITE = 2
 # In the place of an amount that is not a number, or not a finite one.
 NO_NUMBER, NOT_FINITE = -math.inf, math.inf
 
-# The records that a statistic reads: `requests` are predictions and errors, and `outcomes` predictions that were joined with
-# their ground truth.
+# The records that a statistic reads: `requests` are predictions and errors, and `outcomes` are predictions that were
+# joined with their ground truth.
 Reads = Literal["requests", "predictions", "errors", "outcomes"]
 LOGGED: tuple[Reads, ...] = ("requests", "predictions", "errors")
 

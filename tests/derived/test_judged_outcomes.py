@@ -93,7 +93,8 @@ def view(log: list[Log], end: int, wait_days: float = WAIT_DAYS) -> View:
         }
         panes[2 * BEGIN + number] = AnyTallies({DEFAULT: row})
     labels = {DEFAULT.model_name: ModelLabels(CLASSES)}
-    snapshot = Snapshot(now, AnyTallies({DEFAULT: {}}), {window.label: panes}, labels=labels)
+    totals = AnyTallies({DEFAULT: {}})
+    snapshot = Snapshot(time=now, totals=totals, windows={window.label: panes}, labels=labels)
     return View(snapshot, (), [DEFAULT], CLASSES, panes_in_view(snapshot, [window]), window)
 
 
