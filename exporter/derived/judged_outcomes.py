@@ -86,6 +86,11 @@ class HalfDays:
     is_judged: Bools
     reached: Floats
 
+    def judged_until(self, now: float) -> float | None:
+        """Return the epoch time at which the newest judged pane ends, at most `now`; None if there is none."""
+        newest = self.newest_judged()
+        return None if newest is None else min((newest + 1) * HALF_DAY, now)
+
     def newest_judged(self, before: float = np.inf) -> int | None:
         """Return the number of the newest judged pane that ended before an epoch time; None if there is none."""
         ended = (number for number, is_judged in zip(self.numbers, self.is_judged, strict=True) if is_judged)
@@ -140,9 +145,9 @@ class OutcomeJudge:
         text = "End of the newest stretch of predictions that is judged."
         family = GaugeFamily("model_ground_truth_judged_until_timestamp_seconds", text, BASE_LABELS)
         for series, half_days in self.half_days(view).items():
-            newest = half_days.newest_judged()
-            if newest is not None:
-                family.add(series, min((newest + 1) * HALF_DAY, view.snapshot.time))
+            until = half_days.judged_until(view.snapshot.time)
+            if until is not None:
+                family.add(series, until)
         yield family
         latest = tuple(window for window in self.windows(view) if window.label == LATEST)
         text = "Outcomes in a window, by the time of the prediction."

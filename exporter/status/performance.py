@@ -22,13 +22,15 @@ LIMITED = ("accuracy", "mae", "rmse", "mape")
 class PerformanceStatus(msgspec.Struct, frozen=True, kw_only=True):
     """Performance according to ground truth: figures by metric, such as `accuracy` of `model_accuracy`.
 
-    `window` is the selected one if it is judged, else the latest that is; None if there is none. `samples` is the
-    number of its outcomes, and `coverage` the share of its predictions with ground truth.
+    `window` is the selected one if it is judged, else `latest`; None if there is none. `judged_until` is the epoch time
+    until which predictions are judged. `samples` is the number of outcomes in the window, and `coverage` the share of
+    its predictions with ground truth.
     `classes` has figures by class. `degraded` lists the metrics that dropped by more than chance. `limits` are those of
     `thresholds`, by metric. `courses` are sparklines of the metrics that have a trend.
     """
 
     window: str | None
+    judged_until: float | None
     samples: int
     coverage: float
     figures: dict[str, float]
@@ -51,6 +53,7 @@ def performance(selection: Selection, *, charted: bool = False) -> PerformanceSt
     degraded = degradation.degraded(judged) if degradation and judged else {}
     return PerformanceStatus(
         window=judged.label if judged else None,
+        judged_until=judge.half_days(selection.view)[selection.series].judged_until(selection.view.snapshot.time),
         samples=int(judge.samples(judged or selection.tallies)),
         coverage=measures.one(Coverage).share(judged or selection.tallies),
         figures=_figures(selection, by_class),

@@ -13,6 +13,8 @@ from exporter.engine.engine import Engine
 from exporter.joins.memory_store import MemoryStore
 from exporter.lines.stream import Stream
 from exporter.model_key import OTHERS
+from exporter.status import rendering
+from exporter.status.document import document
 from exporter.units import Duration
 from tests.records import block
 
@@ -132,3 +134,20 @@ def test_all_outcomes_are_shown_with_a_coverage_of_0() -> None:
     sidecar.label(range(8), "yes")
     sidecar.label(range(8, 10), "no")
     assert sidecar.metrics()["model_accuracy", "1h"] == 0.8
+
+
+def test_the_status_page_shows_the_newest_that_have_their_labels() -> None:
+    sidecar = Sidecar()
+    sidecar.predict(range(200), "yes", NOW - 2 * DAY)
+    sidecar.predict(range(200, 300), "yes", NOW - 60)
+    page = rendering.page(document(sidecar.collector, sidecar.engine.snapshot(NOW))).decode()
+    assert "Unknown: too few labels have arrived." in page
+    sidecar.label(range(150), "yes")
+    sidecar.label(range(150, 200), "no")
+    shown = document(sidecar.collector, sidecar.engine.snapshot(NOW))
+    assert shown.model is not None
+    performance = shown.model.performance
+    assert performance is not None
+    assert (performance.window, performance.samples, performance.judged_until) == ("latest", 200, NOW - 1.5 * DAY)
+    assert performance.figures["accuracy"] == 0.75
+    assert "These figures are of 200 predictions until" in rendering.page(shown).decode()

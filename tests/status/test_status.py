@@ -381,7 +381,7 @@ def test_performance_is_shown_where_there_is_ground_truth() -> None:
     assert shown.model.estimated["accuracy"] == metrics["model_estimated_accuracy", ""] == pytest.approx(0.9)
     assert {"accuracy", "performance"} <= {finding.check for finding in shown.findings}
     page = rendering.page(shown).decode()
-    assert "200 predictions were joined with ground truth in the last 5m; coverage 100%." in page
+    assert "200 predictions of the last 5m have ground truth; coverage 100%." in page
     # Measured, estimated, the baseline and the limit.
     assert re.search(r"<td>accuracy[^\n]*</td>\s*<td>75%</td>\s*<td>90%</td>\s*<td>95%</td><td>80%</td>", page)
     assert performance.limits == {"accuracy": 0.8}
