@@ -14,7 +14,8 @@ from exporter.joins.memory_store import MemoryStore
 from exporter.lines.stream import Stream
 from exporter.model_key import OTHERS
 from exporter.status import rendering
-from exporter.status.document import document
+from exporter.status.document import Status, StatusQuery, status
+from exporter.status.operation import Operation
 from exporter.units import Duration
 from tests.records import block
 
@@ -56,6 +57,9 @@ class Sidecar:
         self.store.apply(snapshot.deltas["joins"])
         self.engine = Engine(self.plan, self.engine.committed(snapshot), store=self.store)
         self.engine.open(LABELS, self.engine.remembered("/labels").get(LABELS))
+
+    def status(self) -> Status:
+        return status(self.collector, self.engine.snapshot(self.now), StatusQuery(), Operation())
 
     def metrics(self) -> dict[tuple[str, ...], float]:
         families = self.collector.collect(self.engine.snapshot(self.now))
@@ -140,11 +144,11 @@ def test_the_status_page_shows_the_newest_that_have_their_labels() -> None:
     sidecar = Sidecar()
     sidecar.predict(range(200), "yes", NOW - 2 * DAY)
     sidecar.predict(range(200, 300), "yes", NOW - 60)
-    page = rendering.page(document(sidecar.collector, sidecar.engine.snapshot(NOW))).decode()
+    page = rendering.page(sidecar.status()).decode()
     assert "Unknown: too few labels have arrived." in page
     sidecar.label(range(150), "yes")
     sidecar.label(range(150, 200), "no")
-    shown = document(sidecar.collector, sidecar.engine.snapshot(NOW))
+    shown = sidecar.status()
     assert shown.model is not None
     performance = shown.model.performance
     assert performance is not None
