@@ -74,8 +74,13 @@ def from_3(content: Content) -> Content:
     return content | {"judgements": {}}
 
 
+def from_4(content: Content) -> Content:
+    """Lines wait for the other one of their pair; there are none yet."""
+    return content | {"waiting": {}}
+
+
 # The first step is from version 1 to version 2, and so on.
-STEPS: Sequence[Callable[[Content], Content]] = (from_1, from_2, from_3)
+STEPS: Sequence[Callable[[Content], Content]] = (from_1, from_2, from_3, from_4)
 VERSION = len(STEPS) + 1
 
 
