@@ -282,6 +282,27 @@ def local_time(r: Request) -> Iterator[Any]:
     yield {"asctime": spaced(r.time + 3600), "prediction": r.predicted}
 
 
+def request_and_response(r: Request) -> Iterator[Any]:
+    yield {"event": "request", "request_id": r.id, "timestamp": iso(r.time), "features": r.features}
+    yield {"event": "response", "request_id": r.id, "timestamp": iso(r.time + r.latency), "prediction": r.predicted}
+
+
+def azure_data_collector(r: Request) -> Iterator[Any]:
+    outputs = [{"label": r.predicted, "probability": r.score}]
+    for kind, data in (("model_inputs", [r.features]), ("model_outputs", outputs)):
+        yield {
+            "specversion": "1.0",
+            "id": f"{kind}-{r.id}",
+            "type": f"azureml.inference.{kind}",
+            "datacontenttype": "application/json",
+            "time": iso(r.time),
+            "data": data,
+            "correlationid": r.id,
+            "xrequestid": r.id,
+            "modelversion": "default",
+        }
+
+
 def error_flag(r: Request) -> Iterator[Any]:
     is_good = r.status == 200
     yield {"timestamp": iso(r.time), "ok": is_good, "prediction": r.predicted if is_good else None}
@@ -346,6 +367,8 @@ LOGS = {
     "batch": _log(batch, predictions={name: 2 * count for name, count in classes(ALL).items()}, latencies=REQUESTS),
     "kserve": _log(kserve, latencies=REQUESTS),
     "litellm": _log(litellm, predictions={"success": 190}, errors={"RateLimitError": 10}, latencies=190, **PLAIN),
+    "request-and-response": _log(request_and_response),
+    "azure-data-collector": _log(azure_data_collector),
     "features-as-list": _log(features_as_list, latencies=REQUESTS),
     "scores-as-prediction": _log(scores_as_prediction),
     "scores-as-probability": _log(

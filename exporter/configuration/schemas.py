@@ -93,6 +93,7 @@ def needs_mapping(config: Config, source: SourceConfig) -> bool:
         paths += [path for own in (config.segments, *of_models) for path in map(segments.path_of, own) if path]
     return (
         source.format.parse is not None
+        or source.records.pair is not None
         or source.records.path_fields is not None
         or any(path.keys is None for path in paths)
         or not all(rule.is_plain for rule in rules_of(config, source).values())
@@ -113,6 +114,7 @@ def mapping_of(models: LoadedModels, source: SourceConfig) -> RecordMapping | No
         {str(path): path for path in paths},
         _amounts(config, source),
         source.records.path_fields,
+        source.records.pair,
     )
 
 
@@ -192,6 +194,8 @@ def _unreadable(key: str, source: SourceConfig, rules: Mapping[str, FieldRule]) 
     """Yield the rules that a format cannot use which makes rows, or columns, of its own."""
     if source.records.fields and not rules:
         yield f"{key}.fields: the fields of `format: {source.format.name}` are known"
+    if source.records.pair:
+        yield f"{key}.pair: `format: {source.format.name}` has no pairs of lines"
     for name, rule in rules.items():
         if not rule.is_plain:
             yield f"{key}.fields.{name}: `format: {source.format.name}` reads paths of keys only"

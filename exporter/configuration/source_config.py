@@ -11,6 +11,7 @@ import msgspec
 from exporter import validation
 from exporter.decoding.conditions import Where
 from exporter.decoding.field_rule import FieldRule
+from exporter.decoding.pairs import PairOptions
 from exporter.formats import FORMATS
 from exporter.formats.format import Format
 from exporter.formats.json_lines import JsonLines
@@ -45,6 +46,8 @@ class RecordOptions(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fi
     its file."""
     time_zone: TimeZone | None = None
     """The zone of times without one."""
+    pair: PairOptions | None = None
+    """Joins requests and responses that are lines of their own."""
 
 
 class SourceConfig:

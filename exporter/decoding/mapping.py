@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import base64
 import csv
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
@@ -18,11 +18,17 @@ import msgspec
 from exporter.decoding.columns import label_of
 from exporter.decoding.conditions import Where, value_at
 from exporter.decoding.field_rule import FieldRule
+from exporter.decoding.pairs import PairOptions, Pairs, merged
+from exporter.decoding.pairs import key_of as pair_key
 from exporter.decoding.rows import IsNew, KeyOf, LinePlace, RowReader, Rows, json_value
 from exporter.decoding.schema import FEATURES, LATENCY_UNITS, RECORD_FIELDS
 from exporter.lines.rejects import Reason, RejectedError
+from exporter.lines.stream import Stream
+from exporter.lines.waiting_line import WaitingLine
 from exporter.units import EACH, FieldPath, NamedGroups
 
+# The fields that only a response has.
+OUTCOME = ("prediction", "probability", "error_type")
 SEGMENTS, AMOUNTS = "segments", "amounts"
 MOST_RECORDS = 20_000
 # What belongs to a request, and would count several times as that of each of its records.
@@ -50,13 +56,15 @@ class RecordMapping:
     """Where the fields, segments and amounts of records lie in a row.
 
     `fields` has a rule for each record field that is read, by its name in a schema, `segments` and `amounts` have paths
-    by name. `path_fields` finds further fields in a file's path.
+    by name. `path_fields` finds further fields in a file's path. With `pair`, a row is a request and its response, on
+    lines of their own.
     """
 
     fields: Mapping[str, FieldRule]
     segments: Mapping[str, FieldPath] = field(default_factory=dict)
     amounts: Mapping[str, FieldPath] = field(default_factory=dict)
     path_fields: NamedGroups | None = None
+    pair: PairOptions | None = None
 
     def records(self, row: Any) -> list[dict[str, Any]]:
         """Return the records of a row; raises RejectedError."""
@@ -93,6 +101,12 @@ class RecordMapping:
             )
             for number in range(count)
         ]
+
+    def has_outcome(self, row: Any) -> bool:
+        """Return whether a row has a prediction, a probability or an error."""
+        decoded: Decoded = {}
+        rules = (self.fields[name] for name in OUTCOME if name in self.fields)
+        return any(self._read(row, rule, decoded) is not None for rule in rules)
 
     @cached_property
     def _plain(self) -> dict[str, str]:
@@ -154,6 +168,8 @@ class MappedRows(RowReader):
         self._parse = parse
         self._where = where
         self._path_fields: dict[str, dict[str, str]] = {}
+        self._pair = mapping.pair
+        self._pairs = self._no_pairs()
 
     def add(self, line: bytes, place: LinePlace, rows: Rows, now: float, is_new: IsNew, key_of: KeyOf) -> None:
         """Add the records of a line; raises RejectedError."""
@@ -167,14 +183,69 @@ class MappedRows(RowReader):
                 raise
             rows.skipped += 1
             return
-        if self._mapping.path_fields and isinstance(row, dict):
-            row = self._of_path(place[0].path, self._mapping.path_fields) | row
+        row = self._with_path(row, place[0])
         if self._where and not self._where.matches(row):
             rows.skipped += 1
             return
+        if self._pair:
+            key, is_response = self._identified(row, self._pair)
+            other = self._pairs.other(key, is_response=is_response)
+            if other is None:
+                self._pairs.add(key, WaitingLine(*place, line, now), is_response=is_response)
+                rows.waiting += 1
+                return
+            other_row, other_is_odd = self._parse(other.line)
+            other_row = self._with_path(other_row, other.stream)
+            row = merged(other_row, row) if is_response else merged(row, other_row)
+            is_odd = is_odd or other_is_odd
         records = self._mapping.records(row)
         rows.add(place, records, is_odd=is_odd)
         rows.extra += len(records) - 1
+
+    def expire(self, now: float) -> int:
+        """Return how many waiting lines were given up since the last call."""
+        self._pairs.expire(now)
+        lost, self._pairs.lost = self._pairs.lost, 0
+        return lost
+
+    def release(self) -> int:
+        """Return how many waiting lines are given up because the source stops: none, because the state has them."""
+        return 0
+
+    @property
+    def waiting(self) -> tuple[WaitingLine, ...]:
+        """The waiting lines, which are part of the state."""
+        return self._pairs.lines
+
+    def restore(self, waiting: Iterable[WaitingLine]) -> int:
+        """Take the waiting lines of a state; return how many are no requests or responses any more."""
+        self._pairs = self._no_pairs()
+        if self._pair is None:
+            return super().restore(waiting)
+        lost = 0
+        for each in waiting:
+            try:
+                row = self._with_path(self._parse(each.line)[0], each.stream)
+                key, is_response = self._identified(row, self._pair)
+                self._pairs.add(key, each, is_response=is_response)
+            except (RejectedError, SkippedLineError):
+                lost += 1
+        return lost
+
+    def _no_pairs(self) -> Pairs:
+        return Pairs(self._pair.wait.seconds if self._pair else 0.0)
+
+    def _identified(self, row: Any, pair: PairOptions) -> tuple[str, bool]:
+        """Return the id of a row, and whether it is a response; raises RejectedError."""
+        if pair.response:
+            return pair_key(row, pair.id), pair.response.matches(row)
+        return pair_key(row, pair.id), self._mapping.has_outcome(merged(None, row))
+
+    def _with_path(self, row: Any, stream: Stream) -> Any:
+        """Return a row with the fields of its file's path."""
+        if self._mapping.path_fields and isinstance(row, dict):
+            return self._of_path(stream.path, self._mapping.path_fields) | row
+        return row
 
     def _of_path(self, path: str, groups: NamedGroups) -> dict[str, str]:
         """Return the fields of a file's path; none if it does not match."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 
 from exporter.decoding.decode import DecodeResult
@@ -11,6 +11,7 @@ from exporter.decoding.model_decoders import ModelDecoders
 from exporter.decoding.rows import IsNew, KeyOf, RowReader
 from exporter.lines.buffer import PendingLines
 from exporter.lines.framing import Framer
+from exporter.lines.waiting_line import WaitingLine
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,6 +41,19 @@ class Pipeline:
     def expire(self, now: float) -> int:
         """Return how many lines that waited for others were given up since the last call."""
         return self.rows.expire(now) if self.rows else 0
+
+    def release(self) -> int:
+        """Return how many lines that waited for others were given up because the source stops."""
+        return self.rows.release() if self.rows else 0
+
+    @property
+    def waiting(self) -> tuple[WaitingLine, ...]:
+        """The lines that wait for others and are part of the state."""
+        return self.rows.waiting if self.rows else ()
+
+    def restore(self, waiting: Collection[WaitingLine]) -> int:
+        """Take the waiting lines of a state; return how many cannot be used any more."""
+        return self.rows.restore(waiting) if self.rows else len(waiting)
 
     def resume(self, before: Pipeline) -> None:
         """Take over the waiting lines of the pipeline that this one replaces."""

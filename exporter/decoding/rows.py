@@ -7,6 +7,7 @@ or none: it may be rejected, skipped, or wait for another line. A row counts as 
 from __future__ import annotations
 
 import json
+import math
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
@@ -21,6 +22,7 @@ from exporter.decoding.conversions import epoch_of
 from exporter.lines.buffer import NEWLINE, BadLine, PendingLines
 from exporter.lines.rejects import Reason, RejectedError
 from exporter.lines.stream import Stream
+from exporter.lines.waiting_line import WaitingLine
 from exporter.model_key import ModelKey
 
 # What Python's messages mean for a line.
@@ -145,8 +147,21 @@ class RowReader(ABC):
         """Return how many waiting lines were given up since the last call, those too old at `now` included."""
         return 0
 
+    def release(self) -> int:
+        """Return how many waiting lines are given up because the source stops."""
+        return self.expire(math.inf)
+
     def resume(self, before: RowReader) -> None:  # noqa: B027  # no line waits
         """Take over the waiting lines of the reader that this one replaces."""
+
+    @property
+    def waiting(self) -> tuple[WaitingLine, ...]:
+        """The waiting lines that are part of the state."""
+        return ()
+
+    def restore(self, waiting: Iterable[WaitingLine]) -> int:
+        """Take the waiting lines of a state; return how many cannot be used any more."""
+        return sum(1 for _ in waiting)
 
 
 def _kept(pending: PendingLines, line_filter: KeepsLines) -> list[bool]:

@@ -33,13 +33,14 @@ from exporter.lines.buffer import (
     PendingLines,
     Receipt,
     TooLargeError,
-    cut_off,
     framed,
     merged,
     pieces,
 )
 from exporter.lines.framing import Lines, Position
+from exporter.lines.rejects import Reason
 from exporter.lines.stream import Stream
+from exporter.lines.waiting_line import WaitingLine
 from exporter.model_key import ModelKey, ModelKeys
 from exporter.state.outlet import Outlet
 from exporter.state.snapshot import Snapshot, SourceCounts
@@ -74,6 +75,9 @@ class Engine:
         outlets: Mapping[str, Outlet] | None = None,
     ) -> None:
         state = restored or Snapshot(time=0.0)
+        state = msgspec.structs.replace(
+            state, waiting={name: tuple(map(_anew, lines)) for name, lines in state.waiting.items()}
+        )
         self._report = report
         self._store = store
         self._outlets = dict(outlets or {})
@@ -119,11 +123,13 @@ class Engine:
                 settled_seconds=plan.settled_seconds,
                 view_seconds=plan.view_seconds,
             )
+        for source, pipeline in plan.pipelines.items():
+            self._give_up(source, pipeline.restore(state.waiting.get(source, ())))
 
     def release(self, source: str) -> None:
-        """Forget a source: keep the positions of its streams, and reject its waiting lines."""
+        """Forget a source: keep what the state has of it, and reject its other waiting lines."""
         self.fold()
-        self._expire(source, math.inf)
+        self._give_up(source, self._plan.pipelines[source].release())
         self._lines.release(source)
 
     @property
@@ -254,6 +260,7 @@ class Engine:
             capped=dict(self._labels.capped),
             sources={name: counts.copy() for name, counts in self._sources.items()},
             positions=self._lines.positions,
+            waiting={name: lines for name, pipeline in self._plan.pipelines.items() if (lines := pipeline.waiting)},
             seen_batches=self._seen_batches.digests,
             seen_requests=self._seen_requests.digests,
             unknown=self._unknown.at(now),
@@ -274,9 +281,15 @@ class Engine:
         return self._seen_batches.add(f"{source}\n{key}".encode(errors="surrogateescape"))
 
     def _expire(self, source: str, now: float) -> None:
-        pipeline = self._plan.pipelines[source]
-        if count := pipeline.expire(now):
-            self._count(source, DecodeResult(None, (cut_off(Stream(source, "lost"), 0, count),), count))
+        self._give_up(source, self._plan.pipelines[source].expire(now))
+
+    def _give_up(self, source: str, count: int) -> None:
+        """Reject lines that waited for others."""
+        if count:
+            alone = BadLine(
+                Stream(source, "lost"), 0, Reason.INCOMPLETE, "the other line of its pair is missing", count
+            )
+            self._count(source, DecodeResult(None, (alone,), count))
 
     def _fold(self, source: str, pending: PendingLines, pipeline: Pipeline) -> Iterator[Receipt]:
         """Fold lines a part at a time, and yield the result of each part."""
@@ -341,3 +354,7 @@ class Engine:
             self._labels.forget(gone)
             self._tallies.forget(gone)
             self._unknown.forget_series(gone)
+
+
+def _anew(line: WaitingLine) -> WaitingLine:
+    return msgspec.structs.replace(line, since=math.inf)

@@ -34,7 +34,8 @@ class Format(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     """A format with its options, which are its fields; the string below each is its description in the reference.
 
     `needs_stream` formats cannot be resumed in the middle or split into datagrams: they need a whole stream.
-    `carries_labels` is whether ground-truth labels may have the format too.
+    `carries_labels` is whether ground-truth labels may have the format too. `waits_in_memory` is whether lines that
+    wait for others are lost in a restart.
     """
 
     name: ClassVar[str]
@@ -42,6 +43,7 @@ class Format(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     is_wrapper: ClassVar[bool] = False
     needs_stream: ClassVar[bool] = False
     carries_labels: ClassVar[bool] = True
+    waits_in_memory: ClassVar[bool] = False
     expects: ClassVar[str] = f"a body of {', '.join(JSON_TYPES)}"
 
     def fields(self, configured: Mapping[str, FieldRule]) -> Mapping[str, FieldRule]:

@@ -261,9 +261,9 @@ class LineBuffer:
         return sum(chunk.lines for chunk in chunks)
 
 
-def cut_off(stream: Stream, offset: int, count: int = 1) -> BadLine:
+def cut_off(stream: Stream, offset: int) -> BadLine:
     """Return the rejection of records that arrived only in part."""
-    return BadLine(stream, offset, Reason.INCOMPLETE, "the stream ended within the record", count)
+    return BadLine(stream, offset, Reason.INCOMPLETE, "the stream ended within the record")
 
 
 def merged(rejected: Iterable[BadLine]) -> tuple[BadLine, ...]:

@@ -1,9 +1,9 @@
 """Records that clients POST to the address that serves metrics: acknowledged once committed, and counted once.
 
-200 all records are counted · 202 waits for its other half, in memory · 400 some records are rejected, listed in the
-response; the others are counted · 401 no token, or a wrong one · 403 sent by a web page · 408 too slow · 413 too large,
-or too many records · 415 not a format of this source · 429 too many requests at once, try again · 503 the state cannot
-be saved, send it again with the same Idempotency-Key
+200 all records are counted · 202 waits for its other half (of KServe: in memory) · 400 some records are rejected,
+listed in the response; the others are counted · 401 no token, or a wrong one · 403 sent by a web page · 408 too slow ·
+413 too large, or too many records · 415 not a format of this source · 429 too many requests at once, try again · 503
+the state cannot be saved, send it again with the same Idempotency-Key
 """
 
 from __future__ import annotations
@@ -166,7 +166,7 @@ class HttpSource:
             if media_type(request.headers) == ARROW:
                 await asyncio.to_thread(_load_arrow)
             response = await self.context.between_commits(self._count(request, body))
-            if response.status != HTTPStatus.ACCEPTED:
+            if response.status != HTTPStatus.ACCEPTED or not self.context.format.waits_in_memory:
                 await self.context.commit()
             return response
         finally:

@@ -89,7 +89,8 @@ def from_3(content: Content) -> Content:
 def from_4(content: Content) -> Content:
     """Outcomes are counted by the time of their prediction; those in windows were by the time of the label.
 
-    Latencies are those of requests, no longer of predictions alone.
+    Latencies are those of requests, no longer of predictions alone. Lines wait for the other one of their pair; there
+    are none yet.
     """
     for model in content["identities"].get("models", {}).values():
         statistics = model.get("statistics", {})
@@ -105,7 +106,7 @@ def from_4(content: Content) -> Content:
         }
         for label, panes in content["windows"].items()
     }
-    return content | {"windows": windows}
+    return content | {"windows": windows, "waiting": {}}
 
 
 # The first step is from version 1 to version 2, and so on.

@@ -16,6 +16,7 @@ from exporter.joins.join import JoinCounts
 from exporter.joins.store import StoreStats
 from exporter.lines.framing import Position
 from exporter.lines.stream import Stream
+from exporter.lines.waiting_line import WaitingLine
 from exporter.model_key import ModelKey, ModelKeys
 from exporter.tallies.tally import AnyTallies, base
 
@@ -80,6 +81,7 @@ class Snapshot(msgspec.Struct, frozen=True, eq=False):
     FIRST stands for. `series` are the admitted series, with the time of each one's last record, and `labels` the
     admitted labels by model; `capped` counts the rows whose label was not admitted. `seen_batches` and `seen_requests`
     are digests of keys. `unknown` is the time at which each feature outside the profile was last seen.
+    `waiting` has the lines that wait for the other one of their pair, by source, oldest first.
 
     `join_counts` is None without ground truth; `store_stats` are those at the previous commit. `deltas` has the deltas
     of outlets, by name.
@@ -98,6 +100,7 @@ class Snapshot(msgspec.Struct, frozen=True, eq=False):
     capped: Mapping[str, int] = {}
     sources: Mapping[str, SourceCounts] = {}
     positions: Mapping[Stream, Position] = {}
+    waiting: Mapping[str, tuple[WaitingLine, ...]] = {}
     seen_batches: bytes = b""
     seen_requests: bytes = b""
     unknown: Mapping[Series, Mapping[str, float]] = {}

@@ -17,6 +17,7 @@ from exporter.configuration.source_config import RecordOptions, SourceConfig
 from exporter.configuration.thresholds import DEFAULT_THRESHOLDS, MEANINGS, SHARES, TRUTH_THRESHOLDS
 from exporter.decoding.conditions import Where
 from exporter.decoding.field_rule import FieldOptions, FieldRule, Names
+from exporter.decoding.pairs import PairOptions
 from exporter.decoding.schema import RECORD_FIELDS
 from exporter.formats import FORMATS
 from exporter.formats.format import Format
@@ -129,6 +130,8 @@ def _sections() -> Iterator[str]:
         yield f"### `{title}`\n\n{inspect.cleandoc(struct.__doc__ or '')}\n"
         yield from _table(struct)
     yield from _sources()
+    yield f"### `sources[].pair`\n\n{inspect.cleandoc(PairOptions.__doc__ or '')}\n"
+    yield from _table(PairOptions)
     yield from _fields()
     yield from _where()
     yield from _thresholds()

@@ -24,6 +24,7 @@ class KServe(Format, frozen=True):
 
     name: ClassVar[str] = "kserve"
     carries_labels: ClassVar[bool] = False
+    waits_in_memory: ClassVar[bool] = True
     expects: ClassVar[str] = f"a CloudEvent of the inference logger, with ce- headers or as {STRUCTURED}"
 
     features: tuple[str, ...] | None = None
