@@ -16,6 +16,7 @@ from exporter.offline.proposal.features import features
 from exporter.offline.proposal.guess import Guess
 from exporter.offline.proposal.layout import layout
 from exporter.offline.proposal.line_choice import LineChoice, chosen_lines, chosen_requests
+from exporter.offline.proposal.pairing import pairing
 from exporter.offline.proposal.training import TrainingData
 
 # Predictions that are mostly fractions are values, as of a regression.
@@ -68,7 +69,13 @@ def propose(log: Path, training: TrainingData | None, now: float) -> Proposal:
     if LogReader(loaded, source, now).reads_lines:
         # Headers are skipped lines.
         lines = len(seen.values) if len(seen.values) >= MOST_VALUES else seen.lines - seen.skipped
-        _guess(proposal, seen.values[:MOST_VALUES], lines, training)
+        rows: Sequence[Any] = seen.values[:MOST_VALUES]
+        pairs = pairing(rows)
+        # A line that has features and a prediction is whole.
+        if pairs and not any(all(_main(candidates(side), training)) for side in pairs.sides):
+            keys["pair"], rows, lines = pairs.setting, pairs.rows, lines // 2
+            proposal.why = "; ".join(filter(None, (proposal.why, pairs.why)))
+        _guess(proposal, rows, lines, training)
     elif training:
         keys["features"] = [*training.features]
     loaded = loading.from_data(ANY_AGE | {"sources": [proposal.source]})
