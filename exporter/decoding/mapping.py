@@ -188,7 +188,7 @@ class MappedRows(RowReader):
             rows.skipped += 1
             return
         if self._pair:
-            key, is_response = self._identified(row, self._pair)
+            key, is_response = self.identified(row)
             other = self._pairs.other(key, is_response=is_response)
             if other is None:
                 self._pairs.add(key, WaitingLine(*place, line, now), is_response=is_response)
@@ -226,7 +226,7 @@ class MappedRows(RowReader):
         for each in waiting:
             try:
                 row = self._with_path(self._parse(each.line)[0], each.stream)
-                key, is_response = self._identified(row, self._pair)
+                key, is_response = self.identified(row)
                 self._pairs.add(key, each, is_response=is_response)
             except (RejectedError, SkippedLineError):
                 lost += 1
@@ -235,11 +235,13 @@ class MappedRows(RowReader):
     def _no_pairs(self) -> Pairs:
         return Pairs(self._pair.wait.seconds if self._pair else 0.0)
 
-    def _identified(self, row: Any, pair: PairOptions) -> tuple[str, bool]:
-        """Return the id of a row, and whether it is a response; raises RejectedError."""
-        if pair.response:
-            return pair_key(row, pair.id), pair.response.matches(row)
-        return pair_key(row, pair.id), self._mapping.has_outcome(merged(None, row))
+    def identified(self, row: Any) -> tuple[str, bool]:
+        """Return the id of a row in pairs, and whether it is a response; raises RejectedError."""
+        if self._pair is None:
+            raise RejectedError(Reason.MISSING_FIELD, "expected no pairs")
+        if self._pair.response:
+            return pair_key(row, self._pair.id), self._pair.response.matches(row)
+        return pair_key(row, self._pair.id), self._mapping.has_outcome(merged(None, row))
 
     def _with_path(self, row: Any, stream: Stream) -> Any:
         """Return a row with the fields of its file's path."""

@@ -66,7 +66,6 @@ def first_records(
             for result in reader.results(pending):
                 seen.lines += result.lines
                 seen.skipped += result.skipped
-                seen.waiting += result.waiting
                 seen.unusable.update(result.unusable)
                 for bad in result.rejected:
                     seen.rejected[bad.reason] += bad.count
@@ -78,6 +77,7 @@ def first_records(
                 seen.values += reader.values(pending)[:MOST_VALUES]
                 if reader.reads_lines:
                     seen.records += [row for rows in reader.rows(pending) for row in rows.objects[:MOST_VALUES]]
+    seen.waiting = reader.waiting()
     return seen
 
 

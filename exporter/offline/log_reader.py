@@ -12,6 +12,7 @@ from exporter.decoding.conditions import value_at
 from exporter.decoding.decode import DecodeResult
 from exporter.decoding.field_rule import FieldRule
 from exporter.decoding.mapping import MappedRows, RecordMapping, SkippedLineError
+from exporter.decoding.pairs import merged
 from exporter.decoding.rows import KeyOf, Rows, json_value
 from exporter.decoding.schema import ATTRIBUTIONS, DEFAULT_FIELDS
 from exporter.formats.format import Format
@@ -42,13 +43,17 @@ class LogReader:
         rules = rules_of(config, source)
         schema = replace(schema_of(models[OTHERS], source), fields={name: (name,) for name in rules}, reads=reads)
         self._fields = {name: rules.get(name) or FieldRule(FieldPath((name,))) for name in schema.paths}
-        mapping = RecordMapping(self._fields, path_fields=source.records.path_fields)
+        mapping = RecordMapping(self._fields, path_fields=source.records.path_fields, pair=source.records.pair)
         self._mapped = MappedRows(mapping, where_of(config, source), source.format.parse or json_value)
 
     @property
     def reads_lines(self) -> bool:
         """Whether each line is a row, in which fields lie at paths."""
         return type(self._source.format).rows is Format.rows
+
+    def waiting(self) -> int:
+        """Return how many lines wait for others that were not read, and forget them."""
+        return len(self._pipeline.waiting) + self._pipeline.release()
 
     def lines(self, path: str, blocks: Iterable[bytes]) -> Iterator[PendingLines]:
         """Yield the lines of a whole file."""
@@ -77,7 +82,24 @@ class LogReader:
                 continue
             match = groups.pattern.search(stream.path) if groups else None
             values.append(groups.groups(match) | value if groups and match and isinstance(value, dict) else value)
-        return values
+        return self._paired(values) if self._source.records.pair else values
+
+    def _paired(self, rows: list[Any]) -> list[Any]:
+        """Return the rows of pairs, and those that are no part of one."""
+        waiting: dict[tuple[str, bool], Any] = {}
+        paired = []
+        for row in rows:
+            try:
+                key, is_response = self._mapped.identified(row)
+            except RejectedError:
+                paired.append(row)
+                continue
+            other = waiting.pop((key, not is_response), None)
+            if other is None:
+                waiting[key, is_response] = row
+            else:
+                paired.append(merged(other, row) if is_response else merged(row, other))
+        return [*paired, *waiting.values()]
 
     def rows(self, pending: PendingLines) -> Iterator[Rows]:
         """Yield the records of lines: objects that have each field under its own name."""

@@ -12,10 +12,10 @@ from exporter.cli import main
 GOOD = {"prediction": "approve", "features": {"age": 41}, "latency_ms": 12}
 
 
-def check(folder: Path, lines: list[Any], config: str = "") -> Result:
+def check(folder: Path, lines: list[Any], config: str = "", source: str = "log.jsonl") -> Result:
     text = "".join((line if isinstance(line, str) else json.dumps(line)) + "\n" for line in lines)
     (folder / "log.jsonl").write_text(text)
-    (folder / "config.yaml").write_text(f"sources: [log.jsonl]\n{config}")
+    (folder / "config.yaml").write_text(f"sources: [{source}]\n{config}")
     return CliRunner().invoke(main, ["check", "--config", str(folder / "config.yaml")])
 
 
@@ -32,6 +32,22 @@ def test_records_and_rejected_lines_are_counted_with_the_reasons(tmp_path: Path)
         "sources[0]: 1 rejected as missing_field: neither a prediction nor an error_type",
         "sources[0]: 1 value of latency cannot be used",
         "sources[0]: fields: features (age), prediction, latency_ms",
+        "good",
+    ]
+
+
+def test_fields_of_pairs_are_those_of_both_lines(tmp_path: Path) -> None:
+    fields = "{features: 'request.x[0]', prediction: response.x}"
+    source = f"{{url: log.jsonl, pair: {{id: call, response: {{kind: out}}}}, fields: {fields}}}"
+    lines = [
+        line
+        for call in "abc"
+        for line in ({"call": call, "kind": "in", "x": [{"age": 41}]}, {"call": call, "kind": "out", "x": "yes"})
+    ]
+    result = check(tmp_path, lines[:-1], source=source)
+    assert said(result) == [
+        "sources[0]: 2 lines read: 2 records, 1 waiting for others",
+        "sources[0]: fields: features (age), prediction",
         "good",
     ]
 
