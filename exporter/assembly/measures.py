@@ -40,6 +40,7 @@ from exporter.derived.multivariate_drift import EmbeddingDrift, MultivariateDrif
 from exporter.derived.prediction_kind import LoggedPredictions
 from exporter.derived.regression import Regression
 from exporter.derived.segments import SegmentAccuracy, SegmentDrift, SegmentTotals
+from exporter.derived.standard_errors import StandardErrors
 from exporter.reference.profile import Categorical, Numeric, Profile
 from exporter.stats import SEGMENTS, Scope, Statistic
 from exporter.stats.absolute_attributions import AbsoluteAttributions
@@ -310,6 +311,7 @@ def _add_performance(
         _add_drift(chosen, config, profile.labels, LABELS, overdispersion, judge)
     if isinstance(performance, Classification):
         chosen.derived.append(performance)
+    chosen.derived.append(StandardErrors(performance, chosen.find(ScoreQuality), overdispersion))
     chosen.derived.append(ErrorRateDrift(performance, overdispersion))
     chosen.by_half_days = frozenset(
         {predictions.name} | {each.name for each in chosen.statistics if each.reads == "outcomes"}

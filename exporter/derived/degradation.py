@@ -17,7 +17,6 @@ from exporter.reference.performance import Baseline, Estimate
 
 # With fewer, the confidence interval of a drop is too narrow.
 FEWEST_OUTCOMES = 50
-ACCURACY = "accuracy"
 
 
 @runtime_checkable
@@ -66,20 +65,18 @@ class Degradation:
         baseline = {metric: figure.value for metric, figure in self.baseline.figures.items()}
         text = "Performance on the reference data, 0 to 1."
         yield per_series("model_performance_baseline", text, view, "metric", baseline)
-        windows = dict.fromkeys((*self.performance.judge.windows(view), *self.performance.judge.settled(view)))
+        windows = self.performance.judge.every(view)
+        drops, degraded = partial(self._shown, view, self.drops), partial(self._shown, view, self.degraded)
         text = "Baseline minus the performance in a window."
-        yield per_label("model_performance_drop", text, windows, partial(self._shown, view, self.drops), "metric")
+        yield per_label("model_performance_drop", text, windows, drops, "metric")
         text = "Whether the drop below the baseline exceeds the tolerance, beyond chance."
-        yield per_label(
-            "model_performance_degraded", text, windows, partial(self._shown, view, self.degraded), "metric"
-        )
+        yield per_label("model_performance_degraded", text, windows, degraded, "metric")
 
     def _shown(
         self, view: View, values: Callable[[SeriesWindow], Mapping[str, float]], window: SeriesWindow
     ) -> dict[str, float]:
-        """Return the values of a window by metric that are shown: accuracy if it is judged, others if it is settled."""
-        judged, settled = window in self.performance.judge.windows(view), window in self.performance.judge.settled(view)
-        return {name: value for name, value in values(window).items() if (judged if name == ACCURACY else settled)}
+        judge = self.performance.judge
+        return {name: value for name, value in values(window).items() if judge.shows(view, window, name)}
 
 
 def least_drop(before: Estimate, samples_before: float, now: Estimate, samples: float, criteria: Criteria) -> float:

@@ -24,6 +24,9 @@ from exporter.tallies.tally import StatisticArrays, Tally
 from exporter.tallies.windows import HALF_DAY
 
 LATEST = "latest"
+ACCURACY, MAE = "accuracy", "mae"
+# The figures that are not of classes.
+OF_ALL = (ACCURACY, MAE)
 # Of the latest window.
 FEWEST_OUTCOMES = 100
 SHORTEST_SECONDS = 3600.0
@@ -135,6 +138,14 @@ class OutcomeJudge:
         if not self.settled_seconds:
             return self.windows(view)
         return tuple(self._latest(view, (), view.snapshot.time - self.settled_seconds))
+
+    def every(self, view: View) -> tuple[SeriesWindow, ...]:
+        """Return the windows of which any figure is shown."""
+        return tuple(dict.fromkeys((*self.windows(view), *self.settled(view))))
+
+    def shows(self, view: View, window: SeriesWindow, figure: str) -> bool:
+        """Return whether a figure of one of these windows is shown: of classes, if its predictions are settled."""
+        return window in (self.windows(view) if figure in OF_ALL else self.settled(view))
 
     @computed_once
     def half_days(self, view: View) -> dict[Series, HalfDays]:

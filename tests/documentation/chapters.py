@@ -159,11 +159,12 @@ CHAPTERS = (
         "figures per class.",
         r"model_(outcomes_total|window_outcomes|ground_truth_.*|accuracy|precision|recall|f1|auc|log_loss|brier_score"
         r"|expected_calibration_error|reliability_.*|mae|rmse|mape|r2|bias|residual_quantile|performance_.*"
-        r"|error_rate_drift)",
+        r"|error_rate_drift|measured_stderr)",
         {
             "performance_baseline": NO_BASELINE,
             "performance_drop": f"{NO_OUTCOME}, or {NO_BASELINE}",
             "performance_degraded": f"the window has fewer than {FEWEST_OUTCOMES} outcomes, or {NO_BASELINE}",
+            "measured_stderr": f"{NO_OUTCOME}, or the AUC has fewer than two on a side",
             "error_rate_drift": f"fewer than {FEWEST_DAYS} whole days are judged",
             "brier": f"{NO_OUTCOME} with a score for each class of the reference",
             "log_loss": f"{NO_OUTCOME} with a score for the actual class",
@@ -178,6 +179,8 @@ CHAPTERS = (
             "Confusion matrix over all pods": "sum by (model_name, predicted, actual) "
             "(increase(model_outcomes_total[24h]))",
             "Worse than the reference, beyond chance": "model_performance_degraded == 1",
+            "Lower end of the 95% interval of the accuracy": 'model_accuracy{window="latest"} - ignoring (metric) '
+            '1.96 * model_measured_stderr{window="latest", metric="accuracy"}',
         },
     ),
     Chapter(

@@ -8,7 +8,7 @@ from typing import Any
 from exporter.decoding.pairs import REQUEST, RESPONSE, merged
 
 FEWEST_PAIRS = 5
-# The share of the ids of which there are two lines.
+# The share of the ids that are on two lines.
 MOSTLY = 0.9
 NAMES_OF_RESPONSES = ("resp", "output", "result", "predict")
 PAYLOAD = (dict, list)
@@ -59,7 +59,7 @@ def _pairs(rows: Sequence[dict[str, Any]], name: str) -> list[tuple[dict[str, An
 
 
 def _kinds(pairs: Sequence[tuple[dict[str, Any], dict[str, Any]]]) -> tuple[str, bool] | None:
-    """Return a key whose value tells requests from responses, and whether the first line of a pair is the response."""
+    """Return a key whose value distinguishes requests and responses, and whether the first line of a pair is the response."""
     for key in pairs[0][0]:
         values = [Counter(map(str, side)) for side in zip(*_values(pairs, key), strict=True)]
         if len(values) == 2 and all(len(side) == 1 for side in values) and values[0] != values[1]:  # noqa: PLR2004
@@ -76,7 +76,7 @@ def _values(pairs: Sequence[tuple[dict[str, Any], dict[str, Any]]], key: str) ->
 
 
 def _row(pair: tuple[dict[str, Any], dict[str, Any]]) -> dict[str, Any]:
-    """Return the row of a pair without what is there twice."""
+    """Return the row of a pair without duplicates."""
     request, response = pair
     whole = merged(request, response)
     shared = {key for key in request.keys() & response.keys() if request[key] != response[key]}
