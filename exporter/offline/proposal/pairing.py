@@ -59,7 +59,7 @@ def _pairs(rows: Sequence[dict[str, Any]], name: str) -> list[tuple[dict[str, An
 
 
 def _kinds(pairs: Sequence[tuple[dict[str, Any], dict[str, Any]]]) -> tuple[str, bool] | None:
-    """Return a key whose value distinguishes requests and responses, and whether the first line of a pair is the response."""
+    """Return a key whose value distinguishes requests and responses, and whether the first line is the response."""
     for key in pairs[0][0]:
         values = [Counter(map(str, side)) for side in zip(*_values(pairs, key), strict=True)]
         if len(values) == 2 and all(len(side) == 1 for side in values) and values[0] != values[1]:  # noqa: PLR2004
