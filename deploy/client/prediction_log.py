@@ -137,15 +137,19 @@ class PredictionHandler(logging.Handler):
     log.info("prediction", extra={"prediction": label, "features": features, "latency_ms": 12.1})
     """
 
-    def __init__(self, sender: Sender | None = None) -> None:
+    def __init__(self, sender: Sender | str = SOCKET) -> None:
+        """`sender` may be the address of one."""
         super().__init__()
-        self.sender = sender or Sender()
+        self.sender = Sender(sender) if isinstance(sender, str) else sender
 
     def emit(self, record: logging.LogRecord) -> None:
-        """Queue the record."""
-        fields = {name: value for name, value in vars(record).items() if name not in OWN}
-        if "prediction" in fields or "error_type" in fields:
-            self.sender.send({"timestamp": record.created, **fields})
+        """Queue the record; like any handler, it reports an error on stderr and does not raise it."""
+        try:
+            fields = {name: value for name, value in vars(record).items() if name not in OWN}
+            if "prediction" in fields or "error_type" in fields:
+                self.sender.send({"timestamp": record.created, **fields})
+        except Exception:  # noqa: BLE001  # as the standard library does
+            self.handleError(record)
 
 
 class PredictionMiddleware:
@@ -155,9 +159,9 @@ class PredictionMiddleware:
     `error_type`, the status of a response from 400 on or the name of an exception.
     """
 
-    def __init__(self, app: Any, sender: Sender | None = None, paths: tuple[str, ...] = ("/predict",)) -> None:
+    def __init__(self, app: Any, sender: Sender | str = SOCKET, paths: tuple[str, ...] = ("/predict",)) -> None:
         self.app = app
-        self.sender = sender or Sender()
+        self.sender = Sender(sender) if isinstance(sender, str) else sender
         self.paths = paths
 
     async def __call__(self, scope: Any, receive: Any, send: Any) -> None:

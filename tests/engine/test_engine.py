@@ -326,7 +326,7 @@ class TestWholeLog:
     def expected(self, log: Mapping[str, list[Any]]) -> Page:
         """Count everything plainly."""
         found: dict[Any, float] = defaultdict(float)
-        predictions: list[Meaning] = []
+        requests: list[Meaning] = []
         series_seen: set[tuple[str, str]] = {tuple(DEFAULT)}
         for source, records in log.items():
             newest = 0.0
@@ -349,18 +349,18 @@ class TestWholeLog:
                 newest = max(newest, read.time)
                 series_seen.add(read.series)
                 labels = dict(zip(("model_name", "model_version"), read.series, strict=True))
+                requests.append(read)
                 if read.error:
                     found[key("model_prediction_errors_total", error_type=read.error, **labels)] += 1
-                else:
-                    predictions.append(read)
             found[key("prediction_exporter_source_last_record_timestamp_seconds", source=source)] = newest
         for label in ("model_version", "prediction_class", "error_type"):
             found[key("prediction_exporter_capped_labels_total", label=label)] = 0
         for series in series_seen:
-            self.count_series(found, series, [read for read in predictions if read.series == series])
+            self.count_series(found, series, [read for read in requests if read.series == series])
         return dict(found)
 
-    def count_series(self, found: dict[Any, float], series: tuple[str, str], predictions: list[Meaning]) -> None:
+    def count_series(self, found: dict[Any, float], series: tuple[str, str], requests: list[Meaning]) -> None:
+        predictions = [read for read in requests if not read.error]
         labels = dict(zip(("model_name", "model_version"), series, strict=True))
         self.count_windows(found, labels, predictions)
         self.count_quality(found, labels, predictions)
@@ -371,11 +371,11 @@ class TestWholeLog:
         for read in predictions:
             shown = "".join(c if c.isprintable() else "\ufffd" for c in str(read.prediction))
             found[key("model_predictions_total", prediction_class=shown, **labels)] += 1
-        for metric, bounds, column in (
-            ("model_prediction_latency_seconds", self.latency_bounds, "latency_seconds"),
-            ("model_prediction_probability", self.probability_bounds, "probability"),
+        for metric, bounds, column, counted in (
+            ("model_prediction_latency_seconds", self.latency_bounds, "latency_seconds", requests),
+            ("model_prediction_probability", self.probability_bounds, "probability", predictions),
         ):
-            values = [value for read in predictions if (value := getattr(read, column)) is not None]
+            values = [value for read in counted if (value := getattr(read, column)) is not None]
             found[key(metric + "_count", **labels)] = len(values)
             found[key(metric + "_sum", **labels)] = math.fsum(values)
             for bound in bounds:

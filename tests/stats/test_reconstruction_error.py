@@ -122,7 +122,7 @@ def derived(profile: Profile, numbers: Floats) -> dict[tuple[str, str], float]:
     """Return every derived gauge of a window of numbers, by its name and feature."""
     chosen = measures(Config(sources=[]), profile)
     batch = columns(numbers.shape[1], numbers=numbers.tolist())
-    rows = {"predictions": batch, "errors": batch.errors()}
+    rows = {"requests": batch, "predictions": batch, "errors": batch.errors()}
     row = {statistic.name: statistic.tally(rows[statistic.reads])[0] for statistic in chosen.statistics}
     families = [family for one in chosen.derived for family in one.collect(view_of({"5m": {SERIES: row}}))]
     return {(s.name, s.labels.get("feature_name", "")): s.value for family in families for s in family.samples}
