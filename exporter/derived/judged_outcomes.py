@@ -18,7 +18,7 @@ from exporter.derived.view import SeriesWindow, View, computed_once
 from exporter.families import Families, GaugeFamily
 from exporter.stats import BASE_LABELS, Statistic
 from exporter.stats.label_counts import LabelCounts
-from exporter.stats.outcomes import Outcomes, matrix
+from exporter.stats.outcomes import Outcomes, by_predicted
 from exporter.stats.residuals import ResidualBins
 from exporter.tallies.tally import StatisticArrays, Tally
 from exporter.tallies.windows import HALF_DAY
@@ -216,7 +216,7 @@ class OutcomeJudge:
             predicted = read(self.predictions)
             if isinstance(self.counted, Outcomes):
                 made.append(np.pad(predicted, (0, max(0, classes - len(predicted)))))
-                labelled.append(matrix(read(self.counted), classes).sum(axis=1))
+                labelled.append(by_predicted(read(self.counted), classes))
             else:
                 made.append(predicted.sum(keepdims=True))
                 labelled.append(read(self.counted).sum(keepdims=True))

@@ -3,6 +3,7 @@
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import cache
 
 import numpy as np
 
@@ -58,6 +59,21 @@ def cell(predicted: Ints, actual: Ints) -> Ints:
     corner = np.maximum(predicted, actual)
     cells: Ints = corner * corner + np.where(predicted < corner, predicted, corner + actual)
     return cells
+
+
+def by_predicted(tally: Floats, classes: int) -> Floats:
+    """Return the counts by predicted class, of so many classes: the sums of the rows of `matrix`, without it."""
+    counts: Floats = np.bincount(_predicted(tally.shape[-1]), tally, classes).astype(np.float64)
+    return counts
+
+
+@cache
+def _predicted(cells: int) -> Ints:
+    """Return the predicted class of each position in a tally."""
+    positions = np.arange(cells)
+    corner = np.sqrt(positions).astype(np.int64)
+    place = positions - corner * corner
+    return np.where(place < corner, place, corner)
 
 
 def matrix(tally: Floats, classes: int | None = None) -> Floats:

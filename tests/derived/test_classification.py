@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from sklearn.metrics import accuracy_score, confusion_matrix, precision_recall_fscore_support
 
-from exporter.stats.outcomes import Outcomes, matrix
+from exporter.stats.outcomes import Outcomes, by_predicted, matrix
 from tests.outcomes import Told, of_classes, outcomes, told
 
 METRICS = ("model_precision", "model_recall", "model_f1")
@@ -96,3 +96,10 @@ def test_classes_that_come_later_leave_the_cells_of_those_before_where_they_are(
     np.testing.assert_array_equal(more[:4], few)
     expected = confusion_matrix(list("bac"), list("abd"), labels=list("abcd")).T
     np.testing.assert_array_equal(matrix(more), expected)
+
+
+@pytest.mark.parametrize("size", [0, 1, 2, 7, 100])
+def test_sums_by_predicted_class_are_those_of_the_matrix(size: int) -> None:
+    tally = np.random.default_rng(size).integers(0, 9, size * size).astype(np.float64)
+    for classes in (size, size + 3):
+        assert by_predicted(tally, classes).tolist() == matrix(tally, classes).sum(axis=1).tolist()
