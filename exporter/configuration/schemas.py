@@ -13,6 +13,7 @@ from exporter.configuration.source_config import SourceConfig
 from exporter.decoding.conditions import Where
 from exporter.decoding.field_rule import FieldRule
 from exporter.decoding.mapping import AMOUNTS, SEGMENTS, RecordMapping
+from exporter.decoding.pairs import PairOptions
 from exporter.decoding.schema import DEFAULT_FIELDS, LATENCY_UNITS, TIMESTAMP_UNITS, Path, Schema, SchemaProblem
 from exporter.formats.format import Format
 from exporter.units import FieldPath
@@ -32,6 +33,11 @@ def model_of(config: Config, source: SourceConfig) -> ModelConfig:
     """Return the model of a source's records that do not name one."""
     own = {name: value for name, value in msgspec.structs.asdict(source.records.model).items() if value is not None}
     return msgspec.structs.replace(config.model or ModelConfig(), **own)
+
+
+def pair_of(source: SourceConfig) -> PairOptions | None:
+    """Return how requests and responses of a source are joined, if they are lines of their own."""
+    return source.records.pair or source.format.pair
 
 
 def rules_of(config: Config, source: SourceConfig) -> Mapping[str, FieldRule]:
@@ -93,7 +99,7 @@ def needs_mapping(config: Config, source: SourceConfig) -> bool:
         paths += [path for own in (config.segments, *of_models) for path in map(segments.path_of, own) if path]
     return (
         source.format.parse is not None
-        or source.records.pair is not None
+        or pair_of(source) is not None
         or source.records.path_fields is not None
         or any(path.keys is None for path in paths)
         or not all(rule.is_plain for rule in rules_of(config, source).values())
@@ -114,7 +120,7 @@ def mapping_of(models: LoadedModels, source: SourceConfig) -> RecordMapping | No
         {str(path): path for path in paths},
         _amounts(config, source),
         source.records.path_fields,
-        source.records.pair,
+        pair_of(source),
     )
 
 

@@ -21,6 +21,7 @@ from exporter.decoding.field_rule import FieldRule
 from exporter.decoding.line_filter import LineFilter
 from exporter.decoding.mapping import MappedRows, Parse, RecordMapping
 from exporter.decoding.model_decoders import ModelDecoders
+from exporter.decoding.pairs import PairOptions
 from exporter.decoding.pipeline import Pipeline
 from exporter.decoding.rows import RowReader, json_value
 from exporter.decoding.schema import Schema
@@ -35,7 +36,7 @@ class Format(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
 
     `needs_stream` formats cannot be resumed in the middle or split into datagrams: they need a whole stream.
     `carries_labels` is whether ground-truth labels may have the format too. `waits_in_memory` is whether lines that
-    wait for others are lost in a restart.
+    wait for others are lost in a restart. `pair` joins requests and responses, unless the configuration says how.
     """
 
     name: ClassVar[str]
@@ -44,6 +45,7 @@ class Format(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     needs_stream: ClassVar[bool] = False
     carries_labels: ClassVar[bool] = True
     waits_in_memory: ClassVar[bool] = False
+    pair: ClassVar[PairOptions | None] = None
     expects: ClassVar[str] = f"a body of {', '.join(JSON_TYPES)}"
 
     def fields(self, configured: Mapping[str, FieldRule]) -> Mapping[str, FieldRule]:
