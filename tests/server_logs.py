@@ -220,6 +220,25 @@ def kserve(r: Request) -> Iterator[Any]:
         }
 
 
+def otlp(r: Request) -> Iterator[Any]:
+    """A line of the OpenTelemetry Collector's file exporter."""
+    values = {"prediction": r.predicted, "latency_ms": r.latency * 1e3}
+    values |= {f"features.{name}": value for name, value in r.features.items()}
+    kinds = {int: "intValue", float: "doubleValue", str: "stringValue"}
+    attributes = [
+        {"key": name, "value": {kinds[type(value)]: str(value) if isinstance(value, int) else value}}
+        for name, value in values.items()
+    ]
+    record = {
+        "timeUnixNano": str(int(r.time * 1e9)),
+        "severityNumber": 9,
+        "body": {"stringValue": "prediction"},
+        "attributes": attributes,
+    }
+    resource = {"attributes": [{"key": "service.name", "value": {"stringValue": "credit"}}]}
+    yield {"resourceLogs": [{"resource": resource, "scopeLogs": [{"scope": {}, "logRecords": [record]}]}]}
+
+
 def litellm(r: Request) -> Iterator[Any]:
     is_good = r.number % 20 != 0
     yield {
@@ -366,6 +385,7 @@ LOGS = {
     "mlflow": _log(mlflow, latencies=REQUESTS),
     "batch": _log(batch, predictions={name: 2 * count for name, count in classes(ALL).items()}, latencies=REQUESTS),
     "kserve": _log(kserve, latencies=REQUESTS),
+    "otlp": _log(otlp, latencies=REQUESTS),
     "litellm": _log(litellm, predictions={"success": 190}, errors={"RateLimitError": 10}, latencies=190, **PLAIN),
     "request-and-response": _log(request_and_response),
     "azure-data-collector": _log(azure_data_collector),

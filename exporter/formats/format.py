@@ -9,7 +9,8 @@ A *wrapper* (a container runtime's log, say) has only a framer, and carries anot
 """
 
 from collections.abc import Iterator, Mapping, Sequence
-from typing import ClassVar
+from http import HTTPStatus
+from typing import Any, ClassVar, NamedTuple
 
 import msgspec
 
@@ -29,6 +30,14 @@ from exporter.formats.bodies import ARROW, JSON_TYPES, json_lines, media_type
 from exporter.lines.buffer import IngestRequest
 from exporter.lines.framing import Framer, Lines
 from exporter.model_key import ModelKey
+
+
+class Reply(NamedTuple):
+    """The response to a request: its status, body and media type."""
+
+    status: HTTPStatus
+    body: bytes
+    media_type: str = "application/json"
 
 
 class Format(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -104,3 +113,10 @@ class Format(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
         is_arrow = media_type(headers) == ARROW
         lines = body if is_arrow else json_lines(body, media_type(headers))
         return IngestRequest(lines, headers.get("idempotency-key"), is_arrow)
+
+    def reply(self, headers: Mapping[str, str], status: HTTPStatus, document: Mapping[str, Any]) -> Reply:
+        """Return the response to a request with these headers, which says what `document` says.
+
+        That is the number of `accepted` records with those `rejected`, or an `error`.
+        """
+        return Reply(status, msgspec.json.encode(document))

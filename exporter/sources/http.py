@@ -14,7 +14,7 @@ import importlib
 import re
 import zlib
 from collections import Counter
-from collections.abc import Generator, Iterator
+from collections.abc import Generator, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
 from http import HTTPStatus
@@ -142,13 +142,13 @@ class HttpSource:
         try:
             response = await self._answer(request)
         except _RefusedError as error:
-            response = _refusal(error.status, error)
+            response = self._refusal(request, error.status, error)
         except BodyError as error:
-            response = _refusal(HTTPStatus.BAD_REQUEST, error)
+            response = self._refusal(request, HTTPStatus.BAD_REQUEST, error)
         except TooLargeError as error:
-            response = _refusal(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, error)
+            response = self._refusal(request, HTTPStatus.REQUEST_ENTITY_TOO_LARGE, error)
         except StoreError as error:
-            response = _refusal(HTTPStatus.SERVICE_UNAVAILABLE, error)
+            response = self._refusal(request, HTTPStatus.SERVICE_UNAVAILABLE, error)
         self.context.telemetry.requests.labels(self.context.name, str(response.status)).inc()
         return response
 
@@ -186,7 +186,20 @@ class HttpSource:
             data = yield from decompressed(data, self.options.body_bytes)
         lines = self.context.format.request(request.headers, data)
         receipt = yield from self.context.sink.ingest(self.context.name, lines, self.context.clock())
-        return _response(receipt, lines)
+        return self._response(request, *_outcome(receipt, lines))
+
+    def _response(
+        self, request: web.Request, status: HTTPStatus, document: Mapping[str, Any], **headers: str
+    ) -> web.Response:
+        """Return a response as the format has it."""
+        reply = self.context.format.reply(request.headers, status, document)
+        return web.Response(status=reply.status, body=reply.body, content_type=reply.media_type, headers=headers)
+
+    def _refusal(self, request: web.Request, status: HTTPStatus, error: Exception) -> web.Response:
+        headers = {"Connection": "close"}
+        if status in (HTTPStatus.TOO_MANY_REQUESTS, HTTPStatus.SERVICE_UNAVAILABLE):
+            headers["Retry-After"] = str(RETRY_SECONDS)
+        return self._response(request, status, {"error": str(error)}, **headers)
 
     def _check(self, request: web.Request) -> None:
         """Check the headers of a request; raises _RefusedError and TooLargeError."""
@@ -295,26 +308,20 @@ def _encoding(request: web.Request) -> str:
     return request.headers.get("Content-Encoding", "identity").lower()
 
 
-def _refusal(status: HTTPStatus, error: Exception) -> web.Response:
-    headers = {"Connection": "close"}
-    if status in (HTTPStatus.TOO_MANY_REQUESTS, HTTPStatus.SERVICE_UNAVAILABLE):
-        headers["Retry-After"] = str(RETRY_SECONDS)
-    return web.json_response({"error": str(error)}, status=status, headers=headers)
-
-
-def _response(receipt: Receipt, request: IngestRequest) -> web.Response:
+def _outcome(receipt: Receipt, request: IngestRequest) -> tuple[HTTPStatus, Mapping[str, Any]]:
+    """Return the status of a response, and what it says."""
     if receipt.is_waiting:
-        return web.json_response({"accepted": 0}, status=HTTPStatus.ACCEPTED)
+        return HTTPStatus.ACCEPTED, {"accepted": 0}
     document: dict[str, Any] = {"accepted": receipt.records}
     if receipt.is_repeated:
         document["repeated"] = True
     if not receipt.rejected:
-        return web.json_response(document)
+        return HTTPStatus.OK, document
     document["rejected"] = [
         {"reason": bad.reason, "detail": bad.detail, "count": bad.count, **_place(request, bad)}
         for bad in receipt.rejected[:MAX_REASONS]
     ]
-    return web.json_response(document, status=HTTPStatus.BAD_REQUEST)
+    return HTTPStatus.BAD_REQUEST, document
 
 
 def _place(request: IngestRequest, bad: BadLine) -> dict[str, int]:

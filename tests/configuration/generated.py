@@ -64,7 +64,7 @@ def fields(*, is_odd: bool) -> st.SearchStrategy[Any]:
 def sources(*, is_odd: bool) -> st.SearchStrategy[Any]:
     query = {"query": st.just("SELECT 1 AS m WHERE 1 > :mark"), "mark": st.just("m")}
     waits = {"every": st.just("1h"), "lag": st.just("1m"), "initial": st.sampled_from([0, 0.5, ""])}
-    of_files = st.sampled_from(["cri", "docker", "kserve", "json_lines", ["cri", "kserve"]])
+    of_files = st.sampled_from(["cri", "docker", "kserve", "json_lines", "otlp", ["cri", "kserve"]])
     of_streams = st.sampled_from(["arrow", "length_prefixed", ["length_prefixed", "kserve"]])
     good = st.one_of(
         st.sampled_from(["log.jsonl", "*.jsonl", "file:///tmp/no/*.jsonl", "unix://a.sock", "unixgram://b.sock"]),

@@ -98,6 +98,8 @@ def _json(lines: list[bytes]) -> Layout | None:
         return None
     if any(str(value.get("type", "")).startswith(EVENTS) for value in values):
         return Layout({"format": "kserve"}, "the lines are events of KServe's logger")
+    if any(isinstance(value.get("resourceLogs"), list) for value in values):
+        return Layout({"format": "otlp"}, "the lines are logs of OpenTelemetry's Collector")
     return Layout({})
 
 
