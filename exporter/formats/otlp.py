@@ -138,7 +138,7 @@ class _ResourceLogs(msgspec.Struct, rename="camel"):
                 yield record.time, record.row(resource, about)
 
 
-class _Request(msgspec.Struct, rename="camel"):
+class _LogsData(msgspec.Struct, rename="camel"):
     """A line or a body; traces and metrics in the same file have other keys."""
 
     resource_logs: list[_ResourceLogs] | None = None
@@ -150,7 +150,7 @@ class _Request(msgspec.Struct, rename="camel"):
         return (self.resource_logs, self.resource_spans, self.resource_metrics) != (None, None, None)
 
 
-_decoder = msgspec.json.Decoder(_Request)
+_decoder = msgspec.json.Decoder(_LogsData)
 _encoder = msgspec.json.Encoder()
 
 
