@@ -37,7 +37,7 @@ manifests: $(VENV)/installed  ## what kustomize and Helm are told of alerts/ and
 	$(BIN)/python -m deploy
 
 lock: $(VENV)/installed  ## the image's dependencies: the newest, with their hashes
-	$(BIN)/uv pip compile $(LOCK) --extra sql pyproject.toml --output-file requirements.lock
+	$(BIN)/uv pip compile $(LOCK) --extra sql --extra otlp pyproject.toml --output-file requirements.lock
 	echo hatchling | $(BIN)/uv pip compile $(LOCK) - --output-file build.lock
 
 sbom: $(VENV)/installed  ## sbom.cdx.json, of the image's Python packages; `make image` adds one of all that is in it
