@@ -8,6 +8,7 @@ in which it differs from JSON lines:
 A *wrapper* (a container runtime's log, say) has only a framer, and carries another format's lines.
 """
 
+import json
 from collections.abc import Iterator, Mapping, Sequence
 from http import HTTPStatus
 from typing import Any, ClassVar, NamedTuple
@@ -119,4 +120,4 @@ class Format(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
 
         That is the number of `accepted` records with those `rejected`, or an `error`.
         """
-        return Reply(status, msgspec.json.encode(document))
+        return Reply(status, json.dumps(document).encode())
