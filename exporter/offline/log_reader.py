@@ -6,7 +6,7 @@ from typing import Any
 
 from exporter.assembly.planning import pipeline
 from exporter.configuration.loading import LoadedConfig
-from exporter.configuration.schemas import rules_of, schema_of, where_of
+from exporter.configuration.schemas import pair_of, rules_of, schema_of, where_of
 from exporter.configuration.source_config import SourceConfig
 from exporter.decoding.conditions import value_at
 from exporter.decoding.decode import DecodeResult
@@ -43,7 +43,7 @@ class LogReader:
         rules = rules_of(config, source)
         schema = replace(schema_of(models[OTHERS], source), fields={name: (name,) for name in rules}, reads=reads)
         self._fields = {name: rules.get(name) or FieldRule(FieldPath((name,))) for name in schema.paths}
-        mapping = RecordMapping(self._fields, path_fields=source.records.path_fields, pair=source.records.pair)
+        mapping = RecordMapping(self._fields, path_fields=source.records.path_fields, pair=pair_of(source))
         self._mapped = MappedRows(mapping, where_of(config, source), source.format.parse or json_value)
 
     @property
@@ -82,7 +82,7 @@ class LogReader:
                 continue
             match = groups.pattern.search(stream.path) if groups else None
             values.append(groups.groups(match) | value if groups and match and isinstance(value, dict) else value)
-        return self._paired(values) if self._source.records.pair else values
+        return self._paired(values) if pair_of(self._source) else values
 
     def _paired(self, rows: list[Any]) -> list[Any]:
         """Return the rows of pairs, and those that are no part of one."""

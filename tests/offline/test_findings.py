@@ -1,6 +1,7 @@
 """What `check` says of the first lines of logs."""
 
 import json
+import time
 from pathlib import Path
 from typing import Any
 
@@ -48,6 +49,20 @@ def test_fields_of_pairs_are_those_of_both_lines(tmp_path: Path) -> None:
     assert said(result) == [
         "sources[0]: 2 lines read: 2 records, 1 waiting for others",
         "sources[0]: fields: features (age), prediction",
+        "good",
+    ]
+
+
+def test_a_preset_may_read_pairs(tmp_path: Path) -> None:
+    lines = [
+        {"correlationid": call, "time": time.time(), "type": f"azureml.inference.model_{kind}", "data": [data]}
+        for call in "ab"
+        for kind, data in (("inputs", {"age": 41}), ("outputs", {"label": "yes"}))
+    ]
+    result = check(tmp_path, lines, source="{url: log.jsonl, format: azureml, prediction: label}")
+    assert said(result) == [
+        "sources[0]: 2 lines read: 2 records",
+        "sources[0]: fields: request_id, timestamp, features (age), prediction",
         "good",
     ]
 
