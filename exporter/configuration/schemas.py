@@ -14,7 +14,14 @@ from exporter.decoding.conditions import Where
 from exporter.decoding.field_rule import FieldRule
 from exporter.decoding.mapping import AMOUNTS, SEGMENTS, RecordMapping
 from exporter.decoding.pairs import PairOptions
-from exporter.decoding.schema import DEFAULT_FIELDS, LATENCY_UNITS, TIMESTAMP_UNITS, Path, Schema, SchemaProblem
+from exporter.decoding.schema import (
+    DEFAULT_FIELDS,
+    TIMESTAMP_UNITS,
+    Path,
+    Schema,
+    SchemaProblem,
+    merged_fields,
+)
 from exporter.formats.format import Format
 from exporter.units import FieldPath
 
@@ -43,8 +50,8 @@ def pair_of(source: SourceConfig) -> PairOptions | None:
 def rules_of(config: Config, source: SourceConfig) -> Mapping[str, FieldRule]:
     """Return how fields of a source's records are read, if that is configured, by their names in a schema."""
     if source not in config.label_sources:
-        return source.format.fields(_over(source.records.fields, config.fields))
-    configured = _over(source.records.fields, config.ground_truth.fields if config.ground_truth else {})
+        return source.format.fields(merged_fields(source.records.fields, config.fields))
+    configured = merged_fields(source.records.fields, config.ground_truth.fields if config.ground_truth else {})
     rules = {LABEL_FIELDS[name]: rule for name, rule in configured.items() if name in LABEL_FIELDS}
     return {"prediction": FieldRule(FieldPath(("actual",)))} | rules
 
@@ -122,14 +129,6 @@ def mapping_of(models: LoadedModels, source: SourceConfig) -> RecordMapping | No
         source.records.path_fields,
         pair_of(source),
     )
-
-
-def _over(own: Mapping[str, FieldRule], general: Mapping[str, FieldRule]) -> dict[str, FieldRule]:
-    """Return the source's own rules, and the general ones of other fields; a field has one name per unit."""
-    taken = {*own}
-    for units in (LATENCY_UNITS, TIMESTAMP_UNITS):
-        taken |= {*units} if taken & units.keys() else set()
-    return {name: rule for name, rule in general.items() if name not in taken} | dict(own)
 
 
 def _amounts(config: Config, source: SourceConfig) -> dict[str, FieldPath]:

@@ -10,7 +10,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, tzinfo
 from functools import cached_property
-from typing import Annotated, Any, Literal, NamedTuple
+from typing import Annotated, Any, Literal, NamedTuple, TypeVar
 
 import msgspec
 from msgspec.structs import astuple
@@ -24,6 +24,8 @@ Number = float | None
 Label = str | int | float | bool | None
 
 # A record field has one name per unit; its value is divided by the number.
+T = TypeVar("T")
+
 LATENCY_UNITS = {"latency_seconds": 1.0, "latency_ms": 1e3, "latency_us": 1e6, "latency_ns": 1e9, DURATION: 1.0}
 TIMESTAMP_UNITS = {TIME: 1.0, "timestamp_ms": 1e3}
 UNITS = {
@@ -268,3 +270,11 @@ class Schema:
             yield path, Leaf("segment", name, Label)
         for name, path in self.amounts.items():
             yield path, Leaf("amount", name, Label)
+
+
+def merged_fields(own: Mapping[str, T], general: Mapping[str, T]) -> dict[str, T]:
+    """Return some rules by field, and the general ones of other fields; a field has one name per unit."""
+    taken = {*own}
+    for units in (LATENCY_UNITS, TIMESTAMP_UNITS):
+        taken |= {*units} if taken & units.keys() else set()
+    return {name: rule for name, rule in general.items() if name not in taken} | dict(own)

@@ -14,7 +14,7 @@ from exporter.decoding.field_rule import FieldRule
 from exporter.decoding.mapping import Parse
 from exporter.decoding.pairs import PairOptions
 from exporter.decoding.rows import json_value
-from exporter.decoding.schema import LATENCY_UNITS, TIMESTAMP_UNITS
+from exporter.decoding.schema import merged_fields
 from exporter.formats.format import Format
 from exporter.units import FieldPath
 
@@ -48,10 +48,7 @@ class Preset(Format, frozen=True):
             layout |= (
                 {"probability": {**output, "classes": [*self.classes]}} if self.classes else {"prediction": output}
             )
-        taken = {*configured}
-        for units in (LATENCY_UNITS, TIMESTAMP_UNITS):
-            taken |= {*units} if taken & units.keys() else set()
-        return {name: FieldRule.parse(place) for name, place in layout.items() if name not in taken} | dict(configured)
+        return merged_fields(configured, {name: FieldRule.parse(place) for name, place in layout.items()})
 
     def problems(self) -> Iterator[str]:
         if len(set(self.features)) < len(self.features):
