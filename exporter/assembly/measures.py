@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from dataclasses import replace
+from functools import partial
 
 from exporter.batch import Reads
 from exporter.configuration.settings import BusinessConfig, Config, FeatureConfig, GroundTruthConfig
@@ -42,7 +43,7 @@ from exporter.derived.regression import Regression
 from exporter.derived.segments import SegmentAccuracy, SegmentDrift, SegmentTotals
 from exporter.derived.standard_errors import StandardErrors
 from exporter.reference.profile import Categorical, Numeric, Profile
-from exporter.stats import SEGMENTS, Scope, Statistic
+from exporter.stats import SEGMENTS, Statistic
 from exporter.stats.absolute_attributions import AbsoluteAttributions
 from exporter.stats.business import Business, RejectedAmounts
 from exporter.stats.class_scores import ScoreLosses, ScoresByTruth
@@ -276,17 +277,23 @@ def _add_performance(
     """Add what is measured of outcomes. Predictions are classes, unless something declares them to be values."""
     prediction, overdispersion = profile.prediction if profile else None, _overdispersion(config, profile)
     performance: Classification | Regression
-    judge = OutcomeJudge(predictions, Outcomes(), labels.wait.seconds, labels.coverage, labels.settled_seconds)
+    judge_of = partial(
+        OutcomeJudge,
+        predictions,
+        wait_seconds=labels.wait.seconds,
+        coverage=labels.coverage,
+        settled_seconds=labels.settled_seconds,
+    )
     if predicts_values(config, profile):
         values = prediction if isinstance(prediction, Numeric) else None
         counted = ResidualBins(values)
-        judge = replace(judge, counted=counted)
+        judge = judge_of(counted)
         performance = Regression(Residuals(values), counted, judge)
         chosen.statistics += [performance.residuals, performance.counted]
         chosen.derived += [judge, performance]
     else:
         outcomes, confidence = Outcomes(frozenset(known_classes(profile))), Confidence()
-        judge = replace(judge, counted=outcomes)
+        judge = judge_of(outcomes)
         performance = Classification(outcomes, prediction is not None, judge)
         chosen.statistics += [outcomes, confidence]
         chosen.derived += [judge, Reliability(confidence, judge)]
@@ -336,8 +343,6 @@ def _add_segments(chosen: Measures, config: Config, predictions: LabelCounts, fe
         chosen.segmented.append(features.bins)
         chosen.derived.append(SegmentDrift(features))
     if has_classes:
-        chosen.derived += [_outcome_samples(outcomes, SEGMENTS), SegmentAccuracy(outcomes, chosen.one(OutcomeJudge))]
-
-
-def _outcome_samples(counted: Statistic, scope: Scope) -> WindowSamples:
-    return WindowSamples(counted, scope, "model_window_outcomes", "Outcomes in a rolling window.")
+        text = "Outcomes in a rolling window."
+        samples = WindowSamples(outcomes, SEGMENTS, "model_window_outcomes", text)
+        chosen.derived += [samples, SegmentAccuracy(outcomes, chosen.one(OutcomeJudge))]
