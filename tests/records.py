@@ -24,7 +24,7 @@ from exporter.decoding.checks import Checks
 from exporter.decoding.decode import Decoder, DecodeResult
 from exporter.decoding.model_decoders import ModelDecoders
 from exporter.decoding.pipeline import Pipeline
-from exporter.decoding.schema import DEFAULT_FIELDS, Schema
+from exporter.decoding.schema import DEFAULT_FIELDS, Schema, SegmentField
 from exporter.derived import Measures
 from exporter.encoded import Encoded
 from exporter.engine.engine import Engine
@@ -150,7 +150,7 @@ PROFILE = reference(
 # Limits that the few bins of PROFILE have.
 CONFIG = Config(sources=[], quality=QualityConfig(outliers=Tails((0.3, 0.7))))
 CHOSEN = measures(CONFIG, PROFILE)
-SEGMENTED = measures(msgspec.structs.replace(CONFIG, segments=(SegmentConfig("any"),)), PROFILE)
+SEGMENTED = measures(msgspec.structs.replace(CONFIG, segments=(SegmentConfig("country"),)), PROFILE)
 
 
 def schema(
@@ -163,7 +163,7 @@ def schema(
 ) -> Schema:
     """Return the schema of a log; the default's latencies are in seconds, and its scores the profile says."""
     fields = FIELDS if fields is None else fields
-    split_by = {segment.name: segment.path for segment in segments}
+    split_by = {segment.name: SegmentField(segment.path, segment.bounds, segment.of) for segment in segments}
     reads = (*DEFAULT_FIELDS, *asked_for)
     if classes is None:
         classes = tuple(profile.calibration.classes) if profile and profile.calibration else ()

@@ -5,6 +5,7 @@ from dataclasses import replace
 from functools import partial
 
 from exporter.batch import Reads
+from exporter.configuration import segments
 from exporter.configuration.settings import BusinessConfig, Config, FeatureConfig, GroundTruthConfig
 from exporter.configuration.thresholds import DEFAULT_THRESHOLDS
 from exporter.decoding.columns import PredictionKind
@@ -105,7 +106,7 @@ def measures(config: Config, profile: Profile | None) -> Measures:
     if config.favourable is not None:
         chosen.derived.append(FavourableRatio(predictions, str(config.favourable)))
     if config.segments:
-        _add_segments(chosen, config, predictions, features)
+        _add_segments(chosen, config, profile, predictions, features)
     if profile:
         chosen.derived.append(UnknownFeatureCount())
     chosen.derived.append(ReferenceMissing(profile is None))
@@ -325,7 +326,13 @@ def _add_performance(
     )
 
 
-def _add_segments(chosen: Measures, config: Config, predictions: LabelCounts, features: DriftCalculator | None) -> None:
+def _add_segments(
+    chosen: Measures,
+    config: Config,
+    profile: Profile | None,
+    predictions: LabelCounts,
+    features: DriftCalculator | None,
+) -> None:
     latency = chosen.every(Histogram, column="latency_seconds")
     counted: tuple[Histogram | LabelCounts | Business, ...]
     counted = (*latency, *chosen.every(LabelCounts), *chosen.every(Business))
@@ -338,10 +345,10 @@ def _add_segments(chosen: Measures, config: Config, predictions: LabelCounts, fe
     chosen.derived += [SegmentTotals(statistics), WindowSamples(predictions, SEGMENTS)]
     if config.favourable is not None:
         chosen.derived.append(FavourableRatio(predictions, str(config.favourable), SEGMENTS))
-    if features:
+    if profile and features:
         # Its bins are not exported, because a series per feature, bin and segment would be too many.
         chosen.segmented.append(features.bins)
-        chosen.derived.append(SegmentDrift(features))
+        chosen.derived.append(SegmentDrift(features, segments.features_of(config, profile)))
     if has_classes:
         text = "Outcomes in a rolling window."
         samples = WindowSamples(outcomes, SEGMENTS, "model_window_outcomes", text)

@@ -17,9 +17,9 @@ from exporter.decoding.pairs import PairOptions
 from exporter.decoding.schema import (
     DEFAULT_FIELDS,
     TIMESTAMP_UNITS,
-    Path,
     Schema,
     SchemaProblem,
+    SegmentField,
     merged_fields,
 )
 from exporter.formats.format import Format
@@ -72,7 +72,7 @@ def schema_of(model: LoadedModel, source: SourceConfig) -> Schema:
             if is_mapped or rule.path.keys is not None
         },
         reads=("request_id", "prediction", "timestamp") if is_labels else reads,
-        segments={} if is_labels else _segment_paths(model, is_mapped=is_mapped),
+        segments={} if is_labels else _segment_fields(model, is_mapped=is_mapped),
         amounts={
             name: (AMOUNTS, name) if is_mapped else path.keys or () for name, path in _amounts(config, source).items()
         },
@@ -138,11 +138,12 @@ def _amounts(config: Config, source: SourceConfig) -> dict[str, FieldPath]:
     return {name: path for name, path in paths.items() if path}
 
 
-def _segment_paths(model: LoadedModel, *, is_mapped: bool) -> dict[str, Path | None]:
-    paths = {segment.name: segment.path for segment in segments.resolve(model)}
+def _segment_fields(model: LoadedModel, *, is_mapped: bool) -> dict[str, SegmentField]:
     return {
-        name: None if path is None else (SEGMENTS, str(path)) if is_mapped else path.keys or ()
-        for name, path in paths.items()
+        segment.name: SegmentField((SEGMENTS, str(path)) if is_mapped else path.keys or (), segment.bounds)
+        if (path := segment.path) is not None
+        else SegmentField(None, segment.bounds, segment.of)
+        for segment in segments.resolve(model)
     }
 
 
@@ -179,7 +180,7 @@ def _key(model: LoadedModel, key: str, source: SourceConfig, problem: SchemaProb
     """Return the key of a problem of the source at `key`."""
     config = model.config
     labels = config.ground_truth if source in config.label_sources else None
-    if problem.kind == "segment":
+    if problem.kind in ("segment", "band"):
         return f"{model.segments_at}[{[segment.name for segment in config.segments].index(problem.name)}]"
     if problem.kind == "amount":
         index = [figure.name for figure in config.business].index(problem.name)

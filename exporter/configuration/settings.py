@@ -56,9 +56,13 @@ class SegmentConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """A dimension by which predictions are broken down. A text is short for `{name: …}`."""
 
     name: Annotated[str, msgspec.Meta(min_length=1)]
-    """The value of the label `segment`. Without `path`, the name of a categorical feature, or a path in the record."""
+    """The value of the label `segment`. Without `path` and `of`, the name of a feature, or a path in the record."""
     path: FieldPath | None = None
     """The path of the value in the record, written as in `fields`."""
+    bounds: Ascending = Ascending()
+    """Split a number into bands at these values, such as `[25, 40]`: `under 25`, `25 to 40`, `40 and over`."""
+    of: tuple[str, ...] = ()
+    """Two or three other segments whose values are combined, such as `[country, channel]`: `DE / web`."""
 
 
 class SmoothingConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):

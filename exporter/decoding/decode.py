@@ -20,6 +20,7 @@ from exporter.decoding.line_block import LineBlock, line_blocks
 from exporter.decoding.rows import Rows, json_value
 from exporter.decoding.salvage import Flaws, Reading, check_utf8, salvage
 from exporter.decoding.schema import LATENCY_UNITS, TIMESTAMP_UNITS, UNUSABLE_FIELDS, Schema
+from exporter.decoding.segment_values import segment_columns
 from exporter.decoding.unknown_features import NO_SAMPLE, FeatureProbe, FeatureSample
 from exporter.encoded import Encoded
 from exporter.lines.buffer import BadLine, PendingLines
@@ -81,7 +82,8 @@ class Decoder:
         self._probe = FeatureProbe(schema)
         self._vectors = {f"feature: {name}": dimension for name, dimension in schema.vectors.items()}
         self._attributions = [self._tree.at(path).key for path in schema.attribution_paths.values()]
-        self._segments = [self._tree.at(path) for path in schema.segment_paths.values()]
+        self._segments = schema.segments
+        self._segment_leaves = {name: self._tree.at(path) for name, path in schema.segment_paths.items()}
         self._classes = schema.classes
         self._spell = columns.spelling(schema.prediction_kind)
         self._positive_class = schema.positive_class
@@ -235,6 +237,15 @@ class Decoder:
         def field(name: str) -> Column:
             return fields.get(name) or (None,) * n
 
+        def segment(name: str) -> Encoded[str]:
+            # A segment that is also a feature or a field is labelled like it.
+            leaf = self._segment_leaves[name]
+            spell = self._spell if leaf.kind == "field" else label_of
+            return categories.get(leaf.key) or columns.labels(fields[leaf.key], spell)
+
+        def band(name: str) -> Floats:
+            return columns.numbers(fields[self._segment_leaves[name].key])
+
         prediction, score = columns.predictions(
             field("prediction"), field("probability"), self._positive_class, self._negative_class
         )
@@ -260,12 +271,7 @@ class Decoder:
             group=np.zeros(n, np.int64),
             request_id=columns.labels(field("request_id"), label_of).without("") if self._reads_ids else None,
             vectors=tuple(columns.vectors(fields[name], dimension) for name, dimension in self._vectors.items()),
-            segments=tuple(
-                # A segment that is also a feature or a field is labelled like it.
-                categories.get(leaf.key)
-                or columns.labels(fields[leaf.key], self._spell if leaf.kind == "field" else label_of)
-                for leaf in self._segments
-            ),
+            segments=segment_columns(self._segments, segment, band),
             scores=columns.scores_by_class(probability, score, classes, self._classes) if self._classes else None,
             amounts=np.array([columns.amounts(fields[name]) for name in self._amounts]) if self._amounts else None,
             attributions=columns.sparse_matrix([fields[name] for name in self._attributions], n)

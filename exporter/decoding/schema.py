@@ -60,7 +60,7 @@ UNREADABLE = re.compile(r'["\\\x00-\x1f]')
 RECORD_FIELDS = (*FIELD_TYPES, FEATURES, ATTRIBUTIONS)
 DEFAULT_FIELDS = (*Series._fields, "timestamp", FEATURES, "prediction", "probability", "latency_ms", "error_type")
 
-LeafKind = Literal["field", "feature", "attribution", "segment", "amount"]
+LeafKind = Literal["field", "feature", "attribution", "segment", "band", "amount"]
 
 TOP_LEVEL = "expected a path such as timing.total; only `features` can lie at the top level, `.`"
 
@@ -94,10 +94,11 @@ class Leaf:
     @property
     def is_optional(self) -> bool:
         """Whether a record is valid without the value, or with one of another type."""
-        return self.kind in ("attribution", "segment", "amount")
+        return self.kind in ("attribution", "segment", "band", "amount")
 
     def __str__(self) -> str:
-        return self.name if self.kind in ("field", "feature") else f"{self.kind} {self.name}"
+        kind = "segment" if self.kind == "band" else self.kind
+        return self.name if kind in ("field", "feature") else f"{kind} {self.name}"
 
 
 @dataclass(slots=True)
@@ -121,8 +122,9 @@ class Node:
                 child = node.children[key] = Node()
             node = child
         taken = node.children.setdefault(path[-1], leaf)
-        # A segment or an amount may also be read as another field.
-        shared = {"segment": (Label, PREDICTION), "amount": (Label, PREDICTION, Number)}.get(leaf.kind, ())
+        # A segment, a band or an amount may also be read as another field.
+        numeric = (Label, PREDICTION, Number)
+        shared = {"segment": (Label, PREDICTION), "band": numeric, "amount": numeric}.get(leaf.kind, ())
         if taken is not leaf and not (isinstance(taken, Leaf) and taken.type in shared):
             other = str(taken) if isinstance(taken, Leaf) else "an object of other fields"
             raise SchemaError(f"`{'.'.join(path)}` is read as {other} already, and cannot be {leaf} too")
@@ -166,6 +168,18 @@ class Node:
                 yield from child.columns(column)
 
 
+class SegmentField(NamedTuple):
+    """How the values of a segment are read: at a path, or without one, as the feature of the same name.
+
+    With ascending `bounds` the value is a number, and the segment's value is its band. A combination reads nothing: its
+    value is those of the other segments `of` which it consists.
+    """
+
+    path: Path | None = None
+    bounds: tuple[float, ...] = ()
+    of: tuple[str, ...] = ()
+
+
 @dataclass(frozen=True)
 class Schema:
     """The values that are read from a record, and their paths.
@@ -173,11 +187,10 @@ class Schema:
     `fields` maps a record field (one of RECORD_FIELDS) to its path, which by default is its name. The path of
     `features` is empty if they lie at the top level. Features that are `ignored` are known, but not read. `reads` are
     the record fields that are read; attributions are read if the profile has any. `vectors` has the dimension of each
-    vector feature. `segments` maps a segment to its path, or None for the categorical feature of that name. `classes`
-    are the classes whose scores are read (Batch.scores); a single score is that of the `positive_class`, if there is
-    one, and of the prediction otherwise; `negative_class` is the other class. `score_classes` are the classes of a list
-    of scores, by default 0, 1, ... `amounts` are the paths of the amounts of business figures. A time without a zone is
-    in `zone`.
+    vector feature. `segments` has what is read of each segment. `classes` are the classes whose scores are read
+    (Batch.scores); a single score is that of the `positive_class`, if there is one, and of the prediction otherwise;
+    `negative_class` is the other class. `score_classes` are the classes of a list of scores, by default 0, 1, ...
+    `amounts` are the paths of the amounts of business figures. A time without a zone is in `zone`.
     """
 
     fields: Mapping[str, Path] = field(default_factory=dict)
@@ -185,7 +198,7 @@ class Schema:
     categorical: tuple[str, ...] = ()
     vectors: Mapping[str, int] = field(default_factory=dict)
     reads: tuple[str, ...] = DEFAULT_FIELDS
-    segments: Mapping[str, Path | None] = field(default_factory=dict)
+    segments: Mapping[str, SegmentField] = field(default_factory=dict)
     classes: tuple[str, ...] = ()
     attributions: tuple[str, ...] = ()
     amounts: Mapping[str, Path] = field(default_factory=dict)
@@ -213,9 +226,13 @@ class Schema:
 
     @cached_property
     def segment_paths(self) -> dict[str, Path]:
-        """The path of every segment."""
+        """The path of every segment that is read, those of bands last, which may be read as any other value."""
         features = self.paths.get(FEATURES, ())
-        return {name: (*features, name) if path is None else path for name, path in self.segments.items()}
+        read = {name: segment for name, segment in self.segments.items() if not segment.of}
+        return {
+            name: (*features, name) if segment.path is None else segment.path
+            for name, segment in sorted(read.items(), key=lambda item: bool(item[1].bounds))
+        }
 
     @cached_property
     def attribution_paths(self) -> dict[str, Path]:
@@ -267,7 +284,8 @@ class Schema:
         for name, path in self.attribution_paths.items():
             yield path, Leaf("attribution", name, Number)
         for name, path in self.segment_paths.items():
-            yield path, Leaf("segment", name, Label)
+            is_band = bool(self.segments[name].bounds)
+            yield path, Leaf("band", name, Number) if is_band else Leaf("segment", name, Label)
         for name, path in self.amounts.items():
             yield path, Leaf("amount", name, Label)
 

@@ -1,7 +1,7 @@
 """Segments: totals, drift and accuracy of the records that share a value of a segment."""
 
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -36,10 +36,11 @@ class SegmentTotals:
 class SegmentDrift(Judged[SegmentSeries]):
     """The PSI and the level of each feature in each segment against the whole reference.
 
-    Segments have bins only. A feature that defines a segment has no values in it.
+    Segments have bins only. The features that define a segment, `own` by its name, have no values in it.
     """
 
     calculator: DriftCalculator
+    own: Mapping[str, Collection[str]]
 
     def windows(self, view: View) -> Iterable[WindowTallies[SegmentSeries]]:
         return view.segments
@@ -47,16 +48,18 @@ class SegmentDrift(Judged[SegmentSeries]):
     def evidence(self, window: WindowTallies[SegmentSeries]) -> Evidence:
         counts = replace(self.calculator.reference, bins=window[self.calculator.bins])
         found = self.calculator.compare(counts).evidence(SEGMENTS_JUDGED)
-        is_own = np.array([name == window.series.segment for name in self.calculator.variables])
+        own = self.own.get(window.series.segment, ())
+        is_own = np.array([name in own for name in self.calculator.variables])
         return Evidence(np.where(is_own, np.nan, found.effect), np.where(is_own, np.nan, found.statistic))
 
     def psi(self, window: WindowTallies[SegmentSeries]) -> dict[str, float]:
-        """Return the PSI of the features of a window that have one, without the feature that defines the segment."""
+        """Return the PSI of the features of a window that have one, without those that define the segment."""
+        own = self.own.get(window.series.segment, ())
         values = self.calculator.psi(window[self.calculator.bins]).tolist()
         return {
             name: value
             for name, value in zip(self.calculator.variables, values, strict=True)
-            if name != window.series.segment and not math.isnan(value)
+            if name not in own and not math.isnan(value)
         }
 
     def collect(self, view: View) -> Families:

@@ -32,12 +32,15 @@ class Limits:
 class SegmentDimension:
     """A dimension that predictions are split by: the value at `path` of a record, or without it, the feature `name`.
 
-    `known` values are exported from the start, and are admitted first.
+    Numbers are split into bands by ascending `bounds`. A combination has the values of the segments `of` which it
+    consists. `known` values are exported from the start, and are admitted first.
     """
 
     name: str
     path: FieldPath | None
     known: tuple[str, ...] = ()
+    bounds: tuple[float, ...] = ()
+    of: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,9 +60,10 @@ class ModelPlan:
     @property
     def identities(self) -> ModelIdentities:
         """What tallies by this plan mean."""
+        own = {each.name: f"{each.path!r}{each.bounds or ''}" for each in self.segments}
         return ModelIdentities(
             statistics={statistic.name: repr(statistic) for statistic in self.statistics},
-            segments={segment.name: repr(segment.path) for segment in self.segments},
+            segments={each.name: " / ".join(own[part] for part in each.of or (each.name,)) for each in self.segments},
         )
 
 

@@ -367,7 +367,10 @@ FEATURES = reference({"age": numeric([40.0]), "country": categorical({"DE": 9}),
 def test_a_segment_is_no_numeric_feature(tmp_path: Path) -> None:
     (tmp_path / "reference.json").write_bytes(profile_file.dump(FEATURES))
     (told,) = problems(tmp_path, SOURCES + "reference: reference.json\nsegments: [country, age]")
-    assert told == "segments[1]: age is a numeric feature, expected a categorical one; known: country, plan"
+    assert told == (
+        "segments[1]: age is a numeric feature, expected a categorical one, or `bounds` that split it into bands; "
+        "known: country, plan"
+    )
 
 
 def test_a_segment_that_may_be_a_feature_misspelt_is_noted(tmp_path: Path) -> None:

@@ -85,7 +85,11 @@ class ArrowColumns:
 
     def values(self) -> Floats:
         """Return the predictions that are numbers; any other is NaN."""
-        column = self._column("prediction")
+        return self.numbers("prediction")
+
+    def numbers(self, name: str) -> Floats:
+        """Return the values that are numbers; any other is NaN."""
+        column = self._column(name)
         return floats(column) if is_number(column) else np.full(self.rows, np.nan)
 
     def vectors(self, name: str, dimension: int) -> tuple[Floats, Marks]:

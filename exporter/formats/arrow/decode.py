@@ -19,6 +19,7 @@ from exporter.decoding.checks import Checks, Failed, series, without_impossible
 from exporter.decoding.columns import label_of
 from exporter.decoding.decode import MAX_CELLS, UNUSABLE, Decoder, DecodeResult
 from exporter.decoding.schema import LATENCY_UNITS, TIMESTAMP_UNITS, Node, Schema
+from exporter.decoding.segment_values import segment_columns
 from exporter.encoded import Encoded
 from exporter.formats.arrow.columns import ArrowColumns, scores_per_row
 from exporter.formats.arrow.messages import MOST_ROWS
@@ -103,6 +104,14 @@ class ArrowDecoder(Decoder):
 
     def _read_columns(self, columns: ArrowColumns, now: float) -> tuple[Batch, list[Failed], Mapping[str, int]]:
         """Return the rows as a batch, which of them cannot be records, and how many values are unusable, by field."""
+
+        def segment(name: str) -> Encoded[str]:
+            leaf = self._segment_leaves[name]
+            return columns.labels(leaf.key, self._spell if leaf.kind == "field" else label_of)
+
+        def band(name: str) -> Floats:
+            return columns.numbers(self._segment_leaves[name].key)
+
         time = columns.times(TIMESTAMP_UNITS, self._reading.zone)
         prediction, probability, scores = columns.outputs(
             self._spell, self._classes, self._positive_class, self._negative_class
@@ -127,9 +136,7 @@ class ArrowDecoder(Decoder):
             group=np.zeros(columns.rows, np.int64),
             vectors=tuple(values for values, _ in vectors),
             request_id=columns.labels("request_id").without("") if self._reads_ids else None,
-            segments=tuple(
-                columns.labels(leaf.key, self._spell if leaf.kind == "field" else label_of) for leaf in self._segments
-            ),
+            segments=segment_columns(self._segments, segment, band),
             scores=scores,
             amounts=columns.amounts(self._amounts) if self._amounts else None,
             attributions=columns.matrix(self._attributions) if self._attributions else None,
