@@ -29,6 +29,7 @@ from exporter.derived.drift_level import DriftLimits
 from exporter.derived.drift_statistics import DRIFT_STATISTICS
 from exporter.derived.error_rate_drift import ErrorRateDrift
 from exporter.derived.estimated_performance import EstimatedPerformance
+from exporter.derived.fairness import EqualOpportunity, ProtectedSegments
 from exporter.derived.favourable import FavourableRatio
 from exporter.derived.feature_health import (
     AbsentFeatures,
@@ -41,7 +42,7 @@ from exporter.derived.judged_outcomes import OutcomeJudge
 from exporter.derived.multivariate_drift import EmbeddingDrift, MultivariateDrift
 from exporter.derived.prediction_kind import LoggedPredictions
 from exporter.derived.regression import Regression
-from exporter.derived.segments import SegmentAccuracy, SegmentDrift, SegmentTotals
+from exporter.derived.segments import SegmentAccuracy, SegmentDrift, SegmentErrors, SegmentTotals
 from exporter.derived.standard_errors import StandardErrors
 from exporter.reference.profile import Categorical, Numeric, Profile
 from exporter.stats import SEGMENTS, Statistic
@@ -337,19 +338,27 @@ def _add_segments(
     counted: tuple[Histogram | LabelCounts | Business, ...]
     counted = (*latency, *chosen.every(LabelCounts), *chosen.every(Business))
     statistics: list[Statistic] = [replace(statistic, scope=SEGMENTS) for statistic in counted]
-    has_classes = chosen.find(Outcomes) is not None
-    outcomes = Outcomes(scope=SEGMENTS)
-    if has_classes:
+    outcomes = Outcomes(scope=SEGMENTS) if chosen.find(Outcomes) else None
+    if outcomes:
         statistics.append(outcomes)
     chosen.segmented += statistics
     chosen.derived += [SegmentTotals(statistics), WindowSamples(predictions, SEGMENTS)]
-    if config.favourable is not None:
-        chosen.derived.append(FavourableRatio(predictions, str(config.favourable), SEGMENTS))
+    favourable = None if config.favourable is None else str(config.favourable)
+    protected = tuple(segment.name for segment in config.segments if segment.protected)
+    if favourable is not None:
+        chosen.derived.append(FavourableRatio(predictions, favourable, SEGMENTS))
+        if protected:
+            chosen.derived.append(ProtectedSegments(protected, favourable))
     if profile and features:
         # Its bins are not exported, because a series per feature, bin and segment would be too many.
         chosen.segmented.append(features.bins)
         chosen.derived.append(SegmentDrift(features, segments.features_of(config, profile)))
-    if has_classes:
-        text = "Outcomes in a rolling window."
-        samples = WindowSamples(outcomes, SEGMENTS, "model_window_outcomes", text)
-        chosen.derived += [samples, SegmentAccuracy(outcomes, chosen.one(OutcomeJudge))]
+    if outcomes:
+        judge = chosen.one(OutcomeJudge)
+        samples = WindowSamples(outcomes, SEGMENTS, "model_window_outcomes", "Outcomes in a rolling window.")
+        chosen.derived += [samples, SegmentAccuracy(outcomes, judge)]
+        if favourable is not None and protected:
+            chosen.derived.append(EqualOpportunity(outcomes, predictions, judge, favourable, protected))
+    if regression := chosen.find(Regression):
+        chosen.segmented.append(regression.residuals)
+        chosen.derived.append(SegmentErrors(regression))

@@ -48,6 +48,7 @@ def plan(config: Config, models: LoadedModels) -> tuple[Plan, Collector]:
             model.features,
             segments.resolve(model),
             chosen[key].segmented,
+            frozenset(segment.name for segment in model.config.segments if segment.protected),
         )
         for key, model in models.items()
     }

@@ -35,7 +35,7 @@ def contradictions(config: Config, models: LoadedModels, profiles: Mapping[str, 
     """Yield every mistake, each starting with its key; `profiles` are the references that could be read, by file."""
     yield from _about_sources(config)
     yield from schemas.problems(models)
-    yield from dict.fromkeys(text for model in models.values() for text in segments.problems(model))
+    yield from dict.fromkeys(segments.problems(models.values()))
     yield from _about_models(config, profiles)
     yield from _about_business(config)
     yield from _about_fields(config)

@@ -1,13 +1,13 @@
 """Segments: what predictions are split by."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 
 from exporter.configuration.models import LoadedModel
 from exporter.configuration.settings import Config, SegmentConfig
 from exporter.decoding.schema import FEATURES, RECORD_FIELDS
 from exporter.decoding.segment_values import band_names
 from exporter.engine.plan import SegmentDimension
-from exporter.reference.profile import Categorical, Feature, Numeric, Profile
+from exporter.reference.profile import Categorical, Feature, Numeric, Profile, Vector
 from exporter.units import FieldPath
 from exporter.validation import nearest
 
@@ -22,15 +22,20 @@ def resolve(model: LoadedModel) -> list[SegmentDimension]:
     return [segment for segment in usable.values() if usable.keys() >= {*segment.of}]
 
 
-def problems(model: LoadedModel) -> Iterator[str]:
+def problems(models: Collection[LoadedModel]) -> Iterator[str]:
     """Yield mistakes, each starting with its key; paths that contradict each other are found by `schemas`."""
-    names = [segment.name for segment in model.config.segments]
-    for index, segment in enumerate(model.config.segments):
-        found = _resolve(segment, model)
-        if isinstance(found, str):
-            yield f"{model.segments_at}[{index}]{found}"
-        elif segment.name in names[:index]:
-            yield f"{model.segments_at}[{index}]: duplicate {segment.name}"
+    compared = {model.segments_at for model in models if model.config.favourable is not None}
+    for model in models:
+        names = [segment.name for segment in model.config.segments]
+        for index, segment in enumerate(model.config.segments):
+            key = f"{model.segments_at}[{index}]"
+            found = _resolve(segment, model)
+            if isinstance(found, str):
+                yield f"{key}{found}"
+            elif segment.name in names[:index]:
+                yield f"{key}: duplicate {segment.name}"
+            if segment.protected and model.segments_at not in compared:
+                yield f"{key}.protected: needs `favourable`, the class that is good for the person concerned"
 
 
 def notes(model: LoadedModel) -> Iterator[str]:
@@ -88,7 +93,7 @@ def _resolve(segment: SegmentConfig, model: LoadedModel) -> SegmentDimension | s
     return SegmentDimension(segment.name, path, _bands(segment), segment.bounds)
 
 
-def _of_feature(segment: SegmentConfig, features: Mapping[str, Feature]) -> SegmentDimension | str:
+def _of_feature(segment: SegmentConfig, features: Mapping[str, Feature | Vector]) -> SegmentDimension | str:
     name, feature = segment.name, features[segment.name]
     expected = Numeric if segment.bounds else Categorical
     if not isinstance(feature, expected):

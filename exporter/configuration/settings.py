@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 import msgspec
 
 from exporter.configuration.source_config import SourceConfig
-from exporter.configuration.thresholds import DEFAULT_THRESHOLDS, TRUTH_THRESHOLDS
+from exporter.configuration.thresholds import DEFAULT_THRESHOLDS, FAIRNESS_THRESHOLDS, TRUTH_THRESHOLDS
 from exporter.decoding.columns import PredictionKind
 from exporter.decoding.conditions import Where
 from exporter.decoding.field_rule import FieldRule
@@ -63,6 +63,8 @@ class SegmentConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """Split a number into bands at these values, such as `[25, 40]`: `under 25`, `25 to 40`, `40 and over`."""
     of: tuple[str, ...] = ()
     """Two or three other segments whose values are combined, such as `[country, channel]`: `DE / web`."""
+    protected: bool = False
+    """Whether its groups should get the `favourable` class equally often, as the law may ask of ages or sexes."""
 
 
 class SmoothingConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -285,7 +287,9 @@ class Config(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     @property
     def limits_of_metrics(self) -> dict[str, float]:
         """The thresholds, with defaults for those that are not configured."""
-        return DEFAULT_THRESHOLDS | (TRUTH_THRESHOLDS if self.ground_truth else {}) | self.thresholds
+        of_truth = TRUTH_THRESHOLDS if self.ground_truth else {}
+        of_groups = FAIRNESS_THRESHOLDS if any(segment.protected for segment in self.segments) else {}
+        return DEFAULT_THRESHOLDS | of_truth | of_groups | self.thresholds
 
     @property
     def label_sources(self) -> list[SourceConfig]:

@@ -26,6 +26,7 @@ MEANINGS = FEATURE_MEANINGS | {
     "mae": "maximum mean absolute error of a regression model, in its units",
     "rmse": "maximum root mean squared error of a regression model, in its units",
     "mape": "maximum mean absolute percentage error of a regression model; 0.1 is 10%",
+    "disparate_impact": "minimum favourable ratio of a protected group, as a share of the highest group's",
     "slo_errors": "minimum share of requests that succeed (error budget)",
     "slo_latency": "minimum share of requests that are faster than `latency_p99_seconds` (error budget)",
 }
@@ -40,6 +41,8 @@ DEFAULT_THRESHOLDS = {
 }
 # With ground truth only.
 TRUTH_THRESHOLDS = {"performance_tolerance": 0.05}
+# With protected segments only.
+FAIRNESS_THRESHOLDS = {"disparate_impact": 0.8}
 # Limits from 0 to 1.
 SHARES = {
     "accuracy",
@@ -50,6 +53,7 @@ SHARES = {
     "missing_ratio",
     "invalid_ratio",
     "unseen_ratio",
+    "disparate_impact",
     "slo_errors",
     "slo_latency",
 }

@@ -44,8 +44,8 @@ def combined(parts: Sequence[Encoded[str]]) -> Encoded[str]:
             values.insert(0, part.names[code - 1] if code else MISSING)
         names.append(JOINT.join(values))
     # The number 0 comes first, and is that of rows without any value.
-    has_empty = bool(len(used)) and used[0] == 0
-    return Encoded(tuple(names[has_empty:]), inverse - has_empty)
+    has_empty = int(len(used) > 0 and used[0] == 0)
+    return Encoded(tuple(names[has_empty:]), inverse - has_empty).without_unused()
 
 
 def segment_columns(

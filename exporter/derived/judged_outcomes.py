@@ -7,20 +7,20 @@ will get, and the outcomes of a class are weighted to all predictions of that cl
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 
 import numpy as np
 
-from exporter.batch import Bools, Floats, Series
+from exporter.batch import Bools, Floats, SegmentSeries, Series
 from exporter.derived.gauges import per_window
-from exporter.derived.view import SeriesWindow, View, computed_once
+from exporter.derived.view import SeriesWindow, View, WindowTallies, computed_once
 from exporter.families import Families, GaugeFamily
 from exporter.stats import BASE_LABELS, Statistic
 from exporter.stats.label_counts import LabelCounts
 from exporter.stats.outcomes import Outcomes, by_predicted
 from exporter.stats.residuals import ResidualBins
-from exporter.tallies.tally import StatisticArrays, Tally
+from exporter.tallies.tally import StatisticArrays, Tally, base
 from exporter.tallies.windows import HALF_DAY
 
 LATEST = "latest"
@@ -99,6 +99,14 @@ class HalfDays:
         ended = (number for number, is_judged in zip(self.numbers, self.is_judged, strict=True) if is_judged)
         return max((number for number in ended if (number + 1) * HALF_DAY <= before), default=None)
 
+    def stretch(self, last: int | None, days: int) -> Bools:
+        """Return which panes are judged and among those of so many days until the pane `last`; None has none."""
+        numbers = np.array(self.numbers, np.int64)
+        if last is None:
+            return np.zeros(len(numbers), np.bool_)
+        is_within: Bools = self.is_judged & (numbers <= last) & (numbers > last - 2 * days)
+        return is_within
+
 
 @dataclass(frozen=True)
 class OutcomeJudge:
@@ -152,6 +160,24 @@ class OutcomeJudge:
         """Return the panes of each series."""
         return {series: self._half_days(view, series) for series in view.series}
 
+    def settled_segments(self, view: View) -> Iterator[WindowTallies[SegmentSeries]]:
+        """Yield the settled half-days of the last MOST_DAYS of each segment that is counted by half-days.
+
+        A segment is judged like its series, and has weights of its own.
+        """
+        if view.outcome_window is None:
+            return
+        before = view.snapshot.time - self.settled_seconds if self.settled_seconds else np.inf
+        for segment in view.segment_series:
+            half_days = self.half_days(view)[base(segment)]
+            is_chosen = half_days.stretch(half_days.newest_judged(before), MOST_DAYS)
+            chosen = {number for number, is_in in zip(half_days.numbers, is_chosen, strict=True) if is_in}
+            panes = [pane for number, pane in view.panes(view.outcome_window, segment).items() if number in chosen]
+            window = WindowTallies(LATEST, segment, panes, view.names)
+            arrivals = self._arrivals([window.__getitem__], len(view.classes)).total
+            if panes and self._is_judged(arrivals, half_days.reached):
+                yield window.weighted(self._weights(arrivals))
+
     def collect(self, view: View) -> Families:
         text = "End of the newest stretch of predictions that is judged."
         family = GaugeFamily("model_ground_truth_judged_until_timestamp_seconds", text, BASE_LABELS)
@@ -182,11 +208,8 @@ class OutcomeJudge:
 
     def _stretch(self, view: View, series: Series, half_days: HalfDays, last: int | None) -> Iterable[SeriesWindow]:
         """Yield the judged panes of the fewest days until `last` that have enough outcomes."""
-        if last is None:
-            return
-        numbers = np.array(half_days.numbers)
-        for days in range(1, MOST_DAYS + 1):
-            chosen = half_days.is_judged & (numbers <= last) & (numbers > last - 2 * days)
+        for days in range(1, MOST_DAYS + 1) if last is not None else ():
+            chosen = half_days.stretch(last, days)
             panes = [pane for pane, is_chosen in zip(half_days.panes, chosen, strict=True) if is_chosen]
             weights = self._weights(half_days.arrivals[chosen].total)
             window = SeriesWindow(LATEST, series, panes, view.names, weights=weights)

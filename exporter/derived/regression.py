@@ -4,6 +4,7 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
+from typing import Any
 
 import numpy as np
 
@@ -11,7 +12,7 @@ from exporter.batch import Floats
 from exporter.derived.feature_health import QUANTILES, quantiles
 from exporter.derived.gauges import per_window
 from exporter.derived.judged_outcomes import OutcomeJudge
-from exporter.derived.view import SeriesWindow, View
+from exporter.derived.view import SeriesWindow, View, WindowTallies
 from exporter.families import Families, SummaryFamily
 from exporter.stats import BASE_LABELS
 from exporter.stats.residuals import ResidualBins, Residuals, ResidualSums
@@ -58,7 +59,7 @@ class Regression:
     counted: ResidualBins
     judge: OutcomeJudge
 
-    def figures(self, window: SeriesWindow) -> dict[str, float]:
+    def figures(self, window: WindowTallies[Any]) -> dict[str, float]:
         """Return the figures of a window; empty without outcomes."""
         sums = ResidualSums(*window[self.residuals].tolist())
         return figures(sums) if sums.number else {}

@@ -1,8 +1,9 @@
-"""Segments: totals, drift and accuracy of the records that share a value of a segment."""
+"""Segments: totals, drift and performance of the records that share a value of a segment."""
 
 import math
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 
 import numpy as np
 
@@ -11,10 +12,12 @@ from exporter.derived.drift import DriftCalculator, Judged
 from exporter.derived.drift_level import Evidence
 from exporter.derived.gauges import per_label, per_window
 from exporter.derived.judged_outcomes import OutcomeJudge
+from exporter.derived.regression import Regression
 from exporter.derived.view import View, WindowTallies
 from exporter.families import Families
 from exporter.stats import SEGMENTS, Statistic
 from exporter.stats.outcomes import Outcomes, matrix
+from exporter.stats.residuals import ResidualSums
 from exporter.tallies.tally import base
 
 # So many segments share a rate of false alarms.
@@ -89,10 +92,42 @@ class SegmentAccuracy:
 
     def collect(self, view: View) -> Families:
         text = "Accuracy of a segment's predictions with ground truth in a window, 0 to 1."
-        judged = {window.labels: window.weights for window in self.judge.rolling(view)}
-        windows = [
-            window.weighted(judged[*base(window.series), window.label])
-            for window in view.segments
-            if (*base(window.series), window.label) in judged
-        ]
-        yield per_window("model_segment_accuracy", text, windows, self.accuracy, SEGMENTS)
+        yield per_window("model_segment_accuracy", text, _judged(view, self.judge), self.accuracy, SEGMENTS)
+
+
+@dataclass(frozen=True)
+class SegmentErrors:
+    """`model_segment_mae` and `model_segment_rmse`, in windows that are judged for the whole series."""
+
+    regression: Regression
+
+    def errors(self, window: WindowTallies[SegmentSeries]) -> Mapping[str, float]:
+        """Return the figures of a window, as Regression.figures; empty without outcomes."""
+        return self.regression.figures(window)
+
+    def outcomes(self, window: WindowTallies[SegmentSeries]) -> float:
+        """Return the number of outcomes in a window."""
+        return ResidualSums(*window[self.regression.residuals].tolist()).number
+
+    def collect(self, view: View) -> Families:
+        text = "Outcomes in a rolling window."
+        yield per_window("model_segment_window_outcomes", text, view.segments, self.outcomes, SEGMENTS)
+        windows = [*_judged(view, self.regression.judge)]
+        for name, text in (
+            ("mae", "Mean absolute error of a segment in a window."),
+            ("rmse", "Root mean squared error of a segment in a window."),
+        ):
+            figure = partial(self._figure, name)
+            yield per_window(f"model_segment_{name}", text, windows, figure, SEGMENTS)
+
+    def _figure(self, name: str, window: WindowTallies[SegmentSeries]) -> float:
+        return self.errors(window).get(name, math.nan)
+
+
+def _judged(view: View, judge: OutcomeJudge) -> Iterator[WindowTallies[SegmentSeries]]:
+    """Yield the windows of segments that are judged for the whole series, with its weights."""
+    judged = {window.labels: window.weights for window in judge.rolling(view)}
+    for window in view.segments:
+        labels = (*base(window.series), window.label)
+        if labels in judged:
+            yield window.weighted(judged[labels])

@@ -180,7 +180,7 @@ class View:
                         tallies = WindowTallies(window.label, series, [then[series]], self.names)
                         yield windows[*series, window.label], ago, tallies
 
-    def panes(self, window: Window, series: Series) -> dict[int, StatisticArrays]:
+    def panes(self, window: Window, series: AnySeries) -> dict[int, StatisticArrays]:
         """Return the panes of a window that are in view, by number, in the order of time."""
         return dict(sorted(self._panes.get((window.label, series), {}).items()))
 
@@ -207,11 +207,12 @@ class View:
         )
 
     def _of_kind(self, kind: type[S]) -> tuple[S, ...]:
-        of_both: Sequence[AnySeries] = (*self.series, *self._segment_series)
+        of_both: Sequence[AnySeries] = (*self.series, *self.segment_series)
         return tuple(series for series in of_both if isinstance(series, kind))
 
     @cached_property
-    def _segment_series(self) -> tuple[SegmentSeries, ...]:
+    def segment_series(self) -> tuple[SegmentSeries, ...]:
+        """The segments that have been tallied."""
         own = {*self.series}
         return tuple(series for series in of_kind(SegmentSeries, self.snapshot.totals) if base(series) in own)
 

@@ -48,7 +48,8 @@ class ModelPlan:
     """What is counted of one model, or of all models that have no settings of their own.
 
     `known_classes` are exported from the start. `features` are those in the profile. `segmented` are the statistics
-    that are tallied for each value of `segments` too, which the decoder reads in that order.
+    that are tallied for each value of `segments` too, which the decoder reads in that order. `protected` segments have
+    half-days of outcomes.
     """
 
     statistics: Sequence[Statistic]
@@ -56,6 +57,7 @@ class ModelPlan:
     features: Sequence[str] = ()
     segments: Sequence[SegmentDimension] = ()
     segmented: Sequence[Statistic] = ()
+    protected: frozenset[str] = frozenset()
 
     @property
     def identities(self) -> ModelIdentities:

@@ -161,15 +161,18 @@ class TallyStore:
     def _targets(self, groups: Sequence[Group], now: float, *, has_totals: bool) -> list[list[Target]]:
         """Return what each group is added to: its series' totals, and its panes that are in view.
 
-        Windows of some statistics have no tallies of segments.
+        Windows of some statistics have tallies of protected segments only.
         """
         targets: list[list[Target]] = [[(self._totals[group.series], None)] if has_totals else [] for group in groups]
         for index, window in enumerate(self._windows):
             first, some = window.first_in_view(now), window.statistics
             for group, of_group in zip(groups, targets, strict=True):
-                if group.panes[index] >= first and (some is None or group.series.segment is None):
+                if group.panes[index] >= first and (some is None or self._is_in_all_windows(group.series)):
                     of_group.append((self.panes.arrays(window, group.panes[index], group.series), some))
         return targets
+
+    def _is_in_all_windows(self, series: AnySeries) -> bool:
+        return series.segment is None or series.segment in self._plan_of(base(series)).protected
 
     def _add_series(self, series: AnySeries) -> None:
         """Add the zero of each statistic that a series has no total of; and those of its known segments."""

@@ -5,7 +5,7 @@ import math
 import msgspec
 
 from exporter.batch import SegmentSeries
-from exporter.derived.segments import SegmentAccuracy, SegmentDrift
+from exporter.derived.segments import SegmentAccuracy, SegmentDrift, SegmentErrors
 from exporter.derived.view import WindowTallies
 from exporter.stats import SERIES
 from exporter.stats.business import Business
@@ -39,7 +39,7 @@ class BusinessStatus(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class SegmentValueStatus(msgspec.Struct, frozen=True, kw_only=True):
-    """The requests of one value of a segment in the window. `accuracy` is NaN without ground truth.
+    """The requests of one value of a segment in the window. `accuracy` and `mae` are NaN without ground truth.
 
     `most_drifted` is the feature with the largest PSI, null with too few records.
     """
@@ -49,6 +49,7 @@ class SegmentValueStatus(msgspec.Struct, frozen=True, kw_only=True):
     errors: int
     error_ratio: float
     accuracy: float
+    mae: float
     most_drifted: str | None
     psi: float
 
@@ -129,7 +130,7 @@ def _value(selection: Selection, window: WindowTallies[SegmentSeries]) -> Segmen
     predictions, errors = (
         int(window[measures.one(LabelCounts, column=name)].sum()) for name in ("prediction", "error")
     )
-    accuracy = measures.find(SegmentAccuracy)
+    accuracy, errors_of_values = measures.find(SegmentAccuracy), measures.find(SegmentErrors)
     drift = measures.find(SegmentDrift)
     drifts = drift.psi(window) if drift else {}
     most_drifted = max(drifts, key=drifts.__getitem__, default=None)
@@ -139,6 +140,7 @@ def _value(selection: Selection, window: WindowTallies[SegmentSeries]) -> Segmen
         errors=errors,
         error_ratio=ratio(errors, predictions + errors),
         accuracy=accuracy.accuracy(window) if accuracy else math.nan,
+        mae=errors_of_values.errors(window).get("mae", math.nan) if errors_of_values else math.nan,
         most_drifted=most_drifted,
         psi=drifts[most_drifted] if most_drifted is not None else math.nan,
     )

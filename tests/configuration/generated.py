@@ -9,7 +9,7 @@ import msgspec
 from hypothesis import strategies as st
 
 from exporter import units
-from exporter.configuration.settings import Config, FeatureConfig
+from exporter.configuration.settings import Config, FeatureConfig, SegmentConfig
 from exporter.configuration.source_config import SourceConfig
 from exporter.configuration.thresholds import FEATURE_MEANINGS, MEANINGS, SHARES
 from exporter.decoding.conditions import Where
@@ -156,6 +156,8 @@ class Draws:
         limits = st.dictionaries(one([*FEATURE_MEANINGS], ["x"]), one([0, 0.5, 1], ODD_NUMBERS), max_size=3)
         by_key = {
             "feature": one(["age", "country"], ["x"]),
+            "of": one([[]], [["age", "country"], ["x"]]),
+            "protected": one([False], [True]),
             "fields": fields(is_odd=self.is_odd),
             "thresholds": st.dictionaries(one(shares, ["x"]), one([0, 0.5, 1], ODD_NUMBERS), max_size=3),
             "features": st.dictionaries(
@@ -172,6 +174,8 @@ class Draws:
             "epsilon": one([0.0001], [0, 1]),
             "sources": st.lists(by_type[SourceConfig], min_size=0 if self.is_odd else 1, max_size=3, unique_by=repr),
         }
+        segments = [{"name": "x"}, {"name": "y", "path": "a.b", "bounds": [1]}, {"name": "z", "of": ["x", "y"]}]
+        by_key["segments"] = self.values(tuple[SegmentConfig, ...]) | st.just(segments)
         object.__setattr__(self, "by_type", by_type)
         object.__setattr__(self, "by_key", by_key)
 

@@ -202,7 +202,13 @@ CHAPTERS = (
         "Segments",
         "Needs [`segments`](derived/README.md#segments).",
         r"model_segment_.*",
-        {"feature_drift_psi": FEW, "accuracy": NO_OUTCOME, "_business_": "no `business` is configured"},
+        {
+            "feature_drift_psi": FEW,
+            "accuracy|mae|rmse": NO_OUTCOME,
+            "_business_": "no `business` is configured",
+            "protected": "no segment is `protected`, or `favourable` is not configured",
+            "actual_favourable": "the segment is not `protected`, or has too few ground-truth labels to be judged",
+        },
         {
             "Errors per second by country": "sum by (model_name, segment_value) "
             '(rate(model_segment_prediction_errors_total{segment="country"}[5m]))',

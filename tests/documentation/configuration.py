@@ -14,7 +14,13 @@ from exporter import units
 from exporter.configuration import settings
 from exporter.configuration.schemas import LABEL_FIELDS
 from exporter.configuration.source_config import RecordOptions, SourceConfig
-from exporter.configuration.thresholds import DEFAULT_THRESHOLDS, MEANINGS, SHARES, TRUTH_THRESHOLDS
+from exporter.configuration.thresholds import (
+    DEFAULT_THRESHOLDS,
+    FAIRNESS_THRESHOLDS,
+    MEANINGS,
+    SHARES,
+    TRUTH_THRESHOLDS,
+)
 from exporter.decoding.conditions import Where
 from exporter.decoding.field_rule import FieldOptions, FieldRule, Names
 from exporter.decoding.pairs import PairOptions
@@ -188,8 +194,9 @@ def _thresholds() -> Iterator[str]:
     yield "default here, the rules have one ([alerts/models.yaml](../alerts/models.yaml)).\n"
     yield "| key | type | default | |\n| --- | --- | --- | --- |"
     for name, meaning in MEANINGS.items():
-        default = DEFAULT_THRESHOLDS.get(name, TRUTH_THRESHOLDS.get(name))
+        default = (DEFAULT_THRESHOLDS | TRUTH_THRESHOLDS | FAIRNESS_THRESHOLDS).get(name)
         besides = " with `ground_truth`" * (name in TRUTH_THRESHOLDS)
+        besides += " with protected segments" * (name in FAIRNESS_THRESHOLDS)
         spelt = "in the rules" if default is None else f"`{default:g}`{besides}"
         kind = "number, 0 to 1" if name in SHARES else WORDS[units.Limit]
         yield f"| `{name}` | {kind} | {spelt} | {meaning} |"

@@ -46,7 +46,7 @@ EVERYTHING = Config(
     expected=(ExpectedChange("age", Day.parse("9999-12-31")),),
     ground_truth=GroundTruthConfig(sources=[]),
     drift=DriftConfig(before=(Before.parse("previous"),), live_version="3"),
-    segments=(SegmentConfig("country"),),
+    segments=(SegmentConfig("country", protected=True),),
     business=(Business("NAME", field=FieldPath.parse("amount")),),
     quality=QualityConfig(duplicate_ids=1),
 )

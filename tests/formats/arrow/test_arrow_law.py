@@ -28,6 +28,9 @@ SEGMENTS = (
     SegmentDimension("tier", FieldPath(("tier",))),
     SegmentDimension("channel", FieldPath(("request", "channel"))),
     SegmentDimension("below", FieldPath(("features", "unknown"))),
+    SegmentDimension("band", FieldPath(("features", "age")), bounds=(25.0, 45.0)),
+    SegmentDimension("how long", FieldPath(("latency_seconds",)), bounds=(0.05,)),
+    SegmentDimension("both", None, of=("country", "band")),
 )
 
 
