@@ -1,6 +1,6 @@
 """Cases of the alerts of performance."""
 
-from tests.alerts.timeline import Case, Clock, Level, Rate, Shape, of, thresholds
+from tests.alerts.timeline import VERSION_LABELS, Case, Clock, Level, Rate, Shape, of, thresholds
 
 
 def gauge(name: str, value: float, labels: str = 'window="latest"') -> dict[str, Shape]:
@@ -18,6 +18,18 @@ JUDGED = of("model_ground_truth_judged_until_timestamp_seconds")
 OUTCOMES = of("model_outcomes_total", 'predicted="approve",actual="approve"')
 HOUR = 'window="1h"'
 STDERR = 'window="1h",metric="accuracy"'
+
+
+def approvals(sex: str, a_minute: float) -> dict[str, Shape]:
+    """Return sixty predictions per minute for one sex, of which so many are favourable."""
+    of_class = {"approve": a_minute, "deny": 60 - a_minute}
+    return {
+        of("model_segment_predictions_total", f'segment="sex",segment_value="{sex}",prediction_class="{name}"'): Rate(
+            rate
+        )
+        for name, rate in of_class.items()
+    }
+
 
 CASES = [
     Case(
@@ -102,5 +114,22 @@ CASES = [
         says="No prediction of credit, version 3, has been joined with ground truth for six hours, although "
         "predictions were at this time yesterday, so performance is no longer measured. First see whether the "
         "job that writes labels runs, and whether request ids still match.",
+    ),
+    Case(
+        "ModelDisparateImpact",
+        healthy=thresholds(disparate_impact=0.8)
+        | {of("model_segment_protected", 'segment="sex",prediction_class="approve"'): Level(1)}
+        | approvals("f", 30)
+        | approvals("m", 30),
+        fault=approvals("f", 15),
+        near=approvals("f", 26),
+        labels={**VERSION_LABELS, "segment": "sex", "segment_value": "f"},
+        step=20,
+        fires=380,
+        resolves=32 * 60,
+        summary="Group sex=f gets the favourable class less often than others.",
+        says="In the last day, credit, version 3, predicted the favourable class for 30% of sex=f, which is 60% of the "
+        "share of the group that gets it most often (limit 80%). First see since when, and whether the groups differ "
+        "in what they apply for.",
     ),
 ]

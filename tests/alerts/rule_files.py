@@ -10,7 +10,8 @@ from alerts.rule_files import alerts, load, recordings
 # Rules come after those that they read; files that are not named here come last.
 ORDER = [
     *("feature-drift-comparisons", "feature-drift-instances", "outcomes", "dashboards"),
-    *("models", "serving", "quality", "feature-drift", "feature-drift-24h", "drift", "performance", "slo", "sidecar"),
+    *("models", "serving", "quality", "feature-drift", "feature-drift-24h", "drift", "performance", "slo", "fairness"),
+    "sidecar",
 ]
 FILES = sorted(load(), key=lambda file: ORDER.index(file.name) if file.name in ORDER else len(ORDER))
 ALERTS = alerts(FILES)
