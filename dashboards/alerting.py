@@ -76,6 +76,8 @@ ALERTS: Mapping[str, Mapping[str, Sequence[str]]] = {
         "Error ratio": ("ModelErrorRatioHigh",),
         "p99 latency": ("ModelLatencyHigh",),
         "Features of segments over time": ("ModelFeatureDrift",),
+        "Groups": ("ModelDisparateImpact",),
+        "Disparate impact": ("ModelDisparateImpact",),
         "Accuracy": ("ModelAccuracyLow",),
     },
     "compare": {

@@ -111,6 +111,7 @@ SEGMENT_DRIFT_PSI = SEGMENTS.name(DRIFT_PSI)
 SEGMENT_OUTCOMES = SEGMENTS.name(OUTCOMES)
 SEGMENT_WINDOW_OUTCOMES = SEGMENTS.name(WINDOW_OUTCOMES)
 SEGMENT_ACCURACY = SEGMENTS.name(ACCURACY)
+SEGMENT_MAE = SEGMENTS.name(MAE)
 SEGMENT_BUSINESS = SEGMENTS.name(BUSINESS)
 SEGMENT_BUSINESS_NEGATIVE = SEGMENTS.name(BUSINESS_NEGATIVE)
 
@@ -160,6 +161,15 @@ RECORDED_SEGMENT_REQUESTS = "model_version_segment:model_segment_requests:rate5m
 RECORDED_SEGMENT_ERRORS = "model_version_segment:model_segment_prediction_errors:rate5m"
 RECORDED_SEGMENT_LATENCY = "model_version_segment_le:model_segment_prediction_latency_seconds_bucket:rate5m"
 RECORDED_SEGMENT_PSI = "model_version_feature_segment_window:model_segment_feature_drift_psi:max"
+# Recorded by alerts/fairness.yaml, over all pods.
+FAVOURABLE_SHARE = "model_version_segment:model_favourable_ratio:increase24h"
+DISPARATE_IMPACT = "model_version_segment:model_disparate_impact:increase24h"
+PARITY = "model_version_segment:model_statistical_parity:increase24h"
+PARITY_STDERR = "model_version_segment:model_statistical_parity_stderr:increase24h"
+OPPORTUNITY = "model_version_segment:model_opportunity:latest"
+EQUAL_OPPORTUNITY = "model_version_segment:model_equal_opportunity:latest"
+EQUAL_OPPORTUNITY_STDERR = "model_version_segment:model_equal_opportunity_stderr:latest"
+GROUP_PREDICTIONS = "model_version_segment:model_segment_predictions:increase24h"
 # Recorded by alerts/quality.yaml and alerts/models.yaml: shares of values and the limits that alerts compare them with.
 MISSING_SHARE = "model_version_feature:model_feature_missing_per_prediction:excess_ratio1h"
 UNSEEN_SHARE = "model_version_feature:model_feature_unseen_per_prediction:excess_ratio1h"

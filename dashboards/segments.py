@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from dashboards import segments_truth, variables
+from dashboards import segments_fairness, segments_truth, variables
 from dashboards.assembly import POINTS_OF_STATES, Dashboard
 from dashboards.columns import SEGMENT_LABELS, Columns, coloured, column, joined, table
 from dashboards.panels import row, stat, state_timeline, timeseries
@@ -34,7 +34,7 @@ def dashboard() -> Dashboard:
         "Whether a problem affects everyone or only some: traffic, errors, latency, drift and accuracy by the "
         "configured segments. Drift is measured against the whole reference, so compare a segment with its own past.",
         (*variables.OF_MODELS, variables.SEGMENT, variables.SEGMENT_VALUE, variables.FIGURE),
-        (_now(), _table(), _over_time(), _drift(), _predictions(), *segments_truth.rows()),
+        (_now(), _table(), _over_time(), _drift(), _predictions(), *segments_truth.rows(), *segments_fairness.rows()),
         points=POINTS_OF_STATES,
     )
 

@@ -38,8 +38,17 @@ def _truth() -> Any:
             "percentunit",
             least=None,
             most=1,
-            width=7,
+            width=8,
             empty=NO_TRUTH,
+        ),
+        timeseries(
+            "Mean absolute error",
+            "Of values, by segment, over all pods, for the 20 highest, in units of the predictions. Segments with "
+            "larger values usually have larger errors: compare each with its own past.",
+            [over_time(largest(20, segments.mae()), SEGMENT)],
+            "short",
+            width=8,
+            empty=f"Predictions are classes. Or: {NO_TRUTH}",
         ),
         timeseries(
             "Outcomes",
@@ -47,7 +56,7 @@ def _truth() -> Any:
             "mostly noise. If only one segment has none, its ground truth is late or lost.",
             [over_time(largest(20, segments.outcomes()), SEGMENT)],
             "short",
-            width=7,
+            width=8,
             empty=NO_TRUTH,
         ),
         table(
@@ -58,7 +67,6 @@ def _truth() -> Any:
             transformations=joined(OUTCOME_LABELS, ["Share"]),
             sort=("Share", True),
             unit="percentunit",
-            width=10,
             height=8,
             empty=NO_TRUTH,
         ),

@@ -21,6 +21,7 @@ MISSING_LIMIT = "missing_ratio"
 UNSEEN_LIMIT = "unseen_ratio"
 INVALID_LIMIT = "invalid_ratio"
 NDCG_LIMIT = "attribution_ranking_ndcg"
+IMPACT_LIMIT = "disparate_impact"
 TOLERANCE_LIMIT = "performance_tolerance"
 
 

@@ -95,5 +95,16 @@ def confusion() -> str:
     return f"{counted} / on ({OF_SEGMENT}) group_left () ({per(counted, OF_SEGMENT, 'sum')} > 0)"
 
 
+def mae() -> str:
+    """Return the mean absolute error over all pods: the mean, weighted by the outcomes of each pod."""
+    errors = f"{windowed(metrics.SEGMENT_MAE, *CHOSEN)} * {windowed(metrics.SEGMENT_WINDOW_OUTCOMES, *CHOSEN)}"
+    return f"{per(errors, OF_SEGMENT, 'sum')} / ({outcomes()} > 0)"
+
+
+def of_group(metric: str) -> str:
+    """Return a recorded figure of each group of the protected segments."""
+    return per(_recorded(metric), OF_SEGMENT)
+
+
 def _recorded(metric: str) -> str:
     return all_pods(metric, *CHOSEN)

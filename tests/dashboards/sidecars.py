@@ -31,9 +31,10 @@ ground_truth: {{sources: ["{folder}/truth.jsonl"], coverage: 0.8}}
 business:
   - {{name: amount, field: amount, buckets: [100, 1000]}}
   - {{name: repaid, truth: repaid}}
-segments: [country]
+segments: [{{name: country, protected: true}}]
 drift: {{live_version: "3"}}
 quality: {{duplicate_ids: 1000}}
+favourable: approve
 thresholds: {{error_ratio: 0.05, missing_ratio: 0.1}}
 """
 VALUES = """\
@@ -43,6 +44,7 @@ reference: {folder}/reference.json
 windows: [5m, 1h, 24h]
 sources: ["{folder}/log.jsonl"]
 ground_truth: {{sources: ["{folder}/truth.jsonl"]}}
+segments: [{{name: size, bounds: [80]}}]
 """
 
 Record = dict[str, Any]

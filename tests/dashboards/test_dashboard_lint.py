@@ -13,6 +13,7 @@ import pytest
 from grafana_foundation_sdk.models import units
 
 from alerts.rule_files import load
+from dashboards import segments_fairness
 from dashboards.metrics import (
     ALERTS,
     ALERTS_FOR_STATE,
@@ -28,7 +29,7 @@ from tests.dashboards.grafana import EXAMPLE, NAMES, fill_in, panels, queries, r
 # show that all is well. Of segments there are thousands in a hundred pods: kept apart by pod, a chart takes a second.
 (OF_SEGMENTS,) = (group for file in load() for group in file.groups if group["name"] == "model-dashboards-segments")
 OF_ALL_PODS = {ALERTS, ALERTS_FOR_STATE, FLEET_PSI, INVALID_SHARE, MISSING_SHARE, VERSION_LIMIT, UNSEEN_SHARE}
-OF_ALL_PODS |= {rule["record"] for rule in OF_SEGMENTS["rules"]}
+OF_ALL_PODS |= {rule["record"] for rule in OF_SEGMENTS["rules"]} | {*segments_fairness.COLUMNS.values()}
 EXCLUDED = {"target-job": OF_ALL_PODS, "target-instance": OF_ALL_PODS}
 UNITS = {value for name, value in vars(units).items() if isinstance(value, str) and not name.startswith("__")}
 WITH_DATA_SOURCE = {"timeseries", "table", "graph", "heatmap", "stat", "bargauge", "barchart", "state-timeline"}
