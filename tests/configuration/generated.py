@@ -175,9 +175,9 @@ class Draws:
             "sources": st.lists(by_type[SourceConfig], min_size=0 if self.is_odd else 1, max_size=3, unique_by=repr),
         }
         segments = [{"name": "x"}, {"name": "y", "path": "a.b", "bounds": [1]}, {"name": "z", "of": ["x", "y"]}]
-        by_key["segments"] = self.values(tuple[SegmentConfig, ...]) | st.just(segments)
         object.__setattr__(self, "by_type", by_type)
-        object.__setattr__(self, "by_key", by_key)
+        drawn = st.lists(st.deferred(lambda: self.mappings(SegmentConfig)), max_size=3)
+        object.__setattr__(self, "by_key", by_key | {"segments": drawn | st.just(segments)})
 
     def values(self, kind: Any) -> st.SearchStrategy[Any]:
         """Return values of a type."""
