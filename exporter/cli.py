@@ -59,6 +59,9 @@ def main() -> None:
 @click.option("--web-config", help="TLS and passwords in Prometheus's web configuration format, with --source.")
 def run(config_file: Path | None, source: str | None, **options: str | None) -> None:
     """Read prediction logs and serve /metrics until SIGTERM."""
+    # structlog would load it, 4 MiB, for the tracebacks of a terminal.
+    sys.modules["rich"] = None  # type: ignore[assignment]
+
     from exporter import logs, sidecar
     from exporter.configuration import loading
     from exporter.web.loading import WebConfigError

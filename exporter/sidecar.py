@@ -11,7 +11,7 @@ from pathlib import Path
 import msgspec
 import structlog
 
-from exporter import garbage
+from exporter import memory
 from exporter.assembly import planning
 from exporter.assembly.running_sources import RunningSources
 from exporter.configuration.loading import ConfigError, LoadedConfig
@@ -96,7 +96,8 @@ class Sidecar:
 
         Raises OSError if the address cannot be listened on, and SourceError if a source cannot start.
         """
-        garbage.tune_collection()
+        memory.tune_allocator()
+        memory.tune_collection()
         _raise_descriptor_limit()
         stop = asyncio.Event()
         loop = asyncio.get_running_loop()

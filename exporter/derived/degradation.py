@@ -6,11 +6,10 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Protocol, runtime_checkable
 
-import scipy
-
 from exporter.derived import Criteria
 from exporter.derived.gauges import per_label, per_series
 from exporter.derived.judged_outcomes import OutcomeJudge
+from exporter.derived.tails import normal_quantile
 from exporter.derived.view import SeriesWindow, View
 from exporter.families import Families
 from exporter.reference.performance import Baseline, Estimate
@@ -86,7 +85,7 @@ def least_drop(before: Estimate, samples_before: float, now: Estimate, samples: 
 
     Newcombe (1998), Interval estimation for the difference between independent proportions, method 10.
     """
-    z = float(scipy.special.ndtri(1 - criteria.significance))
+    z = normal_quantile(1 - criteria.significance)
     low, _ = before.interval(samples_before, z, criteria.overdispersion)
     _, high = now.interval(samples, z, criteria.overdispersion)
     return before.value - now.value - math.hypot(before.value - low, high - now.value)

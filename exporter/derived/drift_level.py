@@ -11,10 +11,10 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 import numpy as np
-import scipy
 
 from exporter.batch import Bools, Floats
 from exporter.derived.distributions import Distributions, used
+from exporter.derived.tails import chi2_critical, xlogy
 
 MODERATE, MAJOR = LEVELS = (1, 2)
 
@@ -183,7 +183,6 @@ def g(window: Floats, reference: Floats) -> Floats:
     """
     n, m = window.sum(axis=-1, keepdims=True), reference.sum(axis=-1, keepdims=True)
     both = window + reference
-    xlogy = scipy.special.xlogy
     with np.errstate(divide="ignore", invalid="ignore"):
         terms = xlogy(window, window / (both * n)) + xlogy(reference, reference / (both * m))
         terms = np.where(both > 0, terms + both * np.log(n + m), 0.0)
@@ -228,7 +227,7 @@ def g_critical(window: Floats, reference: Floats, significance: Floats) -> Float
     with np.errstate(divide="ignore", invalid="ignore"):
         expected = (window + reference) / (n + m) * np.stack((n, m))
         excess = np.minimum(expected, 1 / expected).sum(axis=(0, -1)) / 6
-        critical: Floats = scipy.special.chdtri(np.maximum(freedom, 1), significance) * (1 + excess / freedom)
+        critical = chi2_critical(np.maximum(freedom, 1), significance) * (1 + excess / freedom)
     return np.where(freedom > 0, critical, np.inf)
 
 
@@ -244,7 +243,6 @@ def largest_bin(window: Floats, reference: Floats) -> Floats:
     """
     n, m = window.sum(axis=-1, keepdims=True), reference.sum(axis=-1, keepdims=True)
     both = window + reference
-    xlogy = scipy.special.xlogy
     with np.errstate(divide="ignore", invalid="ignore"):
         expected = both * n / (n + m)
         rest = both - expected
@@ -262,8 +260,7 @@ def largest_bin(window: Floats, reference: Floats) -> Floats:
 
 def largest_bin_critical(window: Floats, reference: Floats, significance: Floats) -> Floats:
     """Return the value that the statistic of the largest bin exceeds with probability `significance` at most."""
-    critical: Floats = scipy.special.chdtri(1, significance / np.maximum(used(window, reference).sum(axis=-1), 1))
-    return critical
+    return chi2_critical(1.0, significance / np.maximum(used(window, reference).sum(axis=-1), 1))
 
 
 def location(window: Floats, reference: Floats) -> Floats:
@@ -324,4 +321,4 @@ def _deviance(scores: Floats, shares: Floats, x: Floats, n: Floats, m: Floats, s
 
 def location_critical(significance: float) -> float:
     """Return the value that the statistic of location exceeds with probability `significance` without drift."""
-    return float(scipy.special.chdtri(1, significance))
+    return float(chi2_critical(1.0, significance))

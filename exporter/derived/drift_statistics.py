@@ -8,11 +8,11 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 import numpy as np
-import scipy  # and scipy.special at its first use: it takes time and memory, and only drift needs it
 
 from exporter.batch import Bools, Floats
 from exporter.derived import Criteria
 from exporter.derived.distributions import Distributions, smoothed_shares, unless_empty, used
+from exporter.derived.tails import chi2_critical, chi2_tail, kolmogorov_tail
 from exporter.stats.feature_cuts import FeatureCuts
 
 
@@ -86,7 +86,7 @@ def psi_critical(window: Floats, reference: Floats, significance: float) -> Floa
     0.1105
     """
     freedom = _degrees_of_freedom(window, reference)
-    limit = scipy.special.chdtri(np.maximum(freedom, 1), significance) * _psi_scale(window, reference)
+    limit = chi2_critical(np.maximum(freedom, 1), significance) * _psi_scale(window, reference)
     return np.where(freedom > 0, limit, 0.0)
 
 
@@ -108,7 +108,7 @@ def _degrees_of_freedom(window: Floats, reference: Floats) -> Floats:
 
 def _chi2_tail(value: Floats, freedom: Floats) -> Floats:
     """Return the probability that a chi-squared variable exceeds a value; 1 without degrees of freedom."""
-    tail = scipy.special.chdtrc(np.maximum(freedom, 1), value)
+    tail = chi2_tail(np.maximum(freedom, 1), value)
     return np.where(freedom > 0, tail, np.where(np.isnan(value), np.nan, 1.0))
 
 
@@ -155,8 +155,7 @@ def ks_pvalue(value: Floats, window: Floats, reference: Floats) -> Floats:
     """
     n, m = window.sum(axis=-1), reference.sum(axis=-1)
     with np.errstate(divide="ignore", invalid="ignore"):
-        probability: Floats = scipy.special.kolmogorov(np.sqrt(n * m / (n + m)) * value)
-    return probability
+        return kolmogorov_tail(np.sqrt(n * m / (n + m)) * value)
 
 
 def _compute_ks(compared: Comparison) -> tuple[Floats, Floats]:

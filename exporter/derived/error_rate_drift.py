@@ -5,12 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-import scipy
 
 from exporter.batch import Floats
 from exporter.derived.classification import Classification
 from exporter.derived.judged_outcomes import HalfDays
 from exporter.derived.regression import Regression
+from exporter.derived.tails import t_tail
 from exporter.derived.view import View
 from exporter.families import Families, GaugeFamily
 from exporter.stats import BASE_LABELS
@@ -88,4 +88,4 @@ def p_value(rates: Floats, outcomes: Floats) -> float:
     variance = np.maximum(within / (days - 2), independent) * (1 / before + 1 / after)
     with np.errstate(divide="ignore", invalid="ignore"):
         t = np.where(difference > 0, difference / np.sqrt(variance), 0.0).max(initial=0.0)
-    return min(1.0, (days - 1) * float(scipy.special.stdtr(days - 2, -t))) if t else 1.0
+    return min(1.0, (days - 1) * t_tail(days - 2, float(t))) if t else 1.0
