@@ -65,7 +65,7 @@ class Batch:
 
     A batch of outcomes, which are predictions joined with their ground truth, also has `actual` and `actual_value`,
     like `prediction` and `value`, and `delay_seconds` from prediction to ground truth. Its `time` is that of the
-    prediction, and it has no features.
+    prediction, and it has no features. Tables may have the ground truth beside the prediction.
 
     The engine sets `repeated`, whether a row's request id was seen before, and `group`, the number of the series and
     the panes that a row is tallied under, less than `groups`.

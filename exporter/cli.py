@@ -183,6 +183,43 @@ def evaluate(**options: Any) -> None:
 
 
 @main.command()
+@click.argument("current", nargs=-1, required=True, metavar="CURRENT...")
+@click.option("--reference", "-r", "references", multiple=True, required=True, help="A profile, or data like CURRENT.")
+@click.option("--output", "-o", "outputs", multiple=True, type=FILE, help="A .html, .json, .md or .xml (JUnit) file.")
+@click.option("--config", "config_file", type=FILE, help="The configuration: fields, thresholds and other settings.")
+@click.option("--field", "fields", multiple=True, metavar="FIELD=PATH", help="Where a field lies: prediction=score.")
+@click.option("--prediction", type=click.Choice(["class", "value"]), help="What predictions are.")
+@click.option("--positive-class", metavar="CLASS", help="The class that a single probability belongs to.")
+@click.option("--segment", "segments", multiple=True, metavar="NAME", help="A feature to split by. May be repeated.")
+@click.option("--fail-on", metavar="level=N", help="Fail if any drift is of this level, 1 or 2.")
+@click.option("--least", multiple=True, metavar="FIGURE=VALUE", help="Fail if a figure is below this, such as f1=0.8.")
+@click.option(
+    "--json-format",
+    type=click.Choice(["own", "evidently"]),
+    default="own",
+    help="`evidently` writes the dictionary of Evidently's drift metrics before 0.7.",
+)
+def report(**options: Any) -> None:
+    """Compare data with a reference, and write a page, JSON, Markdown or JUnit; the default is Markdown to read here.
+
+    CURRENT is a Parquet, CSV or JSON-lines file, a folder of them, a glob pattern, an address such as
+    s3://bucket/folder, or - for an Arrow stream on standard input. The exit status is 1 if a gate fails, and 2 if
+    there is a mistake.
+    """
+    from exporter.configuration.loading import ConfigError
+    from exporter.offline import OfflineError
+    from exporter.reporting import command
+
+    try:
+        lines, is_short = command.run(sys.argv[1:], **options)
+    except (ConfigError, OfflineError) as error:
+        _fail(*(f"report: {problem}" for problem in error.problems))
+    for line in lines:
+        click.echo(line)
+    sys.exit(1 if is_short else 0)
+
+
+@main.command()
 @click.argument("url", default="http://127.0.0.1:9465/-/healthy", metavar="[URL]")
 def health(url: str) -> None:
     """Check that a running sidecar is healthy, without curl.

@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from functools import cache
 
 import msgspec
@@ -72,15 +73,18 @@ def plan(config: Config, models: LoadedModels) -> tuple[Plan, Collector]:
     )
 
 
-def pipeline(config: Config, source: SourceConfig, models: LoadedModels) -> Pipeline:
-    """Return how the bytes of a source become batches."""
+def pipeline(config: Config, source: SourceConfig, models: LoadedModels, *, reads_actual: bool = False) -> Pipeline:
+    """Return how the bytes of a source become batches, with the ground truth of each record if `reads_actual`."""
     is_labels = source in config.label_sources
     # Ground truth belongs to a request, not to a model.
     of_models = {OTHERS: models[OTHERS]} if is_labels else models
     checks = LabelChecks if is_labels else Checks
+    schemas = {key: schema_of(model, source) for key, model in of_models.items()}
+    if reads_actual:
+        schemas = {key: replace(schema, reads=(*schema.reads, "actual")) for key, schema in schemas.items()}
     return source.format.pipeline(
         source.formats[0].framer,
-        {key: schema_of(model, source) for key, model in of_models.items()},
+        schemas,
         _series(model_of(config, source)),
         checks(config.limits.past.seconds, config.limits.future.seconds),
         {key: model.features for key, model in of_models.items()},

@@ -4,7 +4,7 @@ A mistake is one line: the key's path, what was expected, and for an unknown key
 accepts, the exporter can run.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -74,6 +74,11 @@ def from_options(source: str, reference: str | None, listen: str | None, web_con
             for text in error.problems
         ]
         raise ConfigError(problems) from None
+
+
+def from_keys(keys: Mapping[str, Any]) -> LoadedConfig:
+    """Make a configuration from its keys, as YAML has them; raises ConfigError."""
+    return _validated(dict(keys), Path(), "")
 
 
 def notes(loaded: LoadedConfig) -> Iterator[str]:

@@ -90,6 +90,7 @@ class Decoder:
         self._negative_class = schema.negative_class
         self._reading = Reading(schema.zone, schema.score_classes)
         self._reads_ids = "request_id" in schema.paths
+        self._reads_actual = "actual" in schema.paths
         self._amounts = [self._tree.at(path).key for path in schema.amounts.values()]
         self._default = default
         self._checks = checks
@@ -273,6 +274,8 @@ class Decoder:
             vectors=tuple(columns.vectors(fields[name], dimension) for name, dimension in self._vectors.items()),
             segments=segment_columns(self._segments, segment, band),
             scores=columns.scores_by_class(probability, score, classes, self._classes) if self._classes else None,
+            actual=columns.labels(field("actual"), self._spell) if self._reads_actual else None,
+            actual_value=columns.numbers(field("actual")) if self._reads_actual else None,
             amounts=np.array([columns.amounts(fields[name]) for name in self._amounts]) if self._amounts else None,
             attributions=columns.sparse_matrix([fields[name] for name in self._attributions], n)
             if self._attributions

@@ -143,6 +143,8 @@ def field_value(name: str, value: Any, reading: Reading) -> Any:
         return _scores(value, reading)
     if name == DURATION:
         return value if seconds_of(value) is not None else None
+    if name == "actual":
+        return value if isinstance(value, (int, float)) or (isinstance(value, str) and _is_unicode(value)) else None
     number = _finite(value)
     if number is None and isinstance(value, str):
         if name in LATENCY_UNITS and (seconds := seconds_of(value)) is not None:

@@ -54,12 +54,12 @@ class Classification:
 
     def accuracy(self, window: SeriesWindow) -> float:
         """Return the accuracy in a window; NaN without outcomes."""
-        _, counts, correct = self._confusion(window)
+        _, counts, correct = self.confusion(window)
         return float(correct.sum() / counts.sum()) if counts.any() else math.nan
 
     def figure(self, name: str, window: SeriesWindow) -> ClassFigure | None:
         """Return one of FIGURES; None without outcomes."""
-        names, counts, correct = self._confusion(window)
+        names, counts, correct = self.confusion(window)
         if not counts.any():
             return None
         rates = ClassRates.of(counts, correct)
@@ -68,11 +68,11 @@ class Classification:
 
     def samples(self, window: SeriesWindow) -> float:
         """Return the effective number of outcomes in a window."""
-        return float(self._confusion(window).counts.sum())
+        return float(self.confusion(window).counts.sum())
 
     def estimates(self, window: SeriesWindow) -> dict[str, Estimate]:
         """Return the figures of a window that a baseline has; empty without outcomes."""
-        _, counts, correct = self._confusion(window)
+        _, counts, correct = self.confusion(window)
         return figures(counts, correct)
 
     def errors(self, panes: Sequence[Tally], classes: Sequence[str]) -> tuple[Floats, Floats]:
@@ -91,7 +91,7 @@ class Classification:
     def _places(self, classes: Sequence[str]) -> list[int]:
         return [place for place, name in enumerate(classes) if self.is_declared or name != VALUE_CLASS]
 
-    def _confusion(self, window: SeriesWindow) -> Confusion:
+    def confusion(self, window: SeriesWindow) -> Confusion:
         """Return the outcomes of a window."""
         names, counts = list(window.classes), matrix(window[self.counted], len(window.classes))
         if window.weights is not None:

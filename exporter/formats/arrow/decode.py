@@ -119,7 +119,8 @@ class ArrowDecoder(Decoder):
         latencies, probability, impossible = without_impossible(columns.latencies(LATENCY_UNITS), probability)
         unusable = Counter(impossible)
         for name, count in columns.unusable():
-            unusable[UNUSABLE[name]] += count
+            if name in UNUSABLE:
+                unusable[UNUSABLE[name]] += count
         numbers = columns.matrix(self._numeric)
         vectors = [columns.vectors(name, dimension) for name, dimension in self._vectors.items()]
         batch = Batch(
@@ -138,6 +139,8 @@ class ArrowDecoder(Decoder):
             request_id=columns.labels("request_id").without("") if self._reads_ids else None,
             segments=segment_columns(self._segments, segment, band),
             scores=scores,
+            actual=columns.labels("actual", self._spell) if self._reads_actual else None,
+            actual_value=columns.numbers("actual") if self._reads_actual else None,
             amounts=columns.amounts(self._amounts) if self._amounts else None,
             attributions=columns.matrix(self._attributions) if self._attributions else None,
         )
