@@ -12,7 +12,7 @@ import urllib.request
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import IO, Any, ClassVar
 
 from prometheus_client.parser import text_string_to_metric_families
 
@@ -147,11 +147,14 @@ def samples_of(page: str, name: str) -> Samples:
     }
 
 
-def command(*arguments: str | Path) -> subprocess.CompletedProcess[str]:
+def command(
+    *arguments: str | Path, stdin: IO[bytes] | int = subprocess.DEVNULL, cwd: Path | None = None
+) -> subprocess.CompletedProcess[str]:
     """Run `prediction-exporter` to its end."""
     return subprocess.run(
         [sys.executable, "-m", "exporter", *map(str, arguments)],
-        stdin=subprocess.DEVNULL,
+        stdin=stdin,
+        cwd=cwd,
         capture_output=True,
         text=True,
         timeout=DEADLINE_SECONDS,

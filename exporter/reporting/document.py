@@ -12,12 +12,14 @@ import numpy as np
 
 from exporter import __version__
 from exporter.counted import counted, shortened
+from exporter.derived import Measures
 from exporter.derived.classification import Classification, ScoreQuality
 from exporter.derived.drift import Drift
 from exporter.derived.drift_level import MAJOR, MODERATE
 from exporter.derived.feature_health import AbsentFeatures
 from exporter.derived.standard_errors import StandardErrors
 from exporter.exposition.collector import Collector
+from exporter.model_key import ModelKey
 from exporter.reference.profile import Categorical, Numeric, Vector, reference_counts
 from exporter.reporting.timeline import Timeline
 from exporter.stats.class_scores import ScoresByTruth
@@ -118,7 +120,7 @@ class Origin(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def document(
-    collector: Collector,
+    models_of: Mapping[ModelKey, Measures],
     timeline: Timeline,
     origin: Origin,
     *,
@@ -127,13 +129,14 @@ def document(
     unusable: Mapping[str, int],
 ) -> ReportDocument:
     """Return the report of what was tallied."""
-    snapshot = timeline.snapshot()
+    snapshot, window = timeline.result()
+    collector = Collector(models_of, [window])
     models = []
     limits: Mapping[str, float] = {}
     for measures, view in collector.views(snapshot):
         for tallies in view.windows:
-            sparkline = Sparkline(collector.windows, timeline.window, snapshot.time)
-            selection = Selection(measures, view, timeline.window, tallies, sparkline)
+            sparkline = Sparkline([window], window, snapshot.time)
+            selection = Selection(measures, view, window, tallies, sparkline)
             limits = selection.thresholds
             models.append(_model(selection))
     models.sort(key=lambda each: -each.status.serving.predictions)

@@ -1,10 +1,11 @@
 """The report as Markdown, for pull requests and Slack."""
 
 from collections.abc import Iterator, Sequence
+from datetime import UTC, datetime
 
 from exporter.reporting.document import ModelReport, ReportDocument, VariableReport
 from exporter.reporting.gates import LEVELS
-from exporter.status.words import index, moment, number, percent
+from exporter.status.words import index, number, percent
 
 # Further features are counted.
 MOST_FEATURES = 20
@@ -32,7 +33,7 @@ def _lines(document: ReportDocument, failures: Sequence[str]) -> Iterator[str]:
         yield from _features(model)
         yield from _performance(model)
     yield ""
-    times = f", {moment(about.first)} to {moment(about.last)}" if about.last > about.first else ""
+    times = f", {minute(about.first)} to {minute(about.last)}" if about.last > about.first else ""
     yield (
         f"{about.records:,} of {about.rows:,} rows of {_escaped(', '.join(about.current))}{times}, compared with "
         f"{about.reference_rows:,} rows of {_escaped(about.reference)} (reference {about.reference_id}), by "
@@ -87,6 +88,11 @@ def p_value(variable: VariableReport) -> str:
     """Return the p-value of the PSI."""
     value = variable.tests.get("psi_pvalue")
     return "–" if value is None else "< 0.001" if value < 0.001 else f"{value:.3f}"  # noqa: PLR2004, RUF001
+
+
+def minute(time: float) -> str:
+    """Return a date and time in UTC."""
+    return f"{datetime.fromtimestamp(time, UTC):%Y-%m-%d %H:%M} UTC"
 
 
 def _escaped(text: str) -> str:

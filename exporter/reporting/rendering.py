@@ -28,7 +28,7 @@ ENVIRONMENT = Environment(
     lstrip_blocks=True,
 )
 ENVIRONMENT.filters |= {name: getattr(words, name) for name in ("number", "percent", "moment", "iso", "index")}
-ENVIRONMENT.filters |= {"p_value": markdown.p_value, "verdict": markdown.verdict}
+ENVIRONMENT.filters |= {"p_value": markdown.p_value, "minute": markdown.minute, "verdict": markdown.verdict}
 ENVIRONMENT.globals |= {
     "distribution": charts.distribution,
     "roc": charts.roc,

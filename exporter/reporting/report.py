@@ -16,7 +16,6 @@ from exporter.configuration import loading
 from exporter.configuration.loading import LoadedConfig
 from exporter.configuration.models import LoadedModel
 from exporter.configuration.settings import Config, GroundTruthConfig
-from exporter.exposition.collector import Collector
 from exporter.model_key import OTHERS
 from exporter.offline import OfflineError
 from exporter.offline.evaluation.evaluate import EVER, LABELS, WINDOW
@@ -102,6 +101,7 @@ def report(
     thresholds: Mapping[str, float] | None = None,
     gates: Gates | None = None,
     command: str = "exporter.report",
+    now: datetime | None = None,
 ) -> Report:
     """Compare data with a reference.
 
@@ -116,12 +116,13 @@ def report(
         thresholds: limits, as in the configuration.
         gates: what must be fulfilled.
         command: how the report was made, which it shows.
+        now: the time of the report, by default the present.
 
     Raises:
         OfflineError: data cannot be read; ConfigError: settings are wrong.
 
     """
-    now = datetime.now(UTC)
+    now = now or datetime.now(UTC)
     currents, references = _several(current), _several(reference)
     keys = {
         "fields": dict(fields or {}),
@@ -155,7 +156,7 @@ def report(
         for batch in _batches(currents, records, files):
             timeline.add(batch)
         found = document(
-            Collector(collector.models, [timeline.window]),
+            collector.models,
             timeline,
             Origin(
                 command=command,

@@ -19,10 +19,12 @@ LABEL = "all"
 LEAST_SECONDS = 2.0**-10
 # Every pane is in view.
 UNLIMITED = 2**30
+# More than are shown, so that few of those are empty.
+MOST_PANES = 4 * PANES
 
 
 class Timeline:
-    """Tallies by a plan, in at most PANES panes of time, whose width doubles until they are few enough.
+    """Tallies by a plan, in at most MOST_PANES panes of time, whose width doubles until they are few enough.
 
     Memory does not depend on the number of records. `now` is the epoch time of records without a time.
     """
@@ -50,8 +52,10 @@ class Timeline:
         """Tally a batch; rows that have ground truth beside them are outcomes too."""
         self._first = float(np.fmin(self._first, batch.time.min()))
         self._last = float(np.fmax(self._last, batch.time.max()))
-        while self._last // self._seconds - self._first // self._seconds >= PANES:
-            self._widen()
+        while self._panes(1) > MOST_PANES:
+            self._seconds *= 2
+            totals = self._tallies.totals
+            self._tallies = self._store(Snapshot(time=self._now, totals=totals, windows={LABEL: self._merged(2)}))
         self._accept(replace(batch, actual=None, actual_value=None), LOGGED)
         if batch.actual is None or batch.actual_value is None:
             return
@@ -62,39 +66,41 @@ class Timeline:
             outcomes = predictions.where(has_label).without_unused()
             self._accept(replace(outcomes, delay_seconds=np.full(len(outcomes), np.nan)), ("outcomes",))
 
-    @property
-    def window(self) -> Window:
-        """The window that contains all records."""
-        return Window(LABEL, self._seconds * PANES)
-
-    def snapshot(self) -> Snapshot:
-        """Return the tallies, as if all had been read at the end of the last pane."""
-        end = self._now if math.isnan(self._last) else (self._last // self._seconds + 1) * self._seconds
-        return Snapshot(
+    def result(self) -> tuple[Snapshot, Window]:
+        """Return the tallies as if all had been read at the end of the last pane, and the window that contains them."""
+        factor = next((n for n in range(1, MOST_PANES) if self._panes(n) <= PANES), 1)
+        seconds = self._seconds * factor
+        end = self._now if math.isnan(self._last) else (self._last // seconds + 1) * seconds
+        snapshot = Snapshot(
             time=math.nextafter(end, 0),
             totals=self._tallies.totals,
-            windows=self._tallies.panes.panes,
+            windows={LABEL: self._merged(factor)},
             first_model=self._keys.first,
             series=self._labels.series,
             labels=self._labels.labels,
             capped=dict(self._labels.capped),
         )
+        return snapshot, Window(LABEL, seconds * PANES)
 
     def _accept(self, batch: Batch, reads: tuple[Reads, ...]) -> None:
         for admitted in self._labels.limit(self._labels.limit_series(batch, self._now)):
             self._tallies.accept(admitted, self._last, reads)
 
-    def _widen(self) -> None:
+    def _panes(self, factor: int) -> float:
+        """Return how many panes there are if so many are one."""
+        seconds = self._seconds * factor
+        return 0 if math.isnan(self._last) else self._last // seconds - self._first // seconds + 1
+
+    def _merged(self, factor: int) -> dict[int, AnyTallies]:
+        """Return the panes, so many as one."""
         merged: dict[int, AnyTallies] = {}
         for number, tallies in self._tallies.panes.panes[LABEL].items():
-            pane = merged.setdefault(number // 2, AnyTallies())
+            pane = merged.setdefault(number // factor, AnyTallies())
             for series, arrays in tallies.items():
                 target = pane.setdefault(series, {})
                 for name, tally in arrays.items():
                     accumulate(target, name, tally)
-        self._seconds *= 2
-        totals = self._tallies.totals
-        self._tallies = self._store(Snapshot(time=self._now, totals=totals, windows={LABEL: merged}))
+        return merged
 
     def _store(self, state: Snapshot) -> TallyStore:
         window = Window(LABEL, self._seconds * UNLIMITED, number=UNLIMITED)

@@ -9,9 +9,9 @@ from collections.abc import Mapping
 from typing import Protocol
 
 import numpy as np
-from scipy import stats
 
 from exporter.batch import Floats
+from exporter.derived.tails import chi2_critical, chi2_tail
 
 FEWEST_STRETCHES = 20
 # Stretches must be longer than the runs of records that are alike, and shorter than the cycles of a day.
@@ -76,9 +76,9 @@ class StretchDispersion:
         if self._stretches < FEWEST_STRETCHES or not tested:
             return None
         found = {
-            name: value / stats.chi2.ppf(1 - CONFIDENCE, freedom)
+            name: value / float(chi2_critical(freedom, CONFIDENCE))
             for name, (value, freedom) in tested.items()
-            if stats.chi2.sf(value, freedom) < SIGNIFICANCE / len(tested)
+            if float(chi2_tail(freedom, value)) < SIGNIFICANCE / len(tested)
         }
         if not found:
             return None
