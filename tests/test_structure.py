@@ -30,7 +30,7 @@ CORE_PACKAGES = {
     *("lines", "formats", "decoding", "tallies", "engine", "joins"),
     *("reference", "stats", "derived"),
 }
-CORE_MODULES = {"batch", "encoded", "families", "model_key", "plain_words", "store_error"}
+CORE_MODULES = {"batch", "encoded", "tails", "families", "model_key", "plain_words", "store_error"}
 # What is saved is a value, and the interface of what it is saved with.
 CORE_OF_STATE = {"state.snapshot", "state.outlet"}
 # Those that read and write files.
@@ -117,7 +117,7 @@ def test_sources_know_nothing_of_statistics() -> None:
 
 def test_only_what_assembles_the_exporter_knows_the_configuration() -> None:
     knowing = {package(name) for name in MODULES if any(package(used) == "configuration" for used in internal(name))}
-    assert knowing == {"configuration", "assembly", "sidecar", "cli", "offline"}
+    assert knowing == {"configuration", "assembly", "sidecar", "cli", "offline", "reporting"}
 
 
 def test_statistics_do_not_know_each_other() -> None:
@@ -129,7 +129,7 @@ def test_statistics_do_not_know_each_other() -> None:
 
 def test_few_modules_know_single_statistics() -> None:
     # These build the statistics and the values derived from them, or show them.
-    readers = {"stats", "derived", "status"}
+    readers = {"stats", "derived", "status", "reporting"}
     knowing = {
         module
         for module in MODULES

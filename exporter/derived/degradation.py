@@ -9,10 +9,10 @@ from typing import Protocol, runtime_checkable
 from exporter.derived import Criteria
 from exporter.derived.gauges import per_label, per_series
 from exporter.derived.judged_outcomes import OutcomeJudge
-from exporter.derived.tails import normal_quantile
 from exporter.derived.view import SeriesWindow, View
 from exporter.families import Families
 from exporter.reference.performance import Baseline, Estimate
+from exporter.tails import normal_quantile
 
 # With fewer, the confidence interval of a drop is too narrow.
 FEWEST_OUTCOMES = 50

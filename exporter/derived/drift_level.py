@@ -14,7 +14,7 @@ import numpy as np
 
 from exporter.batch import Bools, Floats
 from exporter.derived.distributions import Distributions, used
-from exporter.derived.tails import chi2_critical, xlogy
+from exporter.tails import chi2_critical, xlogy
 
 MODERATE, MAJOR = LEVELS = (1, 2)
 

@@ -12,8 +12,8 @@ import numpy as np
 from exporter.batch import Bools, Floats
 from exporter.derived import Criteria
 from exporter.derived.distributions import Distributions, smoothed_shares, unless_empty, used
-from exporter.derived.tails import chi2_critical, chi2_tail, kolmogorov_tail
 from exporter.stats.feature_cuts import FeatureCuts
+from exporter.tails import chi2_critical, chi2_tail, kolmogorov_tail
 
 
 @dataclass(frozen=True)

@@ -10,10 +10,10 @@ from exporter.batch import Floats
 from exporter.derived.classification import Classification
 from exporter.derived.judged_outcomes import HalfDays
 from exporter.derived.regression import Regression
-from exporter.derived.tails import t_tail
 from exporter.derived.view import View
 from exporter.families import Families, GaugeFamily
 from exporter.stats import BASE_LABELS
+from exporter.tails import t_tail
 
 # So that a weekend is among the days before.
 FEWEST_DAYS = 8

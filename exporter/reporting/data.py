@@ -24,17 +24,17 @@ SCHEME = "://"
 
 
 @runtime_checkable
-class ArrowStream(Protocol):
+class ExportsArrow(Protocol):
     """A data frame, a table or a reader, by the Arrow PyCapsule interface."""
 
     def __arrow_c_stream__(self, requested_schema: object = None) -> object:
         """Return a capsule with an Arrow stream."""
 
 
-Data = str | Path | ArrowStream
+Data = str | Path | ExportsArrow
 
 
-def record_batches(data: ArrowStream) -> Iterator[pa.RecordBatch]:
+def record_batches(data: ExportsArrow) -> Iterator[pa.RecordBatch]:
     """Yield the rows of a data frame, some at a time."""
     with pa.RecordBatchReader.from_stream(data) as reader:
         for batch in reader:
@@ -42,7 +42,7 @@ def record_batches(data: ArrowStream) -> Iterator[pa.RecordBatch]:
                 yield batch.slice(start, BATCH_ROWS)
 
 
-class Files:
+class LocalCopies:
     """Paths of data on this machine; what lies elsewhere is copied to a temporary folder until it is closed."""
 
     def __init__(self) -> None:
@@ -74,7 +74,7 @@ class Files:
             raise OfflineError(f"{address}: {str(error).splitlines()[0]}") from None
         return target
 
-    def stored(self, data: ArrowStream) -> Path:
+    def stored(self, data: ExportsArrow) -> Path:
         """Return the path of a Parquet file with the rows of a data frame, for what reads them several times."""
         path = self._folder() / "data.parquet"
         with pa.RecordBatchReader.from_stream(data) as reader, parquet.ParquetWriter(path, reader.schema) as writer:
@@ -86,7 +86,7 @@ class Files:
         return Path(self._stack.enter_context(TemporaryDirectory(prefix="prediction-exporter-")))
 
 
-def profile_of(references: Sequence[Data], options: Options, files: Files, now: datetime) -> Profile:
+def profile_of(references: Sequence[Data], options: Options, files: LocalCopies, now: datetime) -> Profile:
     """Return a profile: the one that is given, or that of some data. Raises OfflineError."""
     paths = [files.path(each) if isinstance(each, (str, Path)) else files.stored(each) for each in references]
     if len(paths) == 1 and paths[0].suffix == ".json" and paths[0].is_file():

@@ -6,10 +6,10 @@ from importlib import resources
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
-from exporter.reporting import charts, markdown
+from exporter.reporting.charts import distribution, precision_recall, roc
 from exporter.reporting.document import ReportDocument
-from exporter.status import charts as status_charts
-from exporter.status import words
+from exporter.reporting.markdown import minute, p_value, verdict
+from exporter.status import charts, words
 from exporter.status.rendering import STYLE
 
 # Further features have no course over time, so that a page of five hundred stays small.
@@ -28,14 +28,14 @@ ENVIRONMENT = Environment(
     lstrip_blocks=True,
 )
 ENVIRONMENT.filters |= {name: getattr(words, name) for name in ("number", "percent", "moment", "iso", "index")}
-ENVIRONMENT.filters |= {"p_value": markdown.p_value, "minute": markdown.minute, "verdict": markdown.verdict}
+ENVIRONMENT.filters |= {"p_value": p_value, "minute": minute, "verdict": verdict}
 ENVIRONMENT.globals |= {
-    "distribution": charts.distribution,
-    "roc": charts.roc,
-    "precision_recall": charts.precision_recall,
-    "line": status_charts.line,
-    "share": status_charts.share,
-    "most_changed": status_charts.most_changed,
+    "distribution": distribution,
+    "roc": roc,
+    "precision_recall": precision_recall,
+    "line": charts.line,
+    "share": charts.share,
+    "most_changed": charts.most_changed,
     "is_known": lambda value: not math.isnan(value),
     "nan": math.nan,
     "WITH_COURSE": WITH_COURSE,

@@ -23,11 +23,13 @@ from exporter.offline.profiling import Options
 from exporter.offline.tables.data_set import DataSet
 from exporter.offline.tables.files import FileType, find
 from exporter.reference.profile import Profile
-from exporter.reporting import evidently, junit, markdown
-from exporter.reporting.data import Data, Files, is_stream, name_of, profile_of, record_batches
+from exporter.reporting.data import Data, LocalCopies, is_stream, name_of, profile_of, record_batches
 from exporter.reporting.document import Origin, ReportDocument, document
+from exporter.reporting.evidently import legacy
 from exporter.reporting.gates import Gates
-from exporter.reporting.records import Records
+from exporter.reporting.junit import test_suite
+from exporter.reporting.markdown import summary
+from exporter.reporting.reader import DataReader
 from exporter.reporting.timeline import Timeline
 
 # What the configuration is for: the data is given otherwise.
@@ -58,21 +60,21 @@ class Report:
     def as_html(self) -> str:
         """Return a page that needs no other file."""
         # Imported here because jinja2 is only needed for it.
-        from exporter.reporting import rendering  # noqa: PLC0415
+        from exporter.reporting.rendering import page  # noqa: PLC0415
 
-        return rendering.page(self.document)
+        return page(self.document)
 
     def as_markdown(self) -> str:
         """Return a summary for pull requests and Slack."""
-        return markdown.summary(self.document, self.failures)
+        return summary(self.document, self.failures)
 
     def as_junit(self) -> str:
         """Return a test case per feature, output and gate."""
-        return junit.test_suite(self.document, self.gates)
+        return test_suite(self.document, self.gates)
 
     def as_evidently(self) -> dict[str, Any]:
         """Return the figures in the dictionary of Evidently's drift metrics before its version 0.7."""
-        return evidently.legacy(self.document)
+        return legacy(self.document)
 
     def save(self, path: str | Path) -> None:
         """Write the report; the name ends in .html, .json, .md or .xml (JUnit). Raises OfflineError."""
@@ -105,22 +107,12 @@ def report(
 ) -> Report:
     """Compare data with a reference.
 
-    Args:
-        current: files, folders, patterns, addresses such as s3://bucket/folder, or data frames.
-        reference: a profile, or data like `current`.
-        config: a configuration of the sidecar, whose `fields`, `thresholds` and other settings apply.
-        fields: where the fields of a record lie, as in the configuration, such as {"prediction": "score"}.
-        prediction: "class" or "value"; by default what predictions look like in the reference.
-        positive_class: the class that a single score belongs to.
-        segments: features to split by.
-        thresholds: limits, as in the configuration.
-        gates: what must be fulfilled.
-        command: how the report was made, which it shows.
-        now: the time of the report, by default the present.
+    `current` and `reference` are files, folders, patterns, addresses such as s3://bucket/folder, or data frames; the
+    reference may also be a profile. `config` is a configuration of the sidecar, whose settings apply. `fields`,
+    `prediction`, `positive_class`, `segments` and `thresholds` are keys of a configuration, over it. `gates` must be
+    fulfilled. The report says that it was made by `command` at the time `now`.
 
-    Raises:
-        OfflineError: data cannot be read; ConfigError: settings are wrong.
-
+    Raises OfflineError if data cannot be read, and ConfigError if settings are wrong.
     """
     now = now or datetime.now(UTC)
     currents, references = _several(current), _several(reference)
@@ -132,7 +124,7 @@ def report(
         "thresholds": dict(thresholds or {}),
     }
     given = {key: value for key, value in keys.items() if value}
-    with Files() as files:
+    with LocalCopies() as files:
         settings = (
             loading.load(Path(config)).config if config else loading.from_keys({"sources": [SOURCE]} | given).config
         )
@@ -142,7 +134,7 @@ def report(
                 **{key: getattr(loading.from_keys({"sources": [SOURCE]} | given).config, key) for key in given},
             )
         settings = _archived(settings)
-        reading = Records(_loaded(settings, None), lambda _: OTHERS, now.timestamp())
+        reading = DataReader(_loaded(settings, None), lambda _: OTHERS, now.timestamp())
         options = Options(
             schema=reading.schema,
             prediction=settings.prediction,
@@ -152,7 +144,7 @@ def report(
         loaded = _loaded(settings, profile)
         plan, collector = planning.plan(*loaded)
         timeline = Timeline(plan, now.timestamp())
-        records = Records(loaded, timeline.key_of, now.timestamp())
+        records = DataReader(loaded, timeline.key_of, now.timestamp())
         for batch in _batches(currents, records, files):
             timeline.add(batch)
         found = document(
@@ -194,7 +186,7 @@ def _loaded(config: Config, profile: Profile | None) -> LoadedConfig:
     return LoadedConfig(config, {OTHERS: LoadedModel(config, profile, tuple(profile.features) if profile else ())})
 
 
-def _batches(currents: Sequence[Data], records: Records, files: Files) -> Iterator[Batch]:
+def _batches(currents: Sequence[Data], records: DataReader, files: LocalCopies) -> Iterator[Batch]:
     paths = [files.path(each) for each in currents if isinstance(each, (str, Path))]
     if paths:
         yield from records.of_files(DataSet(find(paths, default=FileType.JSON_LINES), records.schema))

@@ -87,12 +87,12 @@ class Timeline:
             self._tallies.accept(admitted, self._last, reads)
 
     def _panes(self, factor: int) -> float:
-        """Return how many panes there are if so many are one."""
+        """Return how many panes there are if each is as wide as `factor` of them."""
         seconds = self._seconds * factor
         return 0 if math.isnan(self._last) else self._last // seconds - self._first // seconds + 1
 
     def _merged(self, factor: int) -> dict[int, AnyTallies]:
-        """Return the panes, so many as one."""
+        """Return the panes, `factor` of them as one."""
         merged: dict[int, AnyTallies] = {}
         for number, tallies in self._tallies.panes.panes[LABEL].items():
             pane = merged.setdefault(number // factor, AnyTallies())

@@ -11,7 +11,7 @@ from typing import Protocol
 import numpy as np
 
 from exporter.batch import Floats
-from exporter.derived.tails import chi2_critical, chi2_tail
+from exporter.tails import chi2_critical, chi2_tail
 
 FEWEST_STRETCHES = 20
 # Stretches must be longer than the runs of records that are alike, and shorter than the cycles of a day.

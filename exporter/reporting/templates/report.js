@@ -3,7 +3,7 @@
 for (const table of document.querySelectorAll("table.variables")) {
   const body = table.tBodies[0], rows = [...body.rows], tools = document.createElement("div");
   tools.className = "tools";
-  tools.innerHTML = '<label>Search features <input type="search"></label><label><input type="checkbox"> only what has drifted</label>';
+  tools.innerHTML = '<label>Search features <input type="search" name="search"></label><label><input type="checkbox" name="drifted"> only what has drifted</label>';
   const [search, only] = tools.querySelectorAll("input");
   const show = () => {
     const text = search.value.toLowerCase();

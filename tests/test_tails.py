@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy import special
 
-from exporter.derived import tails
+from exporter import tails
 
 freedoms = st.one_of(st.integers(1, 60), st.integers(1, 2000)).map(float)
 # From a probability of 1 down to the smallest that a float holds.

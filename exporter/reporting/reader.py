@@ -38,7 +38,7 @@ CHUNK_BYTES = 1 << 20
 TOP_LEVEL = FieldRule(FieldPath())
 
 
-class Records:
+class DataReader:
     """The records of data sets, counted by what became of their rows.
 
     If the configuration does not say where features lie, they are the other columns of data without a `features`.
