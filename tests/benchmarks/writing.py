@@ -70,7 +70,7 @@ def _by_us(writer: Writer) -> bytes:
         for labels, value in zip(_label_values(), values, strict=True):
             family.add(labels, value)
         families.append(family)
-    return complete(writer.write(families, Accept()), CollectorRegistry(), Accept()).body
+    return complete(writer.write(families, Accept()), CollectorRegistry(), Accept(), 0).body
 
 
 def _by_prometheus_client() -> bytes:
