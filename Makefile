@@ -1,8 +1,8 @@
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
-SERVERS := prometheus promtool prometheus-alertmanager amtool mtail initdb chromium systemd-analyze logrotate faketime
-PACKAGES := prometheus prometheus-alertmanager mtail postgresql chromium systemd logrotate faketime
+SERVERS := prometheus promtool prometheus-pushgateway prometheus-alertmanager amtool mtail initdb chromium systemd-analyze logrotate faketime
+PACKAGES := prometheus prometheus-pushgateway prometheus-alertmanager mtail postgresql chromium systemd logrotate faketime
 LOCK := --quiet --upgrade --universal --python-version 3.13 --generate-hashes --no-annotate --custom-compile-command "make lock"
 export REQUIRE_SERVERS
 

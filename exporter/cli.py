@@ -57,13 +57,28 @@ def main() -> None:
 @click.option("--reference", help="The reference profile, with --source.")
 @click.option("--listen", help="The address to serve on, with --source.  [default: 0.0.0.0:9465]")
 @click.option("--web-config", help="TLS and passwords in Prometheus's web configuration format, with --source.")
-def run(config_file: Path | None, source: str | None, **options: str | None) -> None:
-    """Read prediction logs and serve /metrics until SIGTERM."""
+@click.option("--once", is_flag=True, help="For batch jobs: read what is there, commit, and exit; nothing is served.")
+@click.option("--textfile", type=FILE, help="Write the metrics at the end, for node_exporter's textfile collector.")
+@click.option("--push", metavar="URL", help="Push the metrics to a Pushgateway at the end.")
+def run(
+    config_file: Path | None,
+    source: str | None,
+    *,
+    once: bool,
+    textfile: Path | None,
+    push: str | None,
+    **options: str | None,
+) -> None:
+    """Read prediction logs and serve /metrics until SIGTERM.
+
+    With --textfile or --push, metrics are written or pushed at the end, and not served before.
+    """
     # structlog would load it, 4 MiB, for the tracebacks of a terminal.
     sys.modules["rich"] = None  # type: ignore[assignment]
 
     from exporter import logs, sidecar
     from exporter.configuration import loading
+    from exporter.serving import delivery
     from exporter.web.loading import WebConfigError
 
     if (config_file is None) == (source is None):
@@ -78,13 +93,21 @@ def run(config_file: Path | None, source: str | None, **options: str | None) -> 
     except loading.ConfigError as error:
         _fail(*error.problems)
     logs.configure()
+    load = partial(loading.load, config_file) if config_file else None
     try:
-        running = sidecar.Sidecar(loaded, load=partial(loading.load, config_file) if config_file else None)
+        targets = delivery.targets(textfile, push)
+        running = sidecar.Sidecar(loaded, load=load, is_delivered=bool(targets))
+    except delivery.DeliveryError as error:
+        _fail(f"run: {error}")
     except WebConfigError as error:
         _fail(*(f"web_config: {problem}" for problem in error.problems))
     except StoreError as error:
         _fail_with_store(error)
-    _serve(running.run(), loaded.config.listen)
+    _serve(running.run_once() if once else running.run(), loaded.config.listen)
+    if running.final and (problems := delivery.deliver(running.final, targets)):
+        for problem in problems:
+            click.echo(f"prediction-exporter: run: {problem}", err=True)
+        sys.exit(1)
 
 
 @main.command()

@@ -48,8 +48,9 @@ log = structlog.get_logger()
 class Sidecar:
     """One running exporter.
 
-    `load` reads the configuration again for a reload. Raises StoreError if the state folder cannot be used, and
-    WebConfigError if the web configuration is invalid.
+    `load` reads the configuration again for a reload. If it `is_delivered`, the exposition is not served, because what
+    is scraped and delivered would count twice. Raises StoreError if the state folder cannot be used, and WebConfigError
+    if the web configuration is invalid.
     """
 
     def __init__(
@@ -57,8 +58,13 @@ class Sidecar:
         loaded: LoadedConfig,
         clock: Callable[[], float] = time.time,
         load: Callable[[], LoadedConfig] | None = None,
+        *,
+        is_delivered: bool = False,
     ) -> None:
         self._loaded = loaded
+        self._is_delivered = is_delivered
+        # The last one of a run, for delivery.
+        self.final: Exposition | None = None
         config = loaded.config
         self._clock = clock
         self._load = load
@@ -96,9 +102,7 @@ class Sidecar:
 
         Raises OSError if the address cannot be listened on, and SourceError if a source cannot start.
         """
-        memory.tune_allocator()
-        memory.tune_collection()
-        _raise_descriptor_limit()
+        _tune()
         stop = asyncio.Event()
         loop = asyncio.get_running_loop()
         for number in (signal.SIGTERM, signal.SIGINT):
@@ -117,7 +121,7 @@ class Sidecar:
         closed = self._telemetry.http_refused_connections
         status = StatusHandlers(self._committer, lambda: self._expositions.collector, self._telemetry, self._state_dir)
         site = server.Site(
-            scrape=self.scrape,
+            scrape=None if self._is_delivered else self.scrape,
             sent=self._births.sent,
             pages={"/": status.page, "/api/v1/status": status.document},
             is_ready=lambda: self._ready,
@@ -143,8 +147,22 @@ class Sidecar:
             self._stopping = True
             log.info("stopping")
             await self._drain()
+            if self._is_delivered:
+                self.final = await self.scrape()
         finally:
             await serving.close()
+            self.close()
+
+    async def run_once(self) -> None:
+        """Read what is there now, and commit it; raises SourceError and StoreError."""
+        _tune()
+        committing = asyncio.create_task(self._commit_regularly())
+        try:
+            await self._sources.read_all(self._loaded.config.all_sources)
+            self._stopping = True
+            self.final = await self.scrape()
+        finally:
+            committing.cancel()
             self.close()
 
     async def scrape(self, accept: Accept = Accept(), scraper: str | None = None) -> Exposition:  # noqa: B008  # it is frozen
@@ -294,6 +312,13 @@ class Sidecar:
             await self._committer.commit_all()
         except StoreError as error:
             log.error("final checkpoint failed; the next start resumes from the previous one", error=str(error))
+
+
+def _tune() -> None:
+    """Set how the process uses memory and files."""
+    memory.tune_allocator()
+    memory.tune_collection()
+    _raise_descriptor_limit()
 
 
 def _raise_descriptor_limit() -> None:

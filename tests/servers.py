@@ -25,7 +25,9 @@ from tests.process import DEADLINE_SECONDS, wait_until
 PLACES = os.pathsep.join(
     [os.environ.get("PATH", ""), "/usr/sbin", *sorted(glob.glob("/usr/lib/postgresql/*/bin"), reverse=True)]
 )
-PACKAGES = "prometheus prometheus-alertmanager mtail postgresql chromium systemd logrotate faketime"
+PACKAGES = (
+    "prometheus prometheus-pushgateway prometheus-alertmanager mtail postgresql chromium systemd logrotate faketime"
+)
 
 
 def require(program: str) -> str:

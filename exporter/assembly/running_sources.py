@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from exporter.configuration.source_config import SourceConfig
 from exporter.sources.http import HttpSource
-from exporter.sources.source import Source, SourceError
+from exporter.sources.source import EndingSource, Source, SourceError
 
 
 @dataclass(frozen=True)
@@ -42,6 +42,18 @@ class RunningSources:
             for config in started:
                 self._stop(config)
             raise
+
+    async def read_all(self, wanted: Sequence[SourceConfig]) -> None:
+        """Start the sources, and deliver what is there now. Raises SourceError, also of a source that has no end."""
+        sources = {config: self._make(config) for config in wanted}
+        for config, source in sources.items():
+            if not isinstance(source, EndingSource):
+                raise SourceError(f"{config.name} has no end; with --once, expected files and databases only")
+        for config, source in sources.items():
+            await source.start()
+            if isinstance(source, EndingSource):
+                self._running[config] = _Running(source, asyncio.create_task(source.read_all()))
+        await asyncio.gather(*(running.task for running in self._running.values()))
 
     def stop_others(self, wanted: Sequence[SourceConfig]) -> list[SourceConfig]:
         """Stop the sources that are not wanted, and return them."""

@@ -63,13 +63,14 @@ class Serving:
 class Site:
     """What the server serves.
 
-    `scrape` returns the exposition in a format that the scraper accepts; it may raise StoreError. `sent` is called with
+    `scrape` returns the exposition in a format that the scraper accepts; it may raise StoreError. None stands for
+    metrics that are delivered otherwise. `sent` is called with
     the scraper's address and the number of the exposition when it has been sent. `receivers` returns
     the receivers by path. `reload` returns the mistakes in the configuration; None disables `/-/reload`. `on_closed` is
     called with the reason when the server closes a connection. `pages` are further GET handlers, by path.
     """
 
-    scrape: Scrape
+    scrape: Scrape | None
     sent: Callable[[str, int], object]
     is_ready: Callable[[], bool]
     receivers: Callable[[], Mapping[str, Receiver]]
@@ -130,6 +131,8 @@ class Site:
         response.headers.update({"X-Content-Type-Options": "nosniff"} | dict(self.auth.headers() if self.auth else {}))
 
     async def _metrics(self, request: web.Request) -> web.Response:
+        if self.scrape is None:
+            return web.Response(status=404, text="metrics are delivered at the end; scraped, they would count twice\n")
         accept = Accept.of(request.headers.get("Accept", ""), request.headers.get("Accept-Encoding", ""))
         scraper = request.remote if SCRAPER_HEADER in request.headers else None
         try:

@@ -22,7 +22,7 @@ import structlog
 from exporter.lines.framing import Position
 from exporter.lines.stream import Stream
 from exporter.sources.database.marks import Mark, Part, QueryError
-from exporter.sources.source import SourceContext, SourceOptions, room, secret_problems
+from exporter.sources.source import SourceContext, SourceError, SourceOptions, room, secret_problems
 from exporter.sources.url import PathUrl, SourceUrl, split
 from exporter.units import Duration, FilePath, Positive
 
@@ -211,6 +211,13 @@ class SqlSource:
             # A page may be large, and other tasks are waiting.
             await asyncio.sleep(0)
         return self.options.every.seconds if page.is_whole else 0.0
+
+    async def read_all(self) -> None:
+        """Deliver all rows that are there now. Raises SourceError."""
+        while not await self.poll():
+            pass
+        if self._failures:
+            raise SourceError(f"{self.context.name}: {self._logged}")
 
     async def drain(self, deadline: float) -> None:
         """Deliver nothing more: unread rows stay in the database."""

@@ -135,6 +135,11 @@ class FileSource:
         while more and self.context.monotonic() < deadline and not self.context.sink.is_full:
             more = await self._poll()
 
+    async def read_all(self) -> None:
+        """Read every file to its end."""
+        while await self._poll():
+            await room(self.context.sink)
+
     def close(self) -> None:
         """Close every file; the positions stay with the sink."""
         self._files.close()
