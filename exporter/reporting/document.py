@@ -39,7 +39,8 @@ MOST_CLASSES = 20
 class About(msgspec.Struct, frozen=True, kw_only=True):
     """How the report was made, and what was read.
 
-    `rejected` counts rows by reason, and `unusable` values by field. `first` and `last` are the times of records, NaN
+    `rejected` counts rows by reason, and `unusable` values by field; `unknown` are columns that are neither features of
+    the reference nor fields of a record. `first` and `last` are the times of records, NaN
     if they have none.
     """
 
@@ -55,6 +56,7 @@ class About(msgspec.Struct, frozen=True, kw_only=True):
     records: int
     rejected: dict[str, int]
     unusable: dict[str, int]
+    unknown: list[str]
     first: float
     last: float
     limits: dict[str, float]
@@ -127,6 +129,7 @@ def document(
     rows: int,
     rejected: Mapping[str, int],
     unusable: Mapping[str, int],
+    unknown: Sequence[str],
 ) -> ReportDocument:
     """Return the report of what was tallied."""
     snapshot, window = timeline.result()
@@ -153,6 +156,7 @@ def document(
         records=rows - sum(rejected.values()),
         rejected=dict(rejected),
         unusable=dict(unusable),
+        unknown=[*unknown],
         first=first if has_times else math.nan,
         last=last if has_times else math.nan,
         limits=dict(limits),
@@ -286,9 +290,7 @@ def _curves(selection: Selection) -> dict[str, Curve]:
 
 def _headline(about: About, models: Sequence[ModelReport]) -> list[str]:
     """Return what changed most, what needs attention, and what could not be judged."""
-    if not models:
-        return ["There are no predictions in the data."]
-    lines = []
+    lines = [] if models else ["There are no predictions in the data."]
     for each in models:
         of_model = f" of {each.status.name} {each.status.version}" if len(models) > 1 else ""
         by_level = {
@@ -308,6 +310,9 @@ def _headline(about: About, models: Sequence[ModelReport]) -> list[str]:
         if unjudged:
             lines.append(f"Too few records to judge {counted(unjudged, 'feature', 'features')}{of_model}.")
         lines += [found.text for found in each.findings]
+    if about.unknown:
+        what = counted(len(about.unknown), "column is", "columns are")
+        lines.append(f"{what} not in the reference: {shortened(about.unknown)}.")
     if rejected := sum(about.rejected.values()):
         reason = max(about.rejected, key=about.rejected.__getitem__).replace("_", " ")
         lines.append(f"{rejected:,} of {about.rows:,} rows were rejected, most of them for: {reason}.")

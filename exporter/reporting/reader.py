@@ -18,7 +18,7 @@ from exporter.configuration.source_config import SourceConfig
 from exporter.decoding.field_rule import FieldRule
 from exporter.decoding.pipeline import Pipeline
 from exporter.decoding.rows import KeyOf
-from exporter.decoding.schema import FEATURES, Schema
+from exporter.decoding.schema import FEATURES, RECORD_FIELDS, Schema, SchemaError
 from exporter.formats.arrow import Arrow
 from exporter.formats.arrow.leaves import flat, places
 from exporter.formats.arrow.stream import ERRORS, ArrowStream
@@ -36,6 +36,8 @@ from exporter.units import FieldPath
 STREAM = Stream("current", "current")
 CHUNK_BYTES = 1 << 20
 TOP_LEVEL = FieldRule(FieldPath())
+# The class of all records of data without predictions.
+NO_PREDICTION = "none"
 
 
 class DataReader:
@@ -51,6 +53,8 @@ class DataReader:
         self.rows = 0
         self.rejected: Counter[str] = Counter()
         self.unusable: Counter[str] = Counter()
+        # Columns that are neither features nor fields.
+        self.unknown: dict[str, None] = {}
 
     @property
     def schema(self) -> Schema:
@@ -72,13 +76,30 @@ class DataReader:
     def of_tables(self, tables: Iterable[pa.RecordBatch], name: str = "data") -> Iterator[Batch]:
         """Yield the records of record batches of one schema; raises OfflineError."""
         columns: Pipeline | None = None
-        for table in tables:
+        for table in map(self._with_prediction, tables):
             if columns is None:
-                columns = self._columns(is_flat=FEATURES not in table.schema.names)
+                is_flat = FEATURES not in table.schema.names
+                columns = self._columns(is_flat=is_flat)
+                self.unknown |= dict.fromkeys(self._unknown(table.schema.names) if is_flat else ())
             try:
                 yield from self._read(columns, PendingLines([Chunk(STREAM, 0, _flat(table, columns))]))
             except (RejectedError, *ERRORS) as error:
                 raise OfflineError(f"{name}: cannot be read: {str(error).splitlines()[0]}") from None
+
+    def _with_prediction(self, table: pa.RecordBatch) -> pa.RecordBatch:
+        """Return a table of features alone with a prediction, if the reference has none either."""
+        profile = self._loaded.models[OTHERS].profile
+        names = {self.schema.paths[name][0] for name in ("prediction", "error_type")}
+        if names & {*table.schema.names} or profile is None or profile.prediction:
+            return table
+        arrays, columns = [*table.columns, pa.array([NO_PREDICTION] * table.num_rows)], table.schema.names
+        return pa.RecordBatch.from_arrays(arrays, [*columns, self.schema.paths["prediction"][0]])
+
+    def _unknown(self, names: Iterable[str]) -> list[str]:
+        profile = self._loaded.models[OTHERS].profile
+        fields = {path[0] for path in self.schema.paths.values() if path}
+        known = {*(profile.features if profile else ()), *RECORD_FIELDS, *fields}
+        return [name for name in names if name not in known]
 
     def _of_lines(self, file: DataFile, data: DataSet) -> Iterator[Batch]:
         first = next(iter(data.tables(file, 1)), None)
@@ -123,7 +144,10 @@ class DataReader:
                 key: model._replace(config=msgspec.structs.replace(model.config, fields=fields))
                 for key, model in models.items()
             }
-        return pipeline(config, source, models, reads_actual=True)
+        try:
+            return pipeline(config, source, models, reads_actual=True)
+        except SchemaError as error:
+            raise OfflineError(f"features: {error}") from None
 
 
 def _flat(batch: pa.RecordBatch, columns: Pipeline) -> pa.RecordBatch:

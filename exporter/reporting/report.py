@@ -12,7 +12,7 @@ import msgspec
 
 from exporter.assembly import planning
 from exporter.batch import Batch
-from exporter.configuration import loading
+from exporter.configuration import loading, schemas
 from exporter.configuration.loading import LoadedConfig
 from exporter.configuration.models import LoadedModel
 from exporter.configuration.settings import Config, GroundTruthConfig
@@ -142,6 +142,8 @@ def report(
         )
         profile = profile_of(references, options, files, now)
         loaded = _loaded(settings, profile)
+        if problems := [*schemas.problems(loaded.models)]:
+            raise OfflineError(f"the reference: {problems[0]}")
         plan, collector = planning.plan(*loaded)
         timeline = Timeline(plan, now.timestamp())
         records = DataReader(loaded, timeline.key_of, now.timestamp())
@@ -159,6 +161,7 @@ def report(
             rows=records.rows,
             rejected={reason: count for reason, count in records.rejected.items() if count},
             unusable=records.unusable,
+            unknown=[*records.unknown],
         )
     return Report(found, gates or Gates())
 

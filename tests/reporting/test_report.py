@@ -333,7 +333,30 @@ def test_mistakes_are_one_line(tmp_path: Path, arguments: list[str], problem: st
     assert "Traceback" not in done.stderr
 
 
+def test_features_alone_are_enough() -> None:
+    alone = [Frame(data.select(["age", "income", "country", "size"])) for data in (CURRENT, REFERENCE)]
+    found = report(*alone)
+    assert {name for name, each in by_name(found).items() if each["status"]["level"] == 2} == MOVED
+    assert "Predicted classes" not in found.as_html()
+
+
+def test_columns_that_are_not_in_the_reference_are_named() -> None:
+    found = report(Frame(CURRENT.append_column("tenure", CURRENT["age"])), Frame(REFERENCE))
+    assert found.document.headline[-1] == "1 column is not in the reference: tenure."
+
+
+def test_a_name_that_cannot_be_read_is_one_line() -> None:
+    quoted = REFERENCE.rename_columns(['the "age"', *REFERENCE.schema.names[1:]])
+    with pytest.raises(OfflineError, match="a key with a quote"):
+        report(Frame(quoted), Frame(quoted))
+
+
 def test_data_without_predictions_says_so() -> None:
+    without = report(Frame(CURRENT.drop_columns(["prediction"])), Frame(REFERENCE))
+    assert without.document.headline == [
+        "There are no predictions in the data.",
+        "3,000 of 3,000 rows were rejected, most of them for: missing field.",
+    ]
     empty = report(Frame(CURRENT.slice(0, 0)), Frame(REFERENCE))
     assert empty.document.headline == ["There are no predictions in the data."]
     assert "There are no predictions in the data." in empty.as_html()
