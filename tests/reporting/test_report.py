@@ -15,6 +15,7 @@ from pyarrow import ipc
 from scipy import stats
 from sklearn import metrics
 
+import exporter
 from exporter.offline import OfflineError
 from exporter.reporting import Report
 from exporter.reporting import report as make
@@ -362,6 +363,12 @@ def test_data_without_predictions_says_so() -> None:
     assert "There are no predictions in the data." in empty.as_html()
     with pytest.raises(OfflineError, match="no predictions"):
         report(Frame(CURRENT), Frame(REFERENCE.slice(0, 0)))
+
+
+def test_the_package_has_it_too() -> None:
+    assert exporter.report is make
+    with pytest.raises(AttributeError, match="no attribute 'reports'"):
+        _ = exporter.reports
 
 
 def test_a_notebook_shows_the_page(made: Report) -> None:
