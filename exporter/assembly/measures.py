@@ -28,6 +28,7 @@ from exporter.derived.drift import Drift, DriftAgainstPast, DriftCalculator
 from exporter.derived.drift_level import DriftLimits
 from exporter.derived.drift_statistics import DRIFT_STATISTICS
 from exporter.derived.error_rate_drift import ErrorRateDrift
+from exporter.derived.estimated_error import EstimatedError
 from exporter.derived.estimated_performance import EstimatedPerformance
 from exporter.derived.fairness import EqualOpportunity, ProtectedSegments
 from exporter.derived.favourable import FavourableRatio
@@ -51,6 +52,7 @@ from exporter.stats.business import Business, RejectedAmounts
 from exporter.stats.class_scores import ScoreLosses, ScoresByTruth
 from exporter.stats.confidence import Confidence
 from exporter.stats.embedding import Embedding
+from exporter.stats.error_leaves import ErrorLeaves
 from exporter.stats.feature_quality import FeatureQuality
 from exporter.stats.feature_values import FeatureValues
 from exporter.stats.histogram import Histogram
@@ -94,10 +96,7 @@ def measures(config: Config, profile: Profile | None) -> Measures:
     if profile:
         _add_outputs(chosen, config, profile)
         _add_joint_distributions(chosen, config, profile)
-        if profile.calibration:
-            scores = ScoreBins(profile, profile.calibration)
-            chosen.statistics.append(scores)
-            chosen.derived.append(EstimatedPerformance(scores, predictions))
+        _add_estimates(chosen, config, profile, predictions)
     if config.ground_truth:
         _add_performance(chosen, config, config.ground_truth, profile, predictions)
     if features and (config.drift.before or config.drift.live_version is not None):
@@ -273,6 +272,18 @@ def _add_joint_distributions(chosen: Measures, config: Config, profile: Profile)
         chosen.derived.append(EmbeddingDrift(embeddings, _criteria(config, overdispersion, threshold)))
 
 
+def _add_estimates(chosen: Measures, config: Config, profile: Profile, predictions: LabelCounts) -> None:
+    """Add what is estimated of performance without ground truth."""
+    if profile.calibration:
+        scores = ScoreBins(profile, profile.calibration)
+        chosen.statistics.append(scores)
+        chosen.derived.append(EstimatedPerformance(scores, predictions))
+    if profile.errors and predicts_values(config, profile):
+        leaves = ErrorLeaves(profile, profile.errors)
+        chosen.statistics.append(leaves)
+        chosen.derived.append(EstimatedError(leaves, _overdispersion(config, profile)))
+
+
 def _add_performance(
     chosen: Measures, config: Config, labels: GroundTruthConfig, profile: Profile | None, predictions: LabelCounts
 ) -> None:
@@ -303,9 +314,10 @@ def _add_performance(
             scores, losses = ScoresByTruth(prediction), ScoreLosses(prediction)
             chosen.statistics += [scores, losses]
             chosen.derived += [ScoreQuality(scores, losses, judge)]
-    if profile and profile.baseline and isinstance(performance, Performance):
+    baseline = profile and (profile.error_baseline if isinstance(performance, Regression) else profile.baseline)
+    if baseline and isinstance(performance, Performance):
         criteria = _criteria(config, overdispersion, config.limits_of_metrics["performance_tolerance"])
-        chosen.derived.append(Degradation(performance, profile.baseline, criteria))
+        chosen.derived.append(Degradation(performance, baseline, criteria))
     labelled = Labelled()
     delay = Histogram(
         "model_ground_truth_delay_seconds",

@@ -14,6 +14,7 @@ from exporter.derived.gauges import per_window
 from exporter.derived.judged_outcomes import OutcomeJudge
 from exporter.derived.view import SeriesWindow, View, WindowTallies
 from exporter.families import Families, SummaryFamily
+from exporter.reference.errors import ErrorEstimate, ErrorSums
 from exporter.stats import BASE_LABELS
 from exporter.stats.residuals import ResidualBins, Residuals, ResidualSums
 from exporter.tallies.tally import Tally
@@ -63,6 +64,22 @@ class Regression:
         """Return the figures of a window; empty without outcomes."""
         sums = ResidualSums(*window[self.residuals].tolist())
         return figures(sums) if sums.number else {}
+
+    def samples(self, window: WindowTallies[Any]) -> float:
+        """Return the number of outcomes in a window."""
+        return ResidualSums(*window[self.residuals].tolist()).number
+
+    def estimates(self, window: WindowTallies[Any]) -> dict[str, ErrorEstimate]:
+        """Return MAE and RMSE with their standard errors; empty without outcomes.
+
+        The fourth powers, which the standard error of the RMSE needs, are those of the middles of the bins.
+        """
+        sums = ResidualSums(*window[self.residuals].tolist())
+        edges = self.counted.edges
+        middles = np.concatenate((edges[:1], (edges[:-1] + edges[1:]) / 2, edges[-1:]))
+        with np.errstate(over="ignore"):
+            fourth = float((window[self.counted] * np.square(np.square(middles))).sum())
+        return ErrorSums(sums.number, sums.absolute, sums.squares, fourth).figures
 
     def errors(self, panes: Sequence[Tally], classes: Sequence[str]) -> tuple[Floats, Floats]:
         """Return how many outcomes of each pane are further from their ground truth than about half of all."""

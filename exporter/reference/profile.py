@@ -21,6 +21,7 @@ from exporter.batch import Floats
 from exporter.reference.calibration import Calibration
 from exporter.reference.components import Components
 from exporter.reference.counts import Count, are_ascending
+from exporter.reference.errors import ErrorBaseline, ErrorTree
 from exporter.reference.performance import Baseline
 
 VERSION = 1
@@ -147,7 +148,8 @@ Feature = Numeric | Categorical
 class Profile(msgspec.Struct, frozen=True, forbid_unknown_fields=True, dict=True):
     """The reference of one model, made from `rows` records.
 
-    `actual` describes their ground truth, and `baseline` the performance of their predictions. So many records as
+    `actual` describes their ground truth, and `baseline` or `error_baseline` the performance of their predictions,
+    which are classes or values. `errors` says how large the errors of values are for which records. So many records as
     `overdispersion` count as one independent record.
 
     Fields that are UNSET are not written, so the `reference_id` of a profile without them is the same as before these
@@ -164,6 +166,8 @@ class Profile(msgspec.Struct, frozen=True, forbid_unknown_fields=True, dict=True
     attributions: dict[str, Attribution] | UnsetType = UNSET
     baseline: Baseline | UnsetType = UNSET
     calibration: Calibration | UnsetType = UNSET
+    error_baseline: ErrorBaseline | UnsetType = UNSET
+    errors: ErrorTree | UnsetType = UNSET
     overdispersion: Annotated[float, Meta(ge=1)] | UnsetType = UNSET
     model_name: str | UnsetType = UNSET
     model_version: str | UnsetType = UNSET
@@ -179,12 +183,14 @@ class Profile(msgspec.Struct, frozen=True, forbid_unknown_fields=True, dict=True
         return hashlib.blake2b(msgspec.json.encode(content, order="sorted"), digest_size=6).hexdigest()
 
     def without(self, names: Collection[str]) -> Profile:
-        """Return the profile without some features, and without the components of which one of them is part."""
-        components = self.components
+        """Return the profile without some features, and without the components and errors that depend on them."""
+        components, errors = self.components, self.errors
         if components and not {*names}.isdisjoint(components.features):
             components = UNSET
+        if errors and not {*names}.isdisjoint(errors.features):
+            errors = UNSET
         features = {name: feature for name, feature in self.features.items() if name not in names}
-        return msgspec.structs.replace(self, features=features, components=components)
+        return msgspec.structs.replace(self, features=features, components=components, errors=errors)
 
     @cached_property
     def outputs(self) -> Profile:

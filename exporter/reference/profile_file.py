@@ -92,10 +92,14 @@ def _problems(profile: Profile) -> Iterator[tuple[str, str | None]]:
     for name, variable in variables.items():
         if (found := records(variable)) > profile.rows:
             yield name, f"expected counts of at most {profile.rows} `rows`, with `missing` and `other`, got {found}"
-    yield from ((name, part.problem()) for name in ("components", "calibration") if (part := getattr(profile, name)))
+    yield from (
+        (name, part.problem()) for name in ("components", "calibration", "errors") if (part := getattr(profile, name))
+    )
     for name in profile.components.features if profile.components else ():
         if name not in profile.numeric or profile.numeric[name].stddev <= 0:
             yield "components", f"expected `{name}` among the numeric features, with a standard deviation above 0"
+    if profile.errors and not profile.errors.features <= profile.numeric.keys():
+        yield "errors", "expected numeric features of the profile in `splits`"
     if profile.calibration and profile.classes != tuple(profile.calibration.classes):
         yield "calibration", "expected the classes of `prediction`, in their order"
 

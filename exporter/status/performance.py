@@ -9,6 +9,7 @@ from exporter.derived.classification import FIGURES, Classification, Reliability
 from exporter.derived.context import Coverage
 from exporter.derived.degradation import Degradation
 from exporter.derived.error_rate_drift import ErrorRateDrift
+from exporter.derived.estimated_error import EstimatedError
 from exporter.derived.estimated_performance import EstimatedPerformance
 from exporter.derived.gauges import ClassFigure
 from exporter.derived.judged_outcomes import OutcomeJudge
@@ -82,10 +83,12 @@ def _courses(selection: Selection) -> dict[str, list[float]]:
 
 
 def estimated(selection: Selection) -> dict[str, float] | None:
-    """Return the figures that are estimated from the model's own probabilities; None if there are none."""
-    performance = selection.measures.find(EstimatedPerformance)
-    estimates = performance.estimates(selection.tallies) if performance else {}
-    return {name: estimate.value for name, estimate in estimates.items()} or None
+    """Return the figures that are estimated without ground truth; None if there are none."""
+    found: dict[str, float] = {}
+    for performance in (selection.measures.find(EstimatedPerformance), selection.measures.find(EstimatedError)):
+        if performance:
+            found |= {name: each.value for name, each in performance.estimates(selection.tallies).items()}
+    return found or None
 
 
 def _figures(selection: Selection, by_class: Mapping[str, ClassFigure]) -> dict[str, float]:

@@ -21,6 +21,7 @@ from exporter.configuration.settings import (
 )
 from exporter.engine.engine import Engine
 from exporter.joins.memory_store import MemoryStore
+from exporter.reference.errors import ErrorBaseline, ErrorEstimate, ErrorLeaf, ErrorTree
 from exporter.reference.performance import Baseline, Estimate
 from exporter.reference.profile import Profile
 from exporter.telemetry import Telemetry
@@ -35,7 +36,12 @@ CLASSES = msgspec.structs.replace(
     baseline=Baseline(1000, FIGURE, FIGURE, FIGURE, FIGURE),
 )
 VALUES = msgspec.structs.replace(
-    PROFILE, prediction=numeric([1.5], [500, 500]), actual=numeric([1.5], [500, 500]), calibration=msgspec.UNSET
+    PROFILE,
+    prediction=numeric([1.5], [500, 500]),
+    actual=numeric([1.5], [500, 500]),
+    calibration=msgspec.UNSET,
+    error_baseline=ErrorBaseline(1000, ErrorEstimate(2.0, 0.1), ErrorEstimate(3.0, 0.1)),
+    errors=ErrorTree([], [ErrorLeaf(1000, 2.0, 1.0)]),
 )
 EVERYTHING = Config(
     sources=[],

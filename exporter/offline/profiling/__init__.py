@@ -21,6 +21,7 @@ from exporter.offline.profiling.attributions import AttributionTally
 from exporter.offline.profiling.blocks import NamedModel, blocks
 from exporter.offline.profiling.categorical import CategoryTally
 from exporter.offline.profiling.components import RowSample
+from exporter.offline.profiling.errors import ErrorSample
 from exporter.offline.profiling.numeric import NumericTally
 from exporter.offline.profiling.options import Options
 from exporter.offline.profiling.outcomes import OutcomeTally, ScoreSample
@@ -61,6 +62,7 @@ def make_profile(
     are_values = any(isinstance(targets.get(name), NumericTally) for name in ("prediction", "actual"))
     outcomes = OutcomeTally(are_values=are_values)
     has_classes = isinstance(targets.get("prediction"), CategoryTally)
+    errors = ErrorSample(together.names, are_values=are_values)
     scored = ScoreSample(survey.targets["prediction"].labels.frequent if has_classes else ())
     size = rows_of_stretch(survey.rows)
     binned = {name: tally for name, tally in features.items() if not isinstance(tally, VectorTally)}
@@ -72,7 +74,7 @@ def make_profile(
             for name, column in columns.items():
                 if tally := tallies.get(name):
                     tally.add(column)
-        for sample in (together, attributions, outcomes, scored):
+        for sample in (together, attributions, outcomes, errors, scored):
             sample.add(block)
         dispersion.add(block.rows)
     if rows != survey.rows:
@@ -92,6 +94,8 @@ def make_profile(
         actual=of_targets.get("actual", UNSET),
         attributions=attributions.attributions(),
         baseline=outcomes.baseline(),
+        error_baseline=errors.baseline(),
+        errors=errors.tree(),
         calibration=scored.calibration(prediction.categories) if isinstance(prediction, Categorical) else UNSET,
         overdispersion=UNSET if dependent is None else dependent[0],
         model_name=UNSET if model.name is None else model.name,

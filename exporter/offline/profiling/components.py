@@ -30,21 +30,21 @@ class RowSample:
     """The second pass over the numeric features together."""
 
     def __init__(self, names: Sequence[str]) -> None:
-        self._names = names
+        self.names = names
         self._sample = Sample(min(SAMPLED_ROWS, SAMPLED_NUMBERS // max(len(names), 1)))
 
     def add(self, block: Block) -> None:
         """Take the next rows."""
-        if self._names:
-            columns = [block.features.get(name, Column()).by_row(block.rows) for name in self._names]
+        if self.names:
+            columns = [block.features.get(name, Column()).by_row(block.rows) for name in self.names]
             self._sample.add(np.column_stack(columns))
 
     def components(self, features: Mapping[str, Numeric]) -> Components | UnsetType:
         """Return the components of the features that vary; UNSET if there are fewer than two, or too few rows."""
-        names = [name for name in self._names if features[name].stddev > 0]
+        names = [name for name in self.names if features[name].stddev > 0]
         if len(names) < 2:  # noqa: PLR2004  # one feature correlates with nothing
             return UNSET
-        numbers = self._sample.values()[:, [self._names.index(name) for name in names]].T
+        numbers = self._sample.values()[:, [self.names.index(name) for name in names]].T
         mean = np.array([[features[name].mean] for name in names])
         stddev = np.array([[features[name].stddev] for name in names])
         return fit(names, standardised(numbers, mean, stddev))

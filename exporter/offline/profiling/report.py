@@ -1,5 +1,7 @@
 """The summary of a profile for people."""
 
+from collections.abc import Iterator
+
 from exporter.counted import counted
 from exporter.offline.profiling.survey import Survey
 from exporter.reference.profile import Categorical, Feature, Numeric, Profile, Vector, missing_share
@@ -20,18 +22,7 @@ def summary(profile: Profile, survey: Survey) -> list[str]:
     ]
     if profile.actual:
         lines[-1] += f"; actual: {_describe(profile.actual)}"
-    if baseline := profile.baseline:
-        lines.append(f"baseline: {baseline.summary}, of {baseline.samples:,} predictions with ground truth")
-    if components := profile.components:
-        lines.append(
-            f"multivariate: {len(components.loadings)} components of {len(components.features)} numeric features "
-            f"explain {components.explained:.0%} of their variance"
-        )
-    if calibration := profile.calibration:
-        lines.append(f"calibration: scores of {calibration.rows:,} predictions with ground truth")
-    if attributions := profile.attributions:
-        most = sorted(attributions, key=lambda name: -attributions[name].mean_abs)[:MOST_NAMED]
-        lines.append(f"attributions: to {counted(len(attributions), 'feature', 'features')}, most to {', '.join(most)}")
+    lines += _models(profile)
     if survey.other_models:
         lines.append(f"skipped: {counted(survey.other_models, 'record', 'records')} of other models or versions")
     if survey.errors:
@@ -52,6 +43,24 @@ def _feature(name: str, feature: Feature | Vector, suspicion: str | None) -> str
         kind = f"categorical, {counted(feature.distinct, 'category', 'categories')}"
     line = f"feature {name}: {kind}, {missing_share(feature):.1%} missing"
     return f"{line}; {suspicion}" if suspicion else line
+
+
+def _models(profile: Profile) -> Iterator[str]:
+    """Yield lines that describe what was measured or fitted over whole records."""
+    if baseline := profile.baseline or profile.error_baseline:
+        yield f"baseline: {baseline.summary}, of {baseline.samples:,} predictions with ground truth"
+    if tree := profile.errors:
+        yield f"errors: {counted(len(tree.leaves), 'group', 'groups')} of records with errors of their own"
+    if components := profile.components:
+        yield (
+            f"multivariate: {len(components.loadings)} components of {len(components.features)} numeric features "
+            f"explain {components.explained:.0%} of their variance"
+        )
+    if calibration := profile.calibration:
+        yield f"calibration: scores of {calibration.rows:,} predictions with ground truth"
+    if attributions := profile.attributions:
+        most = sorted(attributions, key=lambda name: -attributions[name].mean_abs)[:MOST_NAMED]
+        yield f"attributions: to {counted(len(attributions), 'feature', 'features')}, most to {', '.join(most)}"
 
 
 def _describe(feature: Numeric | Categorical | None) -> str:
