@@ -85,6 +85,7 @@ LABEL_DRIFT_PSI = "model_label_drift_psi"
 ESTIMATED_ACCURACY = "model_estimated_accuracy"
 ESTIMATED_F1 = "model_estimated_f1"
 ESTIMATED_AUC = "model_estimated_auc"
+ESTIMATED_MAE = "model_estimated_mae"
 ESTIMATED_STDERR = "model_estimated_stderr"
 
 # Attributions.

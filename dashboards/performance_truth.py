@@ -86,10 +86,13 @@ def _regression() -> Any:
         "Regression",
         timeseries(
             "Errors",
-            "Mean absolute error, root mean squared error and bias, in the unit of the target. If bias is above 0, "
+            "Mean absolute error (measured, estimated and in the reference), root mean squared error and bias, in the "
+            "unit of the target. If the estimate rises first, expect the measured error to follow; if bias is above 0, "
             "predictions are too high; if RMSE is far above MAE, there are a few large errors.",
             [
                 over_time(largest(MOST, truth.measured(metrics.MAE)), f"MAE · {VERSION}"),
+                over_time(largest(MOST, truth.baseline("mae")), f"MAE, baseline · {VERSION}"),
+                over_time(largest(MOST, truth.estimated_error()), f"MAE, estimated · {VERSION}"),
                 over_time(largest(MOST, truth.measured(metrics.RMSE)), f"RMSE · {VERSION}"),
                 over_time(largest(MOST, truth.measured(metrics.BIAS)), f"bias · {VERSION}"),
             ],

@@ -60,6 +60,11 @@ def estimated(metric: str, *matchers: str) -> str:
     return worst(metric, *matchers)
 
 
+def estimated_error() -> str:
+    """Return the estimated mean absolute error, of the pod where it is largest."""
+    return per(windowed(metrics.ESTIMATED_MAE), OF_VERSION)
+
+
 def estimate_bound(side: str) -> str:
     """Return the estimated accuracy minus or plus (`-`, `+`) two standard errors."""
     error = per(windowed(metrics.ESTIMATED_STDERR, 'metric="accuracy"'), OF_VERSION)

@@ -16,7 +16,7 @@ from tests.servers import free_port
 REFERENCE = 2000
 PART = 300
 # Days before today, each with so many predictions.
-DAYS, PER_DAY = 12, 20
+DAYS, PER_DAY = 12, 80
 CLASSES = """\
 listen: 127.0.0.1:0
 state_dir: {folder}/state
@@ -125,7 +125,9 @@ class Model:
             made = self.make(self.rng, drifted=False)
             record = {"timestamp": time.time() - (1 + index / PER_DAY) * 86400, "request_id": f"past {index}"}
             truths.append({"request_id": record["request_id"], "actual": made.pop("actual")})
-            log.append(record | {"features": {}, "prediction": made["prediction"]})
+            # Groups are judged over days.
+            features = {name: value for name, value in made["features"].items() if name == "country"}
+            log.append(record | {"features": features, "prediction": made["prediction"]})
         self._append("truth", truths)
         self._append("log", log)
         self.records += 2 * len(log)
