@@ -57,7 +57,7 @@ ALERTS: Mapping[str, Mapping[str, Sequence[str]]] = {
         "Rejected lines": ("PredictionExporterRejecting",),
     },
     "performance": {
-        "Degraded": ("ModelPerformanceDegraded",),
+        "Degraded": ("ModelPerformanceDegraded", "ModelDriftHarmful"),
         "Degraded over time": ("ModelPerformanceDegraded",),
         "Accuracy": ("ModelAccuracyLow", "ModelEstimatedAccuracyLow"),
         "Judged": ("ModelGroundTruthLate",),

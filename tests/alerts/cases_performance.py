@@ -1,5 +1,6 @@
 """Cases of the alerts of performance."""
 
+from tests.alerts.cases_drift import bins, even
 from tests.alerts.timeline import VERSION_LABELS, Case, Clock, Level, Rate, Shape, of, thresholds
 
 
@@ -114,6 +115,24 @@ CASES = [
         says="No prediction of credit, version 3, has been joined with ground truth for six hours, although "
         "predictions were at this time yesterday, so performance is no longer measured. First see whether the "
         "job that writes labels runs, and whether request ids still match.",
+    ),
+    Case(
+        "ModelDriftHarmful",
+        healthy=even("age", "income", "city", "size")
+        | thresholds(performance_tolerance=0.05)
+        | gauge("model_performance_baseline", 4, 'metric="mae"')
+        | gauge("model_estimated_mae", 4, HOUR)
+        | gauge("model_estimated_stderr", 0.1, 'window="1h",metric="mae"'),
+        fault=bins({"age": (50, 10)}) | gauge("model_estimated_mae", 5, HOUR),
+        # Harm alone, and then by less than chance explains.
+        near=bins({"age": (50, 10)}) | gauge("model_estimated_mae", 4.3, HOUR),
+        also=("ModelFeatureDrift",),
+        beside=("ModelFeatureDrift", "ModelFeatureDriftModerate"),
+        fires=140,
+        resolves=160,
+        summary="Inputs have drifted, and the model has become worse.",
+        says="credit, version 3, is worse than on its reference data, measured or estimated, while 1 of its features "
+        "has drifted: age 0.54. First see whether a source of these features is broken; if not, roll back or retrain.",
     ),
     Case(
         "ModelDisparateImpact",
