@@ -192,10 +192,12 @@ def evaluate(**options: Any) -> None:
     A LOG is a JSON-lines, CSV or Parquet file (.jsonl, .csv, .parquet; .gz may follow the first two), a folder of them
     or a glob pattern. The exit status is 1 if a figure falls short, and 2 if there is a mistake.
     """
+    from exporter import memory
     from exporter.configuration.loading import ConfigError
     from exporter.offline import OfflineError
     from exporter.offline.evaluation import command
 
+    memory.tune_collection()
     try:
         lines, is_short = command.evaluate(**options)
     except (ConfigError, OfflineError) as error:

@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import replace
-from typing import Any
+from collections.abc import Iterable, Iterator
 
 import msgspec
 import pyarrow as pa
@@ -20,20 +18,17 @@ from exporter.decoding.pipeline import Pipeline
 from exporter.decoding.rows import KeyOf
 from exporter.decoding.schema import FEATURES, RECORD_FIELDS, Schema, SchemaError
 from exporter.formats.arrow import Arrow
-from exporter.formats.arrow.leaves import flat, places
-from exporter.formats.arrow.stream import ERRORS, ArrowStream
-from exporter.lines.buffer import Chunk, LineBuffer, PendingLines
+from exporter.formats.arrow.stream import ERRORS
+from exporter.lines.buffer import LineBuffer, PendingLines
 from exporter.lines.rejects import RejectedError
-from exporter.lines.stream import Stream
 from exporter.model_key import OTHERS
 from exporter.offline import OfflineError
-from exporter.offline.tables.data_set import AnyTable, DataSet
+from exporter.offline.columns import STREAM, pending, record_batch
+from exporter.offline.tables.data_set import DataSet
 from exporter.offline.tables.files import DataFile, FileType
 from exporter.offline.tables.json_lines import ObjectTable
-from exporter.offline.tables.table import Table
 from exporter.units import FieldPath
 
-STREAM = Stream("current", "current")
 CHUNK_BYTES = 1 << 20
 TOP_LEVEL = FieldRule(FieldPath())
 # The class of all records of data without predictions.
@@ -71,7 +66,7 @@ class DataReader:
             if file.type is FileType.JSON_LINES:
                 yield from self._of_lines(file, data)
             else:
-                yield from self.of_tables((_record_batch(table) for table in data.tables(file)), str(file.path))
+                yield from self.of_tables((record_batch(table) for table in data.tables(file)), str(file.path))
 
     def of_tables(self, tables: Iterable[pa.RecordBatch], name: str = "data") -> Iterator[Batch]:
         """Yield the records of record batches of one schema; raises OfflineError."""
@@ -82,7 +77,7 @@ class DataReader:
                 columns = self._columns(is_flat=is_flat)
                 self.unknown |= dict.fromkeys(self._unknown(table.schema.names) if is_flat else ())
             try:
-                yield from self._read(columns, PendingLines([Chunk(STREAM, 0, _flat(table, columns))]))
+                yield from self._read(columns, pending(table, columns))
             except (RejectedError, *ERRORS) as error:
                 raise OfflineError(f"{name}: cannot be read: {str(error).splitlines()[0]}") from None
 
@@ -115,8 +110,8 @@ class DataReader:
         yield from self._pending(lines, buffer)
 
     def _pending(self, lines: Pipeline, buffer: LineBuffer) -> Iterator[Batch]:
-        for pending in buffer.take().values():
-            yield from self._read(lines, pending)
+        for block in buffer.take().values():
+            yield from self._read(lines, block)
 
     def _read(self, records: Pipeline, pending: PendingLines) -> Iterator[Batch]:
         self.rows += sum(bad.count for bad in pending.rejected)
@@ -148,38 +143,3 @@ class DataReader:
             return pipeline(config, source, models, reads_actual=True)
         except SchemaError as error:
             raise OfflineError(f"features: {error}") from None
-
-
-def _flat(batch: pa.RecordBatch, columns: Pipeline) -> pa.RecordBatch:
-    """Return the columns of a batch that are read, each under the name of its leaf."""
-    framing = columns.framer(0, None, b"")
-    assert isinstance(framing, ArrowStream)  # noqa: S101  # it is Arrow's
-    found = [
-        replace(place, name=prefix + place.name)
-        for prefix, tree in framing.trees.items()
-        for place in places(batch.schema, tree)
-    ]
-    return flat(batch, found, {number: number for number in range(batch.num_columns)})
-
-
-def _record_batch(table: AnyTable) -> pa.RecordBatch:
-    """Return the rows of a CSV or Parquet file; a column `features.age` is the `age` of `features`."""
-    assert isinstance(table, Table)  # noqa: S101  # JSON lines are read as lines
-    arrays = {name: cells.array for name, cells in table.columns.items()}
-    if any(name.startswith(f"{FEATURES}.") for name in arrays):
-        tree: dict[str, Any] = {}
-        for name, array in arrays.items():
-            *path, last = name.split(".")
-            node = tree
-            for key in path:
-                node = node.setdefault(key, {}) if isinstance(node, dict) else {}
-            if isinstance(node, dict):
-                node.setdefault(last, array)
-        arrays = {name: _array(node) for name, node in tree.items()}
-    return pa.RecordBatch.from_arrays(list(arrays.values()), list(arrays))
-
-
-def _array(node: pa.Array | Mapping[str, Any]) -> pa.Array:
-    if isinstance(node, dict):
-        return pa.StructArray.from_arrays(list(map(_array, node.values())), list(node))
-    return node

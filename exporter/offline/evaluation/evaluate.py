@@ -12,16 +12,18 @@ from exporter.assembly import planning
 from exporter.assembly.planning import pipeline
 from exporter.batch import Batch
 from exporter.configuration.loading import LoadedConfig
-from exporter.configuration.schemas import schema_of
+from exporter.configuration.schemas import needs_mapping, schema_of, where_of
 from exporter.configuration.settings import Config, GroundTruthConfig
 from exporter.configuration.source_config import SourceConfig
 from exporter.counted import shortened
 from exporter.decoding.pipeline import Pipeline
 from exporter.decoding.rows import KeyOf
-from exporter.lines.buffer import BadLine, LineBuffer
+from exporter.formats.arrow import Arrow
+from exporter.lines.buffer import BadLine, LineBuffer, PendingLines
 from exporter.lines.stream import Stream
 from exporter.model_key import OTHERS, ModelKey
 from exporter.offline import OfflineError
+from exporter.offline.columns import pending, record_batch
 from exporter.offline.evaluation.figures import ModelFigures, model_figures
 from exporter.offline.evaluation.join import OfflineJoin, Revision
 from exporter.offline.tables.data_set import AnyTable, DataSet
@@ -140,6 +142,10 @@ class Reader:
         self._lines = pipeline(config, source, models)
         # Tables have no wrapper around their records.
         self._records = pipeline(config, SourceConfig(source.options, source.formats[-1:], source.records), models)
+        # Unless fields need more than a path of keys, columns of Parquet are read without an object per row. CSV may
+        # have numbers and texts in one column.
+        needs_rows = needs_mapping(config, source) or where_of(config, source)
+        self._columns = None if needs_rows else _of_columns(loaded, source)
         # The paths of a record's fields are those of every model.
         self._schema = schema_of(models[OTHERS], source)
         self._line_bytes = config.limits.line_bytes
@@ -153,8 +159,11 @@ class Reader:
             if file.type is FileType.JSON_LINES:
                 with file.opened() as (_, stream):
                     yield from self._batches(iter(lambda: stream.read(CHUNK_BYTES), b""), self._lines)
-            else:
+            elif self._columns is None or file.type is FileType.CSV:
                 yield from self._batches(map(_lines, self._checked(file, data.tables(file))), self._records)
+            else:
+                for table in self._checked(file, data.tables(file)):
+                    yield from self._read(self._columns, pending(record_batch(table), self._columns))
 
     def _checked(self, file: DataFile, tables: Iterable[AnyTable]) -> Iterator[AnyTable]:
         """Yield the tables of a file; raises OfflineError if a required column is missing."""
@@ -182,16 +191,33 @@ class Reader:
                 buffer.close(STREAM)
             else:
                 buffer.feed(STREAM, block)
-            for pending in buffer.take().values():
-                self._reject(pending.rejected)
-                for result in pipeline.read(pending, self._now, lambda _: True, self._key_of) if pending.chunks else ():
-                    self._reject(result.rejected)
-                    if result.batch is not None:
-                        yield result.batch
+            for lines in buffer.take().values():
+                self._reject(lines.rejected)
+                yield from self._read(pipeline, lines)
+
+    def _read(self, pipeline: Pipeline, lines: PendingLines) -> Iterator[Batch]:
+        for result in pipeline.read(lines, self._now, lambda _: True, self._key_of) if lines.chunks else ():
+            self._reject(result.rejected)
+            if result.batch is not None:
+                yield result.batch
 
     def _reject(self, lines: Iterable[BadLine]) -> None:
         for line in lines:
             self._rejected[line.reason] += line.count
+
+
+def _of_columns(loaded: LoadedConfig, source: SourceConfig) -> Pipeline:
+    """Return what reads columns as the records of a source, which may be ground truth."""
+    arrow = SourceConfig(source.options, (Arrow(),), source.records)
+
+    def reading(config: Config) -> Config:
+        if source not in config.label_sources or config.ground_truth is None:
+            return config
+        labels = msgspec.structs.replace(config.ground_truth, sources=[arrow])
+        return msgspec.structs.replace(config, ground_truth=labels)
+
+    models = {key: model._replace(config=reading(model.config)) for key, model in loaded.models.items()}
+    return pipeline(reading(loaded.config), arrow, models)
 
 
 def _lines(table: AnyTable) -> bytes:
