@@ -43,6 +43,15 @@ def _serve(serving: Coroutine[Any, Any, None], listen: object) -> None:
         _fail(f"listen: {listen}: {reason}")
 
 
+def _load_structlog_alone() -> None:
+    """Load structlog without `rich`, which takes 4 MiB, and which it would only use for tracebacks on a terminal."""
+    if "rich" not in sys.modules:
+        sys.modules["rich"] = None  # type: ignore[assignment]
+        import structlog  # noqa: F401
+
+        del sys.modules["rich"]
+
+
 @click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
 @click.version_option(__version__, prog_name="prediction-exporter")
 def main() -> None:
@@ -73,8 +82,7 @@ def run(
 
     With --textfile or --push, metrics are written or pushed at the end, and not served before.
     """
-    # structlog would load it, 4 MiB, for the tracebacks of a terminal.
-    sys.modules["rich"] = None  # type: ignore[assignment]
+    _load_structlog_alone()
 
     from exporter import logs, sidecar
     from exporter.configuration import loading
