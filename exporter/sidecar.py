@@ -37,7 +37,8 @@ from exporter.tallies.unseen import unseen, without
 from exporter.telemetry import Telemetry
 from exporter.web.middleware import AuthMiddleware
 
-COMMIT_SECONDS = 15.0
+# After the last commit. A second more than most scrape intervals, so that scrapes commit, and nothing else does.
+COMMIT_SECONDS = 16.0
 DRAIN_SECONDS = 20.0
 # Keys whose changes need a restart.
 FIXED = ("listen", "state_dir", "reload_endpoint", "web_config")
@@ -285,21 +286,16 @@ class Sidecar:
             await asyncio.gather(*tasks, return_exceptions=True)
 
     async def _commit_regularly(self) -> None:
-        """Commit at once and regularly, also without scrapes, so that a log is known before it is rotated."""
+        """Commit at once, and regularly if nobody scrapes, so that a log is known before it is rotated."""
         while True:
             with suppress(StoreError):
                 await self._committer.commit()
             await self._until_due()
 
     async def _until_due(self) -> None:
-        if not self._state.has_stores:
+        while (rest := self._committer.attempted_at + COMMIT_SECONDS - time.monotonic()) > 0:
             # Without stores, nothing can fail or fill up before then.
-            await asyncio.sleep(COMMIT_SECONDS)
-            return
-        loop = asyncio.get_running_loop()
-        due = loop.time() + COMMIT_SECONDS
-        while loop.time() < due:
-            await asyncio.sleep(FULL_SECONDS)
+            await asyncio.sleep(FULL_SECONDS if self._state.has_stores else rest)
             if self._state.failure:
                 raise self._state.failure
             if self._engine.is_full:

@@ -5,8 +5,9 @@ counter again.
 """
 
 import asyncio
+import math
 from collections.abc import Callable, Generator
-from time import perf_counter
+from time import monotonic, perf_counter
 from traceback import clear_frames
 from typing import Protocol, TypeVar
 
@@ -62,6 +63,8 @@ class Committer:
         self._whole = asyncio.Lock()
         self._has_failed = False
         self.last: Snapshot | None = None
+        # When a commit last began, by the monotonic clock.
+        self.attempted_at = -math.inf
 
     async def commit(self) -> Snapshot:
         """Return a snapshot that is durable; callers at the same time share one. Raises StoreError."""
@@ -111,6 +114,7 @@ class Committer:
 
     async def _commit(self) -> Snapshot:
         start = perf_counter()
+        self.attempted_at = monotonic()
         if self._state.failure:
             raise StoreError(f"cannot save the state: {self._state.failure}")
         try:

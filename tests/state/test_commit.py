@@ -102,6 +102,8 @@ def test_nothing_is_half_made_once_settled() -> None:
         await asyncio.sleep(0)
         await commits.settle()
         assert engine.taken % STEPS == 0
+        # What waits for the commit wakes up after it.
+        await asyncio.sleep(0)
         assert commit.done()
         await asyncio.gather(*changes)
 
