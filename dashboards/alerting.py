@@ -20,7 +20,7 @@ ALERTS: Mapping[str, Mapping[str, Sequence[str]]] = {
         "Requests": ("ModelPredictionsStopped", "ModelTrafficLow", "ModelTrafficHigh"),
         "Error ratio": ("ModelErrorRatioHigh", "ModelErrorBudgetBurnFast", "ModelErrorBudgetBurnSlow"),
         "p99 latency": ("ModelLatencyHigh", "ModelErrorBudgetBurnFast", "ModelErrorBudgetBurnSlow"),
-        "Drifted features": ("ModelFeatureDrift", "ModelDriftWidespread"),
+        "Drifted features": ("ModelFeatureDrift", "ModelDriftWidespread", "ModelDriftHarmful"),
         "Accuracy": ("ModelAccuracyLow",),
     },
     "model": {
